@@ -1,0 +1,73 @@
+# Every target gets what it needs: the pinned Node, the packages of the lock file, the artifacts.
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+export PATH := $(CURDIR)/.toolchain/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+
+TOOLCHAIN := .toolchain/ready
+PACKAGES := node_modules/.package-lock.json
+SOURCES := $(shell find src config internal pkg -name '*.ts' ! -name '*.test.ts')
+JEST := node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js
+
+.PHONY: help run dev test lint types unit e2e fmt build image test-image audit clean FORCE
+
+help: ## print this list
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do printf '  make %-12s %s\n' "$$target" "$$text"; done
+
+run: dist/server.cjs ## build and serve on PORT (8080), with a local PostgreSQL and Redis
+	@exec node scripts/run.ts
+
+dev: $(PACKAGES) ## the same from the sources: restart on save, readable logs
+	@exec node scripts/run.ts --watch
+
+test: lint types unit e2e ## everything that can be wrong, on real PostgreSQL and Redis
+
+lint: $(PACKAGES) ## style, likely mistakes, the direction of imports
+	@biome check --error-on-warnings
+
+types: $(PACKAGES) ## what the compiler can tell
+	@tsc
+
+unit: $(PACKAGES) ## tests beside the code
+	@$(JEST) --selectProjects unit
+
+e2e: build ## tests of the artifacts and of real servers
+	@$(JEST) --selectProjects e2e
+
+fmt: $(PACKAGES) ## format the code and mend what can be mended
+	@biome check --write
+
+build: dist/server.cjs dist/app $(if $(TARGET),executable-$(TARGET)) ## dist/server.cjs and dist/app; TARGET=linux-arm64 (…) for another platform
+
+image: ## the container image, with docker, podman or buildah (IMAGE=name:tag)
+	@sh scripts/image.sh
+
+test-image: build ## build the image for real, run it as it will be run, probe it
+	@$(JEST) --selectProjects image
+
+audit: $(PACKAGES) ## known vulnerabilities of what ends up in the artifact
+	@npm audit --omit=dev
+
+clean: ## remove what was built, fetched and stored here, the local databases too
+	rm -rf dist node_modules .toolchain .local
+
+$(TOOLCHAIN): .nvmrc scripts/toolchain/package-lock.json scripts/toolchain/install.sh
+	@sh scripts/toolchain/install.sh
+	@touch $@
+
+$(PACKAGES): package-lock.json .npmrc | $(TOOLCHAIN)
+	@npm ci --include=dev --include=optional --loglevel=error
+	@touch $@
+
+dist/server.cjs: $(SOURCES) scripts/build.ts .local/commit $(PACKAGES)
+	@node scripts/build.ts bundle
+
+dist/app: dist/server.cjs
+	@node scripts/build.ts executable
+
+executable-%: dist/server.cjs FORCE
+	@node scripts/build.ts executable $*
+
+# The artifact names its commit, so another commit makes it out of date, and the same one does not.
+.local/commit: FORCE
+	@mkdir -p .local
+	@{ git rev-parse HEAD && git status --porcelain; } 2>/dev/null | cmp -s - $@ || { git rev-parse HEAD && git status --porcelain; } >$@ 2>/dev/null || true

@@ -1,0 +1,213 @@
+import { BlockList, isIP } from 'node:net'
+import * as z from 'zod'
+
+/*
+ * Every variable that the service reads, with its default and what it accepts. The `error` of a
+ * schema completes the sentence «expected …»; load.ts adds the name and what was given.
+ */
+
+const oneOf = <const T extends readonly [string, ...string[]]>(values: T) =>
+  z.enum(values, { error: `one of ${values.join(', ')}` })
+
+const text = (expected: string, pattern: RegExp) => z.string().regex(pattern, { error: expected })
+
+/** Digits only: no sign, no exponent, no white space, so nothing is rounded or guessed. */
+function integer(min: number, max: number, unit = '') {
+  const error = `an integer from ${min} to ${max}${unit && ` ${unit}`}`
+  return z
+    .string()
+    .regex(/^\d{1,15}$/, { error })
+    .transform(Number)
+    .pipe(z.number().min(min, { error }).max(max, { error }))
+}
+
+const milliseconds = (min: number, max: number) => integer(min, max, 'milliseconds')
+
+const boolean = () => oneOf(['true', 'false']).transform((value) => value === 'true')
+
+function url(protocols: readonly string[], example: string) {
+  const error = `a URL such as ${example}`
+  return z.string().refine((value) => {
+    const parsed = URL.parse(value)
+    return parsed !== null && protocols.includes(parsed.protocol) && parsed.hostname !== ''
+  }, error)
+}
+
+/** `100`, `100b`, `64kb` or `1mb` to bytes, binary units as the body parsers count them. */
+function byteSize(max: number) {
+  const error = 'a size from 1b to 64mb, such as 100kb'
+  const pattern = /^(\d{1,9})(b|kb|mb)?$/
+  const units: Record<string, number> = { b: 1, kb: 1024, mb: 1024 ** 2 }
+  return z
+    .string()
+    .regex(pattern, { error })
+    .transform((value) => {
+      const [, amount, unit = 'b'] = pattern.exec(value) ?? []
+      return Number(amount) * (units[unit] ?? 1)
+    })
+    .pipe(z.number().min(1, { error }).max(max, { error }))
+}
+
+const NAMED_RANGES = ['loopback', 'linklocal', 'uniquelocal']
+
+function isAddressRange(value: string): boolean {
+  if (NAMED_RANGES.includes(value)) return true
+  const [address = '', prefix, ...rest] = value.split('/')
+  const family = isIP(address)
+  if (family === 0 || rest.length > 0) return false
+  if (prefix === undefined) return true
+  if (!/^\d{1,3}$/.test(prefix)) return false
+  try {
+    new BlockList().addSubnet(address, Number(prefix), family === 4 ? 'ipv4' : 'ipv6')
+    // A range of every address trusts every client, which is `true` by another name.
+    return Number(prefix) > 0
+  } catch {
+    return false
+  }
+}
+
+/** A number of proxies, or the addresses they come from. Never `true`: that lets any client name its own address. */
+const trustProxy = () =>
+  z.string().transform((value, context): number | readonly string[] => {
+    if (/^\d{1,2}$/.test(value) && Number(value) <= 10) return Number(value)
+    const ranges = value.split(',').map((range) => range.trim())
+    if (ranges.every(isAddressRange)) return ranges
+    context.addIssue({
+      code: 'custom',
+      message: `a number of proxies from 0 to 10, or addresses, CIDR ranges or ${NAMED_RANGES.join(', ')}, separated by commas`,
+    })
+    return z.NEVER
+  })
+
+/** What a heartbeat of HEALTH_CHECKS looks at. */
+export type HeartbeatTarget =
+  | { readonly type: 'http'; readonly url: string }
+  | { readonly type: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly type: 'command'; readonly file: string; readonly args: readonly string[] }
+
+export interface Heartbeat {
+  readonly name: string
+  readonly target: HeartbeatTarget
+}
+
+function heartbeatTarget(value: string): HeartbeatTarget | undefined {
+  if (value.startsWith('command:')) {
+    const [file = '', ...args] = value.slice('command:'.length).trim().split(/\s+/)
+    return file.startsWith('/') ? { type: 'command', file, args } : undefined
+  }
+  const parsed = URL.parse(value)
+  if (parsed === null || parsed.hostname === '') return undefined
+  // The target is shown by `app config`, so it is no place for credentials.
+  if (parsed.username !== '' || parsed.password !== '') return undefined
+  if (parsed.protocol === 'http:' || parsed.protocol === 'https:') return { type: 'http', url: value }
+  const port = Number(parsed.port)
+  if (parsed.protocol !== 'tcp:' || port === 0 || parsed.pathname + parsed.search !== '') return undefined
+  return { type: 'tcp', host: parsed.hostname.replace(/^\[|\]$/g, ''), port }
+}
+
+/** Names of the stores' own checks, which a heartbeat cannot take. */
+const RESERVED_CHECKS = ['database', 'redis']
+
+const heartbeats = () =>
+  z.string().transform((value, context): readonly Heartbeat[] => {
+    const seen = new Set(RESERVED_CHECKS)
+    const parsed = value.split(',').map((entry) => {
+      const [, name = '', rest = ''] = /^\s*([a-z][a-z0-9-]{0,31})=(.*\S)\s*$/.exec(entry) ?? []
+      const target = heartbeatTarget(rest)
+      if (name === '' || seen.has(name) || target === undefined) return undefined
+      seen.add(name)
+      return { name, target }
+    })
+    if (parsed.every((heartbeat) => heartbeat !== undefined)) return parsed
+    context.addIssue({
+      code: 'custom',
+      message:
+        'name=target pairs separated by commas, each name once and none of database, redis; a target is http(s)://…, tcp://host:port or command:/path arguments',
+    })
+    return z.NEVER
+  })
+
+const names = () => z.string().transform((value) => value.split(',').map((name) => name.trim()) as readonly string[])
+
+export const schema = {
+  SERVICE_NAME: text('lower-case letters, digits and hyphens, at most 63', /^[a-z0-9][a-z0-9-]{0,62}$/).optional(),
+  NODE_ENV: oneOf(['production', 'development', 'test']).default('production'),
+
+  HOST: text('an address or a host name to listen on', /^[A-Za-z0-9.:_-]{1,253}$/).default('0.0.0.0'),
+  PORT: integer(0, 65_535).default(8080),
+  TRUST_PROXY: trustProxy().default(0),
+  BODY_LIMIT: byteSize(64 * 1024 ** 2).default(100 * 1024),
+  HEADERS_TIMEOUT_MS: milliseconds(100, 600_000).default(10_000),
+  REQUEST_TIMEOUT_MS: milliseconds(100, 3_600_000).default(30_000),
+  KEEP_ALIVE_TIMEOUT_MS: milliseconds(100, 3_600_000).default(75_000),
+
+  LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+
+  DATABASE_URL: url(['postgres:', 'postgresql:'], 'postgres://user:password@host:5432/name').optional(),
+  DATABASE_CRITICAL: boolean().default(true),
+  DATABASE_POOL_MAX: integer(1, 1000, 'connections').default(10),
+  DATABASE_CONNECT_TIMEOUT_MS: milliseconds(100, 60_000).default(3_000),
+  DATABASE_STATEMENT_TIMEOUT_MS: milliseconds(100, 3_600_000).default(10_000),
+  DATABASE_IDLE_TIMEOUT_MS: milliseconds(100, 3_600_000).default(30_000),
+
+  REDIS_URL: url(['redis:', 'rediss:'], 'redis://:password@host:6379/0').optional(),
+  REDIS_CRITICAL: boolean().default(true),
+  REDIS_CONNECT_TIMEOUT_MS: milliseconds(100, 60_000).default(3_000),
+
+  HEALTH_INTERVAL_MS: milliseconds(100, 300_000).default(2_000),
+  HEALTH_TIMEOUT_MS: milliseconds(50, 60_000).default(1_000),
+  HEALTH_FALL: integer(1, 100, 'failures').default(2),
+  HEALTH_RISE: integer(1, 100, 'successes').default(1),
+  HEALTH_CHECKS: heartbeats().default([]),
+  HEALTH_CRITICAL: names().default([]),
+
+  DRAIN_DELAY_MS: milliseconds(0, 600_000).default(5_000),
+  SHUTDOWN_TIMEOUT_MS: milliseconds(100, 3_600_000).default(25_000),
+} satisfies Record<string, z.ZodType<unknown, string | undefined>>
+
+export type Name = keyof typeof schema
+export type Config = { readonly [K in Name]: z.output<(typeof schema)[K]> }
+
+/** Values that no output may show. Each may come from a file instead, named by `X_FILE`. */
+export const SECRETS: ReadonlySet<string> = new Set<Name>(['DATABASE_URL', 'REDIS_URL'])
+
+export interface Problem {
+  readonly name: string
+  /** Completes «expected …». */
+  readonly expected: string
+}
+
+/** Passwords that come with examples and images and are the first that an attacker tries. */
+const PLACEHOLDERS = new Set(['changeme', 'change-me', 'password', 'secret', 'example', 'postgres', 'redis', 'admin'])
+
+/** Rules between variables. A variable that was refused is absent, and a rule about it stays silent. */
+export function contradictions(config: Partial<Config>): Problem[] {
+  const problems: Problem[] = []
+  const demand = (name: Name, expected: string, holds: boolean) => {
+    if (!holds) problems.push({ name, expected })
+  }
+  const { HEADERS_TIMEOUT_MS: headers, REQUEST_TIMEOUT_MS: request } = config
+  if (headers !== undefined && request !== undefined) {
+    // Node refuses to create such a server: the headers are a part of the request.
+    demand('HEADERS_TIMEOUT_MS', `at most REQUEST_TIMEOUT_MS (${request})`, headers <= request)
+  }
+  const { DRAIN_DELAY_MS: delay, SHUTDOWN_TIMEOUT_MS: shutdown } = config
+  if (delay !== undefined && shutdown !== undefined) {
+    demand('SHUTDOWN_TIMEOUT_MS', `more than DRAIN_DELAY_MS (${delay}), which is a part of it`, shutdown > delay)
+  }
+  const checks = config.HEALTH_CHECKS?.map(({ name }) => name)
+  if (checks !== undefined && config.HEALTH_CRITICAL !== undefined) {
+    demand(
+      'HEALTH_CRITICAL',
+      `names of HEALTH_CHECKS (${checks.join(', ') || 'there are none'})`,
+      config.HEALTH_CRITICAL.every((name) => checks.includes(name)),
+    )
+  }
+  if (config.NODE_ENV === 'production') {
+    for (const name of ['DATABASE_URL', 'REDIS_URL'] as const) {
+      const password = URL.parse(config[name] ?? '')?.password.toLowerCase() ?? ''
+      demand(name, 'a password of its own in production, not a placeholder', !PLACEHOLDERS.has(password))
+    }
+  }
+  return problems
+}

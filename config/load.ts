@@ -1,0 +1,110 @@
+import { readFileSync } from 'node:fs'
+import { parse } from 'dotenv'
+import { type Config, contradictions, type Problem, SECRETS, schema } from './env.ts'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+export interface LoadOptions {
+  /** Contents of a text file; throws an error with a `code` when it cannot be read. */
+  readonly readFile?: (path: string) => string
+}
+
+/** The configuration cannot be used. `message` has one line a problem and shows no secret. */
+export class ConfigError extends Error {
+  readonly code = 'invalid_config'
+  readonly problems: readonly string[]
+
+  constructor(problems: readonly string[]) {
+    super(
+      `invalid configuration, ${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}:\n${problems.map((problem) => `  ${problem}`).join('\n')}`,
+    )
+    this.name = 'ConfigError'
+    this.problems = problems
+  }
+}
+
+const readTextFile = (path: string) => readFileSync(path, 'utf8')
+
+/**
+ * Reads the environment once into a frozen value. An empty variable counts as unset, as compose
+ * files and manifests write it. `.env` is read in development only, and the real environment wins.
+ *
+ * @throws ConfigError with every problem at once
+ */
+export function loadConfig(environment: Environment, { readFile = readTextFile }: LoadOptions = {}): Config {
+  const problems: string[] = []
+  const values = withSecretFiles(withDotenv(environment, readFile), readFile, problems)
+  const config: Record<string, unknown> = {}
+  for (const [name, variable] of Object.entries(schema)) {
+    const result = variable.safeParse(values[name])
+    if (result.success) config[name] = freeze(result.data)
+    else problems.push(describe({ name, expected: result.error.issues[0]?.message ?? '' }, values[name]))
+  }
+  for (const problem of contradictions(config as Partial<Config>)) {
+    problems.push(describe(problem, values[problem.name] ?? String(config[problem.name])))
+  }
+  if (problems.length > 0) throw new ConfigError(problems)
+  return Object.freeze(config) as Config
+}
+
+/** The effective values as JSON text, secrets masked, unset variables left out. */
+export function describeConfig(config: Config): string {
+  const shown = (name: string, value: unknown) => (SECRETS.has(name) ? masked(String(value)) : value)
+  return JSON.stringify(config, shown, 2)
+}
+
+/** The environment with `.env` below it, for development: what is set for real wins. */
+export function withDotenv(environment: Environment, readFile = readTextFile): Environment {
+  const set = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
+  if (set['NODE_ENV'] !== 'development') return set
+  try {
+    return { ...parse(readFile('.env')), ...set }
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return set
+    throw new ConfigError([`.env: expected a file that can be read (${code})`])
+  }
+}
+
+function withSecretFiles(
+  environment: Environment,
+  readFile: (path: string) => string,
+  problems: string[],
+): Environment {
+  const values = { ...environment }
+  for (const name of SECRETS) {
+    const path = environment[`${name}_FILE`]
+    if (!path) continue
+    const file = `${name}_FILE: got ${JSON.stringify(path)},`
+    if (values[name]) {
+      problems.push(`${file} expected to be unset, because ${name} is set too`)
+      continue
+    }
+    try {
+      values[name] = readFile(path).trim()
+      if (values[name] === '') problems.push(`${file} expected a file that is not empty`)
+    } catch (error) {
+      problems.push(`${file} expected a file that can be read (${(error as NodeJS.ErrnoException).code})`)
+    }
+  }
+  return values
+}
+
+function describe({ name, expected }: Problem, given: string | undefined): string {
+  const value = SECRETS.has(name) ? 'a secret value (not shown)' : JSON.stringify(given?.slice(0, 100))
+  return `${name}: got ${value}, expected ${expected}`
+}
+
+/** Keeps what tells one server from another, and nothing that opens it. */
+function masked(secret: string): string {
+  const url = URL.parse(secret)
+  return url === null ? '***' : `${url.protocol}//***@${url.host}${url.pathname}`
+}
+
+function freeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) {
+    Object.values(value).forEach(freeze)
+    Object.freeze(value)
+  }
+  return value
+}

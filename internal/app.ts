@@ -1,0 +1,208 @@
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Config, Heartbeat } from '#config/env.ts'
+import {
+  type Check,
+  commandCheck,
+  createHealth,
+  type Health,
+  httpCheck,
+  postgresCheck,
+  redisCheck,
+  tcpCheck,
+} from '#pkg/health/index.ts'
+import { createHttpDrain, createLifecycle, type HttpDrain, type Lifecycle, type Part } from '#pkg/lifecycle/index.ts'
+import { createLogger, type Logger } from '#pkg/logging/index.ts'
+import { answerClientErrors, createRequestContext } from '#pkg/web/index.ts'
+import { buildInfo } from './build-info.ts'
+import { probes } from './handler/probes.ts'
+import { createHttpApp, createHttpServer } from './server.ts'
+import { migrate } from './store/migrate.ts'
+import { createPostgres, type Postgres } from './store/postgres.ts'
+import { createRedis, type Redis } from './store/redis.ts'
+
+export interface App {
+  readonly lifecycle: Lifecycle
+  readonly logger: Logger
+  /** Where it listens; throws before the start. */
+  address(): AddressInfo
+}
+
+/** Puts every part together. Nothing runs before `lifecycle.start()`. */
+export function createApp(config: Config): App {
+  const context = createRequestContext()
+  const service = config.SERVICE_NAME ?? buildInfo.name
+  const logger = createLogger({
+    level: config.LOG_LEVEL,
+    base: { service, version: buildInfo.version, pid: process.pid },
+    context: () => {
+      const id = context.requestId()
+      return id === undefined ? {} : { reqId: id }
+    },
+  })
+  const stores = createStores(config, service, logger)
+  const health = createHealthOf(config, stores, logger)
+  const app = createHttpApp({ logger, context, trustProxy: config.TRUST_PROXY, bodyLimitBytes: config.BODY_LIMIT })
+
+  const server = createHttpServer(
+    {
+      headersTimeoutMs: config.HEADERS_TIMEOUT_MS,
+      requestTimeoutMs: config.REQUEST_TIMEOUT_MS,
+      keepAliveTimeoutMs: config.KEEP_ALIVE_TIMEOUT_MS,
+    },
+    (request, response) => {
+      drain.track(request, response)
+      if (!probe(request, response)) app(request, response)
+    },
+  )
+  const drain = createHttpDrain({ server })
+  answerClientErrors({
+    server,
+    responseOn: drain.responseOn,
+    onEvent: (event) => logger.info(event, 'request not understood'),
+  })
+
+  const lifecycle = createLifecycle({
+    parts: [
+      ...storeParts(stores),
+      { name: 'health', start: () => health.start(), stop: () => health.stop() },
+      httpPart(config, server, drain, logger),
+    ],
+    drainDelayMs: config.DRAIN_DELAY_MS,
+    shutdownTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,
+    onEvent: (event) => {
+      if (event.type === 'part failed to stop') logger.error({ err: event.error, part: event.part }, event.type)
+      else logger[event.type === 'deadline missed' ? 'error' : 'info'](event.type)
+    },
+  })
+  const probe = probes({ lifecycle, health, service, version: buildInfo.version })
+  return { lifecycle, logger, address: () => server.address() as AddressInfo }
+}
+
+/** Brings the database up to this version; resolves with the names of the migrations that were applied. */
+export async function migrateDatabase({ DATABASE_URL: url, ...config }: Config): Promise<readonly string[]> {
+  if (url === undefined) throw new Error('there is no database to migrate: set DATABASE_URL')
+  const postgres = createPostgres({
+    url,
+    applicationName: `${config.SERVICE_NAME ?? buildInfo.name} migrate`,
+    poolMax: 1,
+    connectTimeoutMs: config.DATABASE_CONNECT_TIMEOUT_MS,
+    // A migration takes as long as it takes; what it must not do is queue behind a lock for ever.
+    statementTimeoutMs: 3_600_000,
+    idleTimeoutMs: config.DATABASE_IDLE_TIMEOUT_MS,
+    onError: () => {},
+  })
+  try {
+    return await migrate({ db: postgres.db })
+  } finally {
+    await postgres.stop()
+  }
+}
+
+interface Stores {
+  readonly postgres: Postgres | undefined
+  readonly redis: Redis | undefined
+}
+
+/** A store whose URL is unset is absent: no client, no check. */
+function createStores(config: Config, service: string, logger: Logger): Stores {
+  // Each try of a dependency that is down fails anew; the change of state is logged by the health checks.
+  const onError = (store: string) => (err: Error) => logger.debug({ err, store }, 'store error')
+  const postgres =
+    config.DATABASE_URL === undefined
+      ? undefined
+      : createPostgres({
+          url: config.DATABASE_URL,
+          applicationName: service,
+          poolMax: config.DATABASE_POOL_MAX,
+          connectTimeoutMs: config.DATABASE_CONNECT_TIMEOUT_MS,
+          statementTimeoutMs: config.DATABASE_STATEMENT_TIMEOUT_MS,
+          idleTimeoutMs: config.DATABASE_IDLE_TIMEOUT_MS,
+          onError: onError('database'),
+        })
+  const redis =
+    config.REDIS_URL === undefined
+      ? undefined
+      : createRedis({
+          url: config.REDIS_URL,
+          clientName: service,
+          connectTimeoutMs: config.REDIS_CONNECT_TIMEOUT_MS,
+          onError: onError('redis'),
+        })
+  return { postgres, redis }
+}
+
+function storeParts({ postgres, redis }: Stores): Part[] {
+  // Nothing uses a store when it is stopped, so one that still does not answer is not worth the wait.
+  const stopTimeoutMs = 1_000
+  const parts: Part[] = []
+  if (postgres) parts.push({ name: 'database', stop: () => postgres.stop(), stopTimeoutMs })
+  if (redis) parts.push({ name: 'redis', start: () => redis.start(), stop: () => redis.stop(), stopTimeoutMs })
+  return parts
+}
+
+function createHealthOf(config: Config, { postgres, redis }: Stores, logger: Logger): Health {
+  const checks: { name: string; check: Check; critical: boolean }[] = []
+  if (postgres) {
+    checks.push({
+      name: 'database',
+      check: postgresCheck({ pool: postgres.checkPool }),
+      critical: config.DATABASE_CRITICAL,
+    })
+  }
+  if (redis) checks.push({ name: 'redis', check: redisCheck({ redis }), critical: config.REDIS_CRITICAL })
+  for (const { name, target } of config.HEALTH_CHECKS) {
+    checks.push({ name, check: heartbeatCheck(target), critical: config.HEALTH_CRITICAL.includes(name) })
+  }
+  return createHealth({
+    checks,
+    intervalMs: config.HEALTH_INTERVAL_MS,
+    timeoutMs: config.HEALTH_TIMEOUT_MS,
+    fall: config.HEALTH_FALL,
+    rise: config.HEALTH_RISE,
+    onEvent: ({ name, status, critical, reason, error }) => {
+      if (status === 'ok') logger.info({ check: name }, 'check ok')
+      else logger[critical ? 'error' : 'warn']({ check: name, critical, reason, err: error }, 'check failed')
+    },
+  })
+}
+
+function heartbeatCheck(target: Heartbeat['target']): Check {
+  switch (target.type) {
+    case 'http':
+      return httpCheck(target)
+    case 'tcp':
+      return tcpCheck(target)
+    case 'command':
+      return commandCheck(target)
+  }
+}
+
+function httpPart({ HOST: host, PORT: port }: Config, server: Server, drain: HttpDrain, logger: Logger): Part {
+  return {
+    name: 'http',
+    start: () =>
+      new Promise<void>((resolve, reject) => {
+        server.once('error', (error: NodeJS.ErrnoException) => reject(explained(error, host, port)))
+        server.listen({ host, port }, () => {
+          // From now on errors are of one connection, such as too many open files.
+          server.on('error', (err) => logger.error({ err }, 'connection not accepted'))
+          logger.info(server.address(), 'listening')
+          resolve()
+        })
+      }),
+    drain: () => drain.begin(),
+    stop: (signal) => drain.close(signal),
+  }
+}
+
+function explained(error: NodeJS.ErrnoException, host: string, port: number): Error {
+  const explanations: Record<string, string> = {
+    EADDRINUSE: `port ${port} on ${host} is taken: stop what listens there, or set PORT`,
+    EACCES: `port ${port} may not be opened by this user: set PORT to 1024 or above`,
+    EADDRNOTAVAIL: `${host} is no address of this machine: set HOST`,
+    ENOTFOUND: `${host} is no address of this machine: set HOST`,
+  }
+  const explanation = explanations[error.code ?? '']
+  return explanation === undefined ? error : new Error(explanation, { cause: error })
+}

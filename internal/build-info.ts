@@ -1,0 +1,15 @@
+export interface BuildInfo {
+  readonly name: string
+  readonly version: string
+  readonly commit: string
+  /** When the commit was made, in ISO 8601: two builds of one commit are the same, byte for byte. */
+  readonly time: string
+}
+
+/** Put in by scripts/build.ts. */
+declare const BUILD_INFO: BuildInfo
+
+export const buildInfo: BuildInfo =
+  typeof BUILD_INFO === 'undefined'
+    ? { name: 'my-service', version: '0.0.0-dev', commit: 'unknown', time: 'unknown' }
+    : BUILD_INFO

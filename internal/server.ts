@@ -1,0 +1,65 @@
+import { createServer, type RequestListener, type Server } from 'node:http'
+import express from 'express'
+import type { Logger } from '#pkg/logging/index.ts'
+import {
+  accessLog,
+  jsonBody,
+  notFound,
+  problemHandler,
+  type RequestContext,
+  route,
+  securityHeaders,
+} from '#pkg/web/index.ts'
+import { ping } from './handler/ping.ts'
+
+export interface HttpAppDeps {
+  readonly logger: Logger
+  readonly context: RequestContext
+  readonly trustProxy: number | readonly string[]
+  readonly bodyLimitBytes: number
+}
+
+/** What happens to a request that is not a probe, in this order. */
+export function createHttpApp({ logger, context, trustProxy, bodyLimitBytes }: HttpAppDeps): express.Express {
+  const app = express()
+  app.disable('x-powered-by')
+  // A hash of every body, to save bytes on answers that hardly ever repeat.
+  app.disable('etag')
+  app.set('query parser', 'simple')
+  app.set('trust proxy', trustProxy)
+
+  app.use(context.middleware)
+  app.use(securityHeaders())
+  app.use(accessLog({ logger }))
+  app.use(jsonBody({ maxBytes: bodyLimitBytes }))
+
+  route(app, '/ping', { get: ping() })
+
+  app.use(notFound())
+  app.use(problemHandler())
+  return app
+}
+
+export interface HttpServerOptions {
+  /** From the first byte of a request to the end of its headers, in milliseconds. */
+  readonly headersTimeoutMs: number
+  /** From the first byte of a request to the end of its body, in milliseconds. */
+  readonly requestTimeoutMs: number
+  /** How long an idle connection is kept, in milliseconds: longer than the proxy in front keeps it, so that the proxy closes first. */
+  readonly keepAliveTimeoutMs: number
+}
+
+/** A server with every limit set. Node's own defaults look for slow clients every 30 s only. */
+export function createHttpServer(options: HttpServerOptions, listener: RequestListener): Server {
+  return createServer(
+    {
+      headersTimeout: options.headersTimeoutMs,
+      requestTimeout: options.requestTimeoutMs,
+      keepAliveTimeout: options.keepAliveTimeoutMs,
+      connectionsCheckingInterval: Math.max(50, Math.min(1_000, options.headersTimeoutMs / 4)),
+      maxHeaderSize: 16 * 1024,
+      noDelay: true,
+    },
+    listener,
+  )
+}

@@ -1,0 +1,9 @@
+/** For every table with an `updated_at`: `create trigger … before update … execute function set_updated_at()`. */
+export const up = `
+create function set_updated_at() returns trigger language plpgsql as $$
+begin
+  new.updated_at := now();
+  return new;
+end
+$$
+`

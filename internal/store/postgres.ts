@@ -1,0 +1,61 @@
+import { Kysely, PostgresDialect } from 'kysely'
+import pg from 'pg'
+
+/** The tables, one property each, as Kysely wants them. */
+export type Database = Record<never, never>
+
+export interface PostgresOptions {
+  readonly url: string
+  /** What `pg_stat_activity` shows. */
+  readonly applicationName: string
+  readonly poolMax: number
+  readonly connectTimeoutMs: number
+  /** Enforced by the server; a server that does not answer at all is given up on a second later. */
+  readonly statementTimeoutMs: number
+  readonly idleTimeoutMs: number
+  /** An idle connection broke. The pool opens another when one is needed. */
+  readonly onError: (error: Error) => void
+}
+
+export interface Postgres {
+  readonly db: Kysely<Database>
+  /** One connection that only the health check uses, renewed every minute so that it proves that logging in works. */
+  readonly checkPool: Pick<pg.Pool, 'connect'>
+  /** Waits for queries under way, then closes every connection. */
+  stop(): Promise<void>
+}
+
+/** Opens nothing until the first query, so a database that is down never stops a start. */
+export function createPostgres(options: PostgresOptions): Postgres {
+  const base: pg.PoolConfig = {
+    connectionString: options.url,
+    connectionTimeoutMillis: options.connectTimeoutMs,
+    statement_timeout: options.statementTimeoutMs,
+    query_timeout: options.statementTimeoutMs + 1_000,
+    idleTimeoutMillis: options.idleTimeoutMs,
+    keepAlive: true,
+  }
+  const pool = new pg.Pool({ ...base, max: options.poolMax, application_name: options.applicationName })
+  const checkPool = new pg.Pool({
+    ...base,
+    max: 1,
+    idleTimeoutMillis: 0,
+    maxLifetimeSeconds: 60,
+    application_name: `${options.applicationName} health`,
+  })
+  for (const each of [pool, checkPool]) {
+    // Without a listener, one broken idle connection would end the process.
+    each.on('error', options.onError)
+    each.on('connect', (client) => client.on('error', options.onError))
+  }
+  const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
+  return {
+    db,
+    checkPool,
+    async stop() {
+      await Promise.all([db.destroy(), checkPool.end()])
+      // Kysely ends only a pool that it has used.
+      if (!pool.ended) await pool.end()
+    },
+  }
+}

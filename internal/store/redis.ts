@@ -1,0 +1,84 @@
+import { once } from 'node:events'
+import { createClient } from '@redis/client'
+
+export interface RedisOptions {
+  readonly url: string
+  /** What `CLIENT LIST` shows. */
+  readonly clientName: string
+  readonly connectTimeoutMs: number
+  /** The connection broke, or could not be made. The next try is under way already. */
+  readonly onError: (error: Error) => void
+}
+
+type Client = ReturnType<typeof connectClient>
+
+export interface Redis {
+  /** The connection of now: ask for it each time. Its commands fail at once while it is not connected. */
+  client(): Client
+  /** Rejects with the reason why there is no connection. The first one, or one after `reconnect`, is waited for. */
+  ping(signal: AbortSignal): Promise<unknown>
+  /** Drops a connection that no longer answers, so that what waits on it fails, and opens a new one. */
+  reconnect(): void
+  start(): void
+  /** Waits for commands under way, then closes the connection. */
+  stop(): Promise<void>
+}
+
+const MAX_BACKOFF_MS = 1_000
+
+/** Doubles from 50 ms to a second, each with up to a quarter more, so that many instances do not return as one. */
+function backoff(retries: number): number {
+  return Math.min(50 * 2 ** retries, MAX_BACKOFF_MS) * (1 + Math.random() / 4)
+}
+
+function connectClient({ url, clientName, connectTimeoutMs }: RedisOptions) {
+  return createClient({
+    url,
+    name: clientName,
+    // A command fails now instead of waiting for a server that may never come back.
+    disableOfflineQueue: true,
+    commandsQueueMaxLength: 10_000,
+    // Two pings fit in before a silent connection is dropped; this also bounds the log-in, which has no timeout of its own.
+    pingInterval: 4_000,
+    socket: { connectTimeout: connectTimeoutMs, socketTimeout: 10_000, reconnectStrategy: backoff },
+  })
+}
+
+/** Connects in the background and for as long as it takes. */
+export function createRedis(options: RedisOptions): Redis {
+  let lastError: Error | undefined
+  let client = connectClient(options)
+
+  function connect(): void {
+    lastError = undefined
+    client.on('ready', () => {
+      lastError = undefined
+    })
+    client.on('error', (error: Error) => {
+      lastError = error
+      options.onError(error)
+    })
+    // Rejects only when it is stopped; each failed try is an error event.
+    client.connect().catch(() => {})
+  }
+
+  return {
+    client: () => client,
+    async ping(signal) {
+      if (lastError !== undefined) throw lastError
+      if (!client.isReady) await once(client, 'ready', { signal })
+      await client.ping()
+    },
+    reconnect() {
+      if (!client.isReady) return
+      client.destroy()
+      client = connectClient(options)
+      connect()
+    },
+    start: connect,
+    async stop() {
+      if (client.isReady) await client.close()
+      else client.destroy()
+    },
+  }
+}

@@ -1,0 +1,27 @@
+import type { Config } from 'jest'
+
+const common = {
+  testEnvironment: 'node',
+  extensionsToTreatAsEsm: ['.ts'],
+  // Node strips the types itself, here as everywhere: what is tested is what is written.
+  transform: { '\\.ts$': '<rootDir>/test/support/strip-types.mjs' },
+  modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.toolchain', '<rootDir>/.local'],
+}
+
+export default {
+  projects: [
+    {
+      ...common,
+      displayName: 'unit',
+      roots: ['<rootDir>/config', '<rootDir>/internal', '<rootDir>/pkg', '<rootDir>/src'],
+    },
+    {
+      ...common,
+      displayName: 'e2e',
+      roots: ['<rootDir>/test'],
+      testPathIgnorePatterns: ['image.test.ts'],
+    },
+    { ...common, displayName: 'image', testMatch: ['<rootDir>/test/image.test.ts'] },
+  ],
+  testTimeout: 30_000,
+} satisfies Config

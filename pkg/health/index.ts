@@ -1,0 +1,8 @@
+export { type CommandCheckOptions, commandCheck } from './checks/command.ts'
+export { type HttpCheckOptions, httpCheck } from './checks/http.ts'
+export { type PostgresCheckOptions, postgresCheck } from './checks/postgres.ts'
+export { type RedisCheckOptions, redisCheck } from './checks/redis.ts'
+export { type TcpCheckOptions, tcpCheck } from './checks/tcp.ts'
+export { createHealth, type Health, type HealthEvent, type HealthOptions, type Snapshot } from './health.ts'
+export type { Check } from './monitor.ts'
+export { type CheckReport, REASONS, type Reason } from './policy.ts'

@@ -1,0 +1,93 @@
+import { type CheckState, nextState, type Outcome, PENDING, reasonOf, type Thresholds } from './policy.ts'
+
+/**
+ * Resolves when the dependency answered as it should and rejects otherwise; an error's `reason`
+ * property names what is published. Must give up when `signal` aborts, and release what it holds.
+ */
+export type Check = (signal: AbortSignal) => Promise<unknown>
+
+export interface MonitorOptions extends Thresholds {
+  readonly check: Check
+  /** From the end of one run to the start of the next, in milliseconds; varies by a tenth either way. */
+  readonly intervalMs: number
+  /** After this a run has failed with reason `timeout`, whether or not the check settles. */
+  readonly timeoutMs: number
+  /** Called after each run with the state before and after it, and the error of a run that failed. */
+  readonly onOutcome: (next: CheckState, previous: CheckState, error?: unknown) => void
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number
+  /** From 0 to 1; spreads the runs of many instances. */
+  readonly random?: () => number
+}
+
+export interface Monitor {
+  start(): void
+  /** No run starts and none is reported after this; one under way is aborted. */
+  stop(): void
+  state(): CheckState
+}
+
+class TimeoutError extends Error {
+  override readonly name = 'TimeoutError'
+}
+
+/**
+ * Runs one check in the background, for ever, one run at a time. A check that ignores its abort is
+ * not started again: each interval that it outlives counts as one more timeout.
+ */
+export function createMonitor(options: MonitorOptions): Monitor {
+  const { check, intervalMs, timeoutMs, onOutcome, now = Date.now, random = Math.random } = options
+  let state = PENDING
+  let stopped = false
+  let current: AbortController | undefined
+  let underWay: Promise<unknown> | undefined
+  let timer: NodeJS.Timeout | undefined
+
+  function record(outcome: Outcome, error?: unknown): void {
+    if (stopped) return
+    const previous = state
+    state = nextState(previous, outcome, options)
+    onOutcome(state, previous, error)
+    timer = setTimeout(run, intervalMs * (0.9 + 0.2 * random()))
+  }
+
+  async function run(): Promise<void> {
+    const abort = new AbortController()
+    const startedAt = performance.now()
+    current = abort
+    underWay ??= attempt(check, abort.signal).finally(() => {
+      underWay = undefined
+    })
+    let deadline: NodeJS.Timeout | undefined
+    const tooLate = new Promise<never>((_, reject) => {
+      deadline = setTimeout(() => {
+        const error = new TimeoutError(`no answer within ${timeoutMs} ms`)
+        reject(error)
+        abort.abort(error)
+      }, timeoutMs)
+    })
+    try {
+      await Promise.race([underWay, tooLate])
+      record({ ok: true, at: now(), latencyMs: performance.now() - startedAt })
+    } catch (error) {
+      record({ ok: false, at: now(), reason: reasonOf(error) }, error)
+    } finally {
+      clearTimeout(deadline)
+    }
+  }
+
+  return {
+    start: () => void run(),
+    stop() {
+      stopped = true
+      clearTimeout(timer)
+      current?.abort()
+    },
+    state: () => state,
+  }
+}
+
+/** A check that throws at once is one that rejects, and a late rejection has its listener. */
+async function attempt(check: Check, signal: AbortSignal): Promise<void> {
+  await check(signal)
+}

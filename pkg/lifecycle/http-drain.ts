@@ -1,0 +1,77 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { Server as NetServer, type Socket } from 'node:net'
+import { setImmediate, setTimeout } from 'node:timers/promises'
+
+export interface HttpDrainOptions {
+  readonly server: Server
+  /** Pause between two looks for idle connections after the end of accepting, in milliseconds. @default 50 */
+  readonly sweepIntervalMs?: number
+}
+
+export interface HttpDrain {
+  /** Must see each request before anything answers it. */
+  track(request: IncomingMessage, response: ServerResponse): void
+  /** The answer under way on a connection, or the last one. */
+  responseOn(socket: Socket): ServerResponse | undefined
+  /** From now on every answer closes its connection, those to requests already in flight too. */
+  begin(): void
+  /** Stops accepting, waits for what is in flight, and cuts the rest when `signal` aborts. */
+  close(signal: AbortSignal): Promise<void>
+}
+
+/**
+ * Ends an HTTP server without losing a request that a client has sent.
+ *
+ * `http.Server.close()` is not enough for that, nor safe: it destroys idle keep-alive connections
+ * on which a request may be arriving, and it stops the timer that enforces `headersTimeout` and
+ * `requestTimeout`, so one slow client could hold the process for ever.
+ */
+export function createHttpDrain({ server, sweepIntervalMs = 50 }: HttpDrainOptions): HttpDrain {
+  const connections = new Map<Socket, ServerResponse | undefined>()
+  let draining = false
+
+  server.on('connection', (socket: Socket) => {
+    connections.set(socket, undefined)
+    socket.once('close', () => connections.delete(socket))
+  })
+
+  /** A connection on which nothing was ever sent does not count as idle to Node. */
+  function closeUnused(): void {
+    for (const socket of connections.keys()) if (socket.bytesRead === 0) socket.destroy()
+    server.closeIdleConnections()
+  }
+
+  return {
+    track(request, response) {
+      connections.set(request.socket, response)
+      if (draining) response.shouldKeepAlive = false
+    },
+    responseOn: (socket) => connections.get(socket),
+    begin() {
+      draining = true
+      for (const response of connections.values()) {
+        if (response !== undefined && !response.headersSent) response.shouldKeepAlive = false
+      }
+    },
+    async close(signal) {
+      if (!server.listening) return
+      // Two turns of the event loop: connections and requests that the kernel holds already are taken in.
+      await setImmediate()
+      await setImmediate()
+      const closed = new Promise<void>((resolve) => {
+        // The base class only stops accepting; the timers of the HTTP server go on.
+        NetServer.prototype.close.call(server, () => resolve())
+      })
+      const cut = () => server.closeAllConnections()
+      if (signal.aborted) cut()
+      signal.addEventListener('abort', cut)
+      const done = new AbortController()
+      void closed.then(() => done.abort())
+      while (!done.signal.aborted) {
+        await setTimeout(sweepIntervalMs, undefined, { signal: done.signal }).catch(() => {})
+        closeUnused()
+      }
+      signal.removeEventListener('abort', cut)
+    },
+  }
+}

@@ -1,0 +1,11 @@
+export { createHttpDrain, type HttpDrain, type HttpDrainOptions } from './http-drain.ts'
+export {
+  createLifecycle,
+  type Lifecycle,
+  type LifecycleEvent,
+  type LifecycleOptions,
+  type Part,
+  type Phase,
+  type StopOptions,
+} from './lifecycle.ts'
+export { type RunEvent, type RunOptions, runUntilStopped, type SignalSource } from './run.ts'

@@ -1,0 +1,62 @@
+import type { Lifecycle } from './lifecycle.ts'
+
+/** The slice of `process` that is listened to. */
+export interface SignalSource {
+  on(event: 'SIGTERM' | 'SIGINT', listener: () => void): unknown
+  on(event: 'uncaughtException', listener: (error: unknown) => void): unknown
+}
+
+export interface RunOptions {
+  readonly lifecycle: Lifecycle
+  readonly process: SignalSource
+  /** How long requests in flight may go on after a crash, in milliseconds. @default 3_000 */
+  readonly crashDrainMs?: number
+  readonly onEvent?: (event: RunEvent) => void
+}
+
+export type RunEvent =
+  | { readonly type: 'signal'; readonly signal: 'SIGTERM' | 'SIGINT' }
+  | { readonly type: 'crash' | 'failed to start'; readonly error: unknown }
+
+/**
+ * Starts and resolves with the exit code when everything has ended: 0 after a clean stop, 1 after a
+ * failed start, a crash or a missed deadline. SIGTERM drains; SIGINT does so without the delay; a
+ * second signal, or a crash while stopping, ends it at once.
+ */
+export async function runUntilStopped(options: RunOptions): Promise<0 | 1> {
+  const { lifecycle, process, crashDrainMs = 3_000, onEvent = () => {} } = options
+  const { promise: ended, resolve: end } = Promise.withResolvers<0 | 1>()
+  let stopping = false
+
+  async function stop(delayMs: number | undefined, timeoutMs: number | undefined, code: 0 | 1): Promise<void> {
+    if (stopping) return lifecycle.cut()
+    stopping = true
+    const inTime = await lifecycle.stop({
+      ...(delayMs !== undefined && { delayMs }),
+      ...(timeoutMs !== undefined && { timeoutMs }),
+    })
+    end(inTime ? code : 1)
+  }
+
+  process.on('SIGTERM', () => {
+    onEvent({ type: 'signal', signal: 'SIGTERM' })
+    void stop(undefined, undefined, 0)
+  })
+  process.on('SIGINT', () => {
+    onEvent({ type: 'signal', signal: 'SIGINT' })
+    void stop(0, undefined, 0)
+  })
+  // Rejections that nobody handles arrive here too.
+  process.on('uncaughtException', (error) => {
+    onEvent({ type: 'crash', error })
+    void stop(0, crashDrainMs, 1)
+  })
+
+  try {
+    await lifecycle.start()
+  } catch (error) {
+    onEvent({ type: 'failed to start', error })
+    end(1)
+  }
+  return ended
+}

@@ -1,0 +1,44 @@
+import { type DestinationStream, type Logger, pino, stdSerializers, stdTimeFunctions } from 'pino'
+
+export type { Logger }
+
+export interface LoggerOptions {
+  /** @default 'info' */
+  readonly level?: string
+  /** Fields of every line, such as the service's name and version. */
+  readonly base?: Readonly<Record<string, unknown>>
+  /** Fields of the request under way, asked for once a line. Must return a new object each time. */
+  readonly context?: () => object
+  /** @default standard output, written at once: nothing is lost at exit. */
+  readonly destination?: DestinationStream
+}
+
+const SECRET_KEYS = ['authorization', 'cookie', 'set-cookie', 'password', 'secret', 'token', 'apiKey', 'x-api-key']
+
+/** Anything that may hold a credential, at the top of a line and up to two levels below. */
+const REDACTED = SECRET_KEYS.flatMap((key) => [`["${key}"]`, `*["${key}"]`, `*.*["${key}"]`])
+
+/** `scheme://user:password@host` in a message or a stack, as drivers and URL parsers print it. */
+const CREDENTIALS = /(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@]+@/gi
+
+function scrub(error: Error): object {
+  const serialized = stdSerializers.err(error)
+  const text = (value: string) => value.replace(CREDENTIALS, '$1***@')
+  return { ...serialized, message: text(serialized.message), stack: text(serialized.stack) }
+}
+
+/** One JSON object a line: `level` by name, `time` in ISO 8601, then the fields, then `msg`. */
+export function createLogger({ level = 'info', base = {}, context, destination }: LoggerOptions = {}): Logger {
+  return pino(
+    {
+      level,
+      base,
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: (error: unknown) => (error instanceof Error ? scrub(error) : error) },
+      redact: { paths: REDACTED, censor: '***' },
+      ...(context && { mixin: context }),
+    },
+    destination ?? pino.destination({ dest: 1, sync: true }),
+  )
+}

@@ -1,0 +1,19 @@
+import express, { type RequestHandler } from 'express'
+
+export interface JsonBodyOptions {
+  /** Of the body after decompression, in bytes, so that a small archive cannot unpack to a large body. */
+  readonly maxBytes: number
+}
+
+/** Parses application/json and application/*+json to `req.body`, and refuses a body of any other type. */
+export function jsonBody({ maxBytes }: JsonBodyOptions): RequestHandler {
+  const parse = express.json({ limit: maxBytes, type: ['application/json', 'application/*+json'] })
+  return function jsonBody(req, res, next) {
+    parse(req, res, (error?: unknown) => {
+      if (error !== undefined) return next(error)
+      const hasBody = req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0
+      if (!hasBody || req.body !== undefined) return next()
+      next(Object.assign(new Error('unsupported media type'), { code: 'unsupported_media_type' }))
+    })
+  }
+}

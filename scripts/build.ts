@@ -1,0 +1,108 @@
+/*
+ * node scripts/build.ts bundle               dist/server.cjs, its source map, dist/THIRD_PARTY_LICENSES
+ * node scripts/build.ts executable [TARGET]  dist/app, or dist/app-TARGET from the Node of that platform
+ */
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { build, type Metafile, type Plugin } from 'esbuild'
+import type { BuildInfo } from '#internal/build-info.ts'
+
+const root = dirname(import.meta.dirname)
+process.chdir(root)
+
+const git = (...args: string[]) =>
+  execFileSync('git', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
+
+/** From git, or from COMMIT and SOURCE_DATE_EPOCH where the history is not at hand, as in an image build. */
+function readBuildInfo(): BuildInfo {
+  const { name, version } = JSON.parse(readFileSync('package.json', 'utf8'))
+  let { COMMIT: commit, SOURCE_DATE_EPOCH: epoch } = process.env
+  try {
+    commit ||= git('rev-parse', '--short=12', 'HEAD') + (git('status', '--porcelain') === '' ? '' : '-dirty')
+    epoch ||= git('log', '-1', '--format=%ct')
+  } catch {
+    // Not a checkout: an archive or an image's build stage without the arguments.
+  }
+  const time = epoch ? new Date(Number(epoch) * 1000).toISOString() : 'unknown'
+  return { name, version, commit: commit || 'unknown', time }
+}
+
+/** JSON is in a Unicode charset, and anything else is refused before it is decoded: the tables of all others are 0.45 MB of dead weight. */
+const withoutCharsetTables: Plugin = {
+  name: 'without charset tables',
+  setup({ onLoad }) {
+    const filter = /iconv-lite.encodings.(tables.[\w-]+\.json|sbcs-data-generated\.js)$/
+    onLoad({ filter }, () => ({ contents: '{}', loader: 'json' }))
+  },
+}
+
+async function bundle(): Promise<void> {
+  const { metafile } = await build({
+    entryPoints: ['src/main.ts'],
+    outfile: 'dist/server.cjs',
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'cjs',
+    minify: true,
+    // Class and function names stand in stack traces and in logged errors.
+    keepNames: true,
+    sourcemap: 'external',
+    legalComments: 'none',
+    metafile: true,
+    logLevel: 'warning',
+    plugins: [withoutCharsetTables],
+    define: { BUILD_INFO: JSON.stringify(readBuildInfo()) },
+    // Optional parts of pg, asked for inside a try or never: a native driver and another platform's sockets.
+    external: ['pg-native', 'pg-cloudflare'],
+  })
+  writeFileSync('dist/THIRD_PARTY_LICENSES', licenses(metafile))
+  const bytes = metafile.outputs['dist/server.cjs']?.bytes ?? 0
+  console.error(`dist/server.cjs ${(bytes / 1e6).toFixed(2)} MB`)
+}
+
+/** The licence texts of every package with code in the bundle. */
+function licenses({ inputs }: Metafile): string {
+  const directories = new Set(
+    Object.keys(inputs).flatMap((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []),
+  )
+  const sections = [...directories].sort().map((directory) => {
+    const { name, version, license } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'))
+    const files = readdirSync(directory).filter((file) => /^(licen[cs]e|copying|notice)/i.test(file))
+    const texts = files.map((file) => readFileSync(join(directory, file), 'utf8').trim())
+    return [`${name} ${version} (${license})`, ...texts].join('\n\n')
+  })
+  return `${sections.join(`\n\n${'-'.repeat(80)}\n\n`)}\n`
+}
+
+function executable(target: string | undefined): void {
+  const windows = target?.startsWith('win-') === true
+  const output = target === undefined ? 'dist/app' : `dist/app-${target}${windows ? '.exe' : ''}`
+  const config = {
+    main: 'dist/server.cjs',
+    output,
+    disableExperimentalSEAWarning: true,
+    // The cache is of the V8 and the processor that made it, so only this platform's own can have one.
+    useCodeCache: target === undefined,
+    ...(target !== undefined && { executable: nodeOf(target) }),
+  }
+  writeFileSync('dist/sea.json', JSON.stringify(config))
+  rmSync(output, { force: true })
+  execFileSync(process.execPath, ['--build-sea', 'dist/sea.json'], { stdio: ['ignore', 'ignore', 'inherit'] })
+  rmSync('dist/sea.json')
+  console.error(output)
+  if (target?.startsWith('darwin-')) console.error(`sign it on a Mac before it is run: codesign --sign - ${output}`)
+}
+
+function nodeOf(target: string): string {
+  execFileSync('sh', ['scripts/toolchain/install.sh', target], { stdio: 'inherit' })
+  const [directory = ''] = readdirSync(`.toolchain/${target}/node_modules`).filter((name) => name.startsWith('node-'))
+  return `.toolchain/${target}/node_modules/${directory}/bin/node${target.startsWith('win-') ? '.exe' : ''}`
+}
+
+const [what, target] = process.argv.slice(2)
+mkdirSync('dist', { recursive: true })
+if (what === 'bundle') await bundle()
+else if (what === 'executable') executable(target || undefined)
+else throw new Error(`unknown artifact ${what}: bundle or executable`)

@@ -1,0 +1,97 @@
+/*
+ * node scripts/run.ts          dist/server.cjs with a local PostgreSQL and Redis (make run)
+ * node scripts/run.ts --watch  the sources: restart on save, readable logs (make dev)
+ *
+ * A server is started only where DATABASE_URL or REDIS_URL is unset. Ctrl-C ends all of it: the
+ * service first, then the servers under it.
+ */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { dirname, join } from 'node:path'
+import pretty from 'pino-pretty'
+import { withDotenv } from '#config/load.ts'
+import { startPostgres } from './services/postgres.ts'
+import { startRedis } from './services/redis.ts'
+import { type LocalService, until } from './services/service.ts'
+
+const watch = process.argv.includes('--watch')
+const root = dirname(import.meta.dirname)
+process.chdir(root)
+
+const program = watch ? ['src/main.ts'] : ['--enable-source-maps', 'dist/server.cjs']
+const say = (text: string) => process.stderr.write(`${text}\n`)
+const stateOf = (name: string) => join(root, '.local', name)
+
+async function startMissing(given: Readonly<Record<string, string | undefined>>) {
+  const missing = (name: string) => !given[name] && !given[`${name}_FILE`]
+  const [database, redis] = await Promise.all([
+    missing('DATABASE_URL') ? startPostgres({ directory: stateOf('postgres'), port: 5432 }) : undefined,
+    missing('REDIS_URL') ? startRedis({ directory: stateOf('redis'), port: 6379 }) : undefined,
+  ])
+  return { database, redis }
+}
+
+function start(environment: NodeJS.ProcessEnv): ChildProcess {
+  // A group of its own: the terminal's Ctrl-C comes through this process only, once.
+  const args = watch ? ['--watch', '--watch-preserve-output', ...program] : program
+  const child = spawn(process.execPath, args, {
+    env: environment,
+    detached: true,
+    stdio: ['ignore', watch ? 'pipe' : 'inherit', 'inherit'],
+  })
+  child.stdout?.pipe(pretty({ ignore: 'pid,service,version', translateTime: 'SYS:HH:MM:ss.l' }))
+  return child
+}
+
+async function announce(port: string, services: readonly (LocalService | undefined)[]): Promise<void> {
+  const base = `http://localhost:${port}`
+  await until(async () => (await fetch(`${base}/health/startup`).catch(() => undefined))?.ok === true, 30_000)
+  const urls = ['/ping', '/health', '/health/ready'].map((path) => `  curl ${base}${path}`)
+  const running = services.flatMap((service) => service?.url ?? []).map((url) => `  ${url}`)
+  say(
+    [
+      '',
+      'Serving. Try:',
+      ...urls,
+      ...(running.length > 0 ? ['with:', ...running] : []),
+      'Ctrl-C ends all of it.',
+      '',
+    ].join('\n'),
+  )
+}
+
+async function main(): Promise<number> {
+  const given = withDotenv({ NODE_ENV: 'development', ...process.env })
+  const { database, redis } = await startMissing(given)
+  const services = [redis, database]
+  const environment = {
+    ...process.env,
+    NODE_ENV: given['NODE_ENV'],
+    ...(database && { DATABASE_URL: database.url }),
+    ...(redis && { REDIS_URL: redis.url }),
+    ...(watch && { DRAIN_DELAY_MS: given['DRAIN_DELAY_MS'] ?? '0' }),
+  }
+  try {
+    if (database)
+      execFileSync(process.execPath, [...program, 'migrate'], {
+        env: environment,
+        stdio: ['ignore', 'ignore', 'inherit'],
+      })
+    const child = start(environment)
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal))
+    const exited = new Promise<number>((resolve) => {
+      child.once('exit', (code, signal) => resolve(code ?? (signal === 'SIGINT' || signal === 'SIGTERM' ? 0 : 1)))
+    })
+    announce(given['PORT'] ?? '8080', services).catch(() => {})
+    return await exited
+  } finally {
+    for (const service of services) await service?.stop()
+  }
+}
+
+main().then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    say(error instanceof Error ? error.message : String(error))
+    process.exit(1)
+  },
+)

@@ -1,0 +1,50 @@
+#!/bin/sh
+# Puts Node into .toolchain/: the one that builds and runs everything here (no argument), or the
+# plain binary that an executable for another platform is made from (install.sh linux-arm64).
+# The versions and hashes are in package-lock.json beside this file.
+set -eu
+cd "$(dirname "$0")/../.."
+wanted=$(cat .nvmrc)
+
+fail() {
+  printf '%s\n' "$*" >&2
+  exit 1
+}
+
+command -v npm >/dev/null 2>&1 || fail "npm is needed and is not on the PATH.
+Install Node.js 20 or later with npm, from https://nodejs.org/ or with your system's package manager
+(apt-get install npm, dnf install npm, brew install node), and run make again.
+The Node $wanted that this project uses is then fetched by itself."
+
+# fetch DIRECTORY [npm options]: installs the package of one platform into .toolchain/DIRECTORY
+fetch() {
+  directory=.toolchain/$1
+  shift
+  mkdir -p "$directory"
+  cp scripts/toolchain/package.json scripts/toolchain/package-lock.json .npmrc "$directory/"
+  (cd "$directory" && npm ci --include=optional --loglevel=error "$@" >/dev/null) || fail "Node $wanted could not be fetched from the npm registry."
+}
+
+if [ $# -gt 0 ]; then
+  case $1 in
+    linux-x64 | linux-arm64 | darwin-x64 | darwin-arm64 | win-x64) ;;
+    *) fail "unknown target $1: linux-x64, linux-arm64, darwin-x64, darwin-arm64 or win-x64" ;;
+  esac
+  os=${1%-*}
+  [ "$os" = win ] && os=win32
+  fetch "$1" --os="$os" --cpu="${1#*-}"
+  exit
+fi
+
+mkdir -p .toolchain/bin
+own=$(PATH=$(printf '%s' "$PATH" | sed "s|$PWD/.toolchain/bin:||g") command -v node || true)
+version=$([ -n "$own" ] && "$own" --version 2>/dev/null | sed 's/^v//' || true)
+if [ -n "$version" ] && [ "$(printf '%s\n%s\n' "$wanted" "$version" | sort -V | head -n 1)" = "$wanted" ]; then
+  ln -sf "$own" .toolchain/bin/node
+else
+  printf 'fetching Node %s (this machine has %s)\n' "$wanted" "${version:-none}" >&2
+  fetch host
+  binary=$(ls .toolchain/host/node_modules/node-*/bin/node 2>/dev/null) || fail "There is no Node $wanted package for this platform ($(uname -sm)): install Node $wanted by hand."
+  ln -sf "../../$binary" .toolchain/bin/node
+fi
+.toolchain/bin/node --version >/dev/null || fail "Node $wanted does not start here. On Debian and Ubuntu it needs: apt-get install libatomic1"

@@ -1,0 +1,97 @@
+import type { Config } from '#config/env.ts'
+import { ConfigError, describeConfig, loadConfig } from '#config/load.ts'
+import { buildInfo } from '#internal/build-info.ts'
+
+const USAGE = `usage: app [serve | migrate | healthcheck | config | version]
+
+  serve        answer requests until SIGTERM or SIGINT (the default)
+  migrate      bring the database up to this version
+  healthcheck  exit 0 when the service on this machine is ready, 1 otherwise
+  config       print the effective configuration, secrets masked
+  version      print version, commit and time of this build
+`
+
+/** https://man.freebsd.org/sysexits: 64 wrong usage, 78 invalid configuration. */
+type ExitCode = 0 | 1 | 64 | 78
+
+const out = (text: string) => void process.stdout.write(`${text}\n`)
+const err = (text: string) => void process.stderr.write(`${text}\n`)
+
+/** Each loads only what it needs: a health check does not pay for a server. */
+const commands: Readonly<Record<string, () => Promise<ExitCode>>> = {
+  serve: () => withConfig(serve),
+  migrate: () => withConfig(migrate),
+  healthcheck: async () => ((await withConfig(healthcheck)) === 0 ? 0 : 1),
+  config: () =>
+    withConfig(async (config) => {
+      out(describeConfig(config))
+      return 0
+    }),
+  async version() {
+    out(
+      `${buildInfo.name} ${buildInfo.version} (commit ${buildInfo.commit}, ${buildInfo.time}, node ${process.version})`,
+    )
+    return 0
+  },
+}
+
+async function withConfig(command: (config: Config) => Promise<ExitCode>): Promise<ExitCode> {
+  try {
+    return await command(loadConfig(process.env))
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    err(error.message)
+    return 78
+  }
+}
+
+async function serve(config: Config): Promise<ExitCode> {
+  const [{ createApp }, { runUntilStopped }] = await Promise.all([
+    import('#internal/app.ts'),
+    import('#pkg/lifecycle/index.ts'),
+  ])
+  const { lifecycle, logger } = createApp(config)
+  return runUntilStopped({
+    lifecycle,
+    process,
+    onEvent: (event) => {
+      if (event.type === 'signal') logger.info({ signal: event.signal }, 'signal')
+      else logger.fatal({ err: event.error }, event.type)
+    },
+  })
+}
+
+async function migrate(config: Config): Promise<ExitCode> {
+  const { migrateDatabase } = await import('#internal/app.ts')
+  const applied = await migrateDatabase(config)
+  for (const name of applied) out(`applied ${name}`)
+  if (applied.length === 0) out('nothing to apply: the database is up to date')
+  return 0
+}
+
+async function healthcheck({ HOST, PORT }: Config): Promise<ExitCode> {
+  const { readiness } = await import('#internal/healthcheck.ts')
+  const { ready, answer } = await readiness({ host: HOST, port: PORT })
+  ;(ready ? out : err)(answer)
+  return ready ? 0 : 1
+}
+
+async function main(args: readonly string[]): Promise<ExitCode> {
+  const [name = 'serve', ...rest] = args
+  if (name === 'help' || name === '--help' || name === '-h') {
+    out(USAGE)
+    return 0
+  }
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+  if (command !== undefined && rest.length === 0) return command()
+  err(`${command === undefined ? `unknown command ${JSON.stringify(name)}` : `${name} takes no arguments`}\n\n${USAGE}`)
+  return 64
+}
+
+main(process.argv.slice(2)).then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    err(error instanceof Error ? error.message : String(error))
+    process.exit(1)
+  },
+)
