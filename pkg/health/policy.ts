@@ -97,12 +97,14 @@ const REASON_BY_CODE: Readonly<Record<string, Reason>> = {
  * SQLSTATE code, else its causes', else `error`.
  */
 export function reasonOf(error: unknown): Reason {
-  for (let current = error, depth = 0; current instanceof Error && depth < 5; current = current.cause, depth++) {
-    const { reason, code, name } = current as Error & { reason?: Reason; code?: unknown }
+  for (let current = error, depth = 0; Error.isError(current) && depth < 5; current = current.cause, depth++) {
+    const { reason, code, name, message } = current as Error & { reason?: Reason; code?: unknown }
     if (reason !== undefined && REASONS.includes(reason)) return reason
     if (name === 'TimeoutError') return 'timeout'
+    // Redis has no codes beside the first word of its message.
+    if (/^(WRONGPASS|NOAUTH|NOPERM) /.test(message)) return 'unauthorized'
     // Node tries IPv6 and IPv4 at once and reports both failures together.
-    const first = current instanceof AggregateError ? current.errors[0]?.code : undefined
+    const first = (current as Partial<AggregateError>).errors?.[0]?.code
     const known = REASON_BY_CODE[String(code ?? first)]
     if (known !== undefined) return known
   }

@@ -29,8 +29,10 @@ export interface HttpDrain {
 export function createHttpDrain({ server, sweepIntervalMs = 50 }: HttpDrainOptions): HttpDrain {
   const connections = new Map<Socket, ServerResponse | undefined>()
   let draining = false
+  let accepted = 0
 
   server.on('connection', (socket: Socket) => {
+    accepted++
     connections.set(socket, undefined)
     socket.once('close', () => connections.delete(socket))
   })
@@ -39,6 +41,20 @@ export function createHttpDrain({ server, sweepIntervalMs = 50 }: HttpDrainOptio
   function closeUnused(): void {
     for (const socket of connections.keys()) if (socket.bytesRead === 0) socket.destroy()
     server.closeIdleConnections()
+  }
+
+  /**
+   * Connections that wait in the kernel when accepting ends are reset, with the requests on them.
+   * Each turn of the event loop accepts one, so it takes turns until one brings none; under a
+   * flood of new clients that may be never, hence the limit.
+   */
+  async function takeIn(signal: AbortSignal): Promise<void> {
+    const end = performance.now() + 1_000
+    for (let before = -1; before !== accepted && !signal.aborted && performance.now() < end; ) {
+      before = accepted
+      await setImmediate()
+      await setImmediate()
+    }
   }
 
   return {
@@ -55,9 +71,7 @@ export function createHttpDrain({ server, sweepIntervalMs = 50 }: HttpDrainOptio
     },
     async close(signal) {
       if (!server.listening) return
-      // Two turns of the event loop: connections and requests that the kernel holds already are taken in.
-      await setImmediate()
-      await setImmediate()
+      await takeIn(signal)
       const closed = new Promise<void>((resolve) => {
         // The base class only stops accepting; the timers of the HTTP server go on.
         NetServer.prototype.close.call(server, () => resolve())

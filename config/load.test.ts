@@ -1,0 +1,204 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from '@jest/globals'
+import { parse } from 'dotenv'
+import { SECRETS, schema } from './env.ts'
+import { ConfigError, describeConfig, type Environment, loadConfig } from './load.ts'
+
+const noFiles = () => {
+  throw Object.assign(new Error('no such file'), { code: 'ENOENT' })
+}
+
+function load(environment: Environment, files: Record<string, string> = {}) {
+  return loadConfig(environment, { readFile: (path) => files[path] ?? noFiles() })
+}
+
+function problemsOf(environment: Environment, files?: Record<string, string>): readonly string[] {
+  try {
+    load(environment, files)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems
+    throw error
+  }
+  return []
+}
+
+describe('values', () => {
+  test('an empty environment is a whole configuration, with no stores', () => {
+    const config = load({})
+    expect(config).toMatchObject({ NODE_ENV: 'production', HOST: '0.0.0.0', PORT: 8080, BODY_LIMIT: 102_400 })
+    expect(config.DATABASE_URL).toBeUndefined()
+    expect(config.REDIS_URL).toBeUndefined()
+  })
+
+  test('the value is frozen all the way down', () => {
+    const config = load({ HEALTH_CHECKS: 'mail=tcp://mail:25', TRUST_PROXY: '10.0.0.0/8' })
+    expect(Object.isFrozen(config)).toBe(true)
+    expect(Object.isFrozen(config.HEALTH_CHECKS[0]?.target)).toBe(true)
+    expect(Object.isFrozen(config.TRUST_PROXY)).toBe(true)
+  })
+
+  test('an empty variable counts as unset', () => {
+    expect(load({ PORT: '', DATABASE_URL: '', REDIS_URL_FILE: '' })).toMatchObject({ PORT: 8080 })
+  })
+
+  test.each([
+    ['1', 1],
+    ['64kb', 65_536],
+    ['1mb', 1_048_576],
+    ['64mb', 67_108_864],
+  ])('BODY_LIMIT %s is %d bytes', (given, bytes) => {
+    expect(load({ BODY_LIMIT: given }).BODY_LIMIT).toBe(bytes)
+  })
+
+  test.each([
+    ['0', 0],
+    ['2', 2],
+    ['loopback, 10.0.0.0/8', ['loopback', '10.0.0.0/8']],
+    ['fd00::/8,192.0.2.7', ['fd00::/8', '192.0.2.7']],
+  ])('TRUST_PROXY %s', (given, expected) => {
+    expect(load({ TRUST_PROXY: given }).TRUST_PROXY).toEqual(expected)
+  })
+
+  test.each(['true', 'false', '-1', '11', '0.0.0.0/0', '::/0', '10.0.0.0/33', '10.0.0.0/8/8', 'anyone', '', ' '])(
+    'TRUST_PROXY never trusts %j',
+    (given) => {
+      const trusted =
+        given === '' ? load({ TRUST_PROXY: given }).TRUST_PROXY : problemsOf({ TRUST_PROXY: given }).length
+      expect(trusted).toBe(given === '' ? 0 : 1)
+    },
+  )
+
+  test('HEALTH_CHECKS names each kind of heartbeat', () => {
+    const given = 'pay=https://pay/live?deep=1, mail=tcp://[::1]:25 ,disk=command:/bin/df -k /data'
+    expect(load({ HEALTH_CHECKS: given, HEALTH_CRITICAL: 'pay' }).HEALTH_CHECKS).toEqual([
+      { name: 'pay', target: { type: 'http', url: 'https://pay/live?deep=1' } },
+      { name: 'mail', target: { type: 'tcp', host: '::1', port: 25 } },
+      { name: 'disk', target: { type: 'command', file: '/bin/df', args: ['-k', '/data'] } },
+    ])
+  })
+
+  test.each([
+    'pay',
+    'pay=',
+    'pay=ftp://x/',
+    'pay=tcp://x',
+    'pay=tcp://x:1/path',
+    'pay=command:df',
+    'pay=https://user:secret@x/',
+    'redis=tcp://x:1',
+    'a=tcp://x:1,a=tcp://x:2',
+  ])('HEALTH_CHECKS refuses %s', (given) => {
+    expect(problemsOf({ HEALTH_CHECKS: given })).toEqual([expect.stringMatching(/^HEALTH_CHECKS: got /)])
+  })
+})
+
+describe('problems', () => {
+  test('twenty wrong values are twenty lines of one message, and none shows a secret', () => {
+    const wrong = {
+      SERVICE_NAME: 'My Service',
+      NODE_ENV: 'prod',
+      HOST: 'not a host',
+      PORT: '80a',
+      TRUST_PROXY: 'true',
+      BODY_LIMIT: '1gb',
+      HEADERS_TIMEOUT_MS: '1e3',
+      REQUEST_TIMEOUT_MS: '-1',
+      KEEP_ALIVE_TIMEOUT_MS: '1.5',
+      LOG_LEVEL: 'verbose',
+      DATABASE_URL: 'mysql://user:hunter2@host/db',
+      DATABASE_CRITICAL: 'yes',
+      DATABASE_POOL_MAX: '0',
+      DATABASE_CONNECT_TIMEOUT_MS: 'soon',
+      REDIS_URL: 'hunter2',
+      REDIS_CRITICAL: '1',
+      HEALTH_INTERVAL_MS: '5',
+      HEALTH_FALL: '0',
+      HEALTH_CHECKS: 'payments',
+      DRAIN_DELAY_MS: ' 5000',
+    }
+    const problems = problemsOf(wrong)
+    expect(problems.map((problem) => problem.split(':')[0])).toEqual(Object.keys(wrong))
+    expect(problems).toContain('PORT: got "80a", expected an integer from 0 to 65535')
+    const { message } = new ConfigError(problems)
+    expect(message).toMatch(/^invalid configuration, 20 problems:\n/)
+    expect(message).not.toContain('hunter2')
+  })
+
+  test('rules between variables are checked beside the variables themselves', () => {
+    expect(
+      problemsOf({ PORT: 'x', DRAIN_DELAY_MS: '9000', SHUTDOWN_TIMEOUT_MS: '9000', HEALTH_CRITICAL: 'pay' }),
+    ).toEqual([
+      'PORT: got "x", expected an integer from 0 to 65535',
+      'SHUTDOWN_TIMEOUT_MS: got "9000", expected more than DRAIN_DELAY_MS (9000), which is a part of it',
+      'HEALTH_CRITICAL: got "pay", expected names of HEALTH_CHECKS (there are none)',
+    ])
+    expect(problemsOf({ HEADERS_TIMEOUT_MS: '40000' })).toEqual([
+      'HEADERS_TIMEOUT_MS: got "40000", expected at most REQUEST_TIMEOUT_MS (30000)',
+    ])
+  })
+
+  test('a placeholder password is refused in production and fine elsewhere', () => {
+    const environment = { DATABASE_URL: 'postgres://app:changeme@db/app', REDIS_URL: 'redis://:Password@cache' }
+    expect(problemsOf(environment)).toHaveLength(2)
+    expect(problemsOf(environment).join()).not.toMatch(/changeme|Password@/)
+    expect(problemsOf({ ...environment, NODE_ENV: 'development' })).toEqual([])
+  })
+})
+
+describe('secrets', () => {
+  test('a secret may come from a file, without the line feed at its end', () => {
+    const config = load({ DATABASE_URL_FILE: '/run/db' }, { '/run/db': 'postgres://app:s3cret@db/app\n' })
+    expect(config.DATABASE_URL).toBe('postgres://app:s3cret@db/app')
+  })
+
+  test('a file that is missing, empty, or beside the variable itself is a problem', () => {
+    expect(problemsOf({ DATABASE_URL_FILE: '/nowhere' })).toEqual([
+      'DATABASE_URL_FILE: got "/nowhere", expected a file that can be read (ENOENT)',
+    ])
+    expect(problemsOf({ REDIS_URL_FILE: '/empty' }, { '/empty': '\n' })[0]).toMatch(/expected a file that is not empty/)
+    expect(problemsOf({ REDIS_URL: 'redis://x', REDIS_URL_FILE: '/run/x' })[0]).toMatch(/because REDIS_URL is set too/)
+  })
+
+  test('the description masks secrets and keeps what tells one server from another', () => {
+    const text = describeConfig(load({ DATABASE_URL: 'postgres://app:s3cret@db:5433/app?password=s3cret', PORT: '1' }))
+    expect(JSON.parse(text)).toMatchObject({ DATABASE_URL: 'postgres://***@db:5433/app', PORT: 1 })
+    expect(text).not.toContain('s3cret')
+  })
+})
+
+describe('.env', () => {
+  const files = { '.env': 'PORT=9000\nLOG_LEVEL=debug\n' }
+
+  test('is read in development, and the real environment wins', () => {
+    expect(load({ NODE_ENV: 'development', PORT: '9001' }, files)).toMatchObject({ PORT: 9001, LOG_LEVEL: 'debug' })
+  })
+
+  test.each(['production', 'test', ''])('is not read when NODE_ENV is %j', (environment) => {
+    expect(load({ NODE_ENV: environment }, files)).toMatchObject({ PORT: 8080, LOG_LEVEL: 'info' })
+  })
+
+  test('that cannot be read is a problem, and one that is not there is none', () => {
+    const denied = () => {
+      throw Object.assign(new Error('denied'), { code: 'EACCES' })
+    }
+    expect(() => loadConfig({ NODE_ENV: 'development' }, { readFile: denied })).toThrow(/\.env: .*EACCES/)
+    expect(load({ NODE_ENV: 'development' }).PORT).toBe(8080)
+  })
+})
+
+describe('.env.example', () => {
+  const example = parse(readFileSync('.env.example', 'utf8'))
+
+  test('names every variable of the schema, in its order, and no other', () => {
+    expect(Object.keys(example)).toEqual(Object.keys(schema))
+  })
+
+  test('shows the defaults', () => {
+    expect(load(example)).toEqual(load({}))
+  })
+
+  test('marks what is secret', () => {
+    const text = readFileSync('.env.example', 'utf8')
+    for (const name of SECRETS) expect(text).toMatch(new RegExp(`\\(secret\\)[^\\n]*\\n(#[^\\n]*\\n)*${name}=`))
+  })
+})

@@ -1,0 +1,162 @@
+import { once } from 'node:events'
+import { createServer, type RequestListener } from 'node:http'
+import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net'
+import { afterEach, describe, expect, jest, test } from '@jest/globals'
+import { reasonOf } from '../policy.ts'
+import { commandCheck } from './command.ts'
+import { httpCheck } from './http.ts'
+import { postgresCheck } from './postgres.ts'
+import { redisCheck } from './redis.ts'
+import { tcpCheck } from './tcp.ts'
+
+const servers: Server[] = []
+afterEach(() => {
+  for (const server of servers.splice(0)) {
+    if ('closeAllConnections' in server) (server as { closeAllConnections(): void }).closeAllConnections()
+    server.close()
+  }
+})
+
+async function listen(server: Server): Promise<number> {
+  servers.push(server.listen(0, '127.0.0.1'))
+  await once(server, 'listening')
+  return (server.address() as AddressInfo).port
+}
+
+const serve = async (listener: RequestListener) => `http://127.0.0.1:${await listen(createServer(listener))}/live`
+
+/** The published reason of a run, or `ok`. */
+async function outcome(run: Promise<unknown>): Promise<string> {
+  try {
+    await run
+    return 'ok'
+  } catch (error) {
+    return reasonOf(error)
+  }
+}
+
+const never = new AbortController().signal
+
+async function closedPort(): Promise<number> {
+  const server = createTcpServer()
+  const port = await listen(server)
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+describe('httpCheck', () => {
+  test.each([
+    [200, 'ok'],
+    [204, 'ok'],
+    [302, 'unhealthy'],
+    [404, 'unhealthy'],
+    [503, 'unhealthy'],
+  ])('an answer of %d is %s', async (status, expected) => {
+    const url = await serve((_request, response) => response.writeHead(status, { location: '/' }).end())
+    expect(await outcome(httpCheck({ url })(never))).toBe(expected)
+  })
+
+  test('a body without end is not waited for', async () => {
+    const url = await serve((_request, response) => void response.writeHead(200).write('x'))
+    expect(await outcome(httpCheck({ url })(never))).toBe('ok')
+  })
+
+  test('a server that does not answer is given up on when the signal aborts', async () => {
+    const abort = new AbortController()
+    let closed: Promise<unknown> | undefined
+    const url = await serve((request) => {
+      closed = once(request.socket, 'close')
+      abort.abort()
+    })
+    await expect(httpCheck({ url })(abort.signal)).rejects.toThrow()
+    await closed
+  })
+
+  test('nobody there is refused', async () => {
+    const url = `http://127.0.0.1:${await closedPort()}/`
+    expect(await outcome(httpCheck({ url })(never))).toBe('refused')
+  })
+})
+
+describe('tcpCheck', () => {
+  test('an open port is ok and its connection is closed again', async () => {
+    const server = createTcpServer()
+    const port = await listen(server)
+    const connected = once(server, 'connection')
+    expect(await outcome(tcpCheck({ host: '127.0.0.1', port })(never))).toBe('ok')
+    const [socket] = await connected
+    socket.resume()
+    await once(socket, 'close')
+  })
+
+  test('a closed port is refused, an unknown host unresolved', async () => {
+    expect(await outcome(tcpCheck({ host: '127.0.0.1', port: await closedPort() })(never))).toBe('refused')
+    expect(await outcome(tcpCheck({ host: 'no-such-host.invalid', port: 1 })(never))).toBe('unresolved')
+  })
+})
+
+describe('commandCheck', () => {
+  test('exit code 0 is ok, another one unhealthy with the reason for the log', async () => {
+    expect(await outcome(commandCheck({ file: '/bin/true' })(never))).toBe('ok')
+    const run = commandCheck({ file: '/bin/sh', args: ['-c', 'echo disk full >&2; exit 3'] })(never)
+    await expect(run).rejects.toMatchObject({ reason: 'unhealthy', message: '/bin/sh ended with 3: disk full' })
+  })
+
+  test('a command that is not there is an error of its own', async () => {
+    expect(await outcome(commandCheck({ file: '/no/such/command' })(never))).not.toBe('ok')
+  })
+
+  test('arguments are not seen by a shell', async () => {
+    expect(await outcome(commandCheck({ file: '/usr/bin/test', args: ['$(exit 1)', '=', '$(exit 1)'] })(never))).toBe(
+      'ok',
+    )
+  })
+
+  test('a command that hangs is killed when the signal aborts', async () => {
+    const abort = new AbortController()
+    const run = commandCheck({ file: '/bin/sleep', args: ['600'] })(abort.signal)
+    abort.abort()
+    await expect(run).rejects.toMatchObject({ name: 'AbortError' })
+  })
+})
+
+describe('postgresCheck', () => {
+  function pool(query: () => Promise<unknown>) {
+    const release = jest.fn<(destroy: boolean) => void>()
+    return { release, pool: { connect: async () => ({ query, release }) } }
+  }
+
+  test('keeps a connection that answered and closes one that did not', async () => {
+    const good = pool(async () => {})
+    await postgresCheck(good)(never)
+    expect(good.release.mock.calls).toEqual([[false]])
+    const bad = pool(() => Promise.reject(new Error('gone')))
+    await expect(postgresCheck(bad)(never)).rejects.toThrow('gone')
+    expect(bad.release.mock.calls).toEqual([[true]])
+  })
+
+  test('closes a connection whose query hangs, once, when the signal aborts', async () => {
+    const abort = new AbortController()
+    let fail = (_error: Error) => {}
+    const hanging = pool(
+      () =>
+        new Promise((_resolve, reject) => {
+          fail = reject
+          abort.abort()
+        }),
+    )
+    const run = postgresCheck(hanging)(abort.signal)
+    hanging.release.mockImplementation(() => fail(new Error('closed')))
+    await expect(run).rejects.toThrow()
+    expect(hanging.release.mock.calls).toEqual([[true]])
+  })
+})
+
+test('redisCheck drops a connection whose PING hangs', async () => {
+  const abort = new AbortController()
+  const reconnect = jest.fn()
+  void redisCheck({ redis: { ping: () => new Promise(() => {}), reconnect } })(abort.signal)
+  abort.abort()
+  expect(reconnect).toHaveBeenCalledTimes(1)
+})

@@ -1,0 +1,86 @@
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
+import { createHealth, type HealthEvent } from './health.ts'
+import type { Check } from './monitor.ts'
+
+beforeEach(() => {
+  jest.useFakeTimers({ now: 1_000_000 })
+})
+afterEach(() => {
+  jest.useRealTimers()
+})
+
+const refused = Object.assign(new Error('connect ECONNREFUSED 10.0.0.7:5432'), { code: 'ECONNREFUSED' })
+
+test('a snapshot names each check and nothing of where it looks', async () => {
+  const health = createHealth({
+    checks: [
+      { name: 'database', check: async () => {} },
+      { name: 'mail', check: () => Promise.reject(refused), critical: false },
+    ],
+  })
+  expect(health.snapshot()).toEqual({
+    status: 'fail',
+    timestamp: 1_000,
+    checks: {
+      database: { status: 'fail', critical: true, reason: 'pending' },
+      mail: { status: 'fail', critical: false, reason: 'pending' },
+    },
+  })
+  health.start()
+  await jest.advanceTimersByTimeAsync(0)
+  expect(health.snapshot()).toEqual({
+    status: 'ok',
+    timestamp: 1_000,
+    checks: {
+      database: { status: 'ok', critical: true, latencyMs: 0, checkedAt: 1_000 },
+      mail: { status: 'fail', critical: false, reason: 'refused', checkedAt: 1_000 },
+    },
+  })
+})
+
+test('a snapshot is made once a second and once a result, however often it is asked for', async () => {
+  const health = createHealth({ checks: [{ name: 'database', check: async () => {} }], intervalMs: 10_000 })
+  const pending = health.snapshot()
+  expect(health.snapshot()).toBe(pending)
+  health.start()
+  await jest.advanceTimersByTimeAsync(0)
+  const checked = health.snapshot()
+  expect(checked).not.toBe(pending)
+  await jest.advanceTimersByTimeAsync(999)
+  expect(health.snapshot()).toBe(checked)
+  await jest.advanceTimersByTimeAsync(1)
+  expect(health.snapshot()).not.toBe(checked)
+})
+
+test('events are changes of state with their cause, and never a repetition', async () => {
+  const events: HealthEvent[] = []
+  let check: Check = async () => {}
+  const health = createHealth({
+    checks: [{ name: 'database', check: (signal) => check(signal) }],
+    intervalMs: 100,
+    onEvent: (event) => events.push(event),
+  })
+  health.start()
+  await jest.advanceTimersByTimeAsync(1_000)
+  check = () => Promise.reject(refused)
+  await jest.advanceTimersByTimeAsync(1_000)
+  check = async () => {}
+  await jest.advanceTimersByTimeAsync(1_000)
+  expect(events).toEqual([
+    { name: 'database', status: 'ok', critical: true },
+    { name: 'database', status: 'fail', critical: true, reason: 'refused', error: refused },
+    { name: 'database', status: 'ok', critical: true },
+  ])
+})
+
+test('results go stale by the clock alone, as after a suspended machine', async () => {
+  const health = createHealth({ checks: [{ name: 'database', check: async () => {} }] })
+  health.start()
+  await jest.advanceTimersByTimeAsync(0)
+  expect(health.snapshot().status).toBe('ok')
+  // The clock goes on while no timer fires.
+  jest.setSystemTime(1_000_000 + 60_000)
+  expect(health.snapshot()).toMatchObject({ status: 'fail', checks: { database: { reason: 'stale' } } })
+  await jest.advanceTimersByTimeAsync(2_200)
+  expect(health.snapshot().status).toBe('ok')
+})

@@ -1,0 +1,107 @@
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
+import { type Check, createMonitor, type MonitorOptions } from './monitor.ts'
+import type { CheckState } from './policy.ts'
+
+beforeEach(() => {
+  jest.useFakeTimers()
+})
+afterEach(() => {
+  jest.useRealTimers()
+})
+
+/** A check whose runs the test settles by hand. */
+function manualCheck() {
+  const runs: { signal: AbortSignal; resolve: () => void; reject: (error: Error) => void }[] = []
+  const check: Check = (signal) =>
+    new Promise<void>((resolve, reject) => {
+      runs.push({ signal, resolve, reject })
+    })
+  return { check, runs }
+}
+
+function monitorOf(check: Check, options: Partial<MonitorOptions> = {}) {
+  const changes: CheckState[] = []
+  const monitor = createMonitor({
+    check,
+    intervalMs: 1_000,
+    timeoutMs: 200,
+    fall: 2,
+    rise: 1,
+    random: () => 0.5,
+    onOutcome: (next) => changes.push(next),
+    ...options,
+  })
+  return { monitor, changes }
+}
+
+const passed = (ms: number) => jest.advanceTimersByTimeAsync(ms)
+
+describe('createMonitor', () => {
+  test('runs at once, and again an interval after the end of the run before', async () => {
+    const { check, runs } = manualCheck()
+    const { monitor } = monitorOf(check)
+    monitor.start()
+    expect(runs).toHaveLength(1)
+    await passed(150)
+    runs[0]?.resolve()
+    await passed(999)
+    expect(runs).toHaveLength(1)
+    expect(monitor.state()).toMatchObject({ status: 'ok', latencyMs: 150 })
+    await passed(1)
+    expect(runs).toHaveLength(2)
+  })
+
+  test('varies the interval by a tenth either way', async () => {
+    for (const [random, intervalMs] of [
+      [0, 900],
+      [1, 1_100],
+    ] as const) {
+      const check = jest.fn<Check>().mockResolvedValue(undefined)
+      const { monitor } = monitorOf(check, { random: () => random })
+      monitor.start()
+      await passed(intervalMs - 1)
+      expect(check).toHaveBeenCalledTimes(1)
+      await passed(1)
+      expect(check).toHaveBeenCalledTimes(2)
+      monitor.stop()
+    }
+  })
+
+  test('a check that outlives its timeout fails with reason timeout, is told to stop and is not started twice', async () => {
+    const { check, runs } = manualCheck()
+    const { monitor, changes } = monitorOf(check)
+    monitor.start()
+    await passed(200)
+    expect(monitor.state()).toMatchObject({ status: 'fail', reason: 'timeout' })
+    expect(runs[0]?.signal.aborted).toBe(true)
+    await passed(5_000)
+    expect(runs).toHaveLength(1)
+    expect(changes.length).toBeGreaterThan(3)
+    expect(changes.every(({ reason }) => reason === 'timeout')).toBe(true)
+    runs[0]?.reject(new Error('gave up at last'))
+    await passed(1_200)
+    expect(runs).toHaveLength(2)
+  })
+
+  test('a check that throws before it returns a promise fails like any other', async () => {
+    const { monitor } = monitorOf(() => {
+      throw Object.assign(new Error(), { code: 'ECONNREFUSED' })
+    })
+    monitor.start()
+    await passed(0)
+    expect(monitor.state()).toMatchObject({ status: 'fail', reason: 'refused' })
+  })
+
+  test('stop aborts the run under way, reports nothing more and leaves no timer', async () => {
+    const { check, runs } = manualCheck()
+    const { monitor, changes } = monitorOf(check)
+    monitor.start()
+    monitor.stop()
+    expect(runs[0]?.signal.aborted).toBe(true)
+    runs[0]?.reject(new Error('stopped'))
+    await passed(10_000)
+    expect(changes).toEqual([])
+    expect(runs).toHaveLength(1)
+    expect(jest.getTimerCount()).toBe(0)
+  })
+})

@@ -1,0 +1,105 @@
+import { describe, expect, test } from '@jest/globals'
+import {
+  aggregate,
+  type CheckReport,
+  type CheckState,
+  nextState,
+  type Outcome,
+  PENDING,
+  reasonOf,
+  report,
+} from './policy.ts'
+
+const success = (at: number): Outcome => ({ ok: true, at, latencyMs: 1.26 })
+const failure = (at: number): Outcome => ({ ok: false, at, reason: 'refused' })
+
+function settled(outcomes: readonly Outcome[], thresholds = { fall: 2, rise: 2 }): CheckState {
+  return outcomes.reduce((state, outcome) => nextState(state, outcome, thresholds), PENDING)
+}
+
+describe('nextState', () => {
+  test('the first outcome counts at once, whichever it is', () => {
+    expect(settled([success(1)]).status).toBe('ok')
+    expect(settled([failure(1)])).toMatchObject({ status: 'fail', reason: 'refused' })
+  })
+
+  test('one failure does not turn an ok check, two in a row do', () => {
+    expect(settled([success(1), failure(2)]).status).toBe('ok')
+    expect(settled([success(1), failure(2), failure(3)]).status).toBe('fail')
+    expect(settled([success(1), failure(2), success(3), failure(4)]).status).toBe('ok')
+  })
+
+  test('a failing check needs its successes in a row too', () => {
+    expect(settled([failure(1), success(2)]).status).toBe('fail')
+    expect(settled([failure(1), success(2), success(3)]).status).toBe('ok')
+    expect(settled([failure(1), success(2), failure(3), success(4)]).status).toBe('fail')
+  })
+
+  test('the latest reason is kept while a check goes on failing', () => {
+    const state = nextState(settled([failure(1)]), { ok: false, at: 2, reason: 'timeout' }, { fall: 1, rise: 1 })
+    expect(state).toMatchObject({ status: 'fail', reason: 'timeout', at: 2 })
+  })
+})
+
+describe('report', () => {
+  test('a check that has not run yet fails as pending', () => {
+    expect(report(PENDING, true, 5_000, 1_000)).toEqual({ status: 'fail', critical: true, reason: 'pending' })
+  })
+
+  test('an ok check has its latency with one decimal and its time in seconds', () => {
+    expect(report(settled([success(5_900)]), false, 6_000, 1_000)).toEqual({
+      status: 'ok',
+      critical: false,
+      latencyMs: 1.3,
+      checkedAt: 5,
+    })
+  })
+
+  test('a result that is too old is stale, whatever it was', () => {
+    expect(report(settled([success(1_000)]), true, 2_001, 1_000)).toMatchObject({ status: 'fail', reason: 'stale' })
+    expect(report(settled([success(1_000)]), true, 2_000, 1_000)).toMatchObject({ status: 'ok' })
+    expect(report(settled([failure(1_000)]), true, 2_001, 1_000)).toMatchObject({ status: 'fail', reason: 'stale' })
+  })
+})
+
+describe('aggregate', () => {
+  const ok: CheckReport = { status: 'ok', critical: true, latencyMs: 1, checkedAt: 1 }
+  const failing = (critical: boolean): CheckReport => ({ status: 'fail', critical, reason: 'error', checkedAt: 1 })
+
+  test('fails with a critical check and with no other', () => {
+    expect(aggregate([])).toBe('ok')
+    expect(aggregate([ok, failing(false)])).toBe('ok')
+    expect(aggregate([ok, failing(true)])).toBe('fail')
+  })
+})
+
+describe('reasonOf', () => {
+  const withCode = (code: string) => Object.assign(new Error('to db.internal:5432'), { code })
+
+  test.each([
+    ['ECONNREFUSED', 'refused'],
+    ['ENOTFOUND', 'unresolved'],
+    ['ETIMEDOUT', 'timeout'],
+    ['28P01', 'unauthorized'],
+    ['57P03', 'refused'],
+    ['42601', 'error'],
+  ])('%s is %s', (code, reason) => {
+    expect(reasonOf(withCode(code))).toBe(reason)
+  })
+
+  test('looks through causes, and into the two tries of a connection', () => {
+    expect(reasonOf(new TypeError('fetch failed', { cause: withCode('ECONNREFUSED') }))).toBe('refused')
+    expect(reasonOf(new AggregateError([withCode('ECONNREFUSED'), withCode('ENETUNREACH')]))).toBe('refused')
+  })
+
+  test("takes a check's own reason only from the closed list", () => {
+    expect(reasonOf(Object.assign(new Error(), { reason: 'unhealthy' }))).toBe('unhealthy')
+    expect(reasonOf(Object.assign(new Error(), { reason: 'db.internal is down' }))).toBe('error')
+    expect(reasonOf('a string')).toBe('error')
+  })
+
+  test('knows how Redis refuses a password', () => {
+    expect(reasonOf(new Error('WRONGPASS invalid username-password pair or user is disabled.'))).toBe('unauthorized')
+    expect(reasonOf(new Error('NOAUTH Authentication required.'))).toBe('unauthorized')
+  })
+})

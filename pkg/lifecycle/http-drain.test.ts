@@ -1,0 +1,129 @@
+import { once } from 'node:events'
+import { Agent, createServer, get, type RequestListener, request, type ServerResponse } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { afterEach, expect, test } from '@jest/globals'
+import { createHttpDrain } from './http-drain.ts'
+
+const agents: Agent[] = []
+afterEach(() => {
+  for (const agent of agents.splice(0)) agent.destroy()
+})
+
+async function serve(listener: RequestListener, headersTimeout = 60_000) {
+  const server = createServer(
+    { keepAliveTimeout: 60_000, headersTimeout, requestTimeout: 60_000, connectionsCheckingInterval: 20 },
+    (req, res) => {
+      drain.track(req, res)
+      listener(req, res)
+    },
+  )
+  const drain = createHttpDrain({ server, sweepIntervalMs: 10 })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return { drain, server, port: (server.address() as AddressInfo).port }
+}
+
+function keepAliveAgent(): Agent {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  agents.push(agent)
+  return agent
+}
+
+async function ask(port: number, agent: Agent) {
+  const [response] = await once(get({ port, host: '127.0.0.1', agent }), 'response')
+  return { connection: response.headers.connection, body: await text(response) }
+}
+
+async function rawConnection(port: number): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1')
+  await once(socket, 'connect')
+  return socket
+}
+
+const never = new AbortController().signal
+
+test('before the drain connections are kept, after its begin every answer closes its own', async () => {
+  const { drain, port } = await serve((_req, res) => res.end('ok'))
+  const agent = keepAliveAgent()
+  expect(await ask(port, agent)).toEqual({ connection: 'keep-alive', body: 'ok' })
+  drain.begin()
+  expect(await ask(port, agent)).toEqual({ connection: 'close', body: 'ok' })
+  expect(await ask(port, agent)).toEqual({ connection: 'close', body: 'ok' })
+  await drain.close(never)
+})
+
+test('a request in flight when the drain begins is answered with Connection: close', async () => {
+  const arrived = Promise.withResolvers<ServerResponse>()
+  const { drain, port } = await serve((_req, res) => arrived.resolve(res))
+  const answer = ask(port, keepAliveAgent())
+  const response = await arrived.promise
+  drain.begin()
+  const closed = drain.close(never)
+  response.end('late')
+  expect(await answer).toEqual({ connection: 'close', body: 'late' })
+  await closed
+})
+
+test('close waits for a half-sent POST and answers it', async () => {
+  const arrived = Promise.withResolvers<void>()
+  const { drain, port } = await serve(async (req, res) => {
+    arrived.resolve()
+    res.end(await text(req))
+  })
+  const post = request({ port, host: '127.0.0.1', method: 'POST', headers: { 'content-length': 10 } })
+  post.write('first')
+  await arrived.promise
+  drain.begin()
+  const closed = drain.close(never)
+  post.end('-last')
+  const [response] = await once(post, 'response')
+  expect(await text(response)).toBe('first-last')
+  await closed
+})
+
+test('requests that are under way in the network when accepting ends are answered', async () => {
+  const { drain, port } = await serve((_req, res) => res.end('ok'))
+  drain.begin()
+  const sockets = await Promise.all(Array.from({ length: 50 }, () => rawConnection(port)))
+  const answers = sockets.map((socket) => text(socket))
+  for (const socket of sockets) socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
+  await drain.close(never)
+  for (const answer of await Promise.all(answers)) expect(answer).toMatch(/^HTTP\/1\.1 200 OK/)
+})
+
+test('idle connections, used or not, do not hold the close', async () => {
+  const { drain, port } = await serve((_req, res) => res.end('ok'))
+  const unused = await rawConnection(port)
+  const agent = keepAliveAgent()
+  await ask(port, agent)
+  await drain.close(never)
+  if (!unused.closed) await once(unused.resume(), 'close')
+})
+
+test('slow clients still meet the header timeout while closing', async () => {
+  const { drain, port } = await serve((_req, res) => res.end('ok'), 100)
+  const slow = await rawConnection(port)
+  slow.write('GET / HTTP/1.1\r\nhost:')
+  const answer = text(slow)
+  await drain.close(never)
+  expect(await answer).toMatch(/^HTTP\/1\.1 408/)
+})
+
+test('an abort cuts what is left', async () => {
+  const arrived = Promise.withResolvers<void>()
+  const { drain, port } = await serve(() => arrived.resolve())
+  const stuck = get({ port, host: '127.0.0.1', agent: keepAliveAgent() })
+  await arrived.promise
+  const deadline = new AbortController()
+  const closed = drain.close(deadline.signal)
+  const failed = once(stuck, 'error')
+  deadline.abort()
+  await closed
+  expect((await failed)[0]).toMatchObject({ code: 'ECONNRESET' })
+})
+
+test('a server that never listened is closed already', async () => {
+  const drain = createHttpDrain({ server: createServer() })
+  await drain.close(never)
+})

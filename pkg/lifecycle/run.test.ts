@@ -1,0 +1,74 @@
+import { EventEmitter } from 'node:events'
+import { expect, jest, test } from '@jest/globals'
+import type { Lifecycle, StopOptions } from './lifecycle.ts'
+import { type RunEvent, runUntilStopped } from './run.ts'
+
+function setup({ start = async () => {} }: { start?: () => Promise<void> } = {}) {
+  const process = new EventEmitter()
+  const stop = Promise.withResolvers<boolean>()
+  const lifecycle = {
+    phase: () => 'serving' as const,
+    start,
+    stop: jest.fn<(options?: StopOptions) => Promise<boolean>>().mockReturnValue(stop.promise),
+    cut: jest.fn(),
+  } satisfies Lifecycle
+  const events: RunEvent[] = []
+  const code = runUntilStopped({ lifecycle, process, crashDrainMs: 70, onEvent: (event) => events.push(event) })
+  return { process, lifecycle, events, code, stopped: stop.resolve }
+}
+
+test('SIGTERM drains with the delay and ends with 0', async () => {
+  const { process, lifecycle, code, stopped } = setup()
+  process.emit('SIGTERM')
+  expect(lifecycle.stop.mock.calls).toEqual([[{}]])
+  stopped(true)
+  expect(await code).toBe(0)
+})
+
+test('SIGINT drains without the delay and ends with 0', async () => {
+  const { process, lifecycle, code, stopped } = setup()
+  process.emit('SIGINT')
+  expect(lifecycle.stop.mock.calls).toEqual([[{ delayMs: 0 }]])
+  stopped(true)
+  expect(await code).toBe(0)
+})
+
+test('a missed deadline ends with 1', async () => {
+  const { process, code, stopped } = setup()
+  process.emit('SIGTERM')
+  stopped(false)
+  expect(await code).toBe(1)
+})
+
+test('a second signal cuts what is left', async () => {
+  const { process, lifecycle } = setup()
+  process.emit('SIGTERM')
+  expect(lifecycle.cut).not.toHaveBeenCalled()
+  process.emit('SIGINT')
+  expect(lifecycle.cut).toHaveBeenCalledTimes(1)
+  expect(lifecycle.stop).toHaveBeenCalledTimes(1)
+})
+
+test('a crash is told with its cause, drains shortly and ends with 1', async () => {
+  const { process, lifecycle, events, code, stopped } = setup()
+  const error = new Error('bug')
+  process.emit('uncaughtException', error)
+  expect(events).toEqual([{ type: 'crash', error }])
+  expect(lifecycle.stop.mock.calls).toEqual([[{ delayMs: 0, timeoutMs: 70 }]])
+  stopped(true)
+  expect(await code).toBe(1)
+})
+
+test('a crash while stopping cuts what is left', async () => {
+  const { process, lifecycle } = setup()
+  process.emit('SIGTERM')
+  process.emit('uncaughtException', new Error('bug'))
+  expect(lifecycle.cut).toHaveBeenCalledTimes(1)
+})
+
+test('a failed start ends with 1 and its cause', async () => {
+  const error = new Error('port taken')
+  const { events, code } = setup({ start: () => Promise.reject(error) })
+  expect(await code).toBe(1)
+  expect(events).toEqual([{ type: 'failed to start', error }])
+})
