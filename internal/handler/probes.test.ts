@@ -1,0 +1,90 @@
+import { createServer, type Server } from 'node:http'
+import { afterAll, beforeEach, describe, expect, test } from '@jest/globals'
+import request from 'supertest'
+import type { Snapshot } from '#pkg/health/index.ts'
+import type { Phase } from '#pkg/lifecycle/index.ts'
+import { probes } from './probes.ts'
+
+const healthy: Snapshot = {
+  status: 'ok',
+  timestamp: 1_795_353_962,
+  checks: {
+    database: { status: 'ok', critical: true, latencyMs: 0.8, checkedAt: 1_795_353_961 },
+    redis: { status: 'fail', critical: false, reason: 'timeout', checkedAt: 1_795_353_960 },
+  },
+}
+const unhealthy: Snapshot = { ...healthy, status: 'fail' }
+
+let phase: Phase
+let snapshot: Snapshot
+beforeEach(() => {
+  phase = 'serving'
+  snapshot = healthy
+})
+
+const probe = probes({
+  lifecycle: { phase: () => phase },
+  health: { snapshot: () => snapshot },
+  service: 'my-service',
+  version: '1.4.0',
+})
+const server: Server = createServer((req, res) => {
+  if (!probe(req, res)) res.writeHead(418).end()
+}).listen(0)
+const client = request(server)
+afterAll(() => {
+  server.close()
+})
+
+describe('/health', () => {
+  test('is the aggregate as the contract has it', async () => {
+    const { body } = await client.get('/health').expect(200)
+    expect(body).toEqual({ ...healthy, service: 'my-service', version: '1.4.0' })
+    expect(Object.keys(body)).toEqual(['status', 'service', 'version', 'timestamp', 'checks'])
+  })
+
+  test('is 503 when it fails, and follows the snapshot', async () => {
+    snapshot = unhealthy
+    await client.get('/health').expect(503)
+    snapshot = healthy
+    await client.get('/health').expect(200)
+  })
+})
+
+test.each([
+  ['starting', healthy, 200, 503, 503],
+  ['serving', healthy, 200, 200, 200],
+  ['serving', unhealthy, 200, 503, 200],
+  ['draining', healthy, 200, 503, 200],
+  ['stopped', healthy, 200, 503, 200],
+] as const)('while %s: live, ready and startup', async (given, checks, live, ready, startup) => {
+  phase = given
+  snapshot = checks
+  await client.get('/health/live').expect(live, { status: 'ok' })
+  await client.get('/health/ready').expect(ready)
+  await client.get('/health/startup').expect(startup)
+})
+
+test('not ready says why in one word', async () => {
+  phase = 'draining'
+  await client.get('/health/ready').expect(503, { status: 'fail', reason: 'draining' })
+  phase = 'serving'
+  snapshot = unhealthy
+  await client.get('/health/ready').expect(503, { status: 'fail', reason: 'dependency' })
+})
+
+test.each(['/health', '/health/live', '/health/ready', '/health/startup'])(
+  '%s has HEAD, no cache and no other method',
+  async (path) => {
+    const get = await client.get(`${path}?from=kubelet`).expect(200).expect('cache-control', 'no-store')
+    const head = await client.head(path).expect(200).expect('content-length', String(get.text.length))
+    expect(head.text).toBeUndefined()
+    const refused = await client.post(path).expect(405).expect('allow', 'GET, HEAD')
+    expect(refused.headers['content-type']).toMatch(/^application\/problem\+json/)
+    expect(refused.body).toMatchObject({ status: 405, requestId: refused.headers['x-request-id'] })
+  },
+)
+
+test.each(['/', '/healthz', '/health/', '/health/live/x', '//health', '/HEALTH'])('%s is not a probe', async (path) => {
+  await client.get(path).expect(418)
+})

@@ -1,0 +1,181 @@
+import { createServer, type Server } from 'node:http'
+import { gzipSync } from 'node:zlib'
+import { afterAll, beforeEach, describe, expect, test } from '@jest/globals'
+import request from 'supertest'
+import { createLogger } from '#pkg/logging/index.ts'
+import { createRequestContext } from '#pkg/web/index.ts'
+import { createHttpApp } from './server.ts'
+
+const lines: Record<string, unknown>[] = []
+const context = createRequestContext()
+const app = createHttpApp({
+  logger: createLogger({ destination: { write: (line) => void lines.push(JSON.parse(line)) } }),
+  context,
+  trustProxy: 1,
+  bodyLimitBytes: 1_000,
+})
+const server: Server = createServer(app).listen(0)
+const client = request(server)
+
+beforeEach(() => {
+  lines.length = 0
+})
+afterAll(() => {
+  server.close()
+})
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
+
+describe('/ping', () => {
+  test('answers pong, and HEAD the same without it', async () => {
+    const response = await client.get('/ping').expect(200).expect('content-type', 'application/json; charset=utf-8')
+    expect(response.body).toEqual({ message: 'pong' })
+    const head = await client.head('/ping').expect(200).expect('content-length', '18')
+    expect(head.text).toBeUndefined()
+  })
+})
+
+describe('headers', () => {
+  test('of security are there and nothing names the software', async () => {
+    const { headers } = await client.get('/ping')
+    expect(headers).toMatchObject({
+      'content-security-policy': "default-src 'none';frame-ancestors 'none';base-uri 'none';form-action 'none'",
+      'strict-transport-security': 'max-age=31536000; includeSubDomains',
+      'x-content-type-options': 'nosniff',
+      'x-frame-options': 'DENY',
+      'referrer-policy': 'no-referrer',
+    })
+    expect(headers).not.toHaveProperty('x-powered-by')
+    expect(headers).not.toHaveProperty('server')
+    expect(headers).not.toHaveProperty('etag')
+  })
+
+  test('a sane request id is kept, any other is replaced', async () => {
+    await client.get('/ping').set('x-request-id', 'trace_01.ABC-9').expect('x-request-id', 'trace_01.ABC-9')
+    for (const hostile of ['', 'a b', 'x'.repeat(129), '"><script>', 'ä']) {
+      const { headers } = await client.get('/ping').set('x-request-id', Buffer.from(hostile).toString('latin1'))
+      expect(headers['x-request-id']).toMatch(UUID)
+    }
+  })
+})
+
+describe('errors are problem documents', () => {
+  const json = 'application/json'
+  const cases = [
+    ['an unknown path', () => client.get('/nothing'), 404, 'not_found'],
+    ['an unknown path below a known one', () => client.get('/health/unknown'), 404, 'not_found'],
+    ['a path that cannot be decoded', () => client.get('/%E0%A4%A'), 404, 'not_found'],
+    ['another method', () => client.delete('/ping'), 405, 'method_not_allowed'],
+    ['malformed JSON', () => client.post('/ping').type(json).send('{"a":'), 400, 'malformed_json'],
+    ['JSON that is no object', () => client.post('/ping').type(json).send('"text"'), 400, 'malformed_json'],
+    ['a body that is too large', () => client.post('/ping').send({ a: 'x'.repeat(1_000) }), 413, 'body_too_large'],
+    ['a form', () => client.post('/ping').type('form').send('a=1'), 415, 'unsupported_media_type'],
+    [
+      'a body without a type',
+      () => client.post('/ping').set('content-type', '').send('a'),
+      415,
+      'unsupported_media_type',
+    ],
+    [
+      'an unknown charset',
+      () => client.post('/ping').set('content-type', 'application/json; charset=klingon').send('{}'),
+      415,
+      'unsupported_charset',
+    ],
+    [
+      'a Windows charset, whose table is not in the bundle',
+      () => client.post('/ping').set('content-type', 'application/json; charset=windows-1252').send('{}'),
+      415,
+      'unsupported_charset',
+    ],
+    [
+      'an unknown encoding',
+      () => client.post('/ping').type(json).set('content-encoding', 'zstd-x').send('{}'),
+      415,
+      'unsupported_encoding',
+    ],
+    [
+      'a body that is not what its encoding says',
+      () => client.post('/ping').type(json).set('content-encoding', 'gzip').send('{"a":1}'),
+      400,
+      'bad_request',
+    ],
+  ] as const
+
+  test.each(cases)('%s', async (_name, send, status, code) => {
+    const response = await send().expect(status).expect('content-type', 'application/problem+json; charset=utf-8')
+    expect(response.body).toEqual({
+      type: 'about:blank',
+      title: expect.any(String),
+      status,
+      detail: expect.any(String),
+      code,
+      requestId: response.headers['x-request-id'],
+    })
+    expect(response.headers).toMatchObject({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
+  })
+
+  test('405 says what is allowed, and so does OPTIONS', async () => {
+    await client.post('/ping').expect(405).expect('allow', 'GET, HEAD, OPTIONS')
+    await client.options('/ping').expect(204).expect('allow', 'GET, HEAD, OPTIONS')
+  })
+
+  test('a small archive of a large body is refused at the limit of the body', async () => {
+    const bomb = gzipSync(JSON.stringify({ a: '0'.repeat(1_000_000) }))
+    expect(bomb.length).toBeLessThan(2_000)
+    const post = client
+      .post('/ping')
+      .type(json)
+      .set('content-encoding', 'gzip')
+      .serialize((body) => body)
+    await post.send(bomb).expect(413)
+  })
+
+  test('query strings have no objects in them', async () => {
+    await client.get('/ping?a[b]=1&a[__proto__][x]=1').expect(200)
+    expect(Object.hasOwn(Object.prototype, 'x')).toBe(false)
+  })
+})
+
+describe('the access line', () => {
+  test('says what was asked, by whom, and how it went, without the query string', async () => {
+    await client
+      .get('/ping?token=hunter2')
+      .set('x-request-id', 'r-1')
+      .set('x-forwarded-for', '198.51.100.7, 203.0.113.9')
+      .set('authorization', 'Bearer hunter2')
+      .set('cookie', 'session=hunter2')
+      .expect(200)
+    expect(lines).toEqual([
+      {
+        level: 'info',
+        time: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
+        reqId: 'r-1',
+        method: 'GET',
+        path: '/ping',
+        status: 200,
+        durationMs: expect.any(Number),
+        bytes: 18,
+        // One proxy is trusted: what stood before it is the client's own claim.
+        clientAddress: '203.0.113.9',
+        msg: 'request',
+      },
+    ])
+  })
+
+  test('is one, whatever happens', async () => {
+    await client.get('/nothing')
+    await client.post('/ping').type('json').send('{')
+    await client.head('/ping')
+    expect(lines.map(({ method, path, status, bytes }) => [method, path, status, bytes])).toEqual([
+      ['GET', '/nothing', 404, expect.any(Number)],
+      ['POST', '/ping', 400, expect.any(Number)],
+      ['HEAD', '/ping', 200, 0],
+    ])
+  })
+
+  test('of a very long path is short', async () => {
+    await client.get(`/${'x'.repeat(5_000)}`).expect(404)
+    expect(String(lines[0]?.['path'])).toHaveLength(1_024)
+  })
+})

@@ -1,0 +1,64 @@
+import { expect, test } from '@jest/globals'
+import { createLogger, type LoggerOptions } from './logger.ts'
+
+function logOf(options: Omit<LoggerOptions, 'destination'> = {}) {
+  const lines: string[] = []
+  return { lines, logger: createLogger({ ...options, destination: { write: (line) => void lines.push(line) } }) }
+}
+
+const first = (lines: readonly string[]) => JSON.parse(lines[0] ?? 'null')
+
+test('a line is one JSON object with level, time, base fields, context, own fields and message', () => {
+  const { lines, logger } = logOf({ base: { service: 'x' }, context: () => ({ reqId: 'r-1' }) })
+  logger.warn({ a: 1 }, 'hello\nthere')
+  expect(lines).toHaveLength(1)
+  expect(lines[0]).toMatch(/^[^\n]*\n$/)
+  expect(first(lines)).toEqual({
+    level: 'warn',
+    time: expect.stringMatching(/Z$/),
+    service: 'x',
+    reqId: 'r-1',
+    a: 1,
+    msg: 'hello\nthere',
+  })
+})
+
+test("a line's own field wins over the context and stands once", () => {
+  const { lines, logger } = logOf({ context: () => ({ reqId: 'outer' }) })
+  logger.info({ reqId: 'own' })
+  expect(lines[0]?.match(/reqId/g)).toHaveLength(1)
+  expect(first(lines).reqId).toBe('own')
+})
+
+test.each([
+  { authorization: 'hunter2' },
+  { cookie: 'hunter2' },
+  { user: { password: 'hunter2' } },
+  { headers: { authorization: 'hunter2', 'set-cookie': ['hunter2'], 'x-api-key': 'hunter2' } },
+  { req: { headers: { cookie: 'hunter2' } } },
+  { config: { token: 'hunter2', secret: 'hunter2', apiKey: 'hunter2' } },
+])('secrets are not written: %j', (fields) => {
+  const { lines, logger } = logOf()
+  logger.info(fields)
+  expect(lines[0]).not.toContain('hunter2')
+  expect(lines[0]).toContain('***')
+})
+
+test('credentials in the URL of an error are not written, in its message, stack and cause', () => {
+  const { lines, logger } = logOf()
+  const cause = new Error('connect redis://:hunter2@cache:6379')
+  logger.error({ err: new Error('cannot reach postgres://app:hunter2@db:5432/app', { cause }) }, 'failed')
+  expect(lines[0]).not.toContain('hunter2')
+  expect(lines[0]).toContain('postgres://***@db:5432/app')
+})
+
+test('an error keeps its code and its stack', () => {
+  const { lines, logger } = logOf()
+  logger.error({ err: Object.assign(new Error('bad'), { code: 'E_BAD' }) })
+  expect(first(lines).err).toMatchObject({
+    type: 'Error',
+    message: 'bad',
+    code: 'E_BAD',
+    stack: expect.stringContaining('logger.test.ts'),
+  })
+})

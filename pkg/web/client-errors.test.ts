@@ -1,0 +1,79 @@
+import { once } from 'node:events'
+import { createServer, type Server, type ServerResponse } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { answerClientErrors } from './client-errors.ts'
+
+let server: Server
+let current: ServerResponse | undefined
+const events: unknown[] = []
+
+beforeAll(async () => {
+  server = createServer(
+    { headersTimeout: 100, requestTimeout: 100, connectionsCheckingInterval: 20, maxHeaderSize: 2_000 },
+    (req, res) => {
+      current = res
+      if (req.url === '/half') res.write('half')
+      else if (req.url !== '/never') res.end('ok')
+    },
+  )
+  answerClientErrors({ server, responseOn: () => current, onEvent: (event) => events.push(event) })
+  server.listen(0)
+  await once(server, 'listening')
+})
+afterAll(() => {
+  server.close()
+})
+
+async function send(bytes: string): Promise<string> {
+  current = undefined
+  const socket = connect((server.address() as AddressInfo).port)
+  socket.write(bytes)
+  return text(socket)
+}
+
+test.each([
+  ['what is not HTTP', 'GARBAGE\r\n\r\n', 400, 'bad_request'],
+  ['a header without a colon', 'GET / HTTP/1.1\r\nhost x\r\n\r\n', 400, 'bad_request'],
+  [
+    'two different lengths',
+    'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n',
+    400,
+    'bad_request',
+  ],
+  [
+    'a length and chunks',
+    'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n',
+    400,
+    'bad_request',
+  ],
+  [
+    'headers that are too large',
+    `GET / HTTP/1.1\r\nhost: x\r\na: ${'x'.repeat(3_000)}\r\n\r\n`,
+    431,
+    'headers_too_large',
+  ],
+  ['headers that do not end', 'GET / HTTP/1.1\r\nhost:', 408, 'request_timeout'],
+  ['a body that does not come', 'POST /never HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\n', 408, 'request_timeout'],
+])('%s', async (_name, bytes, status, code) => {
+  events.length = 0
+  const answer = await send(bytes)
+  const [head = '', body = ''] = answer.split('\r\n\r\n')
+  expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+  expect(head).toMatch(/^content-type: application\/problem\+json/m)
+  expect(head).toMatch(/^connection: close$/m)
+  expect(Number(/^content-length: (\d+)/m.exec(head)?.[1])).toBe(body.length)
+  const id = /^x-request-id: (.*)$/m.exec(head)?.[1]
+  expect(JSON.parse(body)).toMatchObject({ status, code, requestId: id })
+  expect(events).toEqual([expect.objectContaining({ status, requestId: id })])
+})
+
+test('nothing is written into an answer that was begun', async () => {
+  const socket = connect((server.address() as AddressInfo).port)
+  socket.write('GET /half HTTP/1.1\r\nhost: x\r\n\r\n')
+  const [begun] = await once(socket, 'data')
+  expect(String(begun)).toMatch(/^HTTP\/1\.1 200/)
+  socket.write('GARBAGE\r\n\r\n')
+  expect(await text(socket)).not.toContain('problem+json')
+})

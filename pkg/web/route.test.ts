@@ -1,0 +1,19 @@
+import { expect, test } from '@jest/globals'
+import express from 'express'
+import request from 'supertest'
+import { problemHandler } from './problem.ts'
+import { route } from './route.ts'
+
+test('each method of a path reaches its handler, and the others are told which there are', async () => {
+  const app = express()
+  const echo: express.RequestHandler = (req, res) => void res.json(req.method)
+  route(app, '/things/:id', { patch: echo, get: echo, delete: echo })
+  app.use(problemHandler())
+  await request(app).patch('/things/1').expect(200, '"PATCH"')
+  await request(app).delete('/things/1').expect(200, '"DELETE"')
+  await request(app).get('/things/1').expect(200, '"GET"')
+  const malformed = await request(app).get('/things/%E0%A4%A').expect(400)
+  expect(malformed.body).toMatchObject({ code: 'malformed_path' })
+  const refused = await request(app).put('/things/1').expect(405)
+  expect(refused.headers['allow']).toBe('DELETE, GET, HEAD, OPTIONS, PATCH')
+})
