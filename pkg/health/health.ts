@@ -8,7 +8,7 @@ export interface HealthOptions extends Partial<Thresholds> {
     /** Whether its failure makes the whole `fail`. @default true */
     readonly critical?: boolean
   }[]
-  /** Pause between two runs of a check, in milliseconds. @default 2_000 */
+  /** From the start of one run of a check to the next, in milliseconds. @default 2_000 */
   readonly intervalMs?: number
   /** Longest run of a check, in milliseconds. @default 1_000 */
   readonly timeoutMs?: number
@@ -43,7 +43,7 @@ export interface Health {
 export function createHealth(options: HealthOptions): Health {
   const { intervalMs = 2_000, timeoutMs = 1_000, fall = 2, rise = 1, now = Date.now, onEvent } = options
   // Two runs that were due and did not report: the process was blocked or suspended.
-  const staleAfterMs = 2 * (intervalMs * 1.1 + timeoutMs) + 1_000
+  const staleAfterMs = 2 * (intervalMs + timeoutMs) + 1_000
   const monitors = new Map<string, { monitor: Monitor; critical: boolean }>()
   let latest: Snapshot | undefined
   let second = 0

@@ -27,7 +27,7 @@ function monitorOf(check: Check, options: Partial<MonitorOptions> = {}) {
     timeoutMs: 200,
     fall: 2,
     rise: 1,
-    random: () => 0.5,
+    random: () => 0,
     onOutcome: (next) => changes.push(next),
     ...options,
   })
@@ -37,24 +37,36 @@ function monitorOf(check: Check, options: Partial<MonitorOptions> = {}) {
 const passed = (ms: number) => jest.advanceTimersByTimeAsync(ms)
 
 describe('createMonitor', () => {
-  test('runs at once, and again an interval after the end of the run before', async () => {
+  test('runs at once, and again an interval after the start of the run before', async () => {
     const { check, runs } = manualCheck()
     const { monitor } = monitorOf(check)
     monitor.start()
     expect(runs).toHaveLength(1)
     await passed(150)
     runs[0]?.resolve()
-    await passed(999)
+    await passed(849)
     expect(runs).toHaveLength(1)
     expect(monitor.state()).toMatchObject({ status: 'ok', latencyMs: 150 })
     await passed(1)
     expect(runs).toHaveLength(2)
   })
 
-  test('varies the interval by a tenth either way', async () => {
+  test('a dependency that hangs is seen within fall × interval + timeout', async () => {
+    let check: Check = async () => {}
+    const { monitor } = monitorOf((signal) => check(signal))
+    monitor.start()
+    await passed(0)
+    check = () => new Promise(() => {})
+    await passed(2 * 1_000 + 200 - 1)
+    expect(monitor.state().status).toBe('ok')
+    await passed(1)
+    expect(monitor.state()).toMatchObject({ status: 'fail', reason: 'timeout' })
+  })
+
+  test('shortens the interval by up to a tenth', async () => {
     for (const [random, intervalMs] of [
-      [0, 900],
-      [1, 1_100],
+      [0, 1_000],
+      [1, 900],
     ] as const) {
       const check = jest.fn<Check>().mockResolvedValue(undefined)
       const { monitor } = monitorOf(check, { random: () => random })

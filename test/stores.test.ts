@@ -1,0 +1,217 @@
+import { readFileSync } from 'node:fs'
+import { Agent, get } from 'node:http'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
+import { sql } from 'kysely'
+import pg from 'pg'
+import { migrate } from '../internal/store/migrate.ts'
+import { createPostgres, type Postgres } from '../internal/store/postgres.ts'
+import { createRedis } from '../internal/store/redis.ts'
+import { killApps, runApp, startApp } from './support/app.ts'
+import { type TestService, testPostgres, testRedis, until } from './support/services.ts'
+
+let database: TestService
+let redis: TestService
+let admin: pg.Client
+
+beforeAll(async () => {
+  ;[database, redis] = await Promise.all([testPostgres({ settings: { log_statement: 'all' } }), testRedis()])
+  admin = new pg.Client(database.url)
+  await admin.connect()
+})
+afterAll(async () => {
+  await admin.end()
+  await Promise.all([database.stop(), redis.stop()])
+})
+afterEach(killApps)
+
+/** A database of its own for a test that changes it. */
+async function freshDatabase(name: string): Promise<string> {
+  await admin.query(`create database ${name}`)
+  return database.url.replace(/[^/]+$/, name)
+}
+
+function openPostgres(url: string, options: { statementTimeoutMs?: number } = {}): Postgres {
+  return createPostgres({
+    url,
+    applicationName: 'stores-test',
+    poolMax: 2,
+    connectTimeoutMs: 1_000,
+    statementTimeoutMs: 5_000,
+    idleTimeoutMs: 1_000,
+    onError: () => {},
+    ...options,
+  })
+}
+
+describe('probes and queries', () => {
+  test('a thousand requests for /health at once cause no query', async () => {
+    const app = await startApp({ env: { DATABASE_URL: database.url, HEALTH_INTERVAL_MS: '60000' } })
+    await app.line({ msg: 'check ok', check: 'database' })
+    const log = readFileSync(`${await dataDirectory()}/../postgres.log`, 'utf8')
+    const agent = new Agent({ keepAlive: true, maxSockets: 1_000 })
+    const ask = () =>
+      new Promise<number>((resolve, reject) => {
+        get(`${app.url}/health`, { agent }, (res) => res.resume().once('end', () => resolve(res.statusCode ?? 0))).once(
+          'error',
+          reject,
+        )
+      })
+    const answers = await Promise.all(Array.from({ length: 1_000 }, ask))
+    agent.destroy()
+    expect(answers.filter((status) => status === 200)).toHaveLength(1_000)
+    const since = readFileSync(`${await dataDirectory()}/../postgres.log`, 'utf8').slice(log.length)
+    expect(log).toMatch(/statement: select 1/)
+    expect(since).not.toMatch(/statement: select 1/)
+    // The way of counting works: one query more is one line more.
+    await admin.query('select 1')
+    await until(async () =>
+      /statement: select 1/.test(readFileSync(`${await dataDirectory()}/../postgres.log`, 'utf8').slice(log.length)),
+    )
+  })
+
+  async function dataDirectory(): Promise<string> {
+    const { rows } = await admin.query('show data_directory')
+    return rows[0].data_directory
+  }
+
+  test('the connection of the check can be told from those of requests', async () => {
+    const app = await startApp({ env: { DATABASE_URL: database.url, SERVICE_NAME: 'orders' } })
+    await app.line({ msg: 'check ok', check: 'database' })
+    const { rows } = await admin.query(
+      `select application_name from pg_stat_activity where application_name like 'orders%'`,
+    )
+    expect(rows).toEqual([{ application_name: 'orders health' }])
+    app.signal('SIGINT')
+    await app.ended
+    await until(
+      async () =>
+        (await admin.query(`select from pg_stat_activity where application_name like 'orders%'`)).rowCount === 0,
+    )
+  })
+
+  test('a pool that is used up does not make the service unhealthy', async () => {
+    const postgres = openPostgres(database.url)
+    const busy = [1, 2].map(() => sql`select pg_sleep(1)`.execute(postgres.db))
+    const client = await postgres.checkPool.connect()
+    await client.query('select 1')
+    client.release()
+    await Promise.all(busy)
+    await postgres.stop()
+  })
+})
+
+describe('postgres', () => {
+  test('a statement that takes too long is ended by the server', async () => {
+    const postgres = openPostgres(database.url, { statementTimeoutMs: 100 })
+    await expect(sql`select pg_sleep(10)`.execute(postgres.db)).rejects.toMatchObject({ code: '57014' })
+    await postgres.stop()
+  })
+
+  test('connections that the server ends do not end the process, and the next query works', async () => {
+    const postgres = openPostgres(database.url)
+    await sql`select 1`.execute(postgres.db)
+    await admin.query(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'stores-test'`)
+    await until(() =>
+      sql`select 1`.execute(postgres.db).then(
+        () => true,
+        () => false,
+      ),
+    )
+    await postgres.stop()
+  })
+})
+
+describe('redis', () => {
+  const options = (onError = () => {}) => ({
+    url: redis.url,
+    clientName: 'stores-test',
+    connectTimeoutMs: 1_000,
+    onError,
+  })
+  const never = new AbortController().signal
+
+  test('a command on a broken connection fails at once instead of waiting', async () => {
+    const store = createRedis(options())
+    store.start()
+    await store.ping(never)
+    await redis.kill()
+    await until(() => !store.client().isReady)
+    await expect(store.client().get('x')).rejects.toThrow()
+    await redis.restart()
+    await until(() => store.client().isReady)
+    await store.client().set('x', '1')
+    expect(await store.client().get('x')).toBe('1')
+    await store.stop()
+  })
+
+  test('reconnect fails what waits on a connection that hangs', async () => {
+    const store = createRedis(options())
+    store.start()
+    await store.ping(never)
+    redis.hang()
+    const waiting = store.client().get('x')
+    store.reconnect()
+    await expect(waiting).rejects.toThrow()
+    redis.resume()
+    await store.ping(never)
+    await store.stop()
+  })
+})
+
+describe('app migrate', () => {
+  const scripts = {
+    '0001-things': { up: 'create table things (id int primary key); insert into things values (1)' },
+    '0002-more': { up: 'alter table things add column name text' },
+  }
+
+  test('applies what is missing, says what it did, and then has nothing to do', async () => {
+    const env = { DATABASE_URL: await freshDatabase('migrate_cli') }
+    expect(await runApp(['migrate'], { env })).toEqual({ code: 0, stdout: 'applied 0001-updated-at\n', stderr: '' })
+    expect(await runApp(['migrate'], { env })).toMatchObject({
+      code: 0,
+      stdout: 'nothing to apply: the database is up to date\n',
+    })
+    const client = new pg.Client(env.DATABASE_URL)
+    await client.connect()
+    expect((await client.query(`select from pg_proc where proname = 'set_updated_at'`)).rowCount).toBe(1)
+    await client.end()
+  })
+
+  test('four at once apply each migration once', async () => {
+    const url = await freshDatabase('migrate_race')
+    const stores = [1, 2, 3, 4].map(() => openPostgres(url))
+    const applied = await Promise.all(stores.map(({ db }) => migrate({ db, scripts })))
+    expect(applied.flat().sort()).toEqual(['0001-things', '0002-more'])
+    await Promise.all(stores.map((store) => store.stop()))
+  })
+
+  test('one that fails leaves nothing behind', async () => {
+    const postgres = openPostgres(await freshDatabase('migrate_fail'))
+    const broken = { ...scripts, '0003-broken': { up: 'create table other (id int); select from nowhere' } }
+    await expect(migrate({ db: postgres.db, scripts: broken })).rejects.toMatchObject({ code: '42P01' })
+    const { rows } = await sql`select from pg_tables where tablename in ('things', 'other')`.execute(postgres.db)
+    expect(rows).toEqual([])
+    await postgres.stop()
+  })
+
+  test('does not queue behind a lock for ever', async () => {
+    const url = await freshDatabase('migrate_lock')
+    const postgres = openPostgres(url)
+    await migrate({ db: postgres.db, scripts: { '0001-things': scripts['0001-things'] } })
+    const holder = new pg.Client(url)
+    await holder.connect()
+    await holder.query('begin; lock table things')
+    await expect(migrate({ db: postgres.db, scripts, lockTimeoutMs: 100 })).rejects.toMatchObject({ code: '55P03' })
+    await holder.end()
+    await postgres.stop()
+  })
+
+  test('without a database, or with one that is down, it says so and exits 1', async () => {
+    expect(await runApp(['migrate'])).toMatchObject({ code: 1, stderr: expect.stringContaining('set DATABASE_URL') })
+    const env = { DATABASE_URL: 'postgres://app:hunter2@127.0.0.1:1/app' }
+    const { code, stderr } = await runApp(['migrate'], { env })
+    expect(code).toBe(1)
+    expect(stderr).toContain('ECONNREFUSED')
+    expect(stderr).not.toContain('hunter2')
+  })
+})

@@ -1,0 +1,120 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { copyFileSync, mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
+
+/** A line of the log. */
+export type Line = Readonly<Record<string, unknown>>
+
+export interface Ended {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+export interface RunningApp {
+  readonly pid: number
+  readonly url: string
+  readonly port: number
+  readonly lines: readonly Line[]
+  /** The first line with these fields, waited for. @throws when the process ends without it */
+  line(fields: Line): Promise<Line>
+  signal(signal: NodeJS.Signals): void
+  readonly ended: Promise<Ended>
+}
+
+export interface AppOptions {
+  readonly artifact?: 'executable' | 'bundle'
+  readonly env?: Readonly<Record<string, string>>
+  /** Node's own options. */
+  readonly nodeOptions?: string
+}
+
+const emptyDirectory = mkdtempSync(join(tmpdir(), 'artifact-'))
+// Away from this project, so that nothing can be found in a node_modules above it.
+const bundle = join(emptyDirectory, 'server.cjs')
+copyFileSync('dist/server.cjs', bundle)
+
+const programs = {
+  executable: [resolve('dist/app')],
+  bundle: [process.execPath, bundle],
+}
+
+const running = new Set<ChildProcess>()
+
+function spawnApp({ artifact = 'executable', env, nodeOptions }: AppOptions, args: readonly string[]): ChildProcess {
+  const [command = '', ...first] = programs[artifact]
+  const child = spawn(command, [...first, ...args], {
+    cwd: emptyDirectory,
+    env: { ...(nodeOptions && { NODE_OPTIONS: nodeOptions }), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  running.add(child)
+  child.once('close', () => running.delete(child))
+  return child
+}
+
+/** One command of the artifact, to its end. */
+export async function runApp(args: readonly string[], options: AppOptions = {}) {
+  const child = spawnApp(options, args)
+  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout!), text(child.stderr!), once(child, 'close')])
+  return { code: code as number, stdout, stderr }
+}
+
+/** Serves on a free port of the loopback address and resolves when it does. @throws when it ends before */
+export async function startApp(options: AppOptions = {}): Promise<RunningApp> {
+  const env = { HOST: '127.0.0.1', PORT: '0', ...options.env }
+  const child = spawnApp({ ...options, env }, [])
+  const lines: Line[] = []
+  const listeners = new Set<() => void>()
+  const errors = text(child.stderr!)
+  createInterface({ input: child.stdout! }).on('line', (line) => {
+    lines.push(JSON.parse(line))
+    for (const listener of listeners) listener()
+  })
+  const ended = once(child, 'close').then(([code, signal]): Ended => ({ code, signal }))
+
+  function line(fields: Line): Promise<Line> {
+    const find = () => lines.find((each) => Object.entries(fields).every(([name, value]) => each[name] === value))
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        const found = find()
+        if (found === undefined) return false
+        listeners.delete(look)
+        resolve(found)
+        return true
+      }
+      if (look()) return
+      listeners.add(look)
+      void ended.then(async () => {
+        if (!look())
+          reject(new Error(`ended without ${JSON.stringify(fields)}:\n${JSON.stringify(lines)}\n${await errors}`))
+      })
+    })
+  }
+
+  const port = Number((await line({ msg: 'listening' }))['port'])
+  await line({ msg: 'serving' })
+  return {
+    pid: child.pid!,
+    url: `http://127.0.0.1:${port}`,
+    port,
+    lines,
+    line,
+    signal: (signal) => void child.kill(signal),
+    ended,
+  }
+}
+
+/** For afterEach: nothing that a failed test started outlives it. */
+export async function killApps(): Promise<void> {
+  await Promise.all(
+    [...running].map((child) => {
+      const closed = once(child, 'close')
+      child.kill('SIGKILL')
+      return closed
+    }),
+  )
+}

@@ -1,0 +1,79 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type PostgresServiceOptions, startPostgres } from '../../scripts/services/postgres.ts'
+import { type RedisServiceOptions, startRedis } from '../../scripts/services/redis.ts'
+import type { LocalService } from '../../scripts/services/service.ts'
+
+export { freePort, until } from '../../scripts/services/service.ts'
+export type { LocalService }
+
+/** A server of one test file that can fail in every way that servers fail. */
+export interface TestService {
+  readonly url: string
+  readonly port: number
+  /** The present process. */
+  readonly pid: number
+  /** SIGKILL: connections are reset and the port is closed. */
+  kill(): Promise<void>
+  /** SIGSTOP to all its processes: connections stay open and nothing answers. */
+  hang(): void
+  resume(): void
+  /** Starts it again on the same port with the same data. */
+  restart(): Promise<void>
+  /** Ends it and removes its data. */
+  stop(): Promise<void>
+}
+
+async function testService(start: (port?: number) => Promise<LocalService>, directory: string): Promise<TestService> {
+  let service = await start()
+  const { url, port } = service
+  const processes = () => [service.pid, ...childrenOf(service.pid)]
+  const signalAll = (signal: NodeJS.Signals) => {
+    for (const pid of processes()) process.kill(pid, signal)
+  }
+  return {
+    url,
+    port,
+    get pid() {
+      return service.pid
+    },
+    async kill() {
+      signalAll('SIGKILL')
+      await service.stop()
+    },
+    hang: () => signalAll('SIGSTOP'),
+    resume: () => signalAll('SIGCONT'),
+    async restart() {
+      service = await start(port)
+      if (service.port !== port) throw new Error(`port ${port} is taken`)
+    },
+    async stop() {
+      await service.stop()
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+/** PostgreSQL's backends are processes of their own, and go on serving when only their parent is stopped. */
+function childrenOf(pid: number): number[] {
+  try {
+    return execFileSync('pgrep', ['-P', String(pid)], { encoding: 'utf8' })
+      .trim()
+      .split('\n')
+      .map(Number)
+  } catch {
+    return []
+  }
+}
+
+export function testPostgres(options: Omit<PostgresServiceOptions, 'directory' | 'port'> = {}): Promise<TestService> {
+  const directory = mkdtempSync(join(tmpdir(), 'postgres-'))
+  return testService((port) => startPostgres({ ...options, directory, ...(port && { port }) }), directory)
+}
+
+export function testRedis(options: Omit<RedisServiceOptions, 'directory' | 'port'> = {}): Promise<TestService> {
+  const directory = mkdtempSync(join(tmpdir(), 'redis-'))
+  return testService((port) => startRedis({ ...options, directory, ...(port && { port }) }), directory)
+}
