@@ -68,12 +68,22 @@ function licenses({ inputs }: Metafile): string {
     Object.keys(inputs).flatMap((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []),
   )
   const sections = [...directories].sort().map((directory) => {
-    const { name, version, license } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'))
-    const files = readdirSync(directory).filter((file) => /^(licen[cs]e|copying|notice)/i.test(file))
-    const texts = files.map((file) => readFileSync(join(directory, file), 'utf8').trim())
-    return [`${name} ${version} (${license})`, ...texts].join('\n\n')
+    const { name, version, license, repository } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'))
+    const text =
+      licenseText(directory) ?? `The package has no licence text of its own: see ${repository.url ?? repository}`
+    return `${name} ${version} (${license})\n\n${text}`
   })
   return `${sections.join(`\n\n${'-'.repeat(80)}\n\n`)}\n`
+}
+
+/** Its licence files, else the licence section of its README. */
+function licenseText(directory: string): string | undefined {
+  const files = readdirSync(directory)
+  const read = (file: string) => readFileSync(join(directory, file), 'utf8').trim()
+  const texts = files.filter((file) => /^(licen[cs]e|copying|notice)/i.test(file)).map(read)
+  if (texts.length > 0) return texts.join('\n\n')
+  const readme = files.find((file) => /^readme/i.test(file))
+  return readme && /^#+ licen[cs]e\s+([\s\S]+)/im.exec(read(readme))?.[1]
 }
 
 function executable(target: string | undefined): void {

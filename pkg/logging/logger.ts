@@ -39,6 +39,13 @@ export function createLogger({ level = 'info', base = {}, context, destination }
       redact: { paths: REDACTED, censor: '***' },
       ...(context && { mixin: context }),
     },
-    destination ?? pino.destination({ dest: 1, sync: true }),
+    destination ?? standardOutput(),
   )
+}
+
+/** Where the log cannot be written (a full disk), the service goes on without it and keeps the last lines to try again. */
+function standardOutput(): DestinationStream {
+  const output = pino.destination({ dest: 1, sync: true, maxLength: 1024 * 1024 })
+  output.on('error', () => {})
+  return output
 }

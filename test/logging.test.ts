@@ -1,0 +1,60 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { openSync } from 'node:fs'
+import { connect } from 'node:net'
+import { resolve } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { afterEach, expect, test } from '@jest/globals'
+import { killApps, startApp } from './support/app.ts'
+import { freePort, until } from './support/services.ts'
+
+afterEach(killApps)
+
+test('probes are not logged, other requests are, once', async () => {
+  const app = await startApp()
+  for (const path of ['/health', '/health/live', '/health/ready', '/health/startup']) await fetch(app.url + path)
+  await fetch(`${app.url}/ping?secret=hunter2`, { headers: { authorization: 'Bearer hunter2', cookie: 'a=hunter2' } })
+  await app.line({ path: '/ping' })
+  expect(app.lines.filter(({ msg }) => msg === 'request')).toHaveLength(1)
+  expect(JSON.stringify(app.lines)).not.toMatch(/hunter2|health\//)
+})
+
+test('every line of a request has its id', async () => {
+  const app = await startApp()
+  await fetch(`${app.url}/ping`, { headers: { 'x-request-id': 'r-42' } })
+  expect(await app.line({ reqId: 'r-42' })).toMatchObject({ msg: 'request', clientAddress: '127.0.0.1' })
+})
+
+test('LOG_LEVEL decides what is written', async () => {
+  const app = await startApp({ env: { LOG_LEVEL: 'info' } })
+  await fetch(`${app.url}/ping`)
+  await app.line({ path: '/ping' })
+  expect(app.lines.every(({ level }) => level === 'info')).toBe(true)
+})
+
+test('a request that is no HTTP has a line of its own', async () => {
+  const app = await startApp()
+  const socket = connect(app.port, '127.0.0.1')
+  socket.write('GARBAGE\r\n\r\n')
+  const id = /x-request-id: (\S+)/.exec(await text(socket))?.[1]
+  expect(await app.line({ msg: 'request not understood' })).toMatchObject({ requestId: id, status: 400 })
+})
+
+test.each([
+  ['a full disk', () => openSync('/dev/full', 'w')],
+  ['a reader that went away', () => 'pipe' as const],
+])('logging to %s does not stop the service', async (_name, destination) => {
+  const port = await freePort()
+  const child = spawn(resolve('dist/app'), {
+    env: { HOST: '127.0.0.1', PORT: String(port), DRAIN_DELAY_MS: '0' },
+    stdio: ['ignore', destination(), 'pipe'],
+  })
+  const url = `http://127.0.0.1:${port}`
+  const errors = text(child.stderr!)
+  await until(async () => (await fetch(`${url}/health/ready`).catch(() => undefined))?.ok === true)
+  child.stdout?.destroy()
+  for (let i = 0; i < 20; i++) expect((await fetch(`${url}/ping`)).status).toBe(200)
+  child.kill('SIGTERM')
+  const [code] = await once(child, 'close')
+  expect({ code, errors: await errors }).toEqual({ code: 0, errors: '' })
+})

@@ -1,0 +1,180 @@
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { request } from 'node:http'
+import { connect, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { afterEach, describe, expect, test } from '@jest/globals'
+import { killApps, type RunningApp, startApp } from './support/app.ts'
+import { loadUntilRefused } from './support/load.ts'
+import { testPostgres, testRedis, until } from './support/services.ts'
+
+afterEach(killApps)
+
+async function open(app: RunningApp): Promise<Socket> {
+  const socket = connect(app.port, '127.0.0.1')
+  await once(socket, 'connect')
+  return socket
+}
+
+async function refuses(app: RunningApp): Promise<boolean> {
+  try {
+    const socket = await open(app)
+    socket.destroy()
+    return false
+  } catch {
+    return true
+  }
+}
+
+/** How long from now until the process ends, in milliseconds. */
+async function timeToEnd(app: RunningApp): Promise<number> {
+  const startedAt = performance.now()
+  await app.ended
+  return performance.now() - startedAt
+}
+
+describe('SIGTERM', () => {
+  test('under load loses no request of 32 keep-alive clients, and ends with 0', async () => {
+    const app = await startApp({ env: { DRAIN_DELAY_MS: '400' } })
+    const load = loadUntilRefused({ port: app.port, clients: 32 })
+    await until(() => app.lines.length > 200)
+    app.signal('SIGTERM')
+    const { sent, failures, closes } = await load
+    expect(failures).toEqual([])
+    expect(sent).toBeGreaterThan(500)
+    expect(closes).toBeGreaterThan(32)
+    expect(await app.ended).toEqual({ code: 0, signal: null })
+    // Each request that was sent and answered has its line: nothing is lost at the exit either.
+    expect(app.lines.filter(({ msg }) => msg === 'request').length).toBe(sent - 32)
+    expect(app.lines.at(-1)).toMatchObject({ msg: 'stopped' })
+  })
+
+  test('makes it not ready at once while it goes on serving and stays alive for the delay', async () => {
+    const app = await startApp({ env: { DRAIN_DELAY_MS: '500' } })
+    app.signal('SIGTERM')
+    await app.line({ msg: 'draining' })
+    const ready = await fetch(`${app.url}/health/ready`)
+    expect(ready.status).toBe(503)
+    expect(await ready.json()).toEqual({ status: 'fail', reason: 'draining' })
+    expect((await fetch(`${app.url}/health/live`)).status).toBe(200)
+    const ping = await fetch(`${app.url}/ping`)
+    expect(ping.status).toBe(200)
+    expect(ping.headers.get('connection')).toBe('close')
+    expect(await timeToEnd(app)).toBeGreaterThan(200)
+    expect(await app.ended).toEqual({ code: 0, signal: null })
+  })
+
+  test('a half-sent POST is read to its end and answered', async () => {
+    const app = await startApp({ env: { DRAIN_DELAY_MS: '50' } })
+    const headers = { 'content-type': 'application/json', 'content-length': 9 }
+    const post = request({ host: '127.0.0.1', port: app.port, path: '/ping', method: 'POST', headers })
+    post.write('{"a":')
+    await once(post, 'socket')
+    await once(post.socket!, 'connect')
+    app.signal('SIGTERM')
+    await app.line({ msg: 'draining' })
+    // Past the delay, when nobody is accepted any more.
+    await until(() => refuses(app))
+    post.end('"b"}')
+    const [response] = await once(post, 'response')
+    // The parser has had the whole body: there is no POST here, but there is an answer.
+    expect(response.statusCode).toBe(405)
+    expect(response.headers.connection).toBe('close')
+    response.resume()
+    expect(await app.ended).toEqual({ code: 0, signal: null })
+  })
+
+  test('a client that opens after the signal and never finishes is cut at the deadline, which is exit 1', async () => {
+    const env = { DRAIN_DELAY_MS: '200', SHUTDOWN_TIMEOUT_MS: '700', HEADERS_TIMEOUT_MS: '20000' }
+    const app = await startApp({ env })
+    app.signal('SIGTERM')
+    await app.line({ msg: 'draining' })
+    const ending = timeToEnd(app)
+    const slow = await open(app)
+    slow.write('POST /ping HTTP/1.1\r\nhost: x\r\n')
+    slow.on('error', () => {})
+    expect(await app.ended).toEqual({ code: 1, signal: null })
+    expect(await ending).toBeLessThan(1_500)
+    expect(app.lines.at(-1)).toMatchObject({ level: 'error', msg: 'deadline missed' })
+  })
+
+  test('such a client meets its own timeout before that, which is a clean end', async () => {
+    const env = { DRAIN_DELAY_MS: '100', SHUTDOWN_TIMEOUT_MS: '10000', HEADERS_TIMEOUT_MS: '400' }
+    const app = await startApp({ env })
+    const slow = await open(app)
+    slow.write('POST /ping HTTP/1.1\r\nhost: x\r\n')
+    app.signal('SIGTERM')
+    expect(await text(slow)).toMatch(/^HTTP\/1\.1 408/)
+    expect(await app.ended).toEqual({ code: 0, signal: null })
+  })
+
+  test('idle connections, used or not, do not hold it', async () => {
+    const app = await startApp({ env: { DRAIN_DELAY_MS: '0', SHUTDOWN_TIMEOUT_MS: '10000' } })
+    const sockets = await Promise.all([open(app), open(app)])
+    sockets[1]?.write('GET /ping HTTP/1.1\r\nhost: x\r\n\r\n')
+    await once(sockets[1]!, 'data')
+    app.signal('SIGTERM')
+    expect(await timeToEnd(app)).toBeLessThan(2_000)
+    expect(await app.ended).toEqual({ code: 0, signal: null })
+  })
+})
+
+test('SIGINT does not wait for the delay', async () => {
+  const app = await startApp({ env: { DRAIN_DELAY_MS: '20000' } })
+  app.signal('SIGINT')
+  expect(await timeToEnd(app)).toBeLessThan(2_000)
+  expect(await app.ended).toEqual({ code: 0, signal: null })
+})
+
+test('a second signal ends it at once, with 1', async () => {
+  const app = await startApp({ env: { DRAIN_DELAY_MS: '20000' } })
+  app.signal('SIGTERM')
+  await app.line({ msg: 'draining' })
+  app.signal('SIGTERM')
+  expect(await timeToEnd(app)).toBeLessThan(2_000)
+  expect(await app.ended).toEqual({ code: 1, signal: null })
+})
+
+test('stores are closed after the server, and ones that hang do not hold the end', async () => {
+  const [database, redis] = await Promise.all([testPostgres(), testRedis()])
+  const env = { DATABASE_URL: database.url, REDIS_URL: redis.url, DRAIN_DELAY_MS: '0' }
+  const app = await startApp({ env })
+  await Promise.all(['database', 'redis'].map((check) => app.line({ msg: 'check ok', check })))
+  database.hang()
+  redis.hang()
+  app.signal('SIGTERM')
+  expect(await timeToEnd(app)).toBeLessThan(5_000)
+  expect(await app.ended).toEqual({ code: 0, signal: null })
+  await Promise.all([database.stop(), redis.stop()])
+})
+
+describe('a crash', () => {
+  /** Node runs this before the artifact. */
+  const crashOn = join(tmpdir(), `crash-${process.pid}.cjs`)
+  writeFileSync(
+    crashOn,
+    `process.on('SIGUSR2', () => { throw new Error('bug in postgres://app:hunter2@db/app') })
+     process.on('SIGALRM', () => { Promise.reject(new Error('nobody waited')) })`,
+  )
+
+  test.each([
+    ['an error that nobody caught', 'SIGUSR2', 'bug in postgres://***@db/app'],
+    ['a rejection that nobody handled', 'SIGALRM', 'nobody waited'],
+  ] as const)('%s is logged with its cause, drains what is in flight, and exits 1', async (_name, signal, message) => {
+    const app = await startApp({ nodeOptions: `--require ${crashOn}` })
+    const socket = await open(app)
+    socket.write('POST /ping HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{')
+    await fetch(`${app.url}/ping`)
+    app.signal(signal)
+    expect(await app.line({ level: 'fatal' })).toMatchObject({
+      msg: 'crash',
+      err: { message, stack: expect.stringContaining('at ') },
+    })
+    socket.write('}')
+    expect(await text(socket)).toMatch(/^HTTP\/1\.1 405/)
+    expect(await app.ended).toEqual({ code: 1, signal: null })
+    expect(JSON.stringify(app.lines)).not.toContain('hunter2')
+  })
+})
