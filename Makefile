@@ -8,7 +8,7 @@ PACKAGES := node_modules/.package-lock.json
 SOURCES := $(shell find src config internal pkg -name '*.ts' ! -name '*.test.ts')
 JEST := node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js
 
-.PHONY: help run dev test lint types unit e2e fmt build image test-image audit clean FORCE
+.PHONY: help run dev test lint types unit e2e fmt build image test-image bench audit clean FORCE
 
 help: ## print this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do printf '  make %-12s %s\n' "$$target" "$$text"; done
@@ -43,6 +43,9 @@ image: ## the container image, with docker, podman or buildah (IMAGE=name:tag)
 
 test-image: build ## build the image for real, run it as it will be run, probe it
 	@$(JEST) --selectProjects image
+
+bench: build ## what it costs, measured in pairs, and the budgets that must hold
+	@node bench/startup.ts
 
 audit: $(PACKAGES) ## known vulnerabilities of what ends up in the artifact
 	@npm audit --omit=dev

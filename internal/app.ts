@@ -17,9 +17,8 @@ import { answerClientErrors, createRequestContext } from '#pkg/web/index.ts'
 import { buildInfo } from './build-info.ts'
 import { probes } from './handler/probes.ts'
 import { createHttpApp, createHttpServer } from './server.ts'
-import { migrate } from './store/migrate.ts'
-import { createPostgres, type Postgres } from './store/postgres.ts'
-import { createRedis, type Redis } from './store/redis.ts'
+import type { Postgres } from './store/postgres.ts'
+import type { Redis } from './store/redis.ts'
 
 export interface App {
   readonly lifecycle: Lifecycle
@@ -29,7 +28,7 @@ export interface App {
 }
 
 /** Puts every part together. Nothing runs before `lifecycle.start()`. */
-export function createApp(config: Config): App {
+export async function createApp(config: Config): Promise<App> {
   const context = createRequestContext()
   const service = config.SERVICE_NAME ?? buildInfo.name
   const logger = createLogger({
@@ -40,7 +39,7 @@ export function createApp(config: Config): App {
       return id === undefined ? {} : { reqId: id }
     },
   })
-  const stores = createStores(config, service, logger)
+  const stores = await createStores(config, service, logger)
   const health = createHealthOf(config, stores, logger)
   const app = createHttpApp({ logger, context, trustProxy: config.TRUST_PROXY, bodyLimitBytes: config.BODY_LIMIT })
 
@@ -82,6 +81,10 @@ export function createApp(config: Config): App {
 /** Brings the database up to this version; resolves with the names of the migrations that were applied. */
 export async function migrateDatabase({ DATABASE_URL: url, ...config }: Config): Promise<readonly string[]> {
   if (url === undefined) throw new Error('there is no database to migrate: set DATABASE_URL')
+  const [{ createPostgres }, { migrate }] = await Promise.all([
+    import('./store/postgres.ts'),
+    import('./store/migrate.ts'),
+  ])
   const postgres = createPostgres({
     url,
     applicationName: `${config.SERVICE_NAME ?? buildInfo.name} migrate`,
@@ -104,14 +107,14 @@ interface Stores {
   readonly redis: Redis | undefined
 }
 
-/** A store whose URL is unset is absent: no client, no check. */
-function createStores(config: Config, service: string, logger: Logger): Stores {
+/** A store whose URL is unset is absent: no client, no check, and its driver is not even loaded. */
+async function createStores(config: Config, service: string, logger: Logger): Promise<Stores> {
   // Each try of a dependency that is down fails anew; the change of state is logged by the health checks.
   const onError = (store: string) => (err: Error) => logger.debug({ err, store }, 'store error')
   const postgres =
     config.DATABASE_URL === undefined
       ? undefined
-      : createPostgres({
+      : (await import('./store/postgres.ts')).createPostgres({
           url: config.DATABASE_URL,
           applicationName: service,
           poolMax: config.DATABASE_POOL_MAX,
@@ -123,7 +126,7 @@ function createStores(config: Config, service: string, logger: Logger): Stores {
   const redis =
     config.REDIS_URL === undefined
       ? undefined
-      : createRedis({
+      : (await import('./store/redis.ts')).createRedis({
           url: config.REDIS_URL,
           clientName: service,
           connectTimeoutMs: config.REDIS_CONNECT_TIMEOUT_MS,

@@ -50,7 +50,7 @@ async function serve(config: Config): Promise<ExitCode> {
     import('#internal/app.ts'),
     import('#pkg/lifecycle/index.ts'),
   ])
-  const { lifecycle, logger } = createApp(config)
+  const { lifecycle, logger } = await createApp(config)
   return runUntilStopped({
     lifecycle,
     process,

@@ -1,0 +1,77 @@
+import { spawnSync } from 'node:child_process'
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+
+let project: string
+beforeAll(() => {
+  project = mkdtempSync(join(tmpdir(), 'lint-'))
+  for (const file of ['biome.json', 'package.json']) copyFileSync(file, join(project, file))
+})
+afterAll(() => rmSync(project, { recursive: true }))
+
+/** The rules that `make lint` finds broken in a file of this name and text. */
+function findings(path: string, text: string): string[] {
+  const file = join(project, path)
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(file, text)
+  const args = [
+    resolve('node_modules/@biomejs/biome/bin/biome'),
+    'lint',
+    '--vcs-enabled=false',
+    '--reporter=json',
+    path,
+  ]
+  const { stdout } = spawnSync(process.execPath, args, { cwd: project, encoding: 'utf8' })
+  const { diagnostics } = JSON.parse(stdout) as { diagnostics: { category: string }[] }
+  return diagnostics.map(({ category }) => category.split('/').at(-1) ?? '')
+}
+
+const importing = (from: string) => `import { x } from '${from}'\n\nexport const y = x\n`
+
+test.each([
+  ['pkg/health/x.ts', '#config/env.ts'],
+  ['pkg/health/x.ts', '#internal/app.ts'],
+  ['pkg/health/x.ts', '#pkg/lifecycle/index.ts'],
+  ['pkg/health/x.ts', '../../internal/app.ts'],
+  ['pkg/health/x.ts', '../lifecycle/index.ts'],
+  ['config/x.ts', '#internal/app.ts'],
+  ['config/x.ts', '#pkg/health/index.ts'],
+  ['internal/handler/x.ts', '#config/env.ts'],
+  ['internal/server.ts', '../config/load.ts'],
+  ['internal/store/x.ts', '../../src/main.ts'],
+])('%s may not import %s', (path, from) => {
+  expect(findings(path, importing(from))).toContain('noRestrictedImports')
+})
+
+test.each([
+  ['internal/app.ts', '#config/env.ts'],
+  ['src/x.ts', '#config/load.ts'],
+  ['src/x.ts', '#internal/app.ts'],
+  ['internal/handler/x.ts', '#pkg/health/index.ts'],
+  ['pkg/health/checks/x.ts', '../policy.ts'],
+])('%s may import %s', (path, from) => {
+  expect(findings(path, importing(from))).not.toContain('noRestrictedImports')
+})
+
+test('only src/ and the tools read process.env', () => {
+  const text = 'export const port = process.env.PORT\n'
+  expect(findings('internal/server.ts', text)).toContain('noProcessEnv')
+  expect(findings('pkg/web/x.ts', text)).toContain('noProcessEnv')
+})
+
+test('one Node version is pinned everywhere', () => {
+  const pinned = readFileSync('.nvmrc', 'utf8').trim()
+  const { optionalDependencies } = JSON.parse(readFileSync('scripts/toolchain/package.json', 'utf8'))
+  expect(Object.values(optionalDependencies)).toEqual(Object.values(optionalDependencies).map(() => pinned))
+})
+
+test('versions are exact and the lock files hold no download addresses', () => {
+  const { dependencies, devDependencies } = JSON.parse(readFileSync('package.json', 'utf8'))
+  for (const version of Object.values({ ...dependencies, ...devDependencies }))
+    expect(version).toMatch(/^\d+\.\d+\.\d+/)
+  for (const lock of ['package-lock.json', 'scripts/toolchain/package-lock.json']) {
+    expect(readFileSync(lock, 'utf8')).not.toMatch(/"resolved"/)
+  }
+})
