@@ -1,0 +1,176 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
+import { launch } from '../../scripts/services/service.ts'
+import { freePort, until } from '../support/services.ts'
+
+/*
+ * What a newcomer does, from a fresh clone, an empty home and an empty npm cache: the README's
+ * commands, in its order, with the machine's own Node and nothing that this checkout has made.
+ */
+jest.setTimeout(600_000)
+
+let home: string
+let clone: string
+let port: string
+const started = new Set<ChildProcess>()
+
+beforeAll(async () => {
+  home = mkdtempSync(join(tmpdir(), 'newcomer-'))
+  clone = join(home, 'my-service')
+  execFileSync('git', ['clone', '--quiet', '.', clone])
+  port = String(await freePort())
+})
+afterAll(async () => {
+  for (const child of started) if (child.exitCode === null) process.kill(-child.pid!, 'SIGKILL')
+  rmSync(home, { recursive: true, force: true })
+})
+
+/** Without this checkout's own Node and packages. */
+const PATH = process.env['PATH']!.split(delimiter)
+  .filter((directory) => !directory.includes('.toolchain') && !directory.includes('node_modules'))
+  .join(delimiter)
+
+function make(target: string, env: Readonly<Record<string, string>> = {}) {
+  const inherited = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => /^(npm_config_|SSL_|NODE_EXTRA_CA)/i.test(name)),
+  )
+  const child = spawn('make', [target], {
+    cwd: clone,
+    // A group of its own, as a terminal gives it: Ctrl-C goes to all of it.
+    detached: true,
+    env: { ...inherited, HOME: home, PATH, PORT: port, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  started.add(child)
+  const output = { stdout: '', stderr: '' }
+  child.stdout.on('data', (chunk) => {
+    output.stdout += chunk
+  })
+  child.stderr.on('data', (chunk) => {
+    output.stderr += chunk
+  })
+  const ended = once(child, 'close').then(([code]) => code as number)
+  return { child, output, ended, interrupt: () => process.kill(-child.pid!, 'SIGINT') }
+}
+
+const get = (path: string) => fetch(`http://localhost:${port}${path}`).catch(() => undefined)
+const answers = async (path: string, status: number) => (await get(path))?.status === status
+
+async function serving(run: ReturnType<typeof make>): Promise<void> {
+  void run.ended.then((code) => Promise.reject(new Error(`make ended with ${code}:\n${run.output.stderr}`)))
+  await until(() => run.output.stderr.includes('Ctrl-C ends all of it.'), 300_000)
+}
+
+const addressOf = (scheme: string, output: string) => new URL(new RegExp(`${scheme}://\\S+`).exec(output)![0])
+
+test('the README has no command that is not run here or by CI', () => {
+  const blocks = [...readFileSync('README.md', 'utf8').matchAll(/```sh\n(.*?)```/gs)].map(([, block = '']) => block)
+  const commands = blocks.flatMap((block) => block.trim().split('\n')).map((line) => line.split(/\s+#/)[0]!.trim())
+  expect(commands).toEqual([
+    'make run',
+    'curl localhost:8080/ping',
+    'curl localhost:8080/health',
+    'make dev',
+    'make test',
+    'make build',
+    './dist/app config',
+    './dist/app version',
+    'make image',
+  ])
+  expect(readFileSync('.ci/run', 'utf8')).toMatch(/^make test$/m)
+})
+
+test('make alone lists every target with one line', () => {
+  const output = execFileSync('make', { cwd: clone, encoding: 'utf8', env: { PATH } })
+  for (const target of ['run', 'test', 'dev', 'build', 'image', 'lint', 'fmt', 'bench', 'clean']) {
+    expect(output).toMatch(new RegExp(`^  make ${target} +\\S.{10,}$`, 'm'))
+  }
+})
+
+test('without npm, one plain message says what to install', () => {
+  const bin = join(home, 'bin')
+  mkdirSync(bin)
+  for (const tool of ['sh', 'cat', 'dirname', 'sed', 'sort', 'find', 'git', 'mkdir', 'make', 'cmp']) {
+    execFileSync('ln', ['-s', execFileSync('which', [tool], { encoding: 'utf8' }).trim(), join(bin, tool)])
+  }
+  const run = () => execFileSync('make', ['run'], { cwd: clone, encoding: 'utf8', env: { PATH: bin }, stdio: 'pipe' })
+  expect(run).toThrow(/npm is needed and is not on the PATH\.\nInstall Node\.js 20 or later with npm/)
+})
+
+test('make run gets everything and serves; Redis may go and come back; Ctrl-C ends all of it', async () => {
+  const run = make('run')
+  await serving(run)
+  expect(await (await get('/ping'))!.json()).toEqual({ message: 'pong' })
+  await until(() => answers('/health', 200))
+  expect(await (await get('/health'))!.json()).toMatchObject({
+    status: 'ok',
+    checks: { database: { status: 'ok' }, redis: { status: 'ok' } },
+  })
+
+  const [, pid] = /"pid":(\d+)/.exec(run.output.stdout)!
+  const redis = addressOf('redis', run.output.stderr)
+  execFileSync('redis-cli', ['-p', redis.port, 'shutdown', 'nosave'])
+  await until(() => answers('/health', 503))
+  expect(await (await get('/health'))!.json()).toMatchObject({
+    checks: { database: { status: 'ok' }, redis: { status: 'fail' } },
+  })
+  expect(await answers('/health/live', 200)).toBe(true)
+  const again = await launch({
+    command: 'redis-server',
+    args: ['--port', redis.port, '--save', ''],
+    readyPattern: /Ready to accept/,
+    logFile: join(home, 'redis.log'),
+    stopSignal: 'SIGTERM',
+  })
+  await until(() => answers('/health', 200))
+  expect(new Set(run.output.stdout.match(/"pid":\d+/g))).toEqual(new Set([`"pid":${pid}`]))
+  await again.stop()
+
+  run.interrupt()
+  await run.ended
+  expect(run.output.stdout).toContain('"msg":"stopped"')
+  const database = addressOf('postgres', run.output.stderr)
+  expect(await freePort(Number(database.port))).toBe(Number(database.port))
+})
+
+test('the second make run is up within 3 seconds', async () => {
+  const startedAt = performance.now()
+  const run = make('run')
+  await until(() => answers('/health', 200), 60_000)
+  const elapsed = performance.now() - startedAt
+  run.interrupt()
+  await run.ended
+  console.info(`the second make run answered after ${elapsed.toFixed(0)} ms`)
+  expect(elapsed).toBeLessThan(3_000)
+})
+
+test('make dev restarts on save, with readable logs', async () => {
+  const run = make('dev')
+  await serving(run)
+  expect(run.output.stdout).toMatch(/INFO.*: listening/)
+  const before = run.output.stdout.length
+  appendFileSync(join(clone, 'src/main.ts'), '\n// saved\n')
+  await until(() => /INFO.*: listening/.test(run.output.stdout.slice(before)))
+  await until(() => answers('/ping', 200))
+  run.interrupt()
+  await run.ended
+  execFileSync('git', ['checkout', '--quiet', '.'], { cwd: clone })
+})
+
+test('make build makes both artifacts, the same bundle as here, and they say what they are', async () => {
+  const build = make('build')
+  expect(await build.ended).toBe(0)
+  const app = (command: string) =>
+    execFileSync(join(clone, 'dist/app'), [command], { cwd: home, encoding: 'utf8', env: {} })
+  const commit = execFileSync('git', ['rev-parse', '--short=12', 'HEAD'], { encoding: 'utf8' }).trim()
+  expect(app('version')).toContain(`(commit ${commit}, `)
+  expect(JSON.parse(app('config'))).toMatchObject({ PORT: 8080 })
+  const first = readFileSync(join(clone, 'dist/server.cjs'))
+  rmSync(join(clone, 'dist'), { recursive: true })
+  expect(await make('build').ended).toBe(0)
+  expect(readFileSync(join(clone, 'dist/server.cjs')).equals(first)).toBe(true)
+})
