@@ -67,6 +67,15 @@ test('one Node version is pinned everywhere', () => {
   expect(Object.values(optionalDependencies)).toEqual(Object.values(optionalDependencies).map(() => pinned))
 })
 
+test('the lock file has every package of every platform, with its hash', () => {
+  type Packages = Record<string, { integrity?: string; optionalDependencies?: Record<string, string> }>
+  const packages: Packages = JSON.parse(readFileSync('package-lock.json', 'utf8')).packages
+  for (const [path, { integrity, optionalDependencies = {} }] of Object.entries(packages)) {
+    if (path !== '') expect({ path, integrity }).toEqual({ path, integrity: expect.stringMatching(/^sha512-/) })
+    for (const name of Object.keys(optionalDependencies)) expect(Object.keys(packages)).toContain(`node_modules/${name}`)
+  }
+})
+
 test('versions are exact and the lock files hold no download addresses', () => {
   const { dependencies, devDependencies } = JSON.parse(readFileSync('package.json', 'utf8'))
   for (const version of Object.values({ ...dependencies, ...devDependencies }))
