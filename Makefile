@@ -8,7 +8,7 @@ PACKAGES := node_modules/.package-lock.json
 SOURCES := $(shell find src config internal pkg -name '*.ts' ! -name '*.test.ts')
 JEST := node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js
 
-.PHONY: help run dev test lint types unit e2e fmt build image test-image bench audit clean FORCE
+.PHONY: help run dev test test-release lint types unit e2e fmt build image bench audit clean FORCE
 
 help: ## print this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do printf '  make %-12s %s\n' "$$target" "$$text"; done
@@ -20,6 +20,9 @@ dev: $(PACKAGES) ## the same from the sources: restart on save, readable logs
 	@exec node scripts/run.ts --watch
 
 test: lint types unit e2e ## everything that can be wrong, on real PostgreSQL and Redis
+
+test-release: build ## what takes longer: a fresh clone, the image built and run, other platforms
+	@$(JEST) --selectProjects release
 
 lint: $(PACKAGES) ## style, likely mistakes, the direction of imports
 	@biome check --error-on-warnings
@@ -40,9 +43,6 @@ build: dist/server.cjs dist/app $(if $(TARGET),executable-$(TARGET)) ## dist/ser
 
 image: ## the container image, with docker, podman or buildah (IMAGE=name:tag)
 	@sh scripts/image.sh
-
-test-image: build ## build the image for real, run it as it will be run, probe it
-	@$(JEST) --selectProjects image
 
 bench: build ## what it costs, measured in pairs, and the budgets that must hold
 	@node bench/startup.ts

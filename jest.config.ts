@@ -19,9 +19,9 @@ export default {
       ...common,
       displayName: 'e2e',
       roots: ['<rootDir>/test'],
-      testPathIgnorePatterns: ['image.test.ts'],
+      testPathIgnorePatterns: ['<rootDir>/test/release'],
     },
-    { ...common, displayName: 'image', testMatch: ['<rootDir>/test/image.test.ts'] },
+    { ...common, displayName: 'release', roots: ['<rootDir>/test/release'] },
   ],
   testTimeout: 30_000,
 } satisfies Config

@@ -72,7 +72,8 @@ test('the lock file has every package of every platform, with its hash', () => {
   const packages: Packages = JSON.parse(readFileSync('package-lock.json', 'utf8')).packages
   for (const [path, { integrity, optionalDependencies = {} }] of Object.entries(packages)) {
     if (path !== '') expect({ path, integrity }).toEqual({ path, integrity: expect.stringMatching(/^sha512-/) })
-    for (const name of Object.keys(optionalDependencies)) expect(Object.keys(packages)).toContain(`node_modules/${name}`)
+    for (const name of Object.keys(optionalDependencies))
+      expect(Object.keys(packages)).toContain(`node_modules/${name}`)
   }
 })
 

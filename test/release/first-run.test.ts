@@ -25,7 +25,8 @@ beforeAll(async () => {
   port = String(await freePort())
 })
 afterAll(async () => {
-  for (const child of started) if (child.exitCode === null) process.kill(-child.pid!, 'SIGKILL')
+  for (const child of started)
+    if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid!, 'SIGKILL')
   rmSync(home, { recursive: true, force: true })
 })
 
@@ -61,8 +62,8 @@ const get = (path: string) => fetch(`http://localhost:${port}${path}`).catch(() 
 const answers = async (path: string, status: number) => (await get(path))?.status === status
 
 async function serving(run: ReturnType<typeof make>): Promise<void> {
-  void run.ended.then((code) => Promise.reject(new Error(`make ended with ${code}:\n${run.output.stderr}`)))
-  await until(() => run.output.stderr.includes('Ctrl-C ends all of it.'), 300_000)
+  await until(() => run.output.stderr.includes('Ctrl-C ends all of it.') || run.child.exitCode !== null, 300_000)
+  if (run.child.exitCode !== null) throw new Error(`make ended early:\n${run.output.stderr}`)
 }
 
 const addressOf = (scheme: string, output: string) => new URL(new RegExp(`${scheme}://\\S+`).exec(output)![0])
