@@ -140,6 +140,7 @@ export const schema = {
   HEADERS_TIMEOUT_MS: milliseconds(100, 600_000).default(10_000),
   REQUEST_TIMEOUT_MS: milliseconds(100, 3_600_000).default(30_000),
   KEEP_ALIVE_TIMEOUT_MS: milliseconds(100, 3_600_000).default(75_000),
+  SOCKET_TIMEOUT_MS: milliseconds(100, 3_600_000).default(120_000),
 
   LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 

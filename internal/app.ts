@@ -48,6 +48,7 @@ export async function createApp(config: Config): Promise<App> {
       headersTimeoutMs: config.HEADERS_TIMEOUT_MS,
       requestTimeoutMs: config.REQUEST_TIMEOUT_MS,
       keepAliveTimeoutMs: config.KEEP_ALIVE_TIMEOUT_MS,
+      socketTimeoutMs: config.SOCKET_TIMEOUT_MS,
     },
     (request, response) => {
       drain.track(request, response)

@@ -1,10 +1,12 @@
-import { createServer, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeEach, describe, expect, test } from '@jest/globals'
 import request from 'supertest'
 import { createLogger } from '#pkg/logging/index.ts'
 import { createRequestContext } from '#pkg/web/index.ts'
-import { createHttpApp } from './server.ts'
+import { createHttpApp, createHttpServer } from './server.ts'
 
 const lines: Record<string, unknown>[] = []
 const context = createRequestContext()
@@ -134,6 +136,31 @@ describe('errors are problem documents', () => {
   test('query strings have no objects in them', async () => {
     await client.get('/ping?a[b]=1&a[__proto__][x]=1').expect(200)
     expect(Object.hasOwn(Object.prototype, 'x')).toBe(false)
+  })
+})
+
+describe('the server', () => {
+  const limits = { headersTimeoutMs: 80, requestTimeoutMs: 100, keepAliveTimeoutMs: 120, socketTimeoutMs: 150 }
+
+  function open(listener: RequestListener, bytes: string): Socket {
+    const limited = createHttpServer(limits, listener).listen(0)
+    limited.unref()
+    const socket = connect((limited.address() as AddressInfo).port)
+    socket.write(bytes)
+    return socket
+  }
+
+  test.each([
+    ['headers that do not end', 'GET / HTTP/1.1\r\nhost:', 'HTTP/1.1 408'],
+    ['a body that does not come', 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\n', 'HTTP/1.1 408'],
+    ['a handler that does not answer', 'GET / HTTP/1.1\r\nhost: x\r\n\r\n', ''],
+  ])('ends a connection with %s', async (_name, bytes, answer) => {
+    expect((await text(open(() => {}, bytes))).slice(0, 12)).toBe(answer)
+  })
+
+  test('ends a connection that is idle', async () => {
+    const idle = open((_req, res) => void res.end('ok'), 'GET / HTTP/1.1\r\nhost: x\r\n\r\n')
+    expect(await text(idle)).toMatch(/^HTTP\/1\.1 200.*\r\nok$/s)
   })
 })
 

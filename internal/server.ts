@@ -47,11 +47,13 @@ export interface HttpServerOptions {
   readonly requestTimeoutMs: number
   /** How long an idle connection is kept, in milliseconds: longer than the proxy in front keeps it, so that the proxy closes first. */
   readonly keepAliveTimeoutMs: number
+  /** How long a connection may be without a byte either way while a request is on it, in milliseconds: a client that does not read, a handler that does not answer. */
+  readonly socketTimeoutMs: number
 }
 
 /** A server with every limit set. Node's own defaults look for slow clients every 30 s only. */
 export function createHttpServer(options: HttpServerOptions, listener: RequestListener): Server {
-  return createServer(
+  const server = createServer(
     {
       headersTimeout: options.headersTimeoutMs,
       requestTimeout: options.requestTimeoutMs,
@@ -62,4 +64,6 @@ export function createHttpServer(options: HttpServerOptions, listener: RequestLi
     },
     listener,
   )
+  server.setTimeout(options.socketTimeoutMs)
+  return server
 }

@@ -11,7 +11,7 @@ import pretty from 'pino-pretty'
 import { withDotenv } from '#config/load.ts'
 import { startPostgres } from './services/postgres.ts'
 import { startRedis } from './services/redis.ts'
-import { type LocalService, until } from './services/service.ts'
+import { endWithThisProcess, type LocalService, until } from './services/service.ts'
 
 const watch = process.argv.includes('--watch')
 const root = dirname(import.meta.dirname)
@@ -77,12 +77,17 @@ async function main(): Promise<number> {
         stdio: ['ignore', 'ignore', 'inherit'],
       })
     const child = start(environment)
+    const guard = endWithThisProcess(child.pid ?? 0, 'SIGTERM')
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal))
+    // The terminal was closed.
+    process.on('SIGHUP', () => child.kill('SIGTERM'))
     const exited = new Promise<number>((resolve) => {
       child.once('exit', (code, signal) => resolve(code ?? (signal === 'SIGINT' || signal === 'SIGTERM' ? 0 : 1)))
     })
     announce(given['PORT'] ?? '8080', services).catch(() => {})
-    return await exited
+    const code = await exited
+    guard.kill('SIGKILL')
+    return code
   } finally {
     for (const service of services) await service?.stop()
   }

@@ -32,6 +32,8 @@ export function createPostgres(options: PostgresOptions): Postgres {
     connectionTimeoutMillis: options.connectTimeoutMs,
     statement_timeout: options.statementTimeoutMs,
     query_timeout: options.statementTimeoutMs + 1_000,
+    // A transaction that nobody goes on with holds its locks for no longer than a statement may.
+    idle_in_transaction_session_timeout: options.statementTimeoutMs,
     idleTimeoutMillis: options.idleTimeoutMs,
     keepAlive: true,
   }

@@ -64,8 +64,8 @@ export async function launch(options: LaunchOptions): Promise<{ pid: number; sto
   }
 }
 
-/** Waits on a pipe that closes when this process ends in any way, SIGKILL included, and then ends the server. */
-function endWithThisProcess(pid: number, signal: NodeJS.Signals): ChildProcess {
+/** Waits on a pipe that closes when this process ends in any way, SIGKILL included, and then ends another. */
+export function endWithThisProcess(pid: number, signal: NodeJS.Signals): ChildProcess {
   const script = 'cat >/dev/null; kill -CONT "$1"; kill "-$2" "$1"'
   const args = ['-c', script, 'guard', String(pid), signal.replace('SIG', '')]
   const guard = spawn('/bin/sh', args, { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })

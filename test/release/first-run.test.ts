@@ -1,17 +1,18 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
-import { launch } from '../../scripts/services/service.ts'
+import { startRedis } from '../../scripts/services/redis.ts'
 import { freePort, until } from '../support/services.ts'
 
 /*
  * What a newcomer does, from a fresh clone, an empty home and an empty npm cache: the README's
  * commands, in its order, with the machine's own Node and nothing that this checkout has made.
  */
-jest.setTimeout(600_000)
+jest.setTimeout(300_000)
 
 let home: string
 let clone: string
@@ -54,7 +55,7 @@ function make(target: string, env: Readonly<Record<string, string>> = {}) {
   child.stderr.on('data', (chunk) => {
     output.stderr += chunk
   })
-  const ended = once(child, 'close').then(([code]) => code as number)
+  const ended = once(child, 'exit').then(([code]) => code as number)
   return { child, output, ended, interrupt: () => process.kill(-child.pid!, 'SIGINT') }
 }
 
@@ -114,19 +115,15 @@ test('make run gets everything and serves; Redis may go and come back; Ctrl-C en
 
   const [, pid] = /"pid":(\d+)/.exec(run.output.stdout)!
   const redis = addressOf('redis', run.output.stderr)
-  execFileSync('redis-cli', ['-p', redis.port, 'shutdown', 'nosave'])
+  connect(Number(redis.port), '127.0.0.1')
+    .end('SHUTDOWN NOSAVE\r\n')
+    .on('error', () => {})
   await until(() => answers('/health', 503))
   expect(await (await get('/health'))!.json()).toMatchObject({
     checks: { database: { status: 'ok' }, redis: { status: 'fail' } },
   })
   expect(await answers('/health/live', 200)).toBe(true)
-  const again = await launch({
-    command: 'redis-server',
-    args: ['--port', redis.port, '--save', ''],
-    readyPattern: /Ready to accept/,
-    logFile: join(home, 'redis.log'),
-    stopSignal: 'SIGTERM',
-  })
+  const again = await startRedis({ directory: join(home, 'redis'), port: Number(redis.port) })
   await until(() => answers('/health', 200))
   expect(new Set(run.output.stdout.match(/"pid":\d+/g))).toEqual(new Set([`"pid":${pid}`]))
   await again.stop()
@@ -147,6 +144,17 @@ test('the second make run is up within 3 seconds', async () => {
   await run.ended
   console.info(`the second make run answered after ${elapsed.toFixed(0)} ms`)
   expect(elapsed).toBeLessThan(3_000)
+})
+
+test('a make run that is killed leaves nothing running', async () => {
+  const run = make('run')
+  await serving(run)
+  const ports = [port, addressOf('redis', run.output.stderr).port, addressOf('postgres', run.output.stderr).port].map(
+    Number,
+  )
+  process.kill(-run.child.pid!, 'SIGKILL')
+  await run.ended
+  for (const each of ports) await until(async () => (await freePort(each)) === each)
 })
 
 test('make dev restarts on save, with readable logs', async () => {

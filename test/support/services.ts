@@ -62,14 +62,9 @@ async function testService(start: (port?: number) => Promise<LocalService>, dire
 
 /** PostgreSQL's backends are processes of their own, and go on serving when only their parent is stopped. */
 function childrenOf(pid: number): number[] {
-  try {
-    return execFileSync('pgrep', ['-P', String(pid)], { encoding: 'utf8' })
-      .trim()
-      .split('\n')
-      .map(Number)
-  } catch {
-    return []
-  }
+  const rows = execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' }).trim().split('\n')
+  const pairs = rows.map((row) => row.trim().split(/\s+/).map(Number))
+  return pairs.flatMap(([child = 0, parent]) => (parent === pid ? child : []))
 }
 
 export function testPostgres(options: Omit<PostgresServiceOptions, 'directory' | 'port'> = {}): Promise<TestService> {
