@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from '@jest/globals'
 import { parse } from 'dotenv'
+import { WRONG } from '../test/support/wrong-environment.ts'
 import { SECRETS, schema } from './env.ts'
 import { ConfigError, describeConfig, type Environment, loadConfig } from './load.ts'
 
@@ -94,30 +95,8 @@ describe('values', () => {
 
 describe('problems', () => {
   test('twenty wrong values are twenty lines of one message, and none shows a secret', () => {
-    const wrong = {
-      SERVICE_NAME: 'My Service',
-      NODE_ENV: 'prod',
-      HOST: 'not a host',
-      PORT: '80a',
-      TRUST_PROXY: 'true',
-      BODY_LIMIT: '1gb',
-      HEADERS_TIMEOUT_MS: '1e3',
-      REQUEST_TIMEOUT_MS: '-1',
-      KEEP_ALIVE_TIMEOUT_MS: '1.5',
-      LOG_LEVEL: 'verbose',
-      DATABASE_URL: 'mysql://user:hunter2@host/db',
-      DATABASE_CRITICAL: 'yes',
-      DATABASE_POOL_MAX: '0',
-      DATABASE_CONNECT_TIMEOUT_MS: 'soon',
-      REDIS_URL: 'hunter2',
-      REDIS_CRITICAL: '1',
-      HEALTH_INTERVAL_MS: '5',
-      HEALTH_FALL: '0',
-      HEALTH_CHECKS: 'payments',
-      DRAIN_DELAY_MS: ' 5000',
-    }
-    const problems = problemsOf(wrong)
-    expect(problems.map((problem) => problem.split(':')[0])).toEqual(Object.keys(wrong))
+    const problems = problemsOf(WRONG)
+    expect(problems.map((problem) => problem.split(':')[0])).toEqual(Object.keys(WRONG))
     expect(problems).toContain('PORT: got "80a", expected an integer from 0 to 65535')
     const { message } = new ConfigError(problems)
     expect(message).toMatch(/^invalid configuration, 20 problems:\n/)

@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { killApps, runApp, startApp } from './support/app.ts'
+import { WRONG } from './support/wrong-environment.ts'
 
 afterEach(killApps)
 
@@ -47,34 +48,12 @@ describe('usage', () => {
 
 describe('configuration', () => {
   test('twenty wrong values are one message and exit 78, and no secret is shown', async () => {
-    const wrong = {
-      SERVICE_NAME: 'My Service',
-      NODE_ENV: 'prod',
-      HOST: 'not a host',
-      PORT: '80a',
-      TRUST_PROXY: 'true',
-      BODY_LIMIT: '1gb',
-      HEADERS_TIMEOUT_MS: '1e3',
-      REQUEST_TIMEOUT_MS: '-1',
-      KEEP_ALIVE_TIMEOUT_MS: '1.5',
-      LOG_LEVEL: 'verbose',
-      DATABASE_URL: 'mysql://user:hunter2@host/db',
-      DATABASE_CRITICAL: 'yes',
-      DATABASE_POOL_MAX: '0',
-      DATABASE_CONNECT_TIMEOUT_MS: 'soon',
-      REDIS_URL_FILE: '/no/such/file',
-      REDIS_CRITICAL: '1',
-      HEALTH_INTERVAL_MS: '5',
-      HEALTH_FALL: '0',
-      HEALTH_CHECKS: 'payments',
-      DRAIN_DELAY_MS: ' 5000',
-    }
     for (const args of [[], ['migrate'], ['config']]) {
-      const { code, stdout, stderr } = await runApp(args, { env: wrong })
+      const { code, stdout, stderr } = await runApp(args, { env: WRONG })
       expect(code).toBe(78)
       expect(stdout).toBe('')
       expect(stderr).toMatch(/^invalid configuration, 20 problems:\n/)
-      for (const name of Object.keys(wrong)) expect(stderr).toContain(`  ${name}: got `)
+      for (const name of Object.keys(WRONG)) expect(stderr).toContain(`  ${name}: got `)
       expect(stderr).not.toContain('hunter2')
     }
   })

@@ -37,12 +37,6 @@ export function createHttpDrain({ server, sweepIntervalMs = 50 }: HttpDrainOptio
     socket.once('close', () => connections.delete(socket))
   })
 
-  /** A connection on which nothing was ever sent does not count as idle to Node. */
-  function closeUnused(): void {
-    for (const socket of connections.keys()) if (socket.bytesRead === 0) socket.destroy()
-    server.closeIdleConnections()
-  }
-
   /**
    * Connections that wait in the kernel when accepting ends are reset, with the requests on them.
    * Each turn of the event loop accepts one, so it takes turns until one brings none; under a
@@ -83,7 +77,7 @@ export function createHttpDrain({ server, sweepIntervalMs = 50 }: HttpDrainOptio
       void closed.then(() => done.abort())
       while (!done.signal.aborted) {
         await setTimeout(sweepIntervalMs, undefined, { signal: done.signal }).catch(() => {})
-        closeUnused()
+        server.closeIdleConnections()
       }
       signal.removeEventListener('abort', cut)
     },

@@ -1,0 +1,23 @@
+/** Twenty variables, each with a value that its schema refuses, in the order of the schema. */
+export const WRONG = {
+  SERVICE_NAME: 'My Service',
+  NODE_ENV: 'prod',
+  HOST: 'not a host',
+  PORT: '80a',
+  TRUST_PROXY: 'true',
+  BODY_LIMIT: '1gb',
+  HEADERS_TIMEOUT_MS: '1e3',
+  REQUEST_TIMEOUT_MS: '-1',
+  KEEP_ALIVE_TIMEOUT_MS: '1.5',
+  LOG_LEVEL: 'verbose',
+  DATABASE_URL: 'mysql://user:hunter2@host/db',
+  DATABASE_CRITICAL: 'yes',
+  DATABASE_POOL_MAX: '0',
+  DATABASE_CONNECT_TIMEOUT_MS: 'soon',
+  REDIS_URL: 'hunter2',
+  REDIS_CRITICAL: '1',
+  HEALTH_INTERVAL_MS: '5',
+  HEALTH_FALL: '0',
+  HEALTH_CHECKS: 'payments',
+  DRAIN_DELAY_MS: ' 5000',
+}
