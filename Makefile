@@ -64,7 +64,7 @@ $(PACKAGES): package-lock.json .npmrc | $(TOOLCHAIN)
 dist/server.cjs: $(SOURCES) scripts/build.ts .local/commit $(PACKAGES)
 	@node scripts/build.ts bundle
 
-dist/app: dist/server.cjs
+dist/app: dist/server.cjs scripts/executable/main.cjs scripts/executable/code-cache.ts
 	@node scripts/build.ts executable
 
 executable-%: dist/server.cjs FORCE

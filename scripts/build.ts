@@ -3,7 +3,7 @@
  * node scripts/build.ts executable [TARGET]  dist/app, or dist/app-TARGET from the Node of that platform
  */
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { build, type Metafile, type Plugin } from 'esbuild'
 import type { BuildInfo } from '#internal/build-info.ts'
@@ -87,26 +87,39 @@ function licenseText(directory: string): string | undefined {
 }
 
 function executable(target: string | undefined): void {
-  const windows = target?.startsWith('win-') === true
-  const output = target === undefined ? 'dist/app' : `dist/app-${target}${windows ? '.exe' : ''}`
-  const config = {
-    main: 'dist/server.cjs',
+  const output = target === undefined ? 'dist/app' : `dist/app-${target}${target.startsWith('win-') ? '.exe' : ''}`
+  const parts = mkdtempSync('dist/executable-')
+  const bundle = join(parts, 'bundle')
+  const codeCache = join(parts, 'code-cache')
+  const config = join(parts, 'sea.json')
+  // esbuild escapes all but ASCII, so each byte is a character and V8 keeps it at that.
+  writeFileSync(
+    bundle,
+    `(function (exports, require, module) {\n${readFileSync('dist/server.cjs', 'latin1')}\n})`,
+    'latin1',
+  )
+  if (target === undefined) run(process.execPath, 'scripts/executable/code-cache.ts', bundle, codeCache)
+  const settings = {
+    main: 'scripts/executable/main.cjs',
     output,
     disableExperimentalSEAWarning: true,
-    // The cache is of the V8 and the processor that made it, so only this platform's own can have one.
-    useCodeCache: target === undefined,
+    // The cache is of the V8 and the processor that made it, so only this platform's own has one.
+    assets: { bundle, ...(target === undefined && { 'code-cache': codeCache }) },
     ...(target !== undefined && { executable: nodeOf(target) }),
   }
-  writeFileSync('dist/sea.json', JSON.stringify(config))
+  writeFileSync(config, JSON.stringify(settings))
   rmSync(output, { force: true })
-  execFileSync(process.execPath, ['--build-sea', 'dist/sea.json'], { stdio: ['ignore', 'ignore', 'inherit'] })
-  rmSync('dist/sea.json')
+  run(process.execPath, '--build-sea', config)
+  rmSync(parts, { recursive: true })
   console.error(output)
   if (target?.startsWith('darwin-')) console.error(`sign it on a Mac before it is run: codesign --sign - ${output}`)
 }
 
+const run = (command: string, ...args: string[]) =>
+  execFileSync(command, args, { stdio: ['ignore', 'ignore', 'inherit'] })
+
 function nodeOf(target: string): string {
-  execFileSync('sh', ['scripts/toolchain/install.sh', target], { stdio: 'inherit' })
+  run('sh', 'scripts/toolchain/install.sh', target)
   const [directory = ''] = readdirSync(`.toolchain/${target}/node_modules`).filter((name) => name.startsWith('node-'))
   return `.toolchain/${target}/node_modules/${directory}/bin/node${target.startsWith('win-') ? '.exe' : ''}`
 }
