@@ -20,6 +20,8 @@ The Node $wanted that this project uses is then fetched by itself."
 fetch() {
   directory=.toolchain/$1
   shift
+  # npm writes the last file when all else is in place.
+  if [ -f "$directory/node_modules/.package-lock.json" ] && cmp -s scripts/toolchain/package-lock.json "$directory/package-lock.json"; then return; fi
   mkdir -p "$directory"
   cp scripts/toolchain/package.json scripts/toolchain/package-lock.json .npmrc "$directory/"
   (cd "$directory" && npm ci --include=optional --loglevel=error "$@" >/dev/null) || fail "Node $wanted could not be fetched from the npm registry."
