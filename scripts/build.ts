@@ -3,7 +3,7 @@
  * node scripts/build.ts executable [TARGET]  dist/app, or dist/app-TARGET from the Node of that platform
  */
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { build, type Metafile, type Plugin } from 'esbuild'
 import type { BuildInfo } from '#internal/build-info.ts'
@@ -62,7 +62,7 @@ async function bundle(): Promise<void> {
   console.error(`dist/server.cjs ${(bytes / 1e6).toFixed(2)} MB`)
 }
 
-/** The licence texts of every package with code in the bundle. */
+/** The licence texts of every package with code in the bundle, and of Node, which the executable contains. */
 function licenses({ inputs }: Metafile): string {
   const directories = new Set(
     Object.keys(inputs).flatMap((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []),
@@ -73,7 +73,16 @@ function licenses({ inputs }: Metafile): string {
       licenseText(directory) ?? `The package has no licence text of its own: see ${repository.url ?? repository}`
     return `${name} ${version} (${license})\n\n${text}`
   })
-  return `${sections.join(`\n\n${'-'.repeat(80)}\n\n`)}\n`
+  return `${[...sections, nodeLicense()].join(`\n\n${'-'.repeat(80)}\n\n`)}\n`
+}
+
+function nodeLicense(): string {
+  // Beside bin/ in Node's own archives, images and npm packages; a distribution may keep it elsewhere.
+  const file = join(dirname(dirname(process.execPath)), 'LICENSE')
+  const text = existsSync(file)
+    ? readFileSync(file, 'utf8').trim()
+    : `https://github.com/nodejs/node/blob/${process.version}/LICENSE`
+  return `Node.js ${process.version}\n\n${text}`
 }
 
 /** Its licence files, else the licence section of its README. */
