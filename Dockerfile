@@ -1,0 +1,62 @@
+# Built by `make image`, which passes what the history knows; `docker build .` works too.
+#
+# BUILD_IMAGE is the Node of .nvmrc. RUNTIME_IMAGE has the C++ library, no shell and no package
+# manager; it has no tags for versions, so pin it by digest where a rebuild must give the same base:
+#   RUNTIME_IMAGE=gcr.io/distroless/cc-debian12@sha256:… make image
+ARG BUILD_IMAGE=docker.io/library/node:26.10.0-bookworm-slim
+ARG RUNTIME_IMAGE=gcr.io/distroless/cc-debian12:latest
+
+FROM ${BUILD_IMAGE} AS build
+WORKDIR /build
+
+# Node does not start without libatomic, and the runtime base does not have it
+# (https://github.com/GoogleContainerTools/distroless/issues/1981). Debian keeps it in a directory
+# that has another name on each processor; /usr/lib is searched on all of them.
+RUN if ldd /usr/local/bin/node | grep -q 'libatomic.* not found'; then \
+      apt-get update && apt-get install -y --no-install-recommends libatomic1 && rm -rf /var/lib/apt/lists/*; \
+    fi \
+    && mkdir -p /out/usr/lib \
+    && ldd /usr/local/bin/node | sed -n 's/.*libatomic.* => \(.*\) (.*/\1/p' | xargs -r cp -L -t /out/usr/lib
+
+# Before the sources: another line of code does not fetch the packages again.
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --include=dev --include=optional && rm -rf /root/.npm
+
+COPY tsconfig.json ./
+COPY scripts/build.ts scripts/
+COPY pkg pkg
+COPY config config
+COPY internal internal
+COPY src src
+# There is no history in the context: this is what the artifact says of itself in `app version`.
+ARG COMMIT
+ARG SOURCE_DATE_EPOCH
+RUN node scripts/build.ts bundle \
+    && node scripts/build.ts executable \
+    && mkdir /out/licenses \
+    && mv dist/app /out/ \
+    && mv dist/THIRD_PARTY_LICENSES /out/licenses/
+
+FROM ${RUNTIME_IMAGE}
+COPY --from=build /out/ /
+
+ENV NODE_ENV=production
+# By number, so that an orchestrator can tell that it is not root.
+USER 65532:65532
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 CMD ["/app", "healthcheck"]
+ENTRYPOINT ["/app"]
+
+ARG NAME=unknown
+ARG VERSION=unknown
+ARG COMMIT=unknown
+ARG CREATED=unknown
+ARG SOURCE=unknown
+ARG LICENSES=unknown
+LABEL org.opencontainers.image.title="$NAME" \
+      org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.revision="$COMMIT" \
+      org.opencontainers.image.created="$CREATED" \
+      org.opencontainers.image.source="$SOURCE" \
+      org.opencontainers.image.licenses="$LICENSES"
