@@ -1,0 +1,106 @@
+import { createHash } from 'node:crypto'
+import { cpSync, existsSync, mkdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { run, succeed } from './containers.ts'
+
+/** Any npm that runs on the pinned Node will do. */
+const NPM = '11.19.1'
+
+const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+const CERTIFICATES = '/etc/ssl/certs/ca-certificates.crt'
+
+export interface BaseImagesOptions {
+  /** Where they are put together; emptied first. */
+  readonly directory: string
+}
+
+/**
+ * Stand-ins for the two base images of the Dockerfile, made from Debian packages as those are, so
+ * that the image can be built where no image can be pulled. Both are kept in the engine's store.
+ * Neither has libatomic: the Dockerfile has to bring it.
+ */
+export async function localBaseImages({ directory }: BaseImagesOptions): Promise<{ build: string; runtime: string }> {
+  const [build, runtime] = await Promise.all([
+    baseImage(join(directory, 'build'), buildBase()),
+    baseImage(join(directory, 'runtime'), runtimeBase()),
+  ])
+  return { build, runtime }
+}
+
+interface Recipe {
+  readonly name: string
+  /** Arguments of mmdebstrap: what of Debian is in it. */
+  readonly debian: readonly string[]
+  /** Lines of the Containerfile after the files. */
+  readonly instructions: readonly string[]
+  /** What the image depends on besides this recipe. */
+  readonly versions: readonly string[]
+  /** Puts further files under `root`. */
+  addFiles(root: string): Promise<void>
+}
+
+async function baseImage(directory: string, recipe: Recipe): Promise<string> {
+  const key = createHash('sha256').update(JSON.stringify(recipe) + recipe.addFiles)
+  const image = `localhost/release-test-${recipe.name}:${key.digest('hex').slice(0, 12)}`
+  if ((await run('buildah', ['inspect', '--type=image', image])).code === 0) return image
+
+  rmSync(directory, { recursive: true, force: true })
+  const files = join(directory, 'files')
+  mkdirSync(files, { recursive: true })
+  // The engine makes the devices; only root could unpack them.
+  await succeed('mmdebstrap', [...recipe.debian, '--skip=output/dev', 'bookworm', join(directory, 'debian.tar')])
+  await recipe.addFiles(files)
+  const containerfile = ['FROM scratch', 'ADD debian.tar /', 'COPY files /', ...recipe.instructions]
+  writeFileSync(join(directory, 'Containerfile'), `${containerfile.join('\n')}\n`)
+  await succeed('buildah', ['build', '--tag', image, '--file', join(directory, 'Containerfile'), directory])
+  rmSync(directory, { recursive: true })
+  return image
+}
+
+/** Debian with apt, Node and npm where the official images have them. */
+function buildBase(): Recipe {
+  const home = dirname(dirname(realpathSync('.toolchain/bin/node')))
+  const certificates = [process.env['NODE_EXTRA_CA_CERTS'], CERTIFICATES].find((path) => path && existsSync(path))
+  return {
+    name: 'node',
+    debian: ['--variant=apt'],
+    instructions: [`ENV PATH=${PATH}`, ...(certificates ? [`ENV NODE_EXTRA_CA_CERTS=${CERTIFICATES}`] : [])],
+    versions: [process.version, NPM, certificates ? readFileSync(certificates, 'utf8') : ''],
+    async addFiles(root) {
+      const local = join(root, 'usr/local')
+      const modules = join(local, 'lib/node_modules')
+      for (const path of [join(local, 'bin'), join(local, 'etc'), modules]) mkdirSync(path, { recursive: true })
+      cpSync(join(home, 'bin/node'), join(local, 'bin/node'))
+      if (existsSync(join(home, 'LICENSE'))) cpSync(join(home, 'LICENSE'), join(local, 'LICENSE'))
+      await succeed('npm', ['pack', '--silent', `npm@${NPM}`, '--pack-destination', modules])
+      await succeed('tar', ['-xzf', `npm-${NPM}.tgz`, '--transform=s/^package/npm/'], { cwd: modules })
+      rmSync(join(modules, `npm-${NPM}.tgz`))
+      symlinkSync('../lib/node_modules/npm/bin/npm-cli.js', join(local, 'bin/npm'))
+      // Where this machine gets packages from, the build gets them too.
+      const registry = (await succeed('npm', ['config', 'get', 'registry'])).trim()
+      writeFileSync(join(local, 'etc/npmrc'), `registry=${registry}\n`)
+      if (certificates) {
+        mkdirSync(dirname(join(root, CERTIFICATES)), { recursive: true })
+        cpSync(certificates, join(root, CERTIFICATES))
+      }
+    },
+  }
+}
+
+/** The C++ library with what it needs, unpacked and not installed, and the two users, as distroless has them. */
+function runtimeBase(): Recipe {
+  return {
+    name: 'distroless',
+    debian: ['--variant=extract', '--include=libstdc++6'],
+    instructions: [`ENV PATH=${PATH}`],
+    versions: [],
+    async addFiles(root) {
+      mkdirSync(join(root, 'etc'))
+      writeFileSync(
+        join(root, 'etc/passwd'),
+        'root:x:0:0::/root:/sbin/nologin\nnonroot:x:65532:65532::/:/sbin/nologin\n',
+      )
+      writeFileSync(join(root, 'etc/group'), 'root:x:0:\nnonroot:x:65532:\n')
+    },
+  }
+}

@@ -1,0 +1,132 @@
+import { type ExecFileException, execFile } from 'node:child_process'
+import { findOnPath } from '../../scripts/services/path.ts'
+
+export interface Result {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface RunOptions {
+  readonly env?: Readonly<Record<string, string>>
+  readonly cwd?: string
+}
+
+/** Runs a program to its end, whatever its exit code. @throws when it cannot be started */
+export function run(file: string, args: readonly string[], { env, cwd }: RunOptions = {}): Promise<Result> {
+  const options = { env: { ...process.env, ...env }, cwd, maxBuffer: 64 * 1024 ** 2 }
+  return new Promise((resolve, reject) => {
+    execFile(file, args, options, (error: ExecFileException | null, stdout, stderr) => {
+      if (error !== null && typeof error.code !== 'number') reject(error)
+      else resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr })
+    })
+  })
+}
+
+/** The same for a program that must succeed. @throws with all that it printed when it does not */
+export async function succeed(file: string, args: readonly string[], options?: RunOptions): Promise<string> {
+  const { code, stdout, stderr } = await run(file, args, options)
+  if (code !== 0) throw new Error(`${file} ${args.join(' ')} ended with ${code}:\n${stdout}\n${stderr}`)
+  return stdout
+}
+
+const TOOLS = ['buildah', 'podman', 'mmdebstrap']
+const INSTALL =
+  'apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends buildah podman runc mmdebstrap debian-archive-keyring'
+
+/** Installs what building and running an image needs, where that needs no password. Resolves with what went wrong. */
+export async function missingContainerTools(): Promise<string | undefined> {
+  const missing = () => TOOLS.filter((tool) => findOnPath(tool) === undefined).join(', ')
+  if (missing() === '') return
+  if (findOnPath('apt-get') === undefined) return `${missing()}: not here, and there is no apt-get to install them`
+  const [file = '', ...prefix] = process.getuid?.() === 0 ? ['sh', '-c'] : ['sudo', '-n', 'sh', '-c']
+  process.stderr.write(`installing: ${INSTALL}\n`)
+  const { stderr } = await run(file, [...prefix, INSTALL]).catch((error: Error) => ({ stderr: error.message }))
+  return missing() === '' ? undefined : `${missing()}: not here, and could not be installed:\n${stderr.trim()}`
+}
+
+/** Runs a build of this tag and removes the image that had it before, which would be kept without a name. */
+export async function replaceImage(tag: string, build: () => Promise<unknown>): Promise<void> {
+  const id = async () => (await run('podman', ['image', 'inspect', '--format', '{{.Id}}', tag])).stdout.trim()
+  const before = await id()
+  await build()
+  if (before !== '' && before !== (await id())) await run('podman', ['rmi', before])
+}
+
+/** Calls `read` with a container of the image that never runs. */
+async function withStopped<T>(image: string, read: (id: string) => Promise<T>): Promise<T> {
+  const id = (await succeed('podman', ['create', image, 'not-run'])).trim()
+  try {
+    return await read(id)
+  } finally {
+    await run('podman', ['rm', id])
+  }
+}
+
+/** Every path in an image but directories. */
+export const filesOf = (image: string): Promise<string[]> =>
+  withStopped(image, async (id) => {
+    const listing = await succeed('sh', ['-c', 'podman export "$0" | tar -t', id])
+    return listing.split('\n').filter((path) => path !== '' && !path.endsWith('/'))
+  })
+
+/** A text file of an image. */
+export const readFileOf = (image: string, path: string): Promise<string> =>
+  withStopped(image, (id) => succeed('sh', ['-c', 'podman cp "$0:$1" - | tar -xO', id, path]))
+
+/** What any host grants; engines ask for more by default, and some hosts refuse that. */
+const LIMITS = ['--ulimit=nofile=1024:1024', '--ulimit=nproc=256:256']
+
+/** As a strict cluster runs it: nothing may be written, not even in /tmp, and nothing may be gained. */
+const LOCKED = ['--read-only', '--read-only-tmpfs=false', '--cap-drop=all', '--security-opt=no-new-privileges']
+
+export interface ContainerOptions {
+  readonly image: string
+  readonly env?: Readonly<Record<string, string>>
+  /** Options of `podman run`. */
+  readonly options?: readonly string[]
+}
+
+function runArguments({ image, env = {}, options = [] }: ContainerOptions): string[] {
+  const variables = Object.entries(env).map(([name, value]) => `--env=${name}=${value}`)
+  return ['--network=host', ...LIMITS, ...LOCKED, ...variables, ...options, image]
+}
+
+/** Runs one command of the image to its end. */
+export const runInContainer = (options: ContainerOptions, ...command: string[]): Promise<Result> =>
+  run('podman', ['run', '--rm', '--no-healthcheck', ...runArguments(options), ...command])
+
+export interface Container extends AsyncDisposable {
+  /** The process as this machine sees it. */
+  readonly pid: number
+  /** Runs the program in the container once more. */
+  exec(...command: string[]): Promise<Result>
+  /** Runs the HEALTHCHECK of the image, as an engine does. */
+  healthcheck(): Promise<Result>
+  /** What it printed so far. */
+  output(): Promise<string>
+  /** As an engine stops it: SIGTERM, and SIGKILL after the grace period. Resolves with the exit code. */
+  stop(graceSeconds?: number): Promise<number>
+}
+
+/** Starts a container; disposing removes it in whatever state it is. */
+export async function startContainer(options: ContainerOptions): Promise<Container> {
+  const id = (await succeed('podman', ['run', '--detach', ...runArguments(options)])).trim()
+  const inspect = async (field: string) => (await succeed('podman', ['inspect', '--format', `{{${field}}}`, id])).trim()
+  return {
+    pid: Number(await inspect('.State.Pid')),
+    exec: (...command) => run('podman', ['exec', id, ...command]),
+    healthcheck: () => run('podman', ['healthcheck', 'run', id]),
+    async output() {
+      const { stdout, stderr } = await run('podman', ['logs', id])
+      return stdout + stderr
+    },
+    async stop(graceSeconds = 20) {
+      await succeed('podman', ['stop', '--time', String(graceSeconds), id])
+      return Number(await inspect('.State.ExitCode'))
+    },
+    async [Symbol.asyncDispose]() {
+      await run('podman', ['rm', '--force', '--time', '0', id])
+    },
+  }
+}
