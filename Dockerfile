@@ -23,7 +23,7 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci --include=dev --include=optional && rm -rf /root/.npm
 
 COPY tsconfig.json ./
-COPY scripts/build.ts scripts/
+COPY scripts scripts
 COPY pkg pkg
 COPY config config
 COPY internal internal

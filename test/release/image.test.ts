@@ -247,7 +247,7 @@ suite('the image', () => {
     await replaceImage(context, () => succeed('buildah', ['build', '--tag', context, '--file', containerfile, root]))
     const paths = await filesOf(context)
     const allowed =
-      /^(package(-lock)?\.json|\.npmrc|tsconfig\.json|scripts\/build\.ts|(src|config|internal|pkg)\/(?!.*\.test\.ts).*\.ts)$/
+      /^(package(-lock)?\.json|\.npmrc|tsconfig\.json|scripts\/.*|(src|config|internal|pkg)\/(?!.*\.test\.ts).*\.ts)$/
     expect(paths).toContain('src/main.ts')
     expect(paths.filter((path) => !allowed.test(path))).toEqual([])
   })
