@@ -161,6 +161,7 @@ export const schema = {
   HEALTH_RISE: integer(1, 100, 'successes').default(1),
   HEALTH_CHECKS: heartbeats().default([]),
   HEALTH_CRITICAL: names().default([]),
+  HEALTH_DIALECT: oneOf(['standard', 'haproxy', 'envoy', 'consul']).default('standard'),
 
   DRAIN_DELAY_MS: milliseconds(0, 600_000).default(5_000),
   SHUTDOWN_TIMEOUT_MS: milliseconds(100, 3_600_000).default(25_000),

@@ -75,7 +75,7 @@ export async function createApp(config: Config): Promise<App> {
       else logger[event.type === 'deadline missed' ? 'error' : 'info'](event.type)
     },
   })
-  const probe = probes({ lifecycle, health, service, version: buildInfo.version })
+  const probe = probes({ lifecycle, health, service, version: buildInfo.version, dialect: config.HEALTH_DIALECT })
   return { lifecycle, logger, address: () => server.address() as AddressInfo }
 }
 

@@ -73,6 +73,39 @@ test('not ready says why in one word', async () => {
   await client.get('/health/ready').expect(503, { status: 'fail', reason: 'dependency' })
 })
 
+describe('/health/ready in the dialects of proxies', () => {
+  const calm: Snapshot = { ...healthy, checks: {} }
+  const states = [
+    ['starting', 'starting', calm],
+    ['ok', 'serving', calm],
+    ['warning', 'serving', healthy],
+    ['dependency', 'serving', unhealthy],
+    ['draining', 'draining', calm],
+  ] as const
+
+  test.each([
+    ['standard', [503, 200, 200, 503, 503]],
+    ['haproxy', [503, 200, 200, 503, 404]],
+    ['envoy', [503, 200, 200, 503, 503]],
+    ['consul', [503, 200, 429, 503, 503]],
+    ['klingon', [503, 200, 200, 503, 503]],
+  ])('%s', async (dialect, expected) => {
+    for (const [index, [, of, checks]] of states.entries()) {
+      phase = of
+      snapshot = checks
+      await client.get(`/health/ready?dialect=${dialect}`).expect(expected[index]!)
+    }
+  })
+
+  test('Envoy is told to fail the host at once while draining, and only then', async () => {
+    const header = 'x-envoy-immediate-health-check-fail'
+    expect((await client.get('/health/ready?dialect=envoy')).headers).not.toHaveProperty(header)
+    phase = 'draining'
+    await client.get('/health/ready?dialect=envoy').expect(header, 'true')
+    expect((await client.get('/health/ready')).headers).not.toHaveProperty(header)
+  })
+})
+
 test.each(['/health', '/health/live', '/health/ready', '/health/startup'])(
   '%s has HEAD, no cache and no other method',
   async (path) => {

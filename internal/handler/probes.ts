@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { Health, Snapshot } from '#pkg/health/index.ts'
 import type { Lifecycle } from '#pkg/lifecycle/index.ts'
 import { HTTP_ERRORS, problemDocument } from '#pkg/web/index.ts'
@@ -9,28 +9,56 @@ export interface ProbesDeps {
   readonly health: Pick<Health, 'snapshot'>
   readonly service: string
   readonly version: string
+  /** Of /health/ready, where the prober does not ask for one by `?dialect=`. @default 'standard' */
+  readonly dialect?: Dialect
 }
 
 interface Answer {
-  readonly status: 200 | 503
+  readonly status: number
   readonly body: Buffer
+  readonly headers?: OutgoingHttpHeaders
 }
 
-const answer = (status: 200 | 503, body: object): Answer => ({ status, body: Buffer.from(JSON.stringify(body)) })
+const answer = (status: number, body: object, headers?: OutgoingHttpHeaders): Answer => ({
+  status,
+  body: Buffer.from(JSON.stringify(body)),
+  ...(headers && { headers }),
+})
+
+/** What a prober is told, whatever its dialect. A warning is a check that fails and is not critical. */
+type Readiness = 'ok' | 'warning' | 'dependency' | 'starting' | 'draining'
+
+export const DIALECTS = ['standard', 'haproxy', 'envoy', 'consul'] as const
+/** How /health/ready says it: as in Kubernetes, or so that a proxy that reads more than a status understands more. */
+export type Dialect = (typeof DIALECTS)[number]
+
+const STANDARD: Readonly<Record<Readiness, Answer>> = {
+  ok: answer(200, { status: 'ok' }),
+  warning: answer(200, { status: 'ok' }),
+  dependency: answer(503, { status: 'fail', reason: 'dependency' }),
+  starting: answer(503, { status: 'fail', reason: 'starting' }),
+  draining: answer(503, { status: 'fail', reason: 'draining' }),
+}
+
+const READY: Readonly<Record<Dialect, Readonly<Record<Readiness, Answer>>>> = {
+  standard: STANDARD,
+  // With `http-check disable-on-404` 404 means: no new clients, and those that stick to this server may stay.
+  haproxy: { ...STANDARD, draining: { ...STANDARD.draining, status: 404 } },
+  // Fails the host at once, whatever `unhealthy_threshold` is.
+  envoy: {
+    ...STANDARD,
+    draining: { ...STANDARD.draining, headers: { 'x-envoy-immediate-health-check-fail': 'true' } },
+  },
+  // 429 is `warning`: shown, and still routed to.
+  consul: { ...STANDARD, warning: answer(429, { status: 'ok', reason: 'dependency' }) },
+}
 
 /**
  * The lane before Express: /health, /health/live, /health/ready and /health/startup. Answers from
  * memory and returns true, or returns false for a request that is not a probe. Nothing here waits,
  * logs, counts against a limit or looks at a dependency.
  */
-export function probes({ lifecycle, health, service, version }: ProbesDeps) {
-  const ok = answer(200, { status: 'ok' })
-  const notServing = {
-    starting: answer(503, { status: 'fail', reason: 'starting' }),
-    draining: answer(503, { status: 'fail', reason: 'draining' }),
-    stopped: answer(503, { status: 'fail', reason: 'draining' }),
-  }
-  const dependency = answer(503, { status: 'fail', reason: 'dependency' })
+export function probes({ lifecycle, health, service, version, dialect = 'standard' }: ProbesDeps) {
   let rendered: { readonly snapshot: Snapshot; readonly answer: Answer } | undefined
 
   /** Rendered once a snapshot, however many ask. */
@@ -44,33 +72,43 @@ export function probes({ lifecycle, health, service, version }: ProbesDeps) {
     return rendered.answer
   }
 
-  function ready(): Answer {
+  function readiness(): Readiness {
     const phase = lifecycle.phase()
-    if (phase !== 'serving') return notServing[phase]
-    return health.snapshot().status === 'ok' ? ok : dependency
+    if (phase === 'starting') return 'starting'
+    if (phase !== 'serving') return 'draining'
+    const { status, checks } = health.snapshot()
+    if (status === 'fail') return 'dependency'
+    return Object.values(checks).some((check) => check.status === 'fail') ? 'warning' : 'ok'
   }
 
-  const answers = new Map<string, () => Answer>([
+  function ready(query: string): Answer {
+    const asked = new URLSearchParams(query).get('dialect') ?? dialect
+    // A prober with a typing error gets what is right for everybody, not a failure.
+    return READY[DIALECTS.find((known) => known === asked) ?? 'standard'][readiness()]
+  }
+
+  const answers = new Map<string, (query: string) => Answer>([
     ['/health', aggregate],
-    ['/health/live', () => ok],
+    ['/health/live', () => STANDARD.ok],
     ['/health/ready', ready],
-    ['/health/startup', () => (lifecycle.phase() === 'starting' ? notServing.starting : ok)],
+    ['/health/startup', () => (lifecycle.phase() === 'starting' ? STANDARD.starting : STANDARD.ok)],
   ])
 
   return function probe(request: IncomingMessage, response: ServerResponse): boolean {
     const { url = '', method } = request
-    const query = url.indexOf('?')
-    const respond = answers.get(query === -1 ? url : url.slice(0, query))
+    const [path = '', query = ''] = url.split('?', 2)
+    const respond = answers.get(path)
     if (respond === undefined) return false
     if (method !== 'GET' && method !== 'HEAD') {
       refuse(response)
       return true
     }
-    const { status, body } = respond()
+    const { status, body, headers } = respond(query)
     response.writeHead(status, {
       'content-type': 'application/json; charset=utf-8',
       'content-length': body.length,
       'cache-control': 'no-store',
+      ...headers,
     })
     response.end(body)
     return true
