@@ -163,6 +163,8 @@ export const schema = {
   HEALTH_CRITICAL: names().default([]),
   HEALTH_DIALECT: oneOf(['standard', 'haproxy', 'envoy', 'consul']).default('standard'),
 
+  SETTINGS_FILE: text('an absolute path', /^\/.{1,4096}$/).optional(),
+
   DRAIN_DELAY_MS: milliseconds(0, 600_000).default(5_000),
   SHUTDOWN_TIMEOUT_MS: milliseconds(100, 3_600_000).default(25_000),
 } satisfies Record<string, z.ZodType<unknown, string | undefined>>
@@ -172,6 +174,19 @@ export type Config = { readonly [K in Name]: z.output<(typeof schema)[K]> }
 
 /** Values that no output may show. Each may come from a file instead, named by `X_FILE`. */
 export const SECRETS: ReadonlySet<string> = new Set<Name>(['DATABASE_URL', 'REDIS_URL'])
+
+/** What SETTINGS_FILE may hold, because it may change while the service runs. */
+export const RELOADABLE: ReadonlySet<string> = new Set<Name>([
+  'LOG_LEVEL',
+  'DATABASE_CRITICAL',
+  'REDIS_CRITICAL',
+  'HEALTH_INTERVAL_MS',
+  'HEALTH_TIMEOUT_MS',
+  'HEALTH_FALL',
+  'HEALTH_RISE',
+  'HEALTH_CRITICAL',
+  'HEALTH_DIALECT',
+])
 
 export interface Problem {
   readonly name: string

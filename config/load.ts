@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { parse } from 'dotenv'
-import { type Config, contradictions, type Problem, SECRETS, schema } from './env.ts'
+import { type Config, contradictions, type Problem, RELOADABLE, SECRETS, schema } from './env.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -31,9 +31,30 @@ const readTextFile = (path: string) => readFileSync(path, 'utf8')
  *
  * @throws ConfigError with every problem at once
  */
-export function loadConfig(environment: Environment, { readFile = readTextFile }: LoadOptions = {}): Config {
+export function loadConfig(environment: Environment, options: LoadOptions = {}): Config {
+  const { values, problems } = readEnvironment(environment, options)
+  return validate(values, problems, options)
+}
+
+/** The environment with the secrets that stand in files: what stays as it is while the service runs. */
+export function readEnvironment(environment: Environment, { readFile = readTextFile }: LoadOptions = {}) {
   const problems: string[] = []
   const values = withSecretFiles(withDotenv(environment, readFile), readFile, problems)
+  return { values, problems: problems as readonly string[] }
+}
+
+/**
+ * The values, with those of SETTINGS_FILE over them, as one frozen configuration.
+ *
+ * @throws ConfigError with every problem at once, those given included
+ */
+export function validate(
+  environment: Environment,
+  given: readonly string[] = [],
+  { readFile = readTextFile }: LoadOptions = {},
+): Config {
+  const problems = [...given]
+  const values = { ...environment, ...readSettingsFile(environment['SETTINGS_FILE'], readFile, problems) }
   const config: Record<string, unknown> = {}
   for (const [name, variable] of Object.entries(schema)) {
     const result = variable.safeParse(values[name])
@@ -88,6 +109,36 @@ function withSecretFiles(
     }
   }
   return values
+}
+
+function readSettingsFile(
+  path: string | undefined,
+  readFile: (path: string) => string,
+  problems: string[],
+): Environment {
+  if (!path) return {}
+  const problem = (expected: string) =>
+    problems.push(`SETTINGS_FILE: got ${JSON.stringify(path)}, expected ${expected}`)
+  let content: unknown
+  try {
+    content = JSON.parse(readFile(path))
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    problem(code === undefined ? `a JSON file (${message})` : `a file that can be read (${code})`)
+    return {}
+  }
+  if (typeof content !== 'object' || content === null || Array.isArray(content)) {
+    problem('a JSON object of names and values')
+    return {}
+  }
+  const settings: Record<string, string> = {}
+  for (const [name, value] of Object.entries(content)) {
+    if (!Object.hasOwn(schema, name)) problem(`names of settings: there is no ${name}`)
+    else if (!RELOADABLE.has(name)) problem(`no ${name}: it cannot change while the service runs`)
+    else if (['string', 'number', 'boolean'].includes(typeof value)) settings[name] = String(value)
+    else problem(`a string, number or boolean for ${name}`)
+  }
+  return settings
 }
 
 function describe({ name, expected }: Problem, given: string | undefined): string {

@@ -1,6 +1,7 @@
 import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { Config, Heartbeat } from '#config/env.ts'
+import { ConfigError } from '#config/load.ts'
+import type { Settings } from '#config/settings.ts'
 import {
   type Check,
   commandCheck,
@@ -23,12 +24,13 @@ import type { Redis } from './store/redis.ts'
 export interface App {
   readonly lifecycle: Lifecycle
   readonly logger: Logger
-  /** Where it listens; throws before the start. */
-  address(): AddressInfo
+  /** Takes over what has changed in SETTINGS_FILE, or says why not and changes nothing. Never throws. */
+  reload(): void
 }
 
 /** Puts every part together. Nothing runs before `lifecycle.start()`. */
-export async function createApp(config: Config): Promise<App> {
+export async function createApp(settings: Settings): Promise<App> {
+  const config = settings.current()
   const context = createRequestContext()
   const service = config.SERVICE_NAME ?? buildInfo.name
   const logger = createLogger({
@@ -40,7 +42,7 @@ export async function createApp(config: Config): Promise<App> {
     },
   })
   const stores = await createStores(config, service, logger)
-  const health = createHealthOf(config, stores, logger)
+  const health = createHealthOf(settings, stores, logger)
   const app = createHttpApp({ logger, context, trustProxy: config.TRUST_PROXY, bodyLimitBytes: config.BODY_LIMIT })
 
   const server = createHttpServer(
@@ -65,6 +67,7 @@ export async function createApp(config: Config): Promise<App> {
   const lifecycle = createLifecycle({
     parts: [
       ...storeParts(stores),
+      settingsPart(settings, reload),
       { name: 'health', start: () => health.start(), stop: () => health.stop() },
       httpPart(config, server, drain, logger),
     ],
@@ -75,8 +78,30 @@ export async function createApp(config: Config): Promise<App> {
       else logger[event.type === 'deadline missed' ? 'error' : 'info'](event.type)
     },
   })
-  const probe = probes({ lifecycle, health, service, version: buildInfo.version, dialect: config.HEALTH_DIALECT })
-  return { lifecycle, logger, address: () => server.address() as AddressInfo }
+  const probe = probes({
+    lifecycle,
+    health,
+    service,
+    version: buildInfo.version,
+    dialect: () => settings.current().HEALTH_DIALECT,
+  })
+
+  /** Everything else asks `settings` each time; what has to be told is told here. */
+  function applyReload(next: Config): void {
+    logger.level = next.LOG_LEVEL
+  }
+
+  function reload(): void {
+    try {
+      const changed = settings.reload()
+      applyReload(settings.current())
+      logger.info({ changed }, 'settings reloaded')
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error
+      logger.error({ problems: error.problems }, 'settings not reloaded')
+    }
+  }
+  return { lifecycle, logger, reload }
 }
 
 /** Brings the database up to this version; resolves with the names of the migrations that were applied. */
@@ -145,25 +170,23 @@ function storeParts({ postgres, redis }: Stores): Part[] {
   return parts
 }
 
-function createHealthOf(config: Config, { postgres, redis }: Stores, logger: Logger): Health {
-  const checks: { name: string; check: Check; critical: boolean }[] = []
+function createHealthOf(settings: Settings, { postgres, redis }: Stores, logger: Logger): Health {
+  const { current } = settings
+  const checks: { name: string; check: Check; critical: () => boolean }[] = []
   if (postgres) {
-    checks.push({
-      name: 'database',
-      check: postgresCheck({ pool: postgres.checkPool }),
-      critical: config.DATABASE_CRITICAL,
-    })
+    const check = postgresCheck({ pool: postgres.checkPool })
+    checks.push({ name: 'database', check, critical: () => current().DATABASE_CRITICAL })
   }
-  if (redis) checks.push({ name: 'redis', check: redisCheck({ redis }), critical: config.REDIS_CRITICAL })
-  for (const { name, target } of config.HEALTH_CHECKS) {
-    checks.push({ name, check: heartbeatCheck(target), critical: config.HEALTH_CRITICAL.includes(name) })
+  if (redis) checks.push({ name: 'redis', check: redisCheck({ redis }), critical: () => current().REDIS_CRITICAL })
+  for (const { name, target } of current().HEALTH_CHECKS) {
+    checks.push({ name, check: heartbeatCheck(target), critical: () => current().HEALTH_CRITICAL.includes(name) })
   }
   return createHealth({
     checks,
-    intervalMs: config.HEALTH_INTERVAL_MS,
-    timeoutMs: config.HEALTH_TIMEOUT_MS,
-    fall: config.HEALTH_FALL,
-    rise: config.HEALTH_RISE,
+    settings: () => {
+      const { HEALTH_INTERVAL_MS, HEALTH_TIMEOUT_MS, HEALTH_FALL, HEALTH_RISE } = current()
+      return { intervalMs: HEALTH_INTERVAL_MS, timeoutMs: HEALTH_TIMEOUT_MS, fall: HEALTH_FALL, rise: HEALTH_RISE }
+    },
     onEvent: ({ name, status, critical, reason, error }) => {
       if (status === 'ok') logger.info({ check: name }, 'check ok')
       else logger[critical ? 'error' : 'warn']({ check: name, critical, reason, err: error }, 'check failed')
@@ -179,6 +202,17 @@ function heartbeatCheck(target: Heartbeat['target']): Check {
       return tcpCheck(target)
     case 'command':
       return commandCheck(target)
+  }
+}
+
+function settingsPart(settings: Settings, reload: () => void): Part {
+  let unwatch = () => {}
+  return {
+    name: 'settings',
+    start() {
+      unwatch = settings.watch(reload)
+    },
+    stop: () => unwatch(),
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Config } from '#config/env.ts'
-import { ConfigError, describeConfig, loadConfig } from '#config/load.ts'
+import { ConfigError, describeConfig } from '#config/load.ts'
+import { createSettings, type Settings } from '#config/settings.ts'
 import { buildInfo } from '#internal/build-info.ts'
 
 const USAGE = `usage: app [serve | migrate | healthcheck | config | version]
@@ -19,7 +20,7 @@ const err = (text: string) => void process.stderr.write(`${text}\n`)
 
 /** Each loads only what it needs: a health check does not pay for a server. */
 const commands: Readonly<Record<string, () => Promise<ExitCode>>> = {
-  serve: () => withConfig(serve),
+  serve: () => withSettings(serve),
   migrate: () => withConfig(migrate),
   healthcheck: async () => ((await withConfig(healthcheck)) === 0 ? 0 : 1),
   config: () =>
@@ -35,9 +36,11 @@ const commands: Readonly<Record<string, () => Promise<ExitCode>>> = {
   },
 }
 
-async function withConfig(command: (config: Config) => Promise<ExitCode>): Promise<ExitCode> {
+const withConfig = (command: (config: Config) => Promise<ExitCode>) => withSettings(({ current }) => command(current()))
+
+async function withSettings(command: (settings: Settings) => Promise<ExitCode>): Promise<ExitCode> {
   try {
-    return await command(loadConfig(process.env))
+    return await command(createSettings(process.env))
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     err(error.message)
@@ -45,15 +48,16 @@ async function withConfig(command: (config: Config) => Promise<ExitCode>): Promi
   }
 }
 
-async function serve(config: Config): Promise<ExitCode> {
+async function serve(settings: Settings): Promise<ExitCode> {
   const [{ createApp }, { runUntilStopped }] = await Promise.all([
     import('#internal/app.ts'),
     import('#pkg/lifecycle/index.ts'),
   ])
-  const { lifecycle, logger } = await createApp(config)
+  const { lifecycle, logger, reload } = await createApp(settings)
   return runUntilStopped({
     lifecycle,
     process,
+    reload,
     onEvent: (event) => {
       if (event.type === 'signal') logger.info({ signal: event.signal }, 'signal')
       else logger.fatal({ err: event.error }, event.type)

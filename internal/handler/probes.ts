@@ -10,7 +10,7 @@ export interface ProbesDeps {
   readonly service: string
   readonly version: string
   /** Of /health/ready, where the prober does not ask for one by `?dialect=`. @default 'standard' */
-  readonly dialect?: Dialect
+  readonly dialect?: () => Dialect
 }
 
 interface Answer {
@@ -58,7 +58,7 @@ const READY: Readonly<Record<Dialect, Readonly<Record<Readiness, Answer>>>> = {
  * memory and returns true, or returns false for a request that is not a probe. Nothing here waits,
  * logs, counts against a limit or looks at a dependency.
  */
-export function probes({ lifecycle, health, service, version, dialect = 'standard' }: ProbesDeps) {
+export function probes({ lifecycle, health, service, version, dialect = () => 'standard' }: ProbesDeps) {
   let rendered: { readonly snapshot: Snapshot; readonly answer: Answer } | undefined
 
   /** Rendered once a snapshot, however many ask. */
@@ -82,7 +82,7 @@ export function probes({ lifecycle, health, service, version, dialect = 'standar
   }
 
   function ready(query: string): Answer {
-    const asked = new URLSearchParams(query).get('dialect') ?? dialect
+    const asked = new URLSearchParams(query).get('dialect') ?? dialect()
     // A prober with a typing error gets what is right for everybody, not a failure.
     return READY[DIALECTS.find((known) => known === asked) ?? 'standard'][readiness()]
   }

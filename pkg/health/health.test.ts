@@ -15,7 +15,7 @@ test('a snapshot names each check and nothing of where it looks', async () => {
   const health = createHealth({
     checks: [
       { name: 'database', check: async () => {} },
-      { name: 'mail', check: () => Promise.reject(refused), critical: false },
+      { name: 'mail', check: () => Promise.reject(refused), critical: () => false },
     ],
   })
   expect(health.snapshot()).toEqual({
@@ -39,7 +39,10 @@ test('a snapshot names each check and nothing of where it looks', async () => {
 })
 
 test('a snapshot is made once a second and once a result, however often it is asked for', async () => {
-  const health = createHealth({ checks: [{ name: 'database', check: async () => {} }], intervalMs: 10_000 })
+  const health = createHealth({
+    checks: [{ name: 'database', check: async () => {} }],
+    settings: () => ({ intervalMs: 10_000, timeoutMs: 1_000, fall: 2, rise: 1 }),
+  })
   const pending = health.snapshot()
   expect(health.snapshot()).toBe(pending)
   health.start()
@@ -57,7 +60,7 @@ test('events are changes of state with their cause, and never a repetition', asy
   let check: Check = async () => {}
   const health = createHealth({
     checks: [{ name: 'database', check: (signal) => check(signal) }],
-    intervalMs: 100,
+    settings: () => ({ intervalMs: 100, timeoutMs: 50, fall: 2, rise: 1 }),
     onEvent: (event) => events.push(event),
   })
   health.start()
@@ -83,4 +86,25 @@ test('results go stale by the clock alone, as after a suspended machine', async 
   expect(health.snapshot()).toMatchObject({ status: 'fail', checks: { database: { reason: 'stale' } } })
   await jest.advanceTimersByTimeAsync(2_200)
   expect(health.snapshot().status).toBe('ok')
+})
+
+test('thresholds and criticality may change at any time', async () => {
+  let settings = { intervalMs: 100, timeoutMs: 50, fall: 50, rise: 1 }
+  let critical = true
+  let check: Check = async () => {}
+  const health = createHealth({
+    checks: [{ name: 'database', check: (signal) => check(signal), critical: () => critical }],
+    settings: () => settings,
+  })
+  health.start()
+  await jest.advanceTimersByTimeAsync(1_000)
+  check = () => Promise.reject(refused)
+  await jest.advanceTimersByTimeAsync(2_000)
+  expect(health.snapshot().status).toBe('ok')
+  settings = { ...settings, fall: 2 }
+  await jest.advanceTimersByTimeAsync(1_000)
+  expect(health.snapshot().status).toBe('fail')
+  critical = false
+  await jest.advanceTimersByTimeAsync(1_000)
+  expect(health.snapshot()).toMatchObject({ status: 'ok', checks: { database: { status: 'fail', critical: false } } })
 })

@@ -1,17 +1,15 @@
-import { type Check, createMonitor, type Monitor } from './monitor.ts'
-import { aggregate, type CheckReport, type Reason, report, type Thresholds } from './policy.ts'
+import { type Check, createMonitor, type Monitor, type MonitorSettings } from './monitor.ts'
+import { aggregate, type CheckReport, type Reason, report } from './policy.ts'
 
-export interface HealthOptions extends Partial<Thresholds> {
+export interface HealthOptions {
   readonly checks: readonly {
     readonly name: string
     readonly check: Check
-    /** Whether its failure makes the whole `fail`. @default true */
-    readonly critical?: boolean
+    /** Whether its failure makes the whole `fail`; may change at any time. @default true */
+    readonly critical?: () => boolean
   }[]
-  /** From the start of one run of a check to the next, in milliseconds. @default 2_000 */
-  readonly intervalMs?: number
-  /** Longest run of a check, in milliseconds. @default 1_000 */
-  readonly timeoutMs?: number
+  /** Of every check, and may change at any time. @default every 2_000 ms for 1_000 ms, fall 2, rise 1 */
+  readonly settings?: () => MonitorSettings
   /** A check changed its status, or its first run ended. `error` is the cause of a failure. */
   readonly onEvent?: (event: HealthEvent) => void
   readonly now?: () => number
@@ -39,27 +37,27 @@ export interface Health {
   snapshot(): Snapshot
 }
 
+const DEFAULTS: MonitorSettings = { intervalMs: 2_000, timeoutMs: 1_000, fall: 2, rise: 1 }
+
+/** Two runs that were due and did not report: the process was blocked or suspended. */
+const staleAfter = ({ intervalMs, timeoutMs }: MonitorSettings) => 2 * (intervalMs + timeoutMs) + 1_000
+
 /** Watches dependencies in the background, so that a probe only reads. */
 export function createHealth(options: HealthOptions): Health {
-  const { intervalMs = 2_000, timeoutMs = 1_000, fall = 2, rise = 1, now = Date.now, onEvent } = options
-  // Two runs that were due and did not report: the process was blocked or suspended.
-  const staleAfterMs = 2 * (intervalMs + timeoutMs) + 1_000
-  const monitors = new Map<string, { monitor: Monitor; critical: boolean }>()
+  const { settings = () => DEFAULTS, now = Date.now, onEvent } = options
+  const monitors = new Map<string, { monitor: Monitor; critical: () => boolean }>()
   let latest: Snapshot | undefined
   let second = 0
 
-  for (const { name, check, critical = true } of options.checks) {
+  for (const { name, check, critical = () => true } of options.checks) {
     const monitor = createMonitor({
       check,
-      intervalMs,
-      timeoutMs,
-      fall,
-      rise,
+      settings,
       now,
       onOutcome({ status, reason }, previous, error) {
         latest = undefined
         if (status === previous.status && previous.at !== 0) return
-        onEvent?.({ name, status, critical, ...(status === 'fail' && { reason, error }) })
+        onEvent?.({ name, status, critical: critical(), ...(status === 'fail' && { reason, error }) })
       },
     })
     monitors.set(name, { monitor, critical })
@@ -77,9 +75,10 @@ export function createHealth(options: HealthOptions): Health {
       // A result goes stale by the clock alone, so no snapshot outlives its second.
       if (latest !== undefined && second === Math.floor(time / 1000)) return latest
       second = Math.floor(time / 1000)
+      const staleAfterMs = staleAfter(settings())
       const checks: Record<string, CheckReport> = {}
       for (const [name, { monitor, critical }] of monitors) {
-        checks[name] = report(monitor.state(), critical, time, staleAfterMs)
+        checks[name] = report(monitor.state(), critical(), time, staleAfterMs)
       }
       latest = { status: aggregate(Object.values(checks)), timestamp: second, checks }
       return latest

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
-import { type Check, createMonitor, type MonitorOptions } from './monitor.ts'
+import { type Check, createMonitor, type MonitorOptions, type MonitorSettings } from './monitor.ts'
 import type { CheckState } from './policy.ts'
 
 beforeEach(() => {
@@ -19,14 +19,12 @@ function manualCheck() {
   return { check, runs }
 }
 
-function monitorOf(check: Check, options: Partial<MonitorOptions> = {}) {
+function monitorOf(check: Check, options: Partial<MonitorOptions & MonitorSettings> = {}) {
+  const { intervalMs = 1_000, timeoutMs = 200, fall = 2, rise = 1 } = options
   const changes: CheckState[] = []
   const monitor = createMonitor({
     check,
-    intervalMs: 1_000,
-    timeoutMs: 200,
-    fall: 2,
-    rise: 1,
+    settings: () => ({ intervalMs, timeoutMs, fall, rise }),
     random: () => 0,
     onOutcome: (next) => changes.push(next),
     ...options,

@@ -6,8 +6,7 @@ import { type CheckState, nextState, type Outcome, PENDING, reasonOf, type Thres
  */
 export type Check = (signal: AbortSignal) => Promise<unknown>
 
-export interface MonitorOptions extends Thresholds {
-  readonly check: Check
+export interface MonitorSettings extends Thresholds {
   /**
    * Longest time from the start of one run to the start of the next, in milliseconds; up to a tenth
    * less, by chance. A dependency that dies is seen within `fall × intervalMs + timeoutMs`.
@@ -15,6 +14,12 @@ export interface MonitorOptions extends Thresholds {
   readonly intervalMs: number
   /** After this a run has failed with reason `timeout`, whether or not the check settles. */
   readonly timeoutMs: number
+}
+
+export interface MonitorOptions {
+  readonly check: Check
+  /** Asked for at each run, because they may change between two. */
+  readonly settings: () => MonitorSettings
   /** Called after each run with the state before and after it, and the error of a run that failed. */
   readonly onOutcome: (next: CheckState, previous: CheckState, error?: unknown) => void
   /** Milliseconds since the epoch. */
@@ -39,7 +44,7 @@ class TimeoutError extends Error {
  * not started again: each interval that it outlives counts as one more timeout.
  */
 export function createMonitor(options: MonitorOptions): Monitor {
-  const { check, intervalMs, timeoutMs, onOutcome, now = Date.now, random = Math.random } = options
+  const { check, settings, onOutcome, now = Date.now, random = Math.random } = options
   let state = PENDING
   let stopped = false
   let current: AbortController | undefined
@@ -50,12 +55,13 @@ export function createMonitor(options: MonitorOptions): Monitor {
   function record(outcome: Outcome, error?: unknown): void {
     if (stopped) return
     const previous = state
-    state = nextState(previous, outcome, options)
+    state = nextState(previous, outcome, settings())
     onOutcome(state, previous, error)
     timer = setTimeout(run, Math.max(0, nextAt - performance.now()))
   }
 
   async function run(): Promise<void> {
+    const { intervalMs, timeoutMs } = settings()
     const abort = new AbortController()
     const startedAt = performance.now()
     nextAt = startedAt + intervalMs * (1 - random() / 10)

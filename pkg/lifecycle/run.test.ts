@@ -13,8 +13,9 @@ function setup({ start = async () => {} }: { start?: () => Promise<void> } = {})
     cut: jest.fn(),
   } satisfies Lifecycle
   const events: RunEvent[] = []
-  const code = runUntilStopped({ lifecycle, process, crashDrainMs: 70, onEvent: (event) => events.push(event) })
-  return { process, lifecycle, events, code, stopped: stop.resolve }
+  const reload = jest.fn()
+  const code = runUntilStopped({ lifecycle, process, crashDrainMs: 70, reload, onEvent: (event) => events.push(event) })
+  return { process, lifecycle, reload, events, code, stopped: stop.resolve }
 }
 
 test('SIGTERM drains with the delay and ends with 0', async () => {
@@ -38,6 +39,13 @@ test('a missed deadline ends with 1', async () => {
   process.emit('SIGTERM')
   stopped(false)
   expect(await code).toBe(1)
+})
+
+test('SIGHUP reloads and ends nothing', () => {
+  const { process, lifecycle, reload } = setup()
+  process.emit('SIGHUP')
+  expect(reload).toHaveBeenCalledTimes(1)
+  expect(lifecycle.stop).not.toHaveBeenCalled()
 })
 
 test('a second signal cuts what is left', async () => {

@@ -2,7 +2,7 @@ import type { Lifecycle } from './lifecycle.ts'
 
 /** The slice of `process` that is listened to. */
 export interface SignalSource {
-  on(event: 'SIGTERM' | 'SIGINT', listener: () => void): unknown
+  on(event: 'SIGTERM' | 'SIGINT' | 'SIGHUP', listener: () => void): unknown
   on(event: 'uncaughtException', listener: (error: unknown) => void): unknown
 }
 
@@ -11,20 +11,22 @@ export interface RunOptions {
   readonly process: SignalSource
   /** How long requests in flight may go on after a crash, in milliseconds. @default 3_000 */
   readonly crashDrainMs?: number
+  /** What SIGHUP asks for. @default nothing */
+  readonly reload?: () => void
   readonly onEvent?: (event: RunEvent) => void
 }
 
 export type RunEvent =
-  | { readonly type: 'signal'; readonly signal: 'SIGTERM' | 'SIGINT' }
+  | { readonly type: 'signal'; readonly signal: 'SIGTERM' | 'SIGINT' | 'SIGHUP' }
   | { readonly type: 'crash' | 'failed to start'; readonly error: unknown }
 
 /**
  * Starts and resolves with the exit code when everything has ended: 0 after a clean stop, 1 after a
  * failed start, a crash or a missed deadline. SIGTERM drains; SIGINT does so without the delay; a
- * second signal, or a crash while stopping, ends it at once.
+ * second signal, or a crash while stopping, ends it at once. SIGHUP reloads.
  */
 export async function runUntilStopped(options: RunOptions): Promise<0 | 1> {
-  const { lifecycle, process, crashDrainMs = 3_000, onEvent = () => {} } = options
+  const { lifecycle, process, crashDrainMs = 3_000, reload = () => {}, onEvent = () => {} } = options
   const { promise: ended, resolve: end } = Promise.withResolvers<0 | 1>()
   let stopping = false
 
@@ -45,6 +47,10 @@ export async function runUntilStopped(options: RunOptions): Promise<0 | 1> {
   process.on('SIGINT', () => {
     onEvent({ type: 'signal', signal: 'SIGINT' })
     void stop(0, undefined, 0)
+  })
+  process.on('SIGHUP', () => {
+    onEvent({ type: 'signal', signal: 'SIGHUP' })
+    reload()
   })
   // Rejections that nobody handles arrive here too.
   process.on('uncaughtException', (error) => {

@@ -30,7 +30,7 @@ export function accessLog({ logger }: AccessLogOptions): RequestHandler {
       ...(!response.writableFinished && { aborted: true }),
     }
   }
-  return pinoHttp({
+  const log = pinoHttp({
     logger,
     // Serialized for each request whether or not a line uses it; `fields` says all there is to say.
     serializers: { req: () => undefined },
@@ -45,4 +45,9 @@ export function accessLog({ logger }: AccessLogOptions): RequestHandler {
       ...(response.err !== undefined && { err: error }),
     }),
   })
+  return function accessLog(req, res, next) {
+    // A child keeps the level that its parent had once; this one follows, because the level may change.
+    if (log.logger.level !== logger.level) log.logger.level = logger.level
+    log(req, res, next)
+  }
 }

@@ -12,18 +12,18 @@ export interface LoadReport {
 export interface LoadOptions {
   readonly port: number
   readonly clients: number
+  /** No request is begun after this; those that were are waited for. */
+  readonly signal: AbortSignal
   readonly path?: string
   /** Pause of a client between two requests, in milliseconds. */
   readonly thinkMs?: number
 }
 
-/**
- * Keep-alive clients that ask one request after the other until nobody accepts their connection.
- * Only that counts as the end: a request that was sent on an open connection must be answered.
- */
-export async function loadUntilRefused({
+/** Keep-alive clients, each asking one request after the other. Whatever is sent must be answered. */
+export async function startLoad({
   port,
   clients,
+  signal,
   path = '/ping',
   thinkMs = 2,
 }: LoadOptions): Promise<LoadReport> {
@@ -31,22 +31,21 @@ export async function loadUntilRefused({
   let closes = 0
   const failures: string[] = []
 
-  function ask(agent: Agent): Promise<boolean> {
+  function ask(agent: Agent): Promise<void> {
     return new Promise((resolve) => {
       const req = request({ host: '127.0.0.1', port, path, agent })
       req.once('response', (res) => {
         if (res.statusCode !== 200) failures.push(`status ${res.statusCode}`)
         if (res.headers.connection === 'close') closes++
-        res.resume().once('end', () => resolve(true))
+        res.resume().once('end', resolve)
         res.once('error', (error) => {
           failures.push(`answer: ${error.message}`)
-          resolve(false)
+          resolve()
         })
       })
       req.once('error', (error: NodeJS.ErrnoException) => {
-        if (error.code !== 'ECONNREFUSED')
-          failures.push(`${error.code} ${req.reusedSocket ? 'on a kept' : 'on a new'} connection`)
-        resolve(false)
+        failures.push(`${error.code} ${req.reusedSocket ? 'on a kept' : 'on a new'} connection`)
+        resolve()
       })
       req.end()
       sent++
@@ -55,7 +54,10 @@ export async function loadUntilRefused({
 
   async function client(): Promise<void> {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 })
-    while (await ask(agent)) await setTimeout(thinkMs)
+    while (!signal.aborted) {
+      await ask(agent)
+      await setTimeout(thinkMs)
+    }
     agent.destroy()
   }
 

@@ -1,0 +1,58 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, expect, test } from '@jest/globals'
+import { killApps, type RunningApp, startApp } from './support/app.ts'
+import { startLoad } from './support/load.ts'
+import { freePort, until } from './support/services.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'reload-'))
+const SETTINGS_FILE = join(directory, 'settings.json')
+const write = (content: object) => writeFileSync(SETTINGS_FILE, JSON.stringify(content))
+
+afterEach(killApps)
+afterAll(() => rmSync(directory, { recursive: true }))
+
+const count = (app: RunningApp, msg: string) => app.lines.filter((line) => line['msg'] === msg).length
+
+test('SIGHUP under load reloads, loses no request, and keeps the old values of a broken file', async () => {
+  write({ LOG_LEVEL: 'info' })
+  const app = await startApp({ env: { SETTINGS_FILE } })
+  const end = new AbortController()
+  const load = startLoad({ port: app.port, clients: 8, signal: end.signal })
+  for (let reloads = 1; reloads <= 5; reloads++) {
+    write({ LOG_LEVEL: 'info', HEALTH_FALL: reloads + 2 })
+    app.signal('SIGHUP')
+    await until(() => count(app, 'settings reloaded') >= reloads)
+  }
+  write({ LOG_LEVEL: 'loud', PORT: 1 })
+  app.signal('SIGHUP')
+  expect(await app.line({ msg: 'settings not reloaded' })).toMatchObject({
+    level: 'error',
+    problems: [expect.stringContaining('PORT'), expect.stringContaining('LOG_LEVEL')],
+  })
+  const served = count(app, 'request')
+  await until(() => count(app, 'request') > served)
+  end.abort()
+  const { sent, failures } = await load
+  expect(failures).toEqual([])
+  expect(sent).toBeGreaterThan(100)
+})
+
+test('a changed file is taken over by itself: level, criticality and dialect', async () => {
+  write({})
+  const env = { SETTINGS_FILE, REDIS_URL: `redis://127.0.0.1:${await freePort()}` }
+  const app = await startApp({ env })
+  const ready = async () => (await fetch(`${app.url}/health/ready`)).status
+  await app.line({ msg: 'check failed', check: 'redis' })
+  expect(await ready()).toBe(503)
+  write({ REDIS_CRITICAL: false, HEALTH_DIALECT: 'consul', LOG_LEVEL: 'warn' })
+  await until(async () => (await ready()) === 429)
+  const lines = count(app, 'request')
+  await fetch(`${app.url}/ping`)
+  write({ REDIS_CRITICAL: false, LOG_LEVEL: 'info' })
+  await app.line({ msg: 'settings reloaded' })
+  await until(async () => (await ready()) === 200)
+  await fetch(`${app.url}/ping`)
+  await until(() => count(app, 'request') === lines + 1)
+})
