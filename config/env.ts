@@ -135,6 +135,7 @@ export const schema = {
 
   HOST: text('an address or a host name to listen on', /^[A-Za-z0-9.:_-]{1,253}$/).default('0.0.0.0'),
   PORT: integer(0, 65_535).default(8080),
+  LISTEN_FD: integer(0, 1023).optional(),
   TRUST_PROXY: trustProxy().default(0),
   BODY_LIMIT: byteSize(64 * 1024 ** 2).default(100 * 1024),
   HEADERS_TIMEOUT_MS: milliseconds(100, 600_000).default(10_000),

@@ -14,6 +14,7 @@ import {
 } from '#pkg/health/index.ts'
 import { createHttpDrain, createLifecycle, type HttpDrain, type Lifecycle, type Part } from '#pkg/lifecycle/index.ts'
 import { createLogger, type Logger } from '#pkg/logging/index.ts'
+import { createNotifier, type Systemd } from '#pkg/systemd/index.ts'
 import { answerClientErrors, createRequestContext } from '#pkg/web/index.ts'
 import { buildInfo } from './build-info.ts'
 import { probes } from './handler/probes.ts'
@@ -29,7 +30,7 @@ export interface App {
 }
 
 /** Puts every part together. Nothing runs before `lifecycle.start()`. */
-export async function createApp(settings: Settings): Promise<App> {
+export async function createApp(settings: Settings, systemd: Systemd): Promise<App> {
   const config = settings.current()
   const context = createRequestContext()
   const service = config.SERVICE_NAME ?? buildInfo.name
@@ -69,7 +70,8 @@ export async function createApp(settings: Settings): Promise<App> {
       ...storeParts(stores),
       settingsPart(settings, reload),
       { name: 'health', start: () => health.start(), stop: () => health.stop() },
-      httpPart(config, server, drain, logger),
+      httpPart(config, systemd.listenFd, server, drain, logger),
+      systemdPart(systemd, logger),
     ],
     drainDelayMs: config.DRAIN_DELAY_MS,
     shutdownTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,
@@ -216,13 +218,31 @@ function settingsPart(settings: Settings, reload: () => void): Part {
   }
 }
 
-function httpPart({ HOST: host, PORT: port }: Config, server: Server, drain: HttpDrain, logger: Logger): Part {
+function systemdPart({ notify, watchdogMs }: Systemd, logger: Logger): Part {
+  const onError = (err: Error) => logger.warn({ err }, 'systemd not notified')
+  const notifier = createNotifier({ enabled: notify, onError, ...(watchdogMs !== undefined && { watchdogMs }) })
+  return {
+    name: 'systemd',
+    start: () => notifier.ready(),
+    drain: () => notifier.stopping(),
+    stop: () => notifier.stop(),
+  }
+}
+
+function httpPart(
+  { HOST: host, PORT: port, LISTEN_FD }: Config,
+  inheritedFd: number | undefined,
+  server: Server,
+  drain: HttpDrain,
+  logger: Logger,
+): Part {
+  const fd = LISTEN_FD ?? inheritedFd
   return {
     name: 'http',
     start: () =>
       new Promise<void>((resolve, reject) => {
         server.once('error', (error: NodeJS.ErrnoException) => reject(explained(error, host, port)))
-        server.listen({ host, port }, () => {
+        server.listen(fd === undefined ? { host, port } : { fd }, () => {
           // From now on errors are of one connection, such as too many open files.
           server.on('error', (err) => logger.error({ err }, 'connection not accepted'))
           logger.info(server.address(), 'listening')

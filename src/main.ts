@@ -49,11 +49,12 @@ async function withSettings(command: (settings: Settings) => Promise<ExitCode>):
 }
 
 async function serve(settings: Settings): Promise<ExitCode> {
-  const [{ createApp }, { runUntilStopped }] = await Promise.all([
+  const [{ createApp }, { runUntilStopped }, { readSystemd }] = await Promise.all([
     import('#internal/app.ts'),
     import('#pkg/lifecycle/index.ts'),
+    import('#pkg/systemd/index.ts'),
   ])
-  const { lifecycle, logger, reload } = await createApp(settings)
+  const { lifecycle, logger, reload } = await createApp(settings, readSystemd(process.env, process.pid))
   return runUntilStopped({
     lifecycle,
     process,

@@ -1,0 +1,2 @@
+export { readSystemd, type Systemd } from './environment.ts'
+export { createNotifier, type Notifier, type NotifierOptions } from './notify.ts'

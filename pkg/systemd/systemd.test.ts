@@ -1,0 +1,64 @@
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
+import { readSystemd } from './environment.ts'
+import { createNotifier } from './notify.ts'
+
+beforeEach(() => {
+  jest.useFakeTimers()
+})
+afterEach(() => {
+  jest.useRealTimers()
+})
+
+test('without systemd there is nothing', () => {
+  expect(readSystemd({}, 7)).toEqual({ notify: false })
+})
+
+test('what is meant for this process is taken', () => {
+  const environment = {
+    LISTEN_PID: '7',
+    LISTEN_FDS: '1',
+    NOTIFY_SOCKET: '/run/n',
+    WATCHDOG_USEC: '30000000',
+    WATCHDOG_PID: '7',
+  }
+  expect(readSystemd(environment, 7)).toEqual({ listenFd: 3, notify: true, watchdogMs: 30_000 })
+})
+
+test('what is meant for another process is left alone', () => {
+  const environment = { LISTEN_PID: '6', LISTEN_FDS: '1', WATCHDOG_USEC: '30000000', WATCHDOG_PID: '6' }
+  expect(readSystemd(environment, 7)).toEqual({ notify: false })
+})
+
+test('several sockets are refused', () => {
+  expect(() => readSystemd({ LISTEN_PID: '7', LISTEN_FDS: '2' }, 7)).toThrow(/2 sockets/)
+})
+
+test('states are sent, and the watchdog is fed twice in its time until the stop', () => {
+  const sent: string[] = []
+  const notifier = createNotifier({
+    enabled: true,
+    watchdogMs: 1_000,
+    run: (_file, [state = ''], done) => {
+      sent.push(state)
+      done(null)
+    },
+  })
+  notifier.ready()
+  jest.advanceTimersByTime(1_000)
+  notifier.stopping()
+  notifier.stop()
+  jest.advanceTimersByTime(5_000)
+  expect(sent).toEqual(['READY=1', 'WATCHDOG=1', 'WATCHDOG=1', 'STOPPING=1'])
+})
+
+test('nobody is told when nobody listens, and a failure is reported', () => {
+  const run = jest.fn<(file: string, args: readonly string[], done: (error: Error | null) => void) => void>()
+  const silent = createNotifier({ enabled: false, watchdogMs: 1_000, run })
+  silent.ready()
+  jest.advanceTimersByTime(5_000)
+  expect(run).not.toHaveBeenCalled()
+  const onError = jest.fn()
+  const error = new Error('no systemd-notify')
+  createNotifier({ enabled: true, onError, run: (_file, _args, done) => done(error) }).stopping()
+  expect(onError.mock.calls).toEqual([[error]])
+})
