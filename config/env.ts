@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net'
+import { availableParallelism } from 'node:os'
 import * as z from 'zod'
 
 /*
@@ -127,6 +128,16 @@ const heartbeats = () =>
     return z.NEVER
   })
 
+/** A number of processes, or one for each processor. */
+const workers = () => {
+  const error = 'an integer from 1 to 128 workers, or auto'
+  return z
+    .string()
+    .regex(/^(\d{1,3}|auto)$/, { error })
+    .transform((value) => (value === 'auto' ? availableParallelism() : Number(value)))
+    .pipe(z.number().min(1, { error }).max(128, { error }))
+}
+
 const names = () => z.string().transform((value) => value.split(',').map((name) => name.trim()) as readonly string[])
 
 export const schema = {
@@ -136,6 +147,7 @@ export const schema = {
   HOST: text('an address or a host name to listen on', /^[A-Za-z0-9.:_-]{1,253}$/).default('0.0.0.0'),
   PORT: integer(0, 65_535).default(8080),
   LISTEN_FD: integer(0, 1023).optional(),
+  WORKERS: workers().default(1),
   TRUST_PROXY: trustProxy().default(0),
   BODY_LIMIT: byteSize(64 * 1024 ** 2).default(100 * 1024),
   HEADERS_TIMEOUT_MS: milliseconds(100, 600_000).default(10_000),

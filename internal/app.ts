@@ -10,9 +10,17 @@ import {
   httpCheck,
   postgresCheck,
   redisCheck,
+  type Snapshot,
   tcpCheck,
 } from '#pkg/health/index.ts'
-import { createHttpDrain, createLifecycle, type HttpDrain, type Lifecycle, type Part } from '#pkg/lifecycle/index.ts'
+import {
+  createHttpDrain,
+  createLifecycle,
+  type HttpDrain,
+  type Lifecycle,
+  type LifecycleEvent,
+  type Part,
+} from '#pkg/lifecycle/index.ts'
 import { createLogger, type Logger } from '#pkg/logging/index.ts'
 import { createNotifier, type Systemd } from '#pkg/systemd/index.ts'
 import { answerClientErrors, createRequestContext } from '#pkg/web/index.ts'
@@ -22,6 +30,16 @@ import { createHttpApp, createHttpServer } from './server.ts'
 import type { Postgres } from './store/postgres.ts'
 import type { Redis } from './store/redis.ts'
 
+/** What a process that shares its port with others is told of the whole service. */
+export interface ServiceLink {
+  /** What the primary's checks have found. */
+  snapshot(): Snapshot
+  /** Whether the service goes on when this process ends. */
+  retired(): boolean
+  /** Resolves when this process may end. */
+  leave(): Promise<void>
+}
+
 export interface App {
   readonly lifecycle: Lifecycle
   readonly logger: Logger
@@ -30,20 +48,17 @@ export interface App {
 }
 
 /** Puts every part together. Nothing runs before `lifecycle.start()`. */
-export async function createApp(settings: Settings, systemd: Systemd): Promise<App> {
+export async function createApp(settings: Settings, systemd: Systemd, link?: ServiceLink): Promise<App> {
   const config = settings.current()
   const context = createRequestContext()
-  const service = config.SERVICE_NAME ?? buildInfo.name
-  const logger = createLogger({
-    level: config.LOG_LEVEL,
-    base: { service, version: buildInfo.version, pid: process.pid },
-    context: () => {
-      const id = context.requestId()
-      return id === undefined ? {} : { reqId: id }
-    },
+  const service = serviceName(config)
+  const logger = createServiceLogger(config, () => {
+    const id = context.requestId()
+    return id === undefined ? {} : { reqId: id }
   })
   const stores = await createStores(config, service, logger)
-  const health = createHealthOf(settings, stores, logger)
+  // One answer for the service, not one for each process that shares the port.
+  const health = link ?? createHealthOf(settings, stores, logger)
   const app = createHttpApp({ logger, context, trustProxy: config.TRUST_PROXY, bodyLimitBytes: config.BODY_LIMIT })
 
   const server = createHttpServer(
@@ -67,33 +82,47 @@ export async function createApp(settings: Settings, systemd: Systemd): Promise<A
 
   const lifecycle = createLifecycle({
     parts: [
+      ...(link ? [{ name: 'primary', stop: () => link.leave(), stopTimeoutMs: 1_000 }] : []),
       ...storeParts(stores),
-      settingsPart(settings, reload),
-      { name: 'health', start: () => health.start(), stop: () => health.stop() },
+      settingsPart(settings, logger),
+      ...('start' in health ? [{ name: 'health', start: () => health.start(), stop: () => health.stop() }] : []),
       httpPart(config, systemd.listenFd, server, drain, logger),
       systemdPart(systemd, logger),
     ],
     drainDelayMs: config.DRAIN_DELAY_MS,
     shutdownTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,
-    onEvent: (event) => {
-      if (event.type === 'part failed to stop') logger.error({ err: event.error, part: event.part }, event.type)
-      else logger[event.type === 'deadline missed' ? 'error' : 'info'](event.type)
-    },
+    onEvent: logLifecycle(logger),
   })
   const probe = probes({
-    lifecycle,
+    lifecycle: { phase: () => (link?.retired() ? 'serving' : lifecycle.phase()) },
     health,
     service,
     version: buildInfo.version,
     dialect: () => settings.current().HEALTH_DIALECT,
   })
 
-  /** Everything else asks `settings` each time; what has to be told is told here. */
+  return { lifecycle, logger, reload: reloadOf(settings, logger) }
+}
+
+export const serviceName = ({ SERVICE_NAME }: Config) => SERVICE_NAME ?? buildInfo.name
+
+export function createServiceLogger(config: Config, context?: () => object): Logger {
+  const base = { service: serviceName(config), version: buildInfo.version, pid: process.pid }
+  return createLogger({ level: config.LOG_LEVEL, base, ...(context && { context }) })
+}
+
+/** What is told of the end of a part, and of the phases. */
+export const logLifecycle = (logger: Logger) => (event: LifecycleEvent) => {
+  if (event.type === 'part failed to stop') logger.error({ err: event.error, part: event.part }, event.type)
+  else logger[event.type === 'deadline missed' ? 'error' : 'info'](event.type)
+}
+
+/** Takes over what has changed. Everything else asks `settings` each time; what has to be told is told here. */
+export function reloadOf(settings: Settings, logger: Logger): () => void {
   function applyReload(next: Config): void {
     logger.level = next.LOG_LEVEL
   }
-
-  function reload(): void {
+  return function reload() {
     try {
       const changed = settings.reload()
       applyReload(settings.current())
@@ -103,7 +132,6 @@ export async function createApp(settings: Settings, systemd: Systemd): Promise<A
       logger.error({ problems: error.problems }, 'settings not reloaded')
     }
   }
-  return { lifecycle, logger, reload }
 }
 
 /** Brings the database up to this version; resolves with the names of the migrations that were applied. */
@@ -115,7 +143,7 @@ export async function migrateDatabase({ DATABASE_URL: url, ...config }: Config):
   ])
   const postgres = createPostgres({
     url,
-    applicationName: `${config.SERVICE_NAME ?? buildInfo.name} migrate`,
+    applicationName: `${serviceName(config as Config)} migrate`,
     poolMax: 1,
     connectTimeoutMs: config.DATABASE_CONNECT_TIMEOUT_MS,
     // A migration takes as long as it takes; what it must not do is queue behind a lock for ever.
@@ -130,13 +158,13 @@ export async function migrateDatabase({ DATABASE_URL: url, ...config }: Config):
   }
 }
 
-interface Stores {
+export interface Stores {
   readonly postgres: Postgres | undefined
   readonly redis: Redis | undefined
 }
 
 /** A store whose URL is unset is absent: no client, no check, and its driver is not even loaded. */
-async function createStores(config: Config, service: string, logger: Logger): Promise<Stores> {
+export async function createStores(config: Config, service: string, logger: Logger): Promise<Stores> {
   // Each try of a dependency that is down fails anew; the change of state is logged by the health checks.
   const onError = (store: string) => (err: Error) => logger.debug({ err, store }, 'store error')
   const postgres =
@@ -163,7 +191,7 @@ async function createStores(config: Config, service: string, logger: Logger): Pr
   return { postgres, redis }
 }
 
-function storeParts({ postgres, redis }: Stores): Part[] {
+export function storeParts({ postgres, redis }: Stores): Part[] {
   // Nothing uses a store when it is stopped, so one that still does not answer is not worth the wait.
   const stopTimeoutMs = 1_000
   const parts: Part[] = []
@@ -172,7 +200,12 @@ function storeParts({ postgres, redis }: Stores): Part[] {
   return parts
 }
 
-function createHealthOf(settings: Settings, { postgres, redis }: Stores, logger: Logger): Health {
+export function createHealthOf(
+  settings: Settings,
+  { postgres, redis }: Stores,
+  logger: Logger,
+  onChange = () => {},
+): Health {
   const { current } = settings
   const checks: { name: string; check: Check; critical: () => boolean }[] = []
   if (postgres) {
@@ -190,6 +223,7 @@ function createHealthOf(settings: Settings, { postgres, redis }: Stores, logger:
       return { intervalMs: HEALTH_INTERVAL_MS, timeoutMs: HEALTH_TIMEOUT_MS, fall: HEALTH_FALL, rise: HEALTH_RISE }
     },
     onEvent: ({ name, status, critical, reason, error }) => {
+      onChange()
       if (status === 'ok') logger.info({ check: name }, 'check ok')
       else logger[critical ? 'error' : 'warn']({ check: name, critical, reason, err: error }, 'check failed')
     },
@@ -207,18 +241,18 @@ function heartbeatCheck(target: Heartbeat['target']): Check {
   }
 }
 
-function settingsPart(settings: Settings, reload: () => void): Part {
+export function settingsPart(settings: Settings, logger: Logger): Part {
   let unwatch = () => {}
   return {
     name: 'settings',
     start() {
-      unwatch = settings.watch(reload)
+      unwatch = settings.watch(reloadOf(settings, logger))
     },
     stop: () => unwatch(),
   }
 }
 
-function systemdPart({ notify, watchdogMs }: Systemd, logger: Logger): Part {
+export function systemdPart({ notify, watchdogMs }: Systemd, logger: Logger): Part {
   const onError = (err: Error) => logger.warn({ err }, 'systemd not notified')
   const notifier = createNotifier({ enabled: notify, onError, ...(watchdogMs !== undefined && { watchdogMs }) })
   return {

@@ -1,7 +1,9 @@
 import type { Config } from '#config/env.ts'
 import { ConfigError, describeConfig } from '#config/load.ts'
 import { createSettings, type Settings } from '#config/settings.ts'
+import type { App } from '#internal/app.ts'
 import { buildInfo } from '#internal/build-info.ts'
+import type { SignalSource } from '#pkg/lifecycle/index.ts'
 
 const USAGE = `usage: app [serve | migrate | healthcheck | config | version]
 
@@ -49,16 +51,34 @@ async function withSettings(command: (settings: Settings) => Promise<ExitCode>):
 }
 
 async function serve(settings: Settings): Promise<ExitCode> {
-  const [{ createApp }, { runUntilStopped }, { readSystemd }] = await Promise.all([
+  const [{ createApp }, { readSystemd }] = await Promise.all([
     import('#internal/app.ts'),
-    import('#pkg/lifecycle/index.ts'),
     import('#pkg/systemd/index.ts'),
   ])
-  const { lifecycle, logger, reload } = await createApp(settings, readSystemd(process.env, process.pid))
+  const systemd = readSystemd(process.env, process.pid)
+  if (settings.current().WORKERS === 1) return run(await createApp(settings, systemd), process)
+
+  const [{ linkToPrimary }, { createPrimary, serviceLink }] = await Promise.all([
+    import('#pkg/workers/index.ts'),
+    import('#internal/primary.ts'),
+  ])
+  const link = linkToPrimary()
+  if (link === undefined) return run(await createPrimary(settings, systemd), process)
+  // The manager of services knows the primary only.
+  return run(await createApp(settings, { notify: false }, serviceLink(link)), link.signals, link.ready)
+}
+
+async function run(
+  { lifecycle, logger, reload }: App,
+  signals: SignalSource,
+  onServing?: () => void,
+): Promise<ExitCode> {
+  const { runUntilStopped } = await import('#pkg/lifecycle/index.ts')
   return runUntilStopped({
     lifecycle,
-    process,
+    process: signals,
     reload,
+    ...(onServing && { onServing }),
     onEvent: (event) => {
       if (event.type === 'signal') logger.info({ signal: event.signal }, 'signal')
       else logger.fatal({ err: event.error }, event.type)

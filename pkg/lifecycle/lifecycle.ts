@@ -4,9 +4,12 @@ export type Phase = 'starting' | 'serving' | 'draining' | 'stopped'
 export interface Part {
   readonly name: string
   start?(): unknown
-  /** Called when draining begins, before the delay: from now on, send clients elsewhere. */
-  drain?(): void
-  /** Ends the part. Once `signal` aborts, what is left must be cut: the lifecycle waits no longer. */
+  /** Called when draining begins, before the delay of this length: from now on, send clients elsewhere. */
+  drain?(delayMs: number): void
+  /**
+   * Ends the part. Once `signal` aborts, what is left must be cut: the lifecycle waits no longer.
+   * What resolves with false has ended, but not cleanly.
+   */
   stop?(signal: AbortSignal): unknown
   /** After this its stop is waited for no longer, in milliseconds. @default the rest of the shutdown timeout */
   readonly stopTimeoutMs?: number
@@ -34,7 +37,7 @@ export interface Lifecycle {
   phase(): Phase
   /** Starts the parts in order. When one rejects, those before it are stopped and it rejects with that error. */
   start(): Promise<void>
-  /** Stops once, however often it is called. Resolves with whether everything ended in time; never rejects. */
+  /** Stops once, however often it is called. Resolves with whether everything ended cleanly and in time; never rejects. */
   stop(options?: StopOptions): Promise<boolean>
   /** Ends a stop that is under way at once: no delay, no waiting for what is in flight. */
   cut(): void
@@ -50,6 +53,7 @@ export function createLifecycle({
   const deadline = new AbortController()
   const started: Part[] = []
   let phase: Phase = 'starting'
+  let clean = true
   let starting: Promise<void> | undefined
   let stopping: Promise<boolean> | undefined
 
@@ -72,7 +76,8 @@ export function createLifecycle({
   async function stopAll(): Promise<void> {
     for (const part of started.splice(0).reverse()) {
       try {
-        await within(part.stopTimeoutMs, Promise.race([part.stop?.(deadline.signal), missed]))
+        const result = await within(part.stopTimeoutMs, Promise.race([part.stop?.(deadline.signal), missed]))
+        if (result === false) clean = false
       } catch (error) {
         onEvent({ type: 'part failed to stop', part: part.name, error })
       }
@@ -80,23 +85,23 @@ export function createLifecycle({
   }
 
   async function stopOnce({ delayMs = drainDelayMs, timeoutMs = shutdownTimeoutMs }: StopOptions): Promise<boolean> {
-    const serving = phase === 'serving'
+    const delay = phase === 'serving' ? delayMs : 0
     phase = 'draining'
     onEvent({ type: 'draining' })
     const timer = setTimeout(() => deadline.abort(), timeoutMs)
     await starting?.catch(() => {})
-    for (const part of started) part.drain?.()
-    let delay: NodeJS.Timeout | undefined
+    for (const part of started) part.drain?.(delay)
+    let delayTimer: NodeJS.Timeout | undefined
     const delayed = new Promise((resolve) => {
-      delay = setTimeout(resolve, serving ? delayMs : 0)
+      delayTimer = setTimeout(resolve, delay)
     })
     await Promise.race([delayed, missed])
-    clearTimeout(delay)
+    clearTimeout(delayTimer)
     await stopAll()
     clearTimeout(timer)
     phase = 'stopped'
     onEvent({ type: deadline.signal.aborted ? 'deadline missed' : 'stopped' })
-    return !deadline.signal.aborted
+    return clean && !deadline.signal.aborted
   }
 
   return {
@@ -118,14 +123,14 @@ export function createLifecycle({
   }
 }
 
-async function within(timeoutMs: number | undefined, work: Promise<unknown>): Promise<void> {
-  if (timeoutMs === undefined) return void (await work)
+async function within(timeoutMs: number | undefined, work: Promise<unknown>): Promise<unknown> {
+  if (timeoutMs === undefined) return work
   let timer: NodeJS.Timeout | undefined
   const tooLate = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`not stopped within ${timeoutMs} ms`)), timeoutMs)
   })
   try {
-    await Promise.race([work, tooLate])
+    return await Promise.race([work, tooLate])
   } finally {
     clearTimeout(timer)
   }

@@ -13,6 +13,8 @@ export interface RunOptions {
   readonly crashDrainMs?: number
   /** What SIGHUP asks for. @default nothing */
   readonly reload?: () => void
+  /** Everything has started. */
+  readonly onServing?: () => void
   readonly onEvent?: (event: RunEvent) => void
 }
 
@@ -60,6 +62,7 @@ export async function runUntilStopped(options: RunOptions): Promise<0 | 1> {
 
   try {
     await lifecycle.start()
+    options.onServing?.()
   } catch (error) {
     onEvent({ type: 'failed to start', error })
     end(1)

@@ -27,6 +27,8 @@ export interface RunningApp {
 
 export interface AppOptions {
   readonly artifact?: 'executable' | 'bundle'
+  /** Something else than the artifacts of this build. */
+  readonly program?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
   /** Node's own options. */
   readonly nodeOptions?: string
@@ -44,8 +46,11 @@ const programs = {
 
 const running = new Set<ChildProcess>()
 
-function spawnApp({ artifact = 'executable', env, nodeOptions }: AppOptions, args: readonly string[]): ChildProcess {
-  const [command = '', ...first] = programs[artifact]
+function spawnApp(
+  { artifact = 'executable', program, env, nodeOptions }: AppOptions,
+  args: readonly string[],
+): ChildProcess {
+  const [command = '', ...first] = program ?? programs[artifact]
   const child = spawn(command, [...first, ...args], {
     cwd: emptyDirectory,
     env: { ...(nodeOptions && { NODE_OPTIONS: nodeOptions }), ...env },

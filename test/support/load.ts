@@ -19,7 +19,7 @@ export interface LoadOptions {
   readonly thinkMs?: number
 }
 
-/** Keep-alive clients, each asking one request after the other. Whatever is sent must be answered. */
+/** Keep-alive clients, each sending one request after the other, every fourth a POST. Whatever is sent must be answered. */
 export async function startLoad({
   port,
   clients,
@@ -33,9 +33,14 @@ export async function startLoad({
 
   function ask(agent: Agent): Promise<void> {
     return new Promise((resolve) => {
-      const req = request({ host: '127.0.0.1', port, path, agent })
+      const post = sent % 4 === 0
+      const id = `load-${sent}`
+      const headers = { 'x-request-id': id, ...(post && { 'content-type': 'application/json' }) }
+      const req = request({ host: '127.0.0.1', port, path, agent, headers, method: post ? 'POST' : 'GET' })
       req.once('response', (res) => {
-        if (res.statusCode !== 200) failures.push(`status ${res.statusCode}`)
+        // There is no POST there, and it is the service that has to say so, after it has read the body.
+        if (res.statusCode !== (post ? 405 : 200)) failures.push(`status ${res.statusCode}`)
+        if (res.headers['x-request-id'] !== id) failures.push('answered by somebody else')
         if (res.headers.connection === 'close') closes++
         res.resume().once('end', resolve)
         res.once('error', (error) => {
@@ -47,7 +52,7 @@ export async function startLoad({
         failures.push(`${error.code} ${req.reusedSocket ? 'on a kept' : 'on a new'} connection`)
         resolve()
       })
-      req.end()
+      req.end(post ? JSON.stringify({ some: 'text' }) : undefined)
       sent++
     })
   }

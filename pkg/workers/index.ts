@@ -1,0 +1,8 @@
+export { forkWorker, linkToPrimary, type PrimaryLink } from './cluster.ts'
+export {
+  createSupervisor,
+  type Supervisor,
+  type SupervisorEvent,
+  type SupervisorOptions,
+  type WorkerHandle,
+} from './supervisor.ts'
