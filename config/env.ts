@@ -225,6 +225,11 @@ export function contradictions(config: Partial<Config>): Problem[] {
   if (delay !== undefined && shutdown !== undefined) {
     demand('SHUTDOWN_TIMEOUT_MS', `more than DRAIN_DELAY_MS (${delay}), which is a part of it`, shutdown > delay)
   }
+  const { HEALTH_INTERVAL_MS: interval, HEALTH_TIMEOUT_MS: timeout } = config
+  if (interval !== undefined && timeout !== undefined) {
+    // Or a dependency that hangs would be seen later than HEALTH_FALL × HEALTH_INTERVAL_MS + HEALTH_TIMEOUT_MS.
+    demand('HEALTH_TIMEOUT_MS', `at most HEALTH_INTERVAL_MS (${interval})`, timeout <= interval)
+  }
   const checks = config.HEALTH_CHECKS?.map(({ name }) => name)
   if (checks !== undefined && config.HEALTH_CRITICAL !== undefined) {
     demand(

@@ -116,6 +116,12 @@ describe('problems', () => {
     ])
   })
 
+  test('a check that may take longer than its interval would be seen too late', () => {
+    expect(problemsOf({ HEALTH_INTERVAL_MS: '500' })).toEqual([
+      'HEALTH_TIMEOUT_MS: got "1000", expected at most HEALTH_INTERVAL_MS (500)',
+    ])
+  })
+
   test('a placeholder password is refused in production and fine elsewhere', () => {
     const environment = { DATABASE_URL: 'postgres://app:changeme@db/app', REDIS_URL: 'redis://:Password@cache' }
     expect(problemsOf(environment)).toHaveLength(2)
