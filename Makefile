@@ -1,5 +1,7 @@
 # Every target gets what it needs: the pinned Node, the packages of the lock file, the artifacts.
 .DEFAULT_GOAL := help
+# What failed half-way is not there, or the next run would take it for done.
+.DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 export PATH := $(CURDIR)/.toolchain/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
@@ -61,7 +63,7 @@ $(PACKAGES): package-lock.json .npmrc | $(TOOLCHAIN)
 	@npm ci --include=dev --include=optional --loglevel=error
 	@touch $@
 
-dist/server.cjs: $(SOURCES) scripts/build.ts .local/commit $(PACKAGES)
+dist/server.cjs: $(SOURCES) package.json scripts/build.ts .local/commit $(PACKAGES)
 	@node scripts/build.ts bundle
 
 dist/app: dist/server.cjs scripts/executable/main.cjs scripts/executable/code-cache.ts

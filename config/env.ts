@@ -26,11 +26,22 @@ const milliseconds = (min: number, max: number) => integer(min, max, 'millisecon
 
 const boolean = () => oneOf(['true', 'false']).transform((value) => value === 'true')
 
-function url(protocols: readonly string[], example: string) {
+/** The drivers decode what is percent-encoded, and fail in their own words where it cannot be. */
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function url(protocols: readonly string[], example: string, path = /^/) {
   const error = `a URL such as ${example}`
   return z.string().refine((value) => {
     const parsed = URL.parse(value)
-    return parsed !== null && protocols.includes(parsed.protocol) && parsed.hostname !== ''
+    if (parsed === null || !protocols.includes(parsed.protocol) || parsed.hostname === '') return false
+    return path.test(parsed.pathname) && isDecodable(parsed.username + parsed.password + parsed.pathname)
   }, error)
 }
 
@@ -164,7 +175,7 @@ export const schema = {
   DATABASE_STATEMENT_TIMEOUT_MS: milliseconds(100, 3_600_000).default(10_000),
   DATABASE_IDLE_TIMEOUT_MS: milliseconds(100, 3_600_000).default(30_000),
 
-  REDIS_URL: url(['redis:', 'rediss:'], 'redis://:password@host:6379/0').optional(),
+  REDIS_URL: url(['redis:', 'rediss:'], 'redis://:password@host:6379/0', /^\/?\d*$/).optional(),
   REDIS_CRITICAL: boolean().default(true),
   REDIS_CONNECT_TIMEOUT_MS: milliseconds(100, 60_000).default(3_000),
 

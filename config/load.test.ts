@@ -122,6 +122,15 @@ describe('problems', () => {
     ])
   })
 
+  test.each([
+    { REDIS_URL: 'redis://h:6379/abc' },
+    { REDIS_URL: 'redis://:p%zz@h' },
+    { DATABASE_URL: 'postgres://u:p%zz@h/db' },
+    { DATABASE_URL: 'postgres:///db' },
+  ])('a URL that its driver would choke on is refused: %j', (environment) => {
+    expect(problemsOf(environment)).toEqual([expect.stringMatching(/a secret value .* expected a URL such as/)])
+  })
+
   test('a placeholder password is refused in production and fine elsewhere', () => {
     const environment = { DATABASE_URL: 'postgres://app:changeme@db/app', REDIS_URL: 'redis://:Password@cache' }
     expect(problemsOf(environment)).toHaveLength(2)
@@ -146,8 +155,9 @@ describe('secrets', () => {
 
   test('the description masks secrets and keeps what tells one server from another', () => {
     const text = describeConfig(load({ DATABASE_URL: 'postgres://app:s3cret@db:5433/app?password=s3cret', PORT: '1' }))
-    expect(JSON.parse(text)).toMatchObject({ DATABASE_URL: 'postgres://***@db:5433/app', PORT: 1 })
+    expect(JSON.parse(text)).toMatchObject({ DATABASE_URL: 'postgres://***@db:5433/app?***', PORT: 1 })
     expect(text).not.toContain('s3cret')
+    expect(JSON.parse(text)).not.toHaveProperty('REDIS_URL')
   })
 })
 

@@ -70,7 +70,8 @@ export function validate(
 
 /** The effective values as JSON text, secrets masked, unset variables left out. */
 export function describeConfig(config: Config): string {
-  const shown = (name: string, value: unknown) => (SECRETS.has(name) ? masked(String(value)) : value)
+  const shown = (name: string, value: unknown) =>
+    SECRETS.has(name) && value !== undefined ? masked(String(value)) : value
   return JSON.stringify(config, shown, 2)
 }
 
@@ -149,7 +150,9 @@ function describe({ name, expected }: Problem, given: string | undefined): strin
 /** Keeps what tells one server from another, and nothing that opens it. */
 function masked(secret: string): string {
   const url = URL.parse(secret)
-  return url === null ? '***' : `${url.protocol}//***@${url.host}${url.pathname}`
+  if (url === null) return '***'
+  const credentials = url.username + url.password === '' ? '' : '***@'
+  return `${url.protocol}//${credentials}${url.host}${url.pathname}${url.search === '' ? '' : '?***'}`
 }
 
 function freeze<T>(value: T): T {

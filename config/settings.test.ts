@@ -93,13 +93,14 @@ test('a change of the file is seen, and so is a mounted ConfigMap that is swappe
   symlinkSync('one', join(directory, '..data'))
   symlinkSync('..data/settings.json', file)
   const settings = createSettings({ SETTINGS_FILE: file })
-  const seen = new Promise<void>((resolve) => {
+  // Before anybody watches: what was changed since it was read is a change too.
+  symlinkSync('two', join(directory, '..data_tmp'))
+  renameSync(join(directory, '..data_tmp'), join(directory, '..data'))
+  await new Promise<void>((resolve) => {
     const unwatch = settings.watch(() => {
       unwatch()
       resolve()
     })
   })
-  symlinkSync('two', join(directory, '..data_tmp'))
-  renameSync(join(directory, '..data_tmp'), join(directory, '..data'))
-  await seen
+  settings.reload()
 })

@@ -114,7 +114,7 @@ export function createServiceLogger(config: Config, context?: () => object): Log
 /** What is told of the end of a part, and of the phases. */
 export const logLifecycle = (logger: Logger) => (event: LifecycleEvent) => {
   if (event.type === 'part failed to stop') logger.error({ err: event.error, part: event.part }, event.type)
-  else logger[event.type === 'deadline missed' ? 'error' : 'info'](event.type)
+  else logger[event.type === 'deadline missed' || event.type === 'cut' ? 'error' : 'info'](event.type)
 }
 
 /** Takes over what has changed. Everything else asks `settings` each time; what has to be told is told here. */
@@ -136,7 +136,7 @@ export function reloadOf(settings: Settings, logger: Logger): () => void {
 
 /** Brings the database up to this version; resolves with the names of the migrations that were applied. */
 export async function migrateDatabase({ DATABASE_URL: url, ...config }: Config): Promise<readonly string[]> {
-  if (url === undefined) throw new Error('there is no database to migrate: set DATABASE_URL')
+  if (url === undefined) throw new ConfigError(['DATABASE_URL: got nothing, expected the database to migrate'])
   const [{ createPostgres }, { migrate }] = await Promise.all([
     import('./store/postgres.ts'),
     import('./store/migrate.ts'),
@@ -224,6 +224,8 @@ export function createHealthOf(
     },
     onEvent: ({ name, status, critical, reason, error }) => {
       onChange()
+      // What waits on a connection that no longer answers fails now, and the next command gets another one.
+      if (name === 'redis' && reason === 'timeout') redis?.reconnect()
       if (status === 'ok') logger.info({ check: name }, 'check ok')
       else logger[critical ? 'error' : 'warn']({ check: name, critical, reason, err: error }, 'check failed')
     },
@@ -275,9 +277,11 @@ function httpPart(
     name: 'http',
     start: () =>
       new Promise<void>((resolve, reject) => {
-        server.once('error', (error: NodeJS.ErrnoException) => reject(explained(error, host, port)))
+        const failed = (error: NodeJS.ErrnoException) => reject(explained(error, host, port))
+        server.once('error', failed)
         server.listen(fd === undefined ? { host, port } : { fd }, () => {
           // From now on errors are of one connection, such as too many open files.
+          server.off('error', failed)
           server.on('error', (err) => logger.error({ err }, 'connection not accepted'))
           logger.info(server.address(), 'listening')
           resolve()

@@ -140,7 +140,7 @@ describe('errors are problem documents', () => {
 })
 
 describe('the server', () => {
-  const limits = { headersTimeoutMs: 80, requestTimeoutMs: 100, keepAliveTimeoutMs: 120, socketTimeoutMs: 150 }
+  const limits = { headersTimeoutMs: 80, requestTimeoutMs: 100, keepAliveTimeoutMs: 120, socketTimeoutMs: 1_500 }
 
   function open(listener: RequestListener, bytes: string): Socket {
     const limited = createHttpServer(limits, listener).listen(0)

@@ -11,34 +11,42 @@ import pretty from 'pino-pretty'
 import { withDotenv } from '#config/load.ts'
 import { startPostgres } from './services/postgres.ts'
 import { startRedis } from './services/redis.ts'
-import { endWithThisProcess, type LocalService, until } from './services/service.ts'
+import { endWithThisProcess, freePort, type LocalService, until } from './services/service.ts'
 
 const watch = process.argv.includes('--watch')
 const root = dirname(import.meta.dirname)
 process.chdir(root)
 
+/** By folder: what is watched by file alone is lost when an editor replaces the file. */
+const WATCHED = ['src', 'config', 'internal', 'pkg'].map((folder) => `--watch-path=${folder}`)
 const program = watch ? ['src/main.ts'] : ['--enable-source-maps', 'dist/server.cjs']
 const say = (text: string) => process.stderr.write(`${text}\n`)
 const stateOf = (name: string) => join(root, '.local', name)
 
 async function startMissing(given: Readonly<Record<string, string | undefined>>) {
   const missing = (name: string) => !given[name] && !given[`${name}_FILE`]
-  const [database, redis] = await Promise.all([
-    missing('DATABASE_URL') ? startPostgres({ directory: stateOf('postgres'), port: 5432 }) : undefined,
-    missing('REDIS_URL') ? startRedis({ directory: stateOf('redis'), port: 6379 }) : undefined,
-  ])
-  return { database, redis }
+  // One after the other: where the first refuses, as it does beside another run in this folder, nothing is left over.
+  const database = missing('DATABASE_URL')
+    ? await startPostgres({ directory: stateOf('postgres'), port: 5432 })
+    : undefined
+  try {
+    const redis = missing('REDIS_URL') ? await startRedis({ directory: stateOf('redis'), port: 6379 }) : undefined
+    return { database, redis }
+  } catch (error) {
+    await database?.stop()
+    throw error
+  }
 }
 
 function start(environment: NodeJS.ProcessEnv): ChildProcess {
   // A group of its own: the terminal's Ctrl-C comes through this process only, once.
-  const args = watch ? ['--watch', '--watch-preserve-output', ...program] : program
+  const args = watch ? [...WATCHED, '--watch-preserve-output', ...program] : program
   const child = spawn(process.execPath, args, {
     env: environment,
     detached: true,
     stdio: ['ignore', watch ? 'pipe' : 'inherit', 'inherit'],
   })
-  child.stdout?.pipe(pretty({ ignore: 'pid,service,version', translateTime: 'SYS:HH:MM:ss.l' }))
+  child.stdout?.pipe(pretty({ ignore: 'pid,service,version', translateTime: 'SYS:HH:MM:ss.l', singleLine: true }))
   return child
 }
 
@@ -61,6 +69,10 @@ async function announce(port: string, services: readonly (LocalService | undefin
 
 async function main(): Promise<number> {
   const given = withDotenv({ NODE_ENV: 'development', ...process.env })
+  const port = given['PORT'] ?? '8080'
+  if ((await freePort(Number(port))) !== Number(port) && port !== '0') {
+    throw new Error(`port ${port} is taken: stop what listens there, or choose another one (PORT=8081 make run)`)
+  }
   const { database, redis } = await startMissing(given)
   const services = [redis, database]
   const environment = {
@@ -84,7 +96,7 @@ async function main(): Promise<number> {
     const exited = new Promise<number>((resolve) => {
       child.once('exit', (code, signal) => resolve(code ?? (signal === 'SIGINT' || signal === 'SIGTERM' ? 0 : 1)))
     })
-    announce(given['PORT'] ?? '8080', services).catch(() => {})
+    announce(port, services).catch(() => {})
     const code = await exited
     guard.kill('SIGKILL')
     return code

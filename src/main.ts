@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import type { Config } from '#config/env.ts'
 import { ConfigError, describeConfig } from '#config/load.ts'
 import { createSettings, type Settings } from '#config/settings.ts'
@@ -14,8 +15,14 @@ const USAGE = `usage: app [serve | migrate | healthcheck | config | version]
   version      print version, commit and time of this build
 `
 
+/** As in package.json, for the bundle on a machine's own Node. */
+const OLDEST_NODE = 24
+
 /** https://man.freebsd.org/sysexits: 64 wrong usage, 78 invalid configuration. */
 type ExitCode = 0 | 1 | 64 | 78
+
+/** Without the credentials of URLs, which drivers and parsers put into their messages. */
+const scrubbed = (text: string) => text.replace(/(\/\/)[^\s/@]+@/g, '$1***@')
 
 const out = (text: string) => void process.stdout.write(`${text}\n`)
 const err = (text: string) => void process.stderr.write(`${text}\n`)
@@ -102,7 +109,12 @@ async function healthcheck({ HOST, PORT }: Config): Promise<ExitCode> {
 }
 
 async function main(args: readonly string[]): Promise<ExitCode> {
-  const [name = 'serve', ...rest] = args
+  if (Number.parseInt(process.versions.node, 10) < OLDEST_NODE) {
+    err(`Node ${OLDEST_NODE} or later is needed, and this is ${process.version}`)
+    return 1
+  }
+  const [given = 'serve', ...rest] = args
+  const name = given === '--version' ? 'version' : given
   if (name === 'help' || name === '--help' || name === '-h') {
     out(USAGE)
     return 0
@@ -116,7 +128,8 @@ async function main(args: readonly string[]): Promise<ExitCode> {
 main(process.argv.slice(2)).then(
   (code) => process.exit(code),
   (error: unknown) => {
-    err(error instanceof Error ? error.message : String(error))
+    // Nobody expected it here, so where it comes from matters more than a short message.
+    err(scrubbed(inspect(error)))
     process.exit(1)
   },
 )

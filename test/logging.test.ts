@@ -5,7 +5,7 @@ import { connect } from 'node:net'
 import { resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterEach, expect, test } from '@jest/globals'
-import { killApps, startApp } from './support/app.ts'
+import { interruptApps, killApps, runApp, startApp } from './support/app.ts'
 import { freePort, until } from './support/services.ts'
 
 afterEach(killApps)
@@ -26,10 +26,22 @@ test('every line of a request has its id', async () => {
 })
 
 test('LOG_LEVEL decides what is written', async () => {
-  const app = await startApp({ env: { LOG_LEVEL: 'info' } })
-  await fetch(`${app.url}/ping`)
-  await app.line({ path: '/ping' })
-  expect(app.lines.every(({ level }) => level === 'info')).toBe(true)
+  for (const [level, written] of [
+    ['debug', 'request'],
+    ['info', 'request'],
+    ['warn', undefined],
+  ] as const) {
+    const port = await freePort()
+    const app = runApp([], { env: { HOST: '127.0.0.1', PORT: String(port), LOG_LEVEL: level, DRAIN_DELAY_MS: '0' } })
+    await until(async () => (await fetch(`http://127.0.0.1:${port}/ping`).catch(() => undefined))?.ok === true)
+    interruptApps()
+    const lines = (await app).stdout
+      .trim()
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line).msg)
+    expect(lines.filter((msg) => msg === 'request')).toEqual(written ? [written] : [])
+  }
 })
 
 test('a request that is no HTTP has a line of its own', async () => {

@@ -138,6 +138,7 @@ test('a second signal ends it at once, with 1', async () => {
   app.signal('SIGTERM')
   expect(await timeToEnd(app)).toBeLessThan(2_000)
   expect(await app.ended).toEqual({ code: 1, signal: null })
+  expect(app.lines.at(-1)).toMatchObject({ level: 'error', msg: 'cut' })
 })
 
 test('stores are closed after the server, and ones that hang do not hold the end', async () => {

@@ -89,7 +89,7 @@ describe('probes and queries', () => {
     )
   })
 
-  test('a pool that is used up does not make the service unhealthy', async () => {
+  test('the connection of the check is there beside a pool that is used up', async () => {
     const postgres = openPostgres(database.url)
     const busy = [1, 2].map(() => sql`select pg_sleep(1)`.execute(postgres.db))
     const client = await postgres.checkPool.connect()
@@ -188,7 +188,10 @@ describe('app migrate', () => {
   test('one that fails leaves nothing behind', async () => {
     const postgres = openPostgres(await freshDatabase('migrate_fail'))
     const broken = { ...scripts, '0003-broken': { up: 'create table other (id int); select from nowhere' } }
-    await expect(migrate({ db: postgres.db, scripts: broken })).rejects.toMatchObject({ code: '42P01' })
+    await expect(migrate({ db: postgres.db, scripts: broken })).rejects.toMatchObject({
+      code: '42P01',
+      migration: '0003-broken',
+    })
     const { rows } = await sql`select from pg_tables where tablename in ('things', 'other')`.execute(postgres.db)
     expect(rows).toEqual([])
     await postgres.stop()
@@ -206,8 +209,8 @@ describe('app migrate', () => {
     await postgres.stop()
   })
 
-  test('without a database, or with one that is down, it says so and exits 1', async () => {
-    expect(await runApp(['migrate'])).toMatchObject({ code: 1, stderr: expect.stringContaining('set DATABASE_URL') })
+  test('without a database it says so and exits 78, with one that is down 1', async () => {
+    expect(await runApp(['migrate'])).toMatchObject({ code: 78, stderr: expect.stringContaining('DATABASE_URL') })
     const env = { DATABASE_URL: 'postgres://app:hunter2@127.0.0.1:1/app' }
     const { code, stderr } = await runApp(['migrate'], { env })
     expect(code).toBe(1)

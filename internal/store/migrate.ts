@@ -34,6 +34,9 @@ export async function migrate<Tables>({
   )
   const migrator = new Migrator({ db, provider: { getMigrations: () => Promise.resolve(known) } })
   const { error, results = [] } = await migrator.migrateToLatest()
-  if (error !== undefined) throw error
+  if (error !== undefined) {
+    const failed = results.find(({ status }) => status === 'Error')?.migrationName
+    throw failed === undefined ? error : Object.assign(error as Error, { migration: failed })
+  }
   return results.filter(({ status }) => status === 'Success').map(({ migrationName }) => migrationName)
 }

@@ -93,6 +93,16 @@ describe('createMonitor', () => {
     expect(runs).toHaveLength(2)
   })
 
+  test('an answer that comes after its time is no success, however often it comes', async () => {
+    const slow: Check = () => new Promise((resolve) => setTimeout(resolve, 1_250))
+    const { monitor, changes } = monitorOf(slow, { fall: 3 })
+    monitor.start()
+    await passed(10_000)
+    expect(changes.length).toBeGreaterThan(5)
+    expect(monitor.state()).toMatchObject({ status: 'fail', reason: 'timeout' })
+    expect(changes.every(({ status }) => status === 'fail')).toBe(true)
+  })
+
   test('a check that throws before it returns a promise fails like any other', async () => {
     const { monitor } = monitorOf(() => {
       throw Object.assign(new Error(), { code: 'ECONNREFUSED' })

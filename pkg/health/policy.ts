@@ -80,7 +80,6 @@ const REASON_BY_CODE: Readonly<Record<string, Reason>> = {
   ECONNREFUSED: 'refused',
   ECONNRESET: 'refused',
   EPIPE: 'refused',
-  ENOENT: 'refused',
   ENOTFOUND: 'unresolved',
   EAI_AGAIN: 'unresolved',
   ETIMEDOUT: 'timeout',

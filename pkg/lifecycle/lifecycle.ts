@@ -25,7 +25,7 @@ export interface LifecycleOptions {
 }
 
 export type LifecycleEvent =
-  | { readonly type: 'serving' | 'draining' | 'stopped' | 'deadline missed' }
+  | { readonly type: 'serving' | 'draining' | 'stopped' | 'cut' | 'deadline missed' }
   | { readonly type: 'part failed to stop'; readonly part: string; readonly error: unknown }
 
 export interface StopOptions {
@@ -42,6 +42,9 @@ export interface Lifecycle {
   /** Ends a stop that is under way at once: no delay, no waiting for what is in flight. */
   cut(): void
 }
+
+/** Why the deadline came early: somebody asked for it. */
+const CUT = Symbol('cut')
 
 /** The order of start and stop, and the time that a stop may take. */
 export function createLifecycle({
@@ -100,7 +103,9 @@ export function createLifecycle({
     await stopAll()
     clearTimeout(timer)
     phase = 'stopped'
-    onEvent({ type: deadline.signal.aborted ? 'deadline missed' : 'stopped' })
+    onEvent({
+      type: deadline.signal.aborted ? (deadline.signal.reason === CUT ? 'cut' : 'deadline missed') : 'stopped',
+    })
     return clean && !deadline.signal.aborted
   }
 
@@ -119,7 +124,7 @@ export function createLifecycle({
       stopping ??= stopOnce(options)
       return stopping
     },
-    cut: () => deadline.abort(),
+    cut: () => deadline.abort(CUT),
   }
 }
 

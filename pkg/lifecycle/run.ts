@@ -65,7 +65,8 @@ export async function runUntilStopped(options: RunOptions): Promise<0 | 1> {
     options.onServing?.()
   } catch (error) {
     onEvent({ type: 'failed to start', error })
-    end(1)
+    // A stop that is under way ends it when it has ended.
+    if (!stopping) end(1)
   }
   return ended
 }

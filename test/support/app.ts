@@ -113,6 +113,11 @@ export async function startApp(options: AppOptions = {}): Promise<RunningApp> {
   }
 }
 
+/** SIGINT to all that run. */
+export function interruptApps(): void {
+  for (const child of running) child.kill('SIGINT')
+}
+
 /** For afterEach: nothing that a failed test started outlives it. */
 export async function killApps(): Promise<void> {
   await Promise.all(

@@ -104,7 +104,7 @@ describe('commandCheck', () => {
   })
 
   test('a command that is not there is an error of its own', async () => {
-    expect(await outcome(commandCheck({ file: '/no/such/command' })(never))).not.toBe('ok')
+    expect(await outcome(commandCheck({ file: '/no/such/command' })(never))).toBe('error')
   })
 
   test('arguments are not seen by a shell', async () => {
@@ -136,6 +136,14 @@ describe('postgresCheck', () => {
     expect(bad.release.mock.calls).toEqual([[true]])
   })
 
+  test('a connection that comes too late is closed, and is no success', async () => {
+    const abort = new AbortController()
+    abort.abort(new Error('too late'))
+    const late = pool(async () => {})
+    await expect(postgresCheck(late)(abort.signal)).rejects.toThrow('too late')
+    expect(late.release.mock.calls).toEqual([[true]])
+  })
+
   test('closes a connection whose query hangs, once, when the signal aborts', async () => {
     const abort = new AbortController()
     let fail = (_error: Error) => {}
@@ -153,10 +161,10 @@ describe('postgresCheck', () => {
   })
 })
 
-test('redisCheck drops a connection whose PING hangs', async () => {
-  const abort = new AbortController()
-  const reconnect = jest.fn()
-  void redisCheck({ redis: { ping: () => new Promise(() => {}), reconnect } })(abort.signal)
-  abort.abort()
-  expect(reconnect).toHaveBeenCalledTimes(1)
+test('redisCheck is a PING that may be given up', async () => {
+  const ping = jest.fn<(signal: AbortSignal) => Promise<unknown>>().mockResolvedValue('PONG')
+  await redisCheck({ redis: { ping } })(never)
+  expect(ping.mock.calls).toEqual([[never]])
+  ping.mockRejectedValue(new Error('WRONGPASS invalid username-password pair'))
+  expect(await outcome(redisCheck({ redis: { ping } })(never))).toBe('unauthorized')
 })

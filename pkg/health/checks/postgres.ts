@@ -24,7 +24,10 @@ export function postgresCheck({ pool }: PostgresCheckOptions): Check {
       released = true
     }
     const giveUp = () => release(true)
-    if (signal.aborted) return giveUp()
+    if (signal.aborted) {
+      giveUp()
+      throw signal.reason
+    }
     signal.addEventListener('abort', giveUp)
     try {
       await client.query('select 1')
