@@ -41,6 +41,8 @@ function url(protocols: readonly string[], example: string, path = /^/) {
   return z.string().refine((value) => {
     const parsed = URL.parse(value)
     if (parsed === null || !protocols.includes(parsed.protocol) || parsed.hostname === '') return false
+    // A password with a slash that is not encoded ends the host early, and the rest of it would be shown as a path.
+    if (parsed.pathname.includes('@')) return false
     return path.test(parsed.pathname) && isDecodable(parsed.username + parsed.password + parsed.pathname)
   }, error)
 }
@@ -71,8 +73,8 @@ function isAddressRange(value: string): boolean {
   if (!/^\d{1,3}$/.test(prefix)) return false
   try {
     new BlockList().addSubnet(address, Number(prefix), family === 4 ? 'ipv4' : 'ipv6')
-    // A range of every address trusts every client, which is `true` by another name.
-    return Number(prefix) > 0
+    // A range of nearly every address trusts every client, which is `true` by another name.
+    return Number(prefix) >= (family === 4 ? 8 : address.toLowerCase().startsWith('::ffff:') ? 104 : 7)
   } catch {
     return false
   }

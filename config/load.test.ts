@@ -60,14 +60,24 @@ describe('values', () => {
     expect(load({ TRUST_PROXY: given }).TRUST_PROXY).toEqual(expected)
   })
 
-  test.each(['true', 'false', '-1', '11', '0.0.0.0/0', '::/0', '10.0.0.0/33', '10.0.0.0/8/8', 'anyone', '', ' '])(
-    'TRUST_PROXY never trusts %j',
-    (given) => {
-      const trusted =
-        given === '' ? load({ TRUST_PROXY: given }).TRUST_PROXY : problemsOf({ TRUST_PROXY: given }).length
-      expect(trusted).toBe(given === '' ? 0 : 1)
-    },
-  )
+  test.each([
+    'true',
+    'false',
+    '-1',
+    '11',
+    '0.0.0.0/0',
+    '0.0.0.0/1,128.0.0.0/1',
+    '::ffff:0:0/96',
+    '::/0',
+    '10.0.0.0/33',
+    '10.0.0.0/8/8',
+    'anyone',
+    '',
+    ' ',
+  ])('TRUST_PROXY never trusts %j', (given) => {
+    const trusted = given === '' ? load({ TRUST_PROXY: given }).TRUST_PROXY : problemsOf({ TRUST_PROXY: given }).length
+    expect(trusted).toBe(given === '' ? 0 : 1)
+  })
 
   test('HEALTH_CHECKS names each kind of heartbeat', () => {
     const given = 'pay=https://pay/live?deep=1, mail=tcp://[::1]:25 ,disk=command:/bin/df -k /data'
@@ -127,6 +137,7 @@ describe('problems', () => {
     { REDIS_URL: 'redis://:p%zz@h' },
     { DATABASE_URL: 'postgres://u:p%zz@h/db' },
     { DATABASE_URL: 'postgres:///db' },
+    { DATABASE_URL: 'postgres://app:12/hunter2@db:5432/app' },
   ])('a URL that its driver would choke on is refused: %j', (environment) => {
     expect(problemsOf(environment)).toEqual([expect.stringMatching(/a secret value .* expected a URL such as/)])
   })
@@ -151,6 +162,16 @@ describe('secrets', () => {
     ])
     expect(problemsOf({ REDIS_URL_FILE: '/empty' }, { '/empty': '\n' })[0]).toMatch(/expected a file that is not empty/)
     expect(problemsOf({ REDIS_URL: 'redis://x', REDIS_URL_FILE: '/run/x' })[0]).toMatch(/because REDIS_URL is set too/)
+  })
+
+  test('a secret given in the wrong place is not shown', () => {
+    const wrong = { DATABASE_URL_FILE: 'postgres://app:hunter2@db/app', HEALTH_CHECKS: 'pay=https://user:hunter2@x/' }
+    expect(problemsOf(wrong)).toHaveLength(2)
+    expect(problemsOf(wrong).join()).not.toContain('hunter2')
+  })
+
+  test('a device is no file of a secret', () => {
+    expect(() => loadConfig({ DATABASE_URL_FILE: '/dev/zero' })).toThrow(/no file of at most 1 MiB/)
   })
 
   test('the description masks secrets and keeps what tells one server from another', () => {

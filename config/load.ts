@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { parse } from 'dotenv'
 import { type Config, contradictions, type Problem, RELOADABLE, SECRETS, schema } from './env.ts'
 
@@ -23,7 +23,13 @@ export class ConfigError extends Error {
   }
 }
 
-const readTextFile = (path: string) => readFileSync(path, 'utf8')
+/** Of a regular file of a size that makes sense: a device or a pipe would be read for ever. */
+function readTextFile(path: string): string {
+  const { size } = statSync(path, { throwIfNoEntry: true })
+  if (!statSync(path).isFile() || size > 1024 * 1024)
+    throw Object.assign(new Error(), { code: 'no file of at most 1 MiB' })
+  return readFileSync(path, 'utf8')
+}
 
 /**
  * Reads the environment once into a frozen value. An empty variable counts as unset, as compose
@@ -97,7 +103,8 @@ function withSecretFiles(
   for (const name of SECRETS) {
     const path = environment[`${name}_FILE`]
     if (!path) continue
-    const file = `${name}_FILE: got ${JSON.stringify(path)},`
+    // The secret itself, given under the wrong name, must not be shown either.
+    const file = `${name}_FILE: got ${path.includes('://') ? 'a URL (not shown)' : JSON.stringify(path)},`
     if (values[name]) {
       problems.push(`${file} expected to be unset, because ${name} is set too`)
       continue
@@ -143,7 +150,9 @@ function readSettingsFile(
 }
 
 function describe({ name, expected }: Problem, given: string | undefined): string {
-  const value = SECRETS.has(name) ? 'a secret value (not shown)' : JSON.stringify(given?.slice(0, 100))
+  const value = SECRETS.has(name)
+    ? 'a secret value (not shown)'
+    : JSON.stringify(given?.slice(0, 100).replace(/\/\/\S*@/g, '//***@'))
   return `${name}: got ${value}, expected ${expected}`
 }
 

@@ -23,7 +23,7 @@ import {
 } from '#pkg/lifecycle/index.ts'
 import { createLogger, type Logger } from '#pkg/logging/index.ts'
 import { createNotifier, type Systemd } from '#pkg/systemd/index.ts'
-import { answerClientErrors, createRequestContext } from '#pkg/web/index.ts'
+import { answerClientErrors, answerProblem, createRequestContext, requestTarget } from '#pkg/web/index.ts'
 import { buildInfo } from './build-info.ts'
 import { probes } from './handler/probes.ts'
 import { createHttpApp, createHttpServer } from './server.ts'
@@ -69,8 +69,11 @@ export async function createApp(settings: Settings, systemd: Systemd, link?: Ser
       socketTimeoutMs: config.SOCKET_TIMEOUT_MS,
     },
     (request, response) => {
-      drain.track(request, response)
-      if (!probe(request, response)) app(request, response)
+      if (!drain.track(request, response) || probe(request, response)) return
+      const target = requestTarget(request.url ?? '')
+      if (target === undefined) return answerProblem(response, 'bad_request')
+      request.url = target
+      app(request, response)
     },
   )
   const drain = createHttpDrain({ server })

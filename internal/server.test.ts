@@ -91,6 +91,18 @@ describe('errors are problem documents', () => {
       'unsupported_charset',
     ],
     [
+      'a charset that is no Unicode charset but sounds like one',
+      () => client.post('/ping').set('content-type', 'application/json;charset="UTF-7"').send('{}'),
+      415,
+      'unsupported_charset',
+    ],
+    [
+      'a body that is no brotli',
+      () => client.post('/ping').type(json).set('content-encoding', 'br').send('not brotli at all'),
+      400,
+      'bad_request',
+    ],
+    [
       'an unknown encoding',
       () => client.post('/ping').type(json).set('content-encoding', 'zstd-x').send('{}'),
       415,

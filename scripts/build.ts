@@ -112,6 +112,8 @@ function executable(target: string | undefined): void {
     main: 'scripts/executable/main.cjs',
     output,
     disableExperimentalSEAWarning: true,
+    // Or that signal opens a debugger.
+    execArgv: ['--disable-sigusr1'],
     // The cache is of the V8 and the processor that made it, so only this platform's own has one.
     assets: { bundle, ...(target === undefined && { 'code-cache': codeCache }) },
     ...(target !== undefined && { executable: nodeOf(target) }),

@@ -44,6 +44,28 @@ test('LOG_LEVEL decides what is written', async () => {
   }
 })
 
+test('hostile requests are answered as problems and end nothing', async () => {
+  const app = await startApp()
+  const post = (headers: string) =>
+    `POST /ping HTTP/1.1\r\nhost: x\r\ncontent-type: application/json${headers}\r\n\r\n{"a":12}`
+  for (const [bytes, status] of [
+    [post('; charset=utf-7\r\ncontent-length: 8'), 415],
+    [post('; charset=utf-7-imap\r\ncontent-length: 8'), 415],
+    [post('\r\ncontent-encoding: br\r\ncontent-length: 8'), 400],
+    ['GET http://[/ping HTTP/1.1\r\nhost: x\r\n\r\n', 400],
+    ['GET http://user:hunter2@x/ping HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n', 200],
+  ] as const) {
+    const socket = connect(app.port, '127.0.0.1')
+    socket.write(bytes)
+    const [answer] = (await once(socket, 'data')).map(String)
+    socket.destroy()
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
+    if (status !== 200) expect(answer).toMatch(/content-type: application\/problem\+json/i)
+  }
+  expect((await fetch(`${app.url}/ping`)).status).toBe(200)
+  expect(JSON.stringify(app.lines)).not.toContain('hunter2')
+})
+
 test('a request that is no HTTP has a line of its own', async () => {
   const app = await startApp()
   const socket = connect(app.port, '127.0.0.1')

@@ -1,5 +1,7 @@
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { Agent, get } from 'node:http'
+import { type AddressInfo, createServer } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { sql } from 'kysely'
 import pg from 'pg'
@@ -121,6 +123,28 @@ describe('postgres', () => {
   })
 })
 
+test.each([
+  ['a log-in that pg does not know', Buffer.from('52000000080000000700', 'hex').subarray(0, 9)],
+  ['a row description that makes no sense', Buffer.from('54000000067fff', 'hex')],
+  ['what is no PostgreSQL', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')],
+])('a server that answers %s ends a connection and not the process', async (_name, bytes) => {
+  const server = createServer((socket) => socket.on('error', () => {}).once('data', () => socket.write(bytes)))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const env = {
+    DATABASE_URL: `postgres://app:x@127.0.0.1:${port}/app`,
+    HEALTH_INTERVAL_MS: '200',
+    HEALTH_TIMEOUT_MS: '200',
+  }
+  const app = await startApp({ env })
+  await app.line({ msg: 'check failed', check: 'database' })
+  expect((await fetch(`${app.url}/ping`)).status).toBe(200)
+  app.signal('SIGINT')
+  expect(await app.ended).toEqual({ code: 0, signal: null })
+  server.close()
+})
+
 describe('redis', () => {
   const options = (onError = () => {}) => ({
     url: redis.url,
@@ -141,6 +165,15 @@ describe('redis', () => {
     await until(() => store.client().isReady)
     await store.client().set('x', '1')
     expect(await store.client().get('x')).toBe('1')
+    await store.stop()
+  })
+
+  test('an error that is an answer does not outlast its cause', async () => {
+    const store = createRedis(options())
+    store.start()
+    await store.ping(never)
+    store.client().emit('error', new Error('BUSY Redis is busy running a script.'))
+    await store.ping(never)
     await store.stop()
   })
 

@@ -1,8 +1,7 @@
-import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { Health, Snapshot } from '#pkg/health/index.ts'
 import type { Lifecycle } from '#pkg/lifecycle/index.ts'
-import { HTTP_ERRORS, problemDocument } from '#pkg/web/index.ts'
+import { answerProblem } from '#pkg/web/index.ts'
 
 export interface ProbesDeps {
   readonly lifecycle: Pick<Lifecycle, 'phase'>
@@ -100,7 +99,7 @@ export function probes({ lifecycle, health, service, version, dialect = () => 's
     const respond = answers.get(path)
     if (respond === undefined) return false
     if (method !== 'GET' && method !== 'HEAD') {
-      refuse(response)
+      answerProblem(response, 'method_not_allowed', { allow: 'GET, HEAD' })
       return true
     }
     const { status, body, headers } = respond(query)
@@ -113,17 +112,4 @@ export function probes({ lifecycle, health, service, version, dialect = () => 's
     response.end(body)
     return true
   }
-}
-
-function refuse(response: ServerResponse): void {
-  const id = randomUUID()
-  const body = problemDocument('method_not_allowed', HTTP_ERRORS.method_not_allowed, id)
-  response.writeHead(405, {
-    'content-type': 'application/problem+json; charset=utf-8',
-    'content-length': Buffer.byteLength(body),
-    'cache-control': 'no-store',
-    'x-request-id': id,
-    allow: 'GET, HEAD',
-  })
-  response.end(body)
 }

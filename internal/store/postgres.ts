@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 
@@ -25,9 +26,34 @@ export interface Postgres {
   stop(): Promise<void>
 }
 
+/**
+ * A client whose connection fails where pg throws. Its parser runs in a socket's event handler, so
+ * an answer that it does not expect (a log-in by GSSAPI, a broken proxy) would end the process.
+ */
+class GuardedClient extends pg.Client {
+  constructor(config?: pg.ClientConfig) {
+    super(config)
+    const { connection } = this as unknown as { connection: { attachListeners(stream: Socket): void } }
+    const attachListeners = connection.attachListeners.bind(connection)
+    // Called for the plain stream and again for TLS.
+    connection.attachListeners = (stream) => {
+      const emit = stream.emit.bind(stream)
+      stream.emit = (event: string, ...args: unknown[]) => {
+        try {
+          return emit(event, ...args)
+        } catch (error) {
+          stream.destroy(error as Error)
+          return true
+        }
+      }
+      attachListeners(stream)
+    }
+  }
+}
+
 /** Opens nothing until the first query, so a database that is down never stops a start. */
 export function createPostgres(options: PostgresOptions): Postgres {
-  const base: pg.PoolConfig = {
+  const base: pg.PoolConfig & { Client: typeof pg.Client } = {
     connectionString: options.url,
     connectionTimeoutMillis: options.connectTimeoutMs,
     statement_timeout: options.statementTimeoutMs,
@@ -36,6 +62,7 @@ export function createPostgres(options: PostgresOptions): Postgres {
     idle_in_transaction_session_timeout: options.statementTimeoutMs,
     idleTimeoutMillis: options.idleTimeoutMs,
     keepAlive: true,
+    Client: GuardedClient,
   }
   const pool = new pg.Pool({ ...base, max: options.poolMax, application_name: options.applicationName })
   const checkPool = new pg.Pool({

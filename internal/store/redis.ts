@@ -65,7 +65,8 @@ export function createRedis(options: RedisOptions): Redis {
   return {
     client: () => client,
     async ping(signal) {
-      if (lastError !== undefined) throw lastError
+      // On a connection that is there, an error is an answer (-BUSY, -LOADING) to some command, and passes.
+      if (!client.isReady && lastError !== undefined) throw lastError
       if (!client.isReady) await once(client, 'ready', { signal })
       await client.ping()
     },

@@ -14,8 +14,7 @@ async function serve(listener: RequestListener, headersTimeout = 60_000) {
   const server = createServer(
     { keepAliveTimeout: 60_000, headersTimeout, requestTimeout: 60_000, connectionsCheckingInterval: 20 },
     (req, res) => {
-      drain.track(req, res)
-      listener(req, res)
+      if (drain.track(req, res)) listener(req, res)
     },
   )
   const drain = createHttpDrain({ server, sweepIntervalMs: 10 })
@@ -63,6 +62,21 @@ test('a request in flight when the drain begins is answered with Connection: clo
   response.end('late')
   expect(await answer).toEqual({ connection: 'close', body: 'late' })
   await closed
+})
+
+test('what is pipelined behind an answer that closes is not handled', async () => {
+  const handled: unknown[] = []
+  const { drain, port } = await serve((req, res) => {
+    handled.push(req.url)
+    setImmediate(() => res.end('ok'))
+  })
+  drain.begin()
+  const socket = await rawConnection(port)
+  socket.write(['/1', '/2', '/3'].map((path) => `GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`).join(''))
+  const answer = await text(socket)
+  expect(answer.match(/HTTP\/1\.1 200/g)).toHaveLength(1)
+  expect(handled).toEqual(['/1'])
+  await drain.close(never)
 })
 
 test('close waits for a half-sent POST and answers it', async () => {

@@ -9,8 +9,12 @@ export interface HttpDrainOptions {
 }
 
 export interface HttpDrain {
-  /** Must see each request before anything answers it. */
-  track(request: IncomingMessage, response: ServerResponse): void
+  /**
+   * Must see each request before anything answers it. False for one that must not be handled: it came
+   * behind another one on a connection that closes with that one's answer, so nobody would learn
+   * what became of it, and its sender has to send it again (RFC 9112 §9.6).
+   */
+  track(request: IncomingMessage, response: ServerResponse): boolean
   /** The answer under way on a connection, or the last one. */
   responseOn(socket: Socket): ServerResponse | undefined
   /** From now on every answer closes its connection, those to requests already in flight too. */
@@ -53,8 +57,11 @@ export function createHttpDrain({ server, sweepIntervalMs = 50 }: HttpDrainOptio
 
   return {
     track(request, response) {
+      const before = connections.get(request.socket)
+      if (before !== undefined && !before.shouldKeepAlive && !before.writableFinished) return false
       connections.set(request.socket, response)
       if (draining) response.shouldKeepAlive = false
+      return true
     },
     responseOn: (socket) => connections.get(socket),
     begin() {

@@ -131,6 +131,15 @@ test('a stop that is asked for while starting waits for the part under way and s
   expect(log).toEqual(['stop slow'])
 })
 
+test('a start that hangs is cut like everything else', async () => {
+  const hanging: Part = { name: 'hanging', start: () => new Promise(() => {}) }
+  const lifecycle = createLifecycle({ parts: [hanging], shutdownTimeoutMs: 1_000 })
+  void lifecycle.start()
+  const stopped = lifecycle.stop()
+  await passed(1_000)
+  expect(await stopped).toBe(false)
+})
+
 test('a second stop is the first', async () => {
   const { log, list } = parts('http')
   const lifecycle = createLifecycle({ parts: list, drainDelayMs: 0 })

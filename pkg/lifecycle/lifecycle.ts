@@ -92,7 +92,7 @@ export function createLifecycle({
     phase = 'draining'
     onEvent({ type: 'draining' })
     const timer = setTimeout(() => deadline.abort(), timeoutMs)
-    await starting?.catch(() => {})
+    await Promise.race([starting?.catch(() => {}), missed])
     for (const part of started) part.drain?.(delay)
     let delayTimer: NodeJS.Timeout | undefined
     const delayed = new Promise((resolve) => {

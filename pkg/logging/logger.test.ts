@@ -52,6 +52,19 @@ test('credentials in the URL of an error are not written, in its message, stack 
   expect(lines[0]).toContain('postgres://***@db:5432/app')
 })
 
+test.each([
+  new AggregateError([new Error('postgres://app:hunter2@db')], 'both failed'),
+  Object.assign(new TypeError('Invalid URL'), { input: 'redis://:hunter2@h' }),
+  new Error('postgres://app:p/hunter2@x@db/app'),
+  'thrown: redis://:hunter2@h',
+])('wherever it stands in what was thrown: %s', (err) => {
+  const { lines, logger } = logOf()
+  logger.error({ err })
+  logger.error({ err }, 'failed')
+  expect(lines).toHaveLength(2)
+  expect(lines.join()).not.toContain('hunter2')
+})
+
 test('an error keeps its code and its stack', () => {
   const { lines, logger } = logOf()
   logger.error({ err: Object.assign(new Error('bad'), { code: 'E_BAD' }) })

@@ -19,12 +19,18 @@ const SECRET_KEYS = ['authorization', 'cookie', 'set-cookie', 'password', 'secre
 const REDACTED = SECRET_KEYS.flatMap((key) => [`["${key}"]`, `*["${key}"]`, `*.*["${key}"]`])
 
 /** `scheme://user:password@host` in a message or a stack, as drivers and URL parsers print it. */
-const CREDENTIALS = /(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@]+@/gi
+const CREDENTIALS = /(\b[a-z][a-z0-9+.-]*:\/\/)[^\s"']+@/gi
 
 function scrub(error: Error): object {
-  const serialized = stdSerializers.err(error)
-  const text = (value: string) => value.replace(CREDENTIALS, '$1***@')
-  return { ...serialized, message: text(serialized.message), stack: text(serialized.stack) }
+  return scrubbed(stdSerializers.err(error), 5) as object
+}
+
+function scrubbed(value: unknown, depth: number): unknown {
+  if (typeof value === 'string') return value.replace(CREDENTIALS, '$1***@')
+  if (typeof value !== 'object' || value === null) return value
+  if (depth === 0) return '…'
+  if (Array.isArray(value)) return value.map((each) => scrubbed(each, depth - 1))
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, scrubbed(each, depth - 1)]))
 }
 
 /** One JSON object a line: `level` by name, `time` in ISO 8601, then the fields, then `msg`. */
@@ -35,7 +41,15 @@ export function createLogger({ level = 'info', base = {}, context, destination }
       base,
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      serializers: { err: (error: unknown) => (error instanceof Error ? scrub(error) : error) },
+      serializers: { err: (error: unknown) => (Error.isError(error) ? scrub(error) : scrubbed(error, 5)) },
+      // pino would put the message of an error that comes alone into `msg` as it is.
+      hooks: {
+        logMethod(args, method) {
+          const [first, message] = args as [unknown, unknown]
+          const alone = typeof first === 'object' && first !== null && 'err' in first && message === undefined
+          method.apply(this, alone ? [first, 'error'] : args)
+        },
+      },
       redact: { paths: REDACTED, censor: '***' },
       ...(context && { mixin: context }),
     },

@@ -69,6 +69,16 @@ test.each([
   expect(events).toEqual([expect.objectContaining({ status, requestId: id })])
 })
 
+test('a client that keeps its end open is let go all the same', async () => {
+  current = undefined
+  const socket = connect({ port: (server.address() as AddressInfo).port, allowHalfOpen: true })
+  const accepted = once(server, 'connection')
+  socket.write('GARBAGE\r\n\r\n')
+  const [serverSide] = await accepted
+  if (!serverSide.destroyed) await once(serverSide, 'close')
+  socket.destroy()
+})
+
 test('nothing is written into an answer that was begun', async () => {
   const socket = connect((server.address() as AddressInfo).port)
   socket.write('GET /half HTTP/1.1\r\nhost: x\r\n\r\n')

@@ -41,6 +41,7 @@ export function answerClientErrors({ server, responseOn, onEvent }: ClientErrorO
       `x-request-id: ${requestId}`,
       'connection: close',
     ]
-    socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
+    // A client that keeps its end open would hold the connection, and a stop with it.
+    socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy())
   })
 }

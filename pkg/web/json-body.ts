@@ -5,10 +5,18 @@ export interface JsonBodyOptions {
   readonly maxBytes: number
 }
 
+const CHARSET = /;\s*charset\s*=\s*"?([^\s";]*)/i
+/** RFC 8259 knows utf-8; the others do no harm. Not every `utf-…`: utf-7 needs tables that the bundle does not have. */
+const UNICODE = /^utf-?(8|16(le|be)?|32(le|be)?)$/i
+
 /** Parses application/json and application/*+json to `req.body`, and refuses a body of any other type. */
 export function jsonBody({ maxBytes }: JsonBodyOptions): RequestHandler {
   const parse = express.json({ limit: maxBytes, type: ['application/json', 'application/*+json'] })
   return function jsonBody(req, res, next) {
+    const charset = CHARSET.exec(req.headers['content-type'] ?? '')?.[1]
+    if (charset !== undefined && !UNICODE.test(charset)) {
+      return next(Object.assign(new Error('unsupported charset'), { code: 'unsupported_charset' }))
+    }
     parse(req, res, (error?: unknown) => {
       if (error !== undefined) return next(error)
       const hasBody = req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0

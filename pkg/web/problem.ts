@@ -1,4 +1,5 @@
-import { STATUS_CODES } from 'node:http'
+import { randomUUID } from 'node:crypto'
+import { type OutgoingHttpHeaders, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { ErrorRequestHandler, RequestHandler } from 'express'
 
 export interface HttpError {
@@ -48,6 +49,26 @@ export function problemDocument(
   return JSON.stringify({ type: 'about:blank', title, status, detail, code, requestId, errors })
 }
 
+/** For what is answered before Express: an error of the table on a connection that ends with it. */
+export function answerProblem(
+  response: ServerResponse,
+  code: keyof typeof HTTP_ERRORS,
+  headers?: OutgoingHttpHeaders,
+): void {
+  const requestId = randomUUID()
+  const body = problemDocument(code, HTTP_ERRORS[code], requestId)
+  response.writeHead(HTTP_ERRORS[code].status, {
+    'content-type': 'application/problem+json; charset=utf-8',
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+    'x-request-id': requestId,
+    // What may follow as the body of a request that was refused is not read.
+    connection: 'close',
+    ...headers,
+  })
+  response.end(body)
+}
+
 export interface ProblemOptions {
   /** The service's own codes, added to HTTP_ERRORS. */
   readonly table?: HttpErrorTable
@@ -70,7 +91,7 @@ export function problemHandler({ table = {} }: ProblemOptions = {}): ErrorReques
     if (typeof code === 'string' && known.has(code)) return code
     if (typeof type === 'string' && Object.hasOwn(PARSER_CODES, type)) return PARSER_CODES[type] ?? 'internal'
     // A body that is not what its content-encoding says fails in zlib.
-    if (typeof code === 'string' && code.startsWith('Z_') && status === 400) return 'bad_request'
+    if (typeof code === 'string' && /^(Z|ERR)_/.test(code) && status === 400) return 'bad_request'
     // The router marks a path that it cannot decode this way and no other.
     return error instanceof URIError && status === 400 ? 'malformed_path' : 'internal'
   }

@@ -5,8 +5,9 @@ import type { PrimaryMessage, WorkerHandle } from './supervisor.ts'
 
 /** Starts this program again, from what is on the disk now, with the command `serve`. */
 export function forkWorker(environment: Readonly<Record<string, string>> = {}): WorkerHandle {
-  // The name of the script stands before the arguments, and an executable has none.
-  cluster.setupPrimary(isSea() ? { exec: 'serve', args: [] } : { args: ['serve'] })
+  // The name of the script stands before the arguments, and an executable has none; its own Node options
+  // are in it, and repeated they would be arguments.
+  cluster.setupPrimary(isSea() ? { exec: 'serve', args: [], execArgv: [] } : { args: ['serve'] })
   return cluster.fork(environment)
 }
 

@@ -1,6 +1,8 @@
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
 import { afterEach, describe, expect, jest, test } from '@jest/globals'
 import { reasonOf } from '../policy.ts'
 import { commandCheck } from './command.ts'
@@ -113,11 +115,25 @@ describe('commandCheck', () => {
     )
   })
 
+  test('what a command has started is killed with it, and it knows no secrets', async () => {
+    const abort = new AbortController()
+    const mark = `600.${process.pid}`
+    const run = commandCheck({ file: '/bin/sh', args: ['-c', `sleep ${mark}; true`] })(abort.signal)
+    const sleeping = () => execFileSync('ps', ['-A', '-o', 'args='], { encoding: 'utf8' }).includes(`\nsleep ${mark}`)
+    while (!sleeping()) await setImmediate()
+    abort.abort()
+    await expect(run).rejects.toThrow('SIGKILL')
+    while (sleeping()) await setImmediate()
+    process.env['CHECK_SECRET'] = 'hunter2'
+    const secret = commandCheck({ file: '/bin/sh', args: ['-c', 'test -z "$CHECK_SECRET"'] })(never)
+    expect(await outcome(secret)).toBe('ok')
+  })
+
   test('a command that hangs is killed when the signal aborts', async () => {
     const abort = new AbortController()
     const run = commandCheck({ file: '/bin/sleep', args: ['600'] })(abort.signal)
     abort.abort()
-    await expect(run).rejects.toMatchObject({ name: 'AbortError' })
+    await expect(run).rejects.toMatchObject({ reason: 'unhealthy', message: expect.stringContaining('SIGKILL') })
   })
 })
 

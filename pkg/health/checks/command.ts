@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import type { Check } from '../monitor.ts'
 import { CheckFailure } from './failure.ts'
 
@@ -8,16 +8,30 @@ export interface CommandCheckOptions {
   readonly args?: readonly string[]
 }
 
-/** Runs a program: exit code 0 is ok. It is killed when it outlives its time. */
+const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
+/**
+ * Runs a program: exit code 0 is ok. It gets a PATH and nothing else of the environment, where the
+ * secrets are. When it outlives its time it is killed, with all that it has started.
+ */
 export function commandCheck({ file, args = [] }: CommandCheckOptions): Check {
   return function checkCommand(signal) {
     return new Promise<void>((resolve, reject) => {
-      const options = { signal, killSignal: 'SIGKILL', maxBuffer: 64 * 1024, windowsHide: true } as const
-      execFile(file, [...args], options, (error, _stdout, stderr) => {
-        if (error === null) return resolve()
-        if (typeof error.code !== 'number') return reject(error)
-        reject(new CheckFailure('unhealthy', `${file} ended with ${error.code}: ${stderr.slice(0, 500).trim()}`))
+      const child = spawn(file, args, { env: { PATH }, detached: true, stdio: ['ignore', 'ignore', 'pipe'] })
+      const kill = () => {
+        if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+      }
+      let stderr = ''
+      child.stderr.on('data', (chunk) => {
+        stderr = (stderr + chunk).slice(-500)
       })
+      child.once('error', reject)
+      child.once('exit', (code, killedBy) => {
+        signal.removeEventListener('abort', kill)
+        if (code === 0) resolve()
+        else reject(new CheckFailure('unhealthy', `${file} ended with ${killedBy ?? code}: ${stderr.trim()}`))
+      })
+      signal.addEventListener('abort', kill)
     })
   }
 }

@@ -1,5 +1,8 @@
+import { get as getHttp } from 'node:http'
+import { get as getHttps } from 'node:https'
 import type { Check } from '../monitor.ts'
 import { CheckFailure } from './failure.ts'
+import { lookup } from './lookup.ts'
 
 export interface HttpCheckOptions {
   readonly url: string
@@ -7,10 +10,16 @@ export interface HttpCheckOptions {
 
 /** GET of another service's liveness: any 2xx is ok. Redirects are not followed: what they lead to is something else. */
 export function httpCheck({ url }: HttpCheckOptions): Check {
-  return async function checkHttp(signal) {
-    const response = await fetch(url, { signal, redirect: 'manual', headers: { accept: '*/*' } })
-    // The body is not wanted; the connection is, for the next run.
-    await response.body?.cancel()
-    if (!response.ok) throw new CheckFailure('unhealthy', `${url} answered ${response.status}`)
+  const get = url.startsWith('https:') ? getHttps : getHttp
+  return function checkHttp(signal) {
+    return new Promise<void>((resolve, reject) => {
+      get(url, { signal, lookup, agent: false }, (response) => {
+        // The body is not wanted, however long it is.
+        response.destroy()
+        const { statusCode = 0 } = response
+        if (statusCode >= 200 && statusCode < 300) resolve()
+        else reject(new CheckFailure('unhealthy', `${url} answered ${statusCode}`))
+      }).once('error', reject)
+    })
   }
 }

@@ -1,0 +1,19 @@
+import { setTimeout } from 'node:timers/promises'
+import { expect, test } from '@jest/globals'
+import express from 'express'
+import request from 'supertest'
+import { createRequestContext } from './request-context.ts'
+
+test('the id of a request is there for all that it causes, and only for that', async () => {
+  const context = createRequestContext()
+  const app = express()
+  app.use(context.middleware)
+  app.get('/', async (_req, res) => {
+    await setTimeout(1)
+    res.json(context.requestId())
+  })
+  const ids = ['one', 'two', 'three']
+  const answers = await Promise.all(ids.map((id) => request(app).get('/').set('x-request-id', id)))
+  expect(answers.map(({ body }) => body)).toEqual(ids)
+  expect(context.requestId()).toBeUndefined()
+})
