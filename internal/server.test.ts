@@ -145,9 +145,8 @@ describe('errors are problem documents', () => {
     await post.send(bomb).expect(413)
   })
 
-  test('query strings have no objects in them', async () => {
-    await client.get('/ping?a[b]=1&a[__proto__][x]=1').expect(200)
-    expect(Object.hasOwn(Object.prototype, 'x')).toBe(false)
+  test('query strings have no objects in them', () => {
+    expect(app.get('query parser fn')('a[b]=1&a[__proto__][x]=1')).toEqual({ 'a[b]': '1', 'a[__proto__][x]': '1' })
   })
 })
 

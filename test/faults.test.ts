@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
-import { killApps, type RunningApp, startApp } from './support/app.ts'
+import { healthOf, killApps, type RunningApp, startApp } from './support/app.ts'
 import { startProber } from './support/prober.ts'
 import { freePort, type TestService, testPostgres, testRedis, until } from './support/services.ts'
 
@@ -19,15 +19,6 @@ afterAll(async () => {
   await Promise.all(Object.values(stores).map((store) => store.stop()))
 })
 afterEach(killApps)
-
-async function report(app: RunningApp) {
-  const response = await fetch(`${app.url}/health`)
-  const body = (await response.json()) as {
-    status: string
-    checks: Record<string, { status: string; reason?: string }>
-  }
-  return { code: response.status, ...body }
-}
 
 async function ready(app: RunningApp, expected: boolean): Promise<number> {
   const startedAt = performance.now()
@@ -72,19 +63,19 @@ describe.each(['database', 'redis'] as const)('%s', (name) => {
   test('killed, it is refused; started again, it is ok in the same process', async () => {
     await stores[name].kill()
     expect(await ready(app, false)).toBeLessThan(FLIP_MS + SLACK_MS)
-    const { code, status, checks } = await report(app)
+    const { code, status, checks } = await healthOf(app)
     expect({ code, status }).toEqual({ code: 503, status: 'fail' })
     expect(checks[name]).toMatchObject({ status: 'fail', reason: 'refused' })
     await stores[name].restart()
     await ready(app, true)
-    expect((await report(app)).code).toBe(200)
+    expect((await healthOf(app)).code).toBe(200)
     expect(app.lines.filter(({ msg, check }) => msg === 'check failed' && check === name)).toHaveLength(1)
   })
 
   test('hanging, it times out; resumed, it is ok', async () => {
     stores[name].hang()
     expect(await ready(app, false)).toBeLessThan(FLIP_MS + SLACK_MS)
-    expect((await report(app)).checks[name]).toMatchObject({ status: 'fail', reason: 'timeout' })
+    expect((await healthOf(app)).checks[name]).toMatchObject({ status: 'fail', reason: 'timeout' })
     stores[name].resume()
     await ready(app, true)
   })
@@ -95,8 +86,8 @@ describe.each(['database', 'redis'] as const)('%s', (name) => {
     const before = rssOf(app.pid)
     const checkedAt = new Set<unknown>()
     await until(async () => {
-      const { checks } = await report(app)
-      checkedAt.add((checks[name] as { checkedAt?: number }).checkedAt)
+      const { checks } = await healthOf(app)
+      checkedAt.add(checks[name]?.checkedAt)
       return checkedAt.size > 4
     })
     expect(rssOf(app.pid) - before).toBeLessThan(30)
@@ -111,8 +102,8 @@ test('both down at the start: it serves, is not ready, and becomes ready when th
   const app = await startApp({ env: { ...HEALTH, DATABASE_URL: stores.database.url, REDIS_URL: stores.redis.url } })
   expect((await fetch(`${app.url}/ping`)).status).toBe(200)
   expect((await fetch(`${app.url}/health/startup`)).status).toBe(200)
-  await until(async () => Object.values((await report(app)).checks).every(({ reason }) => reason === 'refused'))
-  expect((await report(app)).code).toBe(503)
+  await until(async () => Object.values((await healthOf(app)).checks).every(({ reason }) => reason === 'refused'))
+  expect((await healthOf(app)).code).toBe(503)
   await Promise.all([stores.database.restart(), stores.redis.restart()])
   await ready(app, true)
 })
@@ -121,7 +112,7 @@ test('a store that is not critical fails in the report only', async () => {
   const env = { ...HEALTH, REDIS_URL: `redis://127.0.0.1:${await freePort()}`, REDIS_CRITICAL: 'false' }
   const app = await startApp({ env })
   await app.line({ msg: 'check failed', check: 'redis' })
-  expect(await report(app)).toMatchObject({
+  expect(await healthOf(app)).toMatchObject({
     code: 200,
     status: 'ok',
     checks: { redis: { status: 'fail', critical: false } },
@@ -146,7 +137,7 @@ describe('what the world may know', () => {
     const app = await startApp({ env: { ...HEALTH, ...env() } })
     const name = 'REDIS_URL' in env() ? 'redis' : 'database'
     const line = await app.line({ msg: 'check failed', check: name })
-    const { checks } = await report(app)
+    const { checks } = await healthOf(app)
     expect(checks[name]).toEqual({ status: 'fail', critical: true, reason, checkedAt: expect.any(Number) })
     expect(line).toMatchObject({ reason, err: { message: expect.any(String) } })
     expect(JSON.stringify(app.lines)).not.toContain(secret)
@@ -156,7 +147,7 @@ describe('what the world may know', () => {
     const guarded = await testRedis({ password: 'right' })
     const app = await startApp({ env: { ...HEALTH, REDIS_URL: guarded.url.replace('right', secret) } })
     await app.line({ msg: 'check failed', check: 'redis' })
-    expect((await report(app)).checks['redis']).toMatchObject({ reason: 'unauthorized' })
+    expect((await healthOf(app)).checks['redis']).toMatchObject({ reason: 'unauthorized' })
     const healthy = await startApp({ env: { ...HEALTH, REDIS_URL: guarded.url } })
     await ready(healthy, true)
     await guarded.stop()
@@ -168,7 +159,7 @@ test('heartbeats of other services are in the report, critical only by name', as
   const HEALTH_CHECKS = `peer=${peer.url}/health/live,port=tcp://127.0.0.1:${peer.port},disk=command:/bin/df /`
   const app = await startApp({ env: { ...HEALTH, HEALTH_CHECKS, HEALTH_CRITICAL: 'peer' } })
   await ready(app, true)
-  expect((await report(app)).checks).toMatchObject({
+  expect((await healthOf(app)).checks).toMatchObject({
     peer: { status: 'ok', critical: true },
     port: { status: 'ok', critical: false },
     disk: { status: 'ok', critical: false },
@@ -176,5 +167,5 @@ test('heartbeats of other services are in the report, critical only by name', as
   peer.signal('SIGKILL')
   await peer.ended
   await ready(app, false)
-  expect((await report(app)).checks).toMatchObject({ peer: { reason: 'refused' }, disk: { status: 'ok' } })
+  expect((await healthOf(app)).checks).toMatchObject({ peer: { reason: 'refused' }, disk: { status: 'ok' } })
 })

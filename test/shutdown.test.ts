@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterEach, describe, expect, test } from '@jest/globals'
-import { killApps, type RunningApp, startApp } from './support/app.ts'
+import { healthOf, killApps, type RunningApp, startApp } from './support/app.ts'
 import { startLoad } from './support/load.ts'
 import { testPostgres, testRedis, until } from './support/services.ts'
 
@@ -143,14 +143,28 @@ test('a second signal ends it at once, with 1', async () => {
 
 test('stores are closed after the server, and ones that hang do not hold the end', async () => {
   const [database, redis] = await Promise.all([testPostgres(), testRedis()])
-  const env = { DATABASE_URL: database.url, REDIS_URL: redis.url, DRAIN_DELAY_MS: '0' }
+  const env = {
+    DATABASE_URL: database.url,
+    REDIS_URL: redis.url,
+    DRAIN_DELAY_MS: '0',
+    HEALTH_INTERVAL_MS: '200',
+    HEALTH_TIMEOUT_MS: '100',
+    HEALTH_FALL: '100',
+  }
   const app = await startApp({ env })
   await Promise.all(['database', 'redis'].map((check) => app.line({ msg: 'check ok', check })))
   database.hang()
   redis.hang()
+  // A query and a PING are under way when the signal comes, and will be for ever.
+  const seen = new Set<unknown>()
+  await until(async () => {
+    seen.add((await healthOf(app)).checks['redis']?.checkedAt)
+    return seen.size > 2
+  })
   app.signal('SIGTERM')
   expect(await timeToEnd(app)).toBeLessThan(5_000)
   expect(await app.ended).toEqual({ code: 0, signal: null })
+  expect(app.lines).toContainEqual(expect.objectContaining({ msg: 'part failed to stop', part: 'redis' }))
   await Promise.all([database.stop(), redis.stop()])
 })
 

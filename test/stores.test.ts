@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { Agent, get } from 'node:http'
 import { type AddressInfo, createServer } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { sql } from 'kysely'
 import pg from 'pg'
@@ -160,7 +161,8 @@ describe('redis', () => {
     await store.ping(never)
     await redis.kill()
     await until(() => !store.client().isReady)
-    await expect(store.client().get('x')).rejects.toThrow()
+    const late = setTimeout(1_000).then(() => 'waited')
+    await expect(Promise.race([store.client().get('x'), late])).rejects.toThrow()
     await redis.restart()
     await until(() => store.client().isReady)
     await store.client().set('x', '1')

@@ -118,6 +118,17 @@ export function interruptApps(): void {
   for (const child of running) child.kill('SIGINT')
 }
 
+export interface Report {
+  readonly status: string
+  readonly checks: Readonly<Record<string, { status: string; critical: boolean; reason?: string; checkedAt?: number }>>
+}
+
+/** What /health says, with the status of the answer. */
+export async function healthOf({ url }: Pick<RunningApp, 'url'>): Promise<Report & { readonly code: number }> {
+  const response = await fetch(`${url}/health`)
+  return { code: response.status, ...((await response.json()) as Report) }
+}
+
 /** For afterEach: nothing that a failed test started outlives it. */
 export async function killApps(): Promise<void> {
   await Promise.all(
