@@ -1,0 +1,49 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { run } from '../containers.ts'
+import type { Manifest } from './kustomize.ts'
+
+/** Where kubernetes-types, which is made from the API's own description, has each kind. */
+const TYPES: Readonly<Record<string, string>> = {
+  'apps/v1 Deployment': 'apps/v1',
+  'autoscaling/v2 HorizontalPodAutoscaler': 'autoscaling/v2',
+  'batch/v1 Job': 'batch/v1',
+  'networking.k8s.io/v1 NetworkPolicy': 'networking/v1',
+  'policy/v1 PodDisruptionBudget': 'policy/v1',
+  'v1 ConfigMap': 'core/v1',
+  'v1 Service': 'core/v1',
+}
+
+/**
+ * What the compiler finds wrong with these manifests, as one text: fields that are missing, of the
+ * wrong type, or unknown, which a JSON schema of this API lets pass and `kubectl apply` does not.
+ */
+export async function schemaErrors(manifests: readonly Manifest[]): Promise<string> {
+  const lines = manifests.map((manifest, index) => {
+    const path = TYPES[`${manifest.apiVersion} ${manifest.kind}`]
+    if (path === undefined) throw new Error(`${manifest.apiVersion} ${manifest.kind}: no type is known for it`)
+    const type = `import('kubernetes-types/${path}.js').${manifest.kind}`
+    return `export const manifest${index}: ${type} = ${JSON.stringify(manifest, null, 2)}`
+  })
+  // In this project, so that the compiler finds the package.
+  const directory = mkdtempSync('.local/manifests-')
+  try {
+    const file = join(directory, 'manifests.ts')
+    writeFileSync(file, lines.join('\n'))
+    const options = [
+      '--ignoreConfig',
+      '--noEmit',
+      '--strict',
+      '--module',
+      'nodenext',
+      '--types',
+      '',
+      '--pretty',
+      'false',
+    ]
+    const { stdout } = await run(process.execPath, ['node_modules/typescript/bin/tsc', ...options, file])
+    return stdout
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+}
