@@ -1,0 +1,104 @@
+import { randomUUID } from 'node:crypto'
+import { Agent, type RequestOptions, request } from 'node:http'
+import { connect } from 'node:net'
+import { json } from 'node:stream/consumers'
+import { setTimeout } from 'node:timers/promises'
+import type { Endpoints } from './endpoints.ts'
+
+export interface ClientsReport {
+  readonly sent: number
+  readonly failures: readonly string[]
+}
+
+/** Disposing stops them too. */
+export interface Clients extends AsyncDisposable {
+  /** Resolves when each has its last answer. */
+  stop(): Promise<ClientsReport>
+}
+
+export interface ClientsOptions {
+  readonly endpoints: Pick<Endpoints, 'pick'>
+  /** Of each kind. @default 8 */
+  readonly clients?: number
+  /** Pause of a client between two requests, in milliseconds. @default 40 */
+  readonly thinkMs?: number
+}
+
+/** Through a Service: the endpoint is chosen when a connection opens, and kept as long as it is open. */
+class ServiceAgent extends Agent {
+  readonly #endpoints: Pick<Endpoints, 'pick'>
+
+  constructor(endpoints: Pick<Endpoints, 'pick'>) {
+    super({ keepAlive: true, maxSockets: 1 })
+    this.#endpoints = endpoints
+  }
+
+  override createConnection() {
+    return connect(this.#endpoints.pick()!, '127.0.0.1')
+  }
+}
+
+/**
+ * Half of the clients talk to the Service, half are an ingress that keeps connections to each
+ * endpoint and chooses anew for each request. Every one sends GET and POST in turn, and none tries
+ * a request twice.
+ */
+export function startClients({ endpoints, clients = 8, thinkMs = 40 }: ClientsOptions): Clients {
+  const stopped = new AbortController()
+  const failures: string[] = []
+  const agents: Agent[] = []
+  let sent = 0
+
+  function ask(options: RequestOptions, body: string | undefined): Promise<void> {
+    const id = randomUUID()
+    const headers = { 'x-request-id': id, ...(body && { 'content-type': 'application/json' }) }
+    const method = body === undefined ? 'GET' : 'POST'
+    sent++
+    return new Promise((resolve) => {
+      const req = request({ host: '127.0.0.1', path: '/ping', method, headers, ...options })
+      const fail = (what: string) => {
+        failures.push(`${method} ${what}`)
+        resolve()
+      }
+      req.once('error', ({ message }) => fail(`${message}${req.reusedSocket ? ', on a kept connection' : ''}`))
+      req.once('response', async (response) => {
+        const { statusCode, headers } = response
+        const answer = await json(response).catch(({ message }) => message)
+        // There is no POST here, but there is an answer, and it is to this request.
+        const wanted = body === undefined ? 200 : 405
+        if (statusCode !== wanted || headers['x-request-id'] !== id) fail(`${statusCode} ${JSON.stringify(answer)}`)
+        else resolve()
+      })
+      req.end(body)
+    })
+  }
+
+  async function client(target: () => RequestOptions): Promise<void> {
+    for (let turn = 0; !stopped.signal.aborted; turn++) {
+      const body = turn % 2 === 0 ? undefined : '{"a":1}'
+      if (endpoints.pick() === undefined) failures.push('no endpoint')
+      else await ask(target(), body)
+      await setTimeout(thinkMs, undefined, { signal: stopped.signal }).catch(() => {})
+    }
+  }
+
+  function agentOf(agent: Agent): Agent {
+    agents.push(agent)
+    return agent
+  }
+
+  const ingress = agentOf(new Agent({ keepAlive: true }))
+  const all = Array.from({ length: clients }, () => {
+    const agent = agentOf(new ServiceAgent(endpoints))
+    return [client(() => ({ agent })), client(() => ({ agent: ingress, port: endpoints.pick()! }))]
+  })
+
+  async function stop(): Promise<ClientsReport> {
+    stopped.abort()
+    await Promise.all(all.flat())
+    for (const agent of agents) agent.destroy()
+    return { sent, failures }
+  }
+
+  return { stop, [Symbol.asyncDispose]: async () => void (await stop()) }
+}

@@ -1,0 +1,98 @@
+import { setTimeout } from 'node:timers/promises'
+import { type ContainerProcess, type Ended, startContainer } from './container.ts'
+import { type PodPlan, SPEED } from './manifest.ts'
+import { watch } from './probe.ts'
+
+export interface Pod {
+  readonly plan: PodPlan
+  /** Undefined until the process listens for the first time. */
+  port(): number | undefined
+  pid(): number
+  /** As endpoints understand it: the readiness probe says so, and it is not terminating. */
+  ready(): boolean
+  readySince(): number
+  restarts(): number
+  /** Resolves with how its process ended. */
+  terminate(): Promise<Ended>
+}
+
+export interface PodOptions {
+  readonly plan: PodPlan
+  /** Called when it becomes ready, or not ready any more. */
+  onChange(pod: Pod): void
+}
+
+/** A kubelet waits this long before it starts a container once more; later ones are not of interest here. */
+const BACKOFF_MS = 10_000 / SPEED
+
+/** What a kubelet does with a pod of one container: starts, asks the probes, starts again, ends. */
+export function startPod({ plan, onChange }: PodOptions): Pod {
+  const { args, env, startup, readiness, liveness, graceMs } = plan
+  const terminating = new AbortController()
+  let container: ContainerProcess
+  let port: number | undefined
+  let ready = false
+  let readySince = Number.POSITIVE_INFINITY
+  let restarts = 0
+
+  function setReady(value: boolean): void {
+    if (ready === value) return
+    ready = value
+    readySince = value ? performance.now() : Number.POSITIVE_INFINITY
+    onChange(pod)
+  }
+
+  /** Readiness and liveness count from the first success of the startup probe. */
+  function probe(port: number, signal: AbortSignal): void {
+    const restart = () => container.stop(graceMs)
+    const started = new AbortController()
+    const starting = AbortSignal.any([signal, started.signal])
+    void watch({
+      times: startup,
+      port,
+      signal: starting,
+      onThreshold(ok) {
+        if (!ok) return restart()
+        started.abort()
+        void watch({ times: readiness, port, signal, onThreshold: setReady })
+        void watch({ times: liveness, port, signal, onThreshold: (alive) => alive || restart() })
+      },
+    })
+  }
+
+  async function run(): Promise<Ended> {
+    for (;;) {
+      // The address of a pod stays the same when its container starts again.
+      container = startContainer(args, port === undefined ? env : { ...env, PORT: String(port) })
+      const { ended } = container
+      port = (await container.port) ?? port
+      const probing = new AbortController()
+      if (port !== undefined) probe(port, AbortSignal.any([probing.signal, terminating.signal]))
+      const end = await ended
+      probing.abort()
+      setReady(false)
+      if (terminating.signal.aborted) return end
+      restarts++
+      await setTimeout(BACKOFF_MS, undefined, { signal: terminating.signal }).catch(() => {})
+      if (terminating.signal.aborted) return end
+    }
+  }
+
+  const ended = run()
+  const pod: Pod = {
+    plan,
+    port: () => port,
+    pid: () => container.pid,
+    ready: () => ready,
+    readySince: () => readySince,
+    restarts: () => restarts,
+    terminate() {
+      terminating.abort()
+      // The two happen at the same time, and nobody waits for the other.
+      container.stop(graceMs)
+      setReady(false)
+      return ended
+    },
+  }
+  return pod
+}
