@@ -164,7 +164,7 @@ export const schema = {
   TRUST_PROXY: trustProxy().default(0),
   BODY_LIMIT: byteSize(64 * 1024 ** 2).default(100 * 1024),
   HEADERS_TIMEOUT_MS: milliseconds(100, 600_000).default(10_000),
-  REQUEST_TIMEOUT_MS: milliseconds(100, 3_600_000).default(30_000),
+  REQUEST_TIMEOUT_MS: milliseconds(100, 3_600_000).default(15_000),
   KEEP_ALIVE_TIMEOUT_MS: milliseconds(100, 3_600_000).default(75_000),
   SOCKET_TIMEOUT_MS: milliseconds(100, 3_600_000).default(120_000),
 

@@ -122,7 +122,7 @@ describe('problems', () => {
       'HEALTH_CRITICAL: got "pay", expected names of HEALTH_CHECKS (there are none)',
     ])
     expect(problemsOf({ HEADERS_TIMEOUT_MS: '40000' })).toEqual([
-      'HEADERS_TIMEOUT_MS: got "40000", expected at most REQUEST_TIMEOUT_MS (30000)',
+      'HEADERS_TIMEOUT_MS: got "40000", expected at most REQUEST_TIMEOUT_MS (15000)',
     ])
   })
 
