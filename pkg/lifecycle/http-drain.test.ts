@@ -106,6 +106,20 @@ test('requests that are under way in the network when accepting ends are answere
   for (const answer of await Promise.all(answers)) expect(answer).toMatch(/^HTTP\/1\.1 200 OK/)
 })
 
+test('a client that connected just before the end may take its time with the first request', async () => {
+  const { drain, server, port } = await serve((_req, res) => res.end('ok'))
+  const accepted = once(server, 'connection')
+  const slow = await rawConnection(port)
+  await accepted
+  drain.begin()
+  const closed = drain.close(never)
+  const answer = text(slow)
+  // Several sweeps long, as on a busy machine.
+  setTimeout(() => slow.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n'), 60)
+  expect(await answer).toMatch(/^HTTP\/1\.1 200 OK/)
+  await closed
+})
+
 test('idle connections, used or not, do not hold the close', async () => {
   const { drain, port } = await serve((_req, res) => res.end('ok'))
   const unused = await rawConnection(port)

@@ -6,6 +6,8 @@ export interface HttpDrainOptions {
   readonly server: Server
   /** Pause between two looks for idle connections after the end of accepting, in milliseconds. @default 50 */
   readonly sweepIntervalMs?: number
+  /** How long a new connection is spared, because its first request may be on the way, in milliseconds. @default 500 */
+  readonly firstRequestMs?: number
 }
 
 export interface HttpDrain {
@@ -23,6 +25,11 @@ export interface HttpDrain {
   close(signal: AbortSignal): Promise<void>
 }
 
+interface Connection {
+  readonly acceptedAt: number
+  response: ServerResponse | undefined
+}
+
 /**
  * Ends an HTTP server without losing a request that a client has sent.
  *
@@ -30,14 +37,14 @@ export interface HttpDrain {
  * on which a request may be arriving, and it stops the timer that enforces `headersTimeout` and
  * `requestTimeout`, so one slow client could hold the process for ever.
  */
-export function createHttpDrain({ server, sweepIntervalMs = 50 }: HttpDrainOptions): HttpDrain {
-  const connections = new Map<Socket, ServerResponse | undefined>()
+export function createHttpDrain({ server, sweepIntervalMs = 50, firstRequestMs = 500 }: HttpDrainOptions): HttpDrain {
+  const connections = new Map<Socket, Connection>()
   let draining = false
   let accepted = 0
 
   server.on('connection', (socket: Socket) => {
     accepted++
-    connections.set(socket, undefined)
+    connections.set(socket, { acceptedAt: performance.now(), response: undefined })
     socket.once('close', () => connections.delete(socket))
   })
 
@@ -55,18 +62,26 @@ export function createHttpDrain({ server, sweepIntervalMs = 50 }: HttpDrainOptio
     }
   }
 
+  /** Node closes idle connections all or none, so one that is spared keeps the others for as long. */
+  function expectsFirstRequest(): boolean {
+    const now = performance.now()
+    const isNew = ({ acceptedAt, response }: Connection) => response === undefined && now - acceptedAt < firstRequestMs
+    return [...connections.values()].some(isNew)
+  }
+
   return {
     track(request, response) {
-      const before = connections.get(request.socket)
+      const connection = connections.get(request.socket)
+      const before = connection?.response
       if (before !== undefined && !before.shouldKeepAlive && !before.writableFinished) return false
-      connections.set(request.socket, response)
+      if (connection !== undefined) connection.response = response
       if (draining) response.shouldKeepAlive = false
       return true
     },
-    responseOn: (socket) => connections.get(socket),
+    responseOn: (socket) => connections.get(socket)?.response,
     begin() {
       draining = true
-      for (const response of connections.values()) {
+      for (const { response } of connections.values()) {
         if (response !== undefined && !response.headersSent) response.shouldKeepAlive = false
       }
     },
@@ -84,7 +99,7 @@ export function createHttpDrain({ server, sweepIntervalMs = 50 }: HttpDrainOptio
       void closed.then(() => done.abort())
       while (!done.signal.aborted) {
         await setTimeout(sweepIntervalMs, undefined, { signal: done.signal }).catch(() => {})
-        server.closeIdleConnections()
+        if (!expectsFirstRequest()) server.closeIdleConnections()
       }
       signal.removeEventListener('abort', cut)
     },
