@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
-import { succeed } from '../support/containers.ts'
+import { succeed } from '../support/run.ts'
 
 const root = join(import.meta.dirname, '../..')
 

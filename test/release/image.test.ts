@@ -15,8 +15,8 @@ import {
   replaceImage,
   runInContainer,
   startContainer,
-  succeed,
 } from '../support/containers.ts'
+import { succeed } from '../support/run.ts'
 import { freePort, type TestService, testPostgres, testRedis, until } from '../support/services.ts'
 
 const root = join(import.meta.dirname, '../..')

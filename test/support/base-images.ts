@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { cpSync, existsSync, mkdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { run, succeed } from './containers.ts'
+import { run, succeed } from './run.ts'
 
 /** Any npm that runs on the pinned Node will do. */
 const NPM = '11.19.1'

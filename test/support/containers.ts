@@ -1,49 +1,9 @@
-import { type ExecFileException, execFile } from 'node:child_process'
-import { findOnPath } from '../../scripts/services/path.ts'
-
-export interface Result {
-  readonly code: number
-  readonly stdout: string
-  readonly stderr: string
-}
-
-export interface RunOptions {
-  readonly env?: Readonly<Record<string, string>>
-  readonly cwd?: string
-}
-
-/** Runs a program to its end, whatever its exit code. @throws when it cannot be started */
-export function run(file: string, args: readonly string[], { env, cwd }: RunOptions = {}): Promise<Result> {
-  const options = { env: { ...process.env, ...env }, cwd, maxBuffer: 64 * 1024 ** 2 }
-  return new Promise((resolve, reject) => {
-    execFile(file, args, options, (error: ExecFileException | null, stdout, stderr) => {
-      if (error !== null && typeof error.code !== 'number') reject(error)
-      else resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr })
-    })
-  })
-}
-
-/** The same for a program that must succeed. @throws with all that it printed when it does not */
-export async function succeed(file: string, args: readonly string[], options?: RunOptions): Promise<string> {
-  const { code, stdout, stderr } = await run(file, args, options)
-  if (code !== 0) throw new Error(`${file} ${args.join(' ')} ended with ${code}:\n${stdout}\n${stderr}`)
-  return stdout
-}
-
-const TOOLS = ['buildah', 'podman', 'mmdebstrap']
-const INSTALL =
-  'apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends buildah podman runc mmdebstrap debian-archive-keyring'
+import { type Result, run, succeed } from './run.ts'
+import { missingTools } from './tools.ts'
 
 /** Installs what building and running an image needs, where that needs no password. Resolves with what went wrong. */
-export async function missingContainerTools(): Promise<string | undefined> {
-  const missing = () => TOOLS.filter((tool) => findOnPath(tool) === undefined).join(', ')
-  if (missing() === '') return
-  if (findOnPath('apt-get') === undefined) return `${missing()}: not here, and there is no apt-get to install them`
-  const [file = '', ...prefix] = process.getuid?.() === 0 ? ['sh', '-c'] : ['sudo', '-n', 'sh', '-c']
-  process.stderr.write(`installing: ${INSTALL}\n`)
-  const { stderr } = await run(file, [...prefix, INSTALL]).catch((error: Error) => ({ stderr: error.message }))
-  return missing() === '' ? undefined : `${missing()}: not here, and could not be installed:\n${stderr.trim()}`
-}
+export const missingContainerTools = (): Promise<string | undefined> =>
+  missingTools(['buildah', 'podman', 'mmdebstrap'], 'buildah podman runc mmdebstrap debian-archive-keyring')
 
 /** Runs a build of this tag and removes the image that had it before, which would be kept without a name. */
 export async function replaceImage(tag: string, build: () => Promise<unknown>): Promise<void> {
