@@ -7,6 +7,8 @@ export interface LoadReport {
   readonly failures: readonly string[]
   /** Answers that said `Connection: close`. */
   readonly closes: number
+  /** Longest wait for an answer, in milliseconds. */
+  readonly slowestMs: number
 }
 
 export interface LoadOptions {
@@ -15,29 +17,38 @@ export interface LoadOptions {
   /** No request is begun after this; those that were are waited for. */
   readonly signal: AbortSignal
   readonly path?: string
+  /** Of every request. @default every fourth is a POST */
+  readonly method?: 'POST'
+  /** Whether a client keeps its connection for the next request. @default true */
+  readonly keepAlive?: boolean
   /** Pause of a client between two requests, in milliseconds. */
   readonly thinkMs?: number
 }
 
-/** Keep-alive clients, each sending one request after the other, every fourth a POST. Whatever is sent must be answered. */
+/** Clients, each sending one request after the other, every fourth a POST. Whatever is sent must be answered. */
 export async function startLoad({
   port,
   clients,
   signal,
   path = '/ping',
+  method,
+  keepAlive = true,
   thinkMs = 2,
 }: LoadOptions): Promise<LoadReport> {
   let sent = 0
   let closes = 0
+  let slowestMs = 0
   const failures: string[] = []
 
   function ask(agent: Agent): Promise<void> {
     return new Promise((resolve) => {
-      const post = sent % 4 === 0
+      const post = method === 'POST' || sent % 4 === 0
       const id = `load-${sent}`
       const headers = { 'x-request-id': id, ...(post && { 'content-type': 'application/json' }) }
+      const startedAt = performance.now()
       const req = request({ host: '127.0.0.1', port, path, agent, headers, method: post ? 'POST' : 'GET' })
       req.once('response', (res) => {
+        slowestMs = Math.max(slowestMs, performance.now() - startedAt)
         // There is no POST there, and it is the service that has to say so, after it has read the body.
         if (res.statusCode !== (post ? 405 : 200)) failures.push(`status ${res.statusCode}`)
         if (res.headers['x-request-id'] !== id) failures.push('answered by somebody else')
@@ -58,7 +69,7 @@ export async function startLoad({
   }
 
   async function client(): Promise<void> {
-    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    const agent = new Agent({ keepAlive, maxSockets: 1 })
     while (!signal.aborted) {
       await ask(agent)
       await setTimeout(thinkMs)
@@ -67,5 +78,5 @@ export async function startLoad({
   }
 
   await Promise.all(Array.from({ length: clients }, client))
-  return { sent, failures, closes }
+  return { sent, failures, closes, slowestMs }
 }
