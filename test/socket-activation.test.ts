@@ -1,0 +1,59 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { resolve } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { afterEach, beforeAll, expect, test } from '@jest/globals'
+import { startLoad } from './support/load.ts'
+import { endManagers, startManager } from './support/service-manager.ts'
+import { freePort } from './support/services.ts'
+import { needTools } from './support/tools.ts'
+
+beforeAll(() => needTools(['systemd-socket-activate', 'systemd-notify', 'python3'], 'systemd python3'), 300_000)
+afterEach(endManagers)
+
+test('systemd-socket-activate starts it for the first connection, which is answered', async () => {
+  const port = await freePort()
+  const args = [`--listen=127.0.0.1:${port}`, '--setenv=PORT=1', '--setenv=DRAIN_DELAY_MS=0', resolve('dist/app')]
+  const activator = spawn('systemd-socket-activate', args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  try {
+    const closed = once(activator, 'close')
+    const log = text(activator.stdout)
+    await once(activator.stderr, 'data')
+    const answer = await fetch(`http://127.0.0.1:${port}/ping`)
+    expect(await answer.json()).toEqual({ message: 'pong' })
+    // It became the service, so this is the service's end.
+    activator.kill('SIGTERM')
+    expect(await closed).toEqual([0, null])
+    expect(await log).toContain('"msg":"stopped"')
+  } finally {
+    activator.kill('SIGKILL')
+  }
+})
+
+const RESTARTS = 20
+test(`${RESTARTS} restarts under load lose no request and refuse no connection`, async () => {
+  const manager = await startManager({ socket: true, env: { DRAIN_DELAY_MS: '200', LOG_LEVEL: 'silent' } })
+  const end = new AbortController()
+  const common = { port: manager.port, signal: end.signal }
+  // From before the first process on: what connects while there is none waits for the next.
+  const loads = [
+    startLoad({ ...common, clients: 8 }),
+    startLoad({ ...common, clients: 4, method: 'POST' }),
+    startLoad({ ...common, clients: 4, method: 'POST', keepAlive: false }),
+  ]
+  for (let start = 0; start <= RESTARTS; start++) {
+    manager.start()
+    await manager.next({ state: 'READY=1' })
+    if (start === RESTARTS) break
+    manager.signal('SIGTERM')
+    expect(await manager.next({ event: 'ended' })).toMatchObject({ code: 0 })
+  }
+  end.abort()
+  const reports = await Promise.all(loads)
+  const failures = reports.flatMap((report) => report.failures)
+  const sent = reports.map((report) => report.sent).join(' + ')
+  const slowestMs = Math.max(...reports.map((report) => report.slowestMs)).toFixed(0)
+  console.info(`${RESTARTS} restarts: ${sent} requests, ${failures.length} failed, slowest ${slowestMs} ms`)
+  expect(failures).toEqual([])
+  for (const report of reports) expect(report.sent).toBeGreaterThan(10 * RESTARTS)
+}, 60_000)
