@@ -41,14 +41,17 @@ test(`${RESTARTS} restarts under load lose no request and refuse no connection`,
     startLoad({ ...common, clients: 4, method: 'POST' }),
     startLoad({ ...common, clients: 4, method: 'POST', keepAlive: false }),
   ]
-  for (let start = 0; start <= RESTARTS; start++) {
-    manager.start()
-    await manager.next({ state: 'READY=1' })
-    if (start === RESTARTS) break
-    manager.signal('SIGTERM')
-    expect(await manager.next({ event: 'ended' })).toMatchObject({ code: 0 })
+  try {
+    for (let start = 0; start <= RESTARTS; start++) {
+      manager.start()
+      await manager.next({ state: 'READY=1' })
+      if (start === RESTARTS) break
+      manager.signal('SIGTERM')
+      expect(await manager.next({ event: 'ended' })).toMatchObject({ code: 0 })
+    }
+  } finally {
+    end.abort()
   }
-  end.abort()
   const reports = await Promise.all(loads)
   const failures = reports.flatMap((report) => report.failures)
   const sent = reports.map((report) => report.sent).join(' + ')

@@ -26,10 +26,13 @@ test('restarts one after the other on a shared socket lose no request and refuse
     startLoad({ ...common, clients: 4, method: 'POST' }),
     startLoad({ ...common, clients: 4, method: 'POST', keepAlive: false }),
   ]
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const name of names) await supervisor.ctl('restart', `app:${name}`)
+  try {
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const name of names) await supervisor.ctl('restart', `app:${name}`)
+    }
+  } finally {
+    end.abort()
   }
-  end.abort()
   const reports = await Promise.all(loads)
   const failures = reports.flatMap((report) => report.failures)
   const sent = reports.map((report) => report.sent).join(' + ')

@@ -54,12 +54,15 @@ test('a restart of one drains it to exit 0, answers what it has begun, and the o
   await once(socket, 'connect')
   const answer = text(socket)
   socket.write('POST /ping HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{')
-  const done = supervisor.ctl('restart', `app:app-${restarted}`)
-  await until(async () => (await supervisor.status())[`app-${restarted}`]?.state === 'STOPPING')
-  socket.write('}')
-  expect(await answer).toMatch(/^HTTP\/1\.1 405/)
-  await done
-  end.abort()
+  try {
+    const done = supervisor.ctl('restart', `app:app-${restarted}`)
+    await until(async () => (await supervisor.status())[`app-${restarted}`]?.state === 'STOPPING')
+    socket.write('}')
+    expect(await answer).toMatch(/^HTTP\/1\.1 405/)
+    await done
+  } finally {
+    end.abort()
+  }
   const reports = await Promise.all(loads)
   expect(supervisor.log()).toContain(`stopped: app-${restarted} (exit status 0)`)
   expect(reports.flatMap(({ failures }) => failures)).toEqual([])

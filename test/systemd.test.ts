@@ -78,14 +78,13 @@ describe('notifications, on a real datagram socket', () => {
   })
 
   test('no READY=1 from a service that cannot listen', async () => {
-    const taken = createServer().listen(0, '127.0.0.1')
+    await using taken = createServer().listen(0, '127.0.0.1')
     await once(taken, 'listening')
     const { port } = taken.address() as { port: number }
     const manager = await startManager({ env: { PORT: String(port) } })
     manager.start()
     expect(await manager.next({ event: 'ended' })).toMatchObject({ code: 1 })
     expect(states(manager.events)).toEqual([])
-    taken.close()
   })
 
   test('WATCHDOG=1 comes in time, and not while the event loop is blocked', async () => {
