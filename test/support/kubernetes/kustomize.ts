@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { parse as parseEnv } from 'dotenv'
 import { parse, parseAllDocuments } from 'yaml'
 import { findOnPath } from '../../../scripts/services/path.ts'
-import { succeed } from '../containers.ts'
+import { succeed } from '../run.ts'
 
 /** A manifest of any kind: what it holds is looked at by whoever knows the kind. */
 export interface Manifest {
