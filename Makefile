@@ -10,10 +10,10 @@ PACKAGES := node_modules/.package-lock.json
 SOURCES := $(shell find src config internal pkg -name '*.ts' ! -name '*.test.ts')
 JEST := node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js
 
-.PHONY: help run dev test test-release lint types unit e2e fmt build image bench audit clean FORCE
+.PHONY: help run dev test test-release lint types unit e2e e2e-restart e2e-proxies fmt build image bench audit clean FORCE
 
 help: ## print this list
-	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do printf '  make %-12s %s\n' "$$target" "$$text"; done
+	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do printf '  make %-12s %s\n' "$$target" "$$text"; done
 
 run: dist/server.cjs ## build and serve on PORT (8080), with a local PostgreSQL and Redis
 	@exec node scripts/run.ts
@@ -37,6 +37,13 @@ unit: $(PACKAGES) ## tests beside the code
 
 e2e: build ## tests of the artifacts and of real servers
 	@$(JEST) --selectProjects e2e
+
+# Three at a time, though there may be fewer cores: behind nginx they mostly wait for its fail_timeout.
+e2e-restart: build ## rolling restarts and kill -9 under load, behind nginx, HAProxy and nothing
+	@$(JEST) --selectProjects restart --maxWorkers=3
+
+e2e-proxies: build ## deploy/nginx, deploy/haproxy and deploy/dns with the real servers
+	@$(JEST) --selectProjects proxies
 
 fmt: $(PACKAGES) ## format the code and mend what can be mended
 	@biome check --write

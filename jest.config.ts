@@ -8,9 +8,6 @@ const common = {
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.toolchain', '<rootDir>/.local'],
 }
 
-/** What is about Linux's own tools. */
-const elsewhere = process.platform === 'linux' ? [] : ['<rootDir>/test/(systemd|socket-activation|supervisor)']
-
 export default {
   projects: [
     {
@@ -22,9 +19,11 @@ export default {
       ...common,
       displayName: 'e2e',
       roots: ['<rootDir>/test'],
-      testPathIgnorePatterns: ['<rootDir>/test/release', ...elsewhere],
+      testPathIgnorePatterns: ['<rootDir>/test/(release|restart|proxies)/'],
     },
     { ...common, displayName: 'release', roots: ['<rootDir>/test/release'] },
+    { ...common, displayName: 'restart', roots: ['<rootDir>/test/restart'] },
+    { ...common, displayName: 'proxies', roots: ['<rootDir>/test/proxies'] },
   ],
   testTimeout: 30_000,
 } satisfies Config

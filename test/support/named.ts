@@ -1,0 +1,42 @@
+import { Resolver } from 'node:dns/promises'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { freePort, launch } from '../../scripts/services/service.ts'
+import { debianTool } from './packages.ts'
+import { copyWith, unprivileged } from './proxies.ts'
+
+export const NAME = 'app.my-service.internal'
+
+export interface NameServer {
+  /** The addresses of the instances, in the order of this answer. */
+  resolve(): Promise<string[]>
+  stop(): Promise<void>
+}
+
+/** BIND with the files of deploy/dns, where only the addresses of the instances are others. */
+export async function startNamed(hosts: readonly string[]): Promise<NameServer> {
+  const command = debianTool('named', 'bind9')
+  const { directory, spawnOptions } = unprivileged('named-')
+  const port = await freePort()
+  const conf = join(directory, 'conf')
+  copyWith('deploy/dns', conf, {
+    'my-service.zone': hosts.map((host, index) => [`10.0.0.${11 + index}`, host]),
+  })
+  const running = await launch({
+    command,
+    args: ['-g', '-c', 'named.conf', '-p', String(port), '-n', '1'],
+    spawnOptions: { ...spawnOptions, cwd: conf },
+    readyPattern: / running\n/,
+    logFile: join(directory, 'named.log'),
+    stopSignal: 'SIGTERM',
+  })
+  const resolver = new Resolver()
+  resolver.setServers([`127.0.0.1:${port}`])
+  return {
+    resolve: () => resolver.resolve4(NAME),
+    async stop() {
+      await running.stop()
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}

@@ -1,0 +1,60 @@
+import { type FleetOptions, type Instance, rollingRestarts, startFleet } from './fleet.ts'
+import { startHaproxy, startNginx } from './proxies.ts'
+import { until } from './services.ts'
+import { type SteadyLoad, type SteadyReport, startSteadyLoad, type Target } from './steady-load.ts'
+
+/** How requests reach the instances. */
+export type Route = 'no proxy' | 'nginx' | 'haproxy'
+
+/** Longer than the time in which HAProxy, as the tests start it, sees that an instance drains. */
+const DRAIN_DELAY_MS = '250'
+
+export const CLIENTS = 16
+
+async function openRoute(route: Route, fleet: readonly Instance[]) {
+  if (route === 'no proxy') return { targets: fleet as readonly Target[], log: () => '', stop: async () => {} }
+  const start = route === 'nginx' ? startNginx : startHaproxy
+  const proxy = await start({ instances: fleet.map(({ address }) => address) })
+  return { ...proxy, targets: [proxy] }
+}
+
+/** Runs `disturb` on a fleet under a steady load of GET and POST, and prints what became of the requests. */
+export async function underLoad(
+  title: string,
+  { route, ...options }: FleetOptions & { readonly route: Route },
+  disturb: (fleet: readonly Instance[], load: SteadyLoad) => Promise<unknown>,
+): Promise<SteadyReport & { readonly log: string }> {
+  const fleet = await startFleet({ ...options, env: { DRAIN_DELAY_MS, ...options.env } })
+  const { targets, log, stop } = await openRoute(route, fleet)
+  const load = startSteadyLoad({ targets, clients: CLIENTS, intervalMs: 40 })
+  try {
+    await until(() => load.sent() > 2 * CLIENTS)
+    await disturb(fleet, load)
+    const report = await load.stop()
+    print(`${title}, ${route}`, report)
+    return { ...report, log: log() }
+  } finally {
+    await load.stop()
+    await stop()
+  }
+}
+
+/** Rolling restarts in which every SIGTERM finds requests waiting, behind a proxy those of half of the clients. */
+export const restarts =
+  (route: Route, times: number) =>
+  (fleet: readonly Instance[], load: SteadyLoad): Promise<number> =>
+    rollingRestarts(fleet, {
+      times,
+      // Without a proxy an instance has the clients that others sent away, and a new one has none yet.
+      underWay: () => until(() => load.inFlight() >= (route === 'no proxy' ? 1 : CLIENTS / 2)),
+      awaitUse: route !== 'no proxy',
+    })
+
+function print(title: string, { sent, failures, closes, refused, maxMs }: SteadyReport): void {
+  const reasons = Map.groupBy(failures, ({ method, reason }) => `${method} ${reason}`)
+  const failed = [...reasons].map(([reason, all]) => `\n    ${all.length} ${reason}`).join('')
+  process.stdout.write(
+    `${title}: sent ${sent.GET} GET + ${sent.POST} POST, failed ${failures.length}, ` +
+      `told to close ${closes}, refused elsewhere ${refused}, slowest ${maxMs} ms${failed}\n`,
+  )
+}
