@@ -26,8 +26,9 @@ test: lint types unit e2e ## everything that can be wrong, on real PostgreSQL an
 test-release: build ## what takes longer: a fresh clone, the image built and run, other platforms
 	@$(JEST) --selectProjects release
 
-lint: $(PACKAGES) ## style, likely mistakes, the direction of imports
+lint: $(PACKAGES) ## style, likely mistakes, the direction of imports, timeouts that contradict each other
 	@biome check --error-on-warnings
+	@node scripts/check-timeouts.ts
 
 types: $(PACKAGES) ## what the compiler can tell
 	@tsc
@@ -39,7 +40,7 @@ e2e: build ## tests of the artifacts and of real servers
 	@$(JEST) --selectProjects e2e
 
 # Three at a time, though there may be fewer cores: behind nginx they mostly wait for its fail_timeout.
-e2e-restart: build ## rolling restarts and kill -9 under load, behind nginx, HAProxy and nothing
+e2e-restart: build ## restarts under load: nginx, HAProxy, systemd sockets, supervisord, WORKERS, nothing
 	@$(JEST) --selectProjects restart --maxWorkers=3
 
 e2e-proxies: build ## deploy/nginx, deploy/haproxy and deploy/dns with the real servers

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
@@ -15,12 +15,16 @@ import { freePort, until } from '../support/services.ts'
 jest.setTimeout(300_000)
 
 let home: string
+let temporary: string
 let clone: string
 let port: string
 const started = new Set<ChildProcess>()
 
 beforeAll(async () => {
   home = mkdtempSync(join(tmpdir(), 'newcomer-'))
+  // Where root's PostgreSQL, which may not run as root, can go though the home is closed to others.
+  temporary = mkdtempSync(join(tmpdir(), 'newcomer-tmp-'))
+  chmodSync(temporary, 0o755)
   clone = join(home, 'my-service')
   execFileSync('git', ['clone', '--quiet', '.', clone])
   port = String(await freePort())
@@ -28,7 +32,7 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const child of started)
     if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid!, 'SIGKILL')
-  rmSync(home, { recursive: true, force: true })
+  for (const directory of [home, temporary]) rmSync(directory, { recursive: true, force: true })
 })
 
 /** Without this checkout's own Node and packages. */
@@ -44,7 +48,7 @@ function make(target: string, env: Readonly<Record<string, string>> = {}) {
     cwd: clone,
     // A group of its own, as a terminal gives it: Ctrl-C goes to all of it.
     detached: true,
-    env: { ...inherited, HOME: home, TMPDIR: home, PATH, PORT: port, ...env },
+    env: { ...inherited, HOME: home, TMPDIR: temporary, PATH, PORT: port, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   started.add(child)

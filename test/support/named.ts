@@ -2,8 +2,8 @@ import { Resolver } from 'node:dns/promises'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort, launch } from '../../scripts/services/service.ts'
-import { debianTool } from './packages.ts'
 import { copyWith, unprivileged } from './proxies.ts'
+import { debianTool } from './tools.ts'
 
 export const NAME = 'app.my-service.internal'
 
@@ -15,7 +15,7 @@ export interface NameServer {
 
 /** BIND with the files of deploy/dns, where only the addresses of the instances are others. */
 export async function startNamed(hosts: readonly string[]): Promise<NameServer> {
-  const command = debianTool('named', 'bind9')
+  const command = await debianTool('named', 'bind9')
   const { directory, spawnOptions } = unprivileged('named-')
   const port = await freePort()
   const conf = join(directory, 'conf')

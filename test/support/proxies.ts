@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort, launch } from '../../scripts/services/service.ts'
-import { debianTool } from './packages.ts'
+import { debianTool } from './tools.ts'
 
 export interface ProxyOptions {
   /** `host:port` of the three instances. */
@@ -72,7 +72,7 @@ export function copyWith(
 /** nginx with the files of deploy/nginx, where only the addresses, the weights and the strategy are others. */
 export async function startNginx(options: ProxyOptions): Promise<RunningProxy> {
   const { instances, backup = NOWHERE, weights = [1, 1, 1], strategy = 'round_robin' } = options
-  const command = debianTool('nginx', 'nginx')
+  const command = await debianTool('nginx', 'nginx')
   const { directory, spawnOptions } = unprivileged('nginx-')
   const logFile = join(directory, 'nginx.log')
   const port = await freePort()
@@ -102,7 +102,7 @@ export async function startNginx(options: ProxyOptions): Promise<RunningProxy> {
 /** HAProxy with the files of deploy/haproxy as they are; they take addresses from the environment. */
 export async function startHaproxy(options: ProxyOptions): Promise<RunningProxy> {
   const { instances, backup = NOWHERE, weights = [1, 1, 1], strategy = 'round_robin', checkIntervalMs = 100 } = options
-  const command = debianTool('haproxy', 'haproxy')
+  const command = await debianTool('haproxy', 'haproxy')
   const { directory, spawnOptions } = unprivileged('haproxy-')
   const logFile = join(directory, 'haproxy.log')
   const port = await freePort()

@@ -4,10 +4,10 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
-import { run, succeed } from './support/run.ts'
-import { endManagers, type ManagerEvent, startManager } from './support/service-manager.ts'
-import { freePort } from './support/services.ts'
-import { needTools } from './support/tools.ts'
+import { run, succeed } from '../support/run.ts'
+import { endManagers, type ManagerEvent, startManager } from '../support/service-manager.ts'
+import { freePort } from '../support/services.ts'
+import { needTools } from '../support/tools.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'systemd-'))
 

@@ -3,10 +3,10 @@ import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterEach, beforeAll, expect, test } from '@jest/globals'
-import { startLoad } from './support/load.ts'
-import { endManagers, startManager } from './support/service-manager.ts'
-import { freePort } from './support/services.ts'
-import { needTools } from './support/tools.ts'
+import { startLoad } from '../support/load.ts'
+import { endManagers, startManager } from '../support/service-manager.ts'
+import { freePort } from '../support/services.ts'
+import { needTools } from '../support/tools.ts'
 
 beforeAll(() => needTools(['systemd-socket-activate', 'systemd-notify', 'python3'], 'systemd python3'), 300_000)
 afterEach(endManagers)
