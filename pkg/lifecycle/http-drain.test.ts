@@ -120,6 +120,28 @@ test('a client that connected just before the end may take its time with the fir
   await closed
 })
 
+test('clients that come anew for each request are answered or refused, never reset', async () => {
+  const { drain, port } = await serve((_req, res) => res.end('ok'))
+  const errors: unknown[] = []
+  let over = false
+  const client = async () => {
+    while (!over) {
+      try {
+        const [response] = await once(get({ port, host: '127.0.0.1', agent: false }), 'response')
+        await text(response)
+      } catch (error) {
+        errors.push((error as NodeJS.ErrnoException).code)
+        over = true
+      }
+    }
+  }
+  const clients = Array.from({ length: 100 }, client)
+  drain.begin()
+  await drain.close(never)
+  await Promise.all(clients)
+  expect(new Set(errors)).toEqual(new Set(['ECONNREFUSED']))
+})
+
 test('idle connections, used or not, do not hold the close', async () => {
   const { drain, port } = await serve((_req, res) => res.end('ok'))
   const unused = await rawConnection(port)

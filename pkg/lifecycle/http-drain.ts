@@ -41,24 +41,38 @@ export function createHttpDrain({ server, sweepIntervalMs = 50, firstRequestMs =
   const connections = new Map<Socket, Connection>()
   let draining = false
   let accepted = 0
+  let holding = false
 
   server.on('connection', (socket: Socket) => {
     accepted++
     connections.set(socket, { acceptedAt: performance.now(), response: undefined })
     socket.once('close', () => connections.delete(socket))
+    // Not at once: the HTTP server resumes a new socket once more, after this turn's callbacks.
+    if (holding) void setImmediate().then(() => holding && socket.pause())
   })
 
   /**
    * Connections that wait in the kernel when accepting ends are reset, with the requests on them.
-   * Each turn of the event loop accepts one, so it takes turns until one brings none; under a
-   * flood of new clients that may be never, hence the limit.
+   * Each turn of the event loop accepts one, so it takes turns until one brings none. Meanwhile
+   * nothing is read: requests wait where they are, so that a turn takes no time in which others
+   * arrive, and clients that wait for an answer do not come back for more. Under a flood of new
+   * clients it may be never, hence the limit.
    */
   async function takeIn(signal: AbortSignal): Promise<void> {
+    hold(true)
     const end = performance.now() + 1_000
     for (let before = -1; before !== accepted && !signal.aborted && performance.now() < end; ) {
       before = accepted
       await setImmediate()
       await setImmediate()
+    }
+  }
+
+  function hold(still: boolean): void {
+    holding = still
+    for (const socket of connections.keys()) {
+      if (still) socket.pause()
+      else socket.resume()
     }
   }
 
@@ -92,6 +106,7 @@ export function createHttpDrain({ server, sweepIntervalMs = 50, firstRequestMs =
         // The base class only stops accepting; the timers of the HTTP server go on.
         NetServer.prototype.close.call(server, () => resolve())
       })
+      hold(false)
       const cut = () => server.closeAllConnections()
       if (signal.aborted) cut()
       signal.addEventListener('abort', cut)
