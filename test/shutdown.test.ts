@@ -90,7 +90,7 @@ describe('SIGTERM', () => {
   })
 
   test('a client that opens after the signal and never finishes is cut at the deadline, which is exit 1', async () => {
-    const env = { DRAIN_DELAY_MS: '200', SHUTDOWN_TIMEOUT_MS: '700', HEADERS_TIMEOUT_MS: '20000' }
+    const env = { DRAIN_DELAY_MS: '200', SHUTDOWN_TIMEOUT_MS: '700', HEADERS_TIMEOUT_MS: '15000' }
     const app = await startApp({ env })
     app.signal('SIGTERM')
     await app.line({ msg: 'draining' })
