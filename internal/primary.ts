@@ -3,19 +3,18 @@ import type { Snapshot } from '#pkg/health/index.ts'
 import { createLifecycle, type Part } from '#pkg/lifecycle/index.ts'
 import type { Systemd } from '#pkg/systemd/index.ts'
 import { createSupervisor, forkWorker, type PrimaryLink, type SupervisorEvent } from '#pkg/workers/index.ts'
+import type { App, ServiceLink } from './app.ts'
 import {
-  type App,
   createHealthOf,
   createServiceLogger,
   createStores,
   logLifecycle,
   reloadOf,
-  type ServiceLink,
   serviceName,
   settingsPart,
   storeParts,
   systemdPart,
-} from './app.ts'
+} from './parts.ts'
 
 /** How often the workers are told what the checks have found, in milliseconds; a change is told at once. */
 const PUBLISH_INTERVAL_MS = 500
