@@ -25,9 +25,10 @@ export class ConfigError extends Error {
 
 /** Of a regular file of a size that makes sense: a device or a pipe would be read for ever. */
 function readTextFile(path: string): string {
-  const { size } = statSync(path, { throwIfNoEntry: true })
-  if (!statSync(path).isFile() || size > 1024 * 1024)
+  const file = statSync(path)
+  if (!file.isFile() || file.size > 1024 * 1024) {
     throw Object.assign(new Error(), { code: 'no file of at most 1 MiB' })
+  }
   return readFileSync(path, 'utf8')
 }
 

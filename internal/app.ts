@@ -48,6 +48,7 @@ export async function createApp(settings: Settings, systemd: Systemd, link?: Ser
     const id = context.requestId()
     return id === undefined ? {} : { reqId: id }
   })
+  const reload = reloadOf(settings, logger)
   const stores = await createStores(config, service, logger)
   // One answer for the service, not one for each process that shares the port.
   const health = link ?? createHealthOf(settings, stores, logger)
@@ -79,7 +80,7 @@ export async function createApp(settings: Settings, systemd: Systemd, link?: Ser
     parts: [
       ...(link ? [{ name: 'primary', stop: () => link.leave(), stopTimeoutMs: 1_000 }] : []),
       ...storeParts(stores),
-      settingsPart(settings, logger),
+      settingsPart(settings, reload),
       ...('start' in health ? [{ name: 'health', start: () => health.start(), stop: () => health.stop() }] : []),
       httpPart(config, systemd.listenFd, server, drain, logger),
       systemdPart(systemd, logger),
@@ -96,11 +97,12 @@ export async function createApp(settings: Settings, systemd: Systemd, link?: Ser
     dialect: () => settings.current().HEALTH_DIALECT,
   })
 
-  return { lifecycle, logger, reload: reloadOf(settings, logger) }
+  return { lifecycle, logger, reload }
 }
 
 /** Brings the database up to this version; resolves with the names of the migrations that were applied. */
-export async function migrateDatabase({ DATABASE_URL: url, ...config }: Config): Promise<readonly string[]> {
+export async function migrateDatabase(config: Config): Promise<readonly string[]> {
+  const { DATABASE_URL: url } = config
   if (url === undefined) throw new ConfigError(['DATABASE_URL: got nothing, expected the database to migrate'])
   const [{ createPostgres }, { migrate }] = await Promise.all([
     import('./store/postgres.ts'),
@@ -108,7 +110,7 @@ export async function migrateDatabase({ DATABASE_URL: url, ...config }: Config):
   ])
   const postgres = createPostgres({
     url,
-    applicationName: `${serviceName(config as Config)} migrate`,
+    applicationName: `${serviceName(config)} migrate`,
     poolMax: 1,
     connectTimeoutMs: config.DATABASE_CONNECT_TIMEOUT_MS,
     // A migration takes as long as it takes; what it must not do is queue behind a lock for ever.

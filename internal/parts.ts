@@ -137,12 +137,12 @@ function heartbeatCheck(target: Heartbeat['target']): Check {
   }
 }
 
-export function settingsPart(settings: Settings, logger: Logger): Part {
+export function settingsPart(settings: Settings, reload: () => void): Part {
   let unwatch = () => {}
   return {
     name: 'settings',
     start() {
-      unwatch = settings.watch(reloadOf(settings, logger))
+      unwatch = settings.watch(reload)
     },
     stop: () => unwatch(),
   }

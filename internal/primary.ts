@@ -26,6 +26,7 @@ const PUBLISH_INTERVAL_MS = 500
 export async function createPrimary(settings: Settings, systemd: Systemd): Promise<App> {
   const config = settings.current()
   const logger = createServiceLogger(config)
+  const reloadSettings = reloadOf(settings, logger)
   const stores = await createStores(config, serviceName(config), logger)
   const health = createHealthOf(settings, stores, logger, () => publish())
   const supervisor = createSupervisor({
@@ -49,7 +50,7 @@ export async function createPrimary(settings: Settings, systemd: Systemd): Promi
   const lifecycle = createLifecycle({
     parts: [
       ...storeParts(stores),
-      settingsPart(settings, logger),
+      settingsPart(settings, reloadSettings),
       healthPart(),
       {
         name: 'workers',
@@ -81,7 +82,6 @@ export async function createPrimary(settings: Settings, systemd: Systemd): Promi
     }
   }
 
-  const reloadSettings = reloadOf(settings, logger)
   return {
     lifecycle,
     logger,

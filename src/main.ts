@@ -5,6 +5,8 @@ import { createSettings, type Settings } from '#config/settings.ts'
 import type { App } from '#internal/app.ts'
 import { buildInfo } from '#internal/build-info.ts'
 import type { SignalSource } from '#pkg/lifecycle/index.ts'
+// By its file and not by the index: no command but `serve` needs a logger.
+import { withoutCredentials } from '#pkg/logging/credentials.ts'
 
 const USAGE = `usage: app [serve | migrate | healthcheck | config | version]
 
@@ -20,9 +22,6 @@ const OLDEST_NODE = 24
 
 /** https://man.freebsd.org/sysexits: 64 wrong usage, 78 invalid configuration. */
 type ExitCode = 0 | 1 | 64 | 78
-
-/** Without the credentials of URLs, which drivers and parsers put into their messages. */
-const scrubbed = (text: string) => text.replace(/(\/\/)[^\s/@]+@/g, '$1***@')
 
 const out = (text: string) => void process.stdout.write(`${text}\n`)
 const err = (text: string) => void process.stderr.write(`${text}\n`)
@@ -129,7 +128,7 @@ main(process.argv.slice(2)).then(
   (code) => process.exit(code),
   (error: unknown) => {
     // Nobody expected it here, so where it comes from matters more than a short message.
-    err(scrubbed(inspect(error)))
+    err(withoutCredentials(inspect(error)))
     process.exit(1)
   },
 )

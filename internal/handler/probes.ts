@@ -27,7 +27,7 @@ const answer = (status: number, body: object, headers?: OutgoingHttpHeaders): An
 /** What a prober is told, whatever its dialect. A warning is a check that fails and is not critical. */
 type Readiness = 'ok' | 'warning' | 'dependency' | 'starting' | 'draining'
 
-export const DIALECTS = ['standard', 'haproxy', 'envoy', 'consul'] as const
+const DIALECTS = ['standard', 'haproxy', 'envoy', 'consul'] as const
 /** How /health/ready says it: as in Kubernetes, or so that a proxy that reads more than a status understands more. */
 export type Dialect = (typeof DIALECTS)[number]
 
@@ -81,7 +81,8 @@ export function probes({ lifecycle, health, service, version, dialect = () => 's
   }
 
   function ready(query: string): Answer {
-    const asked = new URLSearchParams(query).get('dialect') ?? dialect()
+    const inQuery = query === '' ? null : new URLSearchParams(query).get('dialect')
+    const asked = inQuery ?? dialect()
     // A prober with a typing error gets what is right for everybody, not a failure.
     return READY[DIALECTS.find((known) => known === asked) ?? 'standard'][readiness()]
   }

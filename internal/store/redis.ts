@@ -66,8 +66,10 @@ export function createRedis(options: RedisOptions): Redis {
     client: () => client,
     async ping(signal) {
       // On a connection that is there, an error is an answer (-BUSY, -LOADING) to some command, and passes.
-      if (!client.isReady && lastError !== undefined) throw lastError
-      if (!client.isReady) await once(client, 'ready', { signal })
+      if (!client.isReady) {
+        if (lastError !== undefined) throw lastError
+        await once(client, 'ready', { signal })
+      }
       await client.ping()
     },
     reconnect() {

@@ -1,4 +1,5 @@
 import { type DestinationStream, type Logger, pino, stdSerializers, stdTimeFunctions } from 'pino'
+import { withoutCredentials } from './credentials.ts'
 
 export type { Logger }
 
@@ -18,15 +19,8 @@ const SECRET_KEYS = ['authorization', 'cookie', 'set-cookie', 'password', 'secre
 /** Anything that may hold a credential, at the top of a line and up to two levels below. */
 const REDACTED = SECRET_KEYS.flatMap((key) => [`["${key}"]`, `*["${key}"]`, `*.*["${key}"]`])
 
-/** `scheme://user:password@host` in a message or a stack, as drivers and URL parsers print it. */
-const CREDENTIALS = /(\b[a-z][a-z0-9+.-]*:\/\/)[^\s"']+@/gi
-
-function scrub(error: Error): object {
-  return scrubbed(stdSerializers.err(error), 5) as object
-}
-
 function scrubbed(value: unknown, depth: number): unknown {
-  if (typeof value === 'string') return value.replace(CREDENTIALS, '$1***@')
+  if (typeof value === 'string') return withoutCredentials(value)
   if (typeof value !== 'object' || value === null) return value
   if (depth === 0) return '…'
   if (Array.isArray(value)) return value.map((each) => scrubbed(each, depth - 1))
@@ -41,7 +35,7 @@ export function createLogger({ level = 'info', base = {}, context, destination }
       base,
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      serializers: { err: (error: unknown) => (Error.isError(error) ? scrub(error) : scrubbed(error, 5)) },
+      serializers: { err: (error: unknown) => scrubbed(Error.isError(error) ? stdSerializers.err(error) : error, 5) },
       // pino would put the message of an error that comes alone into `msg` as it is.
       hooks: {
         logMethod(args, method) {

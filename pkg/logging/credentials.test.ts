@@ -1,0 +1,12 @@
+import { expect, test } from '@jest/globals'
+import { withoutCredentials } from './credentials.ts'
+
+test.each([
+  ['cannot reach postgres://app:hunter2@db:5432/app', 'cannot reach postgres://***@db:5432/app'],
+  ['redis://:p/hunter2@x@h and //user:hunter2@h', 'redis://***@h and //***@h'],
+  ['"postgres://app:hunter2@db","at":"a@b"', '"postgres://***@db","at":"a@b"'],
+  ['at file:///app/node_modules/@redis/client/x.js:1:2', 'at file:///app/node_modules/@redis/client/x.js:1:2'],
+  ['https://host/path', 'https://host/path'],
+])('%s', (text, shown) => {
+  expect(withoutCredentials(text)).toBe(shown)
+})
