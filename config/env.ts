@@ -156,6 +156,7 @@ const names = () => z.string().transform((value) => value.split(',').map((name) 
 export const schema = {
   SERVICE_NAME: text('lower-case letters, digits and hyphens, at most 63', /^[a-z0-9][a-z0-9-]{0,62}$/).optional(),
   NODE_ENV: oneOf(['production', 'development', 'test']).default('production'),
+  ENV_FILE: text('an absolute path', /^\/.{1,4096}$/).optional(),
 
   HOST: text('an address or a host name to listen on', /^[A-Za-z0-9.:_-]{1,253}$/).default('0.0.0.0'),
   PORT: integer(0, 65_535).default(8080),

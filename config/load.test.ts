@@ -202,6 +202,27 @@ describe('.env', () => {
   })
 })
 
+describe('ENV_FILE', () => {
+  const files = {
+    '/etc/app.env': 'PORT=9000\nREDIS_URL_FILE=/run/redis\n',
+    '/run/redis': 'redis://r',
+    '.env': 'PORT=1',
+  }
+
+  test('stands below the environment, in the place of .env, and may name files of secrets', () => {
+    const environment = { ENV_FILE: '/etc/app.env', NODE_ENV: 'development' }
+    expect(load(environment, files)).toMatchObject({ PORT: 9000, REDIS_URL: 'redis://r' })
+    expect(load({ ...environment, PORT: '9001' }, files)).toMatchObject({ PORT: 9001 })
+  })
+
+  test('that is not there, or not named by an absolute path, is a problem', () => {
+    expect(problemsOf({ ENV_FILE: '/nowhere' })).toEqual([
+      'ENV_FILE: got "/nowhere", expected a file that can be read (ENOENT)',
+    ])
+    expect(problemsOf({ ENV_FILE: '.env' }, files)).toEqual(['ENV_FILE: got ".env", expected an absolute path'])
+  })
+})
+
 describe('.env.example', () => {
   const example = parse(readFileSync('.env.example', 'utf8'))
 

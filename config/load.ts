@@ -34,7 +34,7 @@ function readTextFile(path: string): string {
 
 /**
  * Reads the environment once into a frozen value. An empty variable counts as unset, as compose
- * files and manifests write it. `.env` is read in development only, and the real environment wins.
+ * files and manifests write it. ENV_FILE stands below it, in development `.env`.
  *
  * @throws ConfigError with every problem at once
  */
@@ -46,7 +46,7 @@ export function loadConfig(environment: Environment, options: LoadOptions = {}):
 /** The environment with the secrets that stand in files: what stays as it is while the service runs. */
 export function readEnvironment(environment: Environment, { readFile = readTextFile }: LoadOptions = {}) {
   const problems: string[] = []
-  const values = withSecretFiles(withDotenv(environment, readFile), readFile, problems)
+  const values = withSecretFiles(withEnvFile(environment, readFile), readFile, problems)
   return { values, problems: problems as readonly string[] }
 }
 
@@ -82,16 +82,19 @@ export function describeConfig(config: Config): string {
   return JSON.stringify(config, shown, 2)
 }
 
-/** The environment with `.env` below it, for development: what is set for real wins. */
-export function withDotenv(environment: Environment, readFile = readTextFile): Environment {
+/** The environment with ENV_FILE, in development `.env`, below it: what is set for real wins. */
+export function withEnvFile(environment: Environment, readFile = readTextFile): Environment {
   const set = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
-  if (set['NODE_ENV'] !== 'development') return set
+  const named = set['ENV_FILE']
+  if (named === undefined && set['NODE_ENV'] !== 'development') return set
   try {
-    return { ...parse(readFile('.env')), ...set }
+    return { ...parse(readFile(named ?? '.env')), ...set }
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT') return set
-    throw new ConfigError([`.env: expected a file that can be read (${code})`])
+    if (code === 'ENOENT' && named === undefined) return set
+    throw new ConfigError([
+      `${named ? `ENV_FILE: got ${JSON.stringify(named)},` : '.env:'} expected a file that can be read (${code})`,
+    ])
   }
 }
 

@@ -14,6 +14,12 @@ export interface Settings {
   reload(): readonly Name[]
   /** Calls `listener` when the file is another or has changed. Returns what ends that. */
   watch(listener: () => void): () => void
+  /**
+   * Everything read anew, ENV_FILE and the files of secrets too, for a process that takes over.
+   *
+   * @throws ConfigError with every problem at once
+   */
+  anew(): Settings
 }
 
 /** How often the file is looked at, in milliseconds. */
@@ -43,6 +49,7 @@ export function createSettings(environment: Environment, options: LoadOptions = 
       timer.unref()
       return () => clearInterval(timer)
     },
+    anew: () => createSettings(environment, options),
   }
 }
 

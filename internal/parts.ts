@@ -35,15 +35,17 @@ export const logLifecycle = (logger: Logger) => (event: LifecycleEvent) => {
   else logger[event.type === 'deadline missed' || event.type === 'cut' ? 'error' : 'info'](event.type)
 }
 
-/** Takes over what has changed. Everything else asks `settings` each time; what has to be told is told here. */
+/** What has to be told that values have changed. Everything else asks `settings` each time. */
+export function applySettings(next: Config, logger: Logger): void {
+  logger.level = next.LOG_LEVEL
+}
+
+/** Takes over what has changed in SETTINGS_FILE. */
 export function reloadOf(settings: Settings, logger: Logger): () => void {
-  function applyReload(next: Config): void {
-    logger.level = next.LOG_LEVEL
-  }
   return function reload() {
     try {
       const changed = settings.reload()
-      applyReload(settings.current())
+      applySettings(settings.current(), logger)
       logger.info({ changed }, 'settings reloaded')
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error

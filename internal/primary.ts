@@ -1,10 +1,14 @@
+import type { Config, Name } from '#config/env.ts'
+import { ConfigError } from '#config/load.ts'
 import type { Settings } from '#config/settings.ts'
-import type { Snapshot } from '#pkg/health/index.ts'
-import { createLifecycle, type Part } from '#pkg/lifecycle/index.ts'
+import type { Health, Snapshot } from '#pkg/health/index.ts'
+import { createLifecycle, type Lifecycle, type Part } from '#pkg/lifecycle/index.ts'
+import type { Logger } from '#pkg/logging/index.ts'
 import type { Systemd } from '#pkg/systemd/index.ts'
 import { createSupervisor, forkWorker, type PrimaryLink, type SupervisorEvent } from '#pkg/workers/index.ts'
 import type { App, ServiceLink } from './app.ts'
 import {
+  applySettings,
   createHealthOf,
   createServiceLogger,
   createStores,
@@ -19,20 +23,54 @@ import {
 /** How often the workers are told what the checks have found, in milliseconds; a change is told at once. */
 const PUBLISH_INTERVAL_MS = 500
 
+/** What this process uses itself, and has only once. */
+const FIXED: readonly Name[] = ['SERVICE_NAME', 'LISTEN_FD', 'WORKERS', 'DRAIN_DELAY_MS', 'SHUTDOWN_TIMEOUT_MS']
+
+/** What is known of the dependencies by one reading of the configuration. */
+interface Watch {
+  readonly settings: Settings
+  readonly health: Health
+  readonly lifecycle: Lifecycle
+  /** Resolves when each check has run once. */
+  readonly complete: Promise<void>
+}
+
+async function createWatch(settings: Settings, logger: Logger, onChange: () => void): Promise<Watch> {
+  const config = settings.current()
+  const stores = await createStores(config, serviceName(config), logger)
+  const complete = Promise.withResolvers<void>()
+  const look = () => {
+    if (Object.values(health.snapshot().checks).every((check) => check.status === 'ok' || check.reason !== 'pending'))
+      complete.resolve()
+  }
+  const health = createHealthOf(settings, stores, logger, () => {
+    look()
+    onChange()
+  })
+  look()
+  const lifecycle = createLifecycle({
+    parts: [
+      ...storeParts(stores),
+      settingsPart(settings, reloadOf(settings, logger)),
+      { name: 'health', start: () => health.start(), stop: () => health.stop() },
+    ],
+    drainDelayMs: 0,
+  })
+  return { settings, health, lifecycle, complete: complete.promise }
+}
+
 /**
  * The process above several workers: it watches the dependencies for all of them, starts and
- * replaces them, and serves nothing itself. A reload replaces them one by one.
+ * replaces them, and serves nothing itself. A reload replaces them one by one, by what the
+ * environment's files say then.
  */
 export async function createPrimary(settings: Settings, systemd: Systemd): Promise<App> {
   const config = settings.current()
   const logger = createServiceLogger(config)
-  const reloadSettings = reloadOf(settings, logger)
-  const stores = await createStores(config, serviceName(config), logger)
-  const health = createHealthOf(settings, stores, logger, () => publish())
+  let watch = await createWatch(settings, logger, publish)
   const supervisor = createSupervisor({
     count: config.WORKERS,
-    // The socket that systemd handed to this process is shared by its number.
-    fork: () => forkWorker(systemd.listenFd === undefined ? {} : { LISTEN_FD: String(systemd.listenFd) }),
+    fork: () => forkWorker({ listenFd: config.LISTEN_FD ?? systemd.listenFd }),
     stopTimeoutMs: config.SHUTDOWN_TIMEOUT_MS + 1_000,
     onEvent: (event) => log(event),
   })
@@ -44,14 +82,13 @@ export async function createPrimary(settings: Settings, systemd: Systemd): Promi
   }
 
   function publish(): void {
-    supervisor.publish(health.snapshot())
+    supervisor.publish(watch.health.snapshot())
   }
 
   const lifecycle = createLifecycle({
     parts: [
-      ...storeParts(stores),
-      settingsPart(settings, reloadSettings),
-      healthPart(),
+      { name: 'watch', start: () => watch.lifecycle.start(), stop: () => watch.lifecycle.stop(), stopTimeoutMs: 3_000 },
+      publisher(),
       {
         name: 'workers',
         start: () => supervisor.start(),
@@ -66,30 +103,66 @@ export async function createPrimary(settings: Settings, systemd: Systemd): Promi
     onEvent: logLifecycle(logger),
   })
 
-  function healthPart(): Part {
+  function publisher(): Part {
     let timer: NodeJS.Timeout | undefined
     return {
-      name: 'health',
+      name: 'publisher',
       start() {
-        health.start()
         publish()
         timer = setInterval(publish, PUBLISH_INTERVAL_MS)
       },
-      stop() {
-        clearInterval(timer)
-        health.stop()
-      },
+      stop: () => clearInterval(timer),
     }
   }
 
-  return {
-    lifecycle,
-    logger,
-    reload() {
-      reloadSettings()
-      void supervisor.roll()
-    },
+  /** A configuration that is wrong, or under which a dependency cannot be reached, replaces nobody. */
+  async function replaceWorkers(): Promise<void> {
+    let next: Watch | undefined
+    try {
+      next = await createWatch(watch.settings.anew(), logger, publish)
+      refuse('needs a restart', changedOf(config, next.settings.current()))
+      await next.lifecycle.start()
+      await next.complete
+      if (watch.health.snapshot().status === 'ok') refuse('fails with the new configuration', failingOf(next.health))
+      if (!(await supervisor.roll())) return
+      ;[watch, next] = [next, watch]
+      applySettings(watch.settings.current(), logger)
+      logger.info('roll-out done')
+    } catch (error) {
+      logger.error(error instanceof ConfigError ? { problems: error.problems } : { err: error }, 'roll-out stopped')
+    } finally {
+      await next?.lifecycle.stop()
+    }
   }
+
+  let rolling: Promise<void> | undefined
+  let again = false
+
+  /** One roll-out at a time; however many are asked for meanwhile, one more has read the last change. */
+  function reload(): void {
+    if (rolling !== undefined) {
+      again = true
+      return
+    }
+    again = false
+    rolling = replaceWorkers().finally(() => {
+      rolling = undefined
+      if (again) reload()
+    })
+  }
+
+  return { lifecycle, logger, reload }
+}
+
+const changedOf = (before: Config, now: Config) => FIXED.filter((name) => now[name] !== before[name])
+
+const failingOf = (health: Health) =>
+  Object.entries(health.snapshot().checks).flatMap(([name, { status, critical }]) =>
+    critical && status === 'fail' ? name : [],
+  )
+
+function refuse(why: string, names: readonly string[]): void {
+  if (names.length > 0) throw new Error(`${why}: ${names.join(', ')}`)
 }
 
 /** A primary that says nothing for this long is stuck, and what it said last is no longer known to be so. */

@@ -8,7 +8,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { dirname, join } from 'node:path'
 import pretty from 'pino-pretty'
-import { withDotenv } from '#config/load.ts'
+import { withEnvFile } from '#config/load.ts'
 import { startPostgres } from './services/postgres.ts'
 import { startRedis } from './services/redis.ts'
 import { endWithThisProcess, freePort, type LocalService, until } from './services/service.ts'
@@ -68,7 +68,7 @@ async function announce(port: string, services: readonly (LocalService | undefin
 }
 
 async function main(): Promise<number> {
-  const given = withDotenv({ NODE_ENV: 'development', ...process.env })
+  const given = withEnvFile({ NODE_ENV: 'development', ...process.env })
   const port = given['PORT'] ?? '8080'
   if ((await freePort(Number(port))) !== Number(port) && port !== '0') {
     throw new Error(`port ${port} is taken: stop what listens there, or choose another one (PORT=8081 make run)`)

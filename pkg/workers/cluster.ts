@@ -3,12 +3,20 @@ import { EventEmitter } from 'node:events'
 import { isSea } from 'node:sea'
 import type { PrimaryMessage, WorkerHandle } from './supervisor.ts'
 
+export interface ForkOptions {
+  /** A listening socket of this process that was handed to it, for the workers to share. */
+  readonly listenFd?: number | undefined
+}
+
 /** Starts this program again, from what is on the disk now, with the command `serve`. */
-export function forkWorker(environment: Readonly<Record<string, string>> = {}): WorkerHandle {
+export function forkWorker({ listenFd }: ForkOptions = {}): WorkerHandle {
+  // That socket goes on without this service, so nobody may take connections for workers that are about to
+  // end: each accepts by itself, and what is left waits for the next. It counts before the first setup only.
+  if (listenFd !== undefined) cluster.schedulingPolicy = cluster.SCHED_NONE
   // The name of the script stands before the arguments, and an executable has none; its own Node options
   // are in it, and repeated they would be arguments.
   cluster.setupPrimary(isSea() ? { exec: 'serve', args: [], execArgv: [] } : { args: ['serve'] })
-  return cluster.fork(environment)
+  return cluster.fork(listenFd === undefined ? {} : { LISTEN_FD: String(listenFd) })
 }
 
 /** A worker's side. */

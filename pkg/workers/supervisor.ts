@@ -27,14 +27,17 @@ export interface SupervisorOptions {
 
 export type SupervisorEvent =
   | { readonly type: 'worker ready' | 'worker died' | 'worker retired'; readonly pid: number | undefined }
-  | { readonly type: 'roll-out done' }
-  | { readonly type: 'roll-out stopped' | 'worker failed to start'; readonly error: unknown }
+  | { readonly type: 'worker failed to start'; readonly error: unknown }
 
 export interface Supervisor {
   /** Rejects when a first worker does not become ready. */
   start(): Promise<void>
-  /** Replaces the workers one by one, each only when its successor is ready. Never rejects. */
-  roll(): Promise<void>
+  /**
+   * Replaces the workers one by one, each only when its successor is ready. Resolves with whether all
+   * were, rejects when a successor does not become ready; the old ones that are left go on. Not for
+   * two calls at a time.
+   */
+  roll(): Promise<boolean>
   /** Tells every worker of now, and each that comes later. */
   publish(state: unknown): void
   /** Tells all workers to end, without a delay when `now`. */
@@ -45,6 +48,8 @@ export interface Supervisor {
 
 interface Running {
   readonly handle: WorkerHandle
+  /** Rejects when it ends before. */
+  readonly ready: Promise<void>
   readonly exited: Promise<number | null>
   /** It is meant to end. */
   leaving: boolean
@@ -66,14 +71,13 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   let state: unknown
   let stopping = false
   let failures = 0
-  let rolling = Promise.resolve()
   let ending: readonly Promise<number | null>[] = []
 
   async function startWorker(): Promise<Running> {
     const handle = fork()
     const exit = Promise.withResolvers<number | null>()
     const ready = Promise.withResolvers<void>()
-    const running: Running = { handle, exited: exit.promise, leaving: false }
+    const running: Running = { handle, ready: ready.promise, exited: exit.promise, leaving: false }
     workers.add(running)
     handle.on('message', ({ type }) => {
       if (type === 'ready') ready.resolve()
@@ -136,29 +140,32 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     ending = [...workers].map((running) => (running.leaving ? running.exited : end(running, now ? 'stop now' : 'stop')))
   }
 
-  async function rollOnce(): Promise<void> {
+  async function roll(): Promise<boolean> {
     for (const old of [...workers]) {
-      if (stopping) return
+      // One that has died since, or does so while it starts, is replaced by what is on the disk now anyway.
+      const lives = await old.ready.then(
+        () => workers.has(old),
+        () => false,
+      )
+      if (stopping) return false
+      if (!lives) continue
       try {
         await startWorker()
       } catch (error) {
-        if (!stopping) onEvent({ type: 'roll-out stopped', error })
-        return
+        if (stopping) return false
+        throw error
       }
       await end(old, 'retire')
       onEvent({ type: 'worker retired', pid: old.handle.process.pid })
     }
-    onEvent({ type: 'roll-out done' })
+    return true
   }
 
   return {
     async start() {
       await Promise.all(Array.from({ length: count }, startWorker))
     },
-    roll() {
-      rolling = rolling.then(rollOnce)
-      return rolling
-    },
+    roll,
     publish(next) {
       state = next
       for (const { handle } of workers) tell(handle, { type: 'state', state })

@@ -30,6 +30,27 @@ test('systemd-socket-activate starts it for the first connection, which is answe
   }
 })
 
+test('WORKERS share the socket that was handed over, and neither roll-outs nor restarts refuse anybody', async () => {
+  const env = { WORKERS: '2', DRAIN_DELAY_MS: '100', LOG_LEVEL: 'silent', PORT: '1' }
+  const manager = await startManager({ socket: true, env })
+  const end = new AbortController()
+  const load = startLoad({ port: manager.port, signal: end.signal, clients: 8, keepAlive: false })
+  try {
+    for (let start = 0; start <= 3; start++) {
+      manager.start()
+      await manager.next({ state: 'READY=1' })
+      if (start === 3) break
+      manager.signal('SIGTERM')
+      expect(await manager.next({ event: 'ended' })).toMatchObject({ code: 0 })
+    }
+  } finally {
+    end.abort()
+  }
+  const { sent, failures } = await load
+  expect(failures).toEqual([])
+  expect(sent).toBeGreaterThan(100)
+}, 60_000)
+
 const RESTARTS = 20
 test(`${RESTARTS} restarts under load lose no request and refuse no connection`, async () => {
   const manager = await startManager({ socket: true, env: { DRAIN_DELAY_MS: '200', LOG_LEVEL: 'silent' } })
