@@ -3,13 +3,15 @@ import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterEach, beforeAll, expect, test } from '@jest/globals'
+import { killApps, startApp } from '../support/app.ts'
 import { startLoad } from '../support/load.ts'
+import { rollOut } from '../support/roll-out.ts'
 import { endManagers, startManager } from '../support/service-manager.ts'
-import { freePort } from '../support/services.ts'
+import { freePort, until } from '../support/services.ts'
 import { needTools } from '../support/tools.ts'
 
 beforeAll(() => needTools(['systemd-socket-activate', 'systemd-notify', 'python3'], 'systemd python3'), 300_000)
-afterEach(endManagers)
+afterEach(() => Promise.all([endManagers(), killApps()]))
 
 test('systemd-socket-activate starts it for the first connection, which is answered', async () => {
   const port = await freePort()
@@ -30,16 +32,27 @@ test('systemd-socket-activate starts it for the first connection, which is answe
   }
 })
 
-test('WORKERS share the socket that was handed over, and neither roll-outs nor restarts refuse anybody', async () => {
-  const env = { WORKERS: '2', DRAIN_DELAY_MS: '100', LOG_LEVEL: 'silent', PORT: '1' }
+test('roll-outs of WORKERS that share a socket that was handed over lose no request', async () => {
+  const port = await freePort()
+  const settings = ['WORKERS=2', 'DRAIN_DELAY_MS=100'].map((setting) => `--setenv=${setting}`)
+  const program = ['systemd-socket-activate', `--listen=127.0.0.1:${port}`, ...settings, resolve('dist/app')]
+  const starting = startApp({ program, env: { PATH: process.env['PATH'] ?? '' } })
+  await until(async () => (await fetch(`http://127.0.0.1:${port}/ping`).catch(() => undefined))?.ok === true)
+  const { sent, failures } = await rollOut(await starting, 5)
+  expect(failures).toEqual([])
+  expect(sent).toBeGreaterThan(100)
+}, 60_000)
+
+test('restarts of WORKERS that share a socket refuse nobody', async () => {
+  const env = { WORKERS: '2', DRAIN_DELAY_MS: '100', LOG_LEVEL: 'silent' }
   const manager = await startManager({ socket: true, env })
   const end = new AbortController()
   const load = startLoad({ port: manager.port, signal: end.signal, clients: 8, keepAlive: false })
   try {
-    for (let start = 0; start <= 3; start++) {
+    for (let start = 0; start <= 5; start++) {
       manager.start()
       await manager.next({ state: 'READY=1' })
-      if (start === 3) break
+      if (start === 5) break
       manager.signal('SIGTERM')
       expect(await manager.next({ event: 'ended' })).toMatchObject({ code: 0 })
     }
