@@ -1,16 +1,8 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import express from 'express'
 import type { Logger } from '#pkg/logging/index.ts'
-import {
-  accessLog,
-  jsonBody,
-  notFound,
-  problemHandler,
-  type RequestContext,
-  route,
-  securityHeaders,
-} from '#pkg/web/index.ts'
-import { ping } from './handler/ping.ts'
+import { accessLog, jsonBody, notFound, problemHandler, type RequestContext, securityHeaders } from '#pkg/web/index.ts'
+import { routes } from './routes.ts'
 
 export interface HttpAppDeps {
   readonly logger: Logger
@@ -33,7 +25,7 @@ export function createHttpApp({ logger, context, trustProxy, bodyLimitBytes }: H
   app.use(accessLog({ logger }))
   app.use(jsonBody({ maxBytes: bodyLimitBytes }))
 
-  route(app, '/ping', { get: ping() })
+  routes(app)
 
   app.use(notFound())
   app.use(problemHandler())
