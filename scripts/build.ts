@@ -5,11 +5,11 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { build, type Metafile, type Plugin } from 'esbuild'
 import type { BuildInfo } from '#internal/build-info.ts'
 
 const root = dirname(import.meta.dirname)
-process.chdir(root)
 
 const git = (...args: string[]) =>
   execFileSync('git', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
@@ -37,10 +37,11 @@ const withoutCharsetTables: Plugin = {
   },
 }
 
-async function bundle(): Promise<void> {
+/** The service as one CommonJS file. `plugins` come before the bundle's own. */
+export async function bundle(outfile: string, plugins: readonly Plugin[] = []): Promise<Metafile> {
   const { metafile } = await build({
     entryPoints: ['src/main.ts'],
-    outfile: 'dist/server.cjs',
+    outfile,
     bundle: true,
     platform: 'node',
     target: 'node24',
@@ -52,11 +53,16 @@ async function bundle(): Promise<void> {
     legalComments: 'none',
     metafile: true,
     logLevel: 'warning',
-    plugins: [withoutCharsetTables],
+    plugins: [...plugins, withoutCharsetTables],
     define: { BUILD_INFO: JSON.stringify(readBuildInfo()) },
     // Optional parts of pg, asked for inside a try or never: a native driver and another platform's sockets.
     external: ['pg-native', 'pg-cloudflare'],
   })
+  return metafile
+}
+
+async function server(): Promise<void> {
+  const metafile = await bundle('dist/server.cjs')
   writeFileSync('dist/THIRD_PARTY_LICENSES', licenses(metafile))
   const bytes = metafile.outputs['dist/server.cjs']?.bytes ?? 0
   console.error(`dist/server.cjs ${(bytes / 1e6).toFixed(2)} MB`)
@@ -135,8 +141,11 @@ function nodeOf(target: string): string {
   return `.toolchain/${target}/node_modules/${directory}/bin/node${target.startsWith('win-') ? '.exe' : ''}`
 }
 
-const [what, target] = process.argv.slice(2)
-mkdirSync('dist', { recursive: true })
-if (what === 'bundle') await bundle()
-else if (what === 'executable') executable(target || undefined)
-else throw new Error(`unknown artifact ${what}: bundle or executable`)
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const [what, target] = process.argv.slice(2)
+  process.chdir(root)
+  mkdirSync('dist', { recursive: true })
+  if (what === 'bundle') await server()
+  else if (what === 'executable') executable(target || undefined)
+  else throw new Error(`unknown artifact ${what}: bundle or executable`)
+}
