@@ -7,6 +7,7 @@ export PATH := $(CURDIR)/.toolchain/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
 TOOLCHAIN := .toolchain/ready
 PACKAGES := node_modules/.package-lock.json
+BENCH_PACKAGES := bench/node_modules/.package-lock.json
 SOURCES := $(shell find src config internal pkg -name '*.ts' ! -name '*.test.ts')
 JEST := node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js
 
@@ -54,14 +55,14 @@ build: dist/server.cjs dist/app $(if $(TARGET),executable-$(TARGET)) ## dist/ser
 image: ## the container image, with docker, podman or buildah (IMAGE=name:tag)
 	@sh scripts/image.sh
 
-bench: build ## what it costs, measured in pairs, and the budgets that must hold
-	@node bench/startup.ts
+bench: build $(BENCH_PACKAGES) ## what it costs beside its peers, and the budgets that must hold; QUICK=1 in two minutes
+	@node bench/main.ts
 
 audit: $(PACKAGES) ## known vulnerabilities of what ends up in the artifact
 	@npm audit --omit=dev
 
 clean: ## remove what was built, fetched and stored here, the local databases too
-	rm -rf dist node_modules .toolchain .local
+	rm -rf dist node_modules bench/node_modules .toolchain .local
 
 $(TOOLCHAIN): .nvmrc scripts/toolchain/package-lock.json scripts/toolchain/install.sh
 	@sh scripts/toolchain/install.sh
@@ -69,6 +70,10 @@ $(TOOLCHAIN): .nvmrc scripts/toolchain/package-lock.json scripts/toolchain/insta
 
 $(PACKAGES): package-lock.json .npmrc | $(TOOLCHAIN)
 	@npm ci --include=dev --include=optional --loglevel=error
+	@touch $@
+
+$(BENCH_PACKAGES): bench/package-lock.json .npmrc | $(TOOLCHAIN)
+	@cd bench && npm ci --loglevel=error
 	@touch $@
 
 dist/server.cjs: $(SOURCES) package.json scripts/build.ts .local/commit $(PACKAGES)

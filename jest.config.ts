@@ -13,7 +13,7 @@ export default {
     {
       ...common,
       displayName: 'unit',
-      roots: ['<rootDir>/config', '<rootDir>/internal', '<rootDir>/pkg', '<rootDir>/src'],
+      roots: ['<rootDir>/config', '<rootDir>/internal', '<rootDir>/pkg', '<rootDir>/src', '<rootDir>/bench'],
     },
     {
       ...common,

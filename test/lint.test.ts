@@ -78,10 +78,12 @@ test('the lock file has every package of every platform, with its hash', () => {
 })
 
 test('versions are exact and the lock files hold no download addresses', () => {
-  const { dependencies, devDependencies } = JSON.parse(readFileSync('package.json', 'utf8'))
-  for (const version of Object.values({ ...dependencies, ...devDependencies }))
-    expect(version).toMatch(/^\d+\.\d+\.\d+/)
-  for (const lock of ['package-lock.json', 'scripts/toolchain/package-lock.json']) {
+  for (const manifest of ['package.json', 'bench/package.json']) {
+    const { dependencies, devDependencies } = JSON.parse(readFileSync(manifest, 'utf8'))
+    for (const version of Object.values({ ...dependencies, ...devDependencies }))
+      expect(version).toMatch(/^\d+\.\d+\.\d+/)
+  }
+  for (const lock of ['package-lock.json', 'scripts/toolchain/package-lock.json', 'bench/package-lock.json']) {
     expect(readFileSync(lock, 'utf8')).not.toMatch(/"resolved"/)
   }
 })

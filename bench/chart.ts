@@ -1,0 +1,52 @@
+import { type Measurement, median, ratios } from './measurement.ts'
+
+const WIDTH = 760
+const LABEL_WIDTH = 200
+const BAR_WIDTH = 400
+const ROW_HEIGHT = 22
+const TITLE_HEIGHT = 34
+
+// Text takes the colour of the page that it stands on; the bars are readable on both.
+const STYLE = `
+  text { font: 13px system-ui, sans-serif; fill: #1f2328 }
+  .title { font-weight: 600 }
+  .peer { fill: #8c959f }
+  .own { fill: #2f81f7 }
+  @media (prefers-color-scheme: dark) { text { fill: #e6edf3 } }`
+
+const escaped = (text: string) => text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`)
+
+/** A value as tables and charts show it. */
+export function formatted(value: number, unit: Measurement['unit']): string {
+  return `${unit === 'requests/s' ? Math.round(value).toLocaleString('en-US') : value.toFixed(1)} ${unit}`
+}
+
+/** Bars of the medians, one panel a measurement, as a whole SVG document. Rows for which `isOwn` holds stand out. */
+export function chart(measurements: readonly Measurement[], isOwn: (row: string) => boolean): string {
+  const parts: string[] = []
+  let y = 0
+  for (const measurement of measurements) {
+    const { title, unit, base, rows } = measurement
+    const medians = Object.entries(rows).map(([row, values]) => [row, median(values)] as const)
+    const longest = Math.max(...medians.map(([, value]) => value))
+    parts.push(`<text class="title" x="0" y="${y + 22}">${escaped(title)}</text>`)
+    y += TITLE_HEIGHT
+    for (const [row, value] of medians) {
+      const width = ((value / longest) * BAR_WIDTH).toFixed(1)
+      const text = `${formatted(value, unit)} · ${median(ratios(measurement, row, base)).toFixed(2)}`
+      parts.push(
+        `<text x="${LABEL_WIDTH - 8}" y="${y + 14}" text-anchor="end">${escaped(row)}</text>`,
+        `<rect class="${isOwn(row) ? 'own' : 'peer'}" x="${LABEL_WIDTH}" y="${y + 2}" width="${width}" height="${ROW_HEIGHT - 6}" rx="2"/>`,
+        `<text x="${LABEL_WIDTH + Number(width) + 6}" y="${y + 14}">${text}</text>`,
+      )
+      y += ROW_HEIGHT
+    }
+    y += ROW_HEIGHT / 2
+  }
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${y}" width="${WIDTH}" height="${y}">
+<style>${STYLE}
+</style>
+${parts.join('\n')}
+</svg>
+`
+}

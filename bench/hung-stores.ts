@@ -1,0 +1,13 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+
+export type Environment = Readonly<Record<string, string>>
+
+/** A database and a Redis that accept connections and never answer: the worst that a dependency can do. */
+export async function hungStores(): Promise<Environment> {
+  const server = createServer((socket) => socket.on('error', () => {}).resume())
+  server.listen(0, '127.0.0.1').unref()
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  return { DATABASE_URL: `postgres://127.0.0.1:${port}/none`, REDIS_URL: `redis://127.0.0.1:${port}` }
+}

@@ -1,0 +1,38 @@
+import { setTimeout } from 'node:timers/promises'
+import { succeed } from '../test/support/run.ts'
+import { SERVER_CPU } from './cpu.ts'
+import { inRounds, type Measurement } from './measurement.ts'
+import { type Bench, type ProgramName, pick } from './programs.ts'
+import { startServer } from './server.ts'
+import { wrk } from './wrk.ts'
+
+const ROWS: readonly ProgramName[] = ['express bare', 'service']
+
+/** Resident set, in MB. */
+async function residentMb(pid: number): Promise<number> {
+  return Number(await succeed('ps', ['-o', 'rss=', '-p', String(pid)])) / 1024
+}
+
+export async function measureMemory({ programs, quick }: Bench): Promise<Measurement[]> {
+  const seconds = quick ? 3 : 10
+  const samples = await inRounds(quick ? 1 : 5, pick(programs, ROWS), async (program) => {
+    await using server = await startServer(program, { cpu: SERVER_CPU })
+    // Long enough for what a program does right after its start.
+    await setTimeout(1_000)
+    const idle = await residentMb(server.pid)
+    await wrk(`${server.url}/ping`, { seconds })
+    return { idle, load: await residentMb(server.pid) }
+  })
+  const rowsOf = (what: 'idle' | 'load') =>
+    Object.fromEntries(Object.entries(samples).map(([row, values]) => [row, values.map((value) => value[what])]))
+  const common = { unit: 'MB', base: 'express bare' } as const
+  return [
+    { name: 'memory, idle', title: 'Resident memory a second after the first answer', ...common, rows: rowsOf('idle') },
+    {
+      name: 'memory, load',
+      title: `Resident memory after ${seconds} s of GET /ping at saturation`,
+      ...common,
+      rows: rowsOf('load'),
+    },
+  ]
+}

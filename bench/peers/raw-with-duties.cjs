@@ -1,0 +1,80 @@
+// The practical limit: what our service answers and logs, and nothing between that and node:http.
+const { write } = require('node:fs')
+const { createServer } = require('node:http')
+const { json } = require('node:stream/consumers')
+const { BASE, BODY_LIMIT, problem, requestId } = require('./support/duties.cjs')
+const { echo } = require('./support/echo.cjs')
+
+// What helmet sends with the options in support/duties.cjs.
+const SECURITY = Object.entries({
+  'Content-Security-Policy': "default-src 'none';frame-ancestors 'none';base-uri 'none';form-action 'none'",
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Origin-Agent-Cluster': '?1',
+  'Referrer-Policy': 'no-referrer',
+  'Strict-Transport-Security': 'max-age=31536000; includeSubDomains',
+  'X-Content-Type-Options': 'nosniff',
+  'X-DNS-Prefetch-Control': 'off',
+  'X-Download-Options': 'noopen',
+  'X-Frame-Options': 'DENY',
+  'X-Permitted-Cross-Domain-Policies': 'none',
+  'X-XSS-Protection': '0',
+}).flat()
+const JSON_TYPE = 'application/json; charset=utf-8'
+
+const FLUSH_AT = 16 * 1024
+let lines = ''
+let writing = false
+
+function flush() {
+  if (writing || lines === '') return
+  writing = true
+  const chunk = lines
+  lines = ''
+  write(1, chunk, () => {
+    writing = false
+    if (lines.length >= FLUSH_AT) flush()
+  })
+}
+setInterval(flush, 100).unref()
+
+const base = JSON.stringify(BASE).slice(1, -1)
+
+function log(id, { method, url }, response, bytes, startedAt, address) {
+  const now = new Date()
+  lines += `{"level":"info","time":"${now.toISOString()}",${base},"reqId":"${id}","method":"${method}","path":${JSON.stringify(
+    url.split('?', 1)[0].slice(0, 1024),
+  )},"status":${response.statusCode},"durationMs":${now - startedAt},"bytes":${bytes},"clientAddress":"${address}"${
+    response.writableFinished ? ',"msg":"request"' : ',"aborted":true,"msg":"request aborted"'
+  }}\n`
+  if (lines.length >= FLUSH_AT) flush()
+}
+
+const server = createServer((request, response) => {
+  const startedAt = Date.now()
+  const address = request.socket.remoteAddress
+  const id = requestId(request)
+  let bytes = 0
+  response.once('close', () => log(id, request, response, bytes, startedAt, address))
+
+  // A string goes out in one piece with the headers, where a buffer would be a second one.
+  function send(status, type, body) {
+    bytes = Buffer.byteLength(body)
+    response.writeHead(status, ['x-request-id', id, ...SECURITY, 'Content-Type', type, 'Content-Length', bytes])
+    response.end(body)
+  }
+  function fail(error) {
+    const { status, body } = problem(error, id)
+    send(status, 'application/problem+json; charset=utf-8', body)
+  }
+
+  const { method, url } = request
+  if (method === 'GET' && url === '/ping') return send(200, JSON_TYPE, JSON.stringify({ message: 'pong' }))
+  if (method !== 'POST' || url !== '/echo') return fail({ statusCode: 404 })
+  if (!(Number(request.headers['content-length']) <= BODY_LIMIT)) return fail({ statusCode: 413 })
+  json(request)
+    .then((input) => send(200, JSON_TYPE, JSON.stringify(echo(input))))
+    .catch((error) => fail(error instanceof SyntaxError ? { statusCode: 400 } : error))
+})
+server.keepAliveTimeout = 75_000
+server.listen(process.env.PORT, process.env.HOST)

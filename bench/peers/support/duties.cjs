@@ -1,0 +1,38 @@
+// What a complete service does for every request, in the form that this project's service does it.
+const { randomUUID } = require('node:crypto')
+
+exports.BODY_LIMIT = 100 * 1024
+
+exports.HELMET = {
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"], baseUri: ["'none'"], formAction: ["'none'"] },
+  },
+  referrerPolicy: { policy: 'no-referrer' },
+  xFrameOptions: { action: 'deny' },
+}
+
+const SANE = /^[A-Za-z0-9._-]{1,128}$/
+
+exports.requestId = function requestId(request) {
+  const given = request.headers['x-request-id']
+  return typeof given === 'string' && SANE.test(given) ? given : randomUUID()
+}
+
+/** What every line of the log begins with. */
+exports.BASE = { service: 'my-service', version: '0.1.0', pid: process.pid }
+
+const PROBLEMS = {
+  400: ['Bad Request', 'bad_request', 'The request could not be read.'],
+  404: ['Not Found', 'not_found', 'There is nothing at this path.'],
+  413: ['Payload Too Large', 'body_too_large', 'The body is larger than this service accepts.'],
+  422: ['Unprocessable Entity', 'invalid_input', 'Some fields are not valid; see errors.'],
+  500: ['Internal Server Error', 'internal', 'Something went wrong here.'],
+}
+
+/** The status and the document of RFC 9457 for an error that may carry a status. */
+exports.problem = function problem({ statusCode, errors }, requestId) {
+  const status = statusCode in PROBLEMS ? statusCode : 500
+  const [title, code, detail] = PROBLEMS[status]
+  return { status, body: JSON.stringify({ type: 'about:blank', title, status, detail, code, requestId, errors }) }
+}

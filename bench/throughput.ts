@@ -1,0 +1,111 @@
+import { startProber } from '../test/support/prober.ts'
+import { SERVER_CPU, stayWithClients } from './cpu.ts'
+import { inRounds, type Measurement } from './measurement.ts'
+import { type Bench, type Program, type ProgramName, pick } from './programs.ts'
+import { startServer } from './server.ts'
+import { type WrkOptions, wrk } from './wrk.ts'
+
+/** What the budgets are about comes first, and then the peers. */
+const PING: Names = {
+  quick: ['raw', 'raw with duties', 'service'],
+  full: [
+    'fastify bare',
+    'fastify with duties',
+    'express bare',
+    'express, etag off',
+    'express as usual',
+    'nest as usual',
+    'gin',
+    'gin with its log',
+  ],
+}
+const ECHO: Names = {
+  quick: ['fastify with duties', 'service with POST /echo'],
+  full: ['raw with duties', 'fastify bare', 'express bare', 'express as usual'],
+}
+
+interface Names {
+  readonly quick: readonly ProgramName[]
+  /** Besides the quick ones. */
+  readonly full: readonly ProgramName[]
+}
+
+const NOTE = JSON.stringify({ title: 'Something to remember', tags: ['one', 'two', 'three', 'four'], count: 3 })
+
+/** As many as orchestrators, proxies and monitors together may send. */
+const PROBES_PER_SECOND = 100
+
+interface Drive extends Pick<WrkOptions, 'body' | 'refused'> {
+  readonly program: Program
+  readonly path: string
+}
+
+export async function measureThroughput({ programs, quick }: Bench): Promise<Measurement[]> {
+  await using _ = await stayWithClients()
+  const rounds = quick ? 3 : 7
+  const warmUp = { seconds: quick ? 1 : 2 }
+  const pickNames = ({ quick: few, full }: Names) => pick(programs, quick ? few : [...few, ...full])
+
+  // Each has a process for itself, so that none profits or suffers from what was measured before.
+  async function throughput({ program, path, ...options }: Drive): Promise<number> {
+    await using server = await startServer(program, { cpu: SERVER_CPU })
+    await wrk(server.url + path, { ...options, ...warmUp })
+    // Awaited here: the server ends with this function.
+    return await wrk(server.url + path, { ...options, seconds: quick ? 1 : 3 })
+  }
+
+  async function livenessP99(program: Program): Promise<number> {
+    await using server = await startServer(program, { cpu: SERVER_CPU })
+    const ping = `${server.url}/ping`
+    await wrk(ping, warmUp)
+    const prober = startProber(`${server.url}/health/live`, 1_000 / PROBES_PER_SECOND)
+    await wrk(ping, { seconds: quick ? 2 : 5 })
+    const { statuses, p99Ms } = await prober.stop()
+    if (Object.keys(statuses).join() !== '200') throw new Error(`probes answered ${JSON.stringify(statuses)}`)
+    return p99Ms
+  }
+
+  const drives = (picked: Record<string, Program>, options: Omit<Drive, 'program'>) =>
+    Object.fromEntries(Object.entries(picked).map(([row, program]): [string, Drive] => [row, { program, ...options }]))
+  const { raw, 'service with stores': withStores } = programs
+
+  return [
+    {
+      name: 'ping',
+      title: 'GET /ping',
+      unit: 'requests/s',
+      base: 'raw',
+      rows: await inRounds(rounds, drives(pickNames(PING), { path: '/ping' }), throughput),
+    },
+    {
+      name: 'probes',
+      title: 'Probes of the service while its database and Redis hang',
+      unit: 'requests/s',
+      base: 'raw',
+      rows: await inRounds(
+        rounds,
+        {
+          raw: { program: raw, path: '/health/live' },
+          '/health/live': { program: withStores, path: '/health/live' },
+          // It says no, because both stores are critical.
+          '/health/ready': { program: withStores, path: '/health/ready', refused: true },
+        },
+        throughput,
+      ),
+    },
+    {
+      name: 'liveness p99',
+      title: `99th percentile of GET /health/live, ${PROBES_PER_SECOND} a second, while GET /ping is at saturation`,
+      unit: 'ms',
+      base: 'raw',
+      rows: await inRounds(rounds, pick(programs, ['raw', 'service with stores']), livenessP99),
+    },
+    {
+      name: 'echo',
+      title: 'POST /echo: JSON in, validated by zod, 1 KB of JSON out',
+      unit: 'requests/s',
+      base: 'fastify with duties',
+      rows: await inRounds(rounds, drives(pickNames(ECHO), { path: '/echo', body: NOTE }), throughput),
+    },
+  ]
+}

@@ -1,0 +1,14 @@
+local body = os.getenv('BODY')
+if body then
+  wrk.method = 'POST'
+  wrk.headers['content-type'] = 'application/json'
+  wrk.body = body
+end
+
+function done(summary)
+  local errors = summary.errors
+  io.write(string.format(
+    '\n{"requests":%d,"seconds":%.6f,"refused":%d,"broken":%d}\n',
+    summary.requests, summary.duration / 1e6, errors.status, errors.connect + errors.read + errors.write + errors.timeout
+  ))
+end

@@ -1,0 +1,35 @@
+import { join } from 'node:path'
+import { succeed } from '../test/support/run.ts'
+import { CLIENT_CPU, onCpu } from './cpu.ts'
+
+export interface WrkOptions {
+  readonly seconds: number
+  /** Sent as JSON with POST; without one it is GET. */
+  readonly body?: string
+  /** Whether the answers have to be errors, as of a probe that says no. @default false */
+  readonly refused?: boolean
+}
+
+interface Report {
+  readonly requests: number
+  readonly seconds: number
+  /** Answers with a status above 399. */
+  readonly refused: number
+  readonly broken: number
+}
+
+/**
+ * Asks as fast as answers come over 64 connections, and resolves with how many came a second.
+ *
+ * @throws when some answers are not what they should be: what is fast then is not the service
+ */
+export async function wrk(url: string, { seconds, body, refused = false }: WrkOptions): Promise<number> {
+  const script = join(import.meta.dirname, 'wrk.lua')
+  const [file, ...args] = onCpu(CLIENT_CPU, ['wrk', '-t1', '-c64', `-d${seconds}s`, '-s', script, url])
+  const output = await succeed(file, args, body === undefined ? {} : { env: { BODY: body } })
+  const report: Report = JSON.parse(output.trim().split('\n').at(-1) ?? '')
+  if (report.broken > 0 || report.refused !== (refused ? report.requests : 0)) {
+    throw new Error(`${url}: ${report.refused} of ${report.requests} refused, ${report.broken} broken`)
+  }
+  return report.requests / report.seconds
+}
