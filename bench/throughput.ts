@@ -58,8 +58,8 @@ export async function measureThroughput({ programs, quick }: Bench): Promise<Mea
     await using server = await startServer(program, { cpu: SERVER_CPU })
     const ping = `${server.url}/ping`
     await wrk(ping, warmUp)
-    const prober = startProber(`${server.url}/health/live`, 1_000 / PROBES_PER_SECOND)
-    await wrk(ping, { seconds: quick ? 2 : 5 })
+    const prober = startProber(`${server.url}/health/live`, 1_000 / PROBES_PER_SECOND, PROBES_PER_SECOND)
+    await wrk(ping, { seconds: quick ? 2 : 5, yielding: true })
     const { statuses, p99Ms } = await prober.stop()
     if (Object.keys(statuses).join() !== '200') throw new Error(`probes answered ${JSON.stringify(statuses)}`)
     return p99Ms

@@ -8,6 +8,8 @@ export interface WrkOptions {
   readonly body?: string
   /** Whether the answers have to be errors, as of a probe that says no. @default false */
   readonly refused?: boolean
+  /** Whether all else on the clients' core goes first, so that a prober there waits for the server only. @default false */
+  readonly yielding?: boolean
 }
 
 interface Report {
@@ -23,9 +25,24 @@ interface Report {
  *
  * @throws when some answers are not what they should be: what is fast then is not the service
  */
-export async function wrk(url: string, { seconds, body, refused = false }: WrkOptions): Promise<number> {
+export async function wrk(
+  url: string,
+  { seconds, body, refused = false, yielding = false }: WrkOptions,
+): Promise<number> {
   const script = join(import.meta.dirname, 'wrk.lua')
-  const [file, ...args] = onCpu(CLIENT_CPU, ['wrk', '-t1', '-c64', `-d${seconds}s`, '-s', script, url])
+  const command = [
+    'nice',
+    '-n',
+    yielding ? '19' : '0',
+    'wrk',
+    '-t1',
+    '-c64',
+    `-d${seconds}s`,
+    '-s',
+    script,
+    url,
+  ] as const
+  const [file, ...args] = onCpu(CLIENT_CPU, command)
   const output = await succeed(file, args, body === undefined ? {} : { env: { BODY: body } })
   const report: Report = JSON.parse(output.trim().split('\n').at(-1) ?? '')
   if (report.broken > 0 || report.refused !== (refused ? report.requests : 0)) {

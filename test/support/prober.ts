@@ -7,9 +7,12 @@ export interface ProbeReport {
   readonly p99Ms: number
 }
 
-/** Asks one URL every few milliseconds over one kept connection, as an impatient orchestrator would. */
-export function startProber(url: string, intervalMs = 5) {
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+/**
+ * Asks one URL every few milliseconds over one kept connection, as an impatient orchestrator would, or
+ * over as many as it takes for none to wait for another, as several would.
+ */
+export function startProber(url: string, intervalMs = 5, connections = 1) {
+  const agent = new Agent({ keepAlive: true, maxSockets: connections })
   const latencies: number[] = []
   const statuses: Record<number, number> = {}
   const underWay = new Set<Promise<void>>()
