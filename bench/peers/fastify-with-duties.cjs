@@ -1,6 +1,6 @@
 // Everything that our service does for a request, with what Fastify has for it.
 const { default: helmet } = require('@fastify/helmet')
-const { fastify } = require('fastify')
+const { fastify, LogController } = require('fastify')
 const { destination, pino, stdTimeFunctions } = require('pino')
 const { BASE, BODY_LIMIT, HELMET, problem, requestId } = require('./support/duties.cjs')
 const { echo } = require('./support/echo.cjs')
@@ -13,17 +13,18 @@ const logger = pino(
 const app = fastify({
   loggerInstance: logger,
   // Two lines a request with other fields than ours; the hook below writes one.
-  disableRequestLogging: true,
+  logController: new LogController({ disableRequestLogging: true }),
   genReqId: requestId,
   bodyLimit: BODY_LIMIT,
   keepAliveTimeout: 75_000,
 })
 
 app.register(helmet, HELMET)
-app.addHook('onRequest', async (request, reply) => {
+app.addHook('onRequest', (request, reply, done) => {
   reply.header('x-request-id', request.id)
+  done()
 })
-app.addHook('onResponse', async (request, reply) => {
+app.addHook('onResponse', (request, reply, done) => {
   const length = reply.getHeader('content-length')
   logger.info(
     {
@@ -37,6 +38,7 @@ app.addHook('onResponse', async (request, reply) => {
     },
     'request',
   )
+  done()
 })
 
 function sendProblem(error, request, reply) {

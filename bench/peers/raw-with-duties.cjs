@@ -1,7 +1,6 @@
 // The practical limit: what our service answers and logs, and nothing between that and node:http.
 const { write } = require('node:fs')
 const { createServer } = require('node:http')
-const { json } = require('node:stream/consumers')
 const { BASE, BODY_LIMIT, problem, requestId } = require('./support/duties.cjs')
 const { echo } = require('./support/echo.cjs')
 
@@ -72,9 +71,15 @@ const server = createServer((request, response) => {
   if (method === 'GET' && url === '/ping') return send(200, JSON_TYPE, JSON.stringify({ message: 'pong' }))
   if (method !== 'POST' || url !== '/echo') return fail({ statusCode: 404 })
   if (!(Number(request.headers['content-length']) <= BODY_LIMIT)) return fail({ statusCode: 413 })
-  json(request)
-    .then((input) => send(200, JSON_TYPE, JSON.stringify(echo(input))))
-    .catch((error) => fail(error instanceof SyntaxError ? { statusCode: 400 } : error))
+  const chunks = []
+  request.on('data', (chunk) => chunks.push(chunk))
+  request.once('end', () => {
+    try {
+      send(200, JSON_TYPE, JSON.stringify(echo(JSON.parse(Buffer.concat(chunks)))))
+    } catch (error) {
+      fail(error instanceof SyntaxError ? { statusCode: 400 } : error)
+    }
+  })
 })
 server.keepAliveTimeout = 75_000
 server.listen(process.env.PORT, process.env.HOST)
