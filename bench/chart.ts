@@ -1,6 +1,6 @@
 import { type Measurement, median, ratios } from './measurement.ts'
 
-const WIDTH = 760
+const WIDTH = 800
 const LABEL_WIDTH = 200
 const BAR_WIDTH = 400
 const ROW_HEIGHT = 22
