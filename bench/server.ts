@@ -5,7 +5,7 @@ import { get } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { freePort } from '../scripts/services/service.ts'
+import { endWithThisProcess, freePort } from '../scripts/services/service.ts'
 import { onCpu } from './cpu.ts'
 import type { Program } from './programs.ts'
 
@@ -57,10 +57,17 @@ export async function startServer({ command, env }: Program, { cpu }: { cpu?: nu
     }
     await setTimeout(1)
   }
+  const startedInMs = performance.now() - startedAt
+  const { pid = 0 } = child
+  // Only now, so that starting the guard is no part of what was measured.
+  const guard = endWithThisProcess(pid, 'SIGKILL')
   return {
     url: `http://127.0.0.1:${port}`,
-    pid: child.pid ?? 0,
-    startedInMs: performance.now() - startedAt,
-    [Symbol.asyncDispose]: stop,
+    pid,
+    startedInMs,
+    async [Symbol.asyncDispose]() {
+      await stop()
+      guard.kill('SIGKILL')
+    },
   }
 }
