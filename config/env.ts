@@ -48,8 +48,9 @@ function url(protocols: readonly string[], example: string, path = /^/) {
 }
 
 /** `100`, `100b`, `64kb` or `1mb` to bytes, binary units as the body parsers count them. */
-function byteSize(max: number) {
-  const error = 'a size from 1b to 64mb, such as 100kb'
+function byteSize(maxMegabytes: number) {
+  const max = maxMegabytes * 1024 ** 2
+  const error = `a size from 1b to ${maxMegabytes}mb, such as 100kb`
   const pattern = /^(\d{1,9})(b|kb|mb)?$/
   const units: Record<string, number> = { b: 1, kb: 1024, mb: 1024 ** 2 }
   return z
@@ -163,13 +164,15 @@ export const schema = {
   LISTEN_FD: integer(0, 1023).optional(),
   WORKERS: workers().default(1),
   TRUST_PROXY: trustProxy().default(0),
-  BODY_LIMIT: byteSize(64 * 1024 ** 2).default(100 * 1024),
+  BODY_LIMIT: byteSize(64).default(100 * 1024),
   HEADERS_TIMEOUT_MS: milliseconds(100, 600_000).default(10_000),
   REQUEST_TIMEOUT_MS: milliseconds(100, 3_600_000).default(15_000),
   KEEP_ALIVE_TIMEOUT_MS: milliseconds(100, 3_600_000).default(75_000),
   SOCKET_TIMEOUT_MS: milliseconds(100, 3_600_000).default(120_000),
 
   LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  LOG_BUFFER: byteSize(1).default(4096),
+  LOG_BUFFER_MS: milliseconds(1, 60_000).default(100),
 
   DATABASE_URL: url(['postgres:', 'postgresql:'], 'postgres://user:password@host:5432/name').optional(),
   DATABASE_CRITICAL: boolean().default(true),

@@ -52,7 +52,12 @@ export async function createApp(settings: Settings, systemd: Systemd, link?: Ser
   const stores = await createStores(config, service, logger)
   // One answer for the service, not one for each process that shares the port.
   const health = link ?? createHealthOf(settings, stores, logger)
-  const app = createHttpApp({ logger, context, trustProxy: config.TRUST_PROXY, bodyLimitBytes: config.BODY_LIMIT })
+  const { app, messages } = createHttpApp({
+    logger,
+    context,
+    trustProxy: config.TRUST_PROXY,
+    bodyLimitBytes: config.BODY_LIMIT,
+  })
 
   const server = createHttpServer(
     {
@@ -61,6 +66,7 @@ export async function createApp(settings: Settings, systemd: Systemd, link?: Ser
       keepAliveTimeoutMs: config.KEEP_ALIVE_TIMEOUT_MS,
       socketTimeoutMs: config.SOCKET_TIMEOUT_MS,
     },
+    messages,
     (request, response) => {
       if (!drain.track(request, response) || probe(request, response)) return
       const target = requestTarget(request.url ?? '')

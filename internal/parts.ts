@@ -12,7 +12,7 @@ import {
   tcpCheck,
 } from '#pkg/health/index.ts'
 import type { LifecycleEvent, Part } from '#pkg/lifecycle/index.ts'
-import { createLogger, type Logger } from '#pkg/logging/index.ts'
+import { createLogger, createOutput, type Logger } from '#pkg/logging/index.ts'
 import { createNotifier, type Systemd } from '#pkg/systemd/index.ts'
 import { buildInfo } from './build-info.ts'
 import type { Postgres } from './store/postgres.ts'
@@ -26,7 +26,15 @@ export const serviceName = ({ SERVICE_NAME }: Config) => SERVICE_NAME ?? buildIn
 
 export function createServiceLogger(config: Config, context?: () => object): Logger {
   const base = { service: serviceName(config), version: buildInfo.version, pid: process.pid }
-  return createLogger({ level: config.LOG_LEVEL, base, ...(context && { context }) })
+  const output = createOutput({
+    bufferBytes: config.LOG_BUFFER,
+    bufferMs: config.LOG_BUFFER_MS,
+    onDropped: (lines) => logger.warn({ lines }, 'log lines dropped'),
+  })
+  // However it ends, but for a kill.
+  process.on('exit', () => output.flushSync())
+  const logger = createLogger({ level: config.LOG_LEVEL, base, destination: output, ...(context && { context }) })
+  return logger
 }
 
 /** What is told of the end of a part, and of the phases. */

@@ -10,13 +10,13 @@ import { createHttpApp, createHttpServer } from './server.ts'
 
 const lines: Record<string, unknown>[] = []
 const context = createRequestContext()
-const app = createHttpApp({
+const { app, messages } = createHttpApp({
   logger: createLogger({ destination: { write: (line) => void lines.push(JSON.parse(line)) } }),
   context,
   trustProxy: 1,
   bodyLimitBytes: 1_000,
 })
-const server: Server = createServer(app).listen(0)
+const server: Server = createServer(messages, app).listen(0)
 const client = request(server)
 
 beforeEach(() => {
@@ -154,7 +154,7 @@ describe('the server', () => {
   const limits = { headersTimeoutMs: 80, requestTimeoutMs: 100, keepAliveTimeoutMs: 120, socketTimeoutMs: 1_500 }
 
   function open(listener: RequestListener, bytes: string): Socket {
-    const limited = createHttpServer(limits, listener).listen(0)
+    const limited = createHttpServer(limits, messages, listener).listen(0)
     limited.unref()
     const socket = connect((limited.address() as AddressInfo).port)
     socket.write(bytes)

@@ -1,7 +1,16 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import express from 'express'
 import type { Logger } from '#pkg/logging/index.ts'
-import { accessLog, jsonBody, notFound, problemHandler, type RequestContext, securityHeaders } from '#pkg/web/index.ts'
+import {
+  accessLog,
+  jsonBody,
+  type Messages,
+  messagesFor,
+  notFound,
+  problemHandler,
+  type RequestContext,
+  securityHeaders,
+} from '#pkg/web/index.ts'
 import { routes } from './routes.ts'
 
 export interface HttpAppDeps {
@@ -11,9 +20,16 @@ export interface HttpAppDeps {
   readonly bodyLimitBytes: number
 }
 
+export interface HttpApp {
+  readonly app: express.Express
+  /** What its server makes requests and answers of. */
+  readonly messages: Messages
+}
+
 /** What happens to a request that is not a probe, in this order. */
-export function createHttpApp({ logger, context, trustProxy, bodyLimitBytes }: HttpAppDeps): express.Express {
+export function createHttpApp({ logger, context, trustProxy, bodyLimitBytes }: HttpAppDeps): HttpApp {
   const app = express()
+  const messages = messagesFor(app)
   app.disable('x-powered-by')
   // A hash of every body, to save bytes on answers that hardly ever repeat.
   app.disable('etag')
@@ -29,7 +45,7 @@ export function createHttpApp({ logger, context, trustProxy, bodyLimitBytes }: H
 
   app.use(notFound())
   app.use(problemHandler())
-  return app
+  return { app, messages }
 }
 
 export interface HttpServerOptions {
@@ -44,9 +60,10 @@ export interface HttpServerOptions {
 }
 
 /** A server with every limit set. Node's own defaults look for slow clients every 30 s only. */
-export function createHttpServer(options: HttpServerOptions, listener: RequestListener): Server {
+export function createHttpServer(options: HttpServerOptions, messages: Messages, listener: RequestListener): Server {
   const server = createServer(
     {
+      ...messages,
       headersTimeout: options.headersTimeoutMs,
       requestTimeout: options.requestTimeoutMs,
       keepAliveTimeout: options.keepAliveTimeoutMs,

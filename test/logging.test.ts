@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { openSync } from 'node:fs'
+import { mkdtempSync, openSync, writeFileSync } from 'node:fs'
+import { Agent, get } from 'node:http'
 import { connect } from 'node:net'
-import { resolve } from 'node:path'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterEach, expect, test } from '@jest/globals'
 import { interruptApps, killApps, runApp, startApp } from './support/app.ts'
@@ -91,4 +93,72 @@ test.each([
   child.kill('SIGTERM')
   const [code] = await once(child, 'close')
   expect({ code, errors: await errors }).toEqual({ code: 0, errors: '' })
+})
+
+/** Starts it with its log in a pipe that the test reads when it wants to, and serves so many requests. */
+async function logging(requests: number) {
+  const port = await freePort()
+  const child = spawn(resolve('dist/app'), {
+    env: { HOST: '127.0.0.1', PORT: String(port), DRAIN_DELAY_MS: '0' },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  const url = `http://127.0.0.1:${port}`
+  await until(async () => (await fetch(`${url}/health/ready`).catch(() => undefined))?.ok === true)
+  const path = `/${'x'.repeat(1_000)}`
+  const agent = new Agent({ keepAlive: true, maxSockets: 16 })
+  const ask = () =>
+    new Promise<void>((resolve, reject) => {
+      get({ port, host: '127.0.0.1', path, agent }, (response) => {
+        expect(response.statusCode).toBe(404)
+        response.resume().once('end', resolve)
+      }).once('error', reject)
+    })
+  await Promise.all(Array.from({ length: requests }, ask))
+  agent.destroy()
+  const ended = once(child, 'close').then(([code, signal]) => ({ code, signal }))
+  return { child, ended, lines: async () => (await text(child.stdout!)).split('\n').slice(0, -1) }
+}
+
+const requestsIn = (lines: readonly string[]) => lines.filter((line) => JSON.parse(line).msg === 'request').length
+
+test('a log that nobody reads stops nothing: lines wait, then they are dropped, and how many is said', async () => {
+  const { child, ended, lines } = await logging(4_000)
+  const reading = lines()
+  await once(child.stdout!, 'data')
+  child.kill('SIGTERM')
+  expect(await ended).toEqual({ code: 0, signal: null })
+  const written = await reading
+  const dropped = written.flatMap((line) =>
+    JSON.parse(line).msg === 'log lines dropped' ? JSON.parse(line).lines : [],
+  )
+  expect(dropped).toHaveLength(1)
+  expect(requestsIn(written) + dropped[0]).toBe(4_000)
+})
+
+test('a log that nobody reads does not keep the process from ending', async () => {
+  const { child, ended } = await logging(2_000)
+  child.kill('SIGTERM')
+  await once(child, 'exit')
+  child.stdout?.destroy()
+  expect(await ended).toEqual({ code: 0, signal: null })
+})
+
+test('no line is lost on SIGTERM', async () => {
+  const { child, ended, lines } = await logging(100)
+  child.kill('SIGTERM')
+  expect(requestsIn(await lines())).toBe(100)
+  expect(await ended).toEqual({ code: 0, signal: null })
+})
+
+test.each([
+  ['a crash', "throw new Error('bug')", 1],
+  ['process.exit', 'process.exit(3)', 3],
+])('no line is lost on %s', async (_name, code, expected) => {
+  const inject = join(mkdtempSync(join(tmpdir(), 'inject-')), 'inject.cjs')
+  writeFileSync(inject, `process.on('SIGUSR2', () => { ${code} })`)
+  const app = await startApp({ artifact: 'bundle', nodeOptions: `--require ${inject}` })
+  await Promise.all(Array.from({ length: 50 }, () => fetch(`${app.url}/ping`)))
+  app.signal('SIGUSR2')
+  expect(await app.ended).toEqual({ code: expected, signal: null })
+  expect(app.lines.filter(({ msg }) => msg === 'request')).toHaveLength(50)
 })

@@ -1,4 +1,4 @@
-import { type DestinationStream, type Logger, pino, stdSerializers, stdTimeFunctions } from 'pino'
+import { type DestinationStream, type Logger, pino, stdSerializers } from 'pino'
 import { withoutCredentials } from './credentials.ts'
 
 export type { Logger }
@@ -10,14 +10,36 @@ export interface LoggerOptions {
   readonly base?: Readonly<Record<string, unknown>>
   /** Fields of the request under way, asked for once a line. Must return a new object each time. */
   readonly context?: () => object
-  /** @default standard output, written at once: nothing is lost at exit. */
-  readonly destination?: DestinationStream
+  readonly destination: DestinationStream
 }
 
-const SECRET_KEYS = ['authorization', 'cookie', 'set-cookie', 'password', 'secret', 'token', 'apiKey', 'x-api-key']
+const SECRET_KEYS = new Set([
+  'authorization',
+  'cookie',
+  'set-cookie',
+  'password',
+  'secret',
+  'token',
+  'apiKey',
+  'x-api-key',
+])
 
-/** Anything that may hold a credential, at the top of a line and up to two levels below. */
-const REDACTED = SECRET_KEYS.flatMap((key) => [`["${key}"]`, `*["${key}"]`, `*.*["${key}"]`])
+/**
+ * The fields without anything that may hold a credential, at the top and up to so many levels below. The same
+ * object where there is none. pino's own redaction takes ten times as long as writing the line does.
+ */
+function redacted(fields: object, levels: number): object {
+  let copy: Record<string, unknown> | undefined
+  for (const [key, value] of Object.entries(fields)) {
+    // An error has a serializer of its own, which comes here with what it has made of it.
+    const isObject = typeof value === 'object' && value !== null && !Error.isError(value)
+    const shown = SECRET_KEYS.has(key) ? '***' : isObject && levels > 0 ? redacted(value, levels - 1) : value
+    if (shown === value) continue
+    copy ??= { ...fields }
+    copy[key] = shown
+  }
+  return copy ?? fields
+}
 
 function scrubbed(value: unknown, depth: number): unknown {
   if (typeof value === 'string') return withoutCredentials(value)
@@ -27,15 +49,36 @@ function scrubbed(value: unknown, depth: number): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, scrubbed(each, depth - 1)]))
 }
 
+function serializedError(error: unknown): unknown {
+  const shown = scrubbed(Error.isError(error) ? stdSerializers.err(error) : error, 5)
+  return typeof shown === 'object' && shown !== null ? redacted(shown, 1) : shown
+}
+
+let renderedAt = 0
+let rendered = ''
+
+/** pino's, rendered once a millisecond and not once a line. */
+function isoTime(): string {
+  const now = Date.now()
+  if (now !== renderedAt) {
+    renderedAt = now
+    rendered = `,"time":"${new Date(now).toISOString()}"`
+  }
+  return rendered
+}
+
 /** One JSON object a line: `level` by name, `time` in ISO 8601, then the fields, then `msg`. */
-export function createLogger({ level = 'info', base = {}, context, destination }: LoggerOptions = {}): Logger {
+export function createLogger({ level = 'info', base = {}, context, destination }: LoggerOptions): Logger {
   return pino(
     {
       level,
       base,
-      timestamp: stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
-      serializers: { err: (error: unknown) => scrubbed(Error.isError(error) ? stdSerializers.err(error) : error, 5) },
+      timestamp: isoTime,
+      formatters: {
+        level: (label) => ({ level: label }),
+        log: (fields) => redacted(fields, 2) as Record<string, unknown>,
+      },
+      serializers: { err: serializedError },
       // pino would put the message of an error that comes alone into `msg` as it is.
       hooks: {
         logMethod(args, method) {
@@ -44,16 +87,8 @@ export function createLogger({ level = 'info', base = {}, context, destination }
           method.apply(this, alone ? [first, 'error'] : args)
         },
       },
-      redact: { paths: REDACTED, censor: '***' },
       ...(context && { mixin: context }),
     },
-    destination ?? standardOutput(),
+    destination,
   )
-}
-
-/** Where the log cannot be written (a full disk), the service goes on without it and keeps the last lines to try again. */
-function standardOutput(): DestinationStream {
-  const output = pino.destination({ dest: 1, sync: true, maxLength: 1024 * 1024 })
-  output.on('error', () => {})
-  return output
 }

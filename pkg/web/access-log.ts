@@ -45,7 +45,11 @@ export function accessLog({ logger }: AccessLogOptions): RequestHandler {
       ...(response.err !== undefined && { err: error }),
     }),
   })
+  // It makes a child for each request, to bind to it what `fields` says anyway.
+  log.logger.child = () => log.logger as never
   return function accessLog(req, res, next) {
+    req.log = logger
+    res.log = logger
     // A child keeps the level that its parent had once; this one follows, because the level may change.
     if (log.logger.level !== logger.level) log.logger.level = logger.level
     log(req, res, next)

@@ -1,6 +1,7 @@
 export { type AccessLogOptions, accessLog } from './access-log.ts'
 export { answerClientErrors, type ClientErrorOptions } from './client-errors.ts'
 export { type JsonBodyOptions, jsonBody } from './json-body.ts'
+export { type Messages, messagesFor } from './messages.ts'
 export {
   answerProblem,
   type HttpErrorTable,

@@ -13,14 +13,15 @@ const UNICODE = /^utf-?(8|16(le|be)?|32(le|be)?)$/i
 export function jsonBody({ maxBytes }: JsonBodyOptions): RequestHandler {
   const parse = express.json({ limit: maxBytes, type: ['application/json', 'application/*+json'] })
   return function jsonBody(req, res, next) {
+    const hasBody = req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0
+    if (!hasBody) return next()
     const charset = CHARSET.exec(req.headers['content-type'] ?? '')?.[1]
     if (charset !== undefined && !UNICODE.test(charset)) {
       return next(Object.assign(new Error('unsupported charset'), { code: 'unsupported_charset' }))
     }
     parse(req, res, (error?: unknown) => {
       if (error !== undefined) return next(error)
-      const hasBody = req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0
-      if (!hasBody || req.body !== undefined) return next()
+      if (req.body !== undefined) return next()
       next(Object.assign(new Error('unsupported media type'), { code: 'unsupported_media_type' }))
     })
   }

@@ -1,0 +1,123 @@
+import { execFileSync } from 'node:child_process'
+import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
+import { createOutput } from './output.ts'
+
+let directory: string
+let reader: number
+let fd: number
+
+beforeEach(() => {
+  jest.useFakeTimers({ doNotFake: ['performance'] })
+  directory = mkdtempSync(join(tmpdir(), 'output-'))
+  const pipe = join(directory, 'pipe')
+  execFileSync('mkfifo', [pipe])
+  reader = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK)
+  fd = openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK)
+})
+afterEach(() => {
+  closeSync(reader)
+  closeSync(fd)
+  rmSync(directory, { recursive: true })
+  jest.useRealTimers()
+})
+
+/** What is in the pipe now. */
+function read(): string {
+  const buffer = Buffer.alloc(1024 * 1024)
+  try {
+    return buffer.toString('utf8', 0, readSync(reader, buffer))
+  } catch {
+    return ''
+  }
+}
+
+/** Of ten bytes, so that a buffer and the pipe hold a round number of them or not, as a test needs. */
+const line = (number: number) => `${String(number).padStart(9, '0')}\n`
+const fill = (write: (line: string) => void, from: number, to: number) => {
+  for (let number = from; number < to; number++) write(line(number))
+}
+const linesFrom = (from: number, to: number) =>
+  Array.from({ length: to - from }, (_, index) => line(from + index)).join('')
+
+test('a line that comes alone is written at once, those that follow it together when the time has come', () => {
+  const { write } = createOutput({ fd, bufferMs: 100 })
+  write('a\n')
+  expect(read()).toBe('a\n')
+  write('b\n')
+  write('c\n')
+  expect(read()).toBe('')
+  jest.advanceTimersByTime(100)
+  expect(read()).toBe('b\nc\n')
+  jest.advanceTimersByTime(100)
+  write('d\n')
+  expect(read()).toBe('d\n')
+})
+
+test('what is collected never exceeds the buffer, is written whole lines at a time, and counts bytes', () => {
+  const { write } = createOutput({ fd, bufferBytes: 25 })
+  write('first\n')
+  read()
+  fill(write, 0, 2)
+  expect(read()).toBe('')
+  write(line(2))
+  expect(read()).toBe(linesFrom(0, 2))
+  write('ääääääää\n')
+  expect(read()).toBe(line(2))
+  write(`${'x'.repeat(50)}\n`)
+  expect(read()).toBe('ääääääää\n')
+})
+
+test('a pipe that nobody reads is not waited for, and gets every line in order when somebody does', () => {
+  const { write } = createOutput({ fd })
+  fill(write, 0, 20_000)
+  let seen = ''
+  for (let some = read(); some !== ''; some = read()) {
+    seen += some
+    jest.advanceTimersByTime(100)
+  }
+  expect(seen).toBe(linesFrom(0, 20_000))
+})
+
+test('beyond the limit lines are dropped, and how many is said when the output takes lines again', () => {
+  const onDropped = jest.fn()
+  const output = createOutput({ fd, maxBytes: 100_000, onDropped })
+  fill(output.write, 0, 50_000)
+  expect(onDropped).not.toHaveBeenCalled()
+  let seen = ''
+  for (let some = read(); some !== ''; some = read()) {
+    seen += some
+    jest.advanceTimersByTime(100)
+  }
+  const written = seen.length / 10
+  expect(seen).toBe(linesFrom(0, written))
+  // The pipe's own 64 KiB and the limit.
+  expect(written).toBeGreaterThan(16_000)
+  expect(onDropped.mock.calls).toEqual([[50_000 - written]])
+  output.write('after\n')
+  jest.advanceTimersByTime(100)
+  expect(read()).toBe('after\n')
+})
+
+test('a disk that is full takes nothing, costs no more than the limit and throws nothing', () => {
+  const full = openSync('/dev/full', 'w')
+  const onDropped = jest.fn()
+  const output = createOutput({ fd: full, maxBytes: 1_000, onDropped })
+  fill(output.write, 0, 1_000)
+  jest.advanceTimersByTime(10_000)
+  output.flushSync()
+  expect(onDropped).not.toHaveBeenCalled()
+  closeSync(full)
+})
+
+test('flushSync writes what was collected, and gives up on a pipe that nobody reads', () => {
+  const output = createOutput({ fd, giveUpMs: 20 })
+  fill(output.write, 0, 5)
+  output.flushSync()
+  expect(read()).toBe(linesFrom(0, 5))
+  fill(output.write, 5, 20_000)
+  output.flushSync()
+  expect(read()).toMatch(/^000000005\n/)
+})

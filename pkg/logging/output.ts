@@ -1,0 +1,120 @@
+import { fstatSync, writeSync } from 'node:fs'
+
+export interface OutputOptions {
+  /** @default 1, standard output */
+  readonly fd?: number
+  /** Lines are collected up to so many bytes. @default 4096, which a pipe takes whole or not at all: the lines of several processes do not mix */
+  readonly bufferBytes?: number
+  /** And for so long at most, in milliseconds. @default 100 */
+  readonly bufferMs?: number
+  /** What is kept while the output takes nothing; lines beyond it are dropped. @default 1 MiB */
+  readonly maxBytes?: number
+  /** How long `flushSync` tries, in milliseconds. @default 1_000 */
+  readonly giveUpMs?: number
+  /** The output takes lines again, and so many did not reach it. */
+  readonly onDropped?: (lines: number) => void
+}
+
+export interface Output {
+  /** A line with its end. Never waits and never throws. */
+  write(line: string): void
+  /** Writes what there is before it returns. Gives up after `giveUpMs`. */
+  flushSync(): void
+}
+
+/** Pause before the next try, in milliseconds: a reader that is slow is soon ready again, a disk that is full is not. */
+const RETRY_MS = 5
+const RETRY_AFTER_ERROR_MS = 1_000
+
+/**
+ * Writes lines without ever waiting for the output. A line that comes alone is written at once, those that follow it
+ * closely are collected. While the output takes nothing (a pipe that nobody reads, a full disk) lines wait here, and
+ * beyond `maxBytes` they are dropped and counted. A process that is killed loses what was collected.
+ */
+export function createOutput(options: OutputOptions = {}): Output {
+  const { fd = 1, bufferBytes = 4096, bufferMs = 100, maxBytes = 1024 * 1024, giveUpMs = 1_000, onDropped } = options
+  const waiting: Buffer[] = []
+  let waitingBytes = 0
+  let lines = ''
+  let linesBytes = 0
+  let dropped = 0
+  let blocked = false
+  /** Runs for as long as lines are collected. */
+  let timer: NodeJS.Timeout | undefined
+
+  if (fd === 1) withoutWaiting()
+
+  function take(): void {
+    if (lines === '') return
+    waiting.push(Buffer.from(lines))
+    waitingBytes += linesBytes
+    lines = ''
+    linesBytes = 0
+  }
+
+  /** Writes until all is written or the output takes no more; the error's code says why. */
+  function writeOut(): string | undefined {
+    try {
+      for (let chunk = waiting[0]; chunk !== undefined; chunk = waiting[0]) {
+        const written = writeSync(fd, chunk)
+        waitingBytes -= written
+        if (written === chunk.length) waiting.shift()
+        else waiting[0] = chunk.subarray(written)
+      }
+      return undefined
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code ?? 'unknown'
+    }
+  }
+
+  function flush(): void {
+    take()
+    const error = writeOut()
+    blocked = error !== undefined
+    clearTimeout(timer)
+    timer = setTimeout(ended, blocked ? (error === 'EAGAIN' ? RETRY_MS : RETRY_AFTER_ERROR_MS) : bufferMs)
+    timer.unref()
+    if (blocked || dropped === 0) return
+    const count = dropped
+    dropped = 0
+    onDropped?.(count)
+  }
+
+  function ended(): void {
+    timer = undefined
+    if (blocked || lines !== '') flush()
+  }
+
+  return {
+    write(line) {
+      const bytes = Buffer.byteLength(line)
+      if (waitingBytes + linesBytes + bytes > maxBytes) {
+        dropped++
+        return
+      }
+      if (linesBytes + bytes > bufferBytes) {
+        take()
+        if (!blocked) flush()
+      }
+      lines += line
+      linesBytes += bytes
+      if (timer === undefined) flush()
+    },
+    flushSync() {
+      take()
+      const giveUpAt = performance.now() + giveUpMs
+      const never = new Int32Array(new SharedArrayBuffer(4))
+      while (writeOut() === 'EAGAIN' && performance.now() < giveUpAt) Atomics.wait(never, 0, 0, RETRY_MS)
+    },
+  }
+}
+
+/** A write to a pipe or a socket waits for its reader, until Node has opened its own stream for it. */
+function withoutWaiting(): void {
+  try {
+    const kind = fstatSync(1)
+    if (kind.isFIFO() || kind.isSocket()) void process.stdout
+  } catch {
+    // It is closed, and every write will say so.
+  }
+}
