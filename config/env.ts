@@ -7,24 +7,35 @@ import * as z from 'zod'
  * schema completes the sentence «expected …»; load.ts adds the name and what was given.
  */
 
-const oneOf = <const T extends readonly [string, ...string[]]>(values: T) =>
-  z.enum(values, { error: `one of ${values.join(', ')}` })
+const string = z.string()
 
-const text = (expected: string, pattern: RegExp) => z.string().regex(pattern, { error: expected })
+/** What `parse` makes of the text, where that is not undefined. */
+const parsed = <T>(expected: string, parse: (text: string) => T | undefined) =>
+  string.transform((text, context): T => {
+    const value = parse(text)
+    if (value !== undefined) return value
+    context.addIssue({ code: 'custom', message: expected })
+    return z.NEVER
+  })
+
+const oneOf = <const T extends string>(values: readonly T[]) =>
+  parsed(`one of ${values.join(', ')}`, (text) => values.find((value) => value === text))
+
+const text = (expected: string, pattern: RegExp) => parsed(expected, (text) => (pattern.test(text) ? text : undefined))
 
 /** Digits only: no sign, no exponent, no white space, so nothing is rounded or guessed. */
-function integer(min: number, max: number, unit = '') {
-  const error = `an integer from ${min} to ${max}${unit && ` ${unit}`}`
-  return z
-    .string()
-    .regex(/^\d{1,15}$/, { error })
-    .transform(Number)
-    .pipe(z.number().min(min, { error }).max(max, { error }))
+function within(text: string, min: number, max: number): number | undefined {
+  const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN
+  return value >= min && value <= max ? value : undefined
 }
+
+const integer = (min: number, max: number, unit = '') =>
+  parsed(`an integer from ${min} to ${max}${unit && ` ${unit}`}`, (text) => within(text, min, max))
 
 const milliseconds = (min: number, max: number) => integer(min, max, 'milliseconds')
 
-const boolean = () => oneOf(['true', 'false']).transform((value) => value === 'true')
+const boolean = () =>
+  parsed('one of true, false', (text) => (text === 'true' || text === 'false' ? text === 'true' : undefined))
 
 /** The drivers decode what is percent-encoded, and fail in their own words where it cannot be. */
 function isDecodable(text: string): boolean {
@@ -36,32 +47,24 @@ function isDecodable(text: string): boolean {
   }
 }
 
-function url(protocols: readonly string[], example: string, path = /^/) {
-  const error = `a URL such as ${example}`
-  return z.string().refine((value) => {
-    const parsed = URL.parse(value)
-    if (parsed === null || !protocols.includes(parsed.protocol) || parsed.hostname === '') return false
+const url = (protocols: readonly string[], example: string, path = /^/) =>
+  parsed(`a URL such as ${example}`, (text) => {
+    const url = URL.parse(text)
+    if (url === null || !protocols.includes(url.protocol) || url.hostname === '') return undefined
     // A password with a slash that is not encoded ends the host early, and the rest of it would be shown as a path.
-    if (parsed.pathname.includes('@')) return false
-    return path.test(parsed.pathname) && isDecodable(parsed.username + parsed.password + parsed.pathname)
-  }, error)
-}
+    if (url.pathname.includes('@')) return undefined
+    return path.test(url.pathname) && isDecodable(url.username + url.password + url.pathname) ? text : undefined
+  })
+
+const UNITS = { b: 1, kb: 1024, mb: 1024 ** 2 }
 
 /** `100`, `100b`, `64kb` or `1mb` to bytes, binary units as the body parsers count them. */
-function byteSize(maxMegabytes: number) {
-  const max = maxMegabytes * 1024 ** 2
-  const error = `a size from 1b to ${maxMegabytes}mb, such as 100kb`
-  const pattern = /^(\d{1,9})(b|kb|mb)?$/
-  const units: Record<string, number> = { b: 1, kb: 1024, mb: 1024 ** 2 }
-  return z
-    .string()
-    .regex(pattern, { error })
-    .transform((value) => {
-      const [, amount, unit = 'b'] = pattern.exec(value) ?? []
-      return Number(amount) * (units[unit] ?? 1)
-    })
-    .pipe(z.number().min(1, { error }).max(max, { error }))
-}
+const byteSize = (maxMegabytes: number) =>
+  parsed(`a size from 1b to ${maxMegabytes}mb, such as 100kb`, (text) => {
+    const [, amount, unit = 'b'] = /^(\d{1,9})(b|kb|mb)?$/.exec(text) ?? []
+    const bytes = Number(amount) * UNITS[unit as keyof typeof UNITS]
+    return bytes >= 1 && bytes <= maxMegabytes * UNITS.mb ? bytes : undefined
+  })
 
 const NAMED_RANGES = ['loopback', 'linklocal', 'uniquelocal']
 
@@ -83,16 +86,13 @@ function isAddressRange(value: string): boolean {
 
 /** A number of proxies, or the addresses they come from. Never `true`: that lets any client name its own address. */
 const trustProxy = () =>
-  z.string().transform((value, context): number | readonly string[] => {
-    if (/^\d{1,2}$/.test(value) && Number(value) <= 10) return Number(value)
-    const ranges = value.split(',').map((range) => range.trim())
-    if (ranges.every(isAddressRange)) return ranges
-    context.addIssue({
-      code: 'custom',
-      message: `a number of proxies from 0 to 10, or addresses, CIDR ranges or ${NAMED_RANGES.join(', ')}, separated by commas`,
-    })
-    return z.NEVER
-  })
+  parsed<number | readonly string[]>(
+    `a number of proxies from 0 to 10, or addresses, CIDR ranges or ${NAMED_RANGES.join(', ')}, separated by commas`,
+    (text) => {
+      const ranges = text.split(',').map((range) => range.trim())
+      return within(text, 0, 10) ?? (ranges.every(isAddressRange) ? ranges : undefined)
+    },
+  )
 
 /** What a heartbeat of HEALTH_CHECKS looks at. */
 export type HeartbeatTarget =
@@ -124,33 +124,26 @@ function heartbeatTarget(value: string): HeartbeatTarget | undefined {
 const RESERVED_CHECKS = ['database', 'redis']
 
 const heartbeats = () =>
-  z.string().transform((value, context): readonly Heartbeat[] => {
-    const seen = new Set(RESERVED_CHECKS)
-    const parsed = value.split(',').map((entry) => {
-      const [, name = '', rest = ''] = /^\s*([a-z][a-z0-9-]{0,31})=(.*\S)\s*$/.exec(entry) ?? []
-      const target = heartbeatTarget(rest)
-      if (name === '' || seen.has(name) || target === undefined) return undefined
-      seen.add(name)
-      return { name, target }
-    })
-    if (parsed.every((heartbeat) => heartbeat !== undefined)) return parsed
-    context.addIssue({
-      code: 'custom',
-      message:
-        'name=target pairs separated by commas, each name once and none of database, redis; a target is http(s)://…, tcp://host:port or command:/path arguments',
-    })
-    return z.NEVER
-  })
+  parsed(
+    'name=target pairs separated by commas, each name once and none of database, redis; a target is http(s)://…, tcp://host:port or command:/path arguments',
+    (text): readonly Heartbeat[] | undefined => {
+      const seen = new Set(RESERVED_CHECKS)
+      const checks = text.split(',').map((entry) => {
+        const [, name = '', rest = ''] = /^\s*([a-z][a-z0-9-]{0,31})=(.*\S)\s*$/.exec(entry) ?? []
+        const target = heartbeatTarget(rest)
+        if (name === '' || seen.has(name) || target === undefined) return undefined
+        seen.add(name)
+        return { name, target }
+      })
+      return checks.every((check) => check !== undefined) ? checks : undefined
+    },
+  )
 
 /** A number of processes, or one for each processor. */
-const workers = () => {
-  const error = 'an integer from 1 to 128 workers, or auto'
-  return z
-    .string()
-    .regex(/^(\d{1,3}|auto)$/, { error })
-    .transform((value) => (value === 'auto' ? availableParallelism() : Number(value)))
-    .pipe(z.number().min(1, { error }).max(128, { error }))
-}
+const workers = () =>
+  parsed('an integer from 1 to 128 workers, or auto', (text) =>
+    text === 'auto' ? Math.min(availableParallelism(), 128) : within(text, 1, 128),
+  )
 
 const names = () => z.string().transform((value) => value.split(',').map((name) => name.trim()) as readonly string[])
 

@@ -4,7 +4,8 @@
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { isBuiltin } from 'node:module'
+import { dirname, join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { build, type Metafile, type Plugin } from 'esbuild'
 import type { BuildInfo } from '#internal/build-info.ts'
@@ -37,6 +38,53 @@ const withoutCharsetTables: Plugin = {
   },
 }
 
+/** What a start and a plain request do not need: together, a third of the time to the first answer (docs/performance.md). */
+const LOADED_LATER = [
+  ...['http-errors', 'iconv-lite', 'mime-types', 'qs', 'sonic-boom', 'statuses', 'thread-stream'],
+  ...['assert', 'crypto', 'node:assert', 'node:crypto', 'node:zlib', 'worker_threads'],
+]
+
+/** Each of these is loaded when it is first used, wherever a CommonJS package asks for it. */
+const loadedLater: Plugin = {
+  name: 'loaded later',
+  setup({ onResolve, onLoad, resolve }) {
+    const filter = new RegExp(`^(${LOADED_LATER.map((name) => name.replace('.', '\\.')).join('|')})$`)
+    const namespace = 'loaded later'
+    onResolve({ filter }, async ({ path, kind, resolveDir, namespace: from }) => {
+      if (kind !== 'require-call' || from === namespace) return undefined
+      const { path: found } = await resolve(path, { kind: 'import-statement', resolveDir })
+      return { path: isBuiltin(found) ? found : `./${relative(root, found)}`, namespace }
+    })
+    onLoad({ filter: /.*/, namespace }, ({ path }) => ({
+      contents: `
+        let loaded
+        const load = () => (loaded ??= require(${JSON.stringify(path)}))
+        module.exports = new Proxy(function () {}, {
+          get: (_, key) => load()[key],
+          apply: (_, self, args) => Reflect.apply(load(), self, args),
+          construct: (_, args, target) => Reflect.construct(load(), args, target),
+        })`,
+      resolveDir: root,
+    }))
+  },
+}
+
+/**
+ * What Express's packages tell people who develop with them: `make dev` shows it. In production nobody sees it, and it
+ * looks at the terminal and at the stack at each start, and is called a dozen times by each request.
+ */
+const withoutDeveloperMessages: Plugin = {
+  name: 'without developer messages',
+  setup({ onLoad }) {
+    const quiet = (contents: string) => () => ({ contents })
+    onLoad({ filter: /node_modules.debug.src.index\.js$/ }, quiet('module.exports = () => () => {}'))
+    onLoad(
+      { filter: /node_modules.depd.index\.js$/ },
+      quiet('module.exports = () => Object.assign(() => {}, { function: (fn) => fn, property() {} })'),
+    )
+  },
+}
+
 /** The service as one CommonJS file. `plugins` come before the bundle's own. */
 export async function bundle(outfile: string, plugins: readonly Plugin[] = []): Promise<Metafile> {
   const { metafile } = await build({
@@ -54,7 +102,7 @@ export async function bundle(outfile: string, plugins: readonly Plugin[] = []): 
     legalComments: 'none',
     metafile: true,
     logLevel: 'warning',
-    plugins: [...plugins, withoutCharsetTables],
+    plugins: [...plugins, loadedLater, withoutDeveloperMessages, withoutCharsetTables],
     define: { BUILD_INFO: JSON.stringify(readBuildInfo()) },
     // Optional parts of pg, asked for inside a try or never: a native driver and another platform's sockets.
     external: ['pg-native', 'pg-cloudflare'],
@@ -72,7 +120,7 @@ async function server(): Promise<void> {
 /** The licence texts of every package with code in the bundle, and of Node, which the executable contains. */
 function licenses({ inputs }: Metafile): string {
   const directories = new Set(
-    Object.keys(inputs).flatMap((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []),
+    Object.keys(inputs).flatMap((path) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []),
   )
   const sections = [...directories].sort().map((directory) => {
     const { name, version, license, repository } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'))

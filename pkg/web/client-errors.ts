@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto'
 import { type Server, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { HTTP_ERRORS, problemDocument } from './problem.ts'
+import { mintRequestId } from './request-id.ts'
 
 export interface ClientErrorOptions {
   readonly server: Server
@@ -30,7 +30,7 @@ export function answerClientErrors({ server, responseOn, onEvent }: ClientErrorO
     if (error.code === 'ECONNRESET' || !socket.writable || begun) return void socket.destroy()
     const code = CODES[error.code ?? ''] ?? 'bad_request'
     const { status } = HTTP_ERRORS[code]
-    const requestId = randomUUID()
+    const requestId = mintRequestId()
     const body = problemDocument(code, HTTP_ERRORS[code], requestId)
     onEvent?.({ code: error.code ?? 'unknown', status, requestId, clientAddress: socket.remoteAddress })
     const head = [

@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto'
 import { type OutgoingHttpHeaders, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { ErrorRequestHandler, RequestHandler } from 'express'
+import { mintRequestId } from './request-id.ts'
 
 export interface HttpError {
   readonly status: number
@@ -55,7 +55,7 @@ export function answerProblem(
   code: keyof typeof HTTP_ERRORS,
   headers?: OutgoingHttpHeaders,
 ): void {
-  const requestId = randomUUID()
+  const requestId = mintRequestId()
   const body = problemDocument(code, HTTP_ERRORS[code], requestId)
   response.writeHead(HTTP_ERRORS[code].status, {
     'content-type': 'application/problem+json; charset=utf-8',

@@ -1,5 +1,3 @@
-import { get as getHttp } from 'node:http'
-import { get as getHttps } from 'node:https'
 import type { Check } from '../monitor.ts'
 import { CheckFailure } from './failure.ts'
 import { lookup } from './lookup.ts'
@@ -10,7 +8,7 @@ export interface HttpCheckOptions {
 
 /** GET of another service's liveness: any 2xx is ok. Redirects are not followed: what they lead to is something else. */
 export function httpCheck({ url }: HttpCheckOptions): Check {
-  const get = url.startsWith('https:') ? getHttps : getHttp
+  const { get } = process.getBuiltinModule(url.startsWith('https:') ? 'node:https' : 'node:http')
   return function checkHttp(signal) {
     return new Promise<void>((resolve, reject) => {
       get(url, { signal, lookup, agent: false }, (response) => {
