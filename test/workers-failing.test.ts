@@ -140,7 +140,7 @@ test('while a worker retires SIGTERM makes it not ready either, and SIGINT does 
 })
 
 test.each([
-  ['the deadline', '500', 1],
+  ['the deadline', '3000', 1],
   ['a second signal', '600000', 2],
 ])('workers that hang in their start do not outlive %s', async (_end, SHUTDOWN_TIMEOUT_MS, signals) => {
   const hold = join(directory, 'hold')
@@ -152,8 +152,8 @@ test.each([
   const signalledAt = performance.now()
   for (let signal = 0; signal < signals; signal++) interruptApps()
   expect(await ended).toMatchObject({ code: 1 })
-  // They had 30 s to become ready.
-  expect(performance.now() - signalledAt).toBeLessThan(15_000)
+  // The primary's own deadline is two seconds later, and the workers had 30 s to become ready.
+  expect(performance.now() - signalledAt).toBeLessThan(7_500)
   await until(() => !workers.some(alive))
   expect(existsSync(hold)).toBe(true)
 })
