@@ -145,7 +145,8 @@ const workers = () =>
     text === 'auto' ? Math.min(availableParallelism(), 128) : within(text, 1, 128),
   )
 
-const names = () => z.string().transform((value) => value.split(',').map((name) => name.trim()) as readonly string[])
+const names = () =>
+  z.string().transform((value): readonly string[] => (value === '' ? [] : value.split(',').map((name) => name.trim())))
 
 export const schema = {
   SERVICE_NAME: text('lower-case letters, digits and hyphens, at most 63', /^[a-z0-9][a-z0-9-]{0,62}$/).optional(),

@@ -189,6 +189,11 @@ describe('.env', () => {
     expect(load({ NODE_ENV: 'development', PORT: '9001' }, files)).toMatchObject({ PORT: 9001, LOG_LEVEL: 'debug' })
   })
 
+  test('an empty value in it counts as unset too, as in .env.example', () => {
+    const example = { '.env': 'PORT=9000\nSERVICE_NAME=\nLOG_LEVEL=\n' }
+    expect(load({ NODE_ENV: 'development' }, example)).toMatchObject({ PORT: 9000, LOG_LEVEL: 'info' })
+  })
+
   test.each(['production', 'test', ''])('is not read when NODE_ENV is %j', (environment) => {
     expect(load({ NODE_ENV: environment }, files)).toMatchObject({ PORT: 8080, LOG_LEVEL: 'info' })
   })

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import { parse } from 'dotenv'
-import { type Config, contradictions, type Problem, RELOADABLE, SECRETS, schema } from './env.ts'
+import { type Config, contradictions, type Name, type Problem, RELOADABLE, SECRETS, schema } from './env.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -39,29 +39,24 @@ function readTextFile(path: string): string {
  * @throws ConfigError with every problem at once
  */
 export function loadConfig(environment: Environment, options: LoadOptions = {}): Config {
-  const { values, problems } = readEnvironment(environment, options)
-  return validate(values, problems, options)
+  const fixed = readSecrets(withEnvFile(environment, options.readFile), options)
+  const settings = readSettings(fixed.values, options)
+  return validate({ ...fixed.values, ...settings.values }, [...fixed.problems, ...settings.problems])
 }
 
-/** The environment with the secrets that stand in files: what stays as it is while the service runs. */
-export function readEnvironment(environment: Environment, { readFile = readTextFile }: LoadOptions = {}) {
-  const problems: string[] = []
-  const values = withSecretFiles(withEnvFile(environment, readFile), readFile, problems)
-  return { values, problems: problems as readonly string[] }
+/** Values that were read, not yet validated, and what was wrong with how they are given. */
+export interface Reading {
+  readonly values: Environment
+  readonly problems: readonly string[]
 }
 
 /**
- * The values, with those of SETTINGS_FILE over them, as one frozen configuration.
+ * The values as one frozen configuration.
  *
  * @throws ConfigError with every problem at once, those given included
  */
-export function validate(
-  environment: Environment,
-  given: readonly string[] = [],
-  { readFile = readTextFile }: LoadOptions = {},
-): Config {
+export function validate(values: Environment, given: readonly string[]): Config {
   const problems = [...given]
-  const values = { ...environment, ...readSettingsFile(environment['SETTINGS_FILE'], readFile, problems) }
   const config: Record<string, unknown> = {}
   for (const [name, variable] of Object.entries(schema)) {
     const result = variable.safeParse(values[name])
@@ -84,11 +79,11 @@ export function describeConfig(config: Config): string {
 
 /** The environment with ENV_FILE, in development `.env`, below it: what is set for real wins. */
 export function withEnvFile(environment: Environment, readFile = readTextFile): Environment {
-  const set = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
+  const set = withoutEmpty(environment)
   const named = set['ENV_FILE']
   if (named === undefined && set['NODE_ENV'] !== 'development') return set
   try {
-    return { ...parse(readFile(named ?? '.env')), ...set }
+    return { ...withoutEmpty(parse(readFile(named ?? '.env'))), ...set }
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' && named === undefined) return set
@@ -98,11 +93,12 @@ export function withEnvFile(environment: Environment, readFile = readTextFile): 
   }
 }
 
-function withSecretFiles(
-  environment: Environment,
-  readFile: (path: string) => string,
-  problems: string[],
-): Environment {
+const withoutEmpty = (environment: Environment): Environment =>
+  Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
+
+/** The environment with each secret that stands in a file in the place of the file's name. */
+export function readSecrets(environment: Environment, { readFile = readTextFile }: LoadOptions = {}): Reading {
+  const problems: string[] = []
   const values = { ...environment }
   for (const name of SECRETS) {
     const path = environment[`${name}_FILE`]
@@ -115,20 +111,23 @@ function withSecretFiles(
     }
     try {
       values[name] = readFile(path).trim()
+      delete values[`${name}_FILE`]
       if (values[name] === '') problems.push(`${file} expected a file that is not empty`)
     } catch (error) {
       problems.push(`${file} expected a file that can be read (${(error as NodeJS.ErrnoException).code})`)
     }
   }
-  return values
+  return { values, problems }
 }
 
-function readSettingsFile(
-  path: string | undefined,
-  readFile: (path: string) => string,
-  problems: string[],
-): Environment {
-  if (!path) return {}
+/** What SETTINGS_FILE holds. An empty value counts as unset where it is no value, as everywhere. */
+export function readSettings(
+  { SETTINGS_FILE: path }: Environment,
+  { readFile = readTextFile }: LoadOptions = {},
+): Reading {
+  const problems: string[] = []
+  const values: Record<string, string> = {}
+  if (path === undefined) return { values, problems }
   const problem = (expected: string) =>
     problems.push(`SETTINGS_FILE: got ${JSON.stringify(path)}, expected ${expected}`)
   let content: unknown
@@ -136,21 +135,23 @@ function readSettingsFile(
     content = JSON.parse(readFile(path))
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    problem(code === undefined ? `a JSON file (${message})` : `a file that can be read (${code})`)
-    return {}
+    // The rest of the message quotes the file, which may be a secret's that was named by mistake.
+    const [where = ''] = / \(line \d+ column \d+\)/.exec(message) ?? []
+    problem(code === undefined ? `a JSON file${where}` : `a file that can be read (${code})`)
+    return { values, problems }
   }
   if (typeof content !== 'object' || content === null || Array.isArray(content)) {
     problem('a JSON object of names and values')
-    return {}
+    return { values, problems }
   }
-  const settings: Record<string, string> = {}
   for (const [name, value] of Object.entries(content)) {
     if (!Object.hasOwn(schema, name)) problem(`names of settings: there is no ${name}`)
     else if (!RELOADABLE.has(name)) problem(`no ${name}: it cannot change while the service runs`)
-    else if (['string', 'number', 'boolean'].includes(typeof value)) settings[name] = String(value)
+    else if (value === '' && !schema[name as Name].safeParse(value).success) continue
+    else if (['string', 'number', 'boolean'].includes(typeof value)) values[name] = String(value)
     else problem(`a string, number or boolean for ${name}`)
   }
-  return settings
+  return { values, problems }
 }
 
 function describe({ name, expected }: Problem, given: string | undefined): string {

@@ -30,6 +30,8 @@ export interface ServiceLink {
   retired(): boolean
   /** Resolves when this process may end. */
   leave(): Promise<void>
+  /** Calls `listener` when this process is ending and is to do so without a delay. */
+  onHurry(listener: () => void): void
 }
 
 export interface App {
@@ -95,6 +97,7 @@ export async function createApp(settings: Settings, systemd: Systemd, link?: Ser
     shutdownTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,
     onEvent: logLifecycle(logger),
   })
+  link?.onHurry(() => void lifecycle.stop({ delayMs: 0 }))
   const probe = probes({
     lifecycle: { phase: () => (link?.retired() ? 'serving' : lifecycle.phase()) },
     health,

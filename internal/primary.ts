@@ -1,11 +1,17 @@
 import type { Config, Name } from '#config/env.ts'
 import { ConfigError } from '#config/load.ts'
-import type { Settings } from '#config/settings.ts'
+import type { Held, Settings } from '#config/settings.ts'
 import type { Health, Snapshot } from '#pkg/health/index.ts'
 import { createLifecycle, type Lifecycle, type Part } from '#pkg/lifecycle/index.ts'
 import type { Logger } from '#pkg/logging/index.ts'
 import type { Systemd } from '#pkg/systemd/index.ts'
-import { createSupervisor, forkWorker, type PrimaryLink, type SupervisorEvent } from '#pkg/workers/index.ts'
+import {
+  createSupervisor,
+  forkWorker,
+  INHERITED_FD,
+  type PrimaryLink,
+  type SupervisorEvent,
+} from '#pkg/workers/index.ts'
 import type { App, ServiceLink } from './app.ts'
 import {
   applySettings,
@@ -68,17 +74,23 @@ export async function createPrimary(settings: Settings, systemd: Systemd): Promi
   const config = settings.current()
   const logger = createServiceLogger(config)
   let watch = await createWatch(settings, logger, publish)
+  let handedOver = watch.settings
+  const listenFd = config.LISTEN_FD ?? systemd.listenFd
   const supervisor = createSupervisor({
     count: config.WORKERS,
-    fork: () => forkWorker({ listenFd: config.LISTEN_FD ?? systemd.listenFd }),
+    fork: () => forkWorker({ listenFd }),
+    given: () => forWorker(handedOver.held(), listenFd),
     stopTimeoutMs: config.SHUTDOWN_TIMEOUT_MS + 1_000,
     onEvent: (event) => log(event),
   })
 
   function log(event: SupervisorEvent): void {
     if ('error' in event) logger.error({ err: event.error }, event.type)
-    else if (event.type === 'worker died') logger.error({ worker: event.pid }, event.type)
-    else logger.info('pid' in event ? { worker: event.pid } : {}, event.type)
+    else if (event.type === 'worker ready') logger.info({ worker: event.pid }, event.type)
+    else {
+      const { type, pid, code, signal } = event
+      logger[type === 'worker died' || code !== 0 ? 'error' : 'info']({ worker: pid, code, signal }, type)
+    }
   }
 
   function publish(): void {
@@ -124,6 +136,7 @@ export async function createPrimary(settings: Settings, systemd: Systemd): Promi
       await next.lifecycle.start()
       await next.complete
       if (watch.health.snapshot().status === 'ok') refuse('fails with the new configuration', failingOf(next.health))
+      handedOver = next.settings
       if (!(await supervisor.roll())) return
       ;[watch, next] = [next, watch]
       applySettings(watch.settings.current(), logger)
@@ -131,6 +144,7 @@ export async function createPrimary(settings: Settings, systemd: Systemd): Promi
     } catch (error) {
       logger.error(error instanceof ConfigError ? { problems: error.problems } : { err: error }, 'roll-out stopped')
     } finally {
+      handedOver = watch.settings
       await next?.lifecycle.stop()
     }
   }
@@ -154,6 +168,10 @@ export async function createPrimary(settings: Settings, systemd: Systemd): Promi
   return { lifecycle, logger, reload }
 }
 
+/** A worker takes what this process holds and reads none of it itself, so one that is replaced is like the others. */
+const forWorker = (held: Held, listenFd: number | undefined): Held =>
+  listenFd === undefined ? held : { ...held, fixed: { ...held.fixed, LISTEN_FD: String(INHERITED_FD) } }
+
 const changedOf = (before: Config, now: Config) => FIXED.filter((name) => now[name] !== before[name])
 
 const failingOf = (health: Health) =>
@@ -173,6 +191,7 @@ export function serviceLink(link: PrimaryLink): ServiceLink {
   return {
     retired: link.retired,
     leave: link.leave,
+    onHurry: link.onHurry,
     snapshot() {
       const published = link.state() as Snapshot | undefined
       const timestamp = Math.floor(Date.now() / 1000)

@@ -1,12 +1,12 @@
 import { inspect } from 'node:util'
 import type { Config } from '#config/env.ts'
 import { ConfigError, describeConfig } from '#config/load.ts'
-import { createSettings, type Settings } from '#config/settings.ts'
+import { createSettings, type Held, resumeSettings, type Settings } from '#config/settings.ts'
 import type { App } from '#internal/app.ts'
 import { buildInfo } from '#internal/build-info.ts'
-import type { SignalSource } from '#pkg/lifecycle/index.ts'
 // By its file and not by the index: no command but `serve` needs a logger.
 import { withoutCredentials } from '#pkg/logging/credentials.ts'
+import type { PrimaryLink } from '#pkg/workers/index.ts'
 
 const USAGE = `usage: app [serve | migrate | healthcheck | config | version]
 
@@ -29,6 +29,7 @@ const err = (text: string) => void process.stderr.write(`${text}\n`)
 /** Each loads only what it needs: a health check does not pay for a server. */
 const commands: Readonly<Record<string, () => Promise<ExitCode>>> = {
   serve: () => withSettings(serve),
+  worker: () => refusing(worker),
   migrate: () => withConfig(migrate),
   healthcheck: async () => ((await withConfig(healthcheck)) === 0 ? 0 : 1),
   config: () =>
@@ -46,9 +47,12 @@ const commands: Readonly<Record<string, () => Promise<ExitCode>>> = {
 
 const withConfig = (command: (config: Config) => Promise<ExitCode>) => withSettings(({ current }) => command(current()))
 
-async function withSettings(command: (settings: Settings) => Promise<ExitCode>): Promise<ExitCode> {
+const withSettings = (command: (settings: Settings) => Promise<ExitCode>) =>
+  refusing(() => command(createSettings(process.env)))
+
+async function refusing(command: () => Promise<ExitCode>): Promise<ExitCode> {
   try {
-    return await command(createSettings(process.env))
+    return await command()
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     err(error.message)
@@ -57,37 +61,44 @@ async function withSettings(command: (settings: Settings) => Promise<ExitCode>):
 }
 
 async function serve(settings: Settings): Promise<ExitCode> {
-  const [{ createApp }, { readSystemd }] = await Promise.all([
-    import('#internal/app.ts'),
-    import('#pkg/systemd/index.ts'),
-  ])
+  const { readSystemd } = await import('#pkg/systemd/index.ts')
   const systemd = readSystemd(process.env, process.pid)
-  if (settings.current().WORKERS === 1) return run(await createApp(settings, systemd), process)
-
-  const [{ linkToPrimary }, { createPrimary, serviceLink }] = await Promise.all([
-    import('#pkg/workers/index.ts'),
-    import('#internal/primary.ts'),
-  ])
-  const link = linkToPrimary()
-  if (link === undefined) return run(await createPrimary(settings, systemd), process)
-  // The manager of services knows the primary only.
-  return run(await createApp(settings, { notify: false }, serviceLink(link)), link.signals, link.ready)
+  if (settings.current().WORKERS > 1) {
+    const { createPrimary } = await import('#internal/primary.ts')
+    return run(await createPrimary(settings, systemd))
+  }
+  const { createApp } = await import('#internal/app.ts')
+  return run(await createApp(settings, systemd))
 }
 
-async function run(
-  { lifecycle, logger, reload }: App,
-  signals: SignalSource,
-  onServing?: () => void,
-): Promise<ExitCode> {
+/** One of the processes that `serve` starts with WORKERS: what it has to know comes from there. */
+async function worker(): Promise<ExitCode> {
+  const [{ linkToPrimary }, { createApp }, { serviceLink }] = await Promise.all([
+    import('#pkg/workers/index.ts'),
+    import('#internal/app.ts'),
+    import('#internal/primary.ts'),
+  ])
+  const link = await linkToPrimary()
+  if (link === undefined) {
+    err('worker is started by serve, when there are WORKERS')
+    return 64
+  }
+  const settings = resumeSettings(link.given as Held)
+  // The manager of services knows the primary only.
+  return run(await createApp(settings, { notify: false }, serviceLink(link)), link)
+}
+
+async function run({ lifecycle, logger, reload }: App, link?: PrimaryLink): Promise<ExitCode> {
   const { runUntilStopped } = await import('#pkg/lifecycle/index.ts')
   return runUntilStopped({
     lifecycle,
-    process: signals,
+    process: link?.signals ?? process,
     reload,
-    ...(onServing && { onServing }),
+    ...(link && { onServing: link.ready }),
     onEvent: (event) => {
-      if (event.type === 'signal') logger.info({ signal: event.signal }, 'signal')
-      else logger.fatal({ err: event.error }, event.type)
+      if (event.type !== 'signal') logger.fatal({ err: event.error }, event.type)
+      // An order of the primary's is no signal that somebody has sent.
+      else if (link === undefined) logger.info({ signal: event.signal }, 'signal')
     },
   })
 }

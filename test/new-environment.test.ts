@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, expect, jest, test } from '@jest/globals'
 import { healthOf, killApps, type RunningApp, startApp } from './support/app.ts'
 import { freePort, testRedis, until } from './support/services.ts'
+import { linesOf, workersOf } from './support/workers.ts'
 
 jest.setTimeout(60_000)
 
@@ -14,7 +15,6 @@ const write = (...lines: string[]) => writeFileSync(ENV_FILE, lines.join('\n'))
 afterEach(killApps)
 afterAll(() => rmSync(directory, { recursive: true }))
 
-const linesOf = (app: RunningApp, msg: string) => app.lines.filter((line) => line['msg'] === msg)
 const bodyOf2KB = {
   method: 'POST',
   headers: { 'content-type': 'application/json' },
@@ -78,4 +78,29 @@ test('a dependency that cannot be reached under the new environment stops the ro
   await until(async () => (await healthOf(app)).code === 503)
   // It is down already, so a new configuration makes nothing worse.
   expect(await rollOut(app)).toMatchObject({ msg: 'roll-out done' })
+})
+
+test('workers that die while every file is wrong are replaced by some with the values of the others', async () => {
+  const SETTINGS_FILE = join(directory, 'settings.json')
+  const secret = join(directory, 'redis-url')
+  const redis = await testRedis()
+  write('BODY_LIMIT=1kb')
+  writeFileSync(SETTINGS_FILE, '{"HEALTH_DIALECT":"consul","REDIS_CRITICAL":false}')
+  writeFileSync(secret, redis.url)
+  const env = { WORKERS: '2', DRAIN_DELAY_MS: '0', ENV_FILE, SETTINGS_FILE, REDIS_URL_FILE: secret }
+  const app = await startApp({ env })
+  await app.line({ msg: 'serving', pid: app.pid })
+  write('BODY_LIMIT=much')
+  writeFileSync(SETTINGS_FILE, '{')
+  rmSync(secret)
+  await app.line({ msg: 'settings not reloaded', pid: app.pid })
+  for (const pid of workersOf(app)) {
+    process.kill(pid, 'SIGKILL')
+    await app.line({ msg: 'worker died', worker: pid })
+    await until(() => workersOf(app).length === 2)
+  }
+  expect((await fetch(`${app.url}/ping`, bodyOf2KB)).status).toBe(413)
+  await redis.stop()
+  // In that dialect it says that what fails is not critical.
+  await until(async () => (await fetch(`${app.url}/health/ready`)).status === 429)
 })

@@ -6,30 +6,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, jest, test } from '@jest/globals'
 import pg from 'pg'
-import { killApps, type Line, type RunningApp, runApp, startApp } from './support/app.ts'
+import { killApps, runApp, startApp } from './support/app.ts'
 import { startLoad } from './support/load.ts'
 import { rollOut } from './support/roll-out.ts'
 import { freePort, testPostgres, testRedis, until } from './support/services.ts'
+import { alive, linesOf, workersOf } from './support/workers.ts'
 
 jest.setTimeout(120_000)
 afterEach(killApps)
-
-const linesOf = (app: RunningApp, msg: string) => app.lines.filter((line) => line['msg'] === msg)
-const alive = (pid: number) => {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}
-/** The workers that are ready and have not ended, by the primary's own account. */
-function workersOf(app: RunningApp): number[] {
-  const gone = new Set(
-    [...linesOf(app, 'worker died'), ...linesOf(app, 'worker retired')].map(({ worker }: Line) => worker),
-  )
-  return linesOf(app, 'worker ready').flatMap(({ worker }) => (gone.has(worker) ? [] : [Number(worker)]))
-}
 
 const start = (env: Readonly<Record<string, string>>) =>
   startApp({ env: { WORKERS: '2', DRAIN_DELAY_MS: '0', ...env } })
@@ -44,7 +28,7 @@ test('a worker that is killed is replaced, while the others serve', async () => 
   await app.line({ msg: 'serving', pid: app.pid })
   const [first = 0] = workersOf(app)
   process.kill(first, 'SIGKILL')
-  await app.line({ msg: 'worker died', worker: first })
+  expect(await app.line({ msg: 'worker died', worker: first })).toMatchObject({ level: 'error', signal: 'SIGKILL' })
   expect((await fetch(`${app.url}/ping`)).status).toBe(200)
   await until(() => workersOf(app).length === 2)
   expect(workersOf(app)).not.toContain(first)

@@ -108,3 +108,24 @@ test('thresholds and criticality may change at any time', async () => {
   await jest.advanceTimersByTimeAsync(1_000)
   expect(health.snapshot()).toMatchObject({ status: 'ok', checks: { database: { status: 'fail', critical: false } } })
 })
+
+test.each([
+  [60_000, 100],
+  [100, 60_000],
+])('an interval that changes from %d to %d ms makes nothing stale that is not', async (before, after) => {
+  let intervalMs = before
+  const health = createHealth({
+    checks: [{ name: 'database', check: () => new Promise((resolve) => setTimeout(resolve, 10)) }],
+    settings: () => ({ intervalMs, timeoutMs: 50, fall: 2, rise: 1 }),
+  })
+  health.start()
+  await jest.advanceTimersByTimeAsync(30_000)
+  intervalMs = after
+  for (let second = 0; second < 90; second++) {
+    for (const ms of [5, 5, 990]) {
+      await jest.advanceTimersByTimeAsync(ms)
+      expect(health.snapshot().checks['database']).toMatchObject({ status: 'ok' })
+    }
+  }
+  health.stop()
+})

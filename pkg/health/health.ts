@@ -39,9 +39,6 @@ export interface Health {
 
 const DEFAULTS: MonitorSettings = { intervalMs: 2_000, timeoutMs: 1_000, fall: 2, rise: 1 }
 
-/** Two runs that were due and did not report: the process was blocked or suspended. */
-const staleAfter = ({ intervalMs, timeoutMs }: MonitorSettings) => 2 * (intervalMs + timeoutMs) + 1_000
-
 /** Watches dependencies in the background, so that a probe only reads. */
 export function createHealth(options: HealthOptions): Health {
   const { settings = () => DEFAULTS, now = Date.now, onEvent } = options
@@ -75,10 +72,9 @@ export function createHealth(options: HealthOptions): Health {
       // A result goes stale by the clock alone, so no snapshot outlives its second.
       if (latest !== undefined && second === Math.floor(time / 1000)) return latest
       second = Math.floor(time / 1000)
-      const staleAfterMs = staleAfter(settings())
       const checks: Record<string, CheckReport> = {}
       for (const [name, { monitor, critical }] of monitors) {
-        checks[name] = report(monitor.state(), critical(), time, staleAfterMs)
+        checks[name] = report(monitor.state(), critical(), time, monitor.staleAfterMs())
       }
       latest = { status: aggregate(Object.values(checks)), timestamp: second, checks }
       return latest

@@ -18,7 +18,7 @@ export interface MonitorSettings extends Thresholds {
 
 export interface MonitorOptions {
   readonly check: Check
-  /** Asked for at each run, because they may change between two. */
+  /** Asked for at each run, because they may change between two; a new interval counts from the next run on. */
   readonly settings: () => MonitorSettings
   /** Called after each run with the state before and after it, and the error of a run that failed. */
   readonly onOutcome: (next: CheckState, previous: CheckState, error?: unknown) => void
@@ -33,11 +33,16 @@ export interface Monitor {
   /** No run starts and none is reported after this; one under way is aborted. */
   stop(): void
   state(): CheckState
+  /** How old the last result may become, in milliseconds, by the settings with which the next run was timed. */
+  staleAfterMs(): number
 }
 
 class TimeoutError extends Error {
   override readonly name = 'TimeoutError'
 }
+
+/** Two runs that were due and did not report: the process was blocked or suspended. */
+const staleAfter = ({ intervalMs, timeoutMs }: MonitorSettings) => 2 * (intervalMs + timeoutMs) + 1_000
 
 /**
  * Runs one check in the background, for ever, one run at a time. A check that ignores its abort is
@@ -51,9 +56,11 @@ export function createMonitor(options: MonitorOptions): Monitor {
   let underWay: Promise<unknown> | undefined
   let timer: NodeJS.Timeout | undefined
   let nextAt = 0
+  let timedWith: MonitorSettings | undefined
 
-  function record(outcome: Outcome, error?: unknown): void {
+  function record(outcome: Outcome, used: MonitorSettings, error?: unknown): void {
     if (stopped) return
+    timedWith = used
     const previous = state
     state = nextState(previous, outcome, settings())
     onOutcome(state, previous, error)
@@ -61,7 +68,8 @@ export function createMonitor(options: MonitorOptions): Monitor {
   }
 
   async function run(): Promise<void> {
-    const { intervalMs, timeoutMs } = settings()
+    const used = settings()
+    const { intervalMs, timeoutMs } = used
     const abort = new AbortController()
     const startedAt = performance.now()
     nextAt = startedAt + intervalMs * (1 - random() / 10)
@@ -82,9 +90,9 @@ export function createMonitor(options: MonitorOptions): Monitor {
       await Promise.race([underWay, tooLate])
       // It answered a run that has failed already; how long that took is known only to be too long.
       if (overdue) throw new TimeoutError('answered after its time')
-      record({ ok: true, at: now(), latencyMs: performance.now() - startedAt })
+      record({ ok: true, at: now(), latencyMs: performance.now() - startedAt }, used)
     } catch (error) {
-      record({ ok: false, at: now(), reason: reasonOf(error) }, error)
+      record({ ok: false, at: now(), reason: reasonOf(error) }, used, error)
     } finally {
       clearTimeout(deadline)
     }
@@ -98,6 +106,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
       current?.abort()
     },
     state: () => state,
+    staleAfterMs: () => staleAfter(timedWith ?? settings()),
   }
 }
 

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { Agent, createServer, get, type RequestListener, request, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { setImmediate as turnOfLoop } from 'node:timers/promises'
 import { afterEach, expect, test } from '@jest/globals'
 import { createHttpDrain } from './http-drain.ts'
 
@@ -10,14 +11,14 @@ afterEach(() => {
   for (const agent of agents.splice(0)) agent.destroy()
 })
 
-async function serve(listener: RequestListener, headersTimeout = 60_000) {
+async function serve(listener: RequestListener, headersTimeout = 60_000, sweepIntervalMs = 10) {
   const server = createServer(
     { keepAliveTimeout: 60_000, headersTimeout, requestTimeout: 60_000, connectionsCheckingInterval: 20 },
     (req, res) => {
       if (drain.track(req, res)) listener(req, res)
     },
   )
-  const drain = createHttpDrain({ server, sweepIntervalMs: 10 })
+  const drain = createHttpDrain({ server, sweepIntervalMs })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return { drain, server, port: (server.address() as AddressInfo).port }
@@ -149,6 +150,21 @@ test('idle connections, used or not, do not hold the close', async () => {
   await ask(port, agent)
   await drain.close(never)
   if (!unused.closed) await once(unused.resume(), 'close')
+})
+
+test('a request that came while the process was busy is answered before idle connections are closed', async () => {
+  const { drain, port } = await serve((_req, res) => res.end('ok'), undefined, 200)
+  const kept = await rawConnection(port)
+  kept.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
+  await once(kept, 'data')
+  drain.begin()
+  const closed = drain.close(never)
+  // Until it no longer takes connections in, and waits to look for idle ones.
+  for (let turn = 0; turn < 10; turn++) await turnOfLoop()
+  kept.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
+  for (const end = performance.now() + 250; performance.now() < end; );
+  expect(await text(kept)).toMatch(/^HTTP\/1\.1 200 OK/)
+  await closed
 })
 
 test('slow clients still meet the header timeout while closing', async () => {

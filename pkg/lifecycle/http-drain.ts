@@ -114,6 +114,8 @@ export function createHttpDrain({ server, sweepIntervalMs = 50, firstRequestMs =
       void closed.then(() => done.abort())
       while (!done.signal.aborted) {
         await setTimeout(sweepIntervalMs, undefined, { signal: done.signal }).catch(() => {})
+        // Timers come before input: a connection whose request waits there is not idle.
+        await setImmediate()
         if (!expectsFirstRequest()) server.closeIdleConnections()
       }
       signal.removeEventListener('abort', cut)

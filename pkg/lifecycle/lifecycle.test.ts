@@ -149,3 +149,16 @@ test('a second stop is the first', async () => {
   expect(await both).toEqual([true, true])
   expect(log.filter((line) => line === 'stop http')).toHaveLength(1)
 })
+
+test('another stop without a delay ends the delay of the first, and cuts nothing', async () => {
+  const { log, list } = parts('http')
+  const lifecycle = createLifecycle({ parts: list, drainDelayMs: 5_000 })
+  await lifecycle.start()
+  const stopped = lifecycle.stop()
+  await passed(1_000)
+  expect(log).not.toContain('stop http')
+  void lifecycle.stop({ delayMs: 0 })
+  await passed(0)
+  expect(await stopped).toBe(true)
+  expect(log).toContain('stop http')
+})

@@ -37,7 +37,10 @@ export interface Lifecycle {
   phase(): Phase
   /** Starts the parts in order. When one rejects, those before it are stopped and it rejects with that error. */
   start(): Promise<void>
-  /** Stops once, however often it is called. Resolves with whether everything ended cleanly and in time; never rejects. */
+  /**
+   * Stops once, however often it is called; another call without a delay ends the one of the first. Resolves
+   * with whether everything ended cleanly and in time; never rejects.
+   */
   stop(options?: StopOptions): Promise<boolean>
   /** Ends a stop that is under way at once: no delay, no waiting for what is in flight. */
   cut(): void
@@ -54,6 +57,7 @@ export function createLifecycle({
   onEvent = () => {},
 }: LifecycleOptions): Lifecycle {
   const deadline = new AbortController()
+  const delayed = Promise.withResolvers<void>()
   const started: Part[] = []
   let phase: Phase = 'starting'
   let clean = true
@@ -94,11 +98,8 @@ export function createLifecycle({
     const timer = setTimeout(() => deadline.abort(), timeoutMs)
     await Promise.race([starting?.catch(() => {}), missed])
     for (const part of started) part.drain?.(delay)
-    let delayTimer: NodeJS.Timeout | undefined
-    const delayed = new Promise((resolve) => {
-      delayTimer = setTimeout(resolve, delay)
-    })
-    await Promise.race([delayed, missed])
+    const delayTimer = setTimeout(delayed.resolve, delay)
+    await Promise.race([delayed.promise, missed])
     clearTimeout(delayTimer)
     await stopAll()
     clearTimeout(timer)
@@ -121,6 +122,7 @@ export function createLifecycle({
       }
     },
     stop(options = {}) {
+      if (stopping !== undefined && options.delayMs === 0) delayed.resolve()
       stopping ??= stopOnce(options)
       return stopping
     },

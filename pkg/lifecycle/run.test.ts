@@ -80,3 +80,10 @@ test('a failed start ends with 1 and its cause', async () => {
   expect(await code).toBe(1)
   expect(events).toEqual([{ type: 'failed to start', error }])
 })
+
+test('a start that hangs is not waited for when its stop has ended', async () => {
+  const { process, code, stopped } = setup({ start: () => new Promise(() => {}) })
+  process.emit('SIGTERM')
+  stopped(false)
+  expect(await code).toBe(1)
+})

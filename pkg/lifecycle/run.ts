@@ -27,7 +27,7 @@ export type RunEvent =
  * failed start, a crash or a missed deadline. SIGTERM drains; SIGINT does so without the delay; a
  * second signal, or a crash while stopping, ends it at once. SIGHUP reloads.
  */
-export async function runUntilStopped(options: RunOptions): Promise<0 | 1> {
+export function runUntilStopped(options: RunOptions): Promise<0 | 1> {
   const { lifecycle, process, crashDrainMs = 3_000, reload = () => {}, onEvent = () => {} } = options
   const { promise: ended, resolve: end } = Promise.withResolvers<0 | 1>()
   let stopping = false
@@ -60,13 +60,18 @@ export async function runUntilStopped(options: RunOptions): Promise<0 | 1> {
     void stop(0, crashDrainMs, 1)
   })
 
-  try {
-    await lifecycle.start()
-    options.onServing?.()
-  } catch (error) {
-    onEvent({ type: 'failed to start', error })
-    // A stop that is under way ends it when it has ended.
-    if (!stopping) end(1)
+  async function start(): Promise<void> {
+    try {
+      await lifecycle.start()
+      options.onServing?.()
+    } catch (error) {
+      onEvent({ type: 'failed to start', error })
+      // A stop that is under way ends it when it has ended.
+      if (!stopping) end(1)
+    }
   }
+
+  // Not waited for: a start that hangs must not outlive its stop.
+  void start()
   return ended
 }

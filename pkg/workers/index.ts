@@ -1,4 +1,4 @@
-export { forkWorker, linkToPrimary, type PrimaryLink } from './cluster.ts'
+export { forkWorker, INHERITED_FD, linkToPrimary, type PrimaryLink } from './cluster.ts'
 export {
   createSupervisor,
   type Supervisor,

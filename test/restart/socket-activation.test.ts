@@ -9,6 +9,7 @@ import { rollOut } from '../support/roll-out.ts'
 import { endManagers, startManager } from '../support/service-manager.ts'
 import { freePort, until } from '../support/services.ts'
 import { needTools } from '../support/tools.ts'
+import { workersOf } from '../support/workers.ts'
 
 beforeAll(() => needTools(['systemd-socket-activate', 'systemd-notify', 'python3'], 'systemd python3'), 300_000)
 afterEach(() => Promise.all([endManagers(), killApps()]))
@@ -42,6 +43,23 @@ test('roll-outs of WORKERS that share a socket that was handed over lose no requ
   expect(failures).toEqual([])
   expect(sent).toBeGreaterThan(100)
 }, 60_000)
+
+test('a socket that was handed over outlives all WORKERS: who connects while there is none waits for the next', async () => {
+  const port = await freePort()
+  const settings = ['WORKERS=2', 'DRAIN_DELAY_MS=0'].map((setting) => `--setenv=${setting}`)
+  const program = ['systemd-socket-activate', `--listen=127.0.0.1:${port}`, ...settings, resolve('dist/app')]
+  const starting = startApp({ program, env: { PATH: process.env['PATH'] ?? '' } })
+  await until(async () => (await fetch(`http://127.0.0.1:${port}/ping`).catch(() => undefined))?.ok === true)
+  const app = await starting
+  await app.line({ msg: 'serving', pid: app.pid })
+  const before = workersOf(app)
+  for (const pid of before) process.kill(pid, 'SIGKILL')
+  for (const worker of before) await app.line({ msg: 'worker died', worker })
+  expect((await fetch(`http://127.0.0.1:${port}/ping`)).status).toBe(200)
+  await until(() => workersOf(app).length === 2)
+  app.signal('SIGTERM')
+  expect(await app.ended).toEqual({ code: 0, signal: null })
+})
 
 test('restarts of WORKERS that share a socket refuse nobody', async () => {
   const env = { WORKERS: '2', DRAIN_DELAY_MS: '100', LOG_LEVEL: 'silent' }
