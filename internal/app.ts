@@ -46,9 +46,9 @@ export async function createApp(settings: Settings, systemd: Systemd, link?: Ser
   const config = settings.current()
   const context = createRequestContext()
   const service = serviceName(config)
-  const logger = createServiceLogger(config, () => {
-    const id = context.requestId()
-    return id === undefined ? {} : { reqId: id }
+  const logger = createServiceLogger(config, (fields) => {
+    const id = 'reqId' in fields ? undefined : context.requestId()
+    return id === undefined ? undefined : { reqId: id }
   })
   const reload = reloadOf(settings, logger)
   const stores = await createStores(config, service, logger)

@@ -12,7 +12,7 @@ import {
   tcpCheck,
 } from '#pkg/health/index.ts'
 import type { LifecycleEvent, Part } from '#pkg/lifecycle/index.ts'
-import { createLogger, createOutput, type Logger } from '#pkg/logging/index.ts'
+import { createLogger, createOutput, type Logger, type LoggerOptions } from '#pkg/logging/index.ts'
 import { createNotifier, type Systemd } from '#pkg/systemd/index.ts'
 import { buildInfo } from './build-info.ts'
 import type { Postgres } from './store/postgres.ts'
@@ -24,7 +24,7 @@ import type { Redis } from './store/redis.ts'
 
 export const serviceName = ({ SERVICE_NAME }: Config) => SERVICE_NAME ?? buildInfo.name
 
-export function createServiceLogger(config: Config, context?: () => object): Logger {
+export function createServiceLogger(config: Config, context?: LoggerOptions['context']): Logger {
   const base = { service: serviceName(config), version: buildInfo.version, pid: process.pid }
   const output = createOutput({
     bufferBytes: config.LOG_BUFFER,

@@ -96,6 +96,7 @@ export function probes({ lifecycle, health, service, version, dialect = () => 's
 
   return function probe(request: IncomingMessage, response: ServerResponse): boolean {
     const { url = '', method } = request
+    if (!url.startsWith('/health')) return false
     const [path = '', query = ''] = url.split('?', 2)
     const respond = answers.get(path)
     if (respond === undefined) return false

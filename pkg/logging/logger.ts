@@ -8,8 +8,8 @@ export interface LoggerOptions {
   readonly level?: string
   /** Fields of every line, such as the service's name and version. */
   readonly base?: Readonly<Record<string, unknown>>
-  /** Fields of the request under way, asked for once a line. Must return a new object each time. */
-  readonly context?: () => object
+  /** Fields of the request under way, asked for once a line; undefined where there is nothing to add to these. */
+  readonly context?: (fields: object) => object | undefined
   readonly destination: DestinationStream
 }
 
@@ -30,7 +30,8 @@ const SECRET_KEYS = new Set([
  */
 function redacted(fields: object, levels: number): object {
   let copy: Record<string, unknown> | undefined
-  for (const [key, value] of Object.entries(fields)) {
+  for (const key in fields) {
+    const value: unknown = fields[key as keyof typeof fields]
     // An error has a serializer of its own, which comes here with what it has made of it.
     const isObject = typeof value === 'object' && value !== null && !Error.isError(value)
     const shown = SECRET_KEYS.has(key) ? '***' : isObject && levels > 0 ? redacted(value, levels - 1) : value
@@ -87,7 +88,10 @@ export function createLogger({ level = 'info', base = {}, context, destination }
           method.apply(this, alone ? [first, 'error'] : args)
         },
       },
-      ...(context && { mixin: context }),
+      ...(context && {
+        mixin: context as (fields: object) => object,
+        mixinMergeStrategy: (fields, added?: object) => (added === undefined ? fields : { ...added, ...fields }),
+      }),
     },
     destination,
   )

@@ -3,7 +3,7 @@ import { fstatSync, writeSync } from 'node:fs'
 export interface OutputOptions {
   /** @default 1, standard output */
   readonly fd?: number
-  /** Lines are collected up to so many bytes. @default 4096, which a pipe takes whole or not at all: the lines of several processes do not mix */
+  /** Lines are collected up to so many characters. @default 4096, which a pipe takes whole or not at all: the lines of several processes do not mix */
   readonly bufferBytes?: number
   /** And for so long at most, in milliseconds. @default 100 */
   readonly bufferMs?: number
@@ -33,10 +33,10 @@ const RETRY_AFTER_ERROR_MS = 1_000
  */
 export function createOutput(options: OutputOptions = {}): Output {
   const { fd = 1, bufferBytes = 4096, bufferMs = 100, maxBytes = 1024 * 1024, giveUpMs = 1_000, onDropped } = options
+  let lines = ''
+  /** What is to be written before them. */
   const waiting: Buffer[] = []
   let waitingBytes = 0
-  let lines = ''
-  let linesBytes = 0
   let dropped = 0
   let blocked = false
   /** Runs for as long as lines are collected. */
@@ -44,31 +44,33 @@ export function createOutput(options: OutputOptions = {}): Output {
 
   if (fd === 1) withoutWaiting()
 
-  function take(): void {
-    if (lines === '') return
-    waiting.push(Buffer.from(lines))
-    waitingBytes += linesBytes
-    lines = ''
-    linesBytes = 0
+  function wait(chunk: Buffer): void {
+    waiting.push(chunk)
+    waitingBytes += chunk.length
   }
 
   /** Writes until all is written or the output takes no more; the error's code says why. */
   function writeOut(): string | undefined {
+    const collected = lines
+    lines = ''
     try {
       for (let chunk = waiting[0]; chunk !== undefined; chunk = waiting[0]) {
-        const written = writeSync(fd, chunk)
-        waitingBytes -= written
-        if (written === chunk.length) waiting.shift()
-        else waiting[0] = chunk.subarray(written)
+        const taken = writeSync(fd, chunk)
+        waitingBytes -= taken
+        if (taken === chunk.length) waiting.shift()
+        else waiting[0] = chunk.subarray(taken)
       }
-      return undefined
+      // As a string, because encoding each line into a buffer takes as long as making it.
+      const written = collected === '' ? 0 : writeSync(fd, collected)
+      if (written < Buffer.byteLength(collected)) wait(Buffer.from(collected).subarray(written))
+      return waiting.length > 0 ? 'EAGAIN' : undefined
     } catch (error) {
+      if (collected !== '') wait(Buffer.from(collected))
       return (error as NodeJS.ErrnoException).code ?? 'unknown'
     }
   }
 
   function flush(): void {
-    take()
     const error = writeOut()
     blocked = error !== undefined
     clearTimeout(timer)
@@ -87,21 +89,15 @@ export function createOutput(options: OutputOptions = {}): Output {
 
   return {
     write(line) {
-      const bytes = Buffer.byteLength(line)
-      if (waitingBytes + linesBytes + bytes > maxBytes) {
+      if (waitingBytes + lines.length + line.length > maxBytes) {
         dropped++
         return
       }
-      if (linesBytes + bytes > bufferBytes) {
-        take()
-        if (!blocked) flush()
-      }
+      if (lines.length + line.length > bufferBytes && !blocked) flush()
       lines += line
-      linesBytes += bytes
       if (timer === undefined) flush()
     },
     flushSync() {
-      take()
       const giveUpAt = performance.now() + giveUpMs
       const never = new Int32Array(new SharedArrayBuffer(4))
       while (writeOut() === 'EAGAIN' && performance.now() < giveUpAt) Atomics.wait(never, 0, 0, RETRY_MS)
