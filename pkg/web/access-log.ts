@@ -17,7 +17,7 @@ const MAX_PATH = 1024
 export function accessLog({ logger }: AccessLogOptions): RequestHandler {
   const fields = (request: IncomingMessage, response: ServerResponse, { responseTime }: { responseTime: number }) => {
     const { id, method, originalUrl, ip } = request as Request
-    const length = response.getHeader('content-length')
+    const length = response.bodyBytes ?? response.getHeader('content-length')
     return {
       // Named here and not left to the logger's context, which is gone when the answer has been sent.
       reqId: id,

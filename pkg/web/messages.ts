@@ -5,6 +5,8 @@ declare module 'http' {
   interface ServerResponse {
     /** Header fields that are sent besides those that are set, as they stand on the wire. Nothing checks them. */
     headerLines: string
+    /** Bytes of a body whose length is no header field that was set. */
+    bodyBytes: number | undefined
   }
 }
 
@@ -18,9 +20,8 @@ const { _storeHeader: storeHeader } = ServerResponse.prototype as unknown as {
   _storeHeader: (this: ServerResponse, firstLine: string, headers: unknown) => void
 }
 
-/** Answers about which Express decides: of another type, without a body, or not for a client that has them already. */
+/** Answers that have no body, or none for a client that has it already: Express decides about those. */
 const BODILESS = new Set([204, 205, 304])
-const DECIDING = ['content-type', 'etag', 'last-modified'] as const
 
 /**
  * The classes of requests and answers for `http.createServer`. Express gives each message its own prototype as
@@ -37,14 +38,15 @@ export function messagesFor(app: Express): Messages {
   const { json } = app.response
   const additions = {
     headerLines: '',
-    /** Express's, without settings that nobody uses here, and without asking for what it has set itself. */
+    bodyBytes: undefined,
+    /** Express's, with a shorter way for an answer that is nothing but JSON: no other field was set. */
     json(this: ExpressResponse, body: unknown) {
       const text = JSON.stringify(body)
-      const isPlain = !BODILESS.has(this.statusCode) && !DECIDING.some((name) => this.hasHeader(name))
-      if (text === undefined || !isPlain) return json.call(this, body)
-      this.setHeader('content-type', 'application/json; charset=utf-8')
-      this.setHeader('content-length', Buffer.byteLength(text))
-      return this.end(text)
+      const isPlain = text !== undefined && !BODILESS.has(this.statusCode) && this.getHeaderNames().length === 0
+      if (!isPlain) return json.call(this, body)
+      this.bodyBytes = Buffer.byteLength(text)
+      const fields = ['content-type', 'application/json; charset=utf-8', 'content-length', String(this.bodyBytes)]
+      return this.writeHead(this.statusCode, fields).end(text)
     },
   }
   Object.setPrototypeOf(Request.prototype, app.request)

@@ -15,7 +15,8 @@ export function createRequestContext(): RequestContext {
     middleware: function requestContext(req, res, next) {
       const id = requestId(req)
       req.id = id
-      res.setHeader('x-request-id', id)
+      // It is sane, or ours.
+      res.headerLines += `x-request-id: ${id}\r\n`
       storage.run(id, next)
     },
     requestId: () => storage.getStore(),
