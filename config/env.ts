@@ -1,6 +1,6 @@
 import { BlockList, isIP } from 'node:net'
 import { availableParallelism } from 'node:os'
-import * as z from 'zod'
+import * as z from 'zod/mini'
 
 /*
  * Every variable that the service reads, with its default and what it accepts. The `error` of a
@@ -11,12 +11,15 @@ const string = z.string()
 
 /** What `parse` makes of the text, where that is not undefined. */
 const parsed = <T>(expected: string, parse: (text: string) => T | undefined) =>
-  string.transform((text, context): T => {
-    const value = parse(text)
-    if (value !== undefined) return value
-    context.addIssue({ code: 'custom', message: expected })
-    return z.NEVER
-  })
+  z.pipe(
+    string,
+    z.transform((text: string, { issues }): T => {
+      const value = parse(text)
+      if (value !== undefined) return value
+      issues.push({ code: 'custom', message: expected, input: text })
+      return z.NEVER
+    }),
+  )
 
 const oneOf = <const T extends string>(values: readonly T[]) =>
   parsed(`one of ${values.join(', ')}`, (text) => values.find((value) => value === text))
@@ -146,52 +149,54 @@ const workers = () =>
   )
 
 const names = () =>
-  z.string().transform((value): readonly string[] => (value === '' ? [] : value.split(',').map((name) => name.trim())))
+  parsed('names separated by commas', (text): readonly string[] =>
+    text === '' ? [] : text.split(',').map((name) => name.trim()),
+  )
 
 export const schema = {
-  SERVICE_NAME: text('lower-case letters, digits and hyphens, at most 63', /^[a-z0-9][a-z0-9-]{0,62}$/).optional(),
-  NODE_ENV: oneOf(['production', 'development', 'test']).default('production'),
-  ENV_FILE: text('an absolute path', /^\/.{1,4096}$/).optional(),
+  SERVICE_NAME: z.optional(text('lower-case letters, digits and hyphens, at most 63', /^[a-z0-9][a-z0-9-]{0,62}$/)),
+  NODE_ENV: z._default(oneOf(['production', 'development', 'test']), 'production'),
+  ENV_FILE: z.optional(text('an absolute path', /^\/.{1,4096}$/)),
 
-  HOST: text('an address or a host name to listen on', /^[A-Za-z0-9.:_-]{1,253}$/).default('0.0.0.0'),
-  PORT: integer(0, 65_535).default(8080),
-  LISTEN_FD: integer(0, 1023).optional(),
-  WORKERS: workers().default(1),
-  TRUST_PROXY: trustProxy().default(0),
-  BODY_LIMIT: byteSize(64).default(100 * 1024),
-  HEADERS_TIMEOUT_MS: milliseconds(100, 600_000).default(10_000),
-  REQUEST_TIMEOUT_MS: milliseconds(100, 3_600_000).default(15_000),
-  KEEP_ALIVE_TIMEOUT_MS: milliseconds(100, 3_600_000).default(75_000),
-  SOCKET_TIMEOUT_MS: milliseconds(100, 3_600_000).default(120_000),
+  HOST: z._default(text('an address or a host name to listen on', /^[A-Za-z0-9.:_-]{1,253}$/), '0.0.0.0'),
+  PORT: z._default(integer(0, 65_535), 8080),
+  LISTEN_FD: z.optional(integer(0, 1023)),
+  WORKERS: z._default(workers(), 1),
+  TRUST_PROXY: z._default(trustProxy(), 0),
+  BODY_LIMIT: z._default(byteSize(64), 100 * 1024),
+  HEADERS_TIMEOUT_MS: z._default(milliseconds(100, 600_000), 10_000),
+  REQUEST_TIMEOUT_MS: z._default(milliseconds(100, 3_600_000), 15_000),
+  KEEP_ALIVE_TIMEOUT_MS: z._default(milliseconds(100, 3_600_000), 75_000),
+  SOCKET_TIMEOUT_MS: z._default(milliseconds(100, 3_600_000), 120_000),
 
-  LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
-  LOG_BUFFER: byteSize(1).default(4096),
-  LOG_BUFFER_MS: milliseconds(1, 60_000).default(100),
+  LOG_LEVEL: z._default(oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']), 'info'),
+  LOG_BUFFER: z._default(byteSize(1), 4096),
+  LOG_BUFFER_MS: z._default(milliseconds(1, 60_000), 100),
 
-  DATABASE_URL: url(['postgres:', 'postgresql:'], 'postgres://user:password@host:5432/name').optional(),
-  DATABASE_CRITICAL: boolean().default(true),
-  DATABASE_POOL_MAX: integer(1, 1000, 'connections').default(10),
-  DATABASE_CONNECT_TIMEOUT_MS: milliseconds(100, 60_000).default(3_000),
-  DATABASE_STATEMENT_TIMEOUT_MS: milliseconds(100, 3_600_000).default(10_000),
-  DATABASE_IDLE_TIMEOUT_MS: milliseconds(100, 3_600_000).default(30_000),
+  DATABASE_URL: z.optional(url(['postgres:', 'postgresql:'], 'postgres://user:password@host:5432/name')),
+  DATABASE_CRITICAL: z._default(boolean(), true),
+  DATABASE_POOL_MAX: z._default(integer(1, 1000, 'connections'), 10),
+  DATABASE_CONNECT_TIMEOUT_MS: z._default(milliseconds(100, 60_000), 3_000),
+  DATABASE_STATEMENT_TIMEOUT_MS: z._default(milliseconds(100, 3_600_000), 10_000),
+  DATABASE_IDLE_TIMEOUT_MS: z._default(milliseconds(100, 3_600_000), 30_000),
 
-  REDIS_URL: url(['redis:', 'rediss:'], 'redis://:password@host:6379/0', /^\/?\d*$/).optional(),
-  REDIS_CRITICAL: boolean().default(true),
-  REDIS_CONNECT_TIMEOUT_MS: milliseconds(100, 60_000).default(3_000),
+  REDIS_URL: z.optional(url(['redis:', 'rediss:'], 'redis://:password@host:6379/0', /^\/?\d*$/)),
+  REDIS_CRITICAL: z._default(boolean(), true),
+  REDIS_CONNECT_TIMEOUT_MS: z._default(milliseconds(100, 60_000), 3_000),
 
-  HEALTH_INTERVAL_MS: milliseconds(100, 300_000).default(2_000),
-  HEALTH_TIMEOUT_MS: milliseconds(50, 60_000).default(1_000),
-  HEALTH_FALL: integer(1, 100, 'failures').default(2),
-  HEALTH_RISE: integer(1, 100, 'successes').default(1),
-  HEALTH_CHECKS: heartbeats().default([]),
-  HEALTH_CRITICAL: names().default([]),
-  HEALTH_DIALECT: oneOf(['standard', 'haproxy', 'envoy', 'consul']).default('standard'),
+  HEALTH_INTERVAL_MS: z._default(milliseconds(100, 300_000), 2_000),
+  HEALTH_TIMEOUT_MS: z._default(milliseconds(50, 60_000), 1_000),
+  HEALTH_FALL: z._default(integer(1, 100, 'failures'), 2),
+  HEALTH_RISE: z._default(integer(1, 100, 'successes'), 1),
+  HEALTH_CHECKS: z._default(heartbeats(), []),
+  HEALTH_CRITICAL: z._default(names(), []),
+  HEALTH_DIALECT: z._default(oneOf(['standard', 'haproxy', 'envoy', 'consul']), 'standard'),
 
-  SETTINGS_FILE: text('an absolute path', /^\/.{1,4096}$/).optional(),
+  SETTINGS_FILE: z.optional(text('an absolute path', /^\/.{1,4096}$/)),
 
-  DRAIN_DELAY_MS: milliseconds(0, 600_000).default(5_000),
-  SHUTDOWN_TIMEOUT_MS: milliseconds(100, 3_600_000).default(25_000),
-} satisfies Record<string, z.ZodType<unknown, string | undefined>>
+  DRAIN_DELAY_MS: z._default(milliseconds(0, 600_000), 5_000),
+  SHUTDOWN_TIMEOUT_MS: z._default(milliseconds(100, 3_600_000), 25_000),
+} satisfies Record<string, z.ZodMiniType<unknown, string | undefined>>
 
 export type Name = keyof typeof schema
 export type Config = { readonly [K in Name]: z.output<(typeof schema)[K]> }
