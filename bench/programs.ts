@@ -6,8 +6,8 @@ export interface Program {
   readonly env?: Environment
 }
 
-/** Made here for the measurements, see build-service.ts and build-gin.ts. */
-export const BUILT = { service: '.local/bench/server.cjs', gin: '.local/bench/gin' }
+/** Made here for the measurements, see build-service.ts and build-gin.ts; `app` is dist/app as it is installed. */
+export const BUILT = { app: '.local/bench/app', service: '.local/bench/server.cjs', gin: '.local/bench/gin' }
 
 const node = (file: string): Program => ({ command: [process.execPath, file] })
 
@@ -16,8 +16,8 @@ export function createPrograms({ stores, gin }: { stores: Environment; gin: bool
   return {
     raw: node('bench/peers/raw.cjs'),
     'raw with duties': node('bench/peers/raw-with-duties.cjs'),
-    service: { command: ['dist/app'] },
-    'service with stores': { command: ['dist/app'], env: stores },
+    service: { command: [BUILT.app] },
+    'service with stores': { command: [BUILT.app], env: stores },
     'service as a bundle': node('dist/server.cjs'),
     'service from its sources': node('src/main.ts'),
     'service with POST /echo': node(BUILT.service),

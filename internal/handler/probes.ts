@@ -1,4 +1,4 @@
-import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Health, Snapshot } from '#pkg/health/index.ts'
 import type { Lifecycle } from '#pkg/lifecycle/index.ts'
 import { answerProblem } from '#pkg/web/index.ts'
@@ -14,15 +14,16 @@ export interface ProbesDeps {
 
 interface Answer {
   readonly status: number
+  /** Names and values in turn: `writeHead` takes them as they are. */
+  readonly fields: string[]
   readonly body: Buffer
-  readonly headers?: OutgoingHttpHeaders
 }
 
-const answer = (status: number, body: object, headers?: OutgoingHttpHeaders): Answer => ({
-  status,
-  body: Buffer.from(JSON.stringify(body)),
-  ...(headers && { headers }),
-})
+function answer(status: number, content: object, fields: readonly string[] = []): Answer {
+  const body = Buffer.from(JSON.stringify(content))
+  const own = ['content-type', 'application/json; charset=utf-8', 'content-length', String(body.length)]
+  return { status, body, fields: [...own, 'cache-control', 'no-store', ...fields] }
+}
 
 /** What a prober is told, whatever its dialect. A warning is a check that fails and is not critical. */
 type Readiness = 'ok' | 'warning' | 'dependency' | 'starting' | 'draining'
@@ -46,7 +47,7 @@ const READY: Readonly<Record<Dialect, Readonly<Record<Readiness, Answer>>>> = {
   // Fails the host at once, whatever `unhealthy_threshold` is.
   envoy: {
     ...STANDARD,
-    draining: { ...STANDARD.draining, headers: { 'x-envoy-immediate-health-check-fail': 'true' } },
+    draining: answer(503, { status: 'fail', reason: 'draining' }, ['x-envoy-immediate-health-check-fail', 'true']),
   },
   // 429 is `warning`: shown, and still routed to.
   consul: { ...STANDARD, warning: answer(429, { status: 'ok', reason: 'dependency' }) },
@@ -104,13 +105,8 @@ export function probes({ lifecycle, health, service, version, dialect = () => 's
       answerProblem(response, 'method_not_allowed', { allow: 'GET, HEAD' })
       return true
     }
-    const { status, body, headers } = respond(query)
-    response.writeHead(status, {
-      'content-type': 'application/json; charset=utf-8',
-      'content-length': body.length,
-      'cache-control': 'no-store',
-      ...headers,
-    })
+    const { status, fields, body } = respond(query)
+    response.writeHead(status, fields)
     response.end(body)
     return true
   }
