@@ -153,6 +153,16 @@ const names = () =>
     text === '' ? [] : text.split(',').map((name) => name.trim()),
   )
 
+/** What may be switched on and off while the service runs. Each goes when its time has come. */
+const FEATURES = ['version'] as const
+export type Feature = (typeof FEATURES)[number]
+
+const features = () =>
+  parsed(`names of features (${FEATURES.join(', ')})`, (text): readonly Feature[] | undefined => {
+    const names = text === '' ? [] : text.split(',').map((name) => FEATURES.find((feature) => feature === name.trim()))
+    return names.every((name) => name !== undefined) ? names : undefined
+  })
+
 export const schema = {
   SERVICE_NAME: z.optional(text('lower-case letters, digits and hyphens, at most 63', /^[a-z0-9][a-z0-9-]{0,62}$/)),
   NODE_ENV: z._default(oneOf(['production', 'development', 'test']), 'production'),
@@ -164,6 +174,7 @@ export const schema = {
   WORKERS: z._default(workers(), 1),
   TRUST_PROXY: z._default(trustProxy(), 0),
   BODY_LIMIT: z._default(byteSize(64), 100 * 1024),
+  RATE_LIMIT: z._default(integer(0, 1_000_000, 'requests a minute'), 0),
   HEADERS_TIMEOUT_MS: z._default(milliseconds(100, 600_000), 10_000),
   REQUEST_TIMEOUT_MS: z._default(milliseconds(100, 3_600_000), 15_000),
   KEEP_ALIVE_TIMEOUT_MS: z._default(milliseconds(100, 3_600_000), 75_000),
@@ -192,6 +203,7 @@ export const schema = {
   HEALTH_CRITICAL: z._default(names(), []),
   HEALTH_DIALECT: z._default(oneOf(['standard', 'haproxy', 'envoy', 'consul']), 'standard'),
 
+  FEATURES: z._default(features(), []),
   SETTINGS_FILE: z.optional(text('an absolute path', /^\/.{1,4096}$/)),
 
   DRAIN_DELAY_MS: z._default(milliseconds(0, 600_000), 5_000),
@@ -207,6 +219,8 @@ export const SECRETS: ReadonlySet<string> = new Set<Name>(['DATABASE_URL', 'REDI
 /** What SETTINGS_FILE may hold, because it may change while the service runs. */
 export const RELOADABLE: ReadonlySet<string> = new Set<Name>([
   'LOG_LEVEL',
+  'RATE_LIMIT',
+  'FEATURES',
   'DATABASE_CRITICAL',
   'REDIS_CRITICAL',
   'HEALTH_INTERVAL_MS',

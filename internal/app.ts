@@ -59,6 +59,8 @@ export async function createApp(settings: Settings, systemd: Systemd, link?: Ser
     context,
     trustProxy: config.TRUST_PROXY,
     bodyLimitBytes: config.BODY_LIMIT,
+    rateLimitPerMinute: () => settings.current().RATE_LIMIT,
+    isOn: (feature) => settings.current().FEATURES.includes(feature),
   })
 
   const server = createHttpServer(

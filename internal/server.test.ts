@@ -15,6 +15,8 @@ const { app, messages } = createHttpApp({
   context,
   trustProxy: 1,
   bodyLimitBytes: 1_000,
+  rateLimitPerMinute: () => 0,
+  isOn: () => false,
 })
 const server: Server = createServer(messages, app).listen(0)
 const client = request(server)

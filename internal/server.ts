@@ -9,15 +9,18 @@ import {
   notFound,
   problemHandler,
   type RequestContext,
+  rateLimit,
   securityHeaders,
 } from '#pkg/web/index.ts'
-import { routes } from './routes.ts'
+import { type RoutesDeps, routes } from './routes.ts'
 
-export interface HttpAppDeps {
+export interface HttpAppDeps extends RoutesDeps {
   readonly logger: Logger
   readonly context: RequestContext
   readonly trustProxy: number | readonly string[]
   readonly bodyLimitBytes: number
+  /** Requests that one client may send in a minute, 0 for any number. */
+  readonly rateLimitPerMinute: () => number
 }
 
 export interface HttpApp {
@@ -27,7 +30,7 @@ export interface HttpApp {
 }
 
 /** What happens to a request that is not a probe, in this order. */
-export function createHttpApp({ logger, context, trustProxy, bodyLimitBytes }: HttpAppDeps): HttpApp {
+export function createHttpApp({ logger, context, trustProxy, bodyLimitBytes, ...deps }: HttpAppDeps): HttpApp {
   const app = express()
   const messages = messagesFor(app)
   app.disable('x-powered-by')
@@ -39,9 +42,10 @@ export function createHttpApp({ logger, context, trustProxy, bodyLimitBytes }: H
   app.use(context.middleware)
   app.use(securityHeaders())
   app.use(accessLog({ logger }))
+  app.use(rateLimit({ perMinute: deps.rateLimitPerMinute }))
   app.use(jsonBody({ maxBytes: bodyLimitBytes }))
 
-  routes(app)
+  routes(app, deps)
 
   app.use(notFound())
   app.use(problemHandler())

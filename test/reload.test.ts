@@ -56,3 +56,20 @@ test('a changed file is taken over by itself: level, criticality and dialect', a
   await fetch(`${app.url}/ping`)
   await until(() => count(app, 'request') === lines + 1)
 })
+
+test('a rate limit and a feature come and go with the file, and probes are not limited', async () => {
+  write({})
+  const app = await startApp({ env: { SETTINGS_FILE } })
+  const status = async (path: string) => (await fetch(app.url + path)).status
+  expect([await status('/version'), await status('/ping')]).toEqual([404, 200])
+  write({ FEATURES: 'version', RATE_LIMIT: 3 })
+  await app.line({ msg: 'settings reloaded' })
+  const answer = await fetch(`${app.url}/version`)
+  expect([answer.status, answer.headers.get('ratelimit-policy')]).toEqual([200, '"client";q=3;w=60'])
+  expect(await answer.json()).toMatchObject({ name: 'my-service', version: expect.any(String) })
+  expect([await status('/ping'), await status('/ping'), await status('/ping')]).toEqual([200, 200, 429])
+  for (let probe = 0; probe < 5; probe++) expect(await status('/health/live')).toBe(200)
+  write({ FEATURES: '', RATE_LIMIT: 0 })
+  await until(async () => (await status('/version')) === 404)
+  expect(await status('/ping')).toBe(200)
+})

@@ -9,7 +9,8 @@ export {
   type ProblemOptions,
   problemHandler,
 } from './problem.ts'
+export { type RateLimitOptions, rateLimit } from './rate-limit.ts'
 export { createRequestContext, type RequestContext } from './request-context.ts'
 export { requestTarget } from './request-target.ts'
-export { type Methods, route } from './route.ts'
+export { type Methods, type RouteOptions, route } from './route.ts'
 export { securityHeaders } from './security-headers.ts'

@@ -24,6 +24,7 @@ export const HTTP_ERRORS = {
   unsupported_encoding: { status: 415, detail: 'The content-encoding must be gzip, deflate, br or identity.' },
   unsupported_charset: { status: 415, detail: 'The charset must be utf-8, utf-16 or utf-32.' },
   invalid_input: { status: 422, detail: 'Some fields are not valid; see errors.' },
+  too_many_requests: { status: 429, detail: 'Too many requests in a short time. Wait as long as retry-after says.' },
   headers_too_large: { status: 431, detail: 'The header fields are larger than this service accepts.' },
   internal: { status: 500, detail: 'Something went wrong here. Quote the request id when you report it.' },
 } as const satisfies HttpErrorTable

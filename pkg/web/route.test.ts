@@ -17,3 +17,18 @@ test('each method of a path reaches its handler, and the others are told which t
   const refused = await request(app).put('/things/1').expect(405)
   expect(refused.headers['allow']).toBe('DELETE, GET, HEAD, OPTIONS, PATCH')
 })
+
+test('a path may come and go: while it is not there it is no path, for any method', async () => {
+  let isThere = false
+  const app = express()
+  route(app, '/beta', { get: (_req, res) => void res.json({}) }, { when: () => isThere })
+  app.use((_req, res) => void res.status(404).end())
+  await request(app).get('/beta').expect(404)
+  await request(app).post('/beta').expect(404)
+  await request(app).options('/beta').expect(404)
+  isThere = true
+  await request(app).get('/beta').expect(200)
+  await request(app).options('/beta').expect(204).expect('allow', 'GET, HEAD, OPTIONS')
+  isThere = false
+  await request(app).get('/beta').expect(404)
+})

@@ -2,9 +2,15 @@ import type { IRouter, RequestHandler } from 'express'
 
 export type Methods = Partial<Record<'get' | 'post' | 'put' | 'patch' | 'delete', RequestHandler>>
 
+export interface RouteOptions {
+  /** Whether the path is there at all, asked for at each request. @default always */
+  readonly when?: () => boolean
+}
+
 /** Registers a path with its methods. HEAD goes with GET, OPTIONS answers what is allowed, all else is a 405 with `Allow`. */
-export function route(router: IRouter, path: string, methods: Methods): void {
+export function route(router: IRouter, path: string, methods: Methods, { when }: RouteOptions = {}): void {
   const registered = router.route(path)
+  if (when) registered.all((_req, _res, next) => next(when() ? undefined : 'route'))
   const allowed = ['OPTIONS']
   for (const [method, handler] of Object.entries(methods) as [keyof Methods, RequestHandler][]) {
     registered[method](handler)

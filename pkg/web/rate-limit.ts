@@ -1,0 +1,53 @@
+import { isIPv6 } from 'node:net'
+import type { RequestHandler } from 'express'
+import type { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
+
+export interface RateLimitOptions {
+  /** Requests that one client may send in a minute; 0 is no limit. Asked for at each request, because it may change. */
+  readonly perMinute: () => number
+}
+
+const WINDOW_S = 60
+
+/** One address, or for IPv6 the network of 64 bits that one client has to itself. */
+export function clientOf(address: string): string {
+  if (!isIPv6(address)) return address
+  if (address.startsWith('::ffff:') && address.includes('.')) return address.slice('::ffff:'.length)
+  const [head = [], tail = []] = address.split('::').map((part) => part.split(':').filter(Boolean))
+  const zeros = Array.from({ length: Math.max(0, 8 - head.length - tail.length) }, () => '0')
+  return [...head, ...zeros, ...tail].slice(0, 4).join(':')
+}
+
+/**
+ * Refuses a client that has sent more than its share in the minute, with 429. Tells each what is left:
+ * https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/. Each process counts for itself.
+ */
+export function rateLimit({ perMinute }: RateLimitOptions): RequestHandler {
+  let limiter: RateLimiterMemory | undefined
+
+  async function consume(client: string, limit: number): Promise<RateLimiterRes> {
+    const { RateLimiterMemory } = await import('rate-limiter-flexible')
+    limiter ??= new RateLimiterMemory({ points: limit, duration: WINDOW_S })
+    limiter.points = limit
+    try {
+      return await limiter.consume(client)
+    } catch (refusal) {
+      // It throws what it would have returned.
+      if (refusal instanceof Error) throw refusal
+      return refusal as RateLimiterRes
+    }
+  }
+
+  return function rateLimit(req, res, next) {
+    const limit = perMinute()
+    if (limit === 0) return next()
+    consume(clientOf(req.ip ?? ''), limit).then(({ consumedPoints, msBeforeNext }) => {
+      const seconds = Math.ceil(msBeforeNext / 1000)
+      res.set('ratelimit-policy', `"client";q=${limit};w=${WINDOW_S}`)
+      res.set('ratelimit', `"client";r=${Math.max(0, limit - consumedPoints)};t=${seconds}`)
+      if (consumedPoints <= limit) return next()
+      res.set('retry-after', String(seconds))
+      next(Object.assign(new Error('too many requests'), { code: 'too_many_requests' }))
+    }, next)
+  }
+}
