@@ -220,6 +220,10 @@ describe('ENV_FILE', () => {
     expect(load({ ...environment, PORT: '9001' }, files)).toMatchObject({ PORT: 9001 })
   })
 
+  test('gives way to a secret that is set for real, in either form', () => {
+    expect(load({ ENV_FILE: '/etc/app.env', REDIS_URL: 'redis://real' }, files).REDIS_URL).toBe('redis://real')
+  })
+
   test('that is not there, or not named by an absolute path, is a problem', () => {
     expect(problemsOf({ ENV_FILE: '/nowhere' })).toEqual([
       'ENV_FILE: got "/nowhere", expected a file that can be read (ENOENT)',

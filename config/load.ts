@@ -44,6 +44,17 @@ export function loadConfig(environment: Environment, options: LoadOptions = {}):
   return validate({ ...fixed.values, ...settings.values }, [...fixed.problems, ...settings.problems])
 }
 
+/**
+ * Where the service listens, and nothing else: one that runs is not ill because a file of settings or of a secret
+ * has a mistake since.
+ *
+ * @throws ConfigError when these two are wrong
+ */
+export function loadAddress(environment: Environment, options: LoadOptions = {}): Pick<Config, 'HOST' | 'PORT'> {
+  const { HOST, PORT } = withEnvFile(environment, options.readFile)
+  return validate({ HOST, PORT }, [])
+}
+
 /** Values that were read, not yet validated, and what was wrong with how they are given. */
 export interface Reading {
   readonly values: Environment
@@ -83,7 +94,15 @@ export function withEnvFile(environment: Environment, readFile = readTextFile): 
   const named = set['ENV_FILE']
   if (named === undefined && set['NODE_ENV'] !== 'development') return set
   try {
-    return { ...withoutEmpty(parse(readFile(named ?? '.env'))), ...set }
+    const below = { ...withoutEmpty(parse(readFile(named ?? '.env'))) }
+    for (const name of SECRETS) {
+      // What is set for real wins in either form.
+      if (set[name] !== undefined || set[`${name}_FILE`] !== undefined) {
+        delete below[name]
+        delete below[`${name}_FILE`]
+      }
+    }
+    return { ...below, ...set }
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' && named === undefined) return set

@@ -72,10 +72,11 @@ export async function createApp(settings: Settings, systemd: Systemd, link?: Ser
     },
     messages,
     (request, response) => {
-      if (!drain.track(request, response) || probe(request, response)) return
+      if (!drain.track(request, response)) return
       const target = requestTarget(request.url ?? '')
       if (target === undefined) return answerProblem(response, 'bad_request')
       request.url = target
+      if (probe(request, response)) return
       app(request, response)
     },
   )

@@ -29,7 +29,7 @@ export function createServiceLogger(config: Config, context?: LoggerOptions['con
   const output = createOutput({
     bufferBytes: config.LOG_BUFFER,
     bufferMs: config.LOG_BUFFER_MS,
-    onDropped: (lines) => logger.warn({ lines }, 'log lines dropped'),
+    onDropped: (lines) => logger.error({ lines }, 'log lines dropped'),
   })
   // However it ends, but for a kill.
   process.on('exit', () => output.flushSync())

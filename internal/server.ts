@@ -33,6 +33,8 @@ export interface HttpApp {
 export function createHttpApp({ logger, context, trustProxy, bodyLimitBytes, ...deps }: HttpAppDeps): HttpApp {
   const app = express()
   const messages = messagesFor(app)
+  // Whatever Express itself may have to answer shows nothing from inside.
+  app.set('env', 'production')
   app.disable('x-powered-by')
   // A hash of every body, to save bytes on answers that hardly ever repeat.
   app.disable('etag')

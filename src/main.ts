@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import type { Config } from '#config/env.ts'
-import { ConfigError, describeConfig } from '#config/load.ts'
+import { ConfigError, describeConfig, loadAddress } from '#config/load.ts'
 import { createSettings, type Held, resumeSettings, type Settings } from '#config/settings.ts'
 import type { App } from '#internal/app.ts'
 import { buildInfo } from '#internal/build-info.ts'
@@ -31,7 +31,7 @@ const commands: Readonly<Record<string, () => Promise<ExitCode>>> = {
   serve: () => withSettings(serve),
   worker: () => refusing(worker),
   migrate: () => withConfig(migrate),
-  healthcheck: async () => ((await withConfig(healthcheck)) === 0 ? 0 : 1),
+  healthcheck: async () => ((await refusing(() => healthcheck(loadAddress(process.env)))) === 0 ? 0 : 1),
   config: () =>
     withConfig(async (config) => {
       out(describeConfig(config))
@@ -111,7 +111,7 @@ async function migrate(config: Config): Promise<ExitCode> {
   return 0
 }
 
-async function healthcheck({ HOST, PORT }: Config): Promise<ExitCode> {
+async function healthcheck({ HOST, PORT }: Pick<Config, 'HOST' | 'PORT'>): Promise<ExitCode> {
   const { readiness } = await import('#internal/healthcheck.ts')
   const { ready, answer } = await readiness({ host: HOST, port: PORT })
   ;(ready ? out : err)(answer)

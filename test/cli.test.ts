@@ -94,6 +94,9 @@ describe('healthcheck', () => {
     const app = await startApp({ env: { HOST: '0.0.0.0' } })
     const env = { PORT: String(app.port) }
     expect(await runApp(['healthcheck'], { env })).toMatchObject({ code: 0, stdout: '{"status":"ok"}\n' })
+    // The service goes on with the values of before, and so is not ill.
+    const broken = { ...env, SETTINGS_FILE: '/nowhere', DATABASE_URL_FILE: '/nowhere' }
+    expect(await runApp(['healthcheck'], { env: broken })).toMatchObject({ code: 0 })
   })
 
   test('exits 1 while it is not, with nobody there, and with an invalid configuration', async () => {

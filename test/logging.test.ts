@@ -55,6 +55,7 @@ test('hostile requests are answered as problems and end nothing', async () => {
     [post('; charset=utf-7-imap\r\ncontent-length: 8'), 415],
     [post('\r\ncontent-encoding: br\r\ncontent-length: 8'), 400],
     ['GET http://[/ping HTTP/1.1\r\nhost: x\r\n\r\n', 400],
+    ['GET http://x/health/live HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n', 200],
     ['GET http://user:hunter2@x/ping HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n', 200],
   ] as const) {
     const socket = connect(app.port, '127.0.0.1')

@@ -36,6 +36,10 @@ test.each([
   { user: { password: 'hunter2' } },
   { headers: { authorization: 'hunter2', 'set-cookie': ['hunter2'], 'x-api-key': 'hunter2' } },
   { req: { headers: { cookie: 'hunter2' } } },
+  { items: [{ Authorization: 'hunter2' }, { b: 1 }] },
+  { cause: Object.assign(new Error('x'), { token: 'hunter2' }) },
+  { err: Object.assign(new Error('x'), { config: { headers: { authorization: 'hunter2' } } }) },
+  { later: { toJSON: () => ({ token: 'hunter2' }) } },
   { config: { token: 'hunter2', secret: 'hunter2', apiKey: 'hunter2' } },
 ])('secrets are not written: %j', (fields) => {
   const { lines, logger } = logOf()
@@ -74,4 +78,24 @@ test('an error keeps its code and its stack', () => {
     code: 'E_BAD',
     stack: expect.stringContaining('logger.test.ts'),
   })
+})
+
+test('what is not secret keeps its form: a list, a URL, a date', () => {
+  const { lines, logger } = logOf()
+  logger.info({ list: [{ token: 'x' }, 2], url: new URL('http://h/p'), at: new Date(0) })
+  expect(first(lines)).toMatchObject({
+    list: [{ token: '***' }, 2],
+    url: 'http://h/p',
+    at: '1970-01-01T00:00:00.000Z',
+  })
+})
+
+test("a child's fields, and an error that comes alone, show no credentials either", () => {
+  const { lines, logger } = logOf()
+  logger.child({ token: 'hunter2', headers: { cookie: 'hunter2' } }).info('x')
+  logger.error(new Error('connect postgres://u:hunter2@h/db'))
+  logger.error(new Error('connect postgres://u:hunter2@h/db'), 'failed')
+  expect(lines).toHaveLength(3)
+  expect(lines.join()).not.toContain('hunter2')
+  expect(JSON.parse(lines[2] ?? '')).toMatchObject({ msg: 'failed', err: { message: 'connect postgres://***@h/db' } })
 })

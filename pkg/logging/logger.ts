@@ -20,7 +20,7 @@ const SECRET_KEYS = new Set([
   'password',
   'secret',
   'token',
-  'apiKey',
+  'apikey',
   'x-api-key',
 ])
 
@@ -28,18 +28,25 @@ const SECRET_KEYS = new Set([
  * The fields without anything that may hold a credential, at the top and up to so many levels below. The same
  * object where there is none. pino's own redaction takes ten times as long as writing the line does.
  */
-function redacted(fields: object, levels: number): object {
+function redacted(fields: object, levels: number, serialized = ''): object {
   let copy: Record<string, unknown> | undefined
-  for (const key in fields) {
+  for (const key of Object.keys(fields)) {
     const value: unknown = fields[key as keyof typeof fields]
-    // An error has a serializer of its own, which comes here with what it has made of it.
-    const isObject = typeof value === 'object' && value !== null && !Error.isError(value)
-    const shown = SECRET_KEYS.has(key) ? '***' : isObject && levels > 0 ? redacted(value, levels - 1) : value
+    if (value === undefined || (key === serialized && Error.isError(value))) continue
+    const shown = SECRET_KEYS.has(key.toLowerCase()) ? '***' : levels > 0 ? redactedValue(value, levels) : value
     if (shown === value) continue
-    copy ??= { ...fields }
+    copy ??= (Array.isArray(fields) ? [...fields] : { ...fields }) as Record<string, unknown>
     copy[key] = shown
   }
   return copy ?? fields
+}
+
+function redactedValue(value: unknown, levels: number): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (Error.isError(value)) return serializedError(value)
+  if (!('toJSON' in value) || typeof value.toJSON !== 'function') return redacted(value, levels - 1)
+  const json: unknown = value.toJSON()
+  return typeof json === 'object' && json !== null ? redacted(json, levels - 1) : value
 }
 
 function scrubbed(value: unknown, depth: number): unknown {
@@ -52,7 +59,7 @@ function scrubbed(value: unknown, depth: number): unknown {
 
 function serializedError(error: unknown): unknown {
   const shown = scrubbed(Error.isError(error) ? stdSerializers.err(error) : error, 5)
-  return typeof shown === 'object' && shown !== null ? redacted(shown, 1) : shown
+  return typeof shown === 'object' && shown !== null ? redacted(shown, 4) : shown
 }
 
 let renderedAt = 0
@@ -70,22 +77,23 @@ function isoTime(): string {
 
 /** One JSON object a line: `level` by name, `time` in ISO 8601, then the fields, then `msg`. */
 export function createLogger({ level = 'info', base = {}, context, destination }: LoggerOptions): Logger {
-  return pino(
+  const logger = pino(
     {
       level,
       base,
       timestamp: isoTime,
       formatters: {
         level: (label) => ({ level: label }),
-        log: (fields) => redacted(fields, 2) as Record<string, unknown>,
+        log: (fields) => redacted(fields, 2, 'err') as Record<string, unknown>,
       },
       serializers: { err: serializedError },
       // pino would put the message of an error that comes alone into `msg` as it is.
       hooks: {
         logMethod(args, method) {
           const [first, message] = args as [unknown, unknown]
-          const alone = typeof first === 'object' && first !== null && 'err' in first && message === undefined
-          method.apply(this, alone ? [first, 'error'] : args)
+          const error = Error.isError(first) ? { err: first } : first
+          const alone = typeof error === 'object' && error !== null && 'err' in error && message === undefined
+          method.apply(this, alone ? [error, 'error'] : ([error, ...args.slice(1)] as typeof args))
         },
       },
       ...(context && {
@@ -95,4 +103,9 @@ export function createLogger({ level = 'info', base = {}, context, destination }
     },
     destination,
   )
+  const { child } = logger
+  logger.child = function (this: Logger, bindings, options) {
+    return child.call(this, redacted(bindings, 2), options)
+  } as typeof child
+  return logger
 }

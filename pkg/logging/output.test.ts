@@ -10,6 +10,7 @@ let reader: number
 let fd: number
 
 beforeEach(() => {
+  decoder = new TextDecoder()
   jest.useFakeTimers({ doNotFake: ['performance'] })
   directory = mkdtempSync(join(tmpdir(), 'output-'))
   const pipe = join(directory, 'pipe')
@@ -24,11 +25,12 @@ afterEach(() => {
   jest.useRealTimers()
 })
 
+let decoder: TextDecoder
 /** What is in the pipe now. */
-function read(): string {
-  const buffer = Buffer.alloc(1024 * 1024)
+function read(maxBytes = 1024 * 1024): string {
+  const buffer = Buffer.alloc(maxBytes)
   try {
-    return buffer.toString('utf8', 0, readSync(reader, buffer))
+    return decoder.decode(buffer.subarray(0, readSync(reader, buffer)), { stream: true })
   } catch {
     return ''
   }
@@ -121,4 +123,27 @@ test('flushSync writes what was collected, and gives up on a pipe that nobody re
   fill(output.write, 5, 20_000)
   output.flushSync()
   expect(read()).toMatch(/^000000005\n/)
+})
+
+test('what is still to be said about dropped lines is said at the end', () => {
+  const dropped: number[] = []
+  const output = createOutput({ fd, maxBytes: 10_000, onDropped: (lines) => dropped.push(lines) })
+  fill(output.write, 0, 20_000)
+  const before = read().length
+  output.flushSync()
+  expect(before + read().length + 10 * (dropped[0] ?? 0)).toBe(200_000)
+})
+
+test('a pipe that was full gets pieces that it takes whole, so that lines of several processes do not mix', () => {
+  const outputs = [createOutput({ fd }), createOutput({ fd })]
+  const of = ['a', 'ü'].map((letter) => `${letter.repeat(150)}\n`)
+  for (let round = 0; round < 2_000; round++) outputs.forEach(({ write }, index) => void write(of[index] ?? ''))
+  let seen = ''
+  for (let some = read(3_000); some !== ''; some = read(3_000)) {
+    seen += some
+    jest.advanceTimersByTime(5)
+  }
+  const broken = seen.split('\n').filter((line) => line !== '' && !of.includes(`${line}\n`))
+  expect(broken).toEqual([])
+  expect(seen.length).toBe(4_000 * 151)
 })

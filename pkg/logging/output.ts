@@ -3,7 +3,7 @@ import { fstatSync, writeSync } from 'node:fs'
 export interface OutputOptions {
   /** @default 1, standard output */
   readonly fd?: number
-  /** Lines are collected up to so many characters. @default 4096, which a pipe takes whole or not at all: the lines of several processes do not mix */
+  /** What is written at once, but for a single line that is longer. @default 4096, which a pipe takes whole or not at all, so that the lines of several processes do not mix */
   readonly bufferBytes?: number
   /** And for so long at most, in milliseconds. @default 100 */
   readonly bufferMs?: number
@@ -44,30 +44,48 @@ export function createOutput(options: OutputOptions = {}): Output {
 
   if (fd === 1) withoutWaiting()
 
-  function wait(chunk: Buffer): void {
-    waiting.push(chunk)
-    waitingBytes += chunk.length
+  /** Whole lines, so many at a time that a pipe takes them whole; a line that is longer alone. */
+  function wait(text: string): void {
+    const bytes = Buffer.from(text)
+    for (let start = 0, end = 0; start < bytes.length; start = end) {
+      const last =
+        start + bufferBytes >= bytes.length ? bytes.length - 1 : bytes.lastIndexOf('\n', start + bufferBytes - 1)
+      end = (last < start ? bytes.indexOf('\n', start) : last) + 1
+      waiting.push(bytes.subarray(start, end))
+    }
+    waitingBytes += bytes.length
   }
 
   /** Writes until all is written or the output takes no more; the error's code says why. */
   function writeOut(): string | undefined {
-    const collected = lines
-    lines = ''
     try {
+      if (waiting.length === 0 && Buffer.byteLength(lines) <= bufferBytes) {
+        // As text: to encode each line as it comes takes as long as to make it.
+        const bytes = lines === '' ? 0 : writeSync(fd, lines)
+        if (bytes < Buffer.byteLength(lines)) {
+          waiting.push(Buffer.from(lines).subarray(bytes))
+          waitingBytes += Buffer.byteLength(lines) - bytes
+        }
+      } else wait(lines)
+      lines = ''
       for (let chunk = waiting[0]; chunk !== undefined; chunk = waiting[0]) {
-        const taken = writeSync(fd, chunk)
-        waitingBytes -= taken
-        if (taken === chunk.length) waiting.shift()
-        else waiting[0] = chunk.subarray(taken)
+        const bytes = writeSync(fd, chunk)
+        waitingBytes -= bytes
+        if (bytes === chunk.length) waiting.shift()
+        else waiting[0] = chunk.subarray(bytes)
       }
-      // As a string, because encoding each line into a buffer takes as long as making it.
-      const written = collected === '' ? 0 : writeSync(fd, collected)
-      if (written < Buffer.byteLength(collected)) wait(Buffer.from(collected).subarray(written))
-      return waiting.length > 0 ? 'EAGAIN' : undefined
+      return undefined
     } catch (error) {
-      if (collected !== '') wait(Buffer.from(collected))
+      if (lines !== '') wait(lines)
+      lines = ''
       return (error as NodeJS.ErrnoException).code ?? 'unknown'
     }
+  }
+
+  function sayDropped(): void {
+    const count = dropped
+    dropped = 0
+    if (count > 0) onDropped?.(count)
   }
 
   function flush(): void {
@@ -76,10 +94,7 @@ export function createOutput(options: OutputOptions = {}): Output {
     clearTimeout(timer)
     timer = setTimeout(ended, blocked ? (error === 'EAGAIN' ? RETRY_MS : RETRY_AFTER_ERROR_MS) : bufferMs)
     timer.unref()
-    if (blocked || dropped === 0) return
-    const count = dropped
-    dropped = 0
-    onDropped?.(count)
+    if (!blocked) sayDropped()
   }
 
   function ended(): void {
@@ -101,6 +116,9 @@ export function createOutput(options: OutputOptions = {}): Output {
       const giveUpAt = performance.now() + giveUpMs
       const never = new Int32Array(new SharedArrayBuffer(4))
       while (writeOut() === 'EAGAIN' && performance.now() < giveUpAt) Atomics.wait(never, 0, 0, RETRY_MS)
+      if (waiting.length > 0) return
+      sayDropped()
+      writeOut()
     },
   }
 }

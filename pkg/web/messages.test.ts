@@ -49,9 +49,10 @@ test.each([
   { body: { a: 1 }, headers: { 'last-modified': new Date(0).toUTCString() } },
 ])('json answers as Express does: %j', async ({ body, status = 200, headers = {} }) => {
   const handler = json(body, (res) => res.status(status).set(headers))
+  const condition = status === 200 && !('etag' in headers) ? '*' : '"1"'
   for (const method of ['get', 'head'] as const) {
     const answers = [serve([handler]), serve([handler], false)].map((client) =>
-      client[method]('/').set('if-none-match', '"1"').set('if-modified-since', new Date().toUTCString()),
+      client[method]('/').set('if-none-match', condition).set('if-modified-since', new Date().toUTCString()),
     )
     const [ours, express] = await Promise.all(answers)
     expect(ours?.status).toBe(express?.status)

@@ -50,12 +50,31 @@ test('invalid input is 422 with one entry a field', async () => {
   expect(body).toMatchObject({ status: 422, errors })
 })
 
+test.each([
+  [{ v: 1n }],
+  [
+    (() => {
+      const loop: { self?: unknown } = {}
+      loop.self = loop
+      return loop
+    })(),
+  ],
+])('fields that are no JSON are left out', async (errors) => {
+  const { body } = await serve(() => {
+    throw Object.assign(new Error('invalid'), { code: 'invalid_input', errors })
+  })
+    .get('/')
+    .expect(422)
+  expect(body).toMatchObject({ status: 422, code: 'invalid_input' })
+})
+
 const SECRET = 'select * from users at db.internal'
 
 test.each([
   ['an error', () => Promise.reject(new Error(SECRET))],
   ['a string', () => Promise.reject(SECRET)],
   ['nothing', () => Promise.reject()],
+  ['an object without a prototype', () => Promise.reject(Object.create(null))],
   [
     'a driver error with a status',
     () => Promise.reject(Object.assign(new Error(SECRET), { status: 404, expose: true, code: '42P01' })),

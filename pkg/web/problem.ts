@@ -1,4 +1,5 @@
 import { type OutgoingHttpHeaders, type ServerResponse, STATUS_CODES } from 'node:http'
+import { inspect } from 'node:util'
 import type { ErrorRequestHandler, RequestHandler } from 'express'
 import { mintRequestId } from './request-id.ts'
 
@@ -101,10 +102,16 @@ export function problemHandler({ table = {} }: ProblemOptions = {}): ErrorReques
   return function problem(error, req, res, _next) {
     const code = codeOf(error)
     const entry = known.get(code) ?? HTTP_ERRORS.internal
-    if (entry.status >= 500) res.err = error instanceof Error ? error : new Error(String(error))
+    if (entry.status >= 500) res.err = error instanceof Error ? error : new Error(inspect(error))
     // Half an answer is out already: only a broken connection tells the client that it is not whole.
     if (res.headersSent) return void res.destroy()
-    const body = problemDocument(code, entry, String(req.id), (error as Thrown | null)?.errors)
+    let body: string
+    try {
+      body = problemDocument(code, entry, String(req.id), (error as Thrown | null)?.errors)
+    } catch {
+      // What is no JSON is not worth a second failure.
+      body = problemDocument(code, entry, String(req.id))
+    }
     res.status(entry.status).set('cache-control', 'no-store').type('application/problem+json').send(body)
   }
 }

@@ -9,13 +9,29 @@ export interface RateLimitOptions {
 
 const WINDOW_S = 60
 
-/** One address, or for IPv6 the network of 64 bits that one client has to itself. */
-export function clientOf(address: string): string {
+/** One address, or for IPv6 the network of 64 bits that one client has to itself. Some proxies add the client's port. */
+export function clientOf(forwarded: string): string {
+  const address = forwarded
+    .replace(/^\[(.*)\](:\d+)?$/, '$1')
+    .replace(/^([\d.]+):\d+$/, '$1')
+    .toLowerCase()
   if (!isIPv6(address)) return address
-  if (address.startsWith('::ffff:') && address.includes('.')) return address.slice('::ffff:'.length)
-  const [head = [], tail = []] = address.split('::').map((part) => part.split(':').filter(Boolean))
+  const groups = groupsOf(address)
+  const network = groups.slice(0, 6).join(':')
+  // An IPv4 address in the form of IPv6, as it is or behind a translator.
+  if (network === '0:0:0:0:0:ffff' || network === '64:ff9b:0:0:0:0') return groups.slice(6).join(':')
+  return groups.slice(0, 4).join(':')
+}
+
+/** All eight. */
+function groupsOf(address: string): string[] {
+  const hexadecimal = address.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, ...bytes: string[]) => {
+    const [a = 0, b = 0, c = 0, d = 0] = bytes.slice(0, 4).map(Number)
+    return `${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`
+  })
+  const [head = [], tail = []] = hexadecimal.split('::').map((part) => part.split(':').filter(Boolean))
   const zeros = Array.from({ length: Math.max(0, 8 - head.length - tail.length) }, () => '0')
-  return [...head, ...zeros, ...tail].slice(0, 4).join(':')
+  return [...head, ...zeros, ...tail].map((group) => Number.parseInt(group, 16).toString(16))
 }
 
 /**

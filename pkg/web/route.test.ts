@@ -32,3 +32,10 @@ test('a path may come and go: while it is not there it is no path, for any metho
   isThere = false
   await request(app).get('/beta').expect(404)
 })
+
+test('a handler that passes a request on is not told that its method is not allowed', async () => {
+  const app = express()
+  route(app, '/things/:id', { get: (_req, _res, next) => next() })
+  app.use((_req, res) => void res.status(404).end())
+  await request(app).get('/things/1').expect(404)
+})

@@ -17,7 +17,9 @@ export function route(router: IRouter, path: string, methods: Methods, { when }:
     allowed.push(...(method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()]))
   }
   const allow = allowed.sort().join(', ')
-  registered.all(function otherMethod(req, res) {
+  registered.all(function otherMethod(req, res, next) {
+    // A handler has passed it on.
+    if (req.method !== 'OPTIONS' && allowed.includes(req.method)) return next()
     res.set('allow', allow)
     if (req.method !== 'OPTIONS') throw Object.assign(new Error('method not allowed'), { code: 'method_not_allowed' })
     res.status(204).end()
