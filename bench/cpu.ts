@@ -1,9 +1,16 @@
-import { availableParallelism } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { succeed } from '../test/support/run.ts'
 
+/** The cores that this process may use: in a container they need not begin with 0. */
+const ALLOWED = /^Cpus_allowed_list:\s*(\S+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0'
+const cores = ALLOWED.split(',').flatMap((range) => {
+  const [first = 0, last = first] = range.split('-').map(Number)
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index)
+})
+
 /** One core for the server and another for its clients, so that neither takes from the other. */
-export const SERVER_CPU = 0
-export const CLIENT_CPU = 1
+export const SERVER_CPU = cores[0] ?? 0
+export const CLIENT_CPU = cores[1] ?? SERVER_CPU
 
 type Command = readonly [string, ...string[]]
 
@@ -13,7 +20,5 @@ export const onCpu = (cpu: number, command: Command): Command => ['taskset', '-c
 export async function stayWithClients(): Promise<AsyncDisposable> {
   const move = (cpus: string) => succeed('taskset', ['-acp', cpus, String(process.pid)])
   await move(String(CLIENT_CPU))
-  return { [Symbol.asyncDispose]: async () => void (await move(ALL_CPUS)) }
+  return { [Symbol.asyncDispose]: async () => void (await move(ALLOWED)) }
 }
-
-const ALL_CPUS = `0-${availableParallelism() - 1}`
