@@ -3,8 +3,8 @@ import { availableParallelism } from 'node:os'
 import * as z from 'zod/mini'
 
 /*
- * Every variable that the service reads, with its default and what it accepts. The `error` of a
- * schema completes the sentence «expected …»; load.ts adds the name and what was given.
+ * Every variable that the service reads, with its default and what it accepts. What `parsed` is told
+ * completes the sentence «expected …»; load.ts adds the name and what was given.
  */
 
 const string = z.string()
@@ -34,6 +34,8 @@ function within(text: string, min: number, max: number): number | undefined {
 
 const integer = (min: number, max: number, unit = '') =>
   parsed(`an integer from ${min} to ${max}${unit && ` ${unit}`}`, (text) => within(text, min, max))
+
+const absolutePath = () => text('an absolute path', /^\/.{1,4096}$/)
 
 const milliseconds = (min: number, max: number) => integer(min, max, 'milliseconds')
 
@@ -148,25 +150,24 @@ const workers = () =>
     text === 'auto' ? Math.min(availableParallelism(), 128) : within(text, 1, 128),
   )
 
-const names = () =>
-  parsed('names separated by commas', (text): readonly string[] =>
-    text === '' ? [] : text.split(',').map((name) => name.trim()),
-  )
+const namesIn = (text: string): readonly string[] => (text === '' ? [] : text.split(',').map((name) => name.trim()))
+
+const names = () => parsed('names separated by commas', namesIn)
 
 /** What may be switched on and off while the service runs. Each goes when its time has come. */
 const FEATURES = ['version'] as const
-export type Feature = (typeof FEATURES)[number]
+type Feature = (typeof FEATURES)[number]
 
 const features = () =>
   parsed(`names of features (${FEATURES.join(', ')})`, (text): readonly Feature[] | undefined => {
-    const names = text === '' ? [] : text.split(',').map((name) => FEATURES.find((feature) => feature === name.trim()))
-    return names.every((name) => name !== undefined) ? names : undefined
+    const named = namesIn(text).map((name) => FEATURES.find((feature) => feature === name))
+    return named.every((feature) => feature !== undefined) ? named : undefined
   })
 
 export const schema = {
   SERVICE_NAME: z.optional(text('lower-case letters, digits and hyphens, at most 63', /^[a-z0-9][a-z0-9-]{0,62}$/)),
   NODE_ENV: z._default(oneOf(['production', 'development', 'test']), 'production'),
-  ENV_FILE: z.optional(text('an absolute path', /^\/.{1,4096}$/)),
+  ENV_FILE: z.optional(absolutePath()),
 
   HOST: z._default(text('an address or a host name to listen on', /^[A-Za-z0-9.:_-]{1,253}$/), '0.0.0.0'),
   PORT: z._default(integer(0, 65_535), 8080),
@@ -204,7 +205,7 @@ export const schema = {
   HEALTH_DIALECT: z._default(oneOf(['standard', 'haproxy', 'envoy', 'consul']), 'standard'),
 
   FEATURES: z._default(features(), []),
-  SETTINGS_FILE: z.optional(text('an absolute path', /^\/.{1,4096}$/)),
+  SETTINGS_FILE: z.optional(absolutePath()),
 
   DRAIN_DELAY_MS: z._default(milliseconds(0, 600_000), 5_000),
   SHUTDOWN_TIMEOUT_MS: z._default(milliseconds(100, 3_600_000), 25_000),

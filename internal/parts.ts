@@ -147,6 +147,10 @@ function heartbeatCheck(target: Heartbeat['target']): Check {
   }
 }
 
+export function healthPart(health: Health): Part {
+  return { name: 'health', start: () => health.start(), stop: () => health.stop() }
+}
+
 export function settingsPart(settings: Settings, reload: () => void): Part {
   let unwatch = () => {}
   return {

@@ -18,6 +18,7 @@ import {
   createHealthOf,
   createServiceLogger,
   createStores,
+  healthPart,
   logLifecycle,
   reloadOf,
   serviceName,
@@ -55,11 +56,7 @@ async function createWatch(settings: Settings, logger: Logger, onChange: () => v
   })
   look()
   const lifecycle = createLifecycle({
-    parts: [
-      ...storeParts(stores),
-      settingsPart(settings, reloadOf(settings, logger)),
-      { name: 'health', start: () => health.start(), stop: () => health.stop() },
-    ],
+    parts: [...storeParts(stores), settingsPart(settings, reloadOf(settings, logger)), healthPart(health)],
     drainDelayMs: 0,
   })
   return { settings, health, lifecycle, complete: complete.promise }

@@ -48,7 +48,7 @@ const LOADED_LATER = [
 const loadedLater: Plugin = {
   name: 'loaded later',
   setup({ onResolve, onLoad, resolve }) {
-    const filter = new RegExp(`^(${LOADED_LATER.map((name) => name.replace('.', '\\.')).join('|')})$`)
+    const filter = new RegExp(`^(${LOADED_LATER.join('|')})$`)
     const namespace = 'loaded later'
     onResolve({ filter }, async ({ path, kind, resolveDir, namespace: from }) => {
       if (kind !== 'require-call' || from === namespace) return undefined

@@ -44,39 +44,35 @@ export function createOutput(options: OutputOptions = {}): Output {
 
   if (fd === 1) withoutWaiting()
 
-  /** Whole lines, so many at a time that a pipe takes them whole; a line that is longer alone. */
-  function wait(text: string): void {
+  /** From that byte on: whole lines, so many at a time that a pipe takes them whole; a line that is longer alone. */
+  function wait(text: string, from = 0): void {
     const bytes = Buffer.from(text)
-    for (let start = 0, end = 0; start < bytes.length; start = end) {
+    for (let start = from, end = 0; start < bytes.length; start = end) {
       const last =
         start + bufferBytes >= bytes.length ? bytes.length - 1 : bytes.lastIndexOf('\n', start + bufferBytes - 1)
       end = (last < start ? bytes.indexOf('\n', start) : last) + 1
       waiting.push(bytes.subarray(start, end))
     }
-    waitingBytes += bytes.length
+    waitingBytes += bytes.length - from
   }
 
   /** Writes until all is written or the output takes no more; the error's code says why. */
   function writeOut(): string | undefined {
     try {
-      if (waiting.length === 0 && Buffer.byteLength(lines) <= bufferBytes) {
-        // As text: to encode each line as it comes takes as long as to make it.
-        const bytes = lines === '' ? 0 : writeSync(fd, lines)
-        if (bytes < Buffer.byteLength(lines)) {
-          waiting.push(Buffer.from(lines).subarray(bytes))
-          waitingBytes += Buffer.byteLength(lines) - bytes
-        }
-      } else wait(lines)
+      const bytes = Buffer.byteLength(lines)
+      // As text, where they can go at once: to encode each line as it comes takes as long as to make it.
+      const written = waiting.length === 0 && bytes > 0 && bytes <= bufferBytes ? writeSync(fd, lines) : 0
+      if (written < bytes) wait(lines, written)
       lines = ''
       for (let chunk = waiting[0]; chunk !== undefined; chunk = waiting[0]) {
-        const bytes = writeSync(fd, chunk)
-        waitingBytes -= bytes
-        if (bytes === chunk.length) waiting.shift()
-        else waiting[0] = chunk.subarray(bytes)
+        const taken = writeSync(fd, chunk)
+        waitingBytes -= taken
+        if (taken === chunk.length) waiting.shift()
+        else waiting[0] = chunk.subarray(taken)
       }
       return undefined
     } catch (error) {
-      if (lines !== '') wait(lines)
+      wait(lines)
       lines = ''
       return (error as NodeJS.ErrnoException).code ?? 'unknown'
     }

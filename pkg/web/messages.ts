@@ -41,9 +41,10 @@ export function messagesFor(app: Express): Messages {
     bodyBytes: undefined,
     /** Express's, with a shorter way for an answer that is nothing but JSON: no field was set, no condition asked for. */
     json(this: ExpressResponse, body: unknown) {
-      const text = JSON.stringify(body)
       const hasNone = this.getHeaderNames().length === 0 && this.req.headers['if-none-match'] === undefined
-      if (text === undefined || BODILESS.has(this.statusCode) || !hasNone) return json.call(this, body)
+      // Not before: Express makes the text of its own answers itself.
+      const text = hasNone && !BODILESS.has(this.statusCode) ? JSON.stringify(body) : undefined
+      if (text === undefined) return json.call(this, body)
       this.bodyBytes = Buffer.byteLength(text)
       const fields = ['content-type', 'application/json; charset=utf-8', 'content-length', String(this.bodyBytes)]
       return this.writeHead(this.statusCode, fields).end(text)

@@ -39,11 +39,13 @@ function groupsOf(address: string): string[] {
  * https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/. Each process counts for itself.
  */
 export function rateLimit({ perMinute }: RateLimitOptions): RequestHandler {
-  let limiter: RateLimiterMemory | undefined
+  let loading: Promise<RateLimiterMemory> | undefined
 
   async function consume(client: string, limit: number): Promise<RateLimiterRes> {
-    const { RateLimiterMemory } = await import('rate-limiter-flexible')
-    limiter ??= new RateLimiterMemory({ points: limit, duration: WINDOW_S })
+    loading ??= import('rate-limiter-flexible').then(
+      ({ RateLimiterMemory }) => new RateLimiterMemory({ points: limit, duration: WINDOW_S }),
+    )
+    const limiter = await loading
     limiter.points = limit
     try {
       return await limiter.consume(client)

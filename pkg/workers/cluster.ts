@@ -26,7 +26,8 @@ export function forkWorker({ listenFd }: WorkerOptions = {}): WorkerHandle {
     // That socket goes on without this service. Each worker inherits it and accepts by itself, so that what is
     // left waits for the next, and nobody closes it here when no worker lives; `cluster` would.
     const stdio: ChildOptions['stdio'] = ['inherit', 'inherit', 'inherit', 'ipc', listenFd]
-    return fork(program.exec, program.args, { ...program, stdio })
+    const { exec, args, ...options } = program
+    return fork(exec, args, { ...options, stdio })
   }
   cluster.setupPrimary(program)
   const worker = cluster.fork()
