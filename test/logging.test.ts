@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterEach, expect, test } from '@jest/globals'
-import { interruptApps, killApps, runApp, startApp } from './support/app.ts'
+import { interruptApps, killApps, linesOf, runApp, startApp } from './support/app.ts'
 import { freePort, until } from './support/services.ts'
 
 afterEach(killApps)
@@ -17,7 +17,7 @@ test('probes are not logged, other requests are, once', async () => {
   for (const path of ['/health', '/health/live', '/health/ready', '/health/startup']) await fetch(app.url + path)
   await fetch(`${app.url}/ping?secret=hunter2`, { headers: { authorization: 'Bearer hunter2', cookie: 'a=hunter2' } })
   await app.line({ path: '/ping' })
-  expect(app.lines.filter(({ msg }) => msg === 'request')).toHaveLength(1)
+  expect(linesOf(app, 'request')).toHaveLength(1)
   expect(JSON.stringify(app.lines)).not.toMatch(/hunter2|health\//)
 })
 
@@ -161,5 +161,5 @@ test.each([
   await Promise.all(Array.from({ length: 50 }, () => fetch(`${app.url}/ping`)))
   app.signal('SIGUSR2')
   expect(await app.ended).toEqual({ code: expected, signal: null })
-  expect(app.lines.filter(({ msg }) => msg === 'request')).toHaveLength(50)
+  expect(linesOf(app, 'request')).toHaveLength(50)
 })

@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, expect, jest, test } from '@jest/globals'
-import { healthOf, killApps, type RunningApp, startApp } from './support/app.ts'
+import { healthOf, killApps, linesOf, type RunningApp, startApp } from './support/app.ts'
 import { freePort, testRedis, until } from './support/services.ts'
-import { linesOf, workersOf } from './support/workers.ts'
+import { workersOf } from './support/workers.ts'
 
 jest.setTimeout(60_000)
 

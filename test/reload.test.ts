@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, expect, test } from '@jest/globals'
-import { killApps, type RunningApp, startApp } from './support/app.ts'
+import { killApps, linesOf, type RunningApp, startApp } from './support/app.ts'
 import { startLoad } from './support/load.ts'
 import { freePort, until } from './support/services.ts'
 
@@ -13,7 +13,7 @@ const write = (content: object) => writeFileSync(SETTINGS_FILE, JSON.stringify(c
 afterEach(killApps)
 afterAll(() => rmSync(directory, { recursive: true }))
 
-const count = (app: RunningApp, msg: string) => app.lines.filter((line) => line['msg'] === msg).length
+const count = (app: RunningApp, msg: string) => linesOf(app, msg).length
 
 test('SIGHUP under load reloads, loses no request, and keeps the old values of a broken file', async () => {
   write({ LOG_LEVEL: 'info' })

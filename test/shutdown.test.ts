@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterEach, describe, expect, test } from '@jest/globals'
-import { healthOf, killApps, type RunningApp, startApp } from './support/app.ts'
+import { healthOf, killApps, linesOf, type RunningApp, startApp } from './support/app.ts'
 import { startLoad } from './support/load.ts'
 import { testPostgres, testRedis, until } from './support/services.ts'
 
@@ -50,7 +50,7 @@ describe('SIGTERM', () => {
     expect(closes).toBeGreaterThan(32)
     expect(await app.ended).toEqual({ code: 0, signal: null })
     // Each has its line: nothing is lost at the exit either.
-    expect(app.lines.filter(({ msg }) => msg === 'request').length).toBe(sent)
+    expect(linesOf(app, 'request').length).toBe(sent)
     expect(app.lines.at(-1)).toMatchObject({ msg: 'stopped' })
   })
 

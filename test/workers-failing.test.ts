@@ -18,9 +18,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
-import { killApps, startApp } from './support/app.ts'
+import { killApps, linesOf, startApp } from './support/app.ts'
 import { until } from './support/services.ts'
-import { alive, linesOf, workersOf } from './support/workers.ts'
+import { alive, statusesOf, workersOf } from './support/workers.ts'
 
 jest.setTimeout(60_000)
 
@@ -122,14 +122,10 @@ test('while a worker retires SIGTERM makes it not ready either, and SIGINT does 
     await app.line({ msg: 'draining' })
     return app
   }
-  const statuses = async (url: string) => {
-    const answers = Array.from({ length: 12 }, () => fetch(`${url}/health/ready`, { headers: { connection: 'close' } }))
-    return new Set((await Promise.all(answers)).map(({ status }) => status))
-  }
   const terminated = await retiring()
-  expect(await statuses(terminated.url)).toEqual(new Set([200]))
+  expect(await statusesOf(terminated, '/health/ready')).toEqual(new Set([200]))
   terminated.signal('SIGTERM')
-  await until(async () => !(await statuses(terminated.url)).has(200))
+  await until(async () => !(await statusesOf(terminated, '/health/ready')).has(200))
   await killApps()
 
   const interrupted = await retiring()

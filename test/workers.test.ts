@@ -6,11 +6,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, jest, test } from '@jest/globals'
 import pg from 'pg'
-import { killApps, runApp, startApp } from './support/app.ts'
+import { killApps, linesOf, runApp, startApp } from './support/app.ts'
 import { startLoad } from './support/load.ts'
 import { rollOut } from './support/roll-out.ts'
 import { freePort, testPostgres, testRedis, until } from './support/services.ts'
-import { alive, linesOf, workersOf } from './support/workers.ts'
+import { alive, statusesOf, workersOf } from './support/workers.ts'
 
 jest.setTimeout(120_000)
 afterEach(killApps)
@@ -66,22 +66,18 @@ test('health is one answer: one set of checks for all workers, and every worker 
     REDIS_URL: redis.url,
     SERVICE_NAME: 'orders',
   })
-  const statuses = async (path: string) => {
-    const answers = Array.from({ length: 12 }, () => fetch(app.url + path, { headers: { connection: 'close' } }))
-    return new Set((await Promise.all(answers)).map(({ status }) => status))
-  }
   await until(async () => (await fetch(`${app.url}/health/ready`)).ok)
   const admin = new pg.Client(database.url)
   await admin.connect()
   const { rowCount } = await admin.query(`select from pg_stat_activity where application_name = 'orders health'`)
   expect(rowCount).toBe(1)
   await admin.end()
-  expect(await statuses('/health')).toEqual(new Set([200]))
+  expect(await statusesOf(app, '/health')).toEqual(new Set([200]))
   await redis.kill()
   await app.line({ msg: 'check failed', check: 'redis' })
-  await until(async () => !(await statuses('/health')).has(200))
-  expect(await statuses('/health/ready')).toEqual(new Set([503]))
-  expect(await statuses('/health/live')).toEqual(new Set([200]))
+  await until(async () => !(await statusesOf(app, '/health')).has(200))
+  expect(await statusesOf(app, '/health/ready')).toEqual(new Set([503]))
+  expect(await statusesOf(app, '/health/live')).toEqual(new Set([200]))
   expect(linesOf(app, 'check failed').filter(({ check }) => check === 'redis')).toHaveLength(1)
   await Promise.all([database.stop(), redis.stop()])
 })

@@ -1,7 +1,8 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
+import { createServer } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 
 /** For servers that will not run as root: a user that exists everywhere and owns nothing. Undefined where we are not root. */
@@ -80,17 +81,22 @@ export function endWithThisProcess(pid: number, signal: NodeJS.Signals): ChildPr
 }
 
 /** The preferred port when it is free on the loopback address, else one that is. */
-export async function freePort(preferred = 0): Promise<number> {
+export async function freePort(preferred = anyPort()): Promise<number> {
   const server = createServer()
   try {
     server.listen(preferred, '127.0.0.1')
     await once(server, 'listening')
-    return (server.address() as AddressInfo).port
+    return preferred
   } catch {
     return freePort()
   } finally {
     server.close()
   }
+}
+
+/** Below the ports that the system gives to outgoing connections: none of them can take it before it is used. */
+function anyPort(): number {
+  return randomInt(11_000, 32_768)
 }
 
 /** Resolves when `condition` holds; asks every 20 ms. @throws when it does not within `timeoutMs` */

@@ -3,10 +3,10 @@ import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterEach, beforeAll, expect, test } from '@jest/globals'
-import { killApps, startApp } from '../support/app.ts'
+import { killApps, type RunningApp, startApp } from '../support/app.ts'
 import { startLoad } from '../support/load.ts'
 import { rollOut } from '../support/roll-out.ts'
-import { endManagers, startManager } from '../support/service-manager.ts'
+import { endManagers, type ServiceManager, startManager } from '../support/service-manager.ts'
 import { freePort, until } from '../support/services.ts'
 import { needTools } from '../support/tools.ts'
 import { workersOf } from '../support/workers.ts'
@@ -33,33 +33,44 @@ test('systemd-socket-activate starts it for the first connection, which is answe
   }
 })
 
-test('roll-outs of WORKERS that share a socket that was handed over lose no request', async () => {
+/** The service on a socket that was handed over, with these settings. */
+async function activate(...settings: readonly string[]): Promise<RunningApp> {
   const port = await freePort()
-  const settings = ['WORKERS=2', 'DRAIN_DELAY_MS=100'].map((setting) => `--setenv=${setting}`)
-  const program = ['systemd-socket-activate', `--listen=127.0.0.1:${port}`, ...settings, resolve('dist/app')]
+  const given = settings.map((setting) => `--setenv=${setting}`)
+  const program = ['systemd-socket-activate', `--listen=127.0.0.1:${port}`, ...given, resolve('dist/app')]
   const starting = startApp({ program, env: { PATH: process.env['PATH'] ?? '' } })
   await until(async () => (await fetch(`http://127.0.0.1:${port}/ping`).catch(() => undefined))?.ok === true)
-  const { sent, failures } = await rollOut(await starting, 5)
+  return starting
+}
+
+test('roll-outs of WORKERS that share a socket that was handed over lose no request', async () => {
+  const { sent, failures } = await rollOut(await activate('WORKERS=2', 'DRAIN_DELAY_MS=100'), 5)
   expect(failures).toEqual([])
   expect(sent).toBeGreaterThan(100)
 }, 60_000)
 
 test('a socket that was handed over outlives all WORKERS: who connects while there is none waits for the next', async () => {
-  const port = await freePort()
-  const settings = ['WORKERS=2', 'DRAIN_DELAY_MS=0'].map((setting) => `--setenv=${setting}`)
-  const program = ['systemd-socket-activate', `--listen=127.0.0.1:${port}`, ...settings, resolve('dist/app')]
-  const starting = startApp({ program, env: { PATH: process.env['PATH'] ?? '' } })
-  await until(async () => (await fetch(`http://127.0.0.1:${port}/ping`).catch(() => undefined))?.ok === true)
-  const app = await starting
+  const app = await activate('WORKERS=2', 'DRAIN_DELAY_MS=0')
   await app.line({ msg: 'serving', pid: app.pid })
   const before = workersOf(app)
   for (const pid of before) process.kill(pid, 'SIGKILL')
   for (const worker of before) await app.line({ msg: 'worker died', worker })
-  expect((await fetch(`http://127.0.0.1:${port}/ping`)).status).toBe(200)
+  expect((await fetch(`${app.url}/ping`)).status).toBe(200)
   await until(() => workersOf(app).length === 2)
   app.signal('SIGTERM')
   expect(await app.ended).toEqual({ code: 0, signal: null })
 })
+
+/** Starts it and restarts it so many times, each when it is ready. */
+async function restart(manager: ServiceManager, times: number): Promise<void> {
+  for (let start = 0; start <= times; start++) {
+    manager.start()
+    await manager.next({ state: 'READY=1' })
+    if (start === times) break
+    manager.signal('SIGTERM')
+    expect(await manager.next({ event: 'ended' })).toMatchObject({ code: 0 })
+  }
+}
 
 test('restarts of WORKERS that share a socket refuse nobody', async () => {
   const env = { WORKERS: '2', DRAIN_DELAY_MS: '100', LOG_LEVEL: 'silent' }
@@ -67,13 +78,7 @@ test('restarts of WORKERS that share a socket refuse nobody', async () => {
   const end = new AbortController()
   const load = startLoad({ port: manager.port, signal: end.signal, clients: 8, keepAlive: false })
   try {
-    for (let start = 0; start <= 5; start++) {
-      manager.start()
-      await manager.next({ state: 'READY=1' })
-      if (start === 5) break
-      manager.signal('SIGTERM')
-      expect(await manager.next({ event: 'ended' })).toMatchObject({ code: 0 })
-    }
+    await restart(manager, 5)
   } finally {
     end.abort()
   }
@@ -94,13 +99,7 @@ test(`${RESTARTS} restarts under load lose no request and refuse no connection`,
     startLoad({ ...common, clients: 4, method: 'POST', keepAlive: false }),
   ]
   try {
-    for (let start = 0; start <= RESTARTS; start++) {
-      manager.start()
-      await manager.next({ state: 'READY=1' })
-      if (start === RESTARTS) break
-      manager.signal('SIGTERM')
-      expect(await manager.next({ event: 'ended' })).toMatchObject({ code: 0 })
-    }
+    await restart(manager, RESTARTS)
   } finally {
     end.abort()
   }

@@ -27,6 +27,7 @@ afterAll(() => Promise.all([supervisor[Symbol.asyncDispose](), invalid[Symbol.as
 
 async function allRun(): Promise<boolean> {
   const status = await supervisor.status()
+  if (names.some((name) => status[name]?.state === 'FATAL')) throw new Error(supervisor.log())
   return names.every((name) => status[name]?.state === 'RUNNING')
 }
 

@@ -1,5 +1,5 @@
 import { afterEach, expect, jest, test } from '@jest/globals'
-import { killApps, startApp } from '../support/app.ts'
+import { killApps, linesOf, startApp } from '../support/app.ts'
 import { rollOut } from '../support/roll-out.ts'
 
 jest.setTimeout(120_000)
@@ -11,5 +11,5 @@ test('20 roll-outs of WORKERS=2 by SIGHUP lose no request', async () => {
   console.info(`WORKERS=2, 20 roll-outs: ${sent} requests sent, ${failures.length} failed`)
   expect(failures).toEqual([])
   expect(sent).toBeGreaterThan(1_000)
-  expect(app.lines.filter(({ msg }) => msg === 'worker retired')).toHaveLength(40)
+  expect(linesOf(app, 'worker retired')).toHaveLength(40)
 })

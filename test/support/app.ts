@@ -123,6 +123,10 @@ export interface Report {
   readonly checks: Readonly<Record<string, { status: string; critical: boolean; reason?: string; checkedAt?: number }>>
 }
 
+/** The lines with this message, so far. */
+export const linesOf = ({ lines }: Pick<RunningApp, 'lines'>, msg: string) =>
+  lines.filter((line) => line['msg'] === msg)
+
 /** What /health says, with the status of the answer. */
 export async function healthOf({ url }: Pick<RunningApp, 'url'>): Promise<Report & { readonly code: number }> {
   const response = await fetch(`${url}/health`)

@@ -1,5 +1,6 @@
-import { Agent, request } from 'node:http'
+import { Agent } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
+import { type Method, send } from './send.ts'
 
 export interface Target {
   readonly host: string
@@ -14,10 +15,7 @@ export interface SteadyLoadOptions {
   readonly intervalMs: number
   /** Taken in turn by each client. @default both */
   readonly methods?: readonly Method[]
-  readonly timeoutMs?: number
 }
-
-export type Method = 'GET' | 'POST'
 
 export interface Failure {
   readonly method: Method
@@ -42,10 +40,8 @@ export interface SteadyLoad {
   stop(): Promise<SteadyReport>
 }
 
-/** There is no POST endpoint: the service's own 405, to the id that was sent, is its answer. */
-const STATUS: Readonly<Record<Method, number>> = { GET: 200, POST: 405 }
-
-const BODY = JSON.stringify({ text: 'x'.repeat(200) })
+/** Of one request, in milliseconds. */
+const TIMEOUT_MS = 10_000
 
 /**
  * Keep-alive clients at a steady rate, GET and POST in turn. A request fails when it does not get the
@@ -53,7 +49,7 @@ const BODY = JSON.stringify({ text: 'x'.repeat(200) })
  * so that nothing was sent, makes a client try its next address.
  */
 export function startSteadyLoad(options: SteadyLoadOptions): SteadyLoad {
-  const { targets, clients, intervalMs, methods = ['GET', 'POST'], timeoutMs = 10_000 } = options
+  const { targets, clients, intervalMs, methods = ['GET', 'POST'] } = options
   const sent = { GET: 0, POST: 0 }
   const failures: Failure[] = []
   const inFlight = { GET: 0, POST: 0 }
@@ -62,35 +58,6 @@ export function startSteadyLoad(options: SteadyLoadOptions): SteadyLoad {
 
   /** As a name with several addresses rotates, for all clients together. */
   const nextTarget = () => targets[turn++ % targets.length]!
-
-  interface Outcome {
-    readonly reason?: string
-    readonly close: boolean
-    readonly refused?: boolean
-  }
-
-  function ask(agent: Agent, { host, port }: Target, method: Method, id: string): Promise<Outcome> {
-    return new Promise((resolve) => {
-      const headers = {
-        'x-request-id': id,
-        ...(method === 'POST' && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(BODY) }),
-      }
-      const req = request({ host, port, path: '/ping', method, agent, headers, timeout: timeoutMs })
-      req.once('response', (res) => {
-        const { statusCode, headers } = res
-        const own = statusCode === STATUS[method] && headers['x-request-id'] === id
-        const close = headers.connection === 'close'
-        res.once('error', ({ message }) => resolve({ reason: `broken answer: ${message}`, close: true }))
-        res.resume().once('end', () => resolve({ close, ...(!own && { reason: `status ${statusCode}` }) }))
-      })
-      req.once('timeout', () => req.destroy(new Error('timeout')))
-      req.once('error', ({ code, message }: NodeJS.ErrnoException) => {
-        const reason = `${code ?? message} on a ${req.reusedSocket ? 'kept' : 'new'} connection`
-        resolve({ reason, close: true, refused: code === 'ECONNREFUSED' })
-      })
-      req.end(method === 'POST' ? BODY : undefined)
-    })
-  }
 
   async function client(name: number): Promise<void> {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 })
@@ -105,11 +72,12 @@ export function startSteadyLoad(options: SteadyLoadOptions): SteadyLoad {
       const startedAt = performance.now()
       sent[method]++
       inFlight[method]++
-      let outcome = await ask(agent, target, method, id)
+      const ask = ({ host, port }: Target) => send(method, id, { host, port, agent, timeout: TIMEOUT_MS })
+      let outcome = await ask(target)
       for (let tries = 1; outcome.refused && tries < targets.length; tries++) {
         refused++
         target = targets[(targets.indexOf(target) + 1) % targets.length]!
-        outcome = await ask(agent, target, method, id)
+        outcome = await ask(target)
       }
       inFlight[method]--
       maxMs = Math.max(maxMs, performance.now() - startedAt)

@@ -1,6 +1,4 @@
-import type { Line, RunningApp } from './app.ts'
-
-export const linesOf = (app: RunningApp, msg: string) => app.lines.filter((line) => line['msg'] === msg)
+import { type Line, linesOf, type RunningApp } from './app.ts'
 
 export function alive(pid: number): boolean {
   try {
@@ -17,4 +15,10 @@ export function workersOf(app: RunningApp): number[] {
     [...linesOf(app, 'worker died'), ...linesOf(app, 'worker retired')].map(({ worker }: Line) => worker),
   )
   return linesOf(app, 'worker ready').flatMap(({ worker }) => (gone.has(worker) ? [] : [Number(worker)]))
+}
+
+/** The different answers of the workers, each asked over several connections. */
+export async function statusesOf({ url }: RunningApp, path: string): Promise<ReadonlySet<number>> {
+  const answers = Array.from({ length: 12 }, () => fetch(url + path, { headers: { connection: 'close' } }))
+  return new Set((await Promise.all(answers)).map(({ status }) => status))
 }

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { Agent, type RequestOptions, request } from 'node:http'
+import { Agent, type RequestOptions } from 'node:http'
 import { connect } from 'node:net'
-import { json } from 'node:stream/consumers'
 import { setTimeout } from 'node:timers/promises'
+import { type Method, send } from '../send.ts'
 import type { Endpoints } from './endpoints.ts'
 
 export interface ClientsReport {
@@ -49,35 +49,16 @@ export function startClients({ endpoints, clients = 8, thinkMs = 40 }: ClientsOp
   const agents: Agent[] = []
   let sent = 0
 
-  function ask(options: RequestOptions, body: string | undefined): Promise<void> {
-    const id = randomUUID()
-    const headers = { 'x-request-id': id, ...(body && { 'content-type': 'application/json' }) }
-    const method = body === undefined ? 'GET' : 'POST'
+  async function ask(method: Method, options: RequestOptions): Promise<void> {
     sent++
-    return new Promise((resolve) => {
-      const req = request({ host: '127.0.0.1', path: '/ping', method, headers, ...options })
-      const fail = (what: string) => {
-        failures.push(`${method} ${what}`)
-        resolve()
-      }
-      req.once('error', ({ message }) => fail(`${message}${req.reusedSocket ? ', on a kept connection' : ''}`))
-      req.once('response', async (response) => {
-        const { statusCode, headers } = response
-        const answer = await json(response).catch(({ message }) => message)
-        // There is no POST here, but there is an answer, and it is to this request.
-        const wanted = body === undefined ? 200 : 405
-        if (statusCode !== wanted || headers['x-request-id'] !== id) fail(`${statusCode} ${JSON.stringify(answer)}`)
-        else resolve()
-      })
-      req.end(body)
-    })
+    const { reason } = await send(method, randomUUID(), options)
+    if (reason !== undefined) failures.push(`${method} ${reason}`)
   }
 
   async function client(target: () => RequestOptions): Promise<void> {
     for (let turn = 0; !stopped.signal.aborted; turn++) {
-      const body = turn % 2 === 0 ? undefined : '{"a":1}'
       if (endpoints.pick() === undefined) failures.push('no endpoint')
-      else await ask(target(), body)
+      else await ask(turn % 2 === 0 ? 'GET' : 'POST', target())
       await setTimeout(thinkMs, undefined, { signal: stopped.signal }).catch(() => {})
     }
   }
