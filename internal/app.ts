@@ -81,7 +81,8 @@ export async function createApp(settings: Settings, systemd: Systemd, link?: Ser
       app(request, response)
     },
   )
-  const drain = createHttpDrain({ server })
+  const fd = config.LISTEN_FD ?? systemd.listenFd
+  const drain = createHttpDrain({ server, ownsSocket: fd === undefined && link === undefined })
   answerClientErrors({
     server,
     responseOn: drain.responseOn,
@@ -94,7 +95,7 @@ export async function createApp(settings: Settings, systemd: Systemd, link?: Ser
       ...storeParts(stores),
       settingsPart(settings, reload),
       ...('start' in health ? [healthPart(health)] : []),
-      httpPart(config, systemd.listenFd, server, drain, logger),
+      httpPart(config, fd, server, drain, logger),
       systemdPart(systemd, logger),
     ],
     drainDelayMs: config.DRAIN_DELAY_MS,
@@ -139,13 +140,12 @@ export async function migrateDatabase(config: Config): Promise<readonly string[]
 }
 
 function httpPart(
-  { HOST: host, PORT: port, LISTEN_FD }: Config,
-  inheritedFd: number | undefined,
+  { HOST: host, PORT: port }: Config,
+  fd: number | undefined,
   server: Server,
   drain: HttpDrain,
   logger: Logger,
 ): Part {
-  const fd = LISTEN_FD ?? inheritedFd
   return {
     name: 'http',
     start: () =>

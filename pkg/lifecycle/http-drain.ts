@@ -1,9 +1,12 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { Server as NetServer, type Socket } from 'node:net'
 import { setImmediate, setTimeout } from 'node:timers/promises'
+import { fillAcceptQueue } from './accept-queue.ts'
 
 export interface HttpDrainOptions {
   readonly server: Server
+  /** Nobody else accepts connections from the listening socket, now or later. @default true */
+  readonly ownsSocket?: boolean
   /** Pause between two looks for idle connections after the end of accepting, in milliseconds. @default 50 */
   readonly sweepIntervalMs?: number
   /** How long a new connection is spared, because its first request may be on the way, in milliseconds. @default 500 */
@@ -37,7 +40,8 @@ interface Connection {
  * on which a request may be arriving, and it stops the timer that enforces `headersTimeout` and
  * `requestTimeout`, so one slow client could hold the process for ever.
  */
-export function createHttpDrain({ server, sweepIntervalMs = 50, firstRequestMs = 500 }: HttpDrainOptions): HttpDrain {
+export function createHttpDrain(options: HttpDrainOptions): HttpDrain {
+  const { server, ownsSocket = true, sweepIntervalMs = 50, firstRequestMs = 500 } = options
   const connections = new Map<Socket, Connection>()
   let draining = false
   let accepted = 0
@@ -102,10 +106,12 @@ export function createHttpDrain({ server, sweepIntervalMs = 50, firstRequestMs =
     async close(signal) {
       if (!server.listening) return
       await takeIn(signal)
+      const emptied = ownsSocket ? await fillAcceptQueue(server) : undefined
       const closed = new Promise<void>((resolve) => {
         // The base class only stops accepting; the timers of the HTTP server go on.
         NetServer.prototype.close.call(server, () => resolve())
       })
+      emptied?.()
       hold(false)
       const cut = () => server.closeAllConnections()
       if (signal.aborted) cut()
