@@ -78,7 +78,8 @@ export async function createApp(settings: Settings, systemd: Systemd, link?: Ser
       if (target === undefined) return answerProblem(response, 'bad_request')
       request.url = target
       if (probe(request, response)) return
-      app(request, response)
+      // Behind all that came in this turn of the event loop, so that a probe among it waits for no handler.
+      setImmediate(() => app(request, response))
     },
   )
   const fd = config.LISTEN_FD ?? systemd.listenFd
