@@ -5,5 +5,5 @@ const { echo } = require('./peers/support/echo.cjs')
 
 exports.routes = function routes(app, ...dependencies) {
   own.routes(app, ...dependencies)
-  route(app, '/echo', { post: (req, res) => res.json(echo(req.body)) })
+  route(app, { path: '/echo', post: { handler: (req, res) => res.json(echo(req.body)) } })
 }

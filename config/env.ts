@@ -155,11 +155,13 @@ const namesIn = (text: string): readonly string[] => (text === '' ? [] : text.sp
 const names = () => parsed('names separated by commas', namesIn)
 
 /** What may be switched on and off while the service runs. Each goes when its time has come. */
-const FEATURES = ['version'] as const
+const FEATURES = ['docs', 'version'] as const
 type Feature = (typeof FEATURES)[number]
 
 const features = () =>
-  parsed(`names of features (${FEATURES.join(', ')})`, (text): readonly Feature[] | undefined => {
+  parsed(`none, or names of features (${FEATURES.join(', ')})`, (text): readonly Feature[] | undefined => {
+    // An empty value is an unset one in the environment, which means the default.
+    if (text === 'none') return []
     const named = namesIn(text).map((name) => FEATURES.find((feature) => feature === name))
     return named.every((feature) => feature !== undefined) ? named : undefined
   })
@@ -204,7 +206,7 @@ export const schema = {
   HEALTH_CRITICAL: z._default(names(), []),
   HEALTH_DIALECT: z._default(oneOf(['standard', 'haproxy', 'envoy', 'consul']), 'standard'),
 
-  FEATURES: z._default(features(), []),
+  FEATURES: z._default(features(), ['docs']),
   SETTINGS_FILE: z.optional(absolutePath()),
 
   DRAIN_DELAY_MS: z._default(milliseconds(0, 600_000), 5_000),

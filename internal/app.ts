@@ -62,6 +62,7 @@ export async function createApp(settings: Settings, systemd: Systemd, link?: Ser
     bodyLimitBytes: config.BODY_LIMIT,
     rateLimitPerMinute: () => settings.current().RATE_LIMIT,
     isOn: (feature) => settings.current().FEATURES.includes(feature),
+    resources: [],
   })
 
   const server = createHttpServer(

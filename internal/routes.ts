@@ -1,16 +1,24 @@
 import type { IRouter } from 'express'
-import { route } from '#pkg/web/index.ts'
+import { type Route, route } from '#pkg/web/index.ts'
 import { buildInfo } from './build-info.ts'
+import { openapi } from './handler/openapi.ts'
 import { ping } from './handler/ping.ts'
 import { version } from './handler/version.ts'
 
 export interface RoutesDeps {
   /** Whether a feature of FEATURES is on, which may change at any time. */
-  readonly isOn: (feature: 'version') => boolean
+  readonly isOn: (feature: 'docs' | 'version') => boolean
+  /** What needs a database. */
+  readonly resources: readonly Route[]
 }
 
 /** What this service answers, besides the probes. */
-export function routes(app: IRouter, { isOn }: RoutesDeps): void {
-  route(app, '/ping', { get: ping() })
-  route(app, '/version', { get: version(buildInfo) }, { when: () => isOn('version') })
+export function routes(app: IRouter, { isOn, resources }: RoutesDeps): void {
+  const all: Route[] = [
+    { path: '/ping', get: ping() },
+    { path: '/version', get: version(buildInfo), when: () => isOn('version') },
+    ...resources,
+  ]
+  all.push({ path: '/openapi.json', get: openapi({ build: buildInfo, routes: all }), when: () => isOn('docs') })
+  for (const each of all) route(app, each)
 }

@@ -17,6 +17,7 @@ const { app, messages } = createHttpApp({
   bodyLimitBytes: 1_000,
   rateLimitPerMinute: () => 0,
   isOn: () => false,
+  resources: [],
 })
 const server: Server = createServer(messages, app).listen(0)
 const client = request(server)

@@ -2,8 +2,10 @@ export { type AccessLogOptions, accessLog } from './access-log.ts'
 export { answerClientErrors, type ClientErrorOptions } from './client-errors.ts'
 export { type JsonBodyOptions, jsonBody } from './json-body.ts'
 export { type Messages, messagesFor } from './messages.ts'
+export { type Operation, type OperationDescription, operation } from './operation.ts'
 export {
   answerProblem,
+  HTTP_ERRORS,
   type HttpErrorTable,
   notFound,
   type ProblemOptions,
@@ -12,5 +14,6 @@ export {
 export { type RateLimitOptions, rateLimit } from './rate-limit.ts'
 export { createRequestContext, type RequestContext } from './request-context.ts'
 export { requestTarget } from './request-target.ts'
-export { type Methods, type RouteOptions, route } from './route.ts'
+export { type Route, route } from './route.ts'
 export { securityHeaders } from './security-headers.ts'
+export type { FieldError } from './validate.ts'

@@ -7,6 +7,8 @@ export interface HttpError {
   readonly status: number
   /** For people, about this kind of error and never about one case: it may not carry data. */
   readonly detail: string
+  /** What `retry-after` says where the error itself does not. */
+  readonly retryAfterSeconds?: number
 }
 
 export type HttpErrorTable = Readonly<Record<string, HttpError>>
@@ -20,14 +22,29 @@ export const HTTP_ERRORS = {
   not_found: { status: 404, detail: 'There is nothing at this path.' },
   method_not_allowed: { status: 405, detail: 'The path answers the methods in the allow header.' },
   request_timeout: { status: 408, detail: 'The request did not arrive in time.' },
+  conflict: { status: 409, detail: 'There is another one with a value that has to be unique.' },
+  idempotency_conflict: {
+    status: 409,
+    detail: 'The first request with this idempotency-key is still under way.',
+    retryAfterSeconds: 1,
+  },
+  precondition_failed: { status: 412, detail: 'It has changed since the version that if-match names.' },
   body_too_large: { status: 413, detail: 'The body is larger than this service accepts.' },
   unsupported_media_type: { status: 415, detail: 'The body must be application/json.' },
   unsupported_encoding: { status: 415, detail: 'The content-encoding must be gzip, deflate, br or identity.' },
   unsupported_charset: { status: 415, detail: 'The charset must be utf-8, utf-16 or utf-32.' },
   invalid_input: { status: 422, detail: 'Some fields are not valid; see errors.' },
+  idempotency_key_reused: { status: 422, detail: 'The idempotency-key was used for another request.' },
+  precondition_required: { status: 428, detail: 'The request must name the version that it changes in if-match.' },
   too_many_requests: { status: 429, detail: 'Too many requests in a short time. Wait as long as retry-after says.' },
   headers_too_large: { status: 431, detail: 'The header fields are larger than this service accepts.' },
   internal: { status: 500, detail: 'Something went wrong here. Quote the request id when you report it.' },
+  database_unavailable: { status: 503, detail: 'The database does not answer.', retryAfterSeconds: 1 },
+  idempotency_unavailable: {
+    status: 503,
+    detail: 'Nobody can tell whether the idempotency-key was used. Nothing was done.',
+    retryAfterSeconds: 1,
+  },
 } as const satisfies HttpErrorTable
 
 /** What Express's body parsers put into an error's `type`: https://expressjs.com/en/resources/middleware/body-parser.html */
@@ -101,7 +118,7 @@ export function problemHandler({ table = {} }: ProblemOptions = {}): ErrorReques
   // Express tells an error handler by its four parameters.
   return function problem(error, req, res, _next) {
     const code = codeOf(error)
-    const entry = known.get(code) ?? HTTP_ERRORS.internal
+    const entry: HttpError = known.get(code) ?? HTTP_ERRORS.internal
     if (entry.status >= 500) res.err = error instanceof Error ? error : new Error(inspect(error))
     // Half an answer is out already: only a broken connection tells the client that it is not whole.
     if (res.headersSent) return void res.destroy()
@@ -112,6 +129,7 @@ export function problemHandler({ table = {} }: ProblemOptions = {}): ErrorReques
       // What is no JSON is not worth a second failure.
       body = problemDocument(code, entry, String(req.id))
     }
+    if (entry.retryAfterSeconds !== undefined) res.set('retry-after', String(entry.retryAfterSeconds))
     res.status(entry.status).set('cache-control', 'no-store').type('application/problem+json').send(body)
   }
 }

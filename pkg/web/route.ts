@@ -1,19 +1,27 @@
-import type { IRouter, RequestHandler } from 'express'
+import type { IRouter } from 'express'
+import type { Operation } from './operation.ts'
+import { validate } from './validate.ts'
 
-export type Methods = Partial<Record<'get' | 'post' | 'put' | 'patch' | 'delete', RequestHandler>>
+export const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const
+export type Method = (typeof METHODS)[number]
 
-export interface RouteOptions {
+/** A path as Express writes it, with its operations by method. */
+export interface Route extends Readonly<Partial<Record<Method, Operation>>> {
+  readonly path: string
   /** Whether the path is there at all, asked for at each request. @default always */
   readonly when?: () => boolean
 }
 
 /** Registers a path with its methods. HEAD goes with GET, OPTIONS answers what is allowed, all else is a 405 with `Allow`. */
-export function route(router: IRouter, path: string, methods: Methods, { when }: RouteOptions = {}): void {
+export function route(router: IRouter, { path, when, ...operations }: Route): void {
   const registered = router.route(path)
   if (when) registered.all((_req, _res, next) => next(when() ? undefined : 'route'))
   const allowed = ['OPTIONS']
-  for (const [method, handler] of Object.entries(methods) as [keyof Methods, RequestHandler][]) {
-    registered[method](handler)
+  for (const method of METHODS) {
+    const operation = operations[method]
+    if (operation === undefined) continue
+    const check = validate(operation)
+    registered[method](...(check ? [check] : []), operation.handler)
     allowed.push(...(method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()]))
   }
   const allow = allowed.sort().join(', ')

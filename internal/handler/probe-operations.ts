@@ -1,0 +1,94 @@
+import * as z from 'zod/mini'
+import type { DescribedRoute } from '#pkg/web/openapi.ts'
+
+/*
+ * The probes as /openapi.json shows them. They are answered before the router (probes.ts), which no route describes.
+ */
+
+const status = z.enum(['ok', 'fail'])
+
+const probe = z.object({ status, reason: z.optional(z.enum(['dependency', 'starting', 'draining'])) })
+
+const aggregate = z.object({
+  status,
+  service: z.string(),
+  version: z.string(),
+  timestamp: z.int(),
+  checks: z.record(
+    z.string(),
+    z.object({
+      status,
+      critical: z.boolean(),
+      reason: z.optional(z.string()),
+      latencyMs: z.optional(z.number()),
+      checkedAt: z.optional(z.int()),
+    }),
+  ),
+})
+
+const health = (status: 'ok' | 'fail') => ({
+  status,
+  service: 'my-service',
+  version: '1.4.0',
+  timestamp: 1_795_353_962,
+  checks: {
+    database: { status, critical: true, latencyMs: 0.8, checkedAt: 1_795_353_961 },
+    redis: { status: 'fail', critical: false, reason: 'timeout', checkedAt: 1_795_353_960 },
+  },
+})
+
+const ok = (description: string) => ({ description, schema: () => probe, example: { status: 'ok' } })
+
+const fail = (description: string, reason: string) => ({
+  description,
+  schema: () => probe,
+  example: { status: 'fail', reason },
+})
+
+export const PROBES: readonly DescribedRoute[] = [
+  {
+    path: '/health',
+    get: {
+      id: 'health',
+      summary: 'The state of every check',
+      responses: {
+        200: { description: 'Every critical check is ok', schema: () => aggregate, example: health('ok') },
+        503: { description: 'A critical check fails', schema: () => aggregate, example: health('fail') },
+      },
+    },
+  },
+  {
+    path: '/health/live',
+    get: {
+      id: 'live',
+      summary: 'Whether the process can answer; looks at no dependency',
+      responses: { 200: ok('It can') },
+    },
+  },
+  {
+    path: '/health/ready',
+    get: {
+      id: 'ready',
+      summary: 'Whether traffic is wanted',
+      query: z.object({ dialect: z.optional(z.enum(['standard', 'haproxy', 'envoy', 'consul'])) }),
+      responses: {
+        200: ok('It is'),
+        404: fail('HAProxy: no new clients', 'draining'),
+        429: {
+          description: 'Consul: a check that is not critical fails',
+          schema: () => probe,
+          example: { status: 'ok', reason: 'dependency' },
+        },
+        503: fail('Starting, draining, or a critical dependency is down', 'dependency'),
+      },
+    },
+  },
+  {
+    path: '/health/startup',
+    get: {
+      id: 'startup',
+      summary: 'Whether the start is over',
+      responses: { 200: ok('It is, and stays so'), 503: fail('Not yet', 'starting') },
+    },
+  },
+]

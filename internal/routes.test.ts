@@ -1,0 +1,104 @@
+import { createServer } from 'node:http'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { Validator } from '@seriousme/openapi-schema-validator'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import addFormats from 'ajv-formats'
+import express from 'express'
+import request from 'supertest'
+import { routes } from './routes.ts'
+
+type Json = Record<string, unknown>
+interface Media {
+  readonly schema: object
+  readonly example?: unknown
+  readonly examples?: Record<string, { value: unknown }>
+}
+interface Described {
+  readonly operationId: string
+  readonly responses: Record<string, { readonly content?: Record<string, Media> }>
+}
+
+const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const
+
+const off = new Set<string>()
+const app = express()
+routes(app, { isOn: (feature) => !off.has(feature), resources: [] })
+const server = createServer(app).listen(0)
+const ask = async (): Promise<Json> => (await request(server).get('/openapi.json').expect(200)).body
+
+let document: Json
+let paths: Record<string, Record<string, Described>>
+beforeAll(async () => {
+  document = await ask()
+  paths = document['paths'] as typeof paths
+})
+afterAll(() => {
+  server.close()
+})
+
+test('the document is valid OpenAPI 3.1', async () => {
+  const { valid, errors } = await new Validator().validate(structuredClone(document))
+  expect({ valid, errors }).toEqual({ valid: true, errors: undefined })
+  expect(document).toMatchObject({ openapi: '3.1.1', info: { title: 'my-service' } })
+})
+
+test('it has every route of the router and, but for the probes, no other', () => {
+  const registered = app.router.stack.flatMap(({ route }) =>
+    METHODS.filter((method) => route?.stack.some((layer) => layer.method === method)).map(
+      (method) => `${method} ${route?.path.replaceAll(/:(\w+)/g, '{$1}')}`,
+    ),
+  )
+  const described = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method} ${path}`),
+  )
+  const probes = ['get /health', 'get /health/live', 'get /health/ready', 'get /health/startup']
+  expect(registered).toContain('get /ping')
+  expect(described.sort()).toEqual([...registered, ...probes].sort())
+})
+
+const operations = () => Object.values(paths).flatMap((methods) => Object.values(methods))
+
+test('no two operations have one id', () => {
+  const ids = operations().map(({ operationId }) => operationId)
+  expect(new Set(ids).size).toBe(ids.length)
+})
+
+test('every answer with a body has an example, and each example is what its schema says', () => {
+  const ajv = new Ajv2020({ strict: false })
+  addFormats.default(ajv)
+  ajv.addSchema({ ...document, $id: 'service' })
+  let examined = 0
+  for (const { operationId, responses } of operations()) {
+    for (const [status, { content = {} }] of Object.entries(responses)) {
+      for (const { schema, example, examples = {} } of Object.values(content)) {
+        const given = [
+          ...(example === undefined ? [] : [example]),
+          ...Object.values(examples).map(({ value }) => value),
+        ]
+        const check = ajv.compile(JSON.parse(JSON.stringify(schema).replaceAll('"#/', '"service#/')))
+        if (operationId !== 'openapi' || status !== '200') expect([operationId, status, given.length]).not.toContain(0)
+        for (const value of given) {
+          examined++
+          expect([operationId, status, value, check(value), check.errors]).toEqual([
+            operationId,
+            status,
+            value,
+            true,
+            null,
+          ])
+        }
+      }
+    }
+  }
+  expect(examined).toBeGreaterThan(10)
+})
+
+test('a path that is switched off is not there, nor is the document itself', async () => {
+  off.add('version')
+  expect((await ask())['paths']).not.toHaveProperty('/version')
+  off.delete('version')
+  expect((await ask())['paths']).toHaveProperty('/version')
+  off.add('docs')
+  await request(server).get('/openapi.json').expect(404)
+  off.delete('docs')
+})
