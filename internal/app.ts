@@ -6,7 +6,7 @@ import type { Snapshot } from '#pkg/health/index.ts'
 import { createHttpDrain, createLifecycle, type HttpDrain, type Lifecycle, type Part } from '#pkg/lifecycle/index.ts'
 import type { Logger } from '#pkg/logging/index.ts'
 import type { Systemd } from '#pkg/systemd/index.ts'
-import { answerClientErrors, answerProblem, createRequestContext, requestTarget } from '#pkg/web/index.ts'
+import { answerClientErrors, answerProblem, createRequestContext, type Route, requestTarget } from '#pkg/web/index.ts'
 import { buildInfo } from './build-info.ts'
 import { probes } from './handler/probes.ts'
 import {
@@ -16,6 +16,7 @@ import {
   healthPart,
   logLifecycle,
   reloadOf,
+  type Stores,
   serviceName,
   settingsPart,
   storeParts,
@@ -62,7 +63,7 @@ export async function createApp(settings: Settings, systemd: Systemd, link?: Ser
     bodyLimitBytes: config.BODY_LIMIT,
     rateLimitPerMinute: () => settings.current().RATE_LIMIT,
     isOn: (feature) => settings.current().FEATURES.includes(feature),
-    resources: [],
+    resources: await resourcesOf(config, service, stores),
   })
 
   const server = createHttpServer(
@@ -114,6 +115,14 @@ export async function createApp(settings: Settings, systemd: Systemd, link?: Ser
   })
 
   return { lifecycle, logger, reload }
+}
+
+async function resourcesOf(config: Config, service: string, { postgres, redis }: Stores): Promise<Route[]> {
+  if (postgres === undefined) return []
+  const { resources } = await import('./resources.ts')
+  // One statement is the longest that a request with a lock waits for, after a connection; twice that is surely over.
+  const lockMs = 2 * (config.DATABASE_CONNECT_TIMEOUT_MS + config.DATABASE_STATEMENT_TIMEOUT_MS)
+  return resources({ db: postgres.db, redis, service, lockMs })
 }
 
 /** Brings the database up to this version; resolves with the names of the migrations that were applied. */

@@ -201,7 +201,11 @@ describe('app migrate', () => {
 
   test('applies what is missing, says what it did, and then has nothing to do', async () => {
     const env = { DATABASE_URL: await freshDatabase('migrate_cli') }
-    expect(await runApp(['migrate'], { env })).toEqual({ code: 0, stdout: 'applied 0001-updated-at\n', stderr: '' })
+    expect(await runApp(['migrate'], { env })).toEqual({
+      code: 0,
+      stdout: 'applied 0001-updated-at\napplied 0002-notes\n',
+      stderr: '',
+    })
     expect(await runApp(['migrate'], { env })).toMatchObject({
       code: 0,
       stdout: 'nothing to apply: the database is up to date\n',

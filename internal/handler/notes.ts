@@ -1,0 +1,126 @@
+import * as z from 'zod/mini'
+import {
+  IDEMPOTENCY_PROBLEMS,
+  type Idempotency,
+  idempotencyHeaders,
+  idParams,
+  ifMatchHeaders,
+  ifNoneMatchHeaders,
+  matching,
+  pageAnswer,
+  pageQuery,
+  storedFields,
+  TAGGED,
+  tagged,
+  text,
+} from '#pkg/resource/index.ts'
+import { operation, type Route } from '#pkg/web/index.ts'
+import type { Note, Notes } from '../service/notes.ts'
+
+const fields = { title: text(1, 200), text: text(0, 10_000) }
+
+const note = z.object({ ...storedFields, ...fields })
+
+const example: Note = {
+  id: '0198c0de-5a1b-4f6e-9d3c-2b7a1e4f8c90',
+  version: 1,
+  createdAt: '2026-11-22T20:46:02.125Z',
+  updatedAt: '2026-11-22T20:46:02.125Z',
+  title: 'Milk',
+  text: 'Two bottles',
+}
+
+const CHANGE_PROBLEMS = ['precondition_required', 'precondition_failed', 'database_unavailable']
+
+export interface NotesHandlerDeps {
+  readonly notes: Notes
+  readonly idempotency: Idempotency
+}
+
+export function notes({ notes, idempotency }: NotesHandlerDeps): Route[] {
+  const create = operation({
+    id: 'createNote',
+    summary: 'Write a note',
+    headers: idempotencyHeaders,
+    body: z.strictObject({ ...fields, text: z._default(fields.text, '') }),
+    responses: {
+      201: {
+        description: 'The note',
+        schema: () => note,
+        example,
+        headers: { ...TAGGED, location: 'The path of the note' },
+      },
+    },
+    problems: ['conflict', 'database_unavailable', ...IDEMPOTENCY_PROBLEMS],
+    handler: async function createNote(req, res) {
+      const key = { scope: 'POST /v1/notes', key: req.get('idempotency-key'), body: req.body }
+      const { status, headers, body } = await idempotency.once(key, async () => {
+        const created = await notes.create(req.body)
+        return { status: 201, headers: { ...tagged(created), location: `/v1/notes/${created.id}` }, body: created }
+      })
+      res.status(status).set(headers).json(body)
+    },
+  })
+
+  const list = operation({
+    id: 'listNotes',
+    summary: 'Notes, the newest first',
+    query: pageQuery,
+    responses: {
+      200: { description: 'A page', schema: () => pageAnswer(note), example: { items: [example], next: null } },
+    },
+    problems: ['database_unavailable'],
+    handler: async function listNotes(req, res) {
+      res.json(await notes.list(req.query))
+    },
+  })
+
+  const read = operation({
+    id: 'readNote',
+    summary: 'One note',
+    params: idParams,
+    headers: ifNoneMatchHeaders,
+    responses: {
+      200: { description: 'The note', schema: () => note, example, headers: TAGGED },
+      304: { description: 'It is the version that if-none-match names', headers: TAGGED },
+    },
+    problems: ['database_unavailable'],
+    handler: async function readNote(req, res) {
+      const found = await notes.get(req.params.id)
+      // Express answers 304 where the tag is the client's.
+      res.set(tagged(found)).json(found)
+    },
+  })
+
+  const update = operation({
+    id: 'updateNote',
+    summary: 'Change some fields of a note',
+    params: idParams,
+    headers: ifMatchHeaders,
+    body: z.partial(z.strictObject(fields)),
+    responses: { 200: { description: 'The note as it is now', schema: () => note, example, headers: TAGGED } },
+    problems: ['conflict', ...CHANGE_PROBLEMS],
+    handler: async function updateNote(req, res) {
+      const updated = await notes.update(req.params.id, req.body, matching(req.get('if-match')))
+      res.set(tagged(updated)).json(updated)
+    },
+  })
+
+  const remove = operation({
+    id: 'deleteNote',
+    summary: 'Delete a note',
+    params: idParams,
+    headers: ifMatchHeaders,
+    responses: { 204: { description: 'It is gone' } },
+    problems: CHANGE_PROBLEMS,
+    handler: async function deleteNote(req, res) {
+      await notes.remove(req.params.id, matching(req.get('if-match')))
+      res.status(204).end()
+    },
+  })
+
+  return [
+    { path: '/v1/notes', post: create, get: list },
+    { path: '/v1/notes/:id', get: read, patch: update, delete: remove },
+  ]
+}

@@ -1,0 +1,24 @@
+import { createCache, createIdempotency } from '#pkg/resource/index.ts'
+import type { Route } from '#pkg/web/index.ts'
+import { notes } from './handler/notes.ts'
+import { createNotes } from './service/notes.ts'
+import { createNotesStore } from './store/notes.ts'
+import type { Postgres } from './store/postgres.ts'
+import type { Redis } from './store/redis.ts'
+
+export interface ResourcesDeps {
+  readonly db: Postgres['db']
+  readonly redis: Pick<Redis, 'client'> | undefined
+  /** Before the names of keys, because others may use the same Redis. */
+  readonly service: string
+  /** Longer than any request to the database may take. */
+  readonly lockMs: number
+}
+
+/** What needs a database, and is not loaded without one. */
+export function resources({ db, redis, service, lockMs }: ResourcesDeps): Route[] {
+  const client = redis && (() => redis.client())
+  const cache = (name: string) => createCache<never>({ redis: client, prefix: `${service}:${name}:` })
+  const idempotency = createIdempotency({ redis: client, prefix: `${service}:idempotency:`, lockMs })
+  return [...notes({ notes: createNotes({ store: createNotesStore(db), cache: cache('notes') }), idempotency })]
+}

@@ -1,0 +1,57 @@
+import { type Cache, Failure, type Page, type PageRequest, pageOf, type Stored } from '#pkg/resource/index.ts'
+
+export interface NoteFields {
+  readonly title: string
+  readonly text: string
+}
+
+export type Note = Stored & NoteFields
+
+export type NoteChanges = { readonly [Name in keyof NoteFields]?: NoteFields[Name] | undefined }
+
+export interface NotesStore {
+  insert(fields: NoteFields): Promise<Note>
+  find(id: string): Promise<Note | undefined>
+  list(page: PageRequest): Promise<Note[]>
+  /** Calls `check` with the note as it is, which nobody else can change meanwhile; what it throws leaves it so. */
+  update(id: string, changes: NoteChanges, check: (current: Note) => void): Promise<Note | undefined>
+  remove(id: string, check: (current: Note) => void): Promise<Note | undefined>
+}
+
+export interface NotesDeps {
+  readonly store: NotesStore
+  readonly cache: Cache<Note>
+}
+
+/** What can be done with notes. Each throws a Failure `not_found` for a note that is not there. */
+export type Notes = ReturnType<typeof createNotes>
+
+export function createNotes({ store, cache }: NotesDeps) {
+  return {
+    create: (fields: NoteFields): Promise<Note> => store.insert(fields),
+
+    async get(id: string): Promise<Note> {
+      return existing(await cache.through(id, () => store.find(id)))
+    },
+
+    async list(page: PageRequest): Promise<Page<Note>> {
+      return pageOf(await store.list({ ...page, limit: page.limit + 1 }), page.limit)
+    },
+
+    async update(id: string, changes: NoteChanges, check: (current: Note) => void): Promise<Note> {
+      const note = existing(await store.update(id, changes, check))
+      await cache.put(note)
+      return note
+    },
+
+    async remove(id: string, check: (current: Note) => void): Promise<void> {
+      existing(await store.remove(id, check))
+      await cache.remove(id)
+    },
+  }
+}
+
+function existing(note: Note | undefined): Note {
+  if (note === undefined) throw new Failure('not_found')
+  return note
+}
