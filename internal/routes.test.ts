@@ -1,24 +1,12 @@
 import { createServer } from 'node:http'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { Validator } from '@seriousme/openapi-schema-validator'
-import { Ajv2020 } from 'ajv/dist/2020.js'
-import addFormats from 'ajv-formats'
 import express from 'express'
 import request from 'supertest'
+import { examinerOf, type OpenapiDocument } from '../test/support/openapi.ts'
 import { resources } from './resources.ts'
 import { routes } from './routes.ts'
 import type { Postgres } from './store/postgres.ts'
-
-type Json = Record<string, unknown>
-interface Media {
-  readonly schema: object
-  readonly example?: unknown
-  readonly examples?: Record<string, { value: unknown }>
-}
-interface Described {
-  readonly operationId: string
-  readonly responses: Record<string, { readonly content?: Record<string, Media> }>
-}
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const
 
@@ -31,20 +19,18 @@ routes(app, {
   resources: resources({ db, redis: undefined, service: 'x', lockMs: 1 }),
 })
 const server = createServer(app).listen(0)
-const ask = async (): Promise<Json> => (await request(server).get('/openapi.json').expect(200)).body
+const ask = async (): Promise<OpenapiDocument> => (await request(server).get('/openapi.json').expect(200)).body
 
-let document: Json
-let paths: Record<string, Record<string, Described>>
+let document: OpenapiDocument
 beforeAll(async () => {
   document = await ask()
-  paths = document['paths'] as typeof paths
 })
 afterAll(() => {
   server.close()
 })
 
 test('the document is valid OpenAPI 3.1', async () => {
-  const { valid, errors } = await new Validator().validate(structuredClone(document))
+  const { valid, errors } = await new Validator().validate({ ...structuredClone(document) })
   expect({ valid, errors }).toEqual({ valid: true, errors: undefined })
   expect(document).toMatchObject({ openapi: '3.1.1', info: { title: 'my-service' } })
 })
@@ -55,7 +41,7 @@ test('it has every route of the router and, but for the probes, no other', () =>
       (method) => `${method} ${route?.path.replaceAll(/:(\w+)/g, '{$1}')}`,
     ),
   )
-  const described = Object.entries(paths).flatMap(([path, methods]) =>
+  const described = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method} ${path}`),
   )
   const probes = ['get /health', 'get /health/live', 'get /health/ready', 'get /health/startup']
@@ -63,7 +49,7 @@ test('it has every route of the router and, but for the probes, no other', () =>
   expect(described.sort()).toEqual([...registered, ...probes].sort())
 })
 
-const operations = () => Object.values(paths).flatMap((methods) => Object.values(methods))
+const operations = () => Object.values(document.paths).flatMap((methods) => Object.values(methods))
 
 test('no two operations have one id', () => {
   const ids = operations().map(({ operationId }) => operationId)
@@ -71,9 +57,7 @@ test('no two operations have one id', () => {
 })
 
 test('every answer with a body has an example, and each example is what its schema says', () => {
-  const ajv = new Ajv2020({ strict: false })
-  addFormats.default(ajv)
-  ajv.addSchema({ ...document, $id: 'service' })
+  const examine = examinerOf(document)
   let examined = 0
   for (const { operationId, responses } of operations()) {
     for (const [status, { content = {} }] of Object.entries(responses)) {
@@ -82,17 +66,10 @@ test('every answer with a body has an example, and each example is what its sche
           ...(example === undefined ? [] : [example]),
           ...Object.values(examples).map(({ value }) => value),
         ]
-        const check = ajv.compile(JSON.parse(JSON.stringify(schema).replaceAll('"#/', '"service#/')))
         if (operationId !== 'openapi' || status !== '200') expect([operationId, status, given.length]).not.toContain(0)
         for (const value of given) {
           examined++
-          expect([operationId, status, value, check(value), check.errors]).toEqual([
-            operationId,
-            status,
-            value,
-            true,
-            null,
-          ])
+          expect([operationId, status, value, examine(schema, value)]).toEqual([operationId, status, value, []])
         }
       }
     }
@@ -102,9 +79,9 @@ test('every answer with a body has an example, and each example is what its sche
 
 test('a path that is switched off is not there, nor is the document itself', async () => {
   off.add('version')
-  expect((await ask())['paths']).not.toHaveProperty('/version')
+  expect((await ask()).paths).not.toHaveProperty('/version')
   off.delete('version')
-  expect((await ask())['paths']).toHaveProperty('/version')
+  expect((await ask()).paths).toHaveProperty('/version')
   off.add('docs')
   await request(server).get('/openapi.json').expect(404)
   off.delete('docs')

@@ -96,7 +96,8 @@ export function createIdempotency({
   return {
     async once({ scope, key, body }, run) {
       if (key === undefined) return run()
-      const { hash, randomUUID } = await import('node:crypto')
+      // Loaded by the first key, not by a start; the executable cannot import what is Node's own.
+      const { hash, randomUUID } = process.getBuiltinModule('node:crypto')
       const name = `${prefix}${scope} ${key}`
       const fingerprint = hash('sha256', JSON.stringify(body) ?? '')
       const lock = JSON.stringify({ fingerprint, token: randomUUID() })

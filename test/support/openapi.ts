@@ -1,0 +1,32 @@
+import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js'
+import addFormats from 'ajv-formats'
+
+interface Media {
+  readonly schema: object
+  readonly example?: unknown
+  readonly examples?: Readonly<Record<string, { readonly value: unknown }>>
+}
+
+export interface DescribedOperation {
+  readonly operationId: string
+  readonly responses: Readonly<Record<string, { readonly content?: Readonly<Record<string, Media>> }>>
+}
+
+/** What /openapi.json answers, as far as tests look into it. */
+export interface OpenapiDocument {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, DescribedOperation>>>>
+}
+
+export type Examine = (schema: object, value: unknown) => readonly ErrorObject[]
+
+/** What is wrong with a value by a schema of the document. */
+export function examinerOf(document: OpenapiDocument): Examine {
+  const ajv = new Ajv2020({ strict: false })
+  addFormats.default(ajv)
+  ajv.addSchema({ ...document, $id: 'service' })
+  return (schema, value) => {
+    const check = ajv.compile(JSON.parse(JSON.stringify(schema).replaceAll('"#/', '"service#/')))
+    check(value)
+    return check.errors ?? []
+  }
+}
