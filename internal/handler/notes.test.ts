@@ -1,0 +1,83 @@
+import { createServer } from 'node:http'
+import { afterAll, beforeEach, expect, test } from '@jest/globals'
+import express from 'express'
+import request from 'supertest'
+import { createIdempotency } from '#pkg/resource/index.ts'
+import { problemHandler, route } from '#pkg/web/index.ts'
+import type { Note, Notes } from '../service/notes.ts'
+import { notes } from './notes.ts'
+
+const id = '0198c0de-5a1b-4f6e-9d3c-2b7a1e4f8c90'
+const stored: Note = {
+  id,
+  version: 3,
+  createdAt: '2026-11-22T20:46:02.125Z',
+  updatedAt: '2026-11-22T20:46:02.125Z',
+  title: 'Milk',
+  text: '',
+}
+
+const asked: unknown[] = []
+const service: Notes = {
+  create: async (fields) => ({ ...stored, ...fields, version: 1 }),
+  get: async () => stored,
+  list: async (page) => {
+    asked.push(page)
+    return { items: [stored], next: null }
+  },
+  update: async (_id, changes, check) => {
+    check(stored)
+    asked.push(changes)
+    return { ...stored, version: 4 }
+  },
+  remove: async (_id, check) => check(stored),
+}
+const app = express()
+app.use(express.json())
+for (const each of notes({ notes: service, idempotency: createIdempotency({ redis: undefined, prefix: '' }) })) {
+  route(app, each)
+}
+app.use(problemHandler())
+const server = createServer(app).listen(0)
+const client = request(server)
+beforeEach(() => {
+  asked.length = 0
+})
+afterAll(() => {
+  server.close()
+})
+
+test('what is created has its place and version in the headers', async () => {
+  const { headers, body } = await client.post('/v1/notes').send({ title: 'Milk' }).expect(201)
+  expect(headers).toMatchObject({ location: `/v1/notes/${id}`, etag: '"1"', 'cache-control': 'no-cache' })
+  expect(body).toEqual({ ...stored, version: 1 })
+})
+
+test('a change has only the fields that were sent', async () => {
+  const { headers } = await client.patch(`/v1/notes/${id}`).set('if-match', '"3"').send({ title: 'Tea' }).expect(200)
+  expect(headers['etag']).toBe('"4"')
+  expect(asked).toEqual([{ title: 'Tea' }])
+})
+
+test('a change of another version, or of none, is refused', async () => {
+  for (const send of [client.patch(`/v1/notes/${id}`).send({}), client.delete(`/v1/notes/${id}`)]) {
+    await send.set('if-match', '"2"').expect(412)
+  }
+  await client.delete(`/v1/notes/${id}`).expect(428)
+  await client.delete(`/v1/notes/${id}`).set('if-match', '"3"').expect(204)
+})
+
+test('the list is asked for as the query says', async () => {
+  await client.get('/v1/notes?limit=7').expect(200, { items: [stored], next: null })
+  expect(asked).toEqual([{ limit: 7 }])
+})
+
+test('a version that is at hand is not sent again', async () => {
+  await client.get(`/v1/notes/${id}`).set('if-none-match', '"3"').expect(304, '')
+})
+
+test('a key without a Redis is refused, and nothing is created', async () => {
+  const refused = await client.post('/v1/notes').set('idempotency-key', 'k').send({ title: 'Milk' }).expect(503)
+  expect(refused.body).toMatchObject({ code: 'idempotency_unavailable' })
+  expect(refused.headers['retry-after']).toBe('1')
+})
