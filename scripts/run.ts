@@ -53,7 +53,10 @@ function start(environment: NodeJS.ProcessEnv): ChildProcess {
 async function announce(port: string, services: readonly (LocalService | undefined)[]): Promise<void> {
   const base = `http://localhost:${port}`
   await until(async () => (await fetch(`${base}/health/startup`).catch(() => undefined))?.ok === true, 30_000)
-  const urls = ['/ping', '/health', '/health/ready'].map((path) => `  curl ${base}${path}`)
+  const note = `-H 'content-type: application/json' -d '{"title":"Milk"}'`
+  const urls = ['/ping', '/health', '/health/ready', '/openapi.json', `/v1/notes ${note}`].map(
+    (path) => `  curl ${base}${path}`,
+  )
   const running = services.flatMap((service) => service?.url ?? []).map((url) => `  ${url}`)
   say(
     [

@@ -57,6 +57,17 @@ test.each(['DATABASE', 'REDIS'])('%s_CRITICAL', async (store) => {
   expect((await fetch(`${app.url}/health/ready`)).status).toBe(200)
 })
 
+test.each([
+  [undefined, 200, 404],
+  ['none', 404, 404],
+  ['version', 404, 200],
+  ['docs, version', 200, 200],
+])('FEATURES=%s', async (FEATURES, docs, version) => {
+  const app = await startApp(FEATURES === undefined ? {} : { env: { FEATURES } })
+  expect((await fetch(`${app.url}/openapi.json`)).status).toBe(docs)
+  expect((await fetch(`${app.url}/version`)).status).toBe(version)
+})
+
 test('HEALTH_RISE', async () => {
   const database = await testPostgres()
   await database.kill()
