@@ -2,10 +2,10 @@ import { describe, expect, test } from '@jest/globals'
 import express from 'express'
 import request from 'supertest'
 import * as z from 'zod/mini'
+import type { FieldError } from './field-errors.ts'
 import { type Operation, operation } from './operation.ts'
 import { problemHandler } from './problem.ts'
 import { route } from './route.ts'
-import type { FieldError } from './validate.ts'
 
 const of = (handler: express.RequestHandler): Operation => ({ id: 'x', summary: '', responses: {}, handler })
 

@@ -171,7 +171,7 @@ test('make dev restarts on save, with readable logs', async () => {
   const handler = join(clone, 'internal/handler/ping.ts')
   // Twice, and as editors do it that replace the file: a watcher that looks at the old one is deaf by then.
   for (const message of ['pong-1', 'pong-2']) {
-    writeFileSync(`${handler}.new`, readFileSync(handler, 'utf8').replace(/pong(-\d)?/, message))
+    writeFileSync(`${handler}.new`, readFileSync(handler, 'utf8').replaceAll(/pong(-\d)?/g, message))
     renameSync(`${handler}.new`, handler)
     await until(async () => (await (await get('/ping'))?.text().catch(() => ''))?.includes(message) === true)
   }
