@@ -192,13 +192,13 @@ export function serviceLink(link: PrimaryLink): ServiceLink {
     snapshot() {
       const published = link.state() as Snapshot | undefined
       const timestamp = Math.floor(Date.now() / 1000)
-      if (published === undefined) return { status: 'fail', timestamp, checks: {} }
+      if (published === undefined) return { status: 'fail', timestamp, checks: {}, history: {} }
       if (timestamp - published.timestamp <= STALE_AFTER_S) return published
       const checks = Object.entries(published.checks).map(([name, { critical }]) => [
         name,
         { status: 'fail', critical, reason: 'stale' } as const,
       ])
-      return { status: 'fail', timestamp, checks: Object.fromEntries(checks) }
+      return { ...published, status: 'fail', timestamp, checks: Object.fromEntries(checks) }
     },
   }
 }

@@ -1,5 +1,6 @@
+import { createHash } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
-import { afterAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { afterAll, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import request from 'supertest'
 import type { Snapshot } from '#pkg/health/index.ts'
 import type { Phase } from '#pkg/lifecycle/index.ts'
@@ -11,6 +12,10 @@ const healthy: Snapshot = {
   checks: {
     database: { status: 'ok', critical: true, latencyMs: 0.8, checkedAt: 1_795_353_961 },
     redis: { status: 'fail', critical: false, reason: 'timeout', checkedAt: 1_795_353_960 },
+  },
+  history: {
+    database: [{ ok: true, at: 1_795_353_961_000, latencyMs: 0.8 }],
+    redis: [{ ok: false, at: 1_795_353_960_000, reason: 'timeout' }],
   },
 }
 const unhealthy: Snapshot = { ...healthy, status: 'fail' }
@@ -39,7 +44,8 @@ afterAll(() => {
 describe('/health', () => {
   test('is the aggregate as the contract has it', async () => {
     const { body } = await client.get('/health').expect(200)
-    expect(body).toEqual({ ...healthy, service: 'my-service', version: '1.4.0' })
+    const { history: _, ...contract } = healthy
+    expect(body).toEqual({ ...contract, service: 'my-service', version: '1.4.0' })
     expect(Object.keys(body)).toEqual(['status', 'service', 'version', 'timestamp', 'checks'])
   })
 
@@ -48,6 +54,72 @@ describe('/health', () => {
     await client.get('/health').expect(503)
     snapshot = healthy
     await client.get('/health').expect(200)
+  })
+})
+
+describe('/health in a browser', () => {
+  const accept = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8'
+
+  test('is a page with the status of the JSON answer', async () => {
+    for (const [given, status] of [
+      [healthy, 200],
+      [unhealthy, 503],
+    ] as const) {
+      snapshot = given
+      const { headers, text } = await client.get('/health').set('accept', accept).expect(status)
+      expect(headers).toMatchObject({
+        'content-type': 'text/html; charset=utf-8',
+        'content-length': String(Buffer.byteLength(text)),
+        'cache-control': 'no-store',
+        vary: 'accept',
+        refresh: '5',
+        'x-content-type-options': 'nosniff',
+        'x-frame-options': 'DENY',
+        'referrer-policy': 'no-referrer',
+      })
+      expect(text).toContain(`<title>${given.status}: my-service</title>`)
+      const head = await client.head('/health').set('accept', accept).expect(status)
+      expect(head.headers).toMatchObject({ 'content-length': headers['content-length'] })
+      expect(head.text).toBeUndefined()
+    }
+  })
+
+  test('may use the style that is in it, and nothing else', async () => {
+    const { headers, text } = await client.get('/health').set('accept', accept)
+    const style = /<style>(.*)<\/style>/s.exec(text)?.[1] ?? ''
+    expect(style).not.toBe('')
+    const hash = createHash('sha256').update(style).digest('base64')
+    expect(headers['content-security-policy']).toBe(
+      `default-src 'none';frame-ancestors 'none';base-uri 'none';form-action 'none';style-src 'sha256-${hash}'`,
+    )
+  })
+
+  test.each([undefined, '*/*', 'application/json', 'application/json, text/html'])('is JSON for %s', async (wanted) => {
+    const plain = await client.get('/health').expect(200)
+    expect(plain.headers).toMatchObject({ 'content-type': 'application/json; charset=utf-8', vary: 'accept' })
+    const asked = await client.get('/health').set(wanted === undefined ? {} : { accept: wanted })
+    expect(asked.text).toBe(plain.text)
+  })
+
+  test('the other probes are JSON for everybody', async () => {
+    for (const path of ['/health/live', '/health/ready', '/health/startup']) {
+      await client
+        .get(path)
+        .set('accept', accept)
+        .expect('content-type', /^application\/json/)
+    }
+  })
+
+  test('is rendered once a snapshot', async () => {
+    const read = jest.fn(() => healthy.checks)
+    snapshot = {
+      ...healthy,
+      get checks() {
+        return read()
+      },
+    }
+    for (let time = 0; time < 3; time++) await client.get('/health').set('accept', accept).expect(200)
+    expect(read).toHaveBeenCalledTimes(1)
   })
 })
 

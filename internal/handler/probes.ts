@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Health, Snapshot } from '#pkg/health/index.ts'
 import type { Lifecycle } from '#pkg/lifecycle/index.ts'
-import { answerProblem } from '#pkg/web/index.ts'
+import { answerProblem, prefersHtml } from '#pkg/web/index.ts'
+import { statusPage, statusPageFields } from './status-page.ts'
 
 export interface ProbesDeps {
   readonly lifecycle: Pick<Lifecycle, 'phase'>
@@ -19,11 +20,17 @@ interface Answer {
   readonly body: Buffer
 }
 
-function answer(status: number, content: object, fields: readonly string[] = []): Answer {
-  const body = Buffer.from(JSON.stringify(content))
-  const own = ['content-type', 'application/json; charset=utf-8', 'content-length', String(body.length)]
+function answerOf(type: string, status: number, text: string, fields: readonly string[]): Answer {
+  const body = Buffer.from(text)
+  const own = ['content-type', `${type}; charset=utf-8`, 'content-length', String(body.length)]
   return { status, body, fields: [...own, 'cache-control', 'no-store', ...fields] }
 }
+
+const answer = (status: number, content: object, fields: readonly string[] = []) =>
+  answerOf('application/json', status, JSON.stringify(content), fields)
+
+/** Of what is HTML or JSON, as the client prefers. */
+const VARY = ['vary', 'accept']
 
 /** What a prober is told, whatever its dialect. A warning is a check that fails and is not critical. */
 type Readiness = 'ok' | 'warning' | 'dependency' | 'starting' | 'draining'
@@ -59,17 +66,28 @@ const READY: Readonly<Record<Dialect, Readonly<Record<Readiness, Answer>>>> = {
  * logs, counts against a limit or looks at a dependency.
  */
 export function probes({ lifecycle, health, service, version, dialect = () => 'standard' }: ProbesDeps) {
-  let rendered: { readonly snapshot: Snapshot; readonly answer: Answer } | undefined
+  const aggregate = oncePerSnapshot(({ status, timestamp, checks }) => {
+    const body = { status, service, version, timestamp, checks }
+    return answer(status === 'ok' ? 200 : 503, body, VARY)
+  })
 
-  /** Rendered once a snapshot, however many ask. */
-  function aggregate(): Answer {
-    const snapshot = health.snapshot()
-    if (rendered?.snapshot !== snapshot) {
-      const { status, timestamp, checks } = snapshot
-      const body = { status, service, version, timestamp, checks }
-      rendered = { snapshot, answer: answer(status === 'ok' ? 200 : 503, body) }
+  let pageFields: readonly string[] | undefined
+  const page = oncePerSnapshot((snapshot) => {
+    pageFields ??= [...VARY, ...statusPageFields()]
+    const text = statusPage({ service, version, snapshot })
+    return answerOf('text/html', snapshot.status === 'ok' ? 200 : 503, text, pageFields)
+  })
+
+  /** Rendered once, however many ask. */
+  function oncePerSnapshot(render: (snapshot: Snapshot) => Answer): () => Answer {
+    let last: Snapshot | undefined
+    let rendered: Answer
+    return () => {
+      const snapshot = health.snapshot()
+      if (last !== snapshot) rendered = render(snapshot)
+      last = snapshot
+      return rendered
     }
-    return rendered.answer
   }
 
   function readiness(): Readiness {
@@ -81,15 +99,16 @@ export function probes({ lifecycle, health, service, version, dialect = () => 's
     return Object.values(checks).some((check) => check.status === 'fail') ? 'warning' : 'ok'
   }
 
-  function ready(query: string): Answer {
+  function ready({ url = '' }: IncomingMessage): Answer {
+    const [, query = ''] = url.split('?', 2)
     const inQuery = query === '' ? null : new URLSearchParams(query).get('dialect')
     const asked = inQuery ?? dialect()
     // A prober with a typing error gets what is right for everybody, not a failure.
     return READY[DIALECTS.find((known) => known === asked) ?? 'standard'][readiness()]
   }
 
-  const answers = new Map<string, (query: string) => Answer>([
-    ['/health', aggregate],
+  const answers = new Map<string, (request: IncomingMessage) => Answer>([
+    ['/health', ({ headers }) => (prefersHtml(headers.accept) ? page() : aggregate())],
     ['/health/live', () => STANDARD.ok],
     ['/health/ready', ready],
     ['/health/startup', () => (lifecycle.phase() === 'starting' ? STANDARD.starting : STANDARD.ok)],
@@ -98,14 +117,14 @@ export function probes({ lifecycle, health, service, version, dialect = () => 's
   return function probe(request: IncomingMessage, response: ServerResponse): boolean {
     const { url = '', method } = request
     if (!url.startsWith('/health')) return false
-    const [path = '', query = ''] = url.split('?', 2)
+    const [path = ''] = url.split('?', 1)
     const respond = answers.get(path)
     if (respond === undefined) return false
     if (method !== 'GET' && method !== 'HEAD') {
       answerProblem(response, 'method_not_allowed', { allow: 'GET, HEAD' })
       return true
     }
-    const { status, fields, body } = respond(query)
+    const { status, fields, body } = respond(request)
     response.writeHead(status, fields)
     response.end(body)
     return true

@@ -25,6 +25,7 @@ test('a snapshot names each check and nothing of where it looks', async () => {
       database: { status: 'fail', critical: true, reason: 'pending' },
       mail: { status: 'fail', critical: false, reason: 'pending' },
     },
+    history: { database: [], mail: [] },
   })
   health.start()
   await jest.advanceTimersByTimeAsync(0)
@@ -34,6 +35,10 @@ test('a snapshot names each check and nothing of where it looks', async () => {
     checks: {
       database: { status: 'ok', critical: true, latencyMs: 0, checkedAt: 1_000 },
       mail: { status: 'fail', critical: false, reason: 'refused', checkedAt: 1_000 },
+    },
+    history: {
+      database: [{ ok: true, at: 1_000_000, latencyMs: 0 }],
+      mail: [{ ok: false, at: 1_000_000, reason: 'refused' }],
     },
   })
 })

@@ -1,5 +1,5 @@
 import { type Check, createMonitor, type Monitor, type MonitorSettings } from './monitor.ts'
-import { aggregate, type CheckReport, type Reason, report } from './policy.ts'
+import { aggregate, type CheckReport, type History, type Reason, report } from './policy.ts'
 
 export interface HealthOptions {
   readonly checks: readonly {
@@ -28,6 +28,8 @@ export interface Snapshot {
   /** Unix seconds. */
   readonly timestamp: number
   readonly checks: Readonly<Record<string, CheckReport>>
+  /** The last runs of each check, and no part of the JSON answer. */
+  readonly history: Readonly<Record<string, History>>
 }
 
 export interface Health {
@@ -73,10 +75,12 @@ export function createHealth(options: HealthOptions): Health {
       if (latest !== undefined && second === Math.floor(time / 1000)) return latest
       second = Math.floor(time / 1000)
       const checks: Record<string, CheckReport> = {}
+      const history: Record<string, History> = {}
       for (const [name, { monitor, critical }] of monitors) {
         checks[name] = report(monitor.state(), critical(), time, monitor.staleAfterMs())
+        history[name] = monitor.history()
       }
-      latest = { status: aggregate(Object.values(checks)), timestamp: second, checks }
+      latest = { status: aggregate(Object.values(checks)), timestamp: second, checks, history }
       return latest
     },
   }

@@ -112,6 +112,15 @@ describe('createMonitor', () => {
     expect(monitor.state()).toMatchObject({ status: 'fail', reason: 'refused' })
   })
 
+  test('the history has each run, also those that do not change the state', async () => {
+    const check = jest.fn<Check>().mockRejectedValueOnce(new Error('once')).mockResolvedValue(undefined)
+    const { monitor } = monitorOf(check, { rise: 5 })
+    monitor.start()
+    await passed(2_000)
+    expect(monitor.state().status).toBe('fail')
+    expect(monitor.history().map(({ ok }) => ok)).toEqual([false, true, true])
+  })
+
   test('stop aborts the run under way, reports nothing more and leaves no timer', async () => {
     const { check, runs } = manualCheck()
     const { monitor, changes } = monitorOf(check)

@@ -1,4 +1,13 @@
-import { type CheckState, nextState, type Outcome, PENDING, reasonOf, type Thresholds } from './policy.ts'
+import {
+  type CheckState,
+  type History,
+  nextState,
+  type Outcome,
+  PENDING,
+  reasonOf,
+  remember,
+  type Thresholds,
+} from './policy.ts'
 
 /**
  * Resolves when the dependency answered as it should and rejects otherwise; an error's `reason`
@@ -33,6 +42,8 @@ export interface Monitor {
   /** No run starts and none is reported after this; one under way is aborted. */
   stop(): void
   state(): CheckState
+  /** Another object after each run. */
+  history(): History
   /** How old the last result may become, in milliseconds, by the settings with which the next run was timed. */
   staleAfterMs(): number
 }
@@ -51,6 +62,7 @@ const staleAfter = ({ intervalMs, timeoutMs }: MonitorSettings) => 2 * (interval
 export function createMonitor(options: MonitorOptions): Monitor {
   const { check, settings, onOutcome, now = Date.now, random = Math.random } = options
   let state = PENDING
+  let history: History = []
   let stopped = false
   let current: AbortController | undefined
   let underWay: Promise<unknown> | undefined
@@ -63,6 +75,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
     timedWith = used
     const previous = state
     state = nextState(previous, outcome, settings())
+    history = remember(history, outcome)
     onOutcome(state, previous, error)
     timer = setTimeout(run, Math.max(0, nextAt - performance.now()))
   }
@@ -106,6 +119,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
       current?.abort()
     },
     state: () => state,
+    history: () => history,
     staleAfterMs: () => staleAfter(timedWith ?? settings()),
   }
 }

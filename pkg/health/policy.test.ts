@@ -3,10 +3,12 @@ import {
   aggregate,
   type CheckReport,
   type CheckState,
+  type History,
   nextState,
   type Outcome,
   PENDING,
   reasonOf,
+  remember,
   report,
 } from './policy.ts'
 
@@ -39,6 +41,14 @@ describe('nextState', () => {
     const state = nextState(settled([failure(1)]), { ok: false, at: 2, reason: 'timeout' }, { fall: 1, rise: 1 })
     expect(state).toMatchObject({ status: 'fail', reason: 'timeout', at: 2 })
   })
+})
+
+test('a history holds the last sixty runs, oldest first, and is never changed', () => {
+  const outcomes = Array.from({ length: 61 }, (_, index) => (index % 2 === 0 ? success(index) : failure(index)))
+  const sixty = outcomes.slice(0, 60).reduce<History>(remember, [])
+  expect(sixty).toEqual(outcomes.slice(0, 60))
+  expect(remember(sixty, outcomes[60]!)).toEqual(outcomes.slice(1))
+  expect(sixty).toHaveLength(60)
 })
 
 describe('report', () => {

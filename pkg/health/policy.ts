@@ -19,6 +19,16 @@ export type Outcome =
   | { readonly ok: true; readonly at: number; readonly latencyMs: number }
   | { readonly ok: false; readonly at: number; readonly reason: Reason }
 
+/** A check's last runs, oldest first. */
+export type History = readonly Outcome[]
+
+/** Runs that a history holds: two minutes at the default interval. */
+const REMEMBERED = 60
+
+export function remember(history: History, outcome: Outcome): History {
+  return [...history.slice(1 - REMEMBERED), outcome]
+}
+
 export interface CheckState {
   readonly status: 'ok' | 'fail'
   readonly reason: Reason

@@ -1,0 +1,63 @@
+import { expect, test } from '@jest/globals'
+import type { CheckReport, History, Snapshot } from '#pkg/health/index.ts'
+import { statusPage } from './status-page.ts'
+
+const ok: CheckReport = { status: 'ok', critical: true, latencyMs: 0.8, checkedAt: 1_795_353_959 }
+const failing: CheckReport = { status: 'fail', critical: false, reason: 'timeout', checkedAt: 1_795_353_962 }
+const pending: CheckReport = { status: 'fail', critical: true, reason: 'pending' }
+
+function pageOf(checks: Snapshot['checks'], history: Snapshot['history'] = {}, service = 'my-service'): string {
+  const snapshot: Snapshot = { status: 'ok', timestamp: 1_795_353_962, checks, history }
+  return statusPage({ service, version: '1.4.0', snapshot })
+}
+
+/** What is read, without the markup. */
+const textOf = (page: string) =>
+  page
+    .slice(page.indexOf('<body>'))
+    .replace(/<[^>]*>/g, ' ')
+    .replace(/\s+/g, ' ')
+    .trim()
+
+test('says of each check what the JSON answer says', () => {
+  expect(textOf(pageOf({ database: ok, redis: failing, mail: pending }))).toBe(
+    'my-service version 1.4.0 ✓ ok Failing: redis (not critical), mail. Check State Checked Last runs ' +
+      'database critical ✓ ok 0.8 ms 3 s ago none ' +
+      'redis not critical ✗ fail timeout just now none ' +
+      'mail critical ✗ fail pending never none ' +
+      'As of 2026-11-22 13:26:02 UTC . Refreshes every 5 seconds.',
+  )
+})
+
+test('says so when nothing is watched, and when nothing fails', () => {
+  expect(textOf(pageOf({}))).toContain('Nothing is watched.')
+  expect(pageOf({})).not.toContain('<table>')
+  expect(textOf(pageOf({ database: ok }))).toContain('Every check is ok.')
+})
+
+test('a name is text, whatever is in it', () => {
+  const hostile = '<script>alert(1)</script>'
+  const page = pageOf({ [hostile]: ok, '"onload="': failing }, {}, hostile)
+  expect(page).not.toContain('<script')
+  expect(page).not.toContain('"onload="')
+})
+
+test('runs are bars: the slowest is the highest, one that failed hangs below the line, the last is at the right', () => {
+  const history: History = [
+    { ok: true, at: 1, latencyMs: 10 },
+    { ok: false, at: 2, reason: 'timeout' },
+    { ok: true, at: 3, latencyMs: 5.04 },
+  ]
+  const page = pageOf({ database: ok }, { database: history })
+  expect(page).toContain('<path class="ok" d="M228 24v-24h3v24zM236 24v-12h3v12z"/>')
+  expect(page).toContain('<path class="fail" d="M232 24v8h3v-8z"/>')
+  expect(textOf(page)).toContain('2 of 3 ok, 5 ms to 10 ms')
+})
+
+test('runs that took no time, or that all failed, have no scale and are bars all the same', () => {
+  const instant = pageOf({ database: ok }, { database: [{ ok: true, at: 1, latencyMs: 0 }] })
+  expect(instant).toContain('d="M236 24v-2h3v2z"')
+  const failed = pageOf({ database: failing }, { database: [{ ok: false, at: 1, reason: 'refused' }] })
+  expect(textOf(failed)).toContain('0 of 1 ok As of')
+  expect(instant + failed).not.toMatch(/NaN|Infinity/)
+})
