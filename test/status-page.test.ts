@@ -1,0 +1,103 @@
+import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals'
+import type { Page } from 'playwright-core'
+import { killApps, type RunningApp, startApp } from './support/app.ts'
+import { startBrowser, type TestBrowser } from './support/browser.ts'
+import { type TestService, testPostgres, testRedis } from './support/services.ts'
+
+jest.setTimeout(120_000)
+
+let browser: TestBrowser
+let database: TestService
+let redis: TestService
+beforeAll(async () => {
+  ;[browser, database, redis] = await Promise.all([startBrowser(), testPostgres(), testRedis()])
+})
+afterEach(killApps)
+afterAll(() => Promise.all([browser.close(), database.stop(), redis.stop()]))
+
+const FAST = { HEALTH_INTERVAL_MS: '200', HEALTH_TIMEOUT_MS: '200' }
+
+const start = (env: Readonly<Record<string, string>> = {}): Promise<RunningApp> =>
+  startApp({ env: { ...FAST, DATABASE_URL: database.url, REDIS_URL: redis.url, REDIS_CRITICAL: 'false', ...env } })
+
+const rowOf = (page: Page, check: string) => page.getByRole('row', { name: check })
+
+test.each(['1', '2'])(
+  'with WORKERS=%s it shows a store that is killed, without a hand on the page',
+  async (WORKERS) => {
+    const app = await start({ WORKERS })
+    await Promise.all([app.line({ msg: 'check ok', check: 'database' }), app.line({ msg: 'check ok', check: 'redis' })])
+    const { page, complaints, requests } = await browser.open()
+    await page.goto(`${app.url}/health`)
+    await rowOf(page, 'redis').getByText('✓ ok').waitFor()
+    expect(await page.getByRole('columnheader').allTextContents()).toEqual(['Check', 'State', 'Checked', 'Last runs'])
+    await redis.kill()
+    await rowOf(page, 'redis not critical').getByText('✗ fail').waitFor()
+    await rowOf(page, 'redis').getByText('refused').waitFor()
+    await page.getByText('Failing: redis (not critical).').waitFor()
+    // Some runs ended well and some did not.
+    expect(await rowOf(page, 'redis').innerText()).toMatch(/[1-9]\d* of \d+ ok/)
+    expect(await rowOf(page, 'redis').locator('path.fail').getAttribute('d')).toMatch(/^M/)
+    expect(await rowOf(page, 'database').getByText('✓ ok').count()).toBe(1)
+    await redis.restart()
+    await rowOf(page, 'redis').getByText('✓ ok').waitFor()
+    expect(complaints).toEqual([])
+    expect(new Set(requests)).toEqual(new Set([`${app.url}/health`]))
+  },
+)
+
+test('a critical store that is away makes a 503 that is still the page', async () => {
+  const app = await start({ DATABASE_URL: 'postgres://app:hunter2@127.0.0.1:1/app' })
+  await app.line({ msg: 'check failed', check: 'database' })
+  const { page } = await browser.open()
+  const response = await page.goto(`${app.url}/health`)
+  expect(response?.status()).toBe(503)
+  expect(await page.title()).toBe('fail: my-service')
+  expect(await page.content()).not.toMatch(/hunter2|127\.0\.0\.1|ECONNREFUSED/)
+})
+
+/** Relative luminance of a computed colour: https://www.w3.org/TR/WCAG22/#dfn-relative-luminance */
+function luminance(colour: string): number {
+  const [red = 0, green = 0, blue = 0] = (colour.match(/\d+/g) ?? []).map((channel) => {
+    const share = Number(channel) / 255
+    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4
+  })
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+}
+
+function contrast(one: string, other: string): number {
+  const [dark = 0, light = 0] = [luminance(one), luminance(other)].sort((a, b) => a - b)
+  return (light + 0.05) / (dark + 0.05)
+}
+
+/** For the page: each colour of text with the colour behind it. */
+const COLOURS = `
+  const behind = (element) => {
+    const { backgroundColor } = getComputedStyle(element)
+    return backgroundColor === 'rgba(0, 0, 0, 0)' ? behind(element.parentElement) : backgroundColor
+  };
+  [...document.querySelectorAll('h1, small, b, p, th, td, time, footer, path')].map((element) => {
+    const { color, fill } = getComputedStyle(element)
+    return { text: element.localName === 'path' ? fill : color, behind: behind(element) }
+  })`
+
+test('is readable in light and in dark, on a screen and on a phone', async () => {
+  const app = await start({ HEALTH_CHECKS: 'a-service-with-a-very-long-name=tcp://127.0.0.1:1' })
+  await app.line({ msg: 'check failed' })
+  const backgrounds = new Set<string>()
+  for (const colorScheme of ['light', 'dark'] as const) {
+    for (const viewport of [
+      { width: 1000, height: 700 },
+      { width: 320, height: 640 },
+    ]) {
+      const { page } = await browser.open({ colorScheme, viewport })
+      await page.goto(`${app.url}/health`)
+      const colours: { text: string; behind: string }[] = await page.evaluate(COLOURS)
+      expect(colours.length).toBeGreaterThan(20)
+      for (const { text, behind } of colours) expect(contrast(text, behind)).toBeGreaterThanOrEqual(4.5)
+      backgrounds.add(await page.evaluate('getComputedStyle(document.body).backgroundColor'))
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(viewport.width)
+    }
+  }
+  expect(backgrounds.size).toBe(2)
+})

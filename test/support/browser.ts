@@ -1,0 +1,41 @@
+import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import { debianTool } from './tools.ts'
+
+export interface BrowserPage {
+  readonly page: Page
+  /** What the browser complained about: errors of scripts, violations of a policy, requests that failed. */
+  readonly complaints: readonly string[]
+  /** The address of everything that was asked for. */
+  readonly requests: readonly string[]
+}
+
+export interface TestBrowser {
+  /** A page of a profile of its own. */
+  open(options?: BrowserContextOptions): Promise<BrowserPage>
+  close(): Promise<void>
+}
+
+/** Debian's Chromium, which is installed when it is missing, and which asks nobody for anything of its own. */
+export async function startBrowser(): Promise<TestBrowser> {
+  const quiet = ['background-networking', 'component-update', 'sync', 'quic', 'gpu'].map((part) => `--disable-${part}`)
+  const browser: Browser = await chromium.launch({
+    executablePath: await debianTool('chromium', 'chromium'),
+    args: ['--headless', '--no-sandbox', '--no-first-run', ...quiet],
+  })
+  return {
+    async open(options) {
+      const context: BrowserContext = await browser.newContext(options)
+      const page = await context.newPage()
+      const complaints: string[] = []
+      const requests: string[] = []
+      page.on('console', (message) => {
+        if (['error', 'warning'].includes(message.type())) complaints.push(message.text())
+      })
+      page.on('pageerror', (error) => complaints.push(String(error)))
+      page.on('requestfailed', (request) => complaints.push(`${request.url()}: ${request.failure()?.errorText}`))
+      context.on('request', (request) => requests.push(request.url()))
+      return { page, complaints, requests }
+    },
+    close: () => browser.close(),
+  }
+}
