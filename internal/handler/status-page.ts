@@ -35,7 +35,13 @@ th:last-child { width: 38% }
 svg { display: block; width: 100%; height: 2rem }
 path.ok { fill: var(--ok) }
 path.fail { fill: var(--fail) }
-@media (max-width: 30rem) { th, td { padding: .625rem .5rem } th:last-child { width: 32% } }
+@media (max-width: 30rem) {
+  table { font-size: .875rem }
+  small, thead th { font-size: .75rem }
+  th, td { padding: .625rem .375rem }
+  th:first-child { width: 29% }
+  th:last-child { width: 27% }
+}
 `
 
 /** Header fields, names and values in turn: the page may load nothing, and has the style that is in it. */
