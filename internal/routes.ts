@@ -1,6 +1,7 @@
 import type { IRouter } from 'express'
 import { type Route, route } from '#pkg/web/index.ts'
 import { buildInfo } from './build-info.ts'
+import { docs, docsFile } from './handler/docs.ts'
 import { openapi } from './handler/openapi.ts'
 import { ping } from './handler/ping.ts'
 import { version } from './handler/version.ts'
@@ -19,6 +20,8 @@ export function routes(app: IRouter, { isOn, resources }: RoutesDeps): void {
     { path: '/version', get: version(buildInfo), when: () => isOn('version') },
     ...resources,
   ]
-  all.push({ path: '/openapi.json', get: openapi({ build: buildInfo, routes: all }), when: () => isOn('docs') })
+  const when = () => isOn('docs')
+  all.push({ path: '/openapi.json', get: openapi({ build: buildInfo, routes: all }), when })
+  all.push({ path: '/docs', get: docs(buildInfo), when }, { path: '/docs/:file', get: docsFile(), when })
   for (const each of all) route(app, each)
 }

@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { isBuiltin } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { gzipSync } from 'node:zlib'
 import { build, type Metafile, type Plugin } from 'esbuild'
 import type { BuildInfo } from '#internal/build-info.ts'
 
@@ -85,6 +86,21 @@ const withoutDeveloperMessages: Plugin = {
   },
 }
 
+/** The files of the page at /docs, compressed and as they go to a browser. */
+const pageFiles: Plugin = {
+  name: 'page files',
+  setup({ onLoad }) {
+    const contents = `
+      export { default as script } from 'swagger-ui-dist/swagger-ui-bundle.js'
+      export { default as style } from 'swagger-ui-dist/swagger-ui.css'`
+    onLoad({ filter: /internal.handler.docs-files\.ts$/ }, () => ({ contents, resolveDir: root }))
+    onLoad({ filter: /node_modules.swagger-ui-dist.swagger-ui.*\.(js|css)$/ }, ({ path }) => ({
+      contents: gzipSync(readFileSync(path), { level: 9 }),
+      loader: 'binary',
+    }))
+  },
+}
+
 /** The service as one CommonJS file. `plugins` come before the bundle's own. */
 export async function bundle(outfile: string, plugins: readonly Plugin[] = []): Promise<Metafile> {
   const { metafile } = await build({
@@ -102,7 +118,7 @@ export async function bundle(outfile: string, plugins: readonly Plugin[] = []): 
     legalComments: 'none',
     metafile: true,
     logLevel: 'warning',
-    plugins: [...plugins, loadedLater, withoutDeveloperMessages, withoutCharsetTables],
+    plugins: [...plugins, loadedLater, withoutDeveloperMessages, withoutCharsetTables, pageFiles],
     define: { BUILD_INFO: JSON.stringify(readBuildInfo()) },
     // Optional parts of pg, asked for inside a try or never: a native driver and another platform's sockets.
     external: ['pg-native', 'pg-cloudflare'],

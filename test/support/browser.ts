@@ -15,12 +15,21 @@ export interface TestBrowser {
   close(): Promise<void>
 }
 
-/** Debian's Chromium, which is installed when it is missing, and which asks nobody for anything of its own. */
+/**
+ * Debian's Chromium, which is installed when it is missing, and which asks nobody for anything of its own. It knows this
+ * machine as service.test too.
+ */
 export async function startBrowser(): Promise<TestBrowser> {
   const quiet = ['background-networking', 'component-update', 'sync', 'quic', 'gpu'].map((part) => `--disable-${part}`)
   const browser: Browser = await chromium.launch({
     executablePath: await debianTool('chromium', 'chromium'),
-    args: ['--headless', '--no-sandbox', '--no-first-run', ...quiet],
+    args: [
+      '--headless',
+      '--no-sandbox',
+      '--no-first-run',
+      '--host-resolver-rules=MAP service.test 127.0.0.1',
+      ...quiet,
+    ],
   })
   return {
     async open(options) {

@@ -1,0 +1,90 @@
+import { createServer } from 'node:http'
+import { afterAll, expect, test } from '@jest/globals'
+import request from 'supertest'
+import { createLogger } from '#pkg/logging/index.ts'
+import { createRequestContext } from '#pkg/web/index.ts'
+import { createHttpApp } from '../server.ts'
+
+const { app, messages } = createHttpApp({
+  logger: createLogger({ destination: { write() {} } }),
+  context: createRequestContext(),
+  trustProxy: 0,
+  bodyLimitBytes: 1_000,
+  rateLimitPerMinute: () => 0,
+  isOn: (feature) => feature === 'docs' && on,
+  resources: [],
+})
+let on = true
+const server = createServer(messages, app).listen(0)
+const client = request(server)
+afterAll(() => {
+  server.close()
+})
+
+const page = () => client.get('/docs').expect(200).expect('content-type', 'text/html; charset=utf-8')
+
+const filesOf = (text: string) => [...text.matchAll(/(?:src|href)="(\/docs[^"]*)"/g)].map(([, path = '']) => path)
+
+test('the page has a policy of its own, once, and every other header of security', async () => {
+  const { headers } = await page()
+  expect(headers['content-security-policy']).toBe(
+    "default-src 'none';frame-ancestors 'none';base-uri 'none';form-action 'none';" +
+      "script-src 'self';style-src 'self';img-src 'self' data:;connect-src 'self'",
+  )
+  const data = await client.get('/ping')
+  expect(data.headers['content-security-policy']).not.toContain('self')
+  const names = (of: object) => Object.keys(of).filter((name) => /^x-|policy$|security$/.test(name))
+  expect(names(headers)).toEqual(expect.arrayContaining(names(data.headers)))
+  expect(headers['cache-control']).toBe('no-cache')
+})
+
+test('its files are compressed for those who can unpack them, the same for others, and kept for ever', async () => {
+  const files = filesOf((await page()).text)
+  expect(files).toHaveLength(3)
+  for (const path of files) {
+    const [zipped, plain] = [
+      await client.get(path).buffer().set('accept-encoding', 'gzip, br').expect(200),
+      await client.get(path).buffer().set('accept-encoding', 'identity').expect(200),
+    ]
+    expect(zipped.headers['content-encoding']).toBe('gzip')
+    expect(plain.headers).not.toHaveProperty('content-encoding')
+    for (const { headers } of [zipped, plain]) {
+      expect(headers).toMatchObject({
+        'cache-control': 'public, max-age=31536000, immutable',
+        'content-type': path.endsWith('.css') ? 'text/css; charset=utf-8' : 'text/javascript; charset=utf-8',
+        vary: 'accept-encoding',
+      })
+    }
+    expect(plain.text).toBe(zipped.text)
+    expect(Buffer.byteLength(plain.text)).toBe(Number(plain.headers['content-length']))
+    if (plain.text.length > 1_000) {
+      expect(Number(zipped.headers['content-length'])).toBeLessThan(plain.text.length / 2)
+    }
+    const head = await client.head(path).set('accept-encoding', 'gzip').expect(200)
+    expect(head.headers['content-length']).toBe(zipped.headers['content-length'])
+  }
+})
+
+test.each(['gzip;q=0', 'br', ''])('accept-encoding "%s" gets no gzip', async (accepted) => {
+  const [path = ''] = filesOf((await page()).text)
+  const { headers } = await client.get(path).set('accept-encoding', accepted).expect(200)
+  expect(headers).not.toHaveProperty('content-encoding')
+})
+
+test.each(['/docs/swagger-ui.js', '/docs/__proto__', '/docs/..%2f..%2fpackage.json'])(
+  '%s is no file of it',
+  async (path) => {
+    await client
+      .get(path)
+      .expect(404)
+      .expect('content-type', /problem\+json/)
+  },
+)
+
+test('it is not there when the feature is off', async () => {
+  const [path = ''] = filesOf((await page()).text)
+  on = false
+  await client.get('/docs').expect(404)
+  await client.get(path).expect(404)
+  on = true
+})
