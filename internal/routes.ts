@@ -22,6 +22,10 @@ export function routes(app: IRouter, { isOn, resources }: RoutesDeps): void {
   ]
   const when = () => isOn('docs')
   all.push({ path: '/openapi.json', get: openapi({ build: buildInfo, routes: all }), when })
-  all.push({ path: '/docs', get: docs(buildInfo), when }, { path: '/docs/:file', get: docsFile(), when })
-  for (const each of all) route(app, each)
+  // Not in the document: no client that is made from it has a use for a page.
+  const pages: Route[] = [
+    { path: '/docs', get: docs(buildInfo), when },
+    { path: '/docs/:file', get: docsFile(), when },
+  ]
+  for (const each of [...all, ...pages]) route(app, each)
 }

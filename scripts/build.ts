@@ -135,14 +135,16 @@ async function server(): Promise<void> {
 
 /** The licence texts of every package with code in the bundle, and of Node, which the executable contains. */
 function licenses({ inputs }: Metafile): string {
-  const directories = new Set(
-    Object.keys(inputs).flatMap((path) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []),
-  )
+  const paths = Object.keys(inputs)
+  const directories = new Set(paths.flatMap((path) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []))
+  // Beside a file that is a bundle itself, with the notices of its parts.
+  const besides = paths.map((path) => `${path}.LICENSE.txt`).filter((path) => existsSync(path))
   const sections = [...directories].sort().map((directory) => {
     const { name, version, license, repository } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'))
     const text =
       licenseText(directory) ?? `The package has no licence text of its own: see ${repository.url ?? repository}`
-    return `${name} ${version} (${license})\n\n${text}`
+    const parts = besides.filter((path) => path.startsWith(`${directory}/`)).map((path) => readFileSync(path, 'utf8'))
+    return [`${name} ${version} (${license})`, text, ...parts.map((part) => part.trim())].join('\n\n')
   })
   return `${[...sections, nodeLicense()].join(`\n\n${'-'.repeat(80)}\n\n`)}\n`
 }

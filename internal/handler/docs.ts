@@ -7,7 +7,7 @@ import type { BuildInfo } from '../build-info.ts'
 export function docs({ name }: Pick<BuildInfo, 'name'>): Operation {
   return operation({
     id: 'docs',
-    summary: 'This document as a page, to read and to try',
+    summary: 'The document as a page, to read and to try',
     responses: { 200: { description: 'HTML' } },
     handler: async function docs(_req, res) {
       const { docsPage, setPagePolicy } = await import('./docs-page.ts')

@@ -50,7 +50,7 @@ export const PROBES: readonly DescribedRoute[] = [
     path: '/health',
     get: {
       id: 'health',
-      summary: 'The state of every check',
+      summary: 'The state of every check; a page for those who would rather have HTML',
       responses: {
         200: { description: 'Every critical check is ok', schema: () => aggregate, example: health('ok') },
         503: { description: 'A critical check fails', schema: () => aggregate, example: health('fail') },
