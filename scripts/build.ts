@@ -97,7 +97,7 @@ const pageFiles = () =>
 
 /**
  * They are the last line of the bundle. The executable has them as assets of its own and goes without that line:
- * to carry it in its source would make each start 1.7% slower.
+ * in its source they make a start 0.7% slower, and each process as much larger.
  */
 const LAST_LINE = '\nfunction pageFiles() {'
 
