@@ -154,6 +154,17 @@ const namesIn = (text: string): readonly string[] => (text === '' ? [] : text.sp
 
 const names = () => parsed('names separated by commas', namesIn)
 
+/** As browsers write them, which is how they are compared. */
+const origins = () =>
+  parsed(
+    'origins such as https://app.example.com, in lower case and without a path, separated by commas, or *',
+    (text): readonly string[] | undefined => {
+      const origins = namesIn(text)
+      const isOrigin = (text: string) => /^https?:[^*]+$/.test(text) && URL.parse(text)?.origin === text
+      return text === '*' || origins.every(isOrigin) ? origins : undefined
+    },
+  )
+
 /** What may be switched on and off while the service runs. Each goes when its time has come. */
 const FEATURES = ['docs', 'version'] as const
 type Feature = (typeof FEATURES)[number]
@@ -178,6 +189,7 @@ export const schema = {
   TRUST_PROXY: z._default(trustProxy(), 0),
   BODY_LIMIT: z._default(byteSize(64), 100 * 1024),
   RATE_LIMIT: z._default(integer(0, 1_000_000, 'requests a minute'), 0),
+  CORS_ORIGINS: z.optional(origins()),
   HEADERS_TIMEOUT_MS: z._default(milliseconds(100, 600_000), 10_000),
   REQUEST_TIMEOUT_MS: z._default(milliseconds(100, 3_600_000), 15_000),
   KEEP_ALIVE_TIMEOUT_MS: z._default(milliseconds(100, 3_600_000), 75_000),

@@ -79,6 +79,30 @@ describe('values', () => {
     expect(trusted).toBe(given === '' ? 0 : 1)
   })
 
+  test.each([
+    ['https://app.example.com', ['https://app.example.com']],
+    ['http://localhost:5173, https://app.example.com', ['http://localhost:5173', 'https://app.example.com']],
+    ['*', ['*']],
+  ])('CORS_ORIGINS %s', (given, expected) => {
+    expect(load({ CORS_ORIGINS: given }).CORS_ORIGINS).toEqual(expected)
+  })
+
+  test.each([
+    'app.example.com',
+    'https://app.example.com/',
+    'https://app.example.com:443',
+    'https://APP.example.com',
+    'https://*.example.com',
+    'https://me@app.example.com',
+    'https://app.example.com,*',
+    'ftp://app.example.com',
+    'null',
+  ])('CORS_ORIGINS %j is refused', (given) => {
+    expect(problemsOf({ CORS_ORIGINS: given })).toEqual([
+      expect.stringMatching(/^CORS_ORIGINS: got .* origins such as/),
+    ])
+  })
+
   test('HEALTH_CHECKS names each kind of heartbeat', () => {
     const given = 'pay=https://pay/live?deep=1, mail=tcp://[::1]:25 ,disk=command:/bin/df -k /data'
     expect(load({ HEALTH_CHECKS: given, HEALTH_CRITICAL: 'pay' }).HEALTH_CHECKS).toEqual([

@@ -6,7 +6,16 @@ import type { Snapshot } from '#pkg/health/index.ts'
 import { createHttpDrain, createLifecycle, type HttpDrain, type Lifecycle, type Part } from '#pkg/lifecycle/index.ts'
 import type { Logger } from '#pkg/logging/index.ts'
 import type { Systemd } from '#pkg/systemd/index.ts'
-import { answerClientErrors, answerProblem, createRequestContext, type Route, requestTarget } from '#pkg/web/index.ts'
+import {
+  answerClientErrors,
+  answerProblem,
+  type Counter,
+  createRequestContext,
+  localCounter,
+  type Route,
+  requestTarget,
+  sharedCounter,
+} from '#pkg/web/index.ts'
 import { buildInfo } from './build-info.ts'
 import { probes } from './handler/probes.ts'
 import {
@@ -61,7 +70,9 @@ export async function createApp(settings: Settings, systemd: Systemd, link?: Ser
     context,
     trustProxy: config.TRUST_PROXY,
     bodyLimitBytes: config.BODY_LIMIT,
+    ...(config.CORS_ORIGINS && { cors: { origins: config.CORS_ORIGINS } }),
     rateLimitPerMinute: () => settings.current().RATE_LIMIT,
+    countRequest: await createCounter(stores, service, logger),
     isOn: (feature) => settings.current().FEATURES.includes(feature),
     resources: await resourcesOf(config, service, stores),
   })
@@ -148,6 +159,21 @@ export async function migrateDatabase(config: Config): Promise<readonly string[]
   } finally {
     await postgres.stop()
   }
+}
+
+/** With Redis the processes of the service count requests together, and each for itself while it is away. */
+async function createCounter({ redis }: Stores, service: string, logger: Logger): Promise<Counter> {
+  const local = localCounter()
+  if (redis === undefined) return local
+  const { rateCounts } = await import('./store/rate-counts.ts')
+  return sharedCounter({
+    shared: rateCounts({ redis, service }),
+    local,
+    onEvent: (event) => {
+      if (event.type === 'counting alone') logger.warn({ err: event.error }, 'rate limit counted alone')
+      else logger.info('rate limit counted together')
+    },
+  })
 }
 
 function httpPart(

@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib'
 import { afterAll, beforeEach, describe, expect, test } from '@jest/globals'
 import request from 'supertest'
 import { createLogger } from '#pkg/logging/index.ts'
-import { createRequestContext } from '#pkg/web/index.ts'
+import { createRequestContext, localCounter } from '#pkg/web/index.ts'
 import { createHttpApp, createHttpServer } from './server.ts'
 
 const lines: Record<string, unknown>[] = []
@@ -16,6 +16,7 @@ const { app, messages } = createHttpApp({
   trustProxy: 1,
   bodyLimitBytes: 1_000,
   rateLimitPerMinute: () => 0,
+  countRequest: localCounter(),
   isOn: () => false,
   resources: [],
 })

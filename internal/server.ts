@@ -3,6 +3,9 @@ import express from 'express'
 import type { Logger } from '#pkg/logging/index.ts'
 import {
   accessLog,
+  type CorsOptions,
+  type Counter,
+  cors,
   jsonBody,
   type Messages,
   messagesFor,
@@ -19,8 +22,11 @@ export interface HttpAppDeps extends RoutesDeps {
   readonly context: RequestContext
   readonly trustProxy: number | readonly string[]
   readonly bodyLimitBytes: number
+  /** Unset: no page of another origin may read anything. */
+  readonly cors?: CorsOptions
   /** Requests that one client may send in a minute, 0 for any number. */
   readonly rateLimitPerMinute: () => number
+  readonly countRequest: Counter
 }
 
 export interface HttpApp {
@@ -44,7 +50,8 @@ export function createHttpApp({ logger, context, trustProxy, bodyLimitBytes, ...
   app.use(context.middleware)
   app.use(securityHeaders())
   app.use(accessLog({ logger }))
-  app.use(rateLimit({ perMinute: deps.rateLimitPerMinute }))
+  if (deps.cors) app.use(cors(deps.cors))
+  app.use(rateLimit({ perMinute: deps.rateLimitPerMinute, count: deps.countRequest }))
   app.use(jsonBody({ maxBytes: bodyLimitBytes }))
 
   routes(app, deps)

@@ -30,6 +30,17 @@ test.each([
   expect(await app.line({ path: '/ping' })).toMatchObject({ clientAddress })
 })
 
+test('CORS_ORIGINS, where an answer is an error too', async () => {
+  const origin = 'https://app.example.com'
+  const app = await startApp({ env: { CORS_ORIGINS: origin, RATE_LIMIT: '2' } })
+  const readable: unknown[] = []
+  for (const path of ['/ping', '/nothing', '/ping']) {
+    const { status, headers } = await fetch(app.url + path, { headers: { origin } })
+    readable.push([status, headers.get('access-control-allow-origin')])
+  }
+  expect(readable).toEqual([200, 404, 429].map((status) => [status, origin]))
+})
+
 test('KEEP_ALIVE_TIMEOUT_MS', async () => {
   const app = await startApp({ env: { KEEP_ALIVE_TIMEOUT_MS: '33000' } })
   expect((await fetch(`${app.url}/ping`)).headers.get('keep-alive')).toBe('timeout=33')

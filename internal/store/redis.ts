@@ -15,6 +15,8 @@ type Client = ReturnType<typeof connectClient>
 export interface Redis {
   /** The connection of now: ask for it each time. Its commands fail at once while it is not connected. */
   client(): Client
+  /** What `command` asks of it. Rejects after `timeoutMs`, when the answer may still be on its way. */
+  within<T>(timeoutMs: number, command: (client: Client) => Promise<T>): Promise<T>
   /** Rejects with the reason why there is no connection. The first one, or one after `reconnect`, is waited for. */
   ping(signal: AbortSignal): Promise<unknown>
   /** Drops a connection that no longer answers, so that what waits on it fails, and opens a new one. */
@@ -64,6 +66,17 @@ export function createRedis(options: RedisOptions): Redis {
 
   return {
     client: () => client,
+    async within(timeoutMs, command) {
+      let timer: NodeJS.Timeout | undefined
+      const late = new Promise<never>((_resolve, reject) => {
+        timer = setTimeout(() => reject(new Error(`no answer from Redis within ${timeoutMs} ms`)), timeoutMs)
+      })
+      try {
+        return await Promise.race([command(client), late])
+      } finally {
+        clearTimeout(timer)
+      }
+    },
     async ping(signal) {
       // On a connection that is there, an error is an answer (-BUSY, -LOADING) to some command, and passes.
       if (!client.isReady) {

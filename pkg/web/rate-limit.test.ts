@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import express from 'express'
 import request from 'supertest'
 import { problemHandler } from './problem.ts'
+import { localCounter } from './rate-counter.ts'
 import { clientOf, rateLimit } from './rate-limit.ts'
 
 let perMinute: number
@@ -10,7 +11,7 @@ let server: Server
 beforeEach(() => {
   const app = express()
   app.set('trust proxy', 1)
-  app.use(rateLimit({ perMinute: () => perMinute }))
+  app.use(rateLimit({ perMinute: () => perMinute, count: localCounter() }))
   app.get('/', (_req, res) => void res.json({}))
   app.use(problemHandler())
   server = createServer(app).listen(0)
@@ -59,6 +60,7 @@ test.each([
   ['2001:db8:1:2::6', '2001:db8:1:2'],
   ['2001:db8::6', '2001:db8:0:0'],
   ['::1', '0:0:0:0'],
+  ['x'.repeat(16_000), 'x'.repeat(64)],
   ['', ''],
 ])('the client at %s is %s', (address, client) => {
   expect(clientOf(address)).toBe(client)

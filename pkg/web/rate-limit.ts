@@ -1,13 +1,12 @@
 import { isIPv6 } from 'node:net'
-import type { RequestHandler } from 'express'
-import type { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
+import type { Request, RequestHandler, Response } from 'express'
+import { type Counter, WINDOW_MS } from './rate-counter.ts'
 
 export interface RateLimitOptions {
   /** Requests that one client may send in a minute; 0 is no limit. Asked for at each request, because it may change. */
   readonly perMinute: () => number
+  readonly count: Counter
 }
-
-const WINDOW_S = 60
 
 /** One address, or for IPv6 the network of 64 bits that one client has to itself. Some proxies add the client's port. */
 export function clientOf(forwarded: string): string {
@@ -15,7 +14,8 @@ export function clientOf(forwarded: string): string {
     .replace(/^\[(.*)\](:\d+)?$/, '$1')
     .replace(/^([\d.]+):\d+$/, '$1')
     .toLowerCase()
-  if (!isIPv6(address)) return address
+  // What a proxy was told may be anything, and is kept for a minute.
+  if (!isIPv6(address)) return address.slice(0, 64)
   const groups = groupsOf(address)
   const network = groups.slice(0, 6).join(':')
   // An IPv4 address in the form of IPv6, as it is or behind a translator.
@@ -36,36 +36,22 @@ function groupsOf(address: string): string[] {
 
 /**
  * Refuses a client that has sent more than its share in the minute, with 429. Tells each what is left:
- * https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/. Each process counts for itself.
+ * https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/
  */
-export function rateLimit({ perMinute }: RateLimitOptions): RequestHandler {
-  let loading: Promise<RateLimiterMemory> | undefined
-
-  async function consume(client: string, limit: number): Promise<RateLimiterRes> {
-    loading ??= import('rate-limiter-flexible').then(
-      ({ RateLimiterMemory }) => new RateLimiterMemory({ points: limit, duration: WINDOW_S }),
-    )
-    const limiter = await loading
-    limiter.points = limit
-    try {
-      return await limiter.consume(client)
-    } catch (refusal) {
-      // It throws what it would have returned.
-      if (refusal instanceof Error) throw refusal
-      return refusal as RateLimiterRes
-    }
+export function rateLimit({ perMinute, count }: RateLimitOptions): RequestHandler {
+  async function limited(limit: number, req: Request, res: Response): Promise<void> {
+    const { used, resetMs } = await count(clientOf(req.ip ?? ''))
+    const seconds = Math.ceil(resetMs / 1000)
+    res.set('ratelimit-policy', `"client";q=${limit};w=${WINDOW_MS / 1000}`)
+    res.set('ratelimit', `"client";r=${Math.max(0, limit - used)};t=${seconds}`)
+    if (used <= limit) return
+    res.set('retry-after', String(seconds))
+    throw Object.assign(new Error('too many requests'), { code: 'too_many_requests' })
   }
 
   return function rateLimit(req, res, next) {
     const limit = perMinute()
     if (limit === 0) return next()
-    consume(clientOf(req.ip ?? ''), limit).then(({ consumedPoints, msBeforeNext }) => {
-      const seconds = Math.ceil(msBeforeNext / 1000)
-      res.set('ratelimit-policy', `"client";q=${limit};w=${WINDOW_S}`)
-      res.set('ratelimit', `"client";r=${Math.max(0, limit - consumedPoints)};t=${seconds}`)
-      if (consumedPoints <= limit) return next()
-      res.set('retry-after', String(seconds))
-      next(Object.assign(new Error('too many requests'), { code: 'too_many_requests' }))
-    }, next)
+    limited(limit, req, res).then(() => next(), next)
   }
 }
