@@ -165,6 +165,12 @@ const origins = () =>
     },
   )
 
+const secrets = () =>
+  parsed('texts of at least 32 characters, separated by commas', (text): readonly string[] | undefined => {
+    const secrets = namesIn(text)
+    return secrets.every((secret) => secret.length >= 32) ? secrets : undefined
+  })
+
 /** What may be switched on and off while the service runs. Each goes when its time has come. */
 const FEATURES = ['docs', 'version'] as const
 type Feature = (typeof FEATURES)[number]
@@ -190,6 +196,11 @@ export const schema = {
   BODY_LIMIT: z._default(byteSize(64), 100 * 1024),
   RATE_LIMIT: z._default(integer(0, 1_000_000, 'requests a minute'), 0),
   CORS_ORIGINS: z.optional(origins()),
+  AUTH_JWKS_URL: z.optional(url(['https:', 'http:'], 'https://issuer.example.com/jwks.json')),
+  AUTH_ISSUER: z.optional(text('the text of the claim iss', /^\S{1,1000}$/)),
+  AUTH_AUDIENCE: z.optional(text('the text of the claim aud', /^\S{1,1000}$/)),
+  SESSION_SECRET: z.optional(secrets()),
+  SESSION_TTL_MS: z._default(milliseconds(1_000, 31 * 24 * 3_600_000), 8 * 3_600_000),
   HEADERS_TIMEOUT_MS: z._default(milliseconds(100, 600_000), 10_000),
   REQUEST_TIMEOUT_MS: z._default(milliseconds(100, 3_600_000), 15_000),
   KEEP_ALIVE_TIMEOUT_MS: z._default(milliseconds(100, 3_600_000), 75_000),
@@ -229,7 +240,7 @@ export type Name = keyof typeof schema
 export type Config = { readonly [K in Name]: z.output<(typeof schema)[K]> }
 
 /** Values that no output may show. Each may come from a file instead, named by `X_FILE`. */
-export const SECRETS: ReadonlySet<string> = new Set<Name>(['DATABASE_URL', 'REDIS_URL'])
+export const SECRETS: ReadonlySet<string> = new Set<Name>(['DATABASE_URL', 'REDIS_URL', 'SESSION_SECRET'])
 
 /** What SETTINGS_FILE may hold, because it may change while the service runs. */
 export const RELOADABLE: ReadonlySet<string> = new Set<Name>([
@@ -283,7 +294,24 @@ export function contradictions(config: Partial<Config>): Problem[] {
       config.HEALTH_CRITICAL.every((name) => checks.includes(name)),
     )
   }
+  const isUnset = (name: Name) => name in config && config[name] === undefined
+  const AUTH = ['AUTH_JWKS_URL', 'AUTH_ISSUER', 'AUTH_AUDIENCE'] as const
+  for (const name of AUTH) {
+    if (config[name] !== undefined) demand(name, `${AUTH.join(', ')}: all of them or none`, !AUTH.some(isUnset))
+  }
+  if (config.SESSION_SECRET !== undefined) {
+    // A session is started with a token, and kept where every process finds it.
+    demand(
+      'SESSION_SECRET',
+      'REDIS_URL and AUTH_JWKS_URL beside it',
+      !(isUnset('REDIS_URL') || isUnset('AUTH_JWKS_URL')),
+    )
+    demand('CORS_ORIGINS', 'exact origins, because there are sessions', !config.CORS_ORIGINS?.includes('*'))
+  }
   if (config.NODE_ENV === 'production') {
+    const { protocol = 'https:', hostname = '' } = URL.parse(config.AUTH_JWKS_URL ?? '') ?? {}
+    const isSafe = protocol === 'https:' || /^(localhost|127\.[\d.]+|\[::1\])$/.test(hostname)
+    demand('AUTH_JWKS_URL', 'https in production: who can change the keys can be anybody', isSafe)
     for (const name of ['DATABASE_URL', 'REDIS_URL'] as const) {
       const password = URL.parse(config[name] ?? '')?.password.toLowerCase() ?? ''
       demand(name, 'a password of its own in production, not a placeholder', !PLACEHOLDERS.has(password))

@@ -84,7 +84,7 @@ export function validate(values: Environment, given: readonly string[]): Config 
 /** The effective values as JSON text, secrets masked, unset variables left out. */
 export function describeConfig(config: Config): string {
   const shown = (name: string, value: unknown) =>
-    SECRETS.has(name) && value !== undefined ? masked(String(value)) : value
+    SECRETS.has(name) && value !== undefined ? masked(name, String(value)) : value
   return JSON.stringify(config, shown, 2)
 }
 
@@ -181,8 +181,8 @@ function describe({ name, expected }: Problem, given: string | undefined): strin
 }
 
 /** Keeps what tells one server from another, and nothing that opens it. */
-function masked(secret: string): string {
-  const url = URL.parse(secret)
+function masked(name: string, secret: string): string {
+  const url = name.endsWith('_URL') ? URL.parse(secret) : null
   if (url === null) return '***'
   const credentials = url.username + url.password === '' ? '' : '***@'
   return `${url.protocol}//${credentials}${url.host}${url.pathname}${url.search === '' ? '' : '?***'}`

@@ -16,6 +16,7 @@ import {
   requestTarget,
   sharedCounter,
 } from '#pkg/web/index.ts'
+import type { Access } from './access.ts'
 import { buildInfo } from './build-info.ts'
 import { probes } from './handler/probes.ts'
 import {
@@ -65,12 +66,17 @@ export async function createApp(settings: Settings, systemd: Systemd, link?: Ser
   const stores = await createStores(config, service, logger)
   // One answer for the service, not one for each process that shares the port.
   const health = link ?? createHealthOf(settings, stores, logger)
+  const access = await createAccessOf(config, stores, service)
   const { app, messages } = createHttpApp({
     logger,
     context,
     trustProxy: config.TRUST_PROXY,
     bodyLimitBytes: config.BODY_LIMIT,
-    ...(config.CORS_ORIGINS && { cors: { origins: config.CORS_ORIGINS } }),
+    ...(config.CORS_ORIGINS && {
+      // A browser sends no cookie where there are none.
+      cors: { origins: config.CORS_ORIGINS, credentials: config.SESSION_SECRET !== undefined },
+    }),
+    ...(access && { access }),
     rateLimitPerMinute: () => settings.current().RATE_LIMIT,
     countRequest: await createCounter(stores, service, logger),
     isOn: (feature) => settings.current().FEATURES.includes(feature),
@@ -174,6 +180,16 @@ async function createCounter({ redis }: Stores, service: string, logger: Logger)
       else logger.info('rate limit counted together')
     },
   })
+}
+
+async function createAccessOf(config: Config, { redis }: Stores, service: string): Promise<Access | undefined> {
+  const { AUTH_JWKS_URL: jwksUrl, AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience, SESSION_SECRET: secrets } = config
+  if (jwksUrl === undefined || issuer === undefined || audience === undefined) return undefined
+  const { createAccess } = await import('./access.ts')
+  if (secrets === undefined || redis === undefined) return createAccess({ jwksUrl, issuer, audience })
+  const { SESSION_TTL_MS: ttlMs, CORS_ORIGINS: origins = [] } = config
+  const sessions = { redis, service, secrets, ttlMs, origins, secure: config.NODE_ENV === 'production' }
+  return createAccess({ jwksUrl, issuer, audience, sessions })
 }
 
 function httpPart(

@@ -15,6 +15,7 @@ import {
   rateLimit,
   securityHeaders,
 } from '#pkg/web/index.ts'
+import type { Access } from './access.ts'
 import { type RoutesDeps, routes } from './routes.ts'
 
 export interface HttpAppDeps extends RoutesDeps {
@@ -27,6 +28,8 @@ export interface HttpAppDeps extends RoutesDeps {
   /** Requests that one client may send in a minute, 0 for any number. */
   readonly rateLimitPerMinute: () => number
   readonly countRequest: Counter
+  /** Unset: what is under /v1 is open to everyone. */
+  readonly access?: Access
 }
 
 export interface HttpApp {
@@ -52,12 +55,13 @@ export function createHttpApp({ logger, context, trustProxy, bodyLimitBytes, ...
   app.use(accessLog({ logger }))
   if (deps.cors) app.use(cors(deps.cors))
   app.use(rateLimit({ perMinute: deps.rateLimitPerMinute, count: deps.countRequest }))
+  if (deps.access) app.use('/v1', deps.access.authenticate)
   app.use(jsonBody({ maxBytes: bodyLimitBytes }))
 
   routes(app, deps)
 
   app.use(notFound())
-  app.use(problemHandler())
+  app.use(problemHandler({ table: deps.access?.errors ?? {} }))
   return { app, messages }
 }
 

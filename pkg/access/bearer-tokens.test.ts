@@ -1,0 +1,270 @@
+import { generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import express from 'express'
+import { exportJWK, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose'
+import request from 'supertest'
+import { authenticate } from './authenticate.ts'
+import { bearerTokens } from './bearer-tokens.ts'
+import { ACCESS_ERRORS } from './errors.ts'
+import { type IssuerKeysOptions, issuerKeys } from './issuer-keys.ts'
+
+interface Key {
+  readonly kid: string
+  readonly alg: string
+  readonly privateKey: KeyObject
+  readonly publicKey: KeyObject
+}
+
+const ecKey = (): Key => ({ kid: randomUUID(), alg: 'ES256', ...generateKeyPairSync('ec', { namedCurve: 'P-256' }) })
+const rsaKey = (): Key => ({ kid: randomUUID(), alg: 'RS256', ...generateKeyPairSync('rsa', { modulusLength: 2048 }) })
+const edKey = (): Key => ({ kid: randomUUID(), alg: 'EdDSA', ...generateKeyPairSync('ed25519') })
+
+const ISSUER = 'https://issuer.example.com/'
+const AUDIENCE = 'orders'
+
+const keySet = async (keys: readonly Key[]) => ({
+  keys: await Promise.all(
+    keys.map(async ({ kid, alg, publicKey }) => ({ ...(await exportJWK(publicKey)), kid, alg, use: 'sig' })),
+  ),
+})
+
+/** The issuer, whose keys and behaviour a test changes. */
+let issuer: Server
+let keys: Key[]
+let asked: number
+let answer: (res: ServerResponse) => unknown
+let time: number
+beforeEach(async () => {
+  keys = [ecKey()]
+  asked = 0
+  time = Date.now()
+  answer = async (res) => res.end(JSON.stringify(await keySet(keys)))
+  issuer = createServer((_req, res) => {
+    asked += 1
+    answer(res)
+  }).listen(0)
+  await once(issuer, 'listening')
+})
+afterEach(() => {
+  issuer.close()
+  issuer.closeAllConnections()
+})
+
+/** A service that trusts the issuer. */
+function service(options: Partial<IssuerKeysOptions> = {}) {
+  const url = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}/keys`
+  const ofIssuer = issuerKeys({ url, timeoutMs: 100, now: () => time, ...options })
+  const app = express()
+  const causes: unknown[] = []
+  app.use(authenticate({ verify: bearerTokens({ issuer: ISSUER, audience: AUDIENCE, keys: ofIssuer }) }))
+  app.get('/', (req, res) => void res.json(req.auth))
+  app.use(((error, _req, res, _next) => {
+    causes.push(error.cause)
+    const { status, detail } = ACCESS_ERRORS[error.code as keyof typeof ACCESS_ERRORS]
+    res.status(status).json({ code: error.code, detail })
+  }) as express.ErrorRequestHandler)
+  const ask = (token: string) => request(app).get('/').set('authorization', `Bearer ${token}`)
+  return { app, ask, causes }
+}
+
+const inSeconds = (seconds: number) => Math.floor(Date.now() / 1000) + seconds
+const payload = (more: JWTPayload = {}): JWTPayload => ({
+  iss: ISSUER,
+  aud: AUDIENCE,
+  sub: 'user-1',
+  exp: inSeconds(60),
+  ...more,
+})
+const signed = ({ kid, alg, privateKey }: Key, more?: JWTPayload, header: object = {}) =>
+  new SignJWT(payload(more)).setProtectedHeader({ alg, kid, ...header }).sign(privateKey)
+
+const first = () => keys[0]!
+const signedWith = (header: object) =>
+  new SignJWT(payload())
+    .setProtectedHeader({ alg: first().alg, kid: first().kid, ...header })
+    .sign(first().privateKey, { crit: { x: true } })
+
+describe('a token', () => {
+  test.each([
+    ['EC', ecKey],
+    ['RSA', rsaKey],
+    ['Ed25519', edKey],
+  ])('of a known %s key says who sends the request', async (_name, make) => {
+    keys = [make()]
+    const exp = inSeconds(60)
+    await service()
+      .ask(await signed(first(), { exp }))
+      .expect(200, { subject: 'user-1', expiresAt: exp, scheme: 'bearer' })
+  })
+
+  test('is one of several audiences, and the scheme is in any case', async () => {
+    const { app } = service()
+    const token = await signed(first(), { aud: ['others', AUDIENCE] })
+    await request(app).get('/').set('authorization', `bEARER  ${token}`).expect(200)
+  })
+
+  test('may be a few seconds off', async () => {
+    const { ask } = service()
+    await ask(await signed(first(), { exp: inSeconds(-2), nbf: inSeconds(3) })).expect(200)
+  })
+
+  const withSecret = (secret: string | Buffer) =>
+    new SignJWT(payload()).setProtectedHeader({ alg: 'HS256', kid: first().kid }).sign(Buffer.from(secret))
+
+  test.each([
+    ['another key under a known name', () => signed({ ...ecKey(), kid: first().kid })],
+    ['no signature', async () => new UnsecuredJWT(payload()).encode()],
+    ['the signature cut off', async () => (await signed(first())).replace(/[^.]+$/, '')],
+    ['a secret: the public key', () => withSecret(first().publicKey.export({ type: 'spki', format: 'pem' }))],
+    [
+      'a key of its own in the header',
+      async () => {
+        const { privateKey, publicKey } = ecKey()
+        return signed({ ...first(), privateKey }, {}, { jwk: await exportJWK(publicKey) })
+      },
+    ],
+    ['another audience', () => signed(first(), { aud: 'others' })],
+    ['no audience', () => signed(first(), { aud: undefined as never })],
+    ['another issuer', () => signed(first(), { iss: 'https://issuer.example.com' })],
+    ['no end', () => signed(first(), { exp: undefined as never })],
+    ['an end that is no number', () => signed(first(), { exp: 'never' as never })],
+    ['a start to come', () => signed(first(), { nbf: inSeconds(30) })],
+    ['no subject', () => signed(first(), { sub: undefined as never })],
+    ['an empty subject', () => signed(first(), { sub: '' })],
+    ['a subject that is no text', () => signed(first(), { sub: { admin: true } as never })],
+    [
+      'a changed payload',
+      async () => {
+        const [header, , signature] = (await signed(first())).split('.')
+        return `${header}.${Buffer.from(JSON.stringify(payload({ sub: 'admin' }))).toString('base64url')}.${signature}`
+      },
+    ],
+    ['an extension that must be understood', () => signedWith({ crit: ['x'], x: 1 })],
+    ['no form of a token', async () => 'x'],
+    ['nothing in it', async () => ''],
+    ['more text than a token has', () => signed(first(), { more: 'x'.repeat(8_000) })],
+  ])('with %s is refused, and nobody learns why', async (_name, make) => {
+    const token = await make()
+    const { body, headers } = await service().ask(token).expect(401)
+    expect(headers['www-authenticate']).toBe('Bearer error="invalid_token"')
+    expect(body).toMatchObject({ code: 'invalid_token', detail: 'The bearer token is not valid here.' })
+  })
+
+  test('that has expired is told so', async () => {
+    const { body, headers } = await service()
+      .ask(await signed(first(), { exp: inSeconds(-30) }))
+      .expect(401)
+    expect(headers['www-authenticate']).toBe('Bearer error="invalid_token", error_description="expired"')
+    expect(body).toMatchObject({ code: 'expired_token' })
+  })
+
+  test('of an algorithm that is refused is no reason to ask the issuer', async () => {
+    const { ask } = service()
+    await ask(await withSecret('x'.repeat(32))).expect(401)
+    await ask(new UnsecuredJWT(payload()).encode()).expect(401)
+    expect(asked).toBe(0)
+  })
+})
+
+test.each([undefined, 'Basic dTpw', 'Bearerx'])(
+  'with %j for authorization a request is asked for a token',
+  async (given) => {
+    const { headers, body } = await request(service().app)
+      .get('/')
+      .set(given === undefined ? {} : { authorization: given })
+      .expect(401)
+    expect(headers['www-authenticate']).toBe('Bearer')
+    expect(body).toMatchObject({ code: 'unauthenticated' })
+  },
+)
+
+describe('the keys of the issuer', () => {
+  test('are asked for once, however many tokens come', async () => {
+    const { ask } = service()
+    const token = await signed(first())
+    await Promise.all([1, 2, 3, 4].map(() => ask(token).expect(200)))
+    await ask(token).expect(200)
+    expect(asked).toBe(1)
+  })
+
+  test('may be others at any time: the new one works and the one that was withdrawn ends', async () => {
+    const { ask } = service()
+    const before = await signed(first())
+    await ask(before).expect(200)
+    keys = [ecKey()]
+    time += 5_000
+    await ask(await signed(first())).expect(200)
+    await ask(before).expect(401)
+    expect(asked).toBe(2)
+  })
+
+  test('that are withdrawn end though no token asks for another', async () => {
+    const { ask } = service()
+    const before = await signed(first())
+    await ask(before).expect(200)
+    keys = [ecKey()]
+    time += 600_000
+    const refreshed = once(issuer, 'request')
+    await ask(before).expect(200)
+    await refreshed
+    time += 5_000
+    await ask(await signed(first())).expect(200)
+    await ask(before).expect(401)
+  })
+
+  test('are not asked for again with each token of a key that does not exist', async () => {
+    const { ask } = service()
+    await ask(await signed(first())).expect(200)
+    time += 5_000
+    for (let count = 0; count < 5; count++) await ask(await signed(ecKey())).expect(401)
+    expect(asked).toBe(2)
+  })
+
+  const failures: [string, (res: ServerResponse) => unknown][] = [
+    ['breaks connections', (res) => res.destroy()],
+    ['hangs', () => {}],
+    ['hangs in the middle', (res) => res.write('{"keys":[')],
+    ['fails', (res) => res.writeHead(500).end('{"keys":[]}')],
+    ['points elsewhere', (res) => res.writeHead(302, { location: '/elsewhere' }).end()],
+    ['answers no JSON', (res) => res.end('<html>')],
+    ['answers no keys', (res) => res.end('{}')],
+    [
+      'answers without end',
+      (res) => {
+        const write = () => {
+          while (!res.destroyed && res.write(' '.repeat(65_536)));
+        }
+        res.on('drain', write)
+        write()
+      },
+    ],
+  ]
+
+  test.each(failures)(
+    'when the issuer %s: 503 for a token that nobody can judge, soon, and known keys go on',
+    async (_name, failing) => {
+      const { ask, causes } = service()
+      const works = answer
+      const token = await signed(first())
+      answer = failing
+      const { body, headers } = await ask(token).expect(503)
+      expect(body).toMatchObject({ code: 'keys_unavailable' })
+      expect(headers).not.toHaveProperty('www-authenticate')
+      expect(causes).toEqual([expect.anything()])
+      // It is not asked again at once.
+      await ask(token).expect(503)
+      expect(asked).toBe(1)
+
+      answer = works
+      time += 5_000
+      await ask(token).expect(200)
+      answer = failing
+      time += 600_000
+      await ask(await signed(ecKey())).expect(503)
+      await ask(token).expect(200)
+    },
+  )
+})

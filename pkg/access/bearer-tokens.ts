@@ -1,0 +1,52 @@
+import { type JWTVerifyGetKey, jwtVerify } from 'jose'
+import { type AccessErrorCode, accessError } from './errors.ts'
+
+export interface BearerTokenOptions {
+  readonly issuer: string
+  readonly audience: string
+  readonly keys: JWTVerifyGetKey
+  /** What the clocks of two machines may differ, in seconds. @default 5 */
+  readonly clockToleranceS?: number
+}
+
+export interface Bearer {
+  readonly subject: string
+  /** Unix seconds. */
+  readonly expiresAt: number
+}
+
+/** A secret that both sides know is none of these: whoever can check a token with it can make one. */
+const ASYMMETRIC = [
+  ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
+  ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
+]
+
+/** Nobody's token is as long, and what is longer is not worth being decoded. */
+const MAX_LENGTH = 8_192
+
+/** Longest subject: https://openid.net/specs/openid-connect-core-1_0.html#IDToken */
+const MAX_SUBJECT = 255
+
+/** Tells whom a JWT names. @throws accessError invalid_token, expired_token or keys_unavailable */
+export function bearerTokens({ keys, clockToleranceS = 5, ...claims }: BearerTokenOptions) {
+  return async function verify(token: string): Promise<Bearer> {
+    if (token.length > MAX_LENGTH) throw accessError('invalid_token')
+    const { payload } = await jwtVerify(token, keys, {
+      ...claims,
+      algorithms: ASYMMETRIC,
+      requiredClaims: ['exp', 'sub'],
+      clockTolerance: clockToleranceS,
+    }).catch((cause) => {
+      throw accessError(judgement(cause), cause)
+    })
+    const { sub: subject, exp: expiresAt = 0 } = payload
+    if (typeof subject === 'string' && subject !== '' && subject.length <= MAX_SUBJECT) return { subject, expiresAt }
+    throw accessError('invalid_token')
+  }
+}
+
+function judgement({ code }: { readonly code?: unknown }): AccessErrorCode {
+  if (code === 'ERR_JWT_EXPIRED') return 'expired_token'
+  const isJudged = typeof code === 'string' && /^ERR_(JWT|JWS|JOSE|JWKS_(NO|MULTIPLE)_MATCHING)_/.test(code)
+  return isJudged ? 'invalid_token' : 'keys_unavailable'
+}

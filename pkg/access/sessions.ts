@@ -1,0 +1,125 @@
+import { promisify } from 'node:util'
+import type { Request, Response } from 'express'
+import session, { type SessionData, Store } from 'express-session'
+import type { Auth } from './authenticate.ts'
+import { accessError } from './errors.ts'
+import { isOwnSite } from './own-site.ts'
+
+declare module 'express-session' {
+  interface SessionData {
+    subject: string
+    /** Unix milliseconds. */
+    expiresAt: number
+  }
+}
+
+/** Rejects when it cannot tell, and soon. */
+export interface SessionStore {
+  get(id: string): Promise<string | null>
+  set(id: string, content: string, ttlMs: number): Promise<unknown>
+  delete(id: string): Promise<unknown>
+}
+
+export interface SessionOptions {
+  readonly store: SessionStore
+  /** The first one signs, all verify. */
+  readonly secrets: readonly string[]
+  /** From the start of a session to its end, however much it is used, in milliseconds. */
+  readonly ttlMs: number
+  /** Whether its cookie is for TLS only, which it is but in development. */
+  readonly secure: boolean
+  /** Other origins whose pages may change something. @default none */
+  readonly origins?: readonly string[]
+  readonly now?: () => number
+}
+
+export interface Sessions {
+  /** Whose session the request's cookie names, or undefined. @throws accessError sessions_unavailable or cross_site_request */
+  find(req: Request, res: Response): Promise<Omit<Auth, 'scheme'> | undefined>
+  /** Starts one under a new id, and ends the one that there was. @throws accessError sessions_unavailable or insecure_connection */
+  start(req: Request, res: Response, subject: string): Promise<void>
+  /** Ends the one that there is. @throws accessError sessions_unavailable */
+  end(req: Request, res: Response): Promise<void>
+}
+
+export function createSessions(options: SessionOptions): Sessions {
+  const { store, secrets, ttlMs, secure, origins = [], now = Date.now } = options
+  // With this prefix a browser takes it from this host over TLS only, so no neighbour can plant one.
+  const name = secure ? '__Host-session' : 'session'
+  const attributes = { path: '/', httpOnly: true, sameSite: 'lax', secure } as const
+  const middleware = session({
+    name,
+    secret: [...secrets],
+    cookie: { ...attributes, maxAge: ttlMs },
+    store: new StoreOf(store, now),
+    rolling: false,
+    resave: false,
+    saveUninitialized: false,
+  })
+  const load = promisify<Request, Response, void>(middleware)
+
+  return {
+    async find(req, res) {
+      if (!req.headers.cookie?.includes(`${name}=`)) return undefined
+      if (!isOwnSite(req, origins)) throw accessError('cross_site_request')
+      await load(req, res)
+      const { subject, expiresAt } = req.session
+      return subject === undefined ? undefined : { subject, expiresAt: Math.floor((expiresAt ?? 0) / 1000) }
+    },
+    async start(req, res, subject) {
+      if (secure && !req.secure) throw accessError('insecure_connection')
+      await load(req, res)
+      try {
+        await promisify(req.session.regenerate).call(req.session)
+        Object.assign(req.session, { subject, expiresAt: now() + ttlMs })
+        await promisify(req.session.save).call(req.session)
+      } catch (error) {
+        // Or the answer would have its cookie, and try to save it once more.
+        Reflect.deleteProperty(req, 'session')
+        throw error
+      }
+    },
+    async end(req, res) {
+      await load(req, res)
+      await promisify(req.session.destroy).call(req.session)
+      res.clearCookie(name, attributes)
+    },
+  }
+}
+
+type Done<T> = (error: unknown, result?: T) => void
+
+/** In the form of express-session. It has no `touch`, so that use makes no session longer. */
+class StoreOf extends Store {
+  readonly #store: SessionStore
+  readonly #now: () => number
+
+  constructor(store: SessionStore, now: () => number) {
+    super()
+    this.#store = store
+    this.#now = now
+  }
+
+  override get(id: string, done: Done<SessionData | null>): void {
+    const find = async () => {
+      const found = JSON.parse((await this.#store.get(id)) ?? 'null') as SessionData | null
+      return found !== null && found.expiresAt > this.#now() ? found : null
+    }
+    this.#answer(find(), done)
+  }
+
+  override set(id: string, data: SessionData, done: Done<unknown> = () => {}): void {
+    this.#answer(this.#store.set(id, JSON.stringify(data), data.expiresAt - this.#now()), done)
+  }
+
+  override destroy(id: string, done: Done<unknown> = () => {}): void {
+    this.#answer(this.#store.delete(id), done)
+  }
+
+  #answer<T>(result: Promise<T>, done: Done<T>): void {
+    result.then(
+      (result) => done(null, result),
+      (cause) => done(accessError('sessions_unavailable', cause)),
+    )
+  }
+}
