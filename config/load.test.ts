@@ -189,8 +189,12 @@ describe('secrets', () => {
   })
 
   test('a secret given in the wrong place is not shown', () => {
-    const wrong = { DATABASE_URL_FILE: 'postgres://app:hunter2@db/app', HEALTH_CHECKS: 'pay=https://user:hunter2@x/' }
-    expect(problemsOf(wrong)).toHaveLength(2)
+    const wrong = {
+      DATABASE_URL_FILE: 'postgres://app:hunter2@db/app',
+      SESSION_SECRET_FILE: 'hunter2'.repeat(5),
+      HEALTH_CHECKS: 'pay=https://user:hunter2@x/',
+    }
+    expect(problemsOf(wrong)).toHaveLength(3)
     expect(problemsOf(wrong).join()).not.toContain('hunter2')
   })
 
@@ -203,6 +207,55 @@ describe('secrets', () => {
     expect(JSON.parse(text)).toMatchObject({ DATABASE_URL: 'postgres://***@db:5433/app?***', PORT: 1 })
     expect(text).not.toContain('s3cret')
     expect(JSON.parse(text)).not.toHaveProperty('REDIS_URL')
+  })
+})
+
+describe('access', () => {
+  const TOKENS = { AUTH_JWKS_URL: 'https://issuer/keys', AUTH_ISSUER: 'https://issuer/', AUTH_AUDIENCE: 'orders' }
+  const REDIS_URL = 'redis://cache'
+  const secret = (letter: string) => `${letter}://${letter.repeat(40)}`
+
+  test('of tokens all variables are needed, or none', () => {
+    expect(problemsOf(TOKENS)).toEqual([])
+    for (const missing of Object.keys(TOKENS)) {
+      const problems = problemsOf({ ...TOKENS, [missing]: '' })
+      expect(problems).toHaveLength(2)
+      expect(problems.join()).toContain('all of them or none')
+    }
+  })
+
+  test('the keys come over TLS in production, or from this machine', () => {
+    const from = (AUTH_JWKS_URL: string, NODE_ENV = 'production') => problemsOf({ ...TOKENS, AUTH_JWKS_URL, NODE_ENV })
+    expect(from('http://issuer/keys')).toEqual([
+      expect.stringMatching(/^AUTH_JWKS_URL: .* expected https in production/),
+    ])
+    expect(from('http://127.0.0.1.evil.net/keys')).toHaveLength(1)
+    expect(from('http://127.0.0.1:1/keys')).toEqual([])
+    expect(from('http://issuer/keys', 'development')).toEqual([])
+    expect(from('file:///etc/keys')).toEqual([expect.stringContaining('a URL such as https://')])
+  })
+
+  test('SESSION_SECRET is a list, from a file too, each of it long, and none of it is shown', () => {
+    const SESSION_SECRET = `${secret('a')}, ${secret('b')}`
+    expect(load({ ...TOKENS, REDIS_URL, SESSION_SECRET }).SESSION_SECRET).toEqual([secret('a'), secret('b')])
+    const config = load({ ...TOKENS, REDIS_URL, SESSION_SECRET_FILE: '/run/s' }, { '/run/s': `${SESSION_SECRET}\n` })
+    expect(config.SESSION_SECRET).toHaveLength(2)
+    expect(JSON.parse(describeConfig(config))).toMatchObject({ SESSION_SECRET: '***' })
+    for (const short of [`${secret('a')},`, `${secret('a')},short`, 'x'.repeat(31)]) {
+      expect(problemsOf({ ...TOKENS, REDIS_URL, SESSION_SECRET: short })).toEqual([
+        'SESSION_SECRET: got a secret value (not shown), expected texts of at least 32 characters, separated by commas',
+      ])
+    }
+  })
+
+  test('sessions need Redis, tokens, and exact origins', () => {
+    const SESSION_SECRET = secret('a')
+    const needs = [expect.stringMatching(/^SESSION_SECRET: .* expected REDIS_URL and AUTH_JWKS_URL beside it$/)]
+    expect(problemsOf({ ...TOKENS, SESSION_SECRET })).toEqual(needs)
+    expect(problemsOf({ REDIS_URL, SESSION_SECRET })).toEqual(needs)
+    expect(problemsOf({ ...TOKENS, REDIS_URL, SESSION_SECRET, CORS_ORIGINS: '*' })).toEqual([
+      'CORS_ORIGINS: got "*", expected exact origins, because there are sessions',
+    ])
   })
 })
 

@@ -123,7 +123,7 @@ export function readSecrets(environment: Environment, { readFile = readTextFile 
     const path = environment[`${name}_FILE`]
     if (!path) continue
     // The secret itself, given under the wrong name, must not be shown either.
-    const file = `${name}_FILE: got ${path.includes('://') ? 'a URL (not shown)' : JSON.stringify(path)},`
+    const file = `${name}_FILE: got ${/^\.{0,2}\/(?!\/)/.test(path) ? JSON.stringify(path) : 'no path (not shown)'},`
     if (values[name]) {
       problems.push(`${file} expected to be unset, because ${name} is set too`)
       continue

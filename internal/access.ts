@@ -2,8 +2,10 @@ import type { RequestHandler } from 'express'
 import { bearerTokens } from '#pkg/access/bearer-tokens.ts'
 import { ACCESS_ERRORS, authenticate } from '#pkg/access/index.ts'
 import { issuerKeys } from '#pkg/access/issuer-keys.ts'
-import type { SessionOptions, Sessions } from '#pkg/access/sessions.ts'
-import type { HttpErrorTable } from '#pkg/web/index.ts'
+import type { SessionOptions } from '#pkg/access/sessions.ts'
+import type { HttpErrorTable, Route } from '#pkg/web/index.ts'
+import type { Guard } from '#pkg/web/openapi.ts'
+import { session } from './handler/session.ts'
 import type { Redis } from './store/redis.ts'
 
 export interface AccessOptions {
@@ -18,8 +20,10 @@ export interface AccessOptions {
 /** Who may ask for what is not open to everyone. */
 export interface Access {
   readonly authenticate: RequestHandler
-  readonly sessions: Sessions | undefined
+  readonly routes: readonly Route[]
   readonly errors: HttpErrorTable
+  /** For the document of the service. */
+  readonly guard: Guard
 }
 
 export async function createAccess({ jwksUrl: url, sessions: options, ...claims }: AccessOptions): Promise<Access> {
@@ -27,8 +31,19 @@ export async function createAccess({ jwksUrl: url, sessions: options, ...claims 
   const verify = bearerTokens({ ...claims, keys: issuerKeys({ url }) })
   return {
     authenticate: authenticate({ verify, ...(sessions && { session: sessions.find }) }),
-    sessions,
+    routes: sessions ? [session({ sessions })] : [],
     errors: ACCESS_ERRORS,
+    guard: {
+      under: '/v1/',
+      schemes: {
+        bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+        ...(sessions && { session: { type: 'apiKey', in: 'cookie', name: sessions.cookieName } }),
+      },
+      problems: [
+        ...['unauthenticated', 'invalid_token', 'expired_token', 'keys_unavailable'],
+        ...(sessions ? ['cross_site_request', 'sessions_unavailable'] : []),
+      ],
+    },
   }
 }
 

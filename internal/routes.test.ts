@@ -4,14 +4,25 @@ import { Validator } from '@seriousme/openapi-schema-validator'
 import express from 'express'
 import request from 'supertest'
 import { examinerOf, type OpenapiDocument } from '../test/support/openapi.ts'
+import { createAccess } from './access.ts'
 import { resources } from './resources.ts'
 import { routes } from './routes.ts'
 import type { Postgres } from './store/postgres.ts'
+import { createRedis } from './store/redis.ts'
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const
 
 // Never asked: the document is made of what the routes say of themselves.
 const db = { withTables: () => undefined } as unknown as Postgres['db']
+
+const sessions = {
+  redis: createRedis({ url: 'redis://127.0.0.1', clientName: 'none', connectTimeoutMs: 1, onError: () => {} }),
+  service: 'orders',
+  secrets: ['x'.repeat(32)],
+  ttlMs: 1,
+  secure: true,
+}
+
 const off = new Set<string>()
 const app = express()
 routes(app, {
@@ -76,6 +87,29 @@ test('every answer with a body has an example, and each example is what its sche
     }
   }
   expect(examined).toBeGreaterThan(10)
+})
+
+test('what is under /v1 is shown with who may ask and what everyone else is told, and nothing else is', async () => {
+  const {
+    routes: own,
+    errors,
+    guard,
+  } = await createAccess({ issuer: 'i', audience: 'a', jwksUrl: 'https://i', sessions })
+  const guarded = express()
+  routes(guarded, { isOn: () => true, access: { routes: own, errors, guard }, resources: [] })
+  const { body } = await request(guarded).get('/openapi.json').expect(200)
+  const { valid, errors: mistakes } = await new Validator().validate(structuredClone(body))
+  expect({ valid, mistakes }).toEqual({ valid: true, mistakes: undefined })
+  expect(body.components.securitySchemes).toEqual({
+    bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+    session: { type: 'apiKey', in: 'cookie', name: '__Host-session' },
+  })
+  for (const operation of Object.values<Record<string, object>>(body.paths['/v1/session'])) {
+    expect(operation).toMatchObject({ security: [{ bearer: [] }, { session: [] }] })
+    expect(Object.keys(operation['responses'] ?? {})).toEqual(expect.arrayContaining(['401', '403', '503']))
+  }
+  expect(body.paths['/ping'].get).not.toHaveProperty('security')
+  expect(Object(document).components).not.toHaveProperty('securitySchemes')
 })
 
 test('a path that is switched off is not there, nor is the document itself', async () => {

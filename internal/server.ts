@@ -18,7 +18,9 @@ import {
 import type { Access } from './access.ts'
 import { type RoutesDeps, routes } from './routes.ts'
 
-export interface HttpAppDeps extends RoutesDeps {
+export interface HttpAppDeps extends Omit<RoutesDeps, 'access'> {
+  /** Unset: what is under /v1 is open to everyone. */
+  readonly access?: Access
   readonly logger: Logger
   readonly context: RequestContext
   readonly trustProxy: number | readonly string[]
@@ -28,8 +30,6 @@ export interface HttpAppDeps extends RoutesDeps {
   /** Requests that one client may send in a minute, 0 for any number. */
   readonly rateLimitPerMinute: () => number
   readonly countRequest: Counter
-  /** Unset: what is under /v1 is open to everyone. */
-  readonly access?: Access
 }
 
 export interface HttpApp {

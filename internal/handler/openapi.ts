@@ -1,15 +1,18 @@
 import * as z from 'zod/mini'
-import { HTTP_ERRORS, type Operation, operation, type Route } from '#pkg/web/index.ts'
-import type { Openapi } from '#pkg/web/openapi.ts'
+import { HTTP_ERRORS, type HttpErrorTable, type Operation, operation, type Route } from '#pkg/web/index.ts'
+import type { Guard, Openapi } from '#pkg/web/openapi.ts'
 import type { BuildInfo } from '../build-info.ts'
 
 export interface OpenapiDeps {
   readonly build: BuildInfo
   readonly routes: readonly Route[]
+  /** Besides HTTP_ERRORS. @default none */
+  readonly errors?: HttpErrorTable
+  readonly guard?: Guard
 }
 
 /** The document of what is there at the moment: a path that is switched off is not in it. */
-export function openapi({ build, routes }: OpenapiDeps): Operation {
+export function openapi({ build, routes, errors = {}, ...rest }: OpenapiDeps): Operation {
   let made: { readonly of: string; readonly document: Openapi } | undefined
 
   async function document(): Promise<Openapi> {
@@ -21,7 +24,17 @@ export function openapi({ build, routes }: OpenapiDeps): Operation {
         import('./probe-operations.ts'),
       ])
       const { name: title, version } = build
-      made = { of, document: openapi({ title, version, routes: there, probes: PROBES, errors: HTTP_ERRORS }) }
+      made = {
+        of,
+        document: openapi({
+          title,
+          version,
+          routes: there,
+          probes: PROBES,
+          errors: { ...HTTP_ERRORS, ...errors },
+          ...rest,
+        }),
+      }
     }
     return made.document
   }

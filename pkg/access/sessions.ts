@@ -33,13 +33,20 @@ export interface SessionOptions {
   readonly now?: () => number
 }
 
+/** Whatever their bodies and parameters are. */
+type AnyRequest = Request<unknown, never, unknown, unknown>
+type AnyResponse = Response<never>
+
+type Known = Omit<Auth, 'scheme'>
+
 export interface Sessions {
+  readonly cookieName: string
   /** Whose session the request's cookie names, or undefined. @throws accessError sessions_unavailable or cross_site_request */
-  find(req: Request, res: Response): Promise<Omit<Auth, 'scheme'> | undefined>
+  find(req: Request, res: Response): Promise<Known | undefined>
   /** Starts one under a new id, and ends the one that there was. @throws accessError sessions_unavailable or insecure_connection */
-  start(req: Request, res: Response, subject: string): Promise<void>
+  start(req: AnyRequest, res: AnyResponse, subject: string): Promise<Known>
   /** Ends the one that there is. @throws accessError sessions_unavailable */
-  end(req: Request, res: Response): Promise<void>
+  end(req: AnyRequest, res: AnyResponse): Promise<void>
 }
 
 export function createSessions(options: SessionOptions): Sessions {
@@ -56,15 +63,20 @@ export function createSessions(options: SessionOptions): Sessions {
     resave: false,
     saveUninitialized: false,
   })
-  const load = promisify<Request, Response, void>(middleware)
+  const load = promisify<AnyRequest, AnyResponse, void>(middleware as never)
+
+  const known = ({ subject = '', expiresAt = 0 }: Partial<SessionData>): Known => ({
+    subject,
+    expiresAt: Math.floor(expiresAt / 1000),
+  })
 
   return {
+    cookieName: name,
     async find(req, res) {
       if (!req.headers.cookie?.includes(`${name}=`)) return undefined
       if (!isOwnSite(req, origins)) throw accessError('cross_site_request')
       await load(req, res)
-      const { subject, expiresAt } = req.session
-      return subject === undefined ? undefined : { subject, expiresAt: Math.floor((expiresAt ?? 0) / 1000) }
+      return req.session.subject === undefined ? undefined : known(req.session)
     },
     async start(req, res, subject) {
       if (secure && !req.secure) throw accessError('insecure_connection')
@@ -73,6 +85,7 @@ export function createSessions(options: SessionOptions): Sessions {
         await promisify(req.session.regenerate).call(req.session)
         Object.assign(req.session, { subject, expiresAt: now() + ttlMs })
         await promisify(req.session.save).call(req.session)
+        return known(req.session)
       } catch (error) {
         // Or the answer would have its cookie, and try to save it once more.
         Reflect.deleteProperty(req, 'session')

@@ -3,6 +3,7 @@ import { afterAll, expect, test } from '@jest/globals'
 import express from 'express'
 import request from 'supertest'
 import { type CorsOptions, cors } from './cors.ts'
+import type { Operation } from './operation.ts'
 import { notFound, problemHandler } from './problem.ts'
 import { route } from './route.ts'
 
@@ -11,14 +12,17 @@ afterAll(() => {
   for (const server of servers) server.close()
 })
 
+const of = (handler: express.RequestHandler): Operation => ({ id: 'x', summary: '', responses: {}, handler })
+
 function serve(options?: CorsOptions) {
   const app = express()
   if (options) app.use(cors(options))
-  route(app, '/things', {
-    get: (_req, res) => void res.json({}),
-    post: () => {
+  route(app, {
+    path: '/things',
+    get: of((_req, res) => void res.json({})),
+    post: of(() => {
       throw new Error('broken')
-    },
+    }),
   })
   app.use(notFound(), problemHandler())
   const server = createServer(app).listen(0)

@@ -14,6 +14,16 @@ export interface DescribedRoute extends Readonly<Partial<Record<Method, Operatio
   readonly path: string
 }
 
+/** What must be known of a caller. */
+export interface Guard {
+  /** How the paths begin that it stands before. */
+  readonly under: string
+  /** Any of these is enough: https://spec.openapis.org/oas/v3.1.1.html#security-scheme-object */
+  readonly schemes: Json
+  /** Codes of what it answers itself. */
+  readonly problems: readonly string[]
+}
+
 export interface OpenapiOptions {
   readonly title: string
   readonly version: string
@@ -23,6 +33,8 @@ export interface OpenapiOptions {
   readonly probes: readonly DescribedRoute[]
   /** Every code of `problems`. */
   readonly errors: HttpErrorTable
+  /** Unset: every path is open. */
+  readonly guard?: Guard
 }
 
 export interface Openapi extends Json {
@@ -59,16 +71,22 @@ function jsonSchema(schema: Schema, io: 'input' | 'output'): Json {
 }
 
 /** A pure function of what the routes say of themselves. */
-export function openapi({ title, version, routes, probes, errors }: OpenapiOptions): Openapi {
+export function openapi({ title, version, routes, probes, errors, guard }: OpenapiOptions): Openapi {
   const paths = [
     ...probes.map((route) => pathOf(route, ({ problems = [] }) => problems, errors)),
-    ...routes.map((route) => pathOf(route, problemsOf, errors)),
+    ...routes.map((route) => {
+      const guarding = guard && route.path.startsWith(guard.under) ? guard : undefined
+      return pathOf(route, (operation) => [...problemsOf(operation), ...(guarding?.problems ?? [])], errors, guarding)
+    }),
   ]
   return {
     openapi: '3.1.1',
     info: { title, version },
     paths: Object.fromEntries(paths),
-    components: { schemas: { Problem: jsonSchema(PROBLEM, 'output') } },
+    components: {
+      schemas: { Problem: jsonSchema(PROBLEM, 'output') },
+      ...(guard && { securitySchemes: guard.schemes }),
+    },
   }
 }
 
@@ -84,10 +102,14 @@ function pathOf(
   { path, ...operations }: DescribedRoute,
   problems: (operation: OperationDescription) => readonly string[],
   errors: HttpErrorTable,
+  guard?: Guard,
 ): [string, Json] {
+  const security = guard && Object.keys(guard.schemes).map((scheme) => ({ [scheme]: [] }))
   const methods = METHODS.flatMap((method) => {
     const operation = operations[method]
-    return operation === undefined ? [] : [[method, operationOf(operation, problems(operation), errors)]]
+    return operation === undefined
+      ? []
+      : [[method, { ...operationOf(operation, problems(operation), errors), ...(security && { security }) }]]
   })
   return [path.replaceAll(/:(\w+)/g, '{$1}'), Object.fromEntries(methods)]
 }
