@@ -1,0 +1,248 @@
+import { request } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
+import { killApps, type RunningApp, runApp, startApp } from './support/app.ts'
+import { type Issuer, startIssuer } from './support/issuer.ts'
+import { type TestService, testRedis, until } from './support/services.ts'
+
+const OLD = 'the-old-secret-of-the-sessions-01234'
+const NEW = 'the-new-secret-of-the-sessions-01234'
+
+let redis: TestService
+let issuer: Issuer
+beforeAll(async () => {
+  ;[redis, issuer] = await Promise.all([testRedis(), startIssuer()])
+})
+afterAll(async () => {
+  issuer.close()
+  await redis.stop()
+})
+afterEach(killApps)
+
+const HEALTH = { HEALTH_INTERVAL_MS: '300', HEALTH_TIMEOUT_MS: '250' }
+
+async function start(env: Record<string, string> = {}): Promise<RunningApp> {
+  const app = await startApp({ env: { ...HEALTH, TRUST_PROXY: '1', ...issuer.env, ...env } })
+  await until(async () => (await fetch(`${app.url}/health/ready`)).ok)
+  return app
+}
+
+const withSessions = (env: Record<string, string> = {}) => start({ REDIS_URL: redis.url, SESSION_SECRET: NEW, ...env })
+
+interface Asked {
+  readonly method?: string
+  readonly path?: string
+  readonly token?: string
+  readonly cookie?: string
+  readonly headers?: Record<string, string>
+}
+
+/** As through a proxy that has ended TLS. Not by `fetch`, which mends paths and sends fields of its own. */
+function ask(app: RunningApp, { method = 'GET', path = '/v1/session', token, cookie, headers }: Asked = {}) {
+  return new Promise<{ status: number; body: Record<string, unknown>; headers: Record<string, unknown> }>(
+    (resolve, reject) => {
+      const fields = {
+        'x-forwarded-proto': 'https',
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...(cookie !== undefined && { cookie }),
+        ...headers,
+      }
+      const options = { host: '127.0.0.1', port: app.port, path, method, headers: fields, agent: false }
+      request(options, async (res) => {
+        const body = await text(res)
+        resolve({ status: res.statusCode ?? 0, body: body === '' ? {} : JSON.parse(body), headers: res.headers })
+      })
+        .once('error', reject)
+        .end()
+    },
+  )
+}
+
+const OWN = { 'sec-fetch-site': 'same-origin' }
+
+async function login(app: RunningApp, cookie?: string): Promise<string> {
+  const token = await issuer.token()
+  const { status, headers } = await ask(app, { method: 'POST', token, ...(cookie !== undefined && { cookie }) })
+  expect(status).toBe(201)
+  return String((headers['set-cookie'] as string[])[0]).split(';', 1)[0] ?? ''
+}
+
+describe('bearer tokens', () => {
+  test('are needed for everything under /v1 however it is written, and for nothing else', async () => {
+    const app = await start()
+    for (const path of [
+      '/v1',
+      '/v1/',
+      '/v1/session',
+      '/V1/session',
+      '/v1/nothing',
+      '/v1?x',
+      '/v1//x',
+      '/v1/%2e%2e/ping',
+    ]) {
+      const { status, body, headers } = await ask(app, { path })
+      expect([path, status, body['code'], headers['www-authenticate']]).toEqual([
+        path,
+        401,
+        'unauthenticated',
+        'Bearer',
+      ])
+      expect(headers['content-type']).toMatch(/^application\/problem\+json/)
+    }
+    expect((await ask(app, { path: '/ping' })).status).toBe(200)
+    // No route of the service is behind these, so no way past the guard.
+    for (const path of ['/v1x', '//v1/session', '/%761/session', '/./v1/session'])
+      expect((await ask(app, { path })).status).toBe(404)
+    expect((await ask(app, { path: '/v1/nothing', token: await issuer.token() })).status).toBe(404)
+  })
+
+  test('of a key that is new work without a restart, and wrong ones are told nothing', async () => {
+    const app = await start()
+    const statusOf = async (token: string) => (await ask(app, { path: '/v1/nothing', token })).status
+    const before = await issuer.token()
+    expect(await statusOf(before)).toBe(404)
+    expect(await statusOf(await issuer.token({ aud: 'others' }))).toBe(401)
+    expect((await ask(app, { token: await issuer.token({ exp: 1 }) })).headers['www-authenticate']).toBe(
+      'Bearer error="invalid_token", error_description="expired"',
+    )
+    issuer.rotate()
+    await until(async () => (await statusOf(await issuer.token())) === 404)
+    expect(await statusOf(before)).toBe(401)
+    // Longer than all headers may be, and than a token may be.
+    expect(await statusOf('x'.repeat(20_000))).toBe(431)
+    expect(await statusOf('x'.repeat(9_000))).toBe(401)
+  })
+
+  test('cannot be judged while the issuer is away: 503, with the cause in the log only', async () => {
+    const other = await startIssuer()
+    const app = await start(other.env)
+    other.close()
+    const { status, body, headers } = await ask(app, { token: await other.token() })
+    expect([status, body['code'], headers['retry-after']]).toEqual([503, 'keys_unavailable', '5'])
+    expect(JSON.stringify(body)).not.toContain('127.0.0.1')
+    expect(await app.line({ msg: 'request failed', status: 503 })).toMatchObject({ level: 'error' })
+    expect((await ask(app, { path: '/ping' })).status).toBe(200)
+  })
+
+  test('without their variables there is no guard and no session', async () => {
+    const app = await startApp()
+    expect((await ask(app)).status).toBe(404)
+    const { headers } = await ask(app, { path: '/ping', cookie: '__Host-session=x' })
+    for (const name of ['set-cookie', 'vary', 'www-authenticate']) expect(headers).not.toHaveProperty(name)
+  })
+})
+
+describe('sessions', () => {
+  test('are one for two processes, from the start to the end', async () => {
+    const [one, two] = await Promise.all([withSessions(), withSessions()])
+    const cookie = await login(one)
+    expect(cookie).toMatch(/^__Host-session=/)
+    const { status, body, headers } = await ask(two, { cookie })
+    expect(status).toBe(200)
+    expect(body).toEqual({ subject: 'user-1', scheme: 'session', expiresAt: expect.any(Number) })
+    expect(Number(body['expiresAt']) - Date.now() / 1000).toBeGreaterThan(8 * 3_600 - 30)
+    expect(headers).toMatchObject({ 'cache-control': 'no-store' })
+    // No other session can follow from it.
+    expect((await ask(two, { method: 'POST', cookie, headers: OWN })).body).toMatchObject({ code: 'token_required' })
+    expect((await ask(two, { method: 'DELETE', cookie })).body).toMatchObject({ code: 'cross_site_request' })
+    const ended = await ask(two, { method: 'DELETE', cookie, headers: OWN })
+    expect([ended.status, String(ended.headers['set-cookie'])]).toEqual([
+      204,
+      expect.stringContaining('__Host-session=; Path=/; Expires=Thu, 01 Jan 1970'),
+    ])
+    expect((await ask(one, { cookie })).status).toBe(401)
+  })
+
+  test('start under an id that nobody knew before', async () => {
+    const app = await withSessions()
+    const planted = await login(app)
+    const own = await login(app, planted)
+    expect(own).not.toBe(planted)
+    expect((await ask(app, { cookie: planted })).status).toBe(401)
+    expect((await ask(app, { cookie: own })).status).toBe(200)
+    expect((await ask(app, { cookie: own.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A')) })).status).toBe(401)
+    expect(
+      (await ask(app, { method: 'POST', token: await issuer.token(), headers: { 'x-forwarded-proto': 'http' } })).body,
+    ).toMatchObject({ code: 'insecure_connection' })
+  })
+
+  test('outlive a new secret as long as the old one is named', async () => {
+    const [before, both, after] = await Promise.all([
+      withSessions({ SESSION_SECRET: OLD }),
+      withSessions({ SESSION_SECRET: `${NEW},${OLD}` }),
+      withSessions({ SESSION_SECRET: NEW }),
+    ])
+    const cookie = await login(before)
+    expect((await ask(both, { cookie })).status).toBe(200)
+    expect((await ask(after, { cookie })).status).toBe(401)
+    expect((await ask(after, { cookie: await login(both) })).status).toBe(200)
+  })
+
+  test('end at the server after SESSION_TTL_MS, however much they are used', async () => {
+    const app = await withSessions({ SESSION_TTL_MS: '1000' })
+    const startedAt = performance.now()
+    const cookie = await login(app)
+    expect((await ask(app, { cookie })).status).toBe(200)
+    await until(async () => (await ask(app, { cookie })).status === 401)
+    expect(performance.now() - startedAt).toBeGreaterThan(990)
+  })
+
+  test.each(['killed', 'hanging'])('while Redis is %s fail alone, soon, and go on afterwards', async (how) => {
+    const app = await withSessions({ REDIS_CRITICAL: 'false' })
+    const cookie = await login(app)
+    const token = await issuer.token()
+    if (how === 'killed') await redis.kill()
+    else redis.hang()
+    const startedAt = performance.now()
+    const { status, body } = await ask(app, { cookie })
+    expect([status, body['code']]).toEqual([503, 'sessions_unavailable'])
+    expect(performance.now() - startedAt).toBeLessThan(1_500)
+    const started = await ask(app, { method: 'POST', token })
+    expect([started.status, started.headers['set-cookie']]).toEqual([503, undefined])
+    expect((await ask(app, { token, cookie })).status).toBe(200)
+    expect((await ask(app)).status).toBe(401)
+    expect((await ask(app, { path: '/ping', cookie })).status).toBe(200)
+    if (how === 'killed') await redis.restart()
+    else redis.resume()
+    await until(async () => (await ask(app, { method: 'POST', token })).status === 201)
+    if (how === 'hanging') expect((await ask(app, { cookie })).status).toBe(200)
+  })
+
+  test('are in the document, with the way in', async () => {
+    const app = await withSessions({ FEATURES: 'docs' })
+    const { body } = await ask(app, { path: '/openapi.json' })
+    expect(body).toMatchObject({ components: { securitySchemes: { bearer: {}, session: { name: '__Host-session' } } } })
+    expect(body['paths'] as object).toHaveProperty('/v1/session')
+  })
+
+  test('have a secret that no command shows', async () => {
+    const { stdout } = await runApp(['config'], {
+      env: { ...issuer.env, REDIS_URL: redis.url, SESSION_SECRET: `${NEW},${OLD}` },
+    })
+    expect(JSON.parse(stdout)).toMatchObject({ SESSION_SECRET: '***' })
+    expect(stdout).not.toContain('secret-of')
+  })
+})
+
+test('a page of a named origin may use a session and read every answer', async () => {
+  const origin = 'https://admin.example.com'
+  const app = await withSessions({ CORS_ORIGINS: origin, RATE_LIMIT: '6' })
+  const cookie = await login(app)
+  const readable = async (asked: Asked) => {
+    const { status, headers } = await ask(app, {
+      ...asked,
+      headers: { origin, 'sec-fetch-site': 'same-site', ...asked.headers },
+    })
+    return [status, headers['access-control-allow-origin'], headers['access-control-allow-credentials']]
+  }
+  expect(await readable({ cookie })).toEqual([200, origin, 'true'])
+  expect(await readable({})).toEqual([401, origin, 'true'])
+  expect(await readable({ method: 'OPTIONS', headers: { 'access-control-request-method': 'DELETE' } })).toEqual([
+    204,
+    origin,
+    'true',
+  ])
+  expect(await readable({ method: 'DELETE', cookie })).toEqual([204, origin, 'true'])
+  const statuses = await Promise.all([1, 2, 3].map(() => readable({})))
+  expect(statuses).toContainEqual([429, origin, 'true'])
+})

@@ -1,0 +1,45 @@
+import { generateKeyPairSync, randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { exportJWK, type JWTPayload, SignJWT } from 'jose'
+
+export interface Issuer {
+  /** What makes an app trust it. */
+  readonly env: Readonly<Record<string, string>>
+  /** A token of the present key, for a minute unless `claims` say otherwise. */
+  token(claims?: JWTPayload): Promise<string>
+  /** Takes a new key and forgets the one of before. */
+  rotate(): void
+  close(): void
+}
+
+const AUTH_ISSUER = 'https://issuer.example.com/'
+const AUTH_AUDIENCE = 'orders'
+
+const newKey = () => ({ kid: randomUUID(), ...generateKeyPairSync('ec', { namedCurve: 'P-256' }) })
+
+/** Signs tokens and answers with its key. */
+export async function startIssuer(): Promise<Issuer> {
+  let key = newKey()
+  const server = createServer(async (_req, res) => {
+    res.end(JSON.stringify({ keys: [{ ...(await exportJWK(key.publicKey)), kid: key.kid, alg: 'ES256', use: 'sig' }] }))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const AUTH_JWKS_URL = `http://127.0.0.1:${(server.address() as AddressInfo).port}/keys`
+  return {
+    env: { AUTH_JWKS_URL, AUTH_ISSUER, AUTH_AUDIENCE },
+    token: (claims) =>
+      new SignJWT({ iss: AUTH_ISSUER, aud: AUTH_AUDIENCE, sub: 'user-1', ...claims })
+        .setProtectedHeader({ alg: 'ES256', kid: key.kid })
+        .setExpirationTime(claims?.exp ?? '1 minute')
+        .sign(key.privateKey),
+    rotate() {
+      key = newKey()
+    },
+    close() {
+      server.close()
+      server.closeAllConnections()
+    },
+  }
+}
