@@ -46,6 +46,9 @@ const ALONE = {
 test('two processes have one count for a client', async () => {
   expect(await ask('192.0.2.1', 8)).toEqual(TOGETHER)
   expect(await ask('192.0.2.2', 1)).toEqual({ statuses: [200], left: [5] })
+  const { headers } = await fetch(`${apps[0]!.url}/ping`, { headers: { 'x-forwarded-for': '192.0.2.1' } })
+  expect(headers.get('ratelimit')).toMatch(/^"client";r=0;t=(5\d|60)$/)
+  expect(Number(headers.get('retry-after'))).toBeGreaterThan(49)
 })
 
 test('without Redis each counts for itself, and together again when it is back', async () => {

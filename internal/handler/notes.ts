@@ -53,7 +53,9 @@ export function notes({ notes, idempotency }: NotesHandlerDeps): Route[] {
     },
     problems: ['conflict', 'database_unavailable', ...IDEMPOTENCY_PROBLEMS],
     handler: async function createNote(req, res) {
-      const key = { scope: 'POST /v1/notes', key: req.get('idempotency-key'), body: req.body }
+      // Each caller has keys of its own, where it is known who calls.
+      const scope = `POST /v1/notes ${req.auth?.subject ?? ''}`
+      const key = { scope, key: req.get('idempotency-key'), body: req.body }
       const { status, headers, body } = await idempotency.once(key, async () => {
         const created = await notes.create(req.body)
         return { status: 201, headers: { ...tagged(created), location: `/v1/notes/${created.id}` }, body: created }

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { createClient } from '@redis/client'
+import { bounded } from '#pkg/resource/bounded.ts'
 
 export interface RedisOptions {
   readonly url: string
@@ -66,17 +67,7 @@ export function createRedis(options: RedisOptions): Redis {
 
   return {
     client: () => client,
-    async within(timeoutMs, command) {
-      let timer: NodeJS.Timeout | undefined
-      const late = new Promise<never>((_resolve, reject) => {
-        timer = setTimeout(() => reject(new Error(`no answer from Redis within ${timeoutMs} ms`)), timeoutMs)
-      })
-      try {
-        return await Promise.race([command(client), late])
-      } finally {
-        clearTimeout(timer)
-      }
-    },
+    within: async (timeoutMs, command) => bounded(command(client), timeoutMs),
     async ping(signal) {
       // On a connection that is there, an error is an answer (-BUSY, -LOADING) to some command, and passes.
       if (!client.isReady) {
