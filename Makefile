@@ -27,8 +27,9 @@ test: lint types unit e2e ## everything that can be wrong, on real PostgreSQL an
 test-release: build ## what takes longer: a fresh clone, the image built and run, other platforms
 	@$(JEST) --selectProjects release
 
-lint: $(PACKAGES) ## style, likely mistakes, the direction of imports, timeouts that contradict each other
+lint: $(PACKAGES) ## style, likely mistakes, the direction of imports, what nothing uses, timeouts that contradict each other
 	@biome check --error-on-warnings
+	@knip --treat-config-hints-as-errors
 	@node scripts/check-timeouts.ts
 
 types: $(PACKAGES) ## what the compiler can tell

@@ -63,7 +63,7 @@ export function nextState(state: CheckState, outcome: Outcome, { fall, rise }: T
 }
 
 /** A result that is older than this was overtaken by something: a blocked event loop, a suspended machine. */
-export function isStale(state: CheckState, now: number, staleAfterMs: number): boolean {
+function isStale(state: CheckState, now: number, staleAfterMs: number): boolean {
   return state.at !== 0 && now - state.at > staleAfterMs
 }
 

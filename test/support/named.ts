@@ -5,7 +5,7 @@ import { freePort, launch } from '../../scripts/services/service.ts'
 import { copyWith, unprivileged } from './proxies.ts'
 import { debianTool } from './tools.ts'
 
-export const NAME = 'app.my-service.internal'
+const NAME = 'app.my-service.internal'
 
 export interface NameServer {
   /** The addresses of the instances, in the order of this answer. */

@@ -7,7 +7,6 @@ import { type RedisServiceOptions, startRedis } from '../../scripts/services/red
 import type { LocalService } from '../../scripts/services/service.ts'
 
 export { freePort, until } from '../../scripts/services/service.ts'
-export type { LocalService }
 
 /** A server of one test file that can fail in every way that servers fail. */
 export interface TestService {

@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { ProbeTimes } from './manifest.ts'
 
 /** As a kubelet asks: over a connection of its own, and 200 to 399 within the time is a success. */
-export function succeeds(port: number, path: string, timeoutMs: number): Promise<boolean> {
+function succeeds(port: number, path: string, timeoutMs: number): Promise<boolean> {
   return new Promise((resolve) => {
     const signal = AbortSignal.timeout(timeoutMs)
     get({ host: '127.0.0.1', port, path, agent: false, signal }, (response) => {
