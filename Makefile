@@ -11,10 +11,18 @@ BENCH_PACKAGES := bench/node_modules/.package-lock.json
 SOURCES := $(shell find src config internal pkg -name '*.ts' ! -name '*.test.ts')
 JEST := node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js
 
-.PHONY: help run dev test test-release lint types unit e2e e2e-restart e2e-proxies fmt build image bench audit clean FORCE
+.PHONY: help init upgrade run dev test test-release lint types unit e2e e2e-restart e2e-proxies fmt build image bench audit clean FORCE
 
 help: ## print this list
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do printf '  make %-12s %s\n' "$$target" "$$text"; done
+
+# Only from the command line: some systems set NAME to the machine's.
+init: $(TOOLCHAIN) ## make it a service of your own: NAME=orders (EXAMPLE=no DEPLOY=kubernetes,systemd HISTORY=reset)
+	@if [ -e .template.json ]; then echo 'This is a service already; make upgrade brings it up to a newer template.' >&2; exit 64; fi
+	@$(if $(filter environment,$(origin NAME)),env -u NAME) node scripts/init.ts # [only template]
+
+upgrade: $(TOOLCHAIN) ## bring what came from the template up to a newer one: TEMPLATE=url (REF=main)
+	@node scripts/upgrade.ts
 
 run: dist/server.cjs ## build and serve on PORT (8080), with a local PostgreSQL and Redis
 	@exec node scripts/run.ts
@@ -30,7 +38,7 @@ test-release: build ## what takes longer: a fresh clone, the image built and run
 lint: $(PACKAGES) ## style, likely mistakes, the direction of imports, what nothing uses, timeouts that contradict each other
 	@biome check --error-on-warnings
 	@knip --treat-config-hints-as-errors
-	@node scripts/check-timeouts.ts
+	@node scripts/check-timeouts.ts # [only kubernetes systemd supervisor nginx haproxy envoy]
 
 types: $(PACKAGES) ## what the compiler can tell
 	@tsc
@@ -41,12 +49,14 @@ unit: $(PACKAGES) ## tests beside the code
 e2e: build ## tests of the artifacts and of real servers
 	@$(JEST) --selectProjects e2e
 
-# Three at a time, though there may be fewer cores: behind nginx they mostly wait for its fail_timeout.
-e2e-restart: build ## restarts under load: nginx, HAProxy, systemd sockets, supervisord, WORKERS, nothing
+# Three at a time, though there may be fewer cores: they mostly wait.
+e2e-restart: build ## restarts under load, with each way to run it
 	@$(JEST) --selectProjects restart --maxWorkers=3
 
-e2e-proxies: build ## deploy/nginx, deploy/haproxy and deploy/dns with the real servers
+# [only nginx haproxy envoy dns]
+e2e-proxies: build ## what is under deploy/ for load balancing, with the real servers
 	@$(JEST) --selectProjects proxies
+# [end]
 
 fmt: $(PACKAGES) ## format the code and mend what can be mended
 	@biome check --write

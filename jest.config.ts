@@ -13,7 +13,7 @@ export default {
     {
       ...common,
       displayName: 'unit',
-      roots: ['<rootDir>/config', '<rootDir>/internal', '<rootDir>/pkg', '<rootDir>/src', '<rootDir>/bench'],
+      roots: ['config', 'internal', 'pkg', 'src', 'scripts', 'bench'].map((folder) => `<rootDir>/${folder}`),
     },
     {
       ...common,
@@ -23,7 +23,7 @@ export default {
     },
     { ...common, displayName: 'release', roots: ['<rootDir>/test/release'] },
     { ...common, displayName: 'restart', roots: ['<rootDir>/test/restart'] },
-    { ...common, displayName: 'proxies', roots: ['<rootDir>/test/proxies'] },
+    { ...common, displayName: 'proxies', roots: ['<rootDir>/test/proxies'] }, // [only nginx haproxy envoy dns]
   ],
   testTimeout: 30_000,
 } satisfies Config

@@ -9,7 +9,11 @@ export interface BuildInfo {
 /** Put in by scripts/build.ts. */
 declare const BUILD_INFO: BuildInfo
 
-export const buildInfo: BuildInfo =
-  typeof BUILD_INFO === 'undefined'
-    ? { name: 'my-service', version: '0.0.0-dev', commit: 'unknown', time: 'unknown' }
-    : BUILD_INFO
+const NOT_BUILT: BuildInfo = {
+  name: 'my-service',
+  version: '0.0.0-dev',
+  commit: 'unknown',
+  time: 'unknown',
+}
+
+export const buildInfo: BuildInfo = typeof BUILD_INFO === 'undefined' ? NOT_BUILT : BUILD_INFO

@@ -25,33 +25,83 @@ interface Service {
   readonly request: number
 }
 
+// [only kubernetes systemd supervisor]
 const longerThanShutdown = {
   holds: (seconds: number, { shutdown }: Service) => seconds > shutdown,
   says: 'longer than SHUTDOWN_TIMEOUT_MS, or the service is killed while it ends',
 }
+// [end]
+// [only nginx haproxy envoy]
 const shorterThanKeepAlive = {
   holds: (seconds: number, { keepAlive }: Service) => seconds < keepAlive,
   says: 'shorter than KEEP_ALIVE_TIMEOUT_MS, or the service closes a connection that the proxy is about to use',
 }
+// [end]
+// [only nginx haproxy]
 const longerThanRequest = {
   holds: (seconds: number, { request }: Service) => seconds > request,
   says: 'longer than REQUEST_TIMEOUT_MS, or the proxy gives up before the service does',
 }
+// [end]
 
 export const RULES: readonly Rule[] = [
+  // [only kubernetes]
   {
     file: 'deploy/kubernetes/base/deployment.yaml',
     pattern: /terminationGracePeriodSeconds: (\d+)/g,
     ...longerThanShutdown,
   },
-  { file: 'deploy/systemd/app@.service', pattern: /^TimeoutStopSec=(\d+)/gm, ...longerThanShutdown },
-  { file: 'deploy/supervisor/app.conf', pattern: /^stopwaitsecs *= *(\d+)/gm, ...longerThanShutdown },
-  { file: 'deploy/supervisor/app-socket.conf', pattern: /^stopwaitsecs *= *(\d+)/gm, ...longerThanShutdown },
-  { file: 'deploy/nginx/strategies.conf', pattern: /keepalive_timeout (\d+)s/g, ...shorterThanKeepAlive },
-  { file: 'deploy/nginx/nginx.conf', pattern: /proxy_(?:read|send)_timeout (\d+)s/g, ...longerThanRequest },
-  { file: 'deploy/haproxy/haproxy.cfg', pattern: /pool-purge-delay (\d+)s/g, ...shorterThanKeepAlive },
-  { file: 'deploy/haproxy/haproxy.cfg', pattern: /timeout server (\d+)s/g, ...longerThanRequest },
-  { file: 'deploy/envoy/envoy.yaml', pattern: /idle_timeout: (\d+)s/g, ...shorterThanKeepAlive },
+  // [end]
+  // [only systemd]
+  {
+    file: 'deploy/systemd/app@.service',
+    pattern: /^TimeoutStopSec=(\d+)/gm,
+    ...longerThanShutdown,
+  },
+  // [end]
+  // [only supervisor]
+  {
+    file: 'deploy/supervisor/app.conf',
+    pattern: /^stopwaitsecs *= *(\d+)/gm,
+    ...longerThanShutdown,
+  },
+  {
+    file: 'deploy/supervisor/app-socket.conf',
+    pattern: /^stopwaitsecs *= *(\d+)/gm,
+    ...longerThanShutdown,
+  },
+  // [end]
+  // [only nginx]
+  {
+    file: 'deploy/nginx/strategies.conf',
+    pattern: /keepalive_timeout (\d+)s/g,
+    ...shorterThanKeepAlive,
+  },
+  {
+    file: 'deploy/nginx/nginx.conf',
+    pattern: /proxy_(?:read|send)_timeout (\d+)s/g,
+    ...longerThanRequest,
+  },
+  // [end]
+  // [only haproxy]
+  {
+    file: 'deploy/haproxy/haproxy.cfg',
+    pattern: /pool-purge-delay (\d+)s/g,
+    ...shorterThanKeepAlive,
+  },
+  {
+    file: 'deploy/haproxy/haproxy.cfg',
+    pattern: /timeout server (\d+)s/g,
+    ...longerThanRequest,
+  },
+  // [end]
+  // [only envoy]
+  {
+    file: 'deploy/envoy/envoy.yaml',
+    pattern: /idle_timeout: (\d+)s/g,
+    ...shorterThanKeepAlive,
+  },
+  // [end]
 ]
 
 function serviceOf(config: Config): Service {

@@ -11,7 +11,9 @@ describe.each(['executable', 'bundle'] as const)('the %s', (artifact) => {
   test('says what it is', async () => {
     const { code, stdout } = await runApp(['version'], { artifact })
     expect(code).toBe(0)
-    expect(stdout).toMatch(/^my-service \d+\.\d+\.\d+ \(commit \S+, \S+, node v\d+/)
+    const [name, ...rest] = stdout.split(' ')
+    expect(name).toBe('my-service')
+    expect(rest.join(' ')).toMatch(/^\d+\.\d+\.\d+ \(commit \S+, \S+, node v\d+/)
   })
 
   test('answers the contract from an empty directory', async () => {

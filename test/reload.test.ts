@@ -66,7 +66,10 @@ test('a rate limit and a feature come and go with the file, and probes are not l
   await app.line({ msg: 'settings reloaded' })
   const answer = await fetch(`${app.url}/version`)
   expect([answer.status, answer.headers.get('ratelimit-policy')]).toEqual([200, '"client";q=3;w=60'])
-  expect(await answer.json()).toMatchObject({ name: 'my-service', version: expect.any(String) })
+  expect(await answer.json()).toMatchObject({
+    name: 'my-service',
+    version: expect.any(String),
+  })
   expect([await status('/ping'), await status('/ping'), await status('/ping')]).toEqual([200, 200, 429])
   for (let probe = 0; probe < 5; probe++) expect(await status('/health/live')).toBe(200)
   write({ FEATURES: '', RATE_LIMIT: 0 })

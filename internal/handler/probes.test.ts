@@ -30,7 +30,7 @@ beforeEach(() => {
 const probe = probes({
   lifecycle: { phase: () => phase },
   health: { snapshot: () => snapshot },
-  service: 'my-service',
+  service: 'payments',
   version: '1.4.0',
 })
 const server: Server = createServer((req, res) => {
@@ -45,7 +45,7 @@ describe('/health', () => {
   test('is the aggregate as the contract has it', async () => {
     const { body } = await client.get('/health').expect(200)
     const { history: _, ...contract } = healthy
-    expect(body).toEqual({ ...contract, service: 'my-service', version: '1.4.0' })
+    expect(body).toEqual({ ...contract, service: 'payments', version: '1.4.0' })
     expect(Object.keys(body)).toEqual(['status', 'service', 'version', 'timestamp', 'checks'])
   })
 

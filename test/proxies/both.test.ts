@@ -2,9 +2,16 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { killApps } from '../support/app.ts'
 import { ask, askTimes, instancesOf, shares } from '../support/ask.ts'
 import { answered, type Instance, startFleet } from '../support/fleet.ts'
-import { type ProxyOptions, type RunningProxy, startHaproxy, startNginx } from '../support/proxies.ts'
+import { startHaproxy } from '../support/haproxy.ts' // [only haproxy]
+import { startNginx } from '../support/nginx.ts' // [only nginx]
+import type { ProxyOptions, RunningProxy } from '../support/proxy.ts'
 import { until } from '../support/services.ts'
 import { allWaiting, startSteadyLoad } from '../support/steady-load.ts'
+
+const PROXIES = {
+  nginx: startNginx, // [only nginx]
+  haproxy: startHaproxy, // [only haproxy]
+}
 
 // The service believes this one proxy, and any other address is a client's.
 const env = { TRUST_PROXY: '127.0.0.1', DRAIN_DELAY_MS: '0' }
@@ -12,10 +19,7 @@ const env = { TRUST_PROXY: '127.0.0.1', DRAIN_DELAY_MS: '0' }
 /** A network of its own each, because nginx's ip_hash looks at no more than that. */
 const clients = Array.from({ length: 12 }, (_, index) => `127.${index + 2}.9.9`)
 
-describe.each([
-  ['nginx', startNginx],
-  ['haproxy', startHaproxy],
-] as const)('%s', (_name, start) => {
+describe.each(Object.entries(PROXIES))('%s', (_name, start) => {
   let fleet: readonly Instance[]
   let backup: Instance
   let proxy: RunningProxy
@@ -47,7 +51,7 @@ describe.each([
     const hung = fleet[0]!.app()
     hung.signal('SIGSTOP')
     const load = startSteadyLoad({ targets: [proxy], clients: 1, intervalMs: 1, methods: ['GET'] })
-    await until(allWaiting(load, 1))
+    await until(allWaiting(load))
     await askTimes(proxy, 40)
     hung.signal('SIGCONT')
     expect((await load.stop()).failures).toEqual([])

@@ -77,6 +77,7 @@ test('the README has no command that is not run here or by CI', () => {
   const blocks = [...readFileSync('README.md', 'utf8').matchAll(/```sh\n(.*?)```/gs)].map(([, block = '']) => block)
   const commands = blocks.flatMap((block) => block.trim().split('\n')).map((line) => line.split(/\s+#/)[0]!.trim())
   expect(commands).toEqual([
+    'make init NAME=orders', // [only template]
     'make run',
     'curl localhost:8080/ping',
     'curl localhost:8080/health',

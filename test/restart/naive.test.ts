@@ -1,12 +1,20 @@
 import { resolve } from 'node:path'
 import { afterEach, expect, test } from '@jest/globals'
 import { killApps } from '../support/app.ts'
-import { restarts, underLoad } from '../support/restarts.ts'
+import { HAPROXY } from '../support/haproxy.ts' // [only haproxy]
+import { NGINX } from '../support/nginx.ts' // [only nginx]
+import { NO_PROXY, restarts, underLoad } from '../support/restarts.ts'
+
+const ROUTES = {
+  NO_PROXY,
+  NGINX, // [only nginx]
+  HAPROXY, // [only haproxy]
+}
 
 afterEach(killApps)
 
-test.each(['no proxy', 'nginx', 'haproxy'] as const)(
-  'a service that calls server.close() on SIGTERM and exits loses requests, %s',
+test.each(Object.values(ROUTES))(
+  'a service that calls server.close() on SIGTERM and exits loses requests, $name',
   async (route) => {
     const nodeOptions = `--require ${resolve('test/support/naive-close.cjs')}`
     const title = '3 rolling restarts of a naive service'

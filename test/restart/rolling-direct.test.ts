@@ -1,3 +1,4 @@
+import { NO_PROXY } from '../support/restarts.ts'
 import { testRollingRestarts } from '../support/rolling-restarts.ts'
 
-testRollingRestarts('no proxy')
+testRollingRestarts(NO_PROXY)

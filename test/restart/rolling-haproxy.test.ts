@@ -1,3 +1,4 @@
+import { HAPROXY } from '../support/haproxy.ts'
 import { testRollingRestarts } from '../support/rolling-restarts.ts'
 
-testRollingRestarts('haproxy')
+testRollingRestarts(HAPROXY)

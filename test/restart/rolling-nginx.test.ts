@@ -1,3 +1,4 @@
+import { NGINX } from '../support/nginx.ts'
 import { testRollingRestarts } from '../support/rolling-restarts.ts'
 
-testRollingRestarts('nginx')
+testRollingRestarts(NGINX)

@@ -34,6 +34,7 @@ export function ask({ host, port }: Target, { from, headers }: Question = {}): P
   })
 }
 
+// [only nginx haproxy]
 /** Asks one after the other and resolves with the request ids. @throws when one is not answered with 200 */
 export async function askTimes(target: Target, times: number, question?: Question): Promise<string[]> {
   const ids: string[] = []
@@ -44,6 +45,7 @@ export async function askTimes(target: Target, times: number, question?: Questio
   }
   return ids
 }
+// [end]
 
 /** How many of these requests each instance answered, which must be all of them in the end. */
 export async function shares(fleet: readonly Instance[], ids: readonly string[]): Promise<number[]> {
@@ -54,6 +56,8 @@ export async function shares(fleet: readonly Instance[], ids: readonly string[])
   return now()
 }
 
+// [only nginx haproxy]
 /** The instances that have answered a client of this address. */
 export const instancesOf = (fleet: readonly Instance[], client: string): Instance[] =>
   fleet.filter((instance) => answered(instance).some(({ clientAddress }) => clientAddress === client))
+// [end]

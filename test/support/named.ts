@@ -2,8 +2,9 @@ import { Resolver } from 'node:dns/promises'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort, launch } from '../../scripts/services/service.ts'
-import { copyWith, unprivileged } from './proxies.ts'
+import { copyWith } from './copy-with.ts'
 import { debianTool } from './tools.ts'
+import { unprivileged } from './unprivileged.ts'
 
 const NAME = 'app.my-service.internal'
 
@@ -19,9 +20,8 @@ export async function startNamed(hosts: readonly string[]): Promise<NameServer> 
   const { directory, spawnOptions } = unprivileged('named-')
   const port = await freePort()
   const conf = join(directory, 'conf')
-  copyWith('deploy/dns', conf, {
-    'my-service.zone': hosts.map((host, index) => [`10.0.0.${11 + index}`, host]),
-  })
+  const addresses = hosts.map((host, index): [string, string] => [`10.0.0.${11 + index}`, host])
+  copyWith('deploy/dns', conf, { 'my-service.zone': addresses })
   const running = await launch({
     command,
     args: ['-g', '-c', 'named.conf', '-p', String(port), '-n', '1'],

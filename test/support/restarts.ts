@@ -1,22 +1,30 @@
 import { type FleetOptions, type Instance, rollingRestarts, startFleet } from './fleet.ts'
-import { startHaproxy, startNginx } from './proxies.ts'
 import { until } from './services.ts'
 import { type SteadyLoad, type SteadyReport, startSteadyLoad, type Target } from './steady-load.ts'
 
 /** How requests reach the instances. */
-export type Route = 'no proxy' | 'nginx' | 'haproxy'
+export interface Route {
+  readonly name: string
+  /** What requests are sent to. */
+  open(fleet: readonly Instance[]): Promise<OpenRoute>
+}
+
+interface OpenRoute {
+  readonly targets: readonly Target[]
+  /** All that a proxy has printed. */
+  log(): string
+  stop(): Promise<void>
+}
+
+export const NO_PROXY: Route = {
+  name: 'no proxy',
+  open: async (fleet) => ({ targets: fleet, log: () => '', stop: async () => {} }),
+}
 
 /** Longer than the time in which HAProxy, as the tests start it, sees that an instance drains. */
 const DRAIN_DELAY_MS = '250'
 
-export const CLIENTS = 16
-
-async function openRoute(route: Route, fleet: readonly Instance[]) {
-  if (route === 'no proxy') return { targets: fleet as readonly Target[], log: () => '', stop: async () => {} }
-  const start = route === 'nginx' ? startNginx : startHaproxy
-  const proxy = await start({ instances: fleet.map(({ address }) => address) })
-  return { ...proxy, targets: [proxy] }
-}
+const CLIENTS = 16
 
 /** Runs `disturb` on a fleet under a steady load of GET and POST, and prints what became of the requests. */
 export async function underLoad(
@@ -25,13 +33,13 @@ export async function underLoad(
   disturb: (fleet: readonly Instance[], load: SteadyLoad) => Promise<unknown>,
 ): Promise<SteadyReport & { readonly log: string }> {
   const fleet = await startFleet({ ...options, env: { DRAIN_DELAY_MS, ...options.env } })
-  const { targets, log, stop } = await openRoute(route, fleet)
+  const { targets, log, stop } = await route.open(fleet)
   const load = startSteadyLoad({ targets, clients: CLIENTS, intervalMs: 40 })
   try {
     await until(() => load.sent() > 2 * CLIENTS)
     await disturb(fleet, load)
     const report = await load.stop()
-    print(`${title}, ${route}`, report)
+    print(`${title}, ${route.name}`, report)
     return { ...report, log: log() }
   } finally {
     await load.stop()
@@ -46,8 +54,8 @@ export const restarts =
     rollingRestarts(fleet, {
       times,
       // Without a proxy an instance has the clients that others sent away, and a new one has none yet.
-      underWay: () => until(() => load.inFlight() >= (route === 'no proxy' ? 1 : CLIENTS / 2)),
-      awaitUse: route !== 'no proxy',
+      underWay: () => until(() => load.inFlight() >= (route === NO_PROXY ? 1 : CLIENTS / 2)),
+      awaitUse: route !== NO_PROXY,
     })
 
 function print(title: string, { sent, failures, closes, refused, maxMs }: SteadyReport): void {

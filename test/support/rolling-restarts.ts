@@ -6,7 +6,7 @@ import { type Route, restarts, underLoad } from './restarts.ts'
 export function testRollingRestarts(route: Route): void {
   afterEach(killApps)
 
-  test(`20 rolling restarts, ${route}: no request is lost`, async () => {
+  test(`20 rolling restarts, ${route.name}: no request is lost`, async () => {
     const { sent, failures, log } = await underLoad('20 rolling restarts', { route }, restarts(route, 20))
     if (failures.length > 0) process.stdout.write(log)
     expect(failures).toEqual([])

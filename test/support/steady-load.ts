@@ -34,6 +34,7 @@ export interface SteadyReport {
 }
 
 export interface SteadyLoad {
+  readonly clients: number
   sent(): number
   /** Requests without an answer as yet. */
   inFlight(method?: Method): number
@@ -93,6 +94,7 @@ export function startSteadyLoad(options: SteadyLoadOptions): SteadyLoad {
 
   const done = Promise.all(Array.from({ length: clients }, (_, name) => client(name)))
   return {
+    clients,
     sent: () => sent.GET + sent.POST,
     inFlight: (method) => (method === undefined ? inFlight.GET + inFlight.POST : inFlight[method]),
     async stop() {
@@ -103,12 +105,14 @@ export function startSteadyLoad(options: SteadyLoadOptions): SteadyLoad {
   }
 }
 
+// [only nginx haproxy]
 /** Every client waits for an answer, and not just for a moment: one instance holds them all. */
-export function allWaiting(load: SteadyLoad, clients: number): () => boolean {
+export function allWaiting(load: SteadyLoad): () => boolean {
   let sent = -1
   return () => {
-    const still = load.sent() === sent && load.inFlight() === clients
+    const still = load.sent() === sent && load.inFlight() === load.clients
     sent = load.sent()
     return still
   }
 }
+// [end]

@@ -20,7 +20,11 @@ exports.requestId = function requestId(request) {
 }
 
 /** What every line of the log begins with. */
-exports.BASE = { service: 'my-service', version: '0.1.0', pid: process.pid }
+exports.BASE = {
+  service: 'my-service',
+  version: '0.1.0',
+  pid: process.pid,
+}
 
 const PROBLEMS = {
   400: ['Bad Request', 'bad_request', 'The request could not be read.'],

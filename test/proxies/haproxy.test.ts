@@ -5,7 +5,8 @@ import { afterEach, expect, test } from '@jest/globals'
 import { killApps, type Line } from '../support/app.ts'
 import { ask, askTimes, shares } from '../support/ask.ts'
 import { answered, type Instance, startFleet } from '../support/fleet.ts'
-import { type RunningProxy, startHaproxy, startNginx } from '../support/proxies.ts'
+import { startHaproxy } from '../support/haproxy.ts'
+import type { RunningProxy } from '../support/proxy.ts'
 import { until } from '../support/services.ts'
 import { startSteadyLoad } from '../support/steady-load.ts'
 
@@ -29,7 +30,7 @@ const CHECK_INTERVAL_MS = 100
 /** What a busy machine may add. */
 const ALLOWANCE_MS = 300
 
-test('HAProxy: a draining instance gets nothing after the next check', async () => {
+test('a draining instance gets nothing after the next check', async () => {
   const fleet = await startFleet({ env: { DRAIN_DELAY_MS: '8000' } })
   const [draining, ...others] = fleet
   proxy = await startHaproxy({ instances: addresses(fleet) })
@@ -42,7 +43,7 @@ test('HAProxy: a draining instance gets nothing after the next check', async () 
   expect((await load.stop()).failures).toEqual([])
 })
 
-test('HAProxy: an unready instance gets nothing after two checks, and its share again when it is ready', async () => {
+test('an unready instance gets nothing after two checks, and its share again when it is ready', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'ready-'))
   const flag = (index: number) => join(directory, String(index))
   for (const index of [0, 1, 2]) writeFileSync(flag(index), '')
@@ -64,21 +65,7 @@ test('HAProxy: an unready instance gets nothing after two checks, and its share 
   rmSync(directory, { recursive: true })
 })
 
-test('nginx: a dead instance is tried once in fail_timeout, and nobody notices', async () => {
-  const fleet = await startFleet()
-  const [dead, ...others] = fleet
-  proxy = await startNginx({ instances: addresses(fleet) })
-  await dead!.kill()
-  const startedAt = performance.now()
-  expect(await shares(others, await askTimes(proxy, 200))).toHaveLength(2)
-  const seconds = (performance.now() - startedAt) / 1_000
-  const tries = proxy.log().split('connect() failed').length - 1
-  process.stdout.write(`nginx: ${tries} tries of a dead instance in 200 requests and ${seconds.toFixed(2)} s\n`)
-  expect(tries).toBeGreaterThan(0)
-  expect(tries).toBeLessThanOrEqual(1 + seconds)
-})
-
-test('HAProxy: a client with a cookie stays on its instance, through its drain too, and then loses nothing', async () => {
+test('a client with a cookie stays on its instance, through its drain too, and then loses nothing', async () => {
   const fleet = await startFleet({ env: { DRAIN_DELAY_MS: '3000' } })
   proxy = await startHaproxy({ instances: addresses(fleet), strategy: 'sticky_cookie' })
   const { cookie } = await ask(proxy)
@@ -95,7 +82,7 @@ test('HAProxy: a client with a cookie stays on its instance, through its drain t
   await askTimes(proxy, 10, mine)
 })
 
-test('HAProxy: a client without cookies stays on the instance that the table has for its address', async () => {
+test('a client without cookies stays on the instance that the table has for its address', async () => {
   const fleet = await startFleet()
   proxy = await startHaproxy({ instances: addresses(fleet), strategy: 'sticky_source' })
   await askTimes(proxy, 1, { from: '127.40.0.1' })

@@ -1,0 +1,63 @@
+import { describe, expect, test } from '@jest/globals'
+import { readChoices } from './choices.ts'
+
+const template = { name: 'old-name', ways: ['kubernetes', 'nginx'] }
+
+test('a name alone keeps everything', () => {
+  expect(readChoices({ NAME: 'orders' }, template)).toEqual({
+    choices: { name: 'orders', example: 'yes', deploy: 'all' },
+    reset: false,
+  })
+})
+
+test('what is chosen is recorded as it was given', () => {
+  const given = { NAME: 'orders', EXAMPLE: 'no', DEPLOY: 'nginx,kubernetes', HISTORY: 'reset' }
+  expect(readChoices(given, template)).toEqual({
+    choices: { name: 'orders', example: 'no', deploy: 'nginx,kubernetes' },
+    reset: true,
+  })
+})
+
+describe('a name', () => {
+  test.each(['a', 'new', 'app', 'node', 'old-name-2', 'a--b', 'a'.repeat(55)])('%j is taken', (NAME) => {
+    expect(readChoices({ NAME }, template)).toMatchObject({ choices: { name: NAME } })
+  })
+
+  test.each([
+    ['', 'missing'],
+    ['old-name', "template's own"],
+    ['kubernetes', "every cluster's own"],
+    ['true', 'YAML'],
+    ['no', 'YAML'],
+    ...[
+      'a/b',
+      '../x',
+      'Orders',
+      '2fast',
+      '-a',
+      'a-',
+      'a_b',
+      'a b',
+      'a.b',
+      'ä',
+      'a\n',
+      'a'.repeat(56),
+      'a'.repeat(64),
+    ].map((name) => [name, 'lower-case letters'] as const),
+  ])('%j is refused', (NAME, why) => {
+    expect(readChoices({ NAME }, template)).toEqual({ problems: [expect.stringContaining(why)] })
+  })
+})
+
+test('all that is wrong is said at once', () => {
+  const given = { EXAMPLE: 'maybe', DEPLOY: 'nginx,swarm,', HISTORY: 'gone' }
+  expect(readChoices(given, template)).toEqual({
+    problems: [
+      expect.stringMatching(/^NAME: is missing/),
+      expect.stringMatching(/^EXAMPLE: got "maybe", expected yes or no/),
+      expect.stringMatching(/^HISTORY: got "gone"/),
+      expect.stringMatching(/^DEPLOY: got "swarm", expected all or some of kubernetes,nginx/),
+      expect.stringMatching(/^DEPLOY: got ""/),
+    ],
+  })
+})

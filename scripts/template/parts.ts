@@ -1,0 +1,57 @@
+/*
+ * What belongs to a part of the template that a service may go without: `template` itself, which no service keeps, the
+ * `example`, and the ways to run it, one folder of deploy/ each. Within a file that stays, lines are marked by a comment:
+ * `[only example]` at the end of one, or alone on its line, up to `[end]`.
+ */
+
+/** Files and folders that stay with any of these parts; deploy/x, which is x's own, needs no mention. */
+export const FILES: Readonly<Record<string, readonly string[]>> = {
+  'scripts/init.ts': ['template'],
+  'scripts/template': ['template'],
+  'test/release/clone.test.ts': ['template'],
+
+  'docs/kubernetes.md': ['kubernetes'],
+  'test/kubernetes.test.ts': ['kubernetes'],
+  'test/release/rolling-update.test.ts': ['kubernetes'],
+  'test/support/kubernetes': ['kubernetes'],
+
+  'docs/systemd.md': ['systemd'],
+  'test/restart/socket-activation.test.ts': ['systemd'],
+  'test/restart/systemd.test.ts': ['systemd'],
+  'test/support/service-manager.py': ['systemd'],
+  'test/support/service-manager.ts': ['systemd'],
+
+  'docs/supervisord.md': ['supervisor'],
+  'test/restart/supervisor-socket.test.ts': ['supervisor'],
+  'test/restart/supervisor.test.ts': ['supervisor'],
+  'test/support/supervisor.ts': ['supervisor'],
+
+  'test/proxies/nginx.test.ts': ['nginx'],
+  'test/restart/rolling-nginx.test.ts': ['nginx'],
+  'test/support/nginx.ts': ['nginx'],
+
+  'test/proxies/haproxy.test.ts': ['haproxy'],
+  'test/restart/rolling-haproxy.test.ts': ['haproxy'],
+  'test/support/haproxy.ts': ['haproxy'],
+
+  'test/proxies/dns.test.ts': ['dns'],
+  'test/support/named.ts': ['dns'],
+
+  'test/proxies/envoy.test.ts': ['envoy'],
+
+  'docs/load-balancers.md': ['nginx', 'haproxy', 'envoy', 'dns'],
+  'scripts/check-timeouts.ts': ['kubernetes', 'systemd', 'supervisor', 'nginx', 'haproxy', 'envoy'],
+  'test/timeouts.test.ts': ['kubernetes', 'systemd', 'supervisor', 'nginx', 'haproxy', 'envoy'],
+  'test/proxies/both.test.ts': ['nginx', 'haproxy'],
+  'test/restart/kill.test.ts': ['nginx', 'haproxy'],
+  'test/support/ask.ts': ['nginx', 'haproxy', 'dns'],
+  'test/support/copy-with.ts': ['nginx', 'dns'],
+  'test/support/proxy.ts': ['nginx', 'haproxy'],
+  'test/support/unprivileged.ts': ['nginx', 'haproxy', 'dns'],
+}
+
+/** The same for what package.json has for development, each without dependencies of its own. */
+export const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  'kubernetes-types': ['kubernetes'],
+  yaml: ['kubernetes', 'envoy'],
+}

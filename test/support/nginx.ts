@@ -1,0 +1,39 @@
+import { join } from 'node:path'
+import { freePort, launch } from '../../scripts/services/service.ts'
+import { copyWith } from './copy-with.ts'
+import { NOWHERE, type ProxyOptions, proxy, type RunningProxy, routeThrough } from './proxy.ts'
+import type { Route } from './restarts.ts'
+import { debianTool } from './tools.ts'
+import { unprivileged } from './unprivileged.ts'
+
+/** nginx with the files of deploy/nginx, where only the addresses, the weights and the strategy are others. */
+export async function startNginx(options: ProxyOptions): Promise<RunningProxy> {
+  const { instances, backup = NOWHERE, weights = [1, 1, 1], strategy = 'round_robin' } = options
+  const command = await debianTool('nginx', 'nginx')
+  const { directory, spawnOptions } = unprivileged('nginx-')
+  const logFile = join(directory, 'nginx.log')
+  const port = await freePort()
+  const server = (address: string, weight: number) => `server ${address} weight=${weight} `
+  copyWith('deploy/nginx', join(directory, 'conf'), {
+    'servers.conf': instances.map((address, index) => [
+      server(`10.0.0.${11 + index}:8080`, 1),
+      server(address, weights[index] ?? 1),
+    ]),
+    'backup.conf': [['10.0.0.21:8080', backup]],
+    'nginx.conf': [
+      ['listen 8000;', `listen 127.0.0.1:${port};`],
+      ['proxy_pass http://round_robin;', `proxy_pass http://${strategy};`],
+    ],
+  })
+  const running = await launch({
+    command,
+    args: ['-p', directory, '-c', join(directory, 'conf/nginx.conf'), '-g', 'daemon off;'],
+    spawnOptions,
+    readyPattern: /start worker process \d+/,
+    logFile,
+    stopSignal: 'SIGTERM',
+  })
+  return proxy(port, directory, logFile, running.stop)
+}
+
+export const NGINX: Route = { name: 'nginx', open: (fleet) => routeThrough(startNginx, fleet) }
