@@ -1,8 +1,8 @@
-import { createCache, createIdempotency } from '#pkg/resource/index.ts'
+import { type Cache, createCache, createIdempotency, type Idempotency } from '#pkg/resource/index.ts'
 import type { Route } from '#pkg/web/index.ts'
-import { notes } from './handler/notes.ts'
-import { createNotes } from './service/notes.ts'
-import { createNotesStore } from './store/notes.ts'
+import { notes } from './handler/notes.ts' // [only example]
+import { createNotes } from './service/notes.ts' // [only example]
+import { createNotesStore } from './store/notes.ts' // [only example]
 import type { Postgres } from './store/postgres.ts'
 import type { Redis } from './store/redis.ts'
 
@@ -15,10 +15,23 @@ export interface ResourcesDeps {
   readonly lockMs: number
 }
 
+interface Shared {
+  readonly db: Postgres['db']
+  readonly cache: (name: string) => Cache<never>
+  readonly idempotency: Idempotency
+}
+
+const RESOURCES: readonly ((shared: Shared) => Route[])[] = [
+  // [only example]
+  ({ db, cache, idempotency }) =>
+    notes({ notes: createNotes({ store: createNotesStore(db), cache: cache('notes') }), idempotency }),
+  // [end]
+]
+
 /** What needs a database, and is not loaded without one. */
 export function resources({ db, redis, service, lockMs }: ResourcesDeps): Route[] {
   const client = redis && (() => redis.client())
   const cache = (name: string) => createCache<never>({ redis: client, prefix: `${service}:${name}:` })
   const idempotency = createIdempotency({ redis: client, prefix: `${service}:idempotency:`, lockMs })
-  return [...notes({ notes: createNotes({ store: createNotesStore(db), cache: cache('notes') }), idempotency })]
+  return RESOURCES.flatMap((resource) => resource({ db, cache, idempotency }))
 }

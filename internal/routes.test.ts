@@ -43,7 +43,10 @@ afterAll(() => {
 test('the document is valid OpenAPI 3.1', async () => {
   const { valid, errors } = await new Validator().validate({ ...structuredClone(document) })
   expect({ valid, errors }).toEqual({ valid: true, errors: undefined })
-  expect(document).toMatchObject({ openapi: '3.1.1', info: { title: 'my-service' } })
+  expect(document).toMatchObject({
+    openapi: '3.1.1',
+    info: { title: 'my-service' },
+  })
 })
 
 test('it has every route of the router but the pages and, but for the probes, no other', () => {
@@ -56,7 +59,7 @@ test('it has every route of the router but the pages and, but for the probes, no
     Object.keys(methods).map((method) => `${method} ${path}`),
   )
   const probes = ['get /health', 'get /health/live', 'get /health/ready', 'get /health/startup']
-  expect(registered).toContain('patch /v1/notes/{id}')
+  expect(registered).toContain('patch /v1/notes/{id}') // [only example]
   const pages = ['get /docs', 'get /docs/{file}']
   expect(described.sort()).toEqual([...registered.filter((each) => !pages.includes(each)), ...probes].sort())
 })

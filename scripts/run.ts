@@ -53,10 +53,8 @@ function start(environment: NodeJS.ProcessEnv): ChildProcess {
 async function announce(port: string, services: readonly (LocalService | undefined)[]): Promise<void> {
   const base = `http://localhost:${port}`
   await until(async () => (await fetch(`${base}/health/startup`).catch(() => undefined))?.ok === true, 30_000)
-  const note = `-H 'content-type: application/json' -d '{"title":"Milk"}'`
-  const urls = ['/ping', '/health', '/health/ready', '/openapi.json', `/v1/notes ${note}`].map(
-    (path) => `  curl ${base}${path}`,
-  )
+  const urls = ['/ping', '/health', '/health/ready', '/openapi.json'].map((path) => `  curl ${base}${path}`)
+  urls.push(`  curl ${base}/v1/notes -H 'content-type: application/json' -d '{"title":"Milk"}'`) // [only example]
   const running = services.flatMap((service) => service?.url ?? []).map((url) => `  ${url}`)
   say(
     [

@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import { afterAll, expect, test } from '@jest/globals'
 import request from 'supertest'
 import { createLogger } from '#pkg/logging/index.ts'
-import { createRequestContext } from '#pkg/web/index.ts'
+import { createRequestContext, localCounter } from '#pkg/web/index.ts'
 import { createHttpApp } from '../server.ts'
 
 const { app, messages } = createHttpApp({
@@ -11,6 +11,7 @@ const { app, messages } = createHttpApp({
   trustProxy: 0,
   bodyLimitBytes: 1_000,
   rateLimitPerMinute: () => 0,
+  countRequest: localCounter(),
   isOn: (feature) => feature === 'docs' && on,
   resources: [],
 })

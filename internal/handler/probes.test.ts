@@ -77,7 +77,7 @@ describe('/health in a browser', () => {
         'x-frame-options': 'DENY',
         'referrer-policy': 'no-referrer',
       })
-      expect(text).toContain(`<title>${given.status}: my-service</title>`)
+      expect(text).toContain(`<title>${given.status}: payments</title>`)
       const head = await client.head('/health').set('accept', accept).expect(status)
       expect(head.headers).toMatchObject({ 'content-length': headers['content-length'] })
       expect(head.text).toBeUndefined()

@@ -53,6 +53,13 @@ describe.each([...ways, 'all'])('with deploy/%s alone', (deploy) => {
   })
 })
 
+test('without the example nothing of it is named', () => {
+  const service = withParts('all', 'no')
+  expect(missing(service)).toEqual([])
+  const notes = /\bv1\/notes|0002-notes|createNotes/
+  expect([...service].filter(([path, { text }]) => notes.test(path + text)).map(([path]) => path)).toEqual([])
+})
+
 test('packages that only a part needs go with it, from both files, and those that others need stay locked', () => {
   const read = (service: Tree, path: string) => JSON.parse(service.get(path)?.text ?? '')
   const service = withParts('nginx')

@@ -10,6 +10,14 @@ export const FILES: Readonly<Record<string, readonly string[]>> = {
   'scripts/template': ['template'],
   'test/release/clone.test.ts': ['template'],
 
+  'internal/handler/notes.test.ts': ['example'],
+  'internal/handler/notes.ts': ['example'],
+  'internal/service/notes.test.ts': ['example'],
+  'internal/service/notes.ts': ['example'],
+  'internal/store/migrations/0002-notes.ts': ['example'],
+  'internal/store/notes.ts': ['example'],
+  'test/notes.test.ts': ['example'],
+
   'docs/kubernetes.md': ['kubernetes'],
   'test/kubernetes.test.ts': ['kubernetes'],
   'test/release/rolling-update.test.ts': ['kubernetes'],

@@ -26,6 +26,11 @@ describe('lines', () => {
     expect(selectLines(text, isKept)).toBe(lines('one', '', 'three'))
   })
 
+  test('of a list that has no others leave it on one line', () => {
+    const text = lines('const all = [', '  // [only dns]', '  one,', '  // [end]', ']', 'next(all)')
+    expect(selectLines(text, isKept)).toBe(lines('const all = []', 'next(all)'))
+  })
+
   test('that nobody has marked stay as they are, with all that looks like a mark', () => {
     const text = lines('see [only nginx] there', '', '', 'list[end]', '// [only nginx] and more')
     expect(selectLines(text, isKept)).toBe(text)

@@ -38,8 +38,10 @@ export function selectLines(text: string, isKept: (part: string) => boolean): st
     } else if (!isWanted) {
       isGap = true
     } else {
-      // What goes leaves one empty line between its neighbours, not two.
-      if (!isGap || content !== '' || kept.at(-1) !== '') kept.push(content)
+      const last = kept.at(-1) ?? ''
+      // What goes leaves one empty line between its neighbours, not two, and an empty list on one line.
+      if (isGap && /[[{]$/.test(last) && /^\s*[\]}]/.test(content)) kept.push(kept.pop() + content.trim())
+      else if (!isGap || content !== '' || last !== '') kept.push(content)
       isGap = false
     }
   }

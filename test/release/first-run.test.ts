@@ -81,7 +81,7 @@ test('the README has no command that is not run here or by CI', () => {
     'make run',
     'curl localhost:8080/ping',
     'curl localhost:8080/health',
-    `curl localhost:8080/v1/notes -H 'content-type: application/json' -d '{"title":"Milk"}'`,
+    `curl localhost:8080/v1/notes -H 'content-type: application/json' -d '{"title":"Milk"}'`, // [only example]
     'make dev',
     'make test',
     'make build',
@@ -118,8 +118,10 @@ test('make run gets everything and serves; Redis may go and come back; Ctrl-C en
     status: 'ok',
     checks: { database: { status: 'ok' }, redis: { status: 'ok' } },
   })
+  // [only example]
   const [, command = ''] = /^ {2}(curl \S+\/v1\/notes .*)$/m.exec(run.output.stderr) ?? []
   expect(JSON.parse(execFileSync('sh', ['-c', `${command} -s`], { encoding: 'utf8' }))).toMatchObject({ title: 'Milk' })
+  // [end]
 
   const [, pid] = /"pid":(\d+)/.exec(run.output.stdout)!
   const redis = addressOf('redis', run.output.stderr)
