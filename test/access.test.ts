@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { killApps, linesOf, type RunningApp, runApp, startApp } from './support/app.ts'
 import { type Issuer, startIssuer } from './support/issuer.ts'
-import { type TestService, testPostgres, testRedis, until } from './support/services.ts'
+import { type TestService, testRedis, until } from './support/services.ts'
 
 const OLD = 'the-old-secret-of-the-sessions-01234'
 const NEW = 'the-new-secret-of-the-sessions-01234'
@@ -243,32 +243,6 @@ test('nothing of it is loaded before its variable is set', async () => {
   expect(await loaded(issuer.env)).toEqual(['jose', 'access'])
   expect(await loaded({ ...issuer.env, REDIS_URL: redis.url, SESSION_SECRET: NEW })).toHaveLength(3)
   rmSync(directory, { recursive: true })
-})
-
-test("an idempotency-key is its sender's own: nobody is answered with what another has sent", async () => {
-  const database = await testPostgres()
-  const env = { DATABASE_URL: database.url, REDIS_URL: redis.url }
-  expect(await runApp(['migrate'], { env })).toMatchObject({ code: 0 })
-  const app = await start(env)
-  const create = async (subject: string) => {
-    const answer = await fetch(`${app.url}/v1/notes`, {
-      method: 'POST',
-      headers: {
-        authorization: `Bearer ${await issuer.token({ sub: subject })}`,
-        'content-type': 'application/json',
-        'idempotency-key': 'same',
-      },
-      body: JSON.stringify({ title: `A note of ${subject}` }),
-    })
-    return { status: answer.status, location: answer.headers.get('location') }
-  }
-  const [mine, again, other] = [await create('user-1'), await create('user-1'), await create('user-2')]
-  expect([mine.status, other.status]).toEqual([201, 201])
-  expect(again).toEqual(mine)
-  expect(other.location).not.toBe(mine.location)
-  expect((await fetch(`${app.url}/v1/notes`)).status).toBe(401)
-  await killApps()
-  await database.stop()
 })
 
 test('a page of a named origin may use a session and read every answer', async () => {

@@ -1,7 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals'
-import { killApps, runApp, startApp } from './support/app.ts'
+import { killApps, startApp } from './support/app.ts'
 import { startBrowser, type TestBrowser } from './support/browser.ts'
-import { testPostgres } from './support/services.ts'
 
 jest.setTimeout(60_000)
 
@@ -29,26 +28,6 @@ test.each(['executable', 'bundle'] as const)('from the %s: lists the operations 
   expect(await answer.locator('tbody .response-col_status').first().innerText()).toBe('200')
   expect(requests).toContain(`${app.url}/ping`)
   expect(complaints).toEqual([])
-})
-
-test('makes a note', async () => {
-  const database = await testPostgres()
-  const env = { DATABASE_URL: database.url }
-  await runApp(['migrate'], { env })
-  const app = await startApp({ env })
-  const { page, complaints } = await browser.open()
-  await page.goto(`${app.url}/docs#/default/createNote`)
-  const operation = page.locator('#operations-default-createNote')
-  await operation.getByRole('button', { name: 'Try it out' }).click()
-  await operation.locator('textarea').fill('{"title":"From a browser"}')
-  await operation.getByRole('button', { name: 'Execute' }).click()
-  const answer = operation.locator('.live-responses-table')
-  await answer.getByText('"From a browser"').first().waitFor()
-  expect(await answer.locator('tbody .response-col_status').first().innerText()).toBe('201')
-  const { items } = (await (await fetch(`${app.url}/v1/notes`)).json()) as { items: unknown[] }
-  expect(items).toEqual([expect.objectContaining({ title: 'From a browser' })])
-  expect(complaints).toEqual([])
-  await database.stop()
 })
 
 test('under a name of the internet it asks nobody but the service', async () => {

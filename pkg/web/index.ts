@@ -1,7 +1,7 @@
 export { type AccessLogOptions, accessLog } from './access-log.ts'
 export { answerClientErrors, type ClientErrorOptions } from './client-errors.ts'
-export { html, type Markup } from './html.ts'
 export { type CorsOptions, cors } from './cors.ts'
+export { html, type Markup } from './html.ts'
 export { type JsonBodyOptions, jsonBody } from './json-body.ts'
 export { type Messages, messagesFor } from './messages.ts'
 export { type Operation, type OperationDescription, operation } from './operation.ts'

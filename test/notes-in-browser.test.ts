@@ -1,0 +1,33 @@
+import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals'
+import { killApps, runApp, startApp } from './support/app.ts'
+import { startBrowser, type TestBrowser } from './support/browser.ts'
+import { testPostgres } from './support/services.ts'
+
+jest.setTimeout(60_000)
+
+let browser: TestBrowser
+beforeAll(async () => {
+  browser = await startBrowser()
+})
+afterEach(killApps)
+afterAll(() => browser.close())
+
+test('a note is made from the page at /docs', async () => {
+  const database = await testPostgres()
+  const env = { DATABASE_URL: database.url }
+  await runApp(['migrate'], { env })
+  const app = await startApp({ env })
+  const { page, complaints } = await browser.open()
+  await page.goto(`${app.url}/docs#/default/createNote`)
+  const operation = page.locator('#operations-default-createNote')
+  await operation.getByRole('button', { name: 'Try it out' }).click()
+  await operation.locator('textarea').fill('{"title":"From a browser"}')
+  await operation.getByRole('button', { name: 'Execute' }).click()
+  const answer = operation.locator('.live-responses-table')
+  await answer.getByText('"From a browser"').first().waitFor()
+  expect(await answer.locator('tbody .response-col_status').first().innerText()).toBe('201')
+  const { items } = (await (await fetch(`${app.url}/v1/notes`)).json()) as { items: unknown[] }
+  expect(items).toEqual([expect.objectContaining({ title: 'From a browser' })])
+  expect(complaints).toEqual([])
+  await database.stop()
+})
