@@ -11,7 +11,7 @@ BENCH_PACKAGES := bench/node_modules/.package-lock.json
 SOURCES := $(shell find src config internal pkg -name '*.ts' ! -name '*.test.ts')
 JEST := node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js
 
-.PHONY: help init upgrade run dev test test-release lint types unit e2e e2e-restart e2e-proxies fmt build image bench audit clean FORCE
+.PHONY: help init upgrade run dev test test-release lint types unit e2e e2e-browser e2e-restart e2e-proxies fmt build image bench audit clean FORCE
 
 help: ## print this list
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do printf '  make %-12s %s\n' "$$target" "$$text"; done
@@ -46,8 +46,12 @@ types: $(PACKAGES) ## what the compiler can tell
 unit: $(PACKAGES) ## tests beside the code
 	@$(JEST) --selectProjects unit
 
+# Two at a time, whatever the cores: they mostly wait for servers.
 e2e: build ## tests of the artifacts and of real servers
-	@$(JEST) --selectProjects e2e
+	@$(JEST) --selectProjects e2e --maxWorkers=2
+
+e2e-browser: build ## the pages, in Debian's Chromium
+	@$(JEST) --selectProjects browser
 
 # Three at a time, though there may be fewer cores: they mostly wait.
 e2e-restart: build ## restarts under load, with each way to run it

@@ -19,9 +19,10 @@ export default {
       ...common,
       displayName: 'e2e',
       roots: ['<rootDir>/test'],
-      testPathIgnorePatterns: ['<rootDir>/test/(release|restart|proxies)/'],
+      testPathIgnorePatterns: ['<rootDir>/test/(release|restart|proxies|browser)/'],
     },
     { ...common, displayName: 'release', roots: ['<rootDir>/test/release'] },
+    { ...common, displayName: 'browser', roots: ['<rootDir>/test/browser'] },
     { ...common, displayName: 'restart', roots: ['<rootDir>/test/restart'] },
     { ...common, displayName: 'proxies', roots: ['<rootDir>/test/proxies'] }, // [only nginx haproxy envoy dns]
   ],

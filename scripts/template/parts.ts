@@ -16,7 +16,7 @@ export const FILES: Readonly<Record<string, readonly string[]>> = {
   'internal/service/notes.ts': ['example'],
   'internal/store/migrations/0002-notes.ts': ['example'],
   'internal/store/notes.ts': ['example'],
-  'test/notes-in-browser.test.ts': ['example'],
+  'test/browser/notes.test.ts': ['example'],
   'test/notes-of-subjects.test.ts': ['example'],
   'test/notes.test.ts': ['example'],
 

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals'
 import type { Page } from 'playwright-core'
-import { killApps, type RunningApp, startApp } from './support/app.ts'
-import { startBrowser, type TestBrowser } from './support/browser.ts'
-import { type TestService, testPostgres, testRedis } from './support/services.ts'
+import { killApps, type RunningApp, startApp } from '../support/app.ts'
+import { startBrowser, type TestBrowser } from '../support/browser.ts'
+import { type TestService, testPostgres, testRedis } from '../support/services.ts'
 
 jest.setTimeout(120_000)
 

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals'
-import { killApps, startApp } from './support/app.ts'
-import { startBrowser, type TestBrowser } from './support/browser.ts'
+import { killApps, startApp } from '../support/app.ts'
+import { startBrowser, type TestBrowser } from '../support/browser.ts'
 
 jest.setTimeout(60_000)
 

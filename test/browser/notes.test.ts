@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals'
-import { killApps, runApp, startApp } from './support/app.ts'
-import { startBrowser, type TestBrowser } from './support/browser.ts'
-import { testPostgres } from './support/services.ts'
+import { killApps, runApp, startApp } from '../support/app.ts'
+import { startBrowser, type TestBrowser } from '../support/browser.ts'
+import { testPostgres } from '../support/services.ts'
 
 jest.setTimeout(60_000)
 
