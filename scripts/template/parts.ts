@@ -8,6 +8,7 @@
 export const FILES: Readonly<Record<string, readonly string[]>> = {
   'scripts/init.ts': ['template'],
   'scripts/template': ['template'],
+  'docs/decisions/0011-template.md': ['template'],
   'test/release/clone.test.ts': ['template'],
 
   'internal/handler/notes.test.ts': ['example'],

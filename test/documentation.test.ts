@@ -1,0 +1,89 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { describe, expect, test } from '@jest/globals'
+import { schema } from '#config/env.ts'
+
+/*
+ * What the pages name is there: the pages and headings that they link to, files, targets of make, variables, lines of
+ * the log. The commands of the README are run by test/release/first-run.test.ts.
+ */
+const git = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8' }).split('\n').filter(Boolean)
+const tracked = git('ls-files', '--cached', '--others', '--exclude-standard')
+  .filter((file) => existsSync(file))
+  .sort()
+const pages = tracked.filter((file) => file.endsWith('.md') && !file.startsWith('bench/'))
+const makefile = readFileSync('Makefile', 'utf8')
+
+/** As GitHub makes it of a heading. */
+const anchor = (heading: string) =>
+  heading
+    .toLowerCase()
+    .replaceAll(/[^\w\- ]/g, '')
+    .replaceAll(' ', '-')
+
+const anchorsOf = (file: string) =>
+  [...readFileSync(file, 'utf8').matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => anchor(heading))
+
+/** Of this service, or of what builds and runs it. */
+const texts = tracked
+  .filter((file) => /^(Makefile|Dockerfile|(scripts|pkg|deploy|\.ci)\/.*)$/.test(file))
+  .map((file) => readFileSync(file, 'utf8'))
+
+const isVariable = (name: string) =>
+  Object.hasOwn(schema, name) ||
+  Object.hasOwn(schema, name.replace(/_FILE$/, '')) ||
+  texts.some((text) => new RegExp(`\\b${name}\\b`).test(text))
+
+describe.each(pages)('%s', (page) => {
+  const text = readFileSync(page, 'utf8')
+  const code = [...text.matchAll(/`([^`\n]+)`/g)].map(([, code = '']) => code)
+
+  test('links to what is there', () => {
+    const links = [...text.matchAll(/\]\((?!https?:)([^)\s]+)\)/g)].map(([, link = '']) => link)
+    const dead = links.filter((link) => {
+      const [path = '', heading] = link.split('#')
+      const file = path === '' ? page : join(dirname(page), path)
+      return !existsSync(file) || (heading !== undefined && !anchorsOf(file).includes(heading))
+    })
+    expect(dead).toEqual([])
+  })
+
+  test('names files that are there', () => {
+    const named = code.filter((each) =>
+      /^(src|config|internal|pkg|scripts|deploy|test|bench|docs)\/[\w@./-]*$/.test(each),
+    )
+    const gone = named.filter((each) => !tracked.some((file) => file === each || file.startsWith(each)))
+    expect(gone).toEqual([])
+  })
+
+  test('names targets of make that are there', () => {
+    const named = [...text.matchAll(/(?:^|`)make ([a-z][a-z0-9-]*)/gm)].map(([, target]) => target)
+    expect(named.filter((target) => !new RegExp(`^${target}:`, 'm').test(makefile))).toEqual([])
+  })
+
+  test('names variables that are there', () => {
+    const named = code.flatMap((each) => /^[A-Z]+(?:_[A-Z]+)+(?==|$)/.exec(each)?.[0] ?? [])
+    expect(named.filter((name) => !isVariable(name))).toEqual([])
+  })
+})
+
+test('every page of docs/ is in its list, and every decision has its number once', () => {
+  const list = readFileSync('docs/README.md', 'utf8')
+  const unlisted = pages.filter(
+    (page) => /^docs\/[^/]+$/.test(page) && page !== 'docs/README.md' && !list.includes(`(${page.slice(5)})`),
+  )
+  expect(unlisted).toEqual([])
+  const numbers = pages.flatMap((page) => /^docs\/decisions\/(\d{4})-/.exec(page)?.[1] ?? [])
+  expect(new Set(numbers).size).toBe(numbers.length)
+})
+
+test('docs/logs.md lists lines that the service writes', () => {
+  const sources = tracked
+    .filter((file) => /^(internal|pkg|src)\/.*\.ts$/.test(file) && !file.endsWith('.test.ts'))
+    .map((file) => readFileSync(file, 'utf8'))
+  const rows = readFileSync('docs/logs.md', 'utf8').matchAll(/^\| (`.+?) +\|/gm)
+  const messages = [...rows].flatMap(([, cell = '']) => [...cell.matchAll(/`([^`]+)`/g)].map(([, message]) => message))
+  expect(messages.length).toBeGreaterThan(15)
+  expect(messages.filter((message) => !sources.some((text) => text.includes(`'${message}'`)))).toEqual(['msg'])
+})
