@@ -96,8 +96,8 @@ const pageFiles = () =>
   Object.entries(PAGE_FILES).map(([name, path]) => [name, gzipSync(readFileSync(path), { level: 9 })] as const)
 
 /**
- * They are the last line of the bundle. The executable has them as assets of its own and goes without that line:
- * in its source they make a start 0.7% slower, and each process as much larger.
+ * They are the last line of the bundle. The executable has them as assets of its own and goes without that line,
+ * so that no process holds them before somebody looks at the page.
  */
 const LAST_LINE = '\nfunction pageFiles() {'
 

@@ -6,7 +6,7 @@ const ok: CheckReport = { status: 'ok', critical: true, latencyMs: 0.8, checkedA
 const failing: CheckReport = { status: 'fail', critical: false, reason: 'timeout', checkedAt: 1_795_353_962 }
 const pending: CheckReport = { status: 'fail', critical: true, reason: 'pending' }
 
-function pageOf(checks: Snapshot['checks'], history: Snapshot['history'] = {}, service = 'my-service'): string {
+function pageOf(checks: Snapshot['checks'], history: Snapshot['history'] = {}, service = 'payments'): string {
   const snapshot: Snapshot = { status: 'ok', timestamp: 1_795_353_962, checks, history }
   return statusPage({ service, version: '1.4.0', snapshot })
 }
@@ -21,7 +21,7 @@ const textOf = (page: string) =>
 
 test('says of each check what the JSON answer says', () => {
   expect(textOf(pageOf({ database: ok, redis: failing, mail: pending }))).toBe(
-    'my-service version 1.4.0 ✓ ok Failing: redis (not critical), mail. Check State Checked Last runs ' +
+    'payments version 1.4.0 ✓ ok Failing: redis (not critical), mail. Check State Checked Last runs ' +
       'database critical ✓ ok 0.8 ms 3 s ago none ' +
       'redis not critical ✗ fail timeout just now none ' +
       'mail critical ✗ fail pending never none ' +

@@ -24,10 +24,8 @@ export async function needTools(tools: readonly string[], packages: string): Pro
   if (problem !== undefined) throw new Error(problem)
 }
 
-// [only nginx haproxy dns]
 /** The path of one tool. @throws with how to get it */
 export async function debianTool(tool: string, debianPackage: string): Promise<string> {
   await needTools([tool], debianPackage)
   return findOnPath(tool) ?? tool
 }
-// [end]
