@@ -49,7 +49,7 @@ interface Drive extends Pick<WrkOptions, 'body' | 'refused'> {
 
 export async function measureThroughput({ programs, quick }: Bench): Promise<Measurement[]> {
   await using _ = await stayWithClients()
-  const rounds = quick ? 3 : 7
+  const rounds = quick ? 3 : 5
   const warmUp = { seconds: 2 }
   const pickNames = ({ quick: few, full }: Names) => pick(programs, quick ? few : [...few, ...full])
 

@@ -13,6 +13,8 @@ const { on } = process
 process.on = (event, listener) => {
   const naive = () => {
     for (const server of servers) Server.prototype.close.call(server, () => process.exit(0))
+    // As they all have it sooner or later: connections that are used all the time keep such a server open.
+    setTimeout(() => process.exit(0), 500)
   }
   return on.call(process, event, event === 'SIGTERM' ? naive : listener)
 }
