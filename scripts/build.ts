@@ -185,7 +185,6 @@ function executable(target: string | undefined): void {
   const output = target === undefined ? 'dist/app' : `dist/app-${target}${target.startsWith('win-') ? '.exe' : ''}`
   const parts = mkdtempSync('dist/executable-')
   const bundle = join(parts, 'bundle')
-  const codeCache = join(parts, 'code-cache')
   const config = join(parts, 'sea.json')
   // esbuild escapes all but ASCII, so each byte is a character and V8 keeps it at that.
   const [code] = readFileSync('dist/server.cjs', 'latin1').split(LAST_LINE)
@@ -194,7 +193,12 @@ function executable(target: string | undefined): void {
     writeFileSync(join(parts, name), content)
     return [name, join(parts, name)]
   })
-  if (target === undefined) run(process.execPath, 'scripts/executable/code-cache.ts', bundle, codeCache)
+  // Of the V8 and the processor that made them, so only this platform's own has them.
+  const codeCaches = target === undefined ? { 'code-cache': [], 'code-cache-with-stores': ['--stores'] } : {}
+  for (const [name, options] of Object.entries(codeCaches)) {
+    run(process.execPath, 'scripts/executable/code-cache.ts', bundle, join(parts, name), ...options)
+    files.push([name, join(parts, name)])
+  }
   const settings = {
     main: 'scripts/executable/main.cjs',
     output,
@@ -202,8 +206,7 @@ function executable(target: string | undefined): void {
     // Or that signal opens a debugger; and under load a third of the memory would be garbage, for 3% of speed (docs/performance.md).
     // It begins with 4 MB, because what a start allocates would be collected thrice in one of 1 MB.
     execArgv: ['--disable-sigusr1', '--min-semi-space-size=4', '--max-semi-space-size=8'],
-    // The cache is of the V8 and the processor that made it, so only this platform's own has one.
-    assets: { bundle, ...Object.fromEntries(files), ...(target === undefined && { 'code-cache': codeCache }) },
+    assets: { bundle, ...Object.fromEntries(files) },
     ...(target !== undefined && { executable: nodeOf(target) }),
   }
   writeFileSync(config, JSON.stringify(settings))

@@ -100,11 +100,11 @@ export function probes({ lifecycle, health, service, version, dialect = () => 's
   }
 
   function ready({ url = '' }: IncomingMessage): Answer {
-    const [, query = ''] = url.split('?', 2)
-    const inQuery = query === '' ? null : new URLSearchParams(query).get('dialect')
-    const asked = inQuery ?? dialect()
+    const start = url.indexOf('?')
+    const asked = start < 0 ? null : new URLSearchParams(url.slice(start)).get('dialect')
     // A prober with a typing error gets what is right for everybody, not a failure.
-    return READY[DIALECTS.find((known) => known === asked) ?? 'standard'][readiness()]
+    const known = asked === null ? dialect() : (DIALECTS.find((known) => known === asked) ?? 'standard')
+    return READY[known][readiness()]
   }
 
   const answers = new Map<string, (request: IncomingMessage) => Answer>([
@@ -117,8 +117,7 @@ export function probes({ lifecycle, health, service, version, dialect = () => 's
   return function probe(request: IncomingMessage, response: ServerResponse): boolean {
     const { url = '', method } = request
     if (!url.startsWith('/health')) return false
-    const [path = ''] = url.split('?', 1)
-    const respond = answers.get(path)
+    const respond = answers.get(url) ?? answers.get(url.split('?', 1)[0] ?? '')
     if (respond === undefined) return false
     if (method !== 'GET' && method !== 'HEAD') {
       answerProblem(response, 'method_not_allowed', { allow: 'GET, HEAD' })
