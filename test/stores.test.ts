@@ -47,6 +47,23 @@ function openPostgres(url: string, options: { statementTimeoutMs?: number } = {}
   })
 }
 
+test('days and moments come as JSON has them, whatever the time zone of the session', async () => {
+  const { db, stop } = openPostgres(`${database.url}?options=-c%20timezone%3DAsia%2FTokyo`)
+  const { rows } = await sql`
+    select current_setting('timezone') as zone, date '2026-11-22' as due_on, null::date as no_day,
+      timestamptz '2026-11-22T20:46:02.125Z' as sent_at, timestamptz 'infinity' as last_at`.execute(db)
+  expect(rows).toEqual([
+    {
+      zone: 'Asia/Tokyo',
+      dueOn: '2026-11-22',
+      noDay: null,
+      sentAt: '2026-11-22T20:46:02.125Z',
+      lastAt: 'infinity',
+    },
+  ])
+  await stop()
+})
+
 describe('probes and queries', () => {
   test('a thousand requests for /health at once cause no query', async () => {
     const app = await startApp({ env: { DATABASE_URL: database.url, HEALTH_INTERVAL_MS: '60000' } })

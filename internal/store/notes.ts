@@ -1,50 +1,43 @@
-import type { Kysely, Selectable } from 'kysely'
-import type { Note, NoteFields, NotesStore } from '../service/notes.ts'
+import type { Kysely } from 'kysely'
+import type { NoteFields, NotesStore } from '../service/notes.ts'
 import type { Database } from './postgres.ts'
-import { after, failing, type StoredTable, storedOf } from './table.ts'
+import { after, failing, STORED, type StoredTable } from './table.ts'
 
-type Tables = { readonly notes: StoredTable & NoteFields }
-
-const noteOf = (row: Selectable<Tables['notes']>): Note => ({ ...storedOf(row), title: row.title, text: row.text })
+// By name: while a newer version is rolled out there may be columns that this one does not know.
+const COLUMNS = [...STORED, 'title', 'text'] as const
 
 export function createNotesStore(database: Kysely<Database>): NotesStore {
-  const db = database.withTables<Tables>()
+  const db = database.withTables<{ readonly notes: StoredTable & NoteFields }>()
   const locked = (transaction: typeof db, id: string) =>
-    transaction.selectFrom('notes').selectAll().where('id', '=', id).forUpdate().executeTakeFirst()
+    transaction.selectFrom('notes').select(COLUMNS).where('id', '=', id).forUpdate().executeTakeFirst()
 
   return failing<NotesStore>({
-    async insert(fields) {
-      return noteOf(await db.insertInto('notes').values(fields).returningAll().executeTakeFirstOrThrow())
-    },
+    insert: (fields) => db.insertInto('notes').values(fields).returning(COLUMNS).executeTakeFirstOrThrow(),
 
-    async find(id) {
-      const row = await db.selectFrom('notes').selectAll().where('id', '=', id).executeTakeFirst()
-      return row && noteOf(row)
-    },
+    find: (id) => db.selectFrom('notes').select(COLUMNS).where('id', '=', id).executeTakeFirst(),
 
-    async list({ limit, cursor }) {
-      const query = db.selectFrom('notes').selectAll().where(after(cursor))
-      const rows = await query.orderBy('created_at', 'desc').orderBy('id', 'desc').limit(limit).execute()
-      return rows.map(noteOf)
+    list({ limit, cursor }) {
+      const query = db.selectFrom('notes').select(COLUMNS).where(after(cursor))
+      return query.orderBy('createdAt', 'desc').orderBy('id', 'desc').limit(limit).execute()
     },
 
     update: (id, changes, check) =>
       db.transaction().execute(async (transaction) => {
-        const row = await locked(transaction, id)
-        if (row === undefined) return undefined
-        check(noteOf(row))
-        const next = { ...changes, version: row.version + 1 }
+        const current = await locked(transaction, id)
+        if (current === undefined) return undefined
+        check(current)
+        const next = { ...changes, version: current.version + 1 }
         const query = transaction.updateTable('notes').set(next).where('id', '=', id)
-        return noteOf(await query.returningAll().executeTakeFirstOrThrow())
+        return query.returning(COLUMNS).executeTakeFirstOrThrow()
       }),
 
     remove: (id, check) =>
       db.transaction().execute(async (transaction) => {
-        const row = await locked(transaction, id)
-        if (row === undefined) return undefined
-        check(noteOf(row))
+        const current = await locked(transaction, id)
+        if (current === undefined) return undefined
+        check(current)
         await transaction.deleteFrom('notes').where('id', '=', id).execute()
-        return noteOf(row)
+        return current
       }),
   })
 }

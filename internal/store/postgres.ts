@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { Kysely, PostgresDialect } from 'kysely'
+import { CamelCasePlugin, Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 
 /** The tables, one property each, as Kysely wants them. */
@@ -19,6 +19,7 @@ export interface PostgresOptions {
 }
 
 export interface Postgres {
+  /** Columns are camelCase here and snake_case in SQL. */
   readonly db: Kysely<Database>
   /** One connection that only the health check uses, renewed every minute so that it proves that logging in works. */
   readonly checkPool: Pick<pg.Pool, 'connect'>
@@ -51,6 +52,23 @@ class GuardedClient extends pg.Client {
   }
 }
 
+/**
+ * Days and moments as JSON has them, where pg makes a Date of both: the day would be another one in another time zone.
+ */
+const types: pg.CustomTypesConfig = {
+  getTypeParser(type, format) {
+    const parse = pg.types.getTypeParser(type, format)
+    if (type === pg.types.builtins.DATE) return (text: string) => text
+    if (type === pg.types.builtins.TIMESTAMPTZ) {
+      return (text: string) => {
+        const moment = parse(text)
+        return moment instanceof Date ? moment.toISOString() : text
+      }
+    }
+    return parse
+  },
+}
+
 /** Opens nothing until the first query, so a database that is down never stops a start. */
 export function createPostgres(options: PostgresOptions): Postgres {
   const base: pg.PoolConfig & { Client: typeof pg.Client } = {
@@ -62,6 +80,7 @@ export function createPostgres(options: PostgresOptions): Postgres {
     idle_in_transaction_session_timeout: options.statementTimeoutMs,
     idleTimeoutMillis: options.idleTimeoutMs,
     keepAlive: true,
+    types,
     Client: GuardedClient,
   }
   const pool = new pg.Pool({ ...base, max: options.poolMax, application_name: options.applicationName })
@@ -77,7 +96,7 @@ export function createPostgres(options: PostgresOptions): Postgres {
     each.on('error', options.onError)
     each.on('connect', (client) => client.on('error', options.onError))
   }
-  const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
+  const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }), plugins: [new CamelCasePlugin()] })
   return {
     db,
     checkPool,

@@ -1,20 +1,10 @@
-import { type Generated, type RawBuilder, type Selectable, type SqlBool, sql } from 'kysely'
+import { type Generated, type RawBuilder, type SqlBool, sql } from 'kysely'
 import { Failure, type Position, type Stored } from '#pkg/resource/index.ts'
 
-/** The columns that every table of a resource has besides its own. */
-export interface StoredTable {
-  readonly id: Generated<string>
-  readonly version: Generated<number>
-  readonly created_at: Generated<Date>
-  readonly updated_at: Generated<Date>
-}
+/** The columns that every table of a resource has besides its own, and that the database fills in. */
+export type StoredTable = { readonly [Name in keyof Stored]: Generated<Stored[Name]> }
 
-export const storedOf = ({ id, version, created_at, updated_at }: Selectable<StoredTable>): Stored => ({
-  id,
-  version,
-  createdAt: created_at.toISOString(),
-  updatedAt: updated_at.toISOString(),
-})
+export const STORED = ['id', 'version', 'createdAt', 'updatedAt'] as const
 
 /** What comes after a position in a list sorted newest first; without one, everything. */
 export const after = (position: Position | undefined): RawBuilder<SqlBool> =>

@@ -9,4 +9,4 @@ export {
   idempotencyHeaders,
 } from './idempotency.ts'
 export { type Page, type PageRequest, type Position, pageAnswer, pageOf, pageQuery } from './page.ts'
-export { idParams, type Stored, storedFields, text } from './stored.ts'
+export { date, idParams, type Stored, storedFields, text, timestamp } from './stored.ts'

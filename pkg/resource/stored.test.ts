@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { safeParse } from 'zod/mini'
-import { text } from './stored.ts'
+import { date, text, timestamp } from './stored.ts'
 
 test.each([
   ['', false],
@@ -15,4 +15,31 @@ test.each([
   ['\n\t', true],
 ])('%j is a text of 1 to 3 characters that can be stored: %s', (value, expected) => {
   expect(safeParse(text(1, 3), value).success).toBe(expected)
+})
+
+test.each([
+  ['2026-11-22', true],
+  ['2024-02-29', true],
+  ['0001-01-01', true],
+  ['2026-02-29', false],
+  ['0000-01-01', false],
+  ['10000-01-01', false],
+  ['2026-11-22T00:00:00Z', false],
+  ['infinity', false],
+])('%s is a day that can be stored: %s', (value, expected) => {
+  expect(safeParse(date(), value).success).toBe(expected)
+})
+
+test.each([
+  ['2026-11-22T20:46:02Z', true],
+  ['2026-11-22T20:46:02.1Z', true],
+  ['9999-12-31T23:59:59.999Z', true],
+  // It would be the year 10000.
+  ['9999-12-31T23:59:59.9999Z', false],
+  ['0000-01-01T00:00:00Z', false],
+  ['2026-11-22T20:46:02+01:00', false],
+  ['2026-11-22T24:00:00Z', false],
+  ['2026-11-22', false],
+])('%s is a moment that can be stored: %s', (value, expected) => {
+  expect(safeParse(timestamp(), value).success).toBe(expected)
 })

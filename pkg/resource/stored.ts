@@ -33,3 +33,12 @@ export const text = (min: number, max: number) =>
       z.maxLength(max),
       z.regex(STORABLE, 'Invalid string: must not contain NUL or half of a surrogate pair'),
     )
+
+/** A day, in no time zone. PostgreSQL has no year 0. */
+export const date = () => z.iso.date().check(z.regex(/^(?!0000)/, 'Invalid date: there is no year 0'))
+
+/** A moment in UTC and in milliseconds, as it is stored: what is finer would be rounded. */
+export const timestamp = () =>
+  z.iso
+    .datetime()
+    .check(z.regex(/^(?!0000)[^.]*(\.\d{1,3})?Z$/, 'Invalid datetime: in milliseconds at most, and there is no year 0'))

@@ -1,13 +1,13 @@
 export const up = `
-create table notes (
+create table "notes" (
   id uuid primary key default gen_random_uuid(),
-  title varchar(200) not null unique,
-  text varchar(10000) not null,
+  "title" varchar(200) not null unique,
+  "text" varchar(10000) not null,
   version integer not null default 1,
   -- In milliseconds, as the cursors of lists are.
   created_at timestamptz(3) not null default now(),
   updated_at timestamptz(3) not null default now()
 );
-create index notes_newest_first on notes (created_at desc, id desc);
-create trigger notes_updated_at before update on notes for each row execute function set_updated_at();
+create index "notes_newest_first" on "notes" (created_at desc, id desc);
+create trigger "notes_updated_at" before update on "notes" for each row execute function set_updated_at();
 `
