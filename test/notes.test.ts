@@ -1,466 +1,72 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
-import { createClient } from '@redis/client'
-import pg from 'pg'
-import request, { type Response } from 'supertest'
-import { killApps, type RunningApp, runApp, startApp } from './support/app.ts'
-import { type Examine, examinerOf, type OpenapiDocument } from './support/openapi.ts'
-import { type TestService, testPostgres, testRedis, until } from './support/services.ts'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { codeOf, type DescribedService, invalidOf, pathOf, startDescribed } from './support/described.ts'
 
-let database: TestService
-let redis: TestService
-let admin: pg.Client
-let app: RunningApp
-let document: OpenapiDocument
-let examine: Examine
-let env: Record<string, string>
-
+let service: DescribedService
 beforeAll(async () => {
-  ;[database, redis] = await Promise.all([testPostgres(), testRedis()])
-  env = { DATABASE_URL: database.url, REDIS_URL: redis.url, SERVICE_NAME: 'notes-test' }
-  expect(await runApp(['migrate'], { env })).toMatchObject({ code: 0 })
-  await connectAdmin()
-  app = await startApp({ env })
-  await bothOk(app)
-  document = (await request(app.url).get('/openapi.json').expect(200)).body
-  examine = examinerOf(document)
+  service = await startDescribed()
 })
-afterAll(async () => {
-  await admin.end()
-  await killApps()
-  await Promise.all([database.stop(), redis.stop()])
-})
+afterAll(() => service.stop())
 
-async function connectAdmin(): Promise<void> {
-  admin = new pg.Client(database.url)
-  // Killed with its server.
-  admin.on('error', () => {})
-  await admin.connect()
+let number = 0
+/** Other values each time. */
+function fields() {
+  number += 1
+  return { title: `title ${number}`, text: `text ${number}` }
 }
 
-const bothOk = (of: RunningApp) => until(async () => (await request(of.url).get('/health')).status === 200)
+const create = (body: object = fields()) => service.send('post', '/v1/notes', { body })
+const any = { 'if-match': '*' }
 
-type Method = 'get' | 'post' | 'patch' | 'delete'
+test('notes are created, read, listed, changed and deleted', async () => {
+  const sent = fields()
+  const created = await create(sent)
+  expect(created.status).toBe(201)
+  const { id, createdAt, updatedAt } = created.body
+  expect(created.body).toEqual({ ...sent, id, version: 1, createdAt, updatedAt })
 
-interface Sent {
-  readonly body?: string | object
-  readonly headers?: Readonly<Record<string, string>>
-  readonly to?: RunningApp
-}
+  const path = pathOf(created)
+  expect((await service.send('get', path)).body).toEqual(created.body)
+  expect((await service.send('get', '/v1/notes')).body).toEqual({ items: [created.body], next: null })
 
-/** A request whose answer must be as /openapi.json says. */
-async function send(method: Method, path: string, { body, headers = {}, to = app }: Sent = {}): Promise<Response> {
-  const asked = request(to.url)[method](path).set(headers)
-  const answer = body === undefined ? await asked : await asked.type('json').send(body)
-  const template = path.replace(/\?.*/, '').replace(/^\/v1\/notes\/.+/, '/v1/notes/{id}')
-  const described = document.paths[template]?.[method]?.responses[answer.status]
-  expect([method, path, answer.status, described]).toEqual([method, path, answer.status, expect.anything()])
-  const [type = ''] = (answer.headers['content-type'] ?? '').split(';')
-  const media = described?.content?.[type]
-  expect(Object.keys(described?.content ?? {})).toEqual(type === '' ? [] : [type])
-  if (media) expect(examine(media.schema, answer.body)).toEqual([])
-  return answer
-}
+  const changes = fields()
+  const changed = await service.send('patch', path, { body: changes, headers: { 'if-match': '"1"' } })
+  expect(changed.body).toEqual({ ...created.body, ...changes, version: 2, updatedAt: changed.body.updatedAt })
+  expect((await service.send('get', path)).body).toEqual(changed.body)
 
-let titles = 0
-const title = () => `Title ${++titles}`
-const create = async (body: object = { title: title() }, headers = {}) => send('post', '/v1/notes', { body, headers })
-const pathOf = ({ headers }: Response) => String(headers['location'])
-const codeOf = ({ status, body }: Response) => `${status} ${body.code}`
-const problemOf = (answer: Response) => ({ code: codeOf(answer), retryAfter: answer.headers['retry-after'] })
-
-async function countOf(title: string): Promise<number> {
-  return Number((await admin.query('select count(*) from notes where title = $1', [title])).rows[0].count)
-}
-
-test('without a database there are no notes, neither as a path nor in the document', async () => {
-  const bare = await startApp()
-  await request(bare.url).get('/v1/notes').expect(404)
-  expect((await request(bare.url).get('/openapi.json').expect(200)).body.paths).not.toHaveProperty('/v1/notes')
+  expect((await service.send('delete', path, { headers: { 'if-match': '"2"' } })).status).toBe(204)
+  expect(codeOf(await service.send('get', path))).toBe('404 not_found')
 })
 
-describe('a note', () => {
-  test('is created, read, changed and deleted', async () => {
-    const created = await create({ title: 'Milk' })
-    expect(created.status).toBe(201)
-    expect(created.body).toEqual({
-      id: expect.any(String),
-      title: 'Milk',
-      text: '',
-      version: 1,
-      createdAt: expect.any(String),
-      updatedAt: created.body.createdAt,
-    })
-    expect(created.headers).toMatchObject({ etag: '"1"', location: `/v1/notes/${created.body.id}` })
-
-    const path = pathOf(created)
-    const read = await send('get', path)
-    expect([read.status, read.headers['etag'], read.body]).toEqual([200, '"1"', created.body])
-    const head = await request(app.url).head(path).expect(200, undefined)
-    expect(head.headers['etag']).toBe('"1"')
-
-    const changed = await send('patch', path, { body: { text: 'Two bottles' }, headers: { 'if-match': '"1"' } })
-    expect([changed.status, changed.headers['etag']]).toEqual([200, '"2"'])
-    expect(changed.body).toEqual({
-      ...created.body,
-      text: 'Two bottles',
-      version: 2,
-      updatedAt: changed.body.updatedAt,
-    })
-    expect(changed.body.updatedAt > created.body.updatedAt).toBe(true)
-    expect((await send('get', path)).body).toEqual(changed.body)
-
-    expect((await send('delete', path, { headers: { 'if-match': '"2"' } })).status).toBe(204)
-    for (const method of ['get', 'patch', 'delete'] as const) {
-      const body = method === 'patch' ? { body: {} } : {}
-      expect(codeOf(await send(method, path, { ...body, headers: { 'if-match': '*' } }))).toBe('404 not_found')
-    }
-  })
-
-  test('that the client has already is a 304 without a body', async () => {
-    const path = pathOf(await create())
-    const fresh = await send('get', path, { headers: { 'if-none-match': '"7", W/"1"' } })
-    expect([fresh.status, fresh.text, fresh.headers['etag']]).toEqual([304, '', '"1"'])
-    expect((await send('get', path, { headers: { 'if-none-match': '"2"' } })).status).toBe(200)
-  })
-
-  test('is not changed without the version that was seen', async () => {
-    const path = pathOf(await create())
-    for (const method of ['patch', 'delete'] as const) {
-      const body = method === 'patch' ? { body: { text: 'x' } } : {}
-      expect(codeOf(await send(method, path, body))).toBe('428 precondition_required')
-      for (const tag of ['"2"', 'W/"1"', '1', '"1', '']) {
-        const answer = await send(method, path, { ...body, headers: { 'if-match': tag } })
-        expect([tag, codeOf(answer)]).toEqual([tag, '412 precondition_failed'])
-      }
-    }
-    expect((await send('get', path)).body).toMatchObject({ version: 1, text: '' })
-    expect((await send('patch', path, { body: { text: 'x' }, headers: { 'if-match': '"7", "1"' } })).status).toBe(200)
-    expect((await send('delete', path, { headers: { 'if-match': '*' } })).status).toBe(204)
-  })
-
-  test('of two changes of one version exactly one is made', async () => {
-    const path = pathOf(await create())
-    for (let version = 1; version <= 10; version++) {
-      const change = (text: string) => send('patch', path, { body: { text }, headers: { 'if-match': `"${version}"` } })
-      const answers = await Promise.all([change('a'), change('b')])
-      expect(answers.map(({ status }) => status).sort()).toEqual([200, 412])
-      const made = answers.find(({ status }) => status === 200)
-      expect((await send('get', path)).body).toEqual(made?.body)
-    }
-  })
-
-  test('has a title that no other has', async () => {
-    const [one, two] = [await create(), await create()]
-    expect(codeOf(await create({ title: one.body.title }))).toBe('409 conflict')
-    const headers = { 'if-match': '*' }
-    expect(codeOf(await send('patch', pathOf(two), { body: { title: one.body.title }, headers }))).toBe('409 conflict')
-    expect((await send('get', pathOf(two))).body).toEqual(two.body)
-  })
+test('what may be left out is there all the same', async () => {
+  const { text: _text, ...required } = fields()
+  expect((await create(required)).body).toMatchObject({ ...required, text: '' })
 })
 
-describe('what is sent', () => {
-  test.each([
-    ['no body', undefined, ['']],
-    ['an empty object', '{}', ['title']],
-    ['a list', '[]', ['']],
-    ['an empty title', '{"title":""}', ['title']],
-    ['a title that is too long', JSON.stringify({ title: 'x'.repeat(201) }), ['title']],
-    ['a text that is too long', JSON.stringify({ title: 'x', text: 'x'.repeat(10_001) }), ['text']],
-    ['wrong types', '{"title":7,"text":null}', ['title', 'text']],
-    ['fields that are not the client’s', '{"title":"x","id":"1","version":9}', ['id', 'version']],
-    ['__proto__', '{"title":"x","__proto__":{"admin":true}}', ['__proto__']],
-    ['constructor', '{"title":"x","constructor":{"prototype":{}}}', ['constructor']],
-    ['NUL', JSON.stringify({ title: 'a\0b', text: '\0' }), ['title', 'text']],
-    ['half of an emoji', '{"title":"\\ud83d"}', ['title']],
-  ])('%s is a 422 with each field', async (_name, body, fields) => {
-    const answer = await send('post', '/v1/notes', body === undefined ? {} : { body })
-    expect(codeOf(answer)).toBe('422 invalid_input')
-    expect(answer.body.errors.map(({ field }: { field: string }) => field)).toEqual(fields)
-  })
-
-  test.each([
-    ['10,000 emoji', { title: '😀'.repeat(200), text: '😀'.repeat(10_000) }],
-    ['SQL', { title: `'; drop table notes; --`, text: `$1 \\' "; select pg_sleep(10)` }],
-    ['control characters', { title: '\u0001\u001b[31m\u007f\u202e', text: '\r\n\t\ufeff' }],
-  ])('%s is kept as it is', async (_name, fields) => {
-    const created = await create(fields)
-    expect([created.status, created.body]).toEqual([201, expect.objectContaining(fields)])
-    await admin.query('select from notes')
-    expect((await send('get', pathOf(created))).body).toMatchObject(fields)
-  })
-
-  test.each(['7', 'undefined', "1'--", '%00', '0198c0de-5a1b-4f6e-9d3c-2b7a1e4f8c90'])(
-    'the id %s is not found',
-    async (id) => {
-      const headers = { 'if-match': '*' }
-      expect(codeOf(await send('get', `/v1/notes/${id}`))).toBe('404 not_found')
-      expect(codeOf(await send('patch', `/v1/notes/${id}`, { body: {}, headers }))).toBe('404 not_found')
-      expect(codeOf(await send('delete', `/v1/notes/${id}`, { headers }))).toBe('404 not_found')
-    },
-  )
-
-  const cursor = (text: string) => `cursor=${Buffer.from(text).toString('base64url')}`
-  test.each([
-    'limit=0',
-    'limit=101',
-    'limit=999999999999999999999',
-    'limit=1e1',
-    'limit=-1',
-    'limit=',
-    'limit=1&limit=2',
-    'cursor=',
-    'cursor=garbage',
-    `cursor=${'A'.repeat(101)}`,
-    cursor('2026-13-45T00:00:00.000Z 0198c0de-5a1b-4f6e-9d3c-2b7a1e4f8c90'),
-    cursor("2026-11-22T20:46:02.125Z ' or 1=1"),
-  ])('?%s is a 422', async (query) => {
-    expect(codeOf(await send('get', `/v1/notes?${query}`))).toBe('422 invalid_input')
-  })
-
-  test('a cursor of the year 0 is a list like any other', async () => {
-    const query = cursor('0000-01-01T00:00:00.000Z 0198c0de-5a1b-4f6e-9d3c-2b7a1e4f8c90')
-    expect((await send('get', `/v1/notes?${query}`)).body).toEqual({ items: [], next: null })
-  })
+test('each field that is not as it must be is named', async () => {
+  const wrong = { title: 7, text: 7 }
+  const invalid = await create({ ...wrong, id: '1' })
+  expect(codeOf(invalid)).toBe('422 invalid_input')
+  expect(invalidOf(invalid)).toEqual([...Object.keys(wrong), 'id'])
+  const unchanged = await create()
+  const refused = await service.send('patch', pathOf(unchanged), { body: wrong, headers: any })
+  expect(invalidOf(refused)).toEqual(Object.keys(wrong))
 })
 
-describe('the list', () => {
-  beforeEach(async () => {
-    await admin.query('delete from notes')
-  })
-
-  async function walk(limit: number, between = async () => {}): Promise<string[]> {
-    const seen: string[] = []
-    let query = `limit=${limit}`
-    while (true) {
-      const { body } = await send('get', `/v1/notes?${query}`)
-      seen.push(...body.items.map((note: { title: string }) => note.title))
-      expect(body.items.length).toBeLessThanOrEqual(limit)
-      if (body.next === null) return seen
-      expect(body.items).toHaveLength(limit)
-      query = `limit=${limit}&cursor=${body.next}`
-      await between()
-    }
+test('nothing is changed without the version that was seen', async () => {
+  const path = pathOf(await create())
+  for (const method of ['patch', 'delete'] as const) {
+    const body = method === 'patch' ? { body: fields() } : {}
+    expect(codeOf(await service.send(method, path, body))).toBe('428 precondition_required')
+    const answer = await service.send(method, path, { ...body, headers: { 'if-match': '"2"' } })
+    expect(codeOf(answer)).toBe('412 precondition_failed')
   }
-
-  test('has 20 a page when nobody says how many', async () => {
-    await admin.query(`insert into notes (title, text) select 'n' || n, '' from generate_series(1, 25) n`)
-    expect((await send('get', '/v1/notes')).body.items).toHaveLength(20)
-    expect((await send('get', '/v1/notes?limit=100')).body).toMatchObject({ items: { length: 25 }, next: null })
-    expect((await send('get', '/v1/notes?limit=25')).body.next).toBeNull()
-  })
-
-  test('has each note once and the newest first, while others are written and deleted', async () => {
-    const written: string[] = []
-    for (let count = 0; count < 25; count++) written.unshift((await create()).body.title)
-    const seen = await walk(7, async () => {
-      await create()
-      await admin.query('delete from notes where title = $1', [written[0]])
-    })
-    expect(seen).toEqual(written)
-  })
-
-  test('loses none of those that were written at one moment', async () => {
-    await admin.query(
-      `insert into notes (title, text, created_at) select 'n' || n, '', '2026-11-22T20:46:02.1254Z' from generate_series(1, 50) n`,
-    )
-    const seen = await walk(3)
-    expect(seen).toHaveLength(50)
-    expect(new Set(seen).size).toBe(50)
-  })
-
-  test('is read from an index, wherever the page is', async () => {
-    await admin.query('set enable_seqscan = off; set enable_sort = off')
-    const { rows } = await admin.query(
-      `explain select * from notes where (created_at, id) < ('2026-11-22T20:46:02.125Z', '0198c0de-5a1b-4f6e-9d3c-2b7a1e4f8c90') order by created_at desc, id desc limit 21`,
-    )
-    await admin.query('reset all')
-    const plan = rows.map((row) => row['QUERY PLAN']).join('\n')
-    expect(plan).toMatch(/Index Scan using notes_newest_first/)
-    expect(plan).toMatch(/Index Cond: \(ROW\(created_at, id\) </)
-  })
+  expect((await service.send('get', path)).body).toMatchObject({ version: 1 })
 })
 
-describe('an idempotency-key', () => {
-  let key: string
-  beforeEach(() => {
-    key = `key-${title()}`.replace(' ', '-')
-  })
-  const idempotent = (body: object, to = app) =>
-    send('post', '/v1/notes', { body, headers: { 'idempotency-key': key }, to })
-
-  test('of twenty requests at once makes one note, and afterwards each gets its answer', async () => {
-    const body = { title: title() }
-    const answers = await Promise.all(Array.from({ length: 20 }, () => idempotent(body)))
-    expect(await countOf(body.title)).toBe(1)
-    const [made] = answers.filter(({ status }) => status === 201)
-    for (const answer of answers) {
-      if (answer.status === 201) expect(answer.body).toEqual(made?.body)
-      else expect(problemOf(answer)).toEqual({ code: '409 idempotency_conflict', retryAfter: '1' })
-    }
-    const again = await idempotent(body)
-    expect([again.status, again.body]).toEqual([201, made?.body])
-    expect(again.headers).toMatchObject({ etag: '"1"', location: pathOf(made!) })
-  })
-
-  test('is known to every process', async () => {
-    const other = await startApp({ env })
-    await bothOk(other)
-    const body = { title: title() }
-    const made = await idempotent(body)
-    expect((await idempotent(body, other)).body).toEqual(made.body)
-    other.signal('SIGINT')
-    await other.ended
-  })
-
-  test('belongs to one body', async () => {
-    expect((await idempotent({ title: title() })).status).toBe(201)
-    expect(codeOf(await idempotent({ title: title() }))).toBe('422 idempotency_key_reused')
-  })
-
-  test('of a request that did nothing may be used again', async () => {
-    const taken = await create()
-    const body = { title: taken.body.title }
-    expect(codeOf(await idempotent(body))).toBe('409 conflict')
-    await send('delete', pathOf(taken), { headers: { 'if-match': '*' } })
-    expect((await idempotent(body)).status).toBe(201)
-  })
-
-  test.each([
-    ['spaces', 'a b'],
-    ['too long', 'x'.repeat(256)],
-    ['empty', ''],
-  ])('that is %s is a 422', async (_name, wrong) => {
-    const answer = await create({ title: title() }, { 'idempotency-key': wrong })
-    expect([codeOf(answer), answer.body.errors]).toEqual([
-      '422 invalid_input',
-      [expect.objectContaining({ in: 'headers', field: 'idempotency-key' })],
-    ])
-  })
-})
-
-describe('the cache', () => {
-  test('answers instead of the database, and follows each change, also one by another process', async () => {
-    const other = await startApp({ env })
-    await bothOk(other)
-    const created = await create()
-    const path = pathOf(created)
-    await send('get', path)
-    // Behind its back.
-    await admin.query(`update notes set text = 'unseen' where id = $1`, [created.body.id])
-    expect((await send('get', path, { to: other })).body).toEqual(created.body)
-    const changed = await send('patch', path, { body: { title: title() }, headers: { 'if-match': '"1"' }, to: other })
-    expect((await send('get', path)).body).toEqual(changed.body)
-    await send('delete', path, { headers: { 'if-match': '"2"' } })
-    expect((await send('get', path, { to: other })).status).toBe(404)
-    other.signal('SIGINT')
-    await other.ended
-  })
-})
-
-describe('when Redis', () => {
-  test('is gone, notes are as before, only that no promise is made; and it is used again when it is back', async () => {
-    const path = pathOf(await create())
-    await redis.kill()
-    expect((await send('get', path)).status).toBe(200)
-    expect((await send('patch', path, { body: { text: 'x' }, headers: { 'if-match': '"1"' } })).status).toBe(200)
-    const body = { title: title() }
-    const headers = { 'idempotency-key': 'while-gone' }
-    const refused = await create(body, headers)
-    expect(problemOf(refused)).toEqual({ code: '503 idempotency_unavailable', retryAfter: '1' })
-    expect(await countOf(body.title)).toBe(0)
-    expect((await create()).status).toBe(201)
-    await redis.restart()
-    await until(async () => (await create(body, headers)).status === 201)
-  })
-
-  test('hangs, one request waits for it and not the next ones', async () => {
-    await bothOk(app)
-    const paths = await Promise.all(Array.from({ length: 20 }, async () => pathOf(await create())))
-    redis.hang()
-    const startedAt = performance.now()
-    for (const path of paths) expect((await send('get', path)).status).toBe(200)
-    const elapsed = performance.now() - startedAt
-    // Each of them would have waited 50 ms, and again to put it there.
-    expect(elapsed).toBeLessThan(20 * 50)
-    expect(elapsed).toBeGreaterThan(45)
-    const body = { title: title() }
-    expect(codeOf(await create(body, { 'idempotency-key': 'while-hanging' }))).toBe('503 idempotency_unavailable')
-    expect(await countOf(body.title)).toBe(0)
-    redis.resume()
-    await until(async () => (await create(body, { 'idempotency-key': 'while-hanging' })).status === 201)
-  })
-})
-
-describe('when the database', () => {
-  const UNAVAILABLE = { code: '503 database_unavailable', retryAfter: '1' }
-
-  test('is gone, everything that needs it is a 503, and all is well when it is back', async () => {
-    await bothOk(app)
-    const cached = pathOf(await create())
-    const client = createClient({ url: redis.url })
-    await client.connect()
-    const isCached = async () => (await client.exists(cached.replace('/v1/notes/', 'notes-test:notes:'))) === 1
-    // Redis that hung in a test before may be left alone for a moment.
-    await until(async () => (await send('get', cached)).status === 200 && (await isCached()))
-    await client.close()
-    const uncached = pathOf(await create())
-    const body = { title: title() }
-    const headers = { 'idempotency-key': 'database-gone' }
-    await database.kill()
-    const answers = [
-      await create(),
-      await create(body, headers),
-      await send('get', '/v1/notes'),
-      await send('get', uncached),
-      await send('patch', cached, { body: {}, headers: { 'if-match': '*' } }),
-      await send('delete', cached, { headers: { 'if-match': '*' } }),
-    ]
-    expect(answers.map(problemOf)).toEqual(answers.map(() => UNAVAILABLE))
-    expect((await send('get', cached)).status).toBe(200)
-    await request(app.url).get('/ping').expect(200)
-    await database.restart()
-    await connectAdmin()
-    await until(async () => (await create(body, headers)).status === 201)
-    expect(await countOf(body.title)).toBe(1)
-    expect((await send('get', uncached)).status).toBe(200)
-    expect(app.lines.filter(({ status }) => status === 500)).toEqual([])
-  })
-
-  test('hangs, a request is a 503 when its time is over', async () => {
-    const short = await startApp({
-      env: { ...env, DATABASE_STATEMENT_TIMEOUT_MS: '200', DATABASE_CONNECT_TIMEOUT_MS: '300' },
-    })
-    await bothOk(short)
-    await send('get', '/v1/notes', { to: short })
-    database.hang()
-    const answers = await Promise.all([
-      send('get', '/v1/notes', { to: short }),
-      send('get', '/v1/notes', { to: short }),
-    ])
-    expect(answers.map(problemOf)).toEqual([UNAVAILABLE, UNAVAILABLE])
-    database.resume()
-    await until(async () => (await send('get', '/v1/notes', { to: short })).status === 200)
-    short.signal('SIGINT')
-    await short.ended
-  })
-
-  test.each([
-    ['ends the connection', (pid: number) => admin.query('select pg_terminate_backend($1)', [pid])],
-    ['cancels the statement', (pid: number) => admin.query('select pg_cancel_backend($1)', [pid])],
-  ])('%s in the middle of a change, nothing is changed and it is a 503', async (_name, interrupt) => {
-    await bothOk(app)
-    const created = await create()
-    const holder = new pg.Client(database.url)
-    await holder.connect()
-    await holder.query('begin')
-    await holder.query('select from notes where id = $1 for update', [created.body.id])
-    const change = send('patch', pathOf(created), { body: { text: 'x' }, headers: { 'if-match': '"1"' } })
-    const waiting = () => admin.query(`select pid from pg_stat_activity where wait_event_type = 'Lock'`)
-    await until(async () => (await waiting()).rowCount === 1)
-    await interrupt((await waiting()).rows[0].pid)
-    expect(problemOf(await change)).toEqual(UNAVAILABLE)
-    await holder.end()
-    expect((await send('get', pathOf(created))).body).toEqual(created.body)
-    expect((await send('patch', pathOf(created), { body: {}, headers: { 'if-match': '"1"' } })).status).toBe(200)
-  })
+test.each(['title'])('no two have the same %s', async (name) => {
+  const [one, two] = [await create(), await create()]
+  const same = { [name]: one.body[name] }
+  expect(codeOf(await create({ ...fields(), ...same }))).toBe('409 conflict')
+  expect(codeOf(await service.send('patch', pathOf(two), { body: same, headers: any }))).toBe('409 conflict')
+  expect((await service.send('get', pathOf(two))).body).toEqual(two.body)
 })

@@ -4,17 +4,17 @@ import express from 'express'
 import request from 'supertest'
 import { createIdempotency } from '#pkg/resource/index.ts'
 import { problemHandler, route } from '#pkg/web/index.ts'
-import type { Note, Notes } from '../service/notes.ts'
+import type { Note, NoteFields, Notes } from '../service/notes.ts'
 import { notes } from './notes.ts'
 
 const id = '0198c0de-5a1b-4f6e-9d3c-2b7a1e4f8c90'
+const fields: NoteFields = { title: 'The title', text: 'The text' }
 const stored: Note = {
   id,
   version: 3,
   createdAt: '2026-11-22T20:46:02.125Z',
   updatedAt: '2026-11-22T20:46:02.125Z',
-  title: 'Milk',
-  text: '',
+  ...fields,
 }
 
 const asked: unknown[] = []
@@ -48,15 +48,17 @@ afterAll(() => {
 })
 
 test('what is created has its place and version in the headers', async () => {
-  const { headers, body } = await client.post('/v1/notes').send({ title: 'Milk' }).expect(201)
+  const { headers, body } = await client.post('/v1/notes').send(fields).expect(201)
   expect(headers).toMatchObject({ location: `/v1/notes/${id}`, etag: '"1"', 'cache-control': 'no-cache' })
   expect(body).toEqual({ ...stored, version: 1 })
 })
 
 test('a change has only the fields that were sent', async () => {
-  const { headers } = await client.patch(`/v1/notes/${id}`).set('if-match', '"3"').send({ title: 'Tea' }).expect(200)
+  const changes = { title: 'The title' }
+  const { headers } = await client.patch(`/v1/notes/${id}`).set('if-match', '"3"').send(changes).expect(200)
   expect(headers['etag']).toBe('"4"')
-  expect(asked).toEqual([{ title: 'Tea' }])
+  await client.patch(`/v1/notes/${id}`).set('if-match', '"3"').send({}).expect(200)
+  expect(asked).toEqual([changes, {}])
 })
 
 test('a change of another version, or of none, is refused', async () => {
@@ -77,7 +79,7 @@ test('a version that is at hand is not sent again', async () => {
 })
 
 test('a key without a Redis is refused, and nothing is created', async () => {
-  const refused = await client.post('/v1/notes').set('idempotency-key', 'k').send({ title: 'Milk' }).expect(503)
+  const refused = await client.post('/v1/notes').set('idempotency-key', 'k').send(fields).expect(503)
   expect(refused.body).toMatchObject({ code: 'idempotency_unavailable' })
   expect(refused.headers['retry-after']).toBe('1')
 })

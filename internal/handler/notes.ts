@@ -19,15 +19,15 @@ import type { Note, Notes } from '../service/notes.ts'
 
 const fields = { title: text(1, 200), text: text(0, 10_000) }
 
-const note = z.object({ ...storedFields, ...fields })
+const answer = z.object({ ...storedFields, ...fields })
 
 const example: Note = {
   id: '0198c0de-5a1b-4f6e-9d3c-2b7a1e4f8c90',
   version: 1,
   createdAt: '2026-11-22T20:46:02.125Z',
   updatedAt: '2026-11-22T20:46:02.125Z',
-  title: 'Milk',
-  text: 'Two bottles',
+  title: 'The title',
+  text: 'The text',
 }
 
 const CHANGE_PROBLEMS = ['precondition_required', 'precondition_failed', 'database_unavailable']
@@ -40,13 +40,13 @@ export interface NotesHandlerDeps {
 export function notes({ notes, idempotency }: NotesHandlerDeps): Route[] {
   const create = operation({
     id: 'createNote',
-    summary: 'Write a note',
+    summary: 'Create one note',
     headers: idempotencyHeaders,
     body: z.strictObject({ ...fields, text: z._default(fields.text, '') }),
     responses: {
       201: {
         description: 'The note',
-        schema: () => note,
+        schema: () => answer,
         example,
         headers: { ...TAGGED, location: 'The path of the note' },
       },
@@ -69,7 +69,7 @@ export function notes({ notes, idempotency }: NotesHandlerDeps): Route[] {
     summary: 'Notes, the newest first',
     query: pageQuery,
     responses: {
-      200: { description: 'A page', schema: () => pageAnswer(note), example: { items: [example], next: null } },
+      200: { description: 'A page', schema: () => pageAnswer(answer), example: { items: [example], next: null } },
     },
     problems: ['database_unavailable'],
     handler: async function listNotes(req, res) {
@@ -83,7 +83,7 @@ export function notes({ notes, idempotency }: NotesHandlerDeps): Route[] {
     params: idParams,
     headers: ifNoneMatchHeaders,
     responses: {
-      200: { description: 'The note', schema: () => note, example, headers: TAGGED },
+      200: { description: 'The note', schema: () => answer, example, headers: TAGGED },
       304: { description: 'It is the version that if-none-match names', headers: TAGGED },
     },
     problems: ['database_unavailable'],
@@ -96,11 +96,11 @@ export function notes({ notes, idempotency }: NotesHandlerDeps): Route[] {
 
   const update = operation({
     id: 'updateNote',
-    summary: 'Change some fields of a note',
+    summary: 'Change some fields of one note',
     params: idParams,
     headers: ifMatchHeaders,
     body: z.partial(z.strictObject(fields)),
-    responses: { 200: { description: 'The note as it is now', schema: () => note, example, headers: TAGGED } },
+    responses: { 200: { description: 'The note as it is now', schema: () => answer, example, headers: TAGGED } },
     problems: ['conflict', ...CHANGE_PROBLEMS],
     handler: async function updateNote(req, res) {
       const updated = await notes.update(req.params.id, req.body, matching(req.get('if-match')))
@@ -110,7 +110,7 @@ export function notes({ notes, idempotency }: NotesHandlerDeps): Route[] {
 
   const remove = operation({
     id: 'deleteNote',
-    summary: 'Delete a note',
+    summary: 'Delete one note',
     params: idParams,
     headers: ifMatchHeaders,
     responses: { 204: { description: 'It is gone' } },

@@ -1,13 +1,13 @@
 import { beforeEach, expect, test } from '@jest/globals'
 import { createNotes, type Note, type NotesStore } from './notes.ts'
 
-const note = (id: string, version = 1): Note => ({
+const stored = (id: string, version = 1): Note => ({
   id,
   version,
   createdAt: `2026-11-22T20:46:02.12${id}Z`,
   updatedAt: '2026-11-22T20:46:02.125Z',
-  title: id,
-  text: '',
+  title: 'The title',
+  text: 'The text',
 })
 const absent = async () => undefined
 const changed: string[] = []
@@ -23,7 +23,7 @@ beforeEach(() => {
 const open = (store: Partial<NotesStore>) => createNotes({ store: store as NotesStore, cache })
 const free = () => {}
 
-test('a note that is not there is not found, and the cache is left alone', async () => {
+test('what is not there is not found, and the cache is left alone', async () => {
   const notes = open({ find: absent, update: absent, remove: absent })
   for (const asked of [notes.get('1'), notes.update('1', {}, free), notes.remove('1', free)]) {
     await expect(asked).rejects.toMatchObject({ code: 'not_found' })
@@ -34,10 +34,10 @@ test('a note that is not there is not found, and the cache is left alone', async
 test('the cache follows a change when it has been made, and only then', async () => {
   const notes = open({
     update: async (id, _changes, check) => {
-      check(note(id))
-      return note(id, 2)
+      check(stored(id))
+      return stored(id, 2)
     },
-    remove: async (id) => note(id),
+    remove: async (id) => stored(id),
   })
   await notes.update('1', {}, free)
   await notes.remove('1', free)
@@ -48,12 +48,12 @@ test('the cache follows a change when it has been made, and only then', async ()
   expect(changed).toEqual(['put 1 2', 'remove 1'])
 })
 
-test('a page asks for one note more than it shows', async () => {
+test('a page asks for one more than it shows', async () => {
   const limits: number[] = []
   const notes = open({
     list: async ({ limit }) => {
       limits.push(limit)
-      return ['3', '2', '1'].slice(0, limit).map((id) => note(id))
+      return ['3', '2', '1'].slice(0, limit).map((id) => stored(id))
     },
   })
   expect(await notes.list({ limit: 2 })).toMatchObject({ items: [{ id: '3' }, { id: '2' }], next: expect.any(String) })

@@ -23,7 +23,7 @@ export interface NotesDeps {
   readonly cache: Cache<Note>
 }
 
-/** What can be done with notes. Each throws a Failure `not_found` for a note that is not there. */
+/** What can be done with notes. Each throws a Failure `not_found` for one that is not there. */
 export type Notes = ReturnType<typeof createNotes>
 
 export function createNotes({ store, cache }: NotesDeps) {
@@ -39,9 +39,9 @@ export function createNotes({ store, cache }: NotesDeps) {
     },
 
     async update(id: string, changes: NoteChanges, check: (current: Note) => void): Promise<Note> {
-      const note = existing(await store.update(id, changes, check))
-      await cache.put(note)
-      return note
+      const changed = existing(await store.update(id, changes, check))
+      await cache.put(changed)
+      return changed
     },
 
     async remove(id: string, check: (current: Note) => void): Promise<void> {
@@ -51,7 +51,7 @@ export function createNotes({ store, cache }: NotesDeps) {
   }
 }
 
-function existing(note: Note | undefined): Note {
-  if (note === undefined) throw new Failure('not_found')
-  return note
+function existing(found: Note | undefined): Note {
+  if (found === undefined) throw new Failure('not_found')
+  return found
 }

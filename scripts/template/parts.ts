@@ -10,6 +10,7 @@ export const FILES: Readonly<Record<string, readonly string[]>> = {
   'scripts/template': ['template'],
   'docs/decisions/0011-template.md': ['template'],
   'test/release/clone.test.ts': ['template'],
+  'test/release/resource.test.ts': ['template'],
 
   'internal/handler/notes.test.ts': ['example'],
   'internal/handler/notes.ts': ['example'],
@@ -17,6 +18,7 @@ export const FILES: Readonly<Record<string, readonly string[]>> = {
   'internal/service/notes.ts': ['example'],
   'internal/store/migrations/0002-notes.ts': ['example'],
   'internal/store/notes.ts': ['example'],
+  'test/any-resource.test.ts': ['example'],
   'test/browser/notes.test.ts': ['example'],
   'test/notes-of-subjects.test.ts': ['example'],
   'test/notes.test.ts': ['example'],
