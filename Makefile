@@ -11,7 +11,7 @@ BENCH_PACKAGES := bench/node_modules/.package-lock.json
 SOURCES := $(shell find src config internal pkg -name '*.ts' ! -name '*.test.ts')
 JEST := node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js
 
-.PHONY: help init upgrade run dev test test-release lint types unit e2e e2e-browser e2e-restart e2e-proxies fmt build image bench audit clean FORCE
+.PHONY: help init upgrade resource run dev test test-release lint types unit e2e e2e-browser e2e-restart e2e-proxies fmt build image bench audit clean FORCE
 
 help: ## print this list
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do printf '  make %-12s %s\n' "$$target" "$$text"; done
@@ -23,6 +23,9 @@ init: $(TOOLCHAIN) ## make it a service of your own: NAME=orders (EXAMPLE=no DEP
 
 upgrade: $(TOOLCHAIN) ## bring what came from the template up to a newer one: TEMPLATE=url (REF=main)
 	@node scripts/upgrade.ts
+
+resource: $(PACKAGES) ## write a resource, with its table and tests: NAME=invoice FIELDS=number:string:unique,total:int (PLURAL=invoices)
+	@$(if $(filter environment,$(origin NAME)),env -u NAME) node scripts/resource.ts
 
 run: dist/server.cjs ## build and serve on PORT (8080), with a local PostgreSQL and Redis
 	@exec node scripts/run.ts

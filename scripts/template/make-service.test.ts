@@ -21,7 +21,8 @@ function missing(service: Tree): string[] {
   const exists = (path: string) => files.some((file) => file === path || file.startsWith(`${path}/`))
   const isThere = (path: string) => ['', '.ts', '.test.ts'].some((ending) => exists(path + ending))
   return [...service].flatMap(([path, { text }]) => {
-    if (path.endsWith('package-lock.json')) return []
+    // What templates of a resource name is there when they are filled.
+    if (path.endsWith('package-lock.json') || path.startsWith('scripts/resource/')) return []
     const pattern = path.endsWith('.md') ? /\]\(([\w./-]+)\)/g : /from '(\.[^']+)'/g
     const relative = [...text.matchAll(pattern)].map(([, to = '']) => posix.join(posix.dirname(path), to))
     const named = [...text.matchAll(/(?<![\w/.])(?:deploy|docs|test)\/[\w@./-]*\w/g)].map(([to]) => to)

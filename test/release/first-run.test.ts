@@ -77,7 +77,10 @@ test('the README has no command that is not run here or by CI', () => {
   const blocks = [...readFileSync('README.md', 'utf8').matchAll(/```sh\n(.*?)```/gs)].map(([, block = '']) => block)
   const commands = blocks.flatMap((block) => block.trim().split('\n')).map((line) => line.split(/\s+#/)[0]!.trim())
   expect(commands).toEqual([
-    'make init NAME=orders', // [only template]
+    // [only template]
+    'make init NAME=orders',
+    'make resource NAME=invoice FIELDS=number:string:unique,total:int',
+    // [end]
     'make run',
     'curl localhost:8080/ping',
     'curl localhost:8080/health',

@@ -1,0 +1,82 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from '@jest/globals'
+import { collisions } from './files.ts'
+import { readNames } from './names.ts'
+
+test.each([
+  ['invoice', 'invoices'],
+  ['class', 'classes'],
+  ['box', 'boxes'],
+  ['branch', 'branches'],
+  ['user-category', 'user-categories'],
+  ['key', 'keys'],
+  ['new', 'news'],
+])('of %s there are many %s', (NAME, many) => {
+  expect(readNames({ NAME })).toMatchObject({ names: { 'user-profiles': many } })
+})
+
+test('PLURAL is for what is irregular', () => {
+  expect(readNames({ NAME: 'office-child', PLURAL: 'office-children' })).toEqual({
+    names: {
+      UserProfiles: 'OfficeChildren',
+      UserProfile: 'OfficeChild',
+      userProfiles: 'officeChildren',
+      user_profiles: 'office_children',
+      'User profiles': 'Office children',
+      'user profiles': 'office children',
+      'user profile': 'office child',
+      'user-profiles': 'office-children',
+    },
+  })
+})
+
+test.each([
+  ['', undefined, 'NAME: is missing'],
+  ...['Order', '../x', 'a/b', 'a_b', 'a b', '-a', 'a-', 'a--b', '2fast', 'a-2', 'ä', 'a\n', "a'b"].map(
+    (name) => [name, undefined, 'NAME: got'] as const,
+  ),
+  ['a'.repeat(51), undefined, 'at most 50'],
+  ['a'.repeat(50), undefined, 'PLURAL: got'],
+  ['pg-table', undefined, "PostgreSQL's own"],
+  ['sheep', 'sheep', 'not be the same'],
+  ['x', '../x', 'PLURAL: got'],
+  ['x', '', 'PLURAL: got'],
+  ['x', 'class', 'no variable'],
+  ['x', 'let', 'no variable'],
+  ['x', 'await', 'no variable'],
+])('the name %j with the plural %j is refused', (NAME, PLURAL, why) => {
+  const given = PLURAL === undefined ? { NAME } : { NAME, PLURAL }
+  expect(readNames(given)).toEqual({ problems: [expect.stringContaining(why)] })
+})
+
+/** The templates as they are, and lists of a service that has no resource yet. */
+const LISTS: Readonly<Record<string, string>> = {
+  'internal/resources.ts': 'export function resources(): void {}',
+  'internal/store/migrations/index.ts': 'export const migrations: object = {}',
+}
+const read = (path: string) => LISTS[path] ?? readFileSync(path, 'utf8')
+
+const taken = (given: Record<string, string>) => {
+  const named = readNames(given)
+  return 'names' in named ? collisions({ names: named.names, read }) : named.problems
+}
+
+test.each([
+  [{ NAME: 'page' }, ['Page']],
+  [{ NAME: 'promise' }, [expect.stringContaining('JavaScript has a Promise')]],
+  [{ NAME: 'mapping', PLURAL: 'map' }, [expect.stringContaining('JavaScript has a Map')]],
+  [{ NAME: 'route' }, ['Route']],
+  [{ NAME: 'field' }, ['fields']],
+  [{ NAME: 'resource' }, ['resources']],
+  [{ NAME: 'migration' }, ['migrations']],
+  [{ NAME: 'x', PLURAL: 'idempotency' }, ['Idempotency', 'idempotency']],
+])('%j would have the name of something else: %j', (given, expected) => {
+  expect(taken(given)).toEqual(expected)
+})
+
+test.each(['order', 'user', 'group', 'item', 'table', 'class', 'tag', 'list', 'event', 'file', 'new'])(
+  '%s is a name like any other',
+  (NAME) => {
+    expect(taken({ NAME })).toEqual([])
+  },
+)
