@@ -65,6 +65,11 @@ test('a client that throws is a Redis that fails', async () => {
   expect(await broken.through('1', load)).toEqual(value)
 })
 
+test.each(['', 'garbage', '3', '3 {"id"'])('%j in the place of what is cached is nothing', async (held) => {
+  answer = () => Promise.resolve(held)
+  expect(await open().through('1', load)).toEqual(value)
+})
+
 test('a Redis that does not answer is waited for once and then left alone for a while', async () => {
   answer = never
   const cache = open()

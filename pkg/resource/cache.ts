@@ -40,6 +40,13 @@ return 1`
 /** Of a thing that was removed: newer than any, and never used again. */
 const REMOVED = Number.MAX_SAFE_INTEGER
 
+/** @throws for what is not PUT_NEWER's, which then is a failure like any other */
+function heldIn<T>(text: string | null): { readonly value: T | undefined } | undefined {
+  if (text === null) return undefined
+  const [, json = ''] = /^\d+ (.*)/s.exec(text) ?? []
+  return { value: JSON.parse(json) ?? undefined }
+}
+
 /** Reads through Redis and does without it when it fails. */
 export function createCache<T extends Stored>({
   redis,
@@ -69,8 +76,8 @@ export function createCache<T extends Stored>({
 
   return {
     async through(id, load) {
-      const held = await attempt((client) => client.get(prefix + id))
-      if (typeof held === 'string') return (JSON.parse(held.slice(held.indexOf(' '))) as T | null) ?? undefined
+      const held = await attempt(async (client) => heldIn<T>(await client.get(prefix + id)))
+      if (held !== undefined) return held.value
       const value = await load()
       if (value !== undefined) await put(id, value.version, value)
       return value

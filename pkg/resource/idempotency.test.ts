@@ -62,6 +62,11 @@ test.each<[string, (() => IdempotencyClient) | undefined]>([
   expect(await without.once({ ...request, key: undefined }, async () => answer)).toEqual(answer)
 })
 
+test('where garbage is in the place of a key nobody can tell whether it was used', async () => {
+  held.set('x:POST /things k', 'garbage')
+  await expect(idempotency.once(request, unwanted)).rejects.toMatchObject({ code: 'idempotency_unavailable' })
+})
+
 test('an answer that cannot be kept is an answer', async () => {
   const forgetful = createIdempotency({
     redis: () => ({ ...client, eval: () => Promise.reject(new Error('gone')) }),

@@ -108,7 +108,7 @@ export function createIdempotency({
         throw error
       })
       if (taken === null) {
-        const held = JSON.parse((await command((client) => client.get(name))) ?? '{}') as Partial<Held>
+        const held: Partial<Held> = await command(async (client) => JSON.parse((await client.get(name)) ?? '{}'))
         if (held.fingerprint !== undefined && held.fingerprint !== fingerprint) {
           throw new Failure('idempotency_key_reused')
         }
