@@ -7,6 +7,7 @@ test.each([
   ['"1", "3"', true],
   ['"1","3"', true],
   ['"1"', false],
+  ['"1", *', false],
   ['"33"', false],
   ['W/"3"', false],
   ['3', false],

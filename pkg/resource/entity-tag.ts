@@ -23,6 +23,6 @@ export const ifNoneMatchHeaders = z.object({
 export function matching(ifMatch = ''): (current: Pick<Stored, 'version'>) => void {
   const tags = ifMatch.split(',').map((tag) => tag.trim())
   return function match(current) {
-    if (!tags.includes('*') && !tags.includes(tagged(current).etag)) throw new Failure('precondition_failed')
+    if (ifMatch !== '*' && !tags.includes(tagged(current).etag)) throw new Failure('precondition_failed')
   }
 }
