@@ -73,6 +73,10 @@ const SECRET = 'select * from users at db.internal'
 test.each([
   ['an error', () => Promise.reject(new Error(SECRET))],
   ['a string', () => Promise.reject(SECRET)],
+  [
+    'several errors at once, as of a host with several addresses',
+    () => Promise.any([Promise.reject(Object.assign(new Error(), { address: SECRET }))]),
+  ],
   ['nothing', () => Promise.reject()],
   ['an object without a prototype', () => Promise.reject(Object.create(null))],
   [

@@ -124,7 +124,9 @@ export function problemHandler({ table = {} }: ProblemOptions = {}): ErrorReques
     if (res.headersSent) return void res.destroy()
     let body: string
     try {
-      body = problemDocument(code, entry, String(req.id), (error as Thrown | null)?.errors)
+      // Those of a failed connection are Node's, and name the addresses that were tried.
+      const errors = entry.status < 500 ? (error as Thrown | null)?.errors : undefined
+      body = problemDocument(code, entry, String(req.id), errors)
     } catch {
       // What is no JSON is not worth a second failure.
       body = problemDocument(code, entry, String(req.id))
