@@ -107,6 +107,11 @@ describe('an operation with schemas', () => {
     for (const { message } of refused.body.errors) expect(message).toMatch(/^.{8,}$/)
   })
 
+  test('lists a hundred invalid fields and no more', async () => {
+    const content = Object.fromEntries(Array.from({ length: 5_000 }, (_, index) => [`field${index}`, 0]))
+    expect((await send(content).expect(422)).body.errors).toHaveLength(100)
+  })
+
   test.each([['{"__proto__":{"admin":1},"title":"a"}'], ['{"title":"a","__proto__":[]}']])(
     '%s is refused',
     async (text) => {
@@ -132,6 +137,7 @@ describe('an operation with schemas', () => {
   test('a missing if-match is asked for before the rest', async () => {
     expect((await request(app).delete('/things/1').expect(428)).body).toMatchObject({ code: 'precondition_required' })
     await request(app).delete('/things/1').set('if-match', '"1"').expect(422)
+    await send({ title: 'abc', 'if-match': 1 }).expect(422)
     await request(app).delete('/things/1?dry=yes').set('if-match', '"1"').expect(204)
   })
 })

@@ -7,6 +7,9 @@ type Checked = readonly [Source, Schema]
 
 const SOURCES: readonly Source[] = ['query', 'headers', 'body']
 
+/** More than a form has fields; a body of a hundred kilobytes can have thousands that nobody knows. */
+const MAX_ERRORS = 100
+
 const failure = (code: string, details?: object) => Object.assign(new Error(code), { code, ...details })
 
 /** If-Match where it is needed comes before the rest: without it nobody knows what would be changed (RFC 6585 §3). */
@@ -14,9 +17,9 @@ async function refuse(req: Request, failed: readonly Checked[]): Promise<never> 
   // The words are loaded with the first mistake.
   const { fieldErrors } = await import('./field-errors.ts')
   const errors = failed.flatMap(([source, schema]) => fieldErrors(source, schema, req[source]))
-  throw errors.some(({ field }) => field === 'if-match')
+  throw errors.some(({ in: source, field }) => source === 'headers' && field === 'if-match')
     ? failure('precondition_required')
-    : failure('invalid_input', { errors })
+    : failure('invalid_input', { errors: errors.slice(0, MAX_ERRORS) })
 }
 
 /**
