@@ -128,6 +128,21 @@ describe('postgres', () => {
     await postgres.stop()
   })
 
+  test('a connection that does not answer is given up with its query, and the next query gets another one', async () => {
+    const postgres = openPostgres(database.url, { statementTimeoutMs: 100 })
+    const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(postgres.db)
+    const pid = rows[0]!.pid
+    // As a way through the network that has forgotten the connection: nothing comes back, and others are well.
+    process.kill(pid, 'SIGSTOP')
+    try {
+      await expect(sql`select 1`.execute(postgres.db)).rejects.toThrow('Query read timeout')
+      expect((await sql`select 1`.execute(postgres.db)).rows).toHaveLength(1)
+    } finally {
+      process.kill(pid, 'SIGCONT')
+    }
+    await postgres.stop()
+  })
+
   test('connections that the server ends do not end the process, and the next query works', async () => {
     const postgres = openPostgres(database.url)
     await sql`select 1`.execute(postgres.db)

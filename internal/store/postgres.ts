@@ -27,9 +27,14 @@ export interface Postgres {
   stop(): Promise<void>
 }
 
+type Query = (...args: unknown[]) => Promise<unknown>
+
 /**
  * A client whose connection fails where pg throws. Its parser runs in a socket's event handler, so
  * an answer that it does not expect (a log-in by GSSAPI, a broken proxy) would end the process.
+ *
+ * And one that ends with a query that nobody answers. The pool would keep its connection, on which every later
+ * query waits as long and in vain, until TCP gives it up after a quarter of an hour.
  */
 class GuardedClient extends pg.Client {
   constructor(config?: pg.ClientConfig) {
@@ -49,6 +54,16 @@ class GuardedClient extends pg.Client {
       }
       attachListeners(stream)
     }
+    const send = this.query.bind(this) as Query
+    const query: Query = async (...args) => {
+      try {
+        return await send(...args)
+      } catch (error) {
+        if ((error as Error).message === 'Query read timeout') void this.end()
+        throw error
+      }
+    }
+    Object.assign(this, { query })
   }
 }
 
