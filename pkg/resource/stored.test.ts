@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { safeParse } from 'zod/mini'
-import { date, text, timestamp } from './stored.ts'
+import { date, idParams, text, timestamp } from './stored.ts'
 
 test.each([
   ['', false],
@@ -42,4 +42,10 @@ test.each([
   ['2026-11-22', false],
 ])('%s is a moment that can be stored: %s', (value, expected) => {
   expect(safeParse(timestamp(), value).success).toBe(expected)
+})
+
+test('an id has one form, however a client writes it', () => {
+  const id = '0198c0de-5a1b-4f6e-9d3c-2b7a1e4f8c90'
+  expect(safeParse(idParams, { id: id.toUpperCase() }).data).toEqual({ id })
+  expect(safeParse(idParams, { id: `${id} ` }).success).toBe(false)
 })

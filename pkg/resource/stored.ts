@@ -18,8 +18,8 @@ export const storedFields = {
   updatedAt: z.iso.datetime(),
 }
 
-/** In the path of one of them. */
-export const idParams = z.object({ id: z.uuid() })
+/** In the path of one of them. The database compares ids, and a cache their text. */
+export const idParams = z.object({ id: z.uuid().check(z.toLowerCase()) })
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: this is what it looks for.
 const STORABLE = /^[^\u0000\ud800-\udfff]*$/u
