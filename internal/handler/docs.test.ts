@@ -12,6 +12,7 @@ const { app, messages } = createHttpApp({
   bodyLimitBytes: 1_000,
   rateLimitPerMinute: () => 0,
   countRequest: localCounter(),
+  cors: { origins: ['https://app.example.com'] },
   isOn: (feature) => feature === 'docs' && on,
   resources: [],
 })
@@ -53,7 +54,7 @@ test('its files are compressed for those who can unpack them, the same for other
       expect(headers).toMatchObject({
         'cache-control': 'public, max-age=31536000, immutable',
         'content-type': path.endsWith('.css') ? 'text/css; charset=utf-8' : 'text/javascript; charset=utf-8',
-        vary: 'accept-encoding',
+        vary: 'origin, accept-encoding',
       })
     }
     expect(plain.text).toBe(zipped.text)

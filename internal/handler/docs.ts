@@ -31,7 +31,7 @@ export function docsFile(): Operation {
       const file = fileAt(req.params.file)
       if (file === undefined) throw Object.assign(new Error('not found'), { code: 'not_found' })
       const zipped = req.acceptsEncodings('gzip', 'identity') === 'gzip'
-      res.set({ 'cache-control': 'public, max-age=31536000, immutable', vary: 'accept-encoding' }).type(file.type)
+      res.vary('accept-encoding').set('cache-control', 'public, max-age=31536000, immutable').type(file.type)
       if (zipped) res.set('content-encoding', 'gzip')
       send(res, zipped ? file.compressed : unpacked(file))
     },
