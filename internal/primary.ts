@@ -192,7 +192,7 @@ export function serviceLink(link: PrimaryLink): ServiceLink {
     snapshot() {
       const published = link.state() as Snapshot | undefined
       const timestamp = Math.floor(Date.now() / 1000)
-      if (published === undefined) return { status: 'fail', timestamp, checks: {}, history: {} }
+      if (published === undefined) return { status: 'fail', timestamp, checks: {} }
       if (timestamp - published.timestamp <= STALE_AFTER_S) return published
       const checks = Object.entries(published.checks).map(([name, { critical }]) => [
         name,

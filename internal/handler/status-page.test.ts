@@ -6,8 +6,8 @@ const ok: CheckReport = { status: 'ok', critical: true, latencyMs: 0.8, checkedA
 const failing: CheckReport = { status: 'fail', critical: false, reason: 'timeout', checkedAt: 1_795_353_962 }
 const pending: CheckReport = { status: 'fail', critical: true, reason: 'pending' }
 
-function pageOf(checks: Snapshot['checks'], history: Snapshot['history'] = {}, service = 'payments'): string {
-  const snapshot: Snapshot = { status: 'ok', timestamp: 1_795_353_962, checks, history }
+function pageOf(checks: Snapshot['checks'], history?: Snapshot['history'], service = 'payments'): string {
+  const snapshot: Snapshot = { status: 'ok', timestamp: 1_795_353_962, checks, ...(history && { history }) }
   return statusPage({ service, version: '1.4.0', snapshot })
 }
 

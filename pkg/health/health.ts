@@ -28,8 +28,8 @@ export interface Snapshot {
   /** Unix seconds. */
   readonly timestamp: number
   readonly checks: Readonly<Record<string, CheckReport>>
-  /** The last runs of each check, and no part of the JSON answer. */
-  readonly history: Readonly<Record<string, History>>
+  /** The last runs of each check, and no part of the JSON answer. A primary process of an older version has none. */
+  readonly history?: Readonly<Record<string, History>>
 }
 
 export interface Health {
