@@ -21,7 +21,7 @@ export function session({ sessions }: SessionDeps): Route {
       summary: 'Who sends this request, and until when that is known (Unix seconds)',
       responses: { 200: { description: 'That one', schema: who, example } },
       handler: function getSession(req, res) {
-        res.set('cache-control', 'no-store').json(req.auth)
+        res.json(req.auth)
       },
     }),
     post: operation({
@@ -35,10 +35,7 @@ export function session({ sessions }: SessionDeps): Route {
         // Or one session would follow another without end.
         if (req.auth?.scheme !== 'bearer') throw accessError('token_required')
         const started = await sessions.start(req, res, req.auth.subject)
-        res
-          .status(201)
-          .set('cache-control', 'no-store')
-          .json({ ...started, scheme: 'session' })
+        res.status(201).json({ ...started, scheme: 'session' })
       },
     }),
     delete: operation({

@@ -46,6 +46,8 @@ export function authenticate({ verify, session }: AuthenticateDeps): RequestHand
     whoSends(req, res).then(
       (auth) => {
         req.auth = auth
+        // A cookie alone keeps no shared cache from an answer (RFC 9111 §3.5); a handler may allow more.
+        res.set('cache-control', 'no-store')
         next()
       },
       (error) => {

@@ -76,6 +76,7 @@ test('a session is accepted in the place of the token that it was started with, 
   const response = await service().start().expect(201)
   await service()
     .ask(cookieOf(response))
+    .expect('cache-control', 'no-store')
     .expect(200, { subject: 'user-1', expiresAt: (time + HOUR) / 1000, scheme: 'session' })
 })
 
