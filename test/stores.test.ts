@@ -212,6 +212,26 @@ describe('redis', () => {
     await store.stop()
   })
 
+  test('a connection that no longer answers is replaced, however much is written to it', async () => {
+    const store = createRedis({ ...options(), pingIntervalMs: 100 })
+    store.start()
+    await store.ping(never)
+    const answers = () =>
+      store
+        .within(50, (client) => client.ping())
+        .then(
+          () => true,
+          () => false,
+        )
+    store
+      .client()
+      .sendCommand(['CLIENT', 'REPLY', 'OFF'])
+      .catch(() => {})
+    expect(await answers()).toBe(false)
+    await until(answers)
+    await store.stop()
+  })
+
   test('reconnect fails what waits on a connection that hangs', async () => {
     const store = createRedis(options())
     store.start()

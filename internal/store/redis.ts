@@ -1,12 +1,14 @@
 import { once } from 'node:events'
 import { createClient } from '@redis/client'
-import { bounded } from '#pkg/resource/bounded.ts'
+import { bounded, TimeoutError } from '#pkg/resource/bounded.ts'
 
 export interface RedisOptions {
   readonly url: string
   /** What `CLIENT LIST` shows. */
   readonly clientName: string
   readonly connectTimeoutMs: number
+  /** Pause between two looks whether the connection answers, and the longest wait for that, in milliseconds. @default 4_000 */
+  readonly pingIntervalMs?: number
   /** The connection broke, or could not be made. The next try is under way already. */
   readonly onError: (error: Error) => void
 }
@@ -41,16 +43,17 @@ function connectClient({ url, clientName, connectTimeoutMs }: RedisOptions) {
     // A command fails now instead of waiting for a server that may never come back.
     disableOfflineQueue: true,
     commandsQueueMaxLength: 10_000,
-    // Two pings fit in before a silent connection is dropped; this also bounds the log-in, which has no timeout of its own.
-    pingInterval: 4_000,
+    // The socket's bounds the log-in, which has no timeout of its own. What is written later puts it off, answered or not.
     socket: { connectTimeout: connectTimeoutMs, socketTimeout: 10_000, reconnectStrategy: backoff },
   })
 }
 
 /** Connects in the background and for as long as it takes. */
 export function createRedis(options: RedisOptions): Redis {
+  const { pingIntervalMs = 4_000 } = options
   let lastError: Error | undefined
   let client = connectClient(options)
+  let timer: NodeJS.Timeout | undefined
 
   function connect(): void {
     lastError = undefined
@@ -65,6 +68,23 @@ export function createRedis(options: RedisOptions): Redis {
     client.connect().catch(() => {})
   }
 
+  function reconnect(): void {
+    if (!client.isReady) return
+    client.destroy()
+    client = connectClient(options)
+    connect()
+  }
+
+  async function pingNow(): Promise<void> {
+    const pinged = client
+    try {
+      if (pinged.isReady) await bounded(pinged.ping(), pingIntervalMs)
+    } catch (error) {
+      // Any other failure is an answer, or is known already.
+      if (error instanceof TimeoutError && pinged === client && timer !== undefined) reconnect()
+    }
+  }
+
   return {
     client: () => client,
     within: async (timeoutMs, command) => bounded(command(client), timeoutMs),
@@ -76,14 +96,14 @@ export function createRedis(options: RedisOptions): Redis {
       }
       await client.ping()
     },
-    reconnect() {
-      if (!client.isReady) return
-      client.destroy()
-      client = connectClient(options)
+    reconnect,
+    start() {
       connect()
+      timer = setInterval(pingNow, pingIntervalMs)
     },
-    start: connect,
     async stop() {
+      clearInterval(timer)
+      timer = undefined
       if (client.isReady) await client.close()
       else client.destroy()
     },
