@@ -98,7 +98,10 @@ test.each([
   expect(fieldsOf(preflight.headers)).toEqual({ vary: 'origin' })
 })
 
-test('an answer to no page at all varies all the same, for caches', async () => {
+test.each([
+  ['some origins', client],
+  ['any origin', any],
+])('with %s an answer to no page at all varies all the same, for caches', async (_name, client) => {
   const { headers } = await client.get('/things')
   expect(fieldsOf(headers)).toEqual({ vary: 'origin' })
 })
@@ -110,6 +113,7 @@ test('cookies go with exact origins only', async () => {
   expect(credentials.headers).toMatchObject({ 'access-control-allow-credentials': 'true' })
   const { headers } = await any.get('/things').set('origin', 'null')
   expect(fieldsOf(headers)).toEqual({
+    vary: 'origin',
     'access-control-allow-origin': '*',
     'access-control-expose-headers': expect.any(String),
   })

@@ -26,8 +26,8 @@ export function cors({ origins, credentials = false, maxAgeS = 7_200 }: CorsOpti
   const allowed = new Set(origins)
   return function cors(req, res, next) {
     const { origin } = req.headers
-    // Without it a cache would give one origin's answer to another.
-    if (!isPublic) res.vary('origin')
+    // Without it a cache would give one origin's answer to another, or a page what nobody's page was answered.
+    res.vary('origin')
     if (origin === undefined || !(isPublic || allowed.has(origin))) return next()
     res.set('access-control-allow-origin', isPublic ? '*' : origin)
     if (credentials && !isPublic) res.set('access-control-allow-credentials', 'true')
