@@ -38,8 +38,8 @@ export interface Answer<T> {
 
 export interface Idempotency {
   /**
-   * The answer of `run`, which is kept, or the one that was kept for this key. A `run` that rejects has done nothing,
-   * keeps nothing, and may be tried again. Without a key it is just `run`.
+   * The answer of `run`, which is kept, or the one that was kept for this key. A `run` that rejects
+   * keeps nothing and may be tried again: what it has begun must be undone by then. Without a key it is just `run`.
    *
    * @throws Failure `idempotency_key_reused`, `idempotency_conflict` or `idempotency_unavailable`, and nothing has run
    */
