@@ -8,6 +8,7 @@ export { type Operation, type OperationDescription, operation } from './operatio
 export { prefersHtml } from './prefers-html.ts'
 export {
   answerProblem,
+  failure,
   HTTP_ERRORS,
   type HttpErrorTable,
   notFound,

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import express, { type RequestHandler } from 'express'
+import { failure } from './problem.ts'
 
 export interface JsonBodyOptions {
   /** Of the body after decompression, in bytes, so that a small archive cannot unpack to a large body. */
@@ -26,16 +27,14 @@ export function jsonBody({ maxBytes }: JsonBodyOptions): RequestHandler {
       return readPlain(req, next)
     }
     const charset = CHARSET.exec(type)?.[1]
-    if (charset !== undefined && !UNICODE.test(charset)) return next(refusal('unsupported_charset'))
+    if (charset !== undefined && !UNICODE.test(charset)) return next(failure('unsupported_charset'))
     parse(req, res, (error?: unknown) => {
       if (error !== undefined) return next(error)
       if (req.body !== undefined) return next()
-      next(refusal('unsupported_media_type'))
+      next(failure('unsupported_media_type'))
     })
   }
 }
-
-const refusal = (code: string) => Object.assign(new Error(code.replaceAll('_', ' ')), { code })
 
 /** A body in UTF-8 that is as long as its content-length says, which is no more than is accepted. */
 function readPlain(req: IncomingMessage & { body?: unknown }, next: (error?: unknown) => void): void {
@@ -46,12 +45,12 @@ function readPlain(req: IncomingMessage & { body?: unknown }, next: (error?: unk
     try {
       req.body = JSON.parse(text)
     } catch {
-      return next(refusal('malformed_json'))
+      return next(failure('malformed_json'))
     }
     // As express.json({ strict: true }): what is neither an object nor a list is no document.
-    next(typeof req.body === 'object' && req.body !== null ? undefined : refusal('malformed_json'))
+    next(typeof req.body === 'object' && req.body !== null ? undefined : failure('malformed_json'))
   }
   req.on('data', (chunk: Buffer) => void chunks.push(chunk))
   req.once('end', ended)
-  req.once('error', () => next(refusal('incomplete_body')))
+  req.once('error', () => next(failure('incomplete_body')))
 }

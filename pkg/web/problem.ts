@@ -47,6 +47,10 @@ export const HTTP_ERRORS = {
   },
 } as const satisfies HttpErrorTable
 
+/** An error with a code of HTTP_ERRORS, and what else `details` says of it. */
+export const failure = (code: keyof typeof HTTP_ERRORS, details?: object) =>
+  Object.assign(new Error(code.replaceAll('_', ' ')), { code, ...details })
+
 /** What Express's body parsers put into an error's `type`: https://expressjs.com/en/resources/middleware/body-parser.html */
 const PARSER_CODES: Readonly<Record<string, keyof typeof HTTP_ERRORS>> = {
   'entity.parse.failed': 'malformed_json',
@@ -139,6 +143,6 @@ export function problemHandler({ table = {} }: ProblemOptions = {}): ErrorReques
 /** The end of the list of routes. */
 export function notFound(): RequestHandler {
   return function notFound() {
-    throw Object.assign(new Error('not found'), { code: 'not_found' })
+    throw failure('not_found')
   }
 }

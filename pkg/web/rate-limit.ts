@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net'
 import type { Request, RequestHandler, Response } from 'express'
+import { failure } from './problem.ts'
 import { type Counter, WINDOW_MS } from './rate-counter.ts'
 
 export interface RateLimitOptions {
@@ -46,7 +47,7 @@ export function rateLimit({ perMinute, count }: RateLimitOptions): RequestHandle
     res.set('ratelimit', `"client";r=${Math.max(0, limit - used)};t=${seconds}`)
     if (used <= limit) return
     res.set('retry-after', String(seconds))
-    throw Object.assign(new Error('too many requests'), { code: 'too_many_requests' })
+    throw failure('too_many_requests')
   }
 
   return function rateLimit(req, res, next) {

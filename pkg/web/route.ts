@@ -1,5 +1,6 @@
 import type { IRouter } from 'express'
 import type { Operation } from './operation.ts'
+import { failure } from './problem.ts'
 import { validate } from './validate.ts'
 
 export const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const
@@ -29,7 +30,7 @@ export function route(router: IRouter, { path, when, ...operations }: Route): vo
     // A handler has passed it on.
     if (req.method !== 'OPTIONS' && allowed.includes(req.method)) return next()
     res.set('allow', allow)
-    if (req.method !== 'OPTIONS') throw Object.assign(new Error('method not allowed'), { code: 'method_not_allowed' })
+    if (req.method !== 'OPTIONS') throw failure('method_not_allowed')
     res.status(204).end()
   })
 }

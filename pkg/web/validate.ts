@@ -2,6 +2,7 @@ import type { Request, RequestHandler } from 'express'
 import { safeParse } from 'zod/mini'
 import type { Source } from './field-errors.ts'
 import type { OperationDescription, Schema } from './operation.ts'
+import { failure } from './problem.ts'
 
 type Checked = readonly [Source, Schema]
 
@@ -9,8 +10,6 @@ const SOURCES: readonly Source[] = ['query', 'headers', 'body']
 
 /** More than a form has fields; a body of a hundred kilobytes can have thousands that nobody knows. */
 const MAX_ERRORS = 100
-
-const failure = (code: string, details?: object) => Object.assign(new Error(code), { code, ...details })
 
 /** If-Match where it is needed comes before the rest: without it nobody knows what would be changed (RFC 6585 §3). */
 async function refuse(req: Request, failed: readonly Checked[]): Promise<never> {
