@@ -1,15 +1,11 @@
-import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals'
+import { afterEach, expect, jest, test } from '@jest/globals'
 import { killApps, startApp } from '../support/app.ts'
-import { startBrowser, type TestBrowser } from '../support/browser.ts'
+import { useBrowser } from '../support/browser.ts'
 
 jest.setTimeout(60_000)
 
-let browser: TestBrowser
-beforeAll(async () => {
-  browser = await startBrowser()
-})
+const browser = useBrowser()
 afterEach(killApps)
-afterAll(() => browser.close())
 
 test.each(['executable', 'bundle'] as const)('from the %s: lists the operations and tries one', async (artifact) => {
   const app = await startApp({ artifact })

@@ -1,16 +1,12 @@
-import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals'
+import { afterEach, expect, jest, test } from '@jest/globals'
 import { killApps, runApp, startApp } from '../support/app.ts'
-import { startBrowser, type TestBrowser } from '../support/browser.ts'
+import { useBrowser } from '../support/browser.ts'
 import { testPostgres } from '../support/services.ts'
 
 jest.setTimeout(60_000)
 
-let browser: TestBrowser
-beforeAll(async () => {
-  browser = await startBrowser()
-})
+const browser = useBrowser()
 afterEach(killApps)
-afterAll(() => browser.close())
 
 test('a note is made from the page at /docs', async () => {
   const database = await testPostgres()

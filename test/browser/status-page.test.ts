@@ -1,19 +1,19 @@
 import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals'
 import type { Page } from 'playwright-core'
 import { killApps, type RunningApp, startApp } from '../support/app.ts'
-import { startBrowser, type TestBrowser } from '../support/browser.ts'
+import { useBrowser } from '../support/browser.ts'
 import { type TestService, testPostgres, testRedis } from '../support/services.ts'
 
 jest.setTimeout(120_000)
 
-let browser: TestBrowser
+const browser = useBrowser()
 let database: TestService
 let redis: TestService
 beforeAll(async () => {
-  ;[browser, database, redis] = await Promise.all([startBrowser(), testPostgres(), testRedis()])
+  ;[database, redis] = await Promise.all([testPostgres(), testRedis()])
 })
 afterEach(killApps)
-afterAll(() => Promise.all([browser.close(), database.stop(), redis.stop()]))
+afterAll(() => Promise.all([database.stop(), redis.stop()]))
 
 const FAST = { HEALTH_INTERVAL_MS: '200', HEALTH_TIMEOUT_MS: '200' }
 

@@ -1,3 +1,4 @@
+import { afterAll, beforeAll } from '@jest/globals'
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import { debianTool } from './tools.ts'
 
@@ -9,7 +10,7 @@ export interface BrowserPage {
   readonly requests: readonly string[]
 }
 
-export interface TestBrowser {
+interface TestBrowser {
   /** A page of a profile of its own. */
   open(options?: BrowserContextOptions): Promise<BrowserPage>
   close(): Promise<void>
@@ -19,7 +20,7 @@ export interface TestBrowser {
  * Debian's Chromium, which is installed when it is missing, and which asks nobody for anything of its own. It knows this
  * machine as service.test too.
  */
-export async function startBrowser(): Promise<TestBrowser> {
+async function startBrowser(): Promise<TestBrowser> {
   const quiet = ['background-networking', 'component-update', 'sync', 'quic', 'gpu'].map((part) => `--disable-${part}`)
   const browser: Browser = await chromium.launch({
     executablePath: await debianTool('chromium', 'chromium'),
@@ -47,4 +48,14 @@ export async function startBrowser(): Promise<TestBrowser> {
     },
     close: () => browser.close(),
   }
+}
+
+/** A browser for the tests of a file. Their first run on a machine installs it, which may take minutes. */
+export function useBrowser(): Pick<TestBrowser, 'open'> {
+  let browser: TestBrowser | undefined
+  beforeAll(async () => {
+    browser = await startBrowser()
+  }, 300_000)
+  afterAll(() => browser?.close())
+  return { open: (options) => browser!.open(options) }
 }
