@@ -63,8 +63,8 @@ export const BUDGETS: readonly Budget[] = [
     measurement: 'start-up',
     of: 'service',
     to: 'raw',
-    limit: { atMost: 1.6 },
-    quick: { atMost: 2.3 },
+    limit: { atMost: 1.25 },
+    quick: { atMost: 1.8 },
     reason: 'restarts, scaling from zero and failing over all wait for it',
   },
   {

@@ -63,7 +63,7 @@ export async function measureThroughput({ programs, quick }: Bench): Promise<Mea
 
   async function livenessP99(program: Program): Promise<number> {
     await using server = await startServer(program, { cpu: SERVER_CPU })
-    const load = wrk(`${server.url}/ping`, { seconds: SETTLED_AFTER_S + (quick ? 2 : 5), yielding: true })
+    const load = wrk(`${server.url}/ping`, { seconds: SETTLED_AFTER_S + (quick ? 2 : 10), yielding: true })
     const probe = () => startProber(`${server.url}/health/live`, 1_000 / PROBES_PER_SECOND, PROBES_PER_SECOND)
     // Probes come from the start: what V8 has compiled without having seen one, it compiles again at the first.
     const early = probe()

@@ -7,19 +7,28 @@ import * as z from 'zod/mini'
  * completes the sentence «expected …»; load.ts adds the name and what was given.
  */
 
-const string = z.string()
+/** How the text of a variable becomes its value. */
+interface Format<T> {
+  readonly expected: string
+  /** undefined where the text is none of it. */
+  parse(text: string): T | undefined
+}
 
-/** What `parse` makes of the text, where that is not undefined. */
-const parsed = <T>(expected: string, parse: (text: string) => T | undefined) =>
-  z.pipe(
-    string,
-    z.transform((text: string, { issues }): T => {
-      const value = parse(text)
-      if (value !== undefined) return value
-      issues.push({ code: 'custom', message: expected, input: text })
-      return z.NEVER
-    }),
-  )
+/** One schema for each variable and no more: a start makes all of them (docs/performance.md). */
+const variable = <T, Unset extends T | undefined>({ expected, parse }: Format<T>, unset: Unset) =>
+  z.transform((text: string | undefined, { issues }): T | Unset => {
+    if (text === undefined) return unset
+    const value = parse(text)
+    if (value !== undefined) return value
+    issues.push({ code: 'custom', message: expected, input: text })
+    return z.NEVER
+  })
+
+const optional = <T>(format: Format<T>) => variable(format, undefined)
+
+const withDefault = <T>(format: Format<T>, value: T) => variable<T, T>(format, value)
+
+const parsed = <T>(expected: string, parse: (text: string) => T | undefined): Format<T> => ({ expected, parse })
 
 const oneOf = <const T extends string>(values: readonly T[]) =>
   parsed(`one of ${values.join(', ')}`, (text) => values.find((value) => value === text))
@@ -184,56 +193,56 @@ const features = () =>
   })
 
 export const schema = {
-  SERVICE_NAME: z.optional(text('lower-case letters, digits and hyphens, at most 63', /^[a-z0-9][a-z0-9-]{0,62}$/)),
-  NODE_ENV: z._default(oneOf(['production', 'development', 'test']), 'production'),
-  ENV_FILE: z.optional(absolutePath()),
+  SERVICE_NAME: optional(text('lower-case letters, digits and hyphens, at most 63', /^[a-z0-9][a-z0-9-]{0,62}$/)),
+  NODE_ENV: withDefault(oneOf(['production', 'development', 'test']), 'production'),
+  ENV_FILE: optional(absolutePath()),
 
-  HOST: z._default(text('an address or a host name to listen on', /^[A-Za-z0-9.:_-]{1,253}$/), '0.0.0.0'),
-  PORT: z._default(integer(0, 65_535), 8080),
-  LISTEN_FD: z.optional(integer(0, 1023)),
-  WORKERS: z._default(workers(), 1),
-  TRUST_PROXY: z._default(trustProxy(), 0),
-  BODY_LIMIT: z._default(byteSize(64), 100 * 1024),
-  RATE_LIMIT: z._default(integer(0, 1_000_000, 'requests a minute'), 0),
-  CORS_ORIGINS: z.optional(origins()),
-  AUTH_JWKS_URL: z.optional(url(['https:', 'http:'], 'https://issuer.example.com/jwks.json')),
-  AUTH_ISSUER: z.optional(text('the text of the claim iss', /^\S{1,1000}$/)),
-  AUTH_AUDIENCE: z.optional(text('the text of the claim aud', /^\S{1,1000}$/)),
-  SESSION_SECRET: z.optional(secrets()),
-  SESSION_TTL_MS: z._default(milliseconds(1_000, 31 * 24 * 3_600_000), 8 * 3_600_000),
-  HEADERS_TIMEOUT_MS: z._default(milliseconds(100, 600_000), 10_000),
-  REQUEST_TIMEOUT_MS: z._default(milliseconds(100, 3_600_000), 15_000),
-  KEEP_ALIVE_TIMEOUT_MS: z._default(milliseconds(100, 3_600_000), 75_000),
-  SOCKET_TIMEOUT_MS: z._default(milliseconds(100, 3_600_000), 120_000),
+  HOST: withDefault(text('an address or a host name to listen on', /^[A-Za-z0-9.:_-]{1,253}$/), '0.0.0.0'),
+  PORT: withDefault(integer(0, 65_535), 8080),
+  LISTEN_FD: optional(integer(0, 1023)),
+  WORKERS: withDefault(workers(), 1),
+  TRUST_PROXY: withDefault(trustProxy(), 0),
+  BODY_LIMIT: withDefault(byteSize(64), 100 * 1024),
+  RATE_LIMIT: withDefault(integer(0, 1_000_000, 'requests a minute'), 0),
+  CORS_ORIGINS: optional(origins()),
+  AUTH_JWKS_URL: optional(url(['https:', 'http:'], 'https://issuer.example.com/jwks.json')),
+  AUTH_ISSUER: optional(text('the text of the claim iss', /^\S{1,1000}$/)),
+  AUTH_AUDIENCE: optional(text('the text of the claim aud', /^\S{1,1000}$/)),
+  SESSION_SECRET: optional(secrets()),
+  SESSION_TTL_MS: withDefault(milliseconds(1_000, 31 * 24 * 3_600_000), 8 * 3_600_000),
+  HEADERS_TIMEOUT_MS: withDefault(milliseconds(100, 600_000), 10_000),
+  REQUEST_TIMEOUT_MS: withDefault(milliseconds(100, 3_600_000), 15_000),
+  KEEP_ALIVE_TIMEOUT_MS: withDefault(milliseconds(100, 3_600_000), 75_000),
+  SOCKET_TIMEOUT_MS: withDefault(milliseconds(100, 3_600_000), 120_000),
 
-  LOG_LEVEL: z._default(oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']), 'info'),
-  LOG_BUFFER: z._default(byteSize(1), 4096),
-  LOG_BUFFER_MS: z._default(milliseconds(1, 60_000), 100),
+  LOG_LEVEL: withDefault(oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']), 'info'),
+  LOG_BUFFER: withDefault(byteSize(1), 4096),
+  LOG_BUFFER_MS: withDefault(milliseconds(1, 60_000), 100),
 
-  DATABASE_URL: z.optional(url(['postgres:', 'postgresql:'], 'postgres://user:password@host:5432/name')),
-  DATABASE_CRITICAL: z._default(boolean(), true),
-  DATABASE_POOL_MAX: z._default(integer(1, 1000, 'connections'), 10),
-  DATABASE_CONNECT_TIMEOUT_MS: z._default(milliseconds(100, 60_000), 3_000),
-  DATABASE_STATEMENT_TIMEOUT_MS: z._default(milliseconds(100, 3_600_000), 10_000),
-  DATABASE_IDLE_TIMEOUT_MS: z._default(milliseconds(100, 3_600_000), 30_000),
+  DATABASE_URL: optional(url(['postgres:', 'postgresql:'], 'postgres://user:password@host:5432/name')),
+  DATABASE_CRITICAL: withDefault(boolean(), true),
+  DATABASE_POOL_MAX: withDefault(integer(1, 1000, 'connections'), 10),
+  DATABASE_CONNECT_TIMEOUT_MS: withDefault(milliseconds(100, 60_000), 3_000),
+  DATABASE_STATEMENT_TIMEOUT_MS: withDefault(milliseconds(100, 3_600_000), 10_000),
+  DATABASE_IDLE_TIMEOUT_MS: withDefault(milliseconds(100, 3_600_000), 30_000),
 
-  REDIS_URL: z.optional(url(['redis:', 'rediss:'], 'redis://:password@host:6379/0', /^\/?\d*$/)),
-  REDIS_CRITICAL: z._default(boolean(), true),
-  REDIS_CONNECT_TIMEOUT_MS: z._default(milliseconds(100, 60_000), 3_000),
+  REDIS_URL: optional(url(['redis:', 'rediss:'], 'redis://:password@host:6379/0', /^\/?\d*$/)),
+  REDIS_CRITICAL: withDefault(boolean(), true),
+  REDIS_CONNECT_TIMEOUT_MS: withDefault(milliseconds(100, 60_000), 3_000),
 
-  HEALTH_INTERVAL_MS: z._default(milliseconds(100, 300_000), 2_000),
-  HEALTH_TIMEOUT_MS: z._default(milliseconds(50, 60_000), 1_000),
-  HEALTH_FALL: z._default(integer(1, 100, 'failures'), 2),
-  HEALTH_RISE: z._default(integer(1, 100, 'successes'), 1),
-  HEALTH_CHECKS: z._default(heartbeats(), []),
-  HEALTH_CRITICAL: z._default(names(), []),
-  HEALTH_DIALECT: z._default(oneOf(['standard', 'haproxy', 'envoy', 'consul']), 'standard'),
+  HEALTH_INTERVAL_MS: withDefault(milliseconds(100, 300_000), 2_000),
+  HEALTH_TIMEOUT_MS: withDefault(milliseconds(50, 60_000), 1_000),
+  HEALTH_FALL: withDefault(integer(1, 100, 'failures'), 2),
+  HEALTH_RISE: withDefault(integer(1, 100, 'successes'), 1),
+  HEALTH_CHECKS: withDefault(heartbeats(), []),
+  HEALTH_CRITICAL: withDefault(names(), []),
+  HEALTH_DIALECT: withDefault(oneOf(['standard', 'haproxy', 'envoy', 'consul']), 'standard'),
 
-  FEATURES: z._default(features(), ['docs']),
-  SETTINGS_FILE: z.optional(absolutePath()),
+  FEATURES: withDefault(features(), ['docs']),
+  SETTINGS_FILE: optional(absolutePath()),
 
-  DRAIN_DELAY_MS: z._default(milliseconds(0, 600_000), 5_000),
-  SHUTDOWN_TIMEOUT_MS: z._default(milliseconds(100, 3_600_000), 25_000),
+  DRAIN_DELAY_MS: withDefault(milliseconds(0, 600_000), 5_000),
+  SHUTDOWN_TIMEOUT_MS: withDefault(milliseconds(100, 3_600_000), 25_000),
 } satisfies Record<string, z.ZodMiniType<unknown, string | undefined>>
 
 export type Name = keyof typeof schema

@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import { parse } from 'dotenv'
+import * as z from 'zod/mini'
 import { type Config, contradictions, type Name, type Problem, RELOADABLE, SECRETS, schema } from './env.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -70,7 +71,7 @@ export function validate(values: Environment, given: readonly string[]): Config 
   const problems = [...given]
   const config: Record<string, unknown> = {}
   for (const [name, variable] of Object.entries(schema)) {
-    const result = variable.safeParse(values[name])
+    const result = z.safeParse(variable, values[name])
     if (result.success) config[name] = freeze(result.data)
     else problems.push(describe({ name, expected: result.error.issues[0]?.message ?? '' }, values[name]))
   }
@@ -166,7 +167,7 @@ export function readSettings(
   for (const [name, value] of Object.entries(content)) {
     if (!Object.hasOwn(schema, name)) problem(`names of settings: there is no ${name}`)
     else if (!RELOADABLE.has(name)) problem(`no ${name}: it cannot change while the service runs`)
-    else if (value === '' && !schema[name as Name].safeParse(value).success) continue
+    else if (value === '' && !z.safeParse(schema[name as Name], value).success) continue
     else if (['string', 'number', 'boolean'].includes(typeof value)) values[name] = String(value)
     else problem(`a string, number or boolean for ${name}`)
   }

@@ -1,4 +1,5 @@
 import type { Server } from 'node:http'
+import net, { type ListenOptions } from 'node:net'
 import type { Config } from '#config/env.ts'
 import { ConfigError } from '#config/load.ts'
 import type { Settings } from '#config/settings.ts'
@@ -115,7 +116,7 @@ export async function createApp(settings: Settings, systemd: Systemd, link?: Ser
       ...storeParts(stores),
       settingsPart(settings, reload),
       ...('start' in health ? [healthPart(health)] : []),
-      httpPart(config, fd, server, drain, logger),
+      httpPart(config, () => listenOptions(config, fd, link !== undefined), server, drain, logger),
       systemdPart(systemd, logger),
     ],
     drainDelayMs: config.DRAIN_DELAY_MS,
@@ -194,7 +195,7 @@ async function createAccessOf(config: Config, { redis }: Stores, service: string
 
 function httpPart(
   { HOST: host, PORT: port }: Config,
-  fd: number | undefined,
+  where: () => Where,
   server: Server,
   drain: HttpDrain,
   logger: Logger,
@@ -203,19 +204,33 @@ function httpPart(
     name: 'http',
     start: () =>
       new Promise<void>((resolve, reject) => {
-        const failed = (error: NodeJS.ErrnoException) => reject(explained(error, host, port))
-        server.once('error', failed)
-        server.listen(fd === undefined ? { host, port } : { fd }, () => {
+        server.once('error', reject)
+        server.listen(where(), () => {
           // From now on errors are of one connection, such as too many open files.
-          server.off('error', failed)
+          server.off('error', reject)
           server.on('error', (err) => logger.error({ err }, 'connection not accepted'))
           logger.info(server.address(), 'listening')
           resolve()
         })
+      }).catch((error) => {
+        throw explained(error, host, port)
       }),
     drain: () => drain.begin(),
     stop: (signal) => drain.close(signal),
   }
+}
+
+type Where = ListenOptions | { readonly fd: number }
+
+/**
+ * Binds an IPv4 address itself: `listen` looks up whatever host it is given, and asks of an address whether it is an
+ * IPv6 one with an expression that takes V8 4 ms of each start to compile (docs/performance.md).
+ */
+function listenOptions({ HOST: host, PORT: port }: Config, fd: number | undefined, isShared: boolean): Where {
+  if (fd !== undefined) return { fd }
+  // The primary opens a port that is shared. Before 26.4 Node has no such sockets.
+  if (isShared || !net.isIPv4(host) || !('BoundSocket' in net)) return { host, port }
+  return { handle: new net.BoundSocket({ host, port }) }
 }
 
 function explained(error: NodeJS.ErrnoException, host: string, port: number): Error {

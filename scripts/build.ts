@@ -8,7 +8,7 @@ import { isBuiltin } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { gzipSync } from 'node:zlib'
-import { build, type Metafile, type Plugin } from 'esbuild'
+import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild'
 import type { BuildInfo } from '#internal/build-info.ts'
 
 const root = dirname(import.meta.dirname)
@@ -86,6 +86,45 @@ const withoutDeveloperMessages: Plugin = {
   },
 }
 
+const SETTINGS = {
+  bundle: true,
+  platform: 'node',
+  target: 'node24',
+  format: 'cjs',
+  // Not the identifiers: names of classes and functions stand in stack traces and in logged errors, and the
+  // other way to keep them, `keepNames`, defines one for each closure that a request makes.
+  minifyWhitespace: true,
+  minifySyntax: true,
+  legalComments: 'none',
+  metafile: true,
+  logLevel: 'warning',
+} as const satisfies BuildOptions
+
+/**
+ * The client of Redis is hundreds of files that are of use only together. As one function they are nothing to V8
+ * before it is called, and a start without Redis does not wait for them (docs/performance.md).
+ */
+const inOneFunction: Plugin = {
+  name: 'in one function',
+  setup({ onLoad, onEnd }) {
+    const inputs: Metafile['inputs'] = {}
+    onLoad({ filter: /node_modules.@redis.client.dist.index\.js$/ }, async ({ path }) => {
+      const { outputFiles, metafile } = await build({
+        ...SETTINGS,
+        entryPoints: [path],
+        outdir: dirname(path),
+        write: false,
+        sourcemap: 'inline',
+        plugins: [loadedLater],
+      })
+      Object.assign(inputs, metafile.inputs)
+      return { contents: outputFiles[0]?.text ?? '' }
+    })
+    // Their licences are looked for there.
+    onEnd(({ metafile }) => void Object.assign(metafile?.inputs ?? {}, inputs))
+  },
+}
+
 /** What the page at /docs is made of. */
 const PAGE_FILES = {
   'swagger-ui.js': 'node_modules/swagger-ui-dist/swagger-ui-bundle.js',
@@ -117,21 +156,11 @@ const withPageFiles: Plugin = {
 export async function bundle(outfile: string, plugins: readonly Plugin[] = []): Promise<Metafile> {
   const encoded = pageFiles().map(([name, content]) => [name, content.toString('base64')])
   const { metafile } = await build({
+    ...SETTINGS,
     entryPoints: ['src/main.ts'],
     outfile,
-    bundle: true,
-    platform: 'node',
-    target: 'node24',
-    format: 'cjs',
-    // Not the identifiers: names of classes and functions stand in stack traces and in logged errors, and the
-    // other way to keep them, `keepNames`, defines one for each closure that a request makes.
-    minifyWhitespace: true,
-    minifySyntax: true,
     sourcemap: 'external',
-    legalComments: 'none',
-    metafile: true,
-    logLevel: 'warning',
-    plugins: [...plugins, loadedLater, withoutDeveloperMessages, withoutCharsetTables, withPageFiles],
+    plugins: [...plugins, inOneFunction, loadedLater, withoutDeveloperMessages, withoutCharsetTables, withPageFiles],
     footer: { js: `${LAST_LINE}return${JSON.stringify(Object.fromEntries(encoded))}}` },
     define: { BUILD_INFO: JSON.stringify(readBuildInfo()) },
     // Optional parts of pg, asked for inside a try or never: a native driver and another platform's sockets.
@@ -181,6 +210,18 @@ function licenseText(directory: string): string | undefined {
   return readme && /^#+ licen[cs]e\s+([\s\S]+)/im.exec(read(readme))?.[1]
 }
 
+/** Only such as leave Node's own code cache valid: most flags of V8 do not, and cost a start 9 ms (docs/performance.md). */
+const NODE_FLAGS = [
+  // Or that signal opens a debugger.
+  '--disable-sigusr1',
+  // Not four threads beside the one that answers: where they share its core, it waits for all of them.
+  '--v8-pool-size=1',
+  // What a start allocates would be collected thrice in a young generation of 1 MB.
+  '--min-semi-space-size=4',
+  // Under load a third of the memory would be garbage, for 3% of speed.
+  '--max-semi-space-size=8',
+]
+
 function executable(target: string | undefined): void {
   const output = target === undefined ? 'dist/app' : `dist/app-${target}${target.startsWith('win-') ? '.exe' : ''}`
   const parts = mkdtempSync('dist/executable-')
@@ -203,9 +244,7 @@ function executable(target: string | undefined): void {
     main: 'scripts/executable/main.cjs',
     output,
     disableExperimentalSEAWarning: true,
-    // Or that signal opens a debugger; and under load a third of the memory would be garbage, for 3% of speed (docs/performance.md).
-    // It begins with 4 MB, because what a start allocates would be collected thrice in one of 1 MB.
-    execArgv: ['--disable-sigusr1', '--min-semi-space-size=4', '--max-semi-space-size=8'],
+    execArgv: NODE_FLAGS,
     assets: { bundle, ...Object.fromEntries(files) },
     ...(target !== undefined && { executable: nodeOf(target) }),
   }

@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { describe, expect, test } from '@jest/globals'
+import { startApp } from './support/app.ts'
 
 const bundle = readFileSync('dist/server.cjs', 'utf8')
 
@@ -18,6 +19,15 @@ test('the bundle asks for nothing that Node does not bring', () => {
   const missing = new Set(asked.filter((name) => !isBuiltin(name) && !optional.includes(name)))
   expect(asked.length).toBeGreaterThan(20)
   expect([...missing]).toEqual([])
+})
+
+test('the executable has one thread of V8 beside the one that answers', async () => {
+  const app = await startApp({ env: { DRAIN_DELAY_MS: '0' } })
+  const tasks = `/proc/${app.pid}/task`
+  const names = readdirSync(tasks).map((id) => readFileSync(`${tasks}/${id}/comm`, 'utf8').trim())
+  expect(names.filter((name) => name.includes('V8Worker'))).toHaveLength(1)
+  app.signal('SIGTERM')
+  expect(await app.ended).toEqual({ code: 0, signal: null })
 })
 
 describe('THIRD_PARTY_LICENSES', () => {

@@ -29,6 +29,7 @@ export interface HttpDrain {
 }
 
 interface Connection {
+  /** In seconds of the process, a clock that a start need not load anything for, unlike `performance`. */
   readonly acceptedAt: number
   response: ServerResponse | undefined
 }
@@ -49,7 +50,7 @@ export function createHttpDrain(options: HttpDrainOptions): HttpDrain {
 
   server.on('connection', (socket: Socket) => {
     accepted++
-    connections.set(socket, { acceptedAt: performance.now(), response: undefined })
+    connections.set(socket, { acceptedAt: process.uptime(), response: undefined })
     socket.once('close', () => connections.delete(socket))
     // Not at once: the HTTP server resumes a new socket once more, after this turn's callbacks.
     if (holding) void setImmediate().then(() => holding && socket.pause())
@@ -82,8 +83,8 @@ export function createHttpDrain(options: HttpDrainOptions): HttpDrain {
 
   /** Node closes idle connections all or none, so one that is spared keeps the others for as long. */
   function expectsFirstRequest(): boolean {
-    const now = performance.now()
-    const isNew = ({ acceptedAt, response }: Connection) => response === undefined && now - acceptedAt < firstRequestMs
+    const since = process.uptime() - firstRequestMs / 1_000
+    const isNew = ({ acceptedAt, response }: Connection) => response === undefined && acceptedAt > since
     return [...connections.values()].some(isNew)
   }
 

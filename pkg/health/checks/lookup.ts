@@ -1,4 +1,4 @@
-import { type LookupAddress, type LookupOptions, lookup as systemLookup } from 'node:dns'
+import type { LookupAddress, LookupOptions } from 'node:dns'
 
 type Done = (error: NodeJS.ErrnoException | null, address: string | LookupAddress[], family?: number) => void
 
@@ -18,7 +18,8 @@ export function lookup(name: string, options: LookupOptions, done: Done): void {
   }
   const all = [done]
   underWay.set(key, all)
-  systemLookup(name, options, (...result) => {
+  // Loaded by the first check that looks something up, and not by each start.
+  process.getBuiltinModule('node:dns').lookup(name, options, (...result) => {
     underWay.delete(key)
     for (const each of all) each(...(result as Parameters<Done>))
   })
