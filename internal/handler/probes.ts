@@ -17,12 +17,12 @@ interface Answer {
   readonly status: number
   /** Names and values in turn: `writeHead` takes them as they are. */
   readonly fields: string[]
-  readonly body: Buffer
+  /** Text, because Node sends that in one piece with the head, and a Buffer in two (docs/performance.md). */
+  readonly body: string
 }
 
-function answerOf(type: string, status: number, text: string, fields: readonly string[]): Answer {
-  const body = Buffer.from(text)
-  const own = ['content-type', `${type}; charset=utf-8`, 'content-length', String(body.length)]
+function answerOf(type: string, status: number, body: string, fields: readonly string[]): Answer {
+  const own = ['content-type', `${type}; charset=utf-8`, 'content-length', String(Buffer.byteLength(body))]
   return { status, body, fields: [...own, 'cache-control', 'no-store', ...fields] }
 }
 
