@@ -46,6 +46,8 @@ const measurements: Measurement[] = []
 for (const [name, measure] of Object.entries(PARTS)) {
   if (names.length > 0 && !names.includes(name)) continue
   console.error(`measuring: ${name}`)
+  // The disk is still busy with the logs of the part before, and takes the processor's time.
+  execFileSync('sync')
   measurements.push(...(await measure(bench)))
 }
 
