@@ -10,7 +10,7 @@ import * as z from 'zod/mini'
 /** How the text of a variable becomes its value. */
 interface Format<T> {
   readonly expected: string
-  /** undefined where the text is none of it. */
+  /** undefined for a text that is not one. */
   parse(text: string): T | undefined
 }
 
@@ -26,7 +26,7 @@ const variable = <T, Unset extends T | undefined>({ expected, parse }: Format<T>
 
 const optional = <T>(format: Format<T>) => variable(format, undefined)
 
-const withDefault = <T>(format: Format<T>, value: T) => variable<T, T>(format, value)
+const withDefault = <T>(format: Format<T>, value: NoInfer<T>) => variable<T, T>(format, value)
 
 const parsed = <T>(expected: string, parse: (text: string) => T | undefined): Format<T> => ({ expected, parse })
 

@@ -228,7 +228,7 @@ type Where = ListenOptions | { readonly fd: number }
  */
 function listenOptions({ HOST: host, PORT: port }: Config, fd: number | undefined, isShared: boolean): Where {
   if (fd !== undefined) return { fd }
-  // The primary opens a port that is shared. Before 26.4 Node has no such sockets.
+  // The primary opens a port that is shared. Older Node has no such sockets.
   if (isShared || !net.isIPv4(host) || !('BoundSocket' in net)) return { host, port }
   return { handle: new net.BoundSocket({ host, port }) }
 }

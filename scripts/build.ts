@@ -118,9 +118,10 @@ const inOneFunction: Plugin = {
         plugins: [loadedLater],
       })
       Object.assign(inputs, metafile.inputs)
-      return { contents: outputFiles[0]?.text ?? '' }
+      if (outputFiles[0] === undefined) throw new Error(`${path} came to nothing`)
+      return { contents: outputFiles[0].text }
     })
-    // Their licences are looked for there.
+    // The licences of all inputs are collected.
     onEnd(({ metafile }) => void Object.assign(metafile?.inputs ?? {}, inputs))
   },
 }

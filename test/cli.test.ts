@@ -84,6 +84,14 @@ describe('a port that is taken', () => {
     expect(stdout).toContain(`port ${port} on 127.0.0.1 is taken: stop what listens there, or set PORT`)
   })
 
+  test('a name to listen on is looked up', async () => {
+    const app = await startApp({ env: { HOST: 'localhost' } })
+    expect((await fetch(`http://localhost:${app.port}/ping`)).status).toBe(200)
+    const second = await runApp([], { env: { HOST: 'localhost', PORT: String(app.port) } })
+    expect(second.code).toBe(1)
+    expect(second.stdout).toContain(`port ${app.port} on localhost is taken`)
+  })
+
   test('an address of another machine is too', async () => {
     const { code, stdout } = await runApp([], { env: { HOST: '192.0.2.1', PORT: '0' } })
     expect(code).toBe(1)
