@@ -116,7 +116,7 @@ export async function createApp(settings: Settings, systemd: Systemd, link?: Ser
       ...storeParts(stores),
       settingsPart(settings, reload),
       ...('start' in health ? [healthPart(health)] : []),
-      httpPart(config, () => listenOptions(config, fd, link !== undefined), server, drain, logger),
+      httpPart(config, () => bindAddress(config, fd, link !== undefined), server, drain, logger),
       systemdPart(systemd, logger),
     ],
     drainDelayMs: config.DRAIN_DELAY_MS,
@@ -223,10 +223,12 @@ function httpPart(
 type Where = ListenOptions | { readonly fd: number }
 
 /**
- * Binds an IPv4 address itself: `listen` looks up whatever host it is given, and asks of an address whether it is an
- * IPv6 one with an expression that takes V8 4 ms of each start to compile (docs/performance.md).
+ * What to give to `listen`, which looks up whatever host it is given, and asks of an address whether it is an IPv6 one
+ * with an expression that takes V8 4 ms of each start to compile: an IPv4 address is bound here (docs/performance.md).
+ *
+ * @throws what the system says when it cannot be
  */
-function listenOptions({ HOST: host, PORT: port }: Config, fd: number | undefined, isShared: boolean): Where {
+function bindAddress({ HOST: host, PORT: port }: Config, fd: number | undefined, isShared: boolean): Where {
   if (fd !== undefined) return { fd }
   // The primary opens a port that is shared. Older Node has no such sockets.
   if (isShared || !net.isIPv4(host) || !('BoundSocket' in net)) return { host, port }

@@ -86,7 +86,7 @@ const withoutDeveloperMessages: Plugin = {
   },
 }
 
-const SETTINGS = {
+const OPTIONS = {
   bundle: true,
   platform: 'node',
   target: 'node24',
@@ -110,7 +110,7 @@ const inOneFunction: Plugin = {
     const inputs: Metafile['inputs'] = {}
     onLoad({ filter: /node_modules.@redis.client.dist.index\.js$/ }, async ({ path }) => {
       const { outputFiles, metafile } = await build({
-        ...SETTINGS,
+        ...OPTIONS,
         entryPoints: [path],
         outdir: dirname(path),
         write: false,
@@ -157,7 +157,7 @@ const withPageFiles: Plugin = {
 export async function bundle(outfile: string, plugins: readonly Plugin[] = []): Promise<Metafile> {
   const encoded = pageFiles().map(([name, content]) => [name, content.toString('base64')])
   const { metafile } = await build({
-    ...SETTINGS,
+    ...OPTIONS,
     entryPoints: ['src/main.ts'],
     outfile,
     sourcemap: 'external',

@@ -65,8 +65,8 @@ export function createHttpDrain(options: HttpDrainOptions): HttpDrain {
    */
   async function takeIn(signal: AbortSignal): Promise<void> {
     hold(true)
-    const end = performance.now() + 1_000
-    for (let before = -1; before !== accepted && !signal.aborted && performance.now() < end; ) {
+    const end = process.uptime() + 1
+    for (let before = -1; before !== accepted && !signal.aborted && process.uptime() < end; ) {
       before = accepted
       await setImmediate()
       await setImmediate()
