@@ -77,7 +77,7 @@ export const BUDGETS: readonly Budget[] = [
     measurement: 'start-up',
     of: 'service',
     to: 'raw',
-    limit: { atMost: 1.4 },
+    limit: { atMost: 1.25 },
     quick: { atMost: 1.8 },
     reason: 'restarts, scaling from zero and failing over all wait for it',
   },

@@ -30,15 +30,6 @@ function readBuildInfo(): BuildInfo {
   return { name, version, commit: commit || 'unknown', time }
 }
 
-/** JSON is in a Unicode charset, and anything else is refused before it is decoded: the tables of all others are 0.45 MB of dead weight. */
-const withoutCharsetTables: Plugin = {
-  name: 'without charset tables',
-  setup({ onLoad }) {
-    const filter = /iconv-lite.encodings.(tables.[\w-]+\.json|sbcs-data-generated\.js)$/
-    onLoad({ filter }, () => ({ contents: '{}', loader: 'json' }))
-  },
-}
-
 /** What a start and a plain request do not need: together, a third of the time to the first answer (docs/performance.md). */
 const LOADED_LATER = [
   ...['http-errors', 'iconv-lite', 'mime-types', 'qs', 'sonic-boom', 'statuses', 'thread-stream'],
@@ -70,19 +61,24 @@ const loadedLater: Plugin = {
   },
 }
 
-/**
- * What Express's packages tell people who develop with them: `make dev` shows it. In production nobody sees it, and it
- * looks at the terminal and at the stack at each start, and is called a dozen times by each request.
- */
-const withoutDeveloperMessages: Plugin = {
-  name: 'without developer messages',
+/** Files that the artifact is better without, and what stands in their place. */
+const REPLACED: readonly (readonly [file: RegExp, contents: string])[] = [
+  // What Express's packages tell people who develop with them: `make dev` shows it. In production nobody sees it, and it
+  // looks at the terminal and at the stack at each start, and is called a dozen times by each request.
+  [/debug.src.index\.js$/, 'module.exports = () => () => {}'],
+  [/depd.index\.js$/, 'module.exports = () => Object.assign(() => {}, { function: (fn) => fn, property() {} })'],
+  // Beside the files that have called it pino looks for transports, and one file has none. To name it, V8 counts all its lines.
+  [/pino.lib.caller\.js$/, 'module.exports = () => []'],
+  // JSON is in a Unicode charset, and anything else is refused before it is decoded: the tables of all others are 0.45 MB.
+  [/iconv-lite.encodings.(tables.[\w-]+\.json|sbcs-data-generated\.js)$/, 'module.exports = {}'],
+]
+
+const replaced: Plugin = {
+  name: 'replaced',
   setup({ onLoad }) {
-    const quiet = (contents: string) => () => ({ contents })
-    onLoad({ filter: /node_modules.debug.src.index\.js$/ }, quiet('module.exports = () => () => {}'))
-    onLoad(
-      { filter: /node_modules.depd.index\.js$/ },
-      quiet('module.exports = () => Object.assign(() => {}, { function: (fn) => fn, property() {} })'),
-    )
+    for (const [{ source }, contents] of REPLACED) {
+      onLoad({ filter: new RegExp(`node_modules.${source}`) }, () => ({ contents, loader: 'js' }))
+    }
   },
 }
 
@@ -161,7 +157,7 @@ export async function bundle(outfile: string, plugins: readonly Plugin[] = []): 
     entryPoints: ['src/main.ts'],
     outfile,
     sourcemap: 'external',
-    plugins: [...plugins, inOneFunction, loadedLater, withoutDeveloperMessages, withoutCharsetTables, withPageFiles],
+    plugins: [...plugins, replaced, inOneFunction, loadedLater, withPageFiles],
     footer: { js: `${LAST_LINE}return${JSON.stringify(Object.fromEntries(encoded))}}` },
     define: { BUILD_INFO: JSON.stringify(readBuildInfo()) },
     // Optional parts of pg, asked for inside a try or never: a native driver and another platform's sockets.
