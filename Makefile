@@ -94,7 +94,7 @@ $(BENCH_PACKAGES): bench/package-lock.json .npmrc | $(TOOLCHAIN)
 	@cd bench && npm ci --loglevel=error
 	@touch $@
 
-dist/server.cjs: $(SOURCES) package.json scripts/build.ts .local/commit $(PACKAGES)
+dist/server.cjs: $(SOURCES) package.json scripts/build.ts scripts/bundle.ts .local/commit $(PACKAGES)
 	@node scripts/build.ts bundle
 
 dist/app: dist/server.cjs scripts/executable/main.cjs scripts/executable/code-cache.ts

@@ -1,5 +1,5 @@
 import { basename, resolve } from 'node:path'
-import { bundle } from '../scripts/build.ts'
+import { bundle } from '../scripts/bundle.ts'
 
 const REPLACEMENT = resolve(import.meta.dirname, 'service-routes.cjs')
 

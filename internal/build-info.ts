@@ -6,7 +6,7 @@ export interface BuildInfo {
   readonly time: string
 }
 
-/** Put in by scripts/build.ts. */
+/** Put in by scripts/bundle.ts. */
 declare const BUILD_INFO: BuildInfo
 
 const NOT_BUILT: BuildInfo = {

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import { gzipSync } from 'node:zlib'
 
 /*
- * Only from the sources: scripts/build.ts puts the compressed files themselves in the place of this module.
+ * Only from the sources: scripts/bundle.ts puts the compressed files themselves in the place of this module.
  */
 const { resolve } = createRequire(import.meta.url)
 
