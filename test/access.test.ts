@@ -1,12 +1,12 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { killApps, linesOf, type RunningApp, runApp, startApp } from './support/app.ts'
 import { type Issuer, startIssuer } from './support/issuer.ts'
 import { type TestService, testRedis, until } from './support/services.ts'
+import { temporaryDirectory } from './support/temporary.ts'
 
 const OLD = 'the-old-secret-of-the-sessions-01234'
 const NEW = 'the-new-secret-of-the-sessions-01234'
@@ -228,8 +228,7 @@ describe('sessions', () => {
 })
 
 test('nothing of it is loaded before its variable is set', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'access-'))
-  const traced = join(directory, 'server.cjs')
+  const traced = join(temporaryDirectory('access'), 'server.cjs')
   const part = /"((?:pkg|internal)\/access\b[^"]*|node_modules\/(?:jose|express-session)\/[^"]+)"\([^)]*\)\s*\{/g
   const trace = (head: string, file: string) =>
     `${head}process.stdout.write(${JSON.stringify(`${JSON.stringify({ msg: 'loaded', file })}\n`)});`
@@ -242,7 +241,6 @@ test('nothing of it is loaded before its variable is set', async () => {
   expect(await loaded({ REDIS_URL: redis.url, RATE_LIMIT: '1', CORS_ORIGINS: '*' })).toEqual([])
   expect(await loaded(issuer.env)).toEqual(['jose', 'access'])
   expect(await loaded({ ...issuer.env, REDIS_URL: redis.url, SESSION_SECRET: NEW })).toHaveLength(3)
-  rmSync(directory, { recursive: true })
 })
 
 test('a page of a named origin may use a session and read every answer', async () => {

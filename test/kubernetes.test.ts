@@ -1,6 +1,4 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { mkdtemp } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from '@jest/globals'
 import type { Deployment } from 'kubernetes-types/apps/v1.js'
@@ -15,6 +13,7 @@ import { type Manifest, realKustomize, render, renderForReal, renderHere } from 
 import { environmentOf, find } from './support/kubernetes/manifest.ts'
 import { schemaErrors } from './support/kubernetes/schema.ts'
 import { testPostgres } from './support/services.ts'
+import { temporaryDirectory } from './support/temporary.ts'
 
 const OVERLAYS = ['staging', 'production']
 const directoryOf = (overlay: string) => `deploy/kubernetes/overlays/${overlay}`
@@ -34,7 +33,7 @@ test.each([
   ['namePrefix: x-', 'namePrefix'],
   ['images: [{name: a, newName: b, newTag: c, digest: d}]', 'digest'],
 ])('what cannot be rendered here is refused: %s', async (line, name) => {
-  const directory = await mkdtemp(join(tmpdir(), 'kustomize-'))
+  const directory = temporaryDirectory('kustomize')
   writeFileSync(join(directory, 'kustomization.yaml'), `resources: []\n${line}\n`)
   expect(() => renderHere(directory)).toThrow(`${name}: not known here`)
 })

@@ -1,15 +1,14 @@
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { beforeAll, expect, test } from '@jest/globals'
+import { temporaryDirectory } from './support/temporary.ts'
 
 let project: string
 beforeAll(() => {
-  project = mkdtempSync(join(tmpdir(), 'lint-'))
+  project = temporaryDirectory('lint')
   for (const file of ['biome.json', 'package.json']) copyFileSync(file, join(project, file))
 })
-afterAll(() => rmSync(project, { recursive: true }))
 
 /** The rules that `make lint` finds broken in a file of this name and text. */
 function findings(path: string, text: string): string[] {

@@ -1,14 +1,14 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, openSync, writeFileSync } from 'node:fs'
+import { openSync, writeFileSync } from 'node:fs'
 import { Agent, get } from 'node:http'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterEach, expect, test } from '@jest/globals'
 import { interruptApps, killApps, linesOf, runApp, startApp } from './support/app.ts'
 import { freePort, until } from './support/services.ts'
+import { temporaryDirectory } from './support/temporary.ts'
 
 afterEach(killApps)
 
@@ -155,7 +155,7 @@ test.each([
   ['a crash', "throw new Error('bug')", 1],
   ['process.exit', 'process.exit(3)', 3],
 ])('no line is lost on %s', async (_name, code, expected) => {
-  const inject = join(mkdtempSync(join(tmpdir(), 'inject-')), 'inject.cjs')
+  const inject = join(temporaryDirectory('inject'), 'inject.cjs')
   writeFileSync(inject, `process.on('SIGUSR2', () => { ${code} })`)
   const app = await startApp({ artifact: 'bundle', nodeOptions: `--require ${inject}` })
   await Promise.all(Array.from({ length: 50 }, () => fetch(`${app.url}/ping`)))

@@ -1,19 +1,18 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, afterEach, expect, jest, test } from '@jest/globals'
+import { afterEach, expect, jest, test } from '@jest/globals'
 import { healthOf, killApps, linesOf, type RunningApp, startApp } from './support/app.ts'
 import { freePort, testRedis, until } from './support/services.ts'
+import { temporaryDirectory } from './support/temporary.ts'
 import { workersOf } from './support/workers.ts'
 
 jest.setTimeout(60_000)
 
-const directory = mkdtempSync(join(tmpdir(), 'new-environment-'))
+const directory = temporaryDirectory('new-environment')
 const ENV_FILE = join(directory, 'app.env')
 const write = (...lines: string[]) => writeFileSync(ENV_FILE, lines.join('\n'))
 
 afterEach(killApps)
-afterAll(() => rmSync(directory, { recursive: true }))
 
 const bodyOf2KB = {
   method: 'POST',

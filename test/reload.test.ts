@@ -1,17 +1,16 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, afterEach, expect, test } from '@jest/globals'
+import { afterEach, expect, test } from '@jest/globals'
 import { killApps, linesOf, type RunningApp, startApp } from './support/app.ts'
 import { startLoad } from './support/load.ts'
 import { freePort, until } from './support/services.ts'
+import { temporaryDirectory } from './support/temporary.ts'
 
-const directory = mkdtempSync(join(tmpdir(), 'reload-'))
+const directory = temporaryDirectory('reload')
 const SETTINGS_FILE = join(directory, 'settings.json')
 const write = (content: object) => writeFileSync(SETTINGS_FILE, JSON.stringify(content))
 
 afterEach(killApps)
-afterAll(() => rmSync(directory, { recursive: true }))
 
 const count = (app: RunningApp, msg: string) => linesOf(app, msg).length
 

@@ -2,13 +2,13 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { connect, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { healthOf, killApps, linesOf, type RunningApp, startApp } from './support/app.ts'
 import { startLoad } from './support/load.ts'
 import { testPostgres, testRedis, until } from './support/services.ts'
+import { temporaryDirectory } from './support/temporary.ts'
 
 afterEach(killApps)
 
@@ -170,7 +170,7 @@ test('stores are closed after the server, and ones that hang do not hold the end
 
 describe('a crash', () => {
   /** Node runs this before the artifact. */
-  const crashOn = join(tmpdir(), `crash-${process.pid}.cjs`)
+  const crashOn = join(temporaryDirectory('crash'), 'crash.cjs')
   writeFileSync(
     crashOn,
     `process.on('SIGUSR2', () => { throw new Error('bug in postgres://app:hunter2@db/app') })

@@ -5,7 +5,6 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -14,24 +13,21 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { request } from 'node:http'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
 import { killApps, linesOf, startApp } from './support/app.ts'
 import { until } from './support/services.ts'
+import { temporaryDirectory } from './support/temporary.ts'
 import { alive, statusesOf, workersOf } from './support/workers.ts'
 
 jest.setTimeout(60_000)
 
 let directory: string
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'workers-'))
+  directory = temporaryDirectory('workers')
 })
-afterEach(async () => {
-  await killApps()
-  rmSync(directory, { recursive: true })
-})
+afterEach(killApps)
 
 const env = { WORKERS: '2', DRAIN_DELAY_MS: '0' }
 

@@ -1,8 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, jest, test } from '@jest/globals'
 import pg from 'pg'
@@ -10,6 +9,7 @@ import { killApps, linesOf, runApp, startApp } from './support/app.ts'
 import { startLoad } from './support/load.ts'
 import { rollOut } from './support/roll-out.ts'
 import { freePort, testPostgres, testRedis, until } from './support/services.ts'
+import { temporaryDirectory } from './support/temporary.ts'
 import { alive, statusesOf, workersOf } from './support/workers.ts'
 
 jest.setTimeout(120_000)
@@ -35,8 +35,7 @@ test('a worker that is killed is replaced, while the others serve', async () => 
 })
 
 test('a new artifact that does not become ready stops the roll-out, and the old workers go on', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'roll-out-'))
-  const artifact = join(directory, 'server.cjs')
+  const artifact = join(temporaryDirectory('roll-out'), 'server.cjs')
   copyFileSync('dist/server.cjs', artifact)
   const replaceBy = (source: string | Buffer) => {
     writeFileSync(`${artifact}.new`, source)
@@ -55,7 +54,6 @@ test('a new artifact that does not become ready stops the roll-out, and the old 
   app.signal('SIGHUP')
   await app.line({ msg: 'roll-out done' })
   expect(workersOf(app).some((pid) => before.includes(pid))).toBe(false)
-  rmSync(directory, { recursive: true })
 })
 
 test('health is one answer: one set of checks for all workers, and every worker says the same', async () => {

@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from '@jest/globals'
 import { killApps, type Line } from '../support/app.ts'
@@ -9,6 +8,7 @@ import { startHaproxy } from '../support/haproxy.ts'
 import type { RunningProxy } from '../support/proxy.ts'
 import { until } from '../support/services.ts'
 import { startSteadyLoad } from '../support/steady-load.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 
 let proxy: RunningProxy
 afterEach(async () => {
@@ -44,7 +44,7 @@ test('a draining instance gets nothing after the next check', async () => {
 })
 
 test('an unready instance gets nothing after two checks, and its share again when it is ready', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'ready-'))
+  const directory = temporaryDirectory('ready')
   const flag = (index: number) => join(directory, String(index))
   for (const index of [0, 1, 2]) writeFileSync(flag(index), '')
   const env = { HEALTH_CRITICAL: 'flag', HEALTH_INTERVAL_MS: '100', HEALTH_TIMEOUT_MS: '100', HEALTH_FALL: '1' }
@@ -62,7 +62,6 @@ test('an unready instance gets nothing after two checks, and its share again whe
   const before = answered(unready!).length
   await until(() => answered(unready!).length > before)
   expect((await load.stop()).failures).toEqual([])
-  rmSync(directory, { recursive: true })
 })
 
 test('a client with a cookie stays on its instance, through its drain too, and then loses nothing', async () => {

@@ -1,23 +1,13 @@
-import {
-  appendFileSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { beforeAll, describe, expect, jest, test } from '@jest/globals'
 import { type Result, run, succeed } from '../support/run.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 
 jest.setTimeout(600_000)
 
 const { name: TEMPLATE_NAME } = JSON.parse(readFileSync('package.json', 'utf8'))
-const directory = mkdtempSync(join(tmpdir(), 'clone-'))
-afterAll(() => rmSync(directory, { recursive: true, force: true }))
+const directory = temporaryDirectory('clone')
 
 /** A working tree under git. */
 function treeAt(path: string) {

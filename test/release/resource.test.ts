@@ -1,15 +1,15 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
 import { type RunningApp, runApp, startApp } from '../support/app.ts'
 import type { OpenapiDocument } from '../support/openapi.ts'
 import { type Result, run, succeed } from '../support/run.ts'
 import { type TestService, testPostgres } from '../support/services.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 
 jest.setTimeout(600_000)
 
-const directory = mkdtempSync(join(tmpdir(), 'resource-'))
+const directory = temporaryDirectory('resource')
 const service = join(directory, 'service')
 const git = async (...args: string[]) => (await succeed('git', args, { cwd: service })).trim()
 const make = (...args: string[]): Promise<Result> => run('make', args, { cwd: service })
@@ -28,10 +28,7 @@ beforeAll(async () => {
 })
 
 let database: TestService
-afterAll(async () => {
-  await database?.stop()
-  rmSync(directory, { recursive: true, force: true })
-})
+afterAll(() => database?.stop())
 
 test.each([
   ['no name', [], 'NAME: is missing'],

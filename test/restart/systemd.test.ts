@@ -1,19 +1,18 @@
 import { once } from 'node:events'
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { run, succeed } from '../support/run.ts'
 import { endManagers, type ManagerEvent, startManager } from '../support/service-manager.ts'
 import { freePort } from '../support/services.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 import { needTools } from '../support/tools.ts'
 
-const directory = mkdtempSync(join(tmpdir(), 'systemd-'))
+const directory = temporaryDirectory('systemd')
 
 beforeAll(() => needTools(['systemd-analyze', 'systemd-notify', 'python3'], 'systemd python3'), 300_000)
 afterEach(endManagers)
-afterAll(() => rmSync(directory, { recursive: true }))
 
 describe('the units', () => {
   const executable = resolve('dist/app')

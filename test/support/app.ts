@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { copyFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
+import { temporaryDirectory } from './temporary.ts'
 
 /** A line of the log. */
 export type Line = Readonly<Record<string, unknown>>
@@ -34,7 +34,7 @@ export interface AppOptions {
   readonly nodeOptions?: string
 }
 
-const emptyDirectory = mkdtempSync(join(tmpdir(), 'artifact-'))
+const emptyDirectory = temporaryDirectory('artifact')
 // Away from this project, so that nothing can be found in a node_modules above it.
 const bundle = join(emptyDirectory, 'server.cjs')
 copyFileSync('dist/server.cjs', bundle)

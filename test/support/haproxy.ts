@@ -10,7 +10,7 @@ import { unprivileged } from './unprivileged.ts'
 export async function startHaproxy(options: ProxyOptions): Promise<RunningProxy> {
   const { instances, backup = NOWHERE, weights = [1, 1, 1], strategy = 'round_robin', checkIntervalMs = 100 } = options
   const command = await debianTool('haproxy', 'haproxy')
-  const { directory, spawnOptions } = unprivileged('haproxy-')
+  const { directory, spawnOptions } = unprivileged('haproxy')
   const logFile = join(directory, 'haproxy.log')
   const port = await freePort()
   const files = ['haproxy.cfg', 'strategies.cfg']
@@ -33,7 +33,7 @@ export async function startHaproxy(options: ProxyOptions): Promise<RunningProxy>
     logFile,
     stopSignal: 'SIGTERM',
   })
-  return proxy(port, directory, logFile, running.stop)
+  return proxy(port, logFile, running.stop)
 }
 
 export const HAPROXY: Route = { name: 'haproxy', open: (fleet) => routeThrough(startHaproxy, fleet) }

@@ -1,5 +1,4 @@
 import { Resolver } from 'node:dns/promises'
-import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort, launch } from '../../scripts/services/service.ts'
 import { copyWith } from './copy-with.ts'
@@ -17,7 +16,7 @@ export interface NameServer {
 /** BIND with the files of deploy/dns, where only the addresses of the instances are others. */
 export async function startNamed(hosts: readonly string[]): Promise<NameServer> {
   const command = await debianTool('named', 'bind9')
-  const { directory, spawnOptions } = unprivileged('named-')
+  const { directory, spawnOptions } = unprivileged('named')
   const port = await freePort()
   const conf = join(directory, 'conf')
   const addresses = hosts.map((host, index): [string, string] => [`10.0.0.${11 + index}`, host])
@@ -34,9 +33,6 @@ export async function startNamed(hosts: readonly string[]): Promise<NameServer> 
   resolver.setServers([`127.0.0.1:${port}`])
   return {
     resolve: () => resolver.resolve4(NAME),
-    async stop() {
-      await running.stop()
-      rmSync(directory, { recursive: true, force: true })
-    },
+    stop: () => running.stop(),
   }
 }

@@ -10,7 +10,7 @@ import { unprivileged } from './unprivileged.ts'
 export async function startNginx(options: ProxyOptions): Promise<RunningProxy> {
   const { instances, backup = NOWHERE, weights = [1, 1, 1], strategy = 'round_robin' } = options
   const command = await debianTool('nginx', 'nginx')
-  const { directory, spawnOptions } = unprivileged('nginx-')
+  const { directory, spawnOptions } = unprivileged('nginx')
   const logFile = join(directory, 'nginx.log')
   const port = await freePort()
   const server = (address: string, weight: number) => `server ${address} weight=${weight} `
@@ -33,7 +33,7 @@ export async function startNginx(options: ProxyOptions): Promise<RunningProxy> {
     logFile,
     stopSignal: 'SIGTERM',
   })
-  return proxy(port, directory, logFile, running.stop)
+  return proxy(port, logFile, running.stop)
 }
 
 export const NGINX: Route = { name: 'nginx', open: (fleet) => routeThrough(startNginx, fleet) }

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import type { Instance } from './fleet.ts'
 
 export interface ProxyOptions {
@@ -24,16 +24,13 @@ export interface RunningProxy {
 /** Refuses: nothing listens there. */
 export const NOWHERE = '127.0.0.1:1'
 
-export function proxy(port: number, directory: string, logFile: string, end: () => Promise<void>): RunningProxy {
+export function proxy(port: number, logFile: string, stop: () => Promise<void>): RunningProxy {
   return {
     host: '127.0.0.1',
     port,
     url: `http://127.0.0.1:${port}`,
     log: () => readFileSync(logFile, 'utf8'),
-    async stop() {
-      await end()
-      rmSync(directory, { recursive: true, force: true })
-    },
+    stop,
   }
 }
 

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { succeed } from './run.ts'
 import { freePort, until } from './services.ts'
+import { temporaryDirectory } from './temporary.ts'
 
 export interface Program {
   readonly state: string
@@ -39,7 +39,7 @@ export async function freePorts(count: number): Promise<number> {
 
 /** A supervisord of its own with one file of deploy/, for the user who runs the test. */
 export async function startSupervisor({ file, replace, env }: SupervisorOptions): Promise<Supervisor> {
-  const directory = mkdtempSync(join(tmpdir(), 'supervisor-'))
+  const directory = temporaryDirectory('supervisor')
   const path = (name: string) => join(directory, name)
   const changes = { '/usr/local/bin/app': resolve('dist/app'), '/var/log/app': directory, 'user=app\n': '', ...replace }
   let text = readFileSync(`deploy/supervisor/${file}`, 'utf8')
@@ -86,7 +86,6 @@ files=${path('app.conf')}
     async [Symbol.asyncDispose]() {
       daemon.kill('SIGTERM')
       await closed
-      rmSync(directory, { recursive: true })
     },
   }
 }

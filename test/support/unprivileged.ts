@@ -1,11 +1,10 @@
-import { chmodSync, chownSync, mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { chmodSync, chownSync } from 'node:fs'
 import { unprivilegedUser } from '../../scripts/services/service.ts'
+import { temporaryDirectory } from './temporary.ts'
 
 /** A directory of a user without rights, and how to start a program as that user. */
-export function unprivileged(prefix: string) {
-  const directory = mkdtempSync(join(tmpdir(), prefix))
+export function unprivileged(name: string) {
+  const directory = temporaryDirectory(name)
   chmodSync(directory, 0o755)
   if (unprivilegedUser) chownSync(directory, unprivilegedUser.uid, unprivilegedUser.gid)
   return { directory, spawnOptions: { cwd: directory, ...unprivilegedUser } }

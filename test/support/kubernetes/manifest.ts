@@ -1,9 +1,9 @@
-import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Deployment } from 'kubernetes-types/apps/v1.js'
 import type { HorizontalPodAutoscaler } from 'kubernetes-types/autoscaling/v2.js'
 import type { ConfigMap, Container, PodSpec, Probe } from 'kubernetes-types/core/v1.js'
+import { temporaryDirectory } from '../temporary.ts'
 import type { Manifest } from './kustomize.ts'
 
 /**
@@ -103,7 +103,7 @@ export function environmentOf(
   }
   const { name: volume, mountPath } = container.volumeMounts![0]!
   const { items } = pod.volumes!.find(({ name }) => name === volume)!.secret!
-  const directory = mkdtempSync(join(tmpdir(), 'secrets-'))
+  const directory = temporaryDirectory('secrets')
   for (const { key, path } of items ?? Object.keys(secrets).map((key) => ({ key, path: key }))) {
     writeFileSync(join(directory, path), `${secrets[key]}\n`, { mode: 0o440 })
   }

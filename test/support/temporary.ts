@@ -1,0 +1,17 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll } from '@jest/globals'
+
+const made: string[] = []
+
+/** A directory that is gone when the test file has ended. */
+export function temporaryDirectory(name: string): string {
+  const directory = mkdtempSync(join(tmpdir(), `${name}-`))
+  made.push(directory)
+  return directory
+}
+
+afterAll(() => {
+  for (const directory of made) rmSync(directory, { recursive: true, force: true })
+})
