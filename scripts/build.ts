@@ -19,7 +19,9 @@ async function server(): Promise<void> {
 
 /** The licence texts of every package with one of these files, and of Node, which the executable contains. */
 function licenses(paths: readonly string[]): string {
-  const directories = new Set(paths.flatMap((path) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []))
+  const directories = new Set(
+    paths.flatMap((path) => /^node_modules\/(?:.*\/node_modules\/)?(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []),
+  )
   // Beside a file that is a bundle itself, with the notices of its parts.
   const besides = paths.map((path) => `${path}.LICENSE.txt`).filter((path) => existsSync(path))
   const sections = [...directories].sort().map((directory) => {
@@ -69,7 +71,8 @@ function executable(target: string | undefined): void {
   const bundle = join(parts, 'bundle')
   const config = join(parts, 'sea.json')
   // esbuild escapes all but ASCII, so each byte is a character and V8 keeps it at that.
-  const [code] = readFileSync('dist/server.cjs', 'latin1').split(LAST_LINE)
+  const [code, lastLine] = readFileSync('dist/server.cjs', 'latin1').split(LAST_LINE)
+  if (lastLine === undefined) throw new Error('the bundle does not end with the page files')
   writeFileSync(bundle, `(function (exports, require, module) {\n${code}\n})`, 'latin1')
   const files = pageFiles().map(([name, content]) => {
     writeFileSync(join(parts, name), content)

@@ -8,14 +8,11 @@ import type { BuildInfo } from '#internal/build-info.ts'
 
 const root = dirname(import.meta.dirname)
 
-/** What a start and a plain request do not need: together, a third of the time to the first answer (docs/performance.md). */
-const LOADED_LATER = [
-  ...['http-errors', 'iconv-lite', 'mime-types', 'qs', 'sonic-boom', 'statuses', 'thread-stream'],
-  ...['assert', 'crypto', 'worker_threads'],
-  ...['node:assert', 'node:crypto', 'node:perf_hooks', 'node:tls', 'node:worker_threads', 'node:zlib'],
-  // In the client of Redis: a table that caches, clusters and sentinels ask.
-  '../command-metadata',
-]
+/** What a start and a plain request do not need: without this the first answer takes a third longer (docs/performance.md). */
+const LOADED_LATER = ['http-errors', 'iconv-lite', 'mime-types', 'qs', 'statuses', 'crypto', 'node:crypto', 'node:zlib']
+
+/** What of these lists has been found. */
+const used = new Set<unknown>()
 
 /** Each of these is loaded when it is first used, wherever a CommonJS package asks for it. */
 const loadedLater: Plugin = {
@@ -25,16 +22,16 @@ const loadedLater: Plugin = {
     const namespace = 'loaded later'
     onResolve({ filter }, async ({ path, kind, resolveDir, namespace: from }) => {
       if (kind !== 'require-call' || from === namespace) return undefined
+      used.add(path)
       const { path: found } = await resolve(path, { kind: 'import-statement', resolveDir })
       return { path: isBuiltin(found) ? found : `./${relative(root, found)}`, namespace }
     })
-    // Packages that were compiled ask whether what they load was too. Nothing of Node's own was.
     onLoad({ filter: /.*/, namespace }, ({ path }) => ({
       contents: `
         let loaded
         const load = () => (loaded ??= require(${JSON.stringify(path)}))
         module.exports = new Proxy(function () {}, {
-          get: (_, key) => (${isBuiltin(path)} && key === '__esModule' ? false : load()[key]),
+          get: (_, key) => load()[key],
           apply: (_, self, args) => Reflect.apply(load(), self, args),
           construct: (_, args, target) => Reflect.construct(load(), args, target),
         })`,
@@ -54,7 +51,7 @@ const REPLACED: readonly (readonly [file: RegExp, contents: (text: string) => st
   // JSON is in a Unicode charset, and anything else is refused before it is decoded: the tables of all others are 0.45 MB.
   [/iconv-lite.encodings.(tables.[\w-]+\.json|sbcs-data-generated\.js)$/, () => 'module.exports = {}'],
   // The client of Redis gives a prototype a thousand methods. For each one V8 copies its list of all the others, unless
-  // the prototype has become a dictionary, as it does when it loses something.
+  // the prototype has become a dictionary, as it does when it loses something: a start with Redis takes half as long again.
   [
     /@redis.client.dist.lib.commander\.js$/,
     replacing(
@@ -74,11 +71,11 @@ function replacing(part: RegExp, by: string) {
 const replaced: Plugin = {
   name: 'replaced',
   setup({ onLoad }) {
-    for (const [{ source }, contents] of REPLACED) {
-      onLoad({ filter: new RegExp(`node_modules.${source}`) }, ({ path }) => ({
-        contents: contents(readFileSync(path, 'utf8')),
-        loader: 'js',
-      }))
+    for (const [file, contents] of REPLACED) {
+      onLoad({ filter: new RegExp(`node_modules.${file.source}`) }, ({ path }) => {
+        used.add(file)
+        return { contents: contents(readFileSync(path, 'utf8')), loader: 'js' }
+      })
     }
   },
 }
@@ -181,5 +178,8 @@ export async function bundle(outfile: string, plugins: readonly Plugin[] = []): 
     // Optional parts of pg, asked for inside a try or never: a native driver and another platform's sockets.
     external: ['pg-native', 'pg-cloudflare'],
   })
+  // A package that has moved its files, or asks for others.
+  const unused = [...LOADED_LATER, ...REPLACED.map(([file]) => file)].filter((each) => !used.has(each))
+  if (unused.length > 0) throw new Error(`nothing in the bundle is ${unused.join(' or ')}`)
   return metafile
 }

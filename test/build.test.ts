@@ -40,6 +40,16 @@ describe('THIRD_PARTY_LICENSES', () => {
     expect(without).toEqual([expect.stringMatching(/^@redis\/client .*no licence text of its own: see .*node-redis/s)])
   })
 
+  test('has each version of a package that is there in two', () => {
+    const bundle = readFileSync('dist/server.cjs', 'utf8')
+    const directories = [...bundle.matchAll(/"(node_modules\/[^"]*\/node_modules\/(?:@[^/"]+\/)?[^/"]+)\//g)]
+    expect(directories).not.toEqual([])
+    for (const [, directory] of directories) {
+      const { name, version } = JSON.parse(readFileSync(`${directory}/package.json`, 'utf8'))
+      expect(licenses).toContain(`${name} ${version} (`)
+    }
+  })
+
   test('has what a package that is a bundle itself says of its parts', () => {
     expect(licenses).toMatch(/^swagger-ui-dist .*Apache License.*@license DOMPurify/ms)
   })

@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process'
+
 export interface NotifierOptions {
   /** Whether anybody listens; without, every call does nothing. */
   readonly enabled: boolean
@@ -17,20 +19,11 @@ export interface Notifier {
   stop(): void
 }
 
-// Its module is loaded where there is a systemd, and not by each start.
-const runProgram: NonNullable<NotifierOptions['run']> = (file, args, done) =>
-  void process.getBuiltinModule('node:child_process').execFile(file, args, done)
-
 /**
  * Tells systemd how the service is. Node has no datagram Unix sockets, so `systemd-notify` carries
  * the message, and the unit needs `NotifyAccess=all`.
  */
-export function createNotifier({
-  enabled,
-  watchdogMs,
-  onError = () => {},
-  run = runProgram,
-}: NotifierOptions): Notifier {
+export function createNotifier({ enabled, watchdogMs, onError = () => {}, run = execFile }: NotifierOptions): Notifier {
   let timer: NodeJS.Timeout | undefined
 
   function send(state: string): void {

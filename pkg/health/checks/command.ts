@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import type { Check } from '../monitor.ts'
 import { CheckFailure } from './failure.ts'
 
@@ -14,7 +15,6 @@ const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
  * secrets are. When it outlives its time it is killed, with all that it has started.
  */
 export function commandCheck({ file, args = [] }: CommandCheckOptions): Check {
-  const { spawn } = process.getBuiltinModule('node:child_process')
   return function checkCommand(signal) {
     return new Promise<void>((resolve, reject) => {
       const child = spawn(file, args, { env: { PATH }, detached: true, stdio: ['ignore', 'ignore', 'pipe'] })
