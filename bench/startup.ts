@@ -30,7 +30,7 @@ export async function measureStartup({ programs, quick }: Bench): Promise<Measur
       title: 'From spawn to the first 200 of GET /ping, on all cores',
       unit: 'ms',
       base: 'raw',
-      rows: await measure(quick ? 10 : 20),
+      rows: await measure(quick ? 10 : 40),
     },
   ]
 }

@@ -60,7 +60,7 @@ const NODE_FLAGS = [
   // Not four threads beside the one that answers: where they share its core, it waits for all of them.
   '--v8-pool-size=1',
   // A start allocates less than that, and is not interrupted by collections. Under load, more would be a third of the
-  // memory in garbage, for 3% of speed.
+  // memory in garbage, for no speed that can be measured.
   '--min-semi-space-size=8',
   '--max-semi-space-size=8',
 ]

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http'
 /** What other services and proxies send: UUIDs, ULIDs, trace ids. Nothing that breaks a log line, a header or a shell. */
 const SANE = /^[A-Za-z0-9._-]{1,128}$/
 
-/** About 100 bits. An id has to be unique and not secret, and loading `node:crypto` for it is a twelfth of a start. */
+/** About 100 bits. An id has to be unique and not secret, and loading `node:crypto` for it is a tenth of a start. */
 const INSTANCE = [Math.random(), Math.random()].map((part) => part.toString(36).slice(2, 12)).join('')
 let count = 0
 
