@@ -11,7 +11,7 @@ BENCH_PACKAGES := bench/node_modules/.package-lock.json
 SOURCES := $(shell find src config internal pkg -name '*.ts' ! -name '*.test.ts')
 JEST := node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js
 
-.PHONY: help init upgrade resource run dev test test-release lint types unit e2e e2e-browser e2e-restart e2e-proxies fmt build image bench audit clean FORCE
+.PHONY: help init upgrade resource run dev test test-release lint types unit e2e e2e-browser e2e-restart e2e-deploy e2e-proxies fmt build image bench audit clean FORCE
 
 help: ## print this list
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do printf '  make %-12s %s\n' "$$target" "$$text"; done
@@ -59,6 +59,10 @@ e2e-browser: build ## the pages, in Debian's Chromium
 # Three at a time, though there may be fewer cores: they mostly wait.
 e2e-restart: build ## restarts under load, with each way to run it
 	@$(JEST) --selectProjects restart --maxWorkers=3
+
+# Three at a time, whatever the cores: they mostly wait for servers.
+e2e-deploy: build ## each way of deployment, with its real tools (T=systemd for one of them)
+	@$(JEST) --selectProjects deploy --maxWorkers=3 $(T)
 
 # [only nginx haproxy envoy dns]
 e2e-proxies: build ## what is under deploy/ for load balancing, with the real servers

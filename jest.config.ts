@@ -21,6 +21,7 @@ export default {
       roots: ['<rootDir>/test'],
       testPathIgnorePatterns: ['<rootDir>/test/(release|restart|proxies|browser)/'],
     },
+    { ...common, displayName: 'deploy', roots: ['<rootDir>/deploy'] },
     { ...common, displayName: 'release', roots: ['<rootDir>/test/release'] },
     { ...common, displayName: 'browser', roots: ['<rootDir>/test/browser'] },
     { ...common, displayName: 'restart', roots: ['<rootDir>/test/restart'] },
