@@ -1,3 +1,4 @@
+import { TimeoutError, withTimeout } from '../with-timeout.ts'
 import {
   type CheckState,
   type History,
@@ -48,10 +49,6 @@ export interface Monitor {
   staleAfterMs(): number
 }
 
-class TimeoutError extends Error {
-  override readonly name = 'TimeoutError'
-}
-
 /** Two runs that were due and did not report: the process was blocked or suspended. */
 const staleAfter = ({ intervalMs, timeoutMs }: MonitorSettings) => 2 * (intervalMs + timeoutMs) + 1_000
 
@@ -91,23 +88,14 @@ export function createMonitor(options: MonitorOptions): Monitor {
     underWay ??= attempt(check, abort.signal).finally(() => {
       underWay = undefined
     })
-    let deadline: NodeJS.Timeout | undefined
-    const tooLate = new Promise<never>((_, reject) => {
-      deadline = setTimeout(() => {
-        const error = new TimeoutError(`no answer within ${timeoutMs} ms`)
-        reject(error)
-        abort.abort(error)
-      }, timeoutMs)
-    })
     try {
-      await Promise.race([underWay, tooLate])
+      await withTimeout(underWay, timeoutMs)
       // It answered a run that has failed already; how long that took is known only to be too long.
       if (overdue) throw new TimeoutError('answered after its time')
       record({ ok: true, at: now(), latencyMs: performance.now() - startedAt }, used)
     } catch (error) {
+      if (error instanceof TimeoutError) abort.abort(error)
       record({ ok: false, at: now(), reason: reasonOf(error) }, used, error)
-    } finally {
-      clearTimeout(deadline)
     }
   }
 
