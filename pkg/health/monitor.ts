@@ -32,8 +32,10 @@ export interface MonitorOptions {
   readonly settings: () => MonitorSettings
   /** Called after each run with the state before and after it, and the error of a run that failed. */
   readonly onOutcome: (next: CheckState, previous: CheckState, error?: unknown) => void
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch, for what is shown. */
   readonly now?: () => number
+  /** Milliseconds of a clock that no time server sets, for durations. */
+  readonly clock?: () => number
   /** From 0 to 1; spreads the runs of many instances. */
   readonly random?: () => number
 }
@@ -45,9 +47,11 @@ export interface Monitor {
   state(): CheckState
   /** Another object after each run. */
   history(): History
-  /** How old the last result may become, in milliseconds, by the settings with which the next run was timed. */
-  staleAfterMs(): number
+  /** The last result is too old, by the settings with which the next run was timed. */
+  isStale(): boolean
 }
+
+export const monotonicMs = () => performance.now()
 
 /** Two runs that were due and did not report: the process was blocked or suspended. */
 const staleAfter = ({ intervalMs, timeoutMs }: MonitorSettings) => 2 * (intervalMs + timeoutMs) + 1_000
@@ -57,7 +61,7 @@ const staleAfter = ({ intervalMs, timeoutMs }: MonitorSettings) => 2 * (interval
  * not started again: each interval that it outlives counts as one more timeout.
  */
 export function createMonitor(options: MonitorOptions): Monitor {
-  const { check, settings, onOutcome, now = Date.now, random = Math.random } = options
+  const { check, settings, onOutcome, now = Date.now, clock = monotonicMs, random = Math.random } = options
   let state = PENDING
   let history: History = []
   let stopped = false
@@ -65,23 +69,25 @@ export function createMonitor(options: MonitorOptions): Monitor {
   let underWay: Promise<unknown> | undefined
   let timer: NodeJS.Timeout | undefined
   let nextAt = 0
+  let recordedAt = 0
   let timedWith: MonitorSettings | undefined
 
   function record(outcome: Outcome, used: MonitorSettings, error?: unknown): void {
     if (stopped) return
     timedWith = used
+    recordedAt = clock()
     const previous = state
     state = nextState(previous, outcome, settings())
     history = remember(history, outcome)
     onOutcome(state, previous, error)
-    timer = setTimeout(run, Math.max(0, nextAt - performance.now()))
+    timer = setTimeout(run, Math.max(0, nextAt - clock()))
   }
 
   async function run(): Promise<void> {
     const used = settings()
     const { intervalMs, timeoutMs } = used
     const abort = new AbortController()
-    const startedAt = performance.now()
+    const startedAt = clock()
     nextAt = startedAt + intervalMs * (1 - random() / 10)
     current = abort
     const overdue = underWay !== undefined
@@ -92,7 +98,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
       await withTimeout(underWay, timeoutMs)
       // It answered a run that has failed already; how long that took is known only to be too long.
       if (overdue) throw new TimeoutError('answered after its time')
-      record({ ok: true, at: now(), latencyMs: performance.now() - startedAt }, used)
+      record({ ok: true, at: now(), latencyMs: clock() - startedAt }, used)
     } catch (error) {
       if (error instanceof TimeoutError) abort.abort(error)
       record({ ok: false, at: now(), reason: reasonOf(error) }, used, error)
@@ -108,7 +114,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
     },
     state: () => state,
     history: () => history,
-    staleAfterMs: () => staleAfter(timedWith ?? settings()),
+    isStale: () => timedWith !== undefined && clock() - recordedAt > staleAfter(timedWith),
   }
 }
 
