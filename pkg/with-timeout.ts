@@ -3,12 +3,15 @@ export class TimeoutError extends Error {
   readonly code = 'timeout'
 }
 
-/** Settles like `work`, or rejects with TimeoutError after `timeoutMs`. The work itself continues; abort it where that matters. */
-export async function withTimeout<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
-  const { promise: timedOut, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new TimeoutError(`timed out after ${timeoutMs} ms`)), timeoutMs)
+/**
+ * Settles like `work`, or rejects with a TimeoutError after `timeoutMs` milliseconds. The work itself continues, and its
+ * late result or error is ignored.
+ */
+export async function withTimeout<T>(work: PromiseLike<T>, timeoutMs: number): Promise<T> {
+  const late = Promise.withResolvers<never>()
+  const timer = setTimeout(() => late.reject(new TimeoutError(`no result within ${timeoutMs} ms`)), timeoutMs)
   try {
-    return await Promise.race([work, timedOut])
+    return await Promise.race([work, late.promise])
   } finally {
     clearTimeout(timer)
   }
