@@ -1,5 +1,5 @@
 import { CodedError } from '#pkg/problem/index.ts'
-import { type Cache, type Page, type PageRequest, createPage, type Stored } from '#pkg/resource/index.ts'
+import { type Cache, createPage, type Page, type PageRequest, type Stored } from '#pkg/resource/index.ts'
 
 export interface NoteFields {
   readonly title: string

@@ -54,7 +54,11 @@ export const idempotencyHeaders = z.object({
     .optional(),
 })
 
-export const IDEMPOTENCY_PROBLEMS = ['idempotency_key_reused', 'idempotency_conflict', 'idempotency_unavailable'] as const
+export const IDEMPOTENCY_PROBLEMS = [
+  'idempotency_key_reused',
+  'idempotency_conflict',
+  'idempotency_unavailable',
+] as const
 
 /** Only while it is still the same: a lock that has run out may be another's by now. */
 const REPLACE = `
