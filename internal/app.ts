@@ -232,7 +232,7 @@ async function createRateLimit({ current }: Settings, service: string, redis: Re
   const perMinute = () => current().RATE_LIMIT
   const local = localCounter()
   if (redis === undefined) return rateLimit({ perMinute, count: local })
-  const { rateCounts } = await import('./store/rate-counts.ts')
-  const shared = rateCounts({ redis, service })
+  const { createSharedCount } = await import('./store/rate-counts.ts')
+  const shared = createSharedCount({ redis, service })
   return rateLimit({ perMinute, count: sharedCounter({ shared, local, onEvent: logCounter(logger) }) })
 }

@@ -9,7 +9,7 @@ export type Counter = (client: string) => Count | Promise<Count>
 
 export const WINDOW_MS = 60_000
 
-const monotonicMs = () => performance.now()
+const monotonicMs = () => Math.floor(performance.now())
 
 export interface LocalCounterOptions {
   /** More clients than this in one window end it early, so memory is bounded and no client suffers. @default 50_000 */
