@@ -113,7 +113,7 @@ export function createHealthOf(
   const { current } = settings
   const checks: { name: string; check: Check; critical: () => boolean }[] = []
   if (postgres) {
-    const check = postgresCheck({ pool: postgres.checkPool })
+    const check = postgresCheck({ pool: postgres.checkPool, migrations: postgres.migrations })
     checks.push({ name: 'database', check, critical: () => current().DATABASE_CRITICAL })
   }
   if (redis) checks.push({ name: 'redis', check: redisCheck({ redis }), critical: () => current().REDIS_CRITICAL })

@@ -10,7 +10,10 @@ export interface HealthOptions {
   }[]
   /** Of every check, and may change at any time. @default every 2_000 ms for 1_000 ms, fall 2, rise 1 */
   readonly settings?: () => MonitorSettings
-  /** A check changed its status, or its first run ended. `error` is the cause of a failure. */
+  /**
+   * A check changed its status, its first run ended, or it still fails and has a reason that this failure did not have
+   * before. `error` is the cause of a failure.
+   */
   readonly onEvent?: (event: HealthEvent) => void
   /** Milliseconds since the epoch, for what is shown. */
   readonly now?: () => number
@@ -52,6 +55,8 @@ export function createHealth(options: HealthOptions): Health {
   let takenAt = 0
 
   for (const { name, check, critical = () => true } of options.checks) {
+    /** The reasons of the failure that goes on. */
+    const reported = new Set<Reason>()
     const monitor = createMonitor({
       check,
       settings,
@@ -59,7 +64,13 @@ export function createHealth(options: HealthOptions): Health {
       clock,
       onOutcome({ status, reason }, previous, error) {
         latest = undefined
-        if (status === previous.status && previous.at !== 0) return
+        if (status === 'ok') {
+          reported.clear()
+          if (previous.status === 'ok') return
+        } else {
+          if (reported.has(reason)) return
+          reported.add(reason)
+        }
         onEvent?.({ name, status, critical: critical(), ...(status === 'fail' && { reason, error }) })
       },
     })
