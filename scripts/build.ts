@@ -20,11 +20,11 @@ async function server(): Promise<void> {
 
 /** Joins the licence texts of the packages that these files belong to, and of Node, which the executable contains. */
 function licenses(paths: readonly string[]): string {
-  const directories = new Set(
-    paths.flatMap((path) => /^node_modules\/(?:.*\/node_modules\/)?(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []),
-  )
+  const files = paths.filter((path) => !/^\w+:/.test(path))
+  // The last node_modules of a path: packages contain packages, and node_modules may be a link.
+  const directories = new Set(files.flatMap((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []))
   // A file that is a bundle itself has the notices of its parts beside it.
-  const notices = paths.map((path) => `${path}.LICENSE.txt`).filter((path) => existsSync(path))
+  const notices = files.map((path) => `${path}.LICENSE.txt`).filter((path) => existsSync(path))
   const sections = [...directories].sort().map((directory) => {
     const { name, version, license, repository } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'))
     const text =

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
-import { build, type Metafile, type Plugin } from 'esbuild'
+import { build, formatMessages, type Metafile, type Plugin } from 'esbuild'
 import type { BuildInfo } from '#internal/build-info.ts'
 import { loadLater } from './load-later.ts'
 
@@ -40,10 +40,10 @@ function readBuildInfo(): BuildInfo {
   return { name, version, commit: commit || 'unknown', time }
 }
 
-/** Writes the service as one CommonJS file. `plugins` come before the bundle's own. */
+/** Writes the service as one CommonJS file. `plugins` come before the bundle's own. @throws with the mistakes in the code */
 export async function bundle(outfile: string, plugins: readonly Plugin[] = []): Promise<Metafile> {
   const encoded = compressPageFiles().map(([name, content]) => [name, content.toString('base64')])
-  const { metafile } = await build({
+  const { metafile, warnings } = await build({
     bundle: true,
     platform: 'node',
     target: 'node24',
@@ -56,7 +56,7 @@ export async function bundle(outfile: string, plugins: readonly Plugin[] = []): 
     minifySyntax: true,
     legalComments: 'none',
     metafile: true,
-    logLevel: 'warning',
+    logLevel: 'silent',
     entryPoints: ['src/main.ts'],
     outfile,
     sourcemap: 'external',
@@ -66,5 +66,6 @@ export async function bundle(outfile: string, plugins: readonly Plugin[] = []): 
     // Optional parts of pg: a native driver, and sockets for another platform.
     external: ['pg-native', 'pg-cloudflare'],
   })
+  for (const warning of await formatMessages(warnings, { kind: 'warning' })) console.warn(warning)
   return metafile
 }

@@ -1,5 +1,5 @@
 import { createRequire, isBuiltin } from 'node:module'
-import { dirname, relative } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import type { Plugin } from 'esbuild'
 
 const root = dirname(import.meta.dirname)
@@ -18,7 +18,8 @@ export function loadLater(names: readonly string[]): Plugin {
         return { path: isBuiltin(found) ? found : `./${relative(root, found)}`, namespace }
       })
       onLoad({ filter: /^/, namespace }, ({ path }) => {
-        const module = `() => require(${JSON.stringify(path)}), '${typeof createRequire(`${root}/`)(path)}'`
+        const type = typeof createRequire(import.meta.url)(isBuiltin(path) ? path : join(root, path))
+        const module = `() => require(${JSON.stringify(path)}), '${type}'`
         return { contents: `module.exports = require('./scripts/executable/later.cjs')(${module})`, resolveDir: root }
       })
       onEnd(() => ({

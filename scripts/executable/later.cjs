@@ -4,23 +4,21 @@
  * same operation on the module. `type` is the module's typeof: 'function' or 'object'.
  */
 module.exports = function later(load, type) {
-  // A bound function can be constructed too, and each of its properties can be deleted.
-  const target = type === 'function' ? (() => {}).bind() : {}
+  // A bound class can be called and constructed, and each of its properties can be deleted.
+  const target = type === 'function' ? class {}.bind() : {}
   let module
-  function loaded() {
-    if (module !== undefined) return module
-    module = load()
-    // A proxy may report a property that cannot be deleted only if its target has the same property.
-    for (const key of Reflect.ownKeys(module)) {
-      const property = Reflect.getOwnPropertyDescriptor(module, key)
-      if (!property.configurable) Object.defineProperty(target, key, property)
-    }
-    return module
-  }
   const operations = Object.getOwnPropertyNames(Reflect).map((name) => [
     name,
-    // The receiver of a property and the target of `new` are the module as well.
-    (_, ...args) => Reflect[name](loaded(), ...args.map((arg) => (arg === proxy ? module : arg))),
+    (_, ...args) => {
+      module ??= load()
+      // The receiver of a property and the target of `new` are the module as well.
+      const result = Reflect[name](module, ...args.map((arg) => (arg === proxy ? module : arg)))
+      if (name !== 'getOwnPropertyDescriptor' && name !== 'defineProperty') return result
+      // A proxy may report a property that cannot be deleted only if its target has the same property.
+      const property = Reflect.getOwnPropertyDescriptor(module, args[0])
+      if (property?.configurable === false) Object.defineProperty(target, args[0], property)
+      return result
+    },
   ])
   const proxy = new Proxy(target, Object.fromEntries(operations))
   return proxy
