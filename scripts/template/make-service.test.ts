@@ -86,8 +86,8 @@ test('an unknown part and a part without files are mistakes', () => {
   expect(() => makeService(marked, { name: 'orders', example: 'yes', deploy: 'all' }, '')).toThrow(
     'x.md: no part of the template: swarm',
   )
-  const lacking = new Map([...template].filter(([path]) => path !== 'docs/systemd.md'))
+  const lacking = new Map([...template].filter(([path]) => path !== 'test/notes.test.ts'))
   expect(() => makeService(lacking, { name: 'orders', example: 'yes', deploy: 'all' }, '')).toThrow(
-    /names it: docs.systemd\.md/,
+    /names it: test.notes\.test\.ts/,
   )
 })

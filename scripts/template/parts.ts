@@ -28,12 +28,6 @@ export const FILES: Readonly<Record<string, readonly string[]>> = {
   'test/release/rolling-update.test.ts': ['kubernetes'],
   'test/support/kubernetes': ['kubernetes'],
 
-  'docs/systemd.md': ['systemd'],
-  'test/restart/socket-activation.test.ts': ['systemd'],
-  'test/restart/systemd.test.ts': ['systemd'],
-  'test/support/service-manager.py': ['systemd'],
-  'test/support/service-manager.ts': ['systemd'],
-
   'docs/supervisord.md': ['supervisor'],
   'test/restart/supervisor-socket.test.ts': ['supervisor'],
   'test/restart/supervisor.test.ts': ['supervisor'],

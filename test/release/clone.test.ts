@@ -233,7 +233,7 @@ describe('make upgrade', () => {
     ['a ref whose init fails', ['REF=broken'], 'init.ts'],
   ])('from %s leaves all as it was', async (_title, args, message) => {
     await template.git('checkout', '--quiet', '-B', 'broken')
-    rmSync(template.at('docs/systemd.md'))
+    rmSync(template.at('test/notes.test.ts'))
     await template.commit('Broken')
     await template.git('checkout', '--quiet', '-')
     const before = await service.state()
