@@ -1,18 +1,26 @@
-import { type Check, createMonitor, type Monitor, type MonitorSettings } from './monitor.ts'
+import { type Check, createMonitor, type Monitor, type MonitorSettings, monotonicMs } from './monitor.ts'
 import { aggregate, type CheckReport, type History, type Reason, report } from './policy.ts'
 
 export interface HealthOptions {
-  readonly checks: readonly {
-    readonly name: string
-    readonly check: Check
-    /** Whether its failure makes the whole `fail`; may change at any time. @default true */
-    readonly critical?: () => boolean
-  }[]
-  /** Of every check, and may change at any time. @default every 2_000 ms for 1_000 ms, fall 2, rise 1 */
+  /** Settings of every check, read before each run. @default every 2_000 ms for 1_000 ms, fall 2, rise 1 */
   readonly settings?: () => MonitorSettings
-  /** A check changed its status, or its first run ended. `error` is the cause of a failure. */
+  /**
+   * A check changed its status, its first run ended, or it still fails and has a reason that this failure did not have
+   * before. `error` is the cause of a failure.
+   */
   readonly onEvent?: (event: HealthEvent) => void
+  /** Milliseconds since the epoch, for what is shown. */
   readonly now?: () => number
+  /** Milliseconds of a clock that no time server sets, for durations. */
+  readonly clock?: () => number
+}
+
+export interface WatchedCheck {
+  readonly name: string
+  readonly check: Check
+  /** Whether its failure makes the aggregate fail. Evaluated for each snapshot. @default () => true */
+  readonly critical?: () => boolean
+  readonly onEvent?: (event: HealthEvent) => void
 }
 
 export interface HealthEvent {
@@ -28,14 +36,16 @@ export interface Snapshot {
   /** Unix seconds. */
   readonly timestamp: number
   readonly checks: Readonly<Record<string, CheckReport>>
-  /** The last runs of each check, and no part of the JSON answer. A primary process of an older version has none. */
+  /** The last runs of each check, and no part of the JSON answer. */
   readonly history?: Readonly<Record<string, History>>
 }
 
 export interface Health {
+  /** Adds a check. Call it before `start`. */
+  watch(check: WatchedCheck): void
   start(): void
   stop(): void
-  /** What the monitors know now: the same object until a run ends or a second begins. Never waits. */
+  /** What the monitors know now: the same object until a run ends or a second has passed. Never waits. */
   snapshot(): Snapshot
 }
 
@@ -43,26 +53,37 @@ const DEFAULTS: MonitorSettings = { intervalMs: 2_000, timeoutMs: 1_000, fall: 2
 
 /** Watches dependencies in the background, so that a probe only reads. */
 export function createHealth(options: HealthOptions): Health {
-  const { settings = () => DEFAULTS, now = Date.now, onEvent } = options
+  const { settings = () => DEFAULTS, now = Date.now, clock = monotonicMs, onEvent } = options
   const monitors = new Map<string, { monitor: Monitor; critical: () => boolean }>()
   let latest: Snapshot | undefined
-  let second = 0
-
-  for (const { name, check, critical = () => true } of options.checks) {
-    const monitor = createMonitor({
-      check,
-      settings,
-      now,
-      onOutcome({ status, reason }, previous, error) {
-        latest = undefined
-        if (status === previous.status && previous.at !== 0) return
-        onEvent?.({ name, status, critical: critical(), ...(status === 'fail' && { reason, error }) })
-      },
-    })
-    monitors.set(name, { monitor, critical })
-  }
+  let takenAt = 0
 
   return {
+    watch({ name, check, critical = () => true, onEvent: onOwnEvent }) {
+      /** The reasons of the current failure. */
+      const reported = new Set<Reason>()
+      const monitor = createMonitor({
+        check,
+        settings,
+        now,
+        clock,
+        onOutcome({ status, reason }, previous, error) {
+          latest = undefined
+          if (status === 'ok') {
+            reported.clear()
+            if (previous.status === 'ok') return
+          } else {
+            if (reported.has(reason)) return
+            reported.add(reason)
+          }
+          const event = { name, status, critical: critical(), ...(status === 'fail' && { reason, error }) }
+          onEvent?.(event)
+          onOwnEvent?.(event)
+        },
+      })
+      monitors.set(name, { monitor, critical })
+      latest = undefined
+    },
     start() {
       for (const { monitor } of monitors.values()) monitor.start()
     },
@@ -70,17 +91,16 @@ export function createHealth(options: HealthOptions): Health {
       for (const { monitor } of monitors.values()) monitor.stop()
     },
     snapshot() {
-      const time = now()
-      // A result goes stale by the clock alone, so no snapshot outlives its second.
-      if (latest !== undefined && second === Math.floor(time / 1000)) return latest
-      second = Math.floor(time / 1000)
+      // A result becomes stale by the passing of time alone, so a snapshot is kept for no more than a second.
+      if (latest !== undefined && clock() - takenAt < 1_000) return latest
+      takenAt = clock()
       const checks: Record<string, CheckReport> = {}
       const history: Record<string, History> = {}
       for (const [name, { monitor, critical }] of monitors) {
-        checks[name] = report(monitor.state(), critical(), time, monitor.staleAfterMs())
+        checks[name] = report(monitor.state(), critical(), monitor.isStale())
         history[name] = monitor.history()
       }
-      latest = { status: aggregate(Object.values(checks)), timestamp: second, checks, history }
+      latest = { status: aggregate(Object.values(checks)), timestamp: Math.floor(now() / 1000), checks, history }
       return latest
     },
   }

@@ -12,7 +12,7 @@ export function valuesOf(fields: readonly Field[]): Readonly<Record<string, stri
   const defaultOf = ({ isNullable, type }: Field) => (isNullable ? 'null' : (type.default ?? ''))
   const defaulted = fields.filter((field) => defaultOf(field) !== '')
   const example = (field: Field) => field.type.example(wordsOf(field))
-  const schema = ({ isNullable, type }: Field) => (isNullable ? `z.nullable(${type.schema})` : type.schema)
+  const schema = ({ isNullable, type }: Field) => (isNullable ? `${type.schema}.nullable()` : type.schema)
   const functions = fields.map(({ type }) => /^\w+(?=\()/.exec(type.schema)?.[0] ?? '').filter(Boolean)
   const quoted = (of: readonly Field[]) => list(of, ({ name }) => `'${name}'`)
   const column = ({ name, type, isNullable, isUnique }: Field) =>
@@ -23,7 +23,7 @@ export function valuesOf(fields: readonly Field[]): Readonly<Record<string, stri
     'fields of a new one':
       defaulted.length === 0
         ? 'fields'
-        : `{ ...fields, ${keyed((field) => `z._default(fields.${field.name}, ${defaultOf(field)})`, defaulted)} }`,
+        : `{ ...fields, ${keyed((field) => `fields.${field.name}.default(${defaultOf(field)})`, defaulted)} }`,
     types: list(
       fields,
       ({ name, type, isNullable }) => `readonly ${name}: ${type.type}${isNullable ? ' | null' : ''}`,

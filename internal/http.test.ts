@@ -1,0 +1,241 @@
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { gzipSync } from 'node:zlib'
+import { afterAll, beforeEach, describe, expect, test } from '@jest/globals'
+import request from 'supertest'
+import * as z from 'zod'
+import { createRequestContext } from '#pkg/http/index.ts'
+import { createLogger } from '#pkg/logging/index.ts'
+import { operation } from '#pkg/operation/index.ts'
+import { ping } from './handler/ping.ts'
+import { createHttp } from './http.ts'
+import { createServer as createLimitedServer } from './server.ts'
+
+const lines: Record<string, unknown>[] = []
+const context = createRequestContext()
+const echo = operation({
+  id: 'echo',
+  summary: 'Responds with the body',
+  body: z.looseObject({}),
+  responses: { 200: { description: 'The body', schema: () => z.unknown() } },
+  handler: (req, res) => void res.json(req.body),
+})
+const app = createHttp({
+  logger: createLogger({ destination: { write: (line) => void lines.push(JSON.parse(line)) } }),
+  context,
+  trustProxy: 1,
+  bodyLimitBytes: 1_000,
+  rateLimit: (_req, _res, next) => next(),
+  routes: [
+    { path: '/ping', get: ping() },
+    { path: '/echo', post: echo },
+  ],
+})
+const server: Server = createServer(app).listen(0)
+const client = request(server)
+
+beforeEach(() => {
+  lines.length = 0
+})
+afterAll(() => {
+  server.close()
+})
+
+const MINTED = /^[a-z0-9]{10,20}-\d+$/
+
+describe('/ping', () => {
+  test('answers pong, and HEAD the same without it', async () => {
+    const response = await client.get('/ping').expect(200).expect('content-type', 'application/json; charset=utf-8')
+    expect(response.body).toEqual({ message: 'pong' })
+    const head = await client.head('/ping').expect(200).expect('content-length', '18')
+    expect(head.text).toBeUndefined()
+  })
+})
+
+describe('headers', () => {
+  test('of security are there and nothing names the software', async () => {
+    const { headers } = await client.get('/ping')
+    expect(headers).toMatchObject({
+      'content-security-policy': "default-src 'none';frame-ancestors 'none';base-uri 'none';form-action 'none'",
+      'x-content-type-options': 'nosniff',
+      'x-frame-options': 'DENY',
+      'referrer-policy': 'no-referrer',
+    })
+    expect(headers).not.toHaveProperty('strict-transport-security')
+    const overTls = await client.get('/ping').set('x-forwarded-proto', 'https')
+    expect(overTls.headers['strict-transport-security']).toBe('max-age=31536000; includeSubDomains')
+    expect(headers).not.toHaveProperty('x-powered-by')
+    expect(headers).not.toHaveProperty('server')
+    expect(headers).not.toHaveProperty('etag')
+  })
+
+  test('a sane request id is kept, any other is replaced', async () => {
+    await client.get('/ping').set('x-request-id', 'trace_01.ABC-9').expect('x-request-id', 'trace_01.ABC-9')
+    const minted = new Set<unknown>()
+    for (const hostile of ['', 'a b', 'x'.repeat(129), '"><script>', 'ä']) {
+      const { headers } = await client.get('/ping').set('x-request-id', Buffer.from(hostile).toString('latin1'))
+      expect(headers['x-request-id']).toMatch(MINTED)
+      minted.add(headers['x-request-id'])
+    }
+    expect(minted.size).toBe(5)
+  })
+})
+
+describe('errors are problem documents', () => {
+  const json = 'application/json'
+  const cases = [
+    ['an unknown path', () => client.get('/nothing'), 404, 'not_found'],
+    ['an unknown path below a known one', () => client.get('/health/unknown'), 404, 'not_found'],
+    ['a path that cannot be decoded', () => client.get('/%E0%A4%A'), 404, 'not_found'],
+    ['another method', () => client.delete('/ping'), 405, 'method_not_allowed'],
+    ['malformed JSON', () => client.post('/echo').type(json).send('{"a":'), 400, 'malformed_json'],
+    ['JSON that is no object', () => client.post('/echo').type(json).send('"text"'), 400, 'malformed_json'],
+    ['a body that is too large', () => client.post('/echo').send({ a: 'x'.repeat(1_000) }), 413, 'body_too_large'],
+    ['a form', () => client.post('/echo').type('form').send('a=1'), 415, 'unsupported_media_type'],
+    [
+      'a body without a type',
+      () => client.post('/echo').set('content-type', '').send('a'),
+      415,
+      'unsupported_media_type',
+    ],
+    [
+      'an unknown charset',
+      () => client.post('/echo').set('content-type', 'application/json; charset=klingon').send('{}'),
+      415,
+      'unsupported_charset',
+    ],
+    [
+      'a Windows charset, whose table is not in the bundle',
+      () => client.post('/echo').set('content-type', 'application/json; charset=windows-1252').send('{}'),
+      415,
+      'unsupported_charset',
+    ],
+    [
+      'a charset that is no Unicode charset but sounds like one',
+      () => client.post('/echo').set('content-type', 'application/json;charset="UTF-7"').send('{}'),
+      415,
+      'unsupported_charset',
+    ],
+    [
+      'a body that is no brotli',
+      () => client.post('/echo').type(json).set('content-encoding', 'br').send('not brotli at all'),
+      400,
+      'bad_request',
+    ],
+    [
+      'an unknown encoding',
+      () => client.post('/echo').type(json).set('content-encoding', 'zstd-x').send('{}'),
+      415,
+      'unsupported_encoding',
+    ],
+    [
+      'a body that is not what its encoding says',
+      () => client.post('/echo').type(json).set('content-encoding', 'gzip').send('{"a":1}'),
+      400,
+      'bad_request',
+    ],
+  ] as const
+
+  test.each(cases)('%s', async (_name, send, status, code) => {
+    const response = await send().expect(status).expect('content-type', 'application/problem+json; charset=utf-8')
+    expect(response.body).toEqual({
+      type: 'about:blank',
+      title: expect.any(String),
+      status,
+      detail: expect.any(String),
+      code,
+      requestId: response.headers['x-request-id'],
+    })
+    expect(response.headers).toMatchObject({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
+  })
+
+  test('405 says what is allowed, and so does OPTIONS', async () => {
+    await client.post('/ping').expect(405).expect('allow', 'GET, HEAD, OPTIONS')
+    await client.options('/ping').expect(204).expect('allow', 'GET, HEAD, OPTIONS')
+  })
+
+  test('a small archive of a large body is refused at the limit of the body', async () => {
+    const bomb = gzipSync(JSON.stringify({ a: '0'.repeat(1_000_000) }))
+    expect(bomb.length).toBeLessThan(2_000)
+    const post = client
+      .post('/echo')
+      .type(json)
+      .set('content-encoding', 'gzip')
+      .serialize((body) => body)
+    await post.send(bomb).expect(413)
+  })
+
+  test('query strings have no objects in them', () => {
+    expect(app.get('query parser fn')('a[b]=1&a[__proto__][x]=1')).toEqual({ 'a[b]': '1', 'a[__proto__][x]': '1' })
+  })
+})
+
+describe('the server', () => {
+  const limits = { headersTimeoutMs: 80, requestTimeoutMs: 100, keepAliveTimeoutMs: 120, socketTimeoutMs: 1_500 }
+
+  function open(listener: RequestListener, bytes: string): Socket {
+    const limited = createLimitedServer({ ...limits, ownsSocket: true, probe: () => false })
+    limited.handle(listener)
+    limited.server.listen(0).unref()
+    const socket = connect((limited.server.address() as AddressInfo).port)
+    socket.write(bytes)
+    return socket
+  }
+
+  test.each([
+    ['headers that do not end', 'GET / HTTP/1.1\r\nhost:', 'HTTP/1.1 408'],
+    ['a body that does not come', 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\n', 'HTTP/1.1 408'],
+    ['a handler that does not answer', 'GET / HTTP/1.1\r\nhost: x\r\n\r\n', ''],
+  ])('ends a connection with %s', async (_name, bytes, answer) => {
+    expect((await text(open(() => {}, bytes))).slice(0, 12)).toBe(answer)
+  })
+
+  test('ends a connection that is idle', async () => {
+    const idle = open((_req, res) => void res.end('ok'), 'GET / HTTP/1.1\r\nhost: x\r\n\r\n')
+    expect(await text(idle)).toMatch(/^HTTP\/1\.1 200.*\r\nok$/s)
+  })
+})
+
+describe('the access line', () => {
+  test('says what was asked, by whom, and how it went, without the query string', async () => {
+    await client
+      .get('/ping?token=hunter2')
+      .set('x-request-id', 'r-1')
+      .set('x-forwarded-for', '198.51.100.7, 203.0.113.9')
+      .set('authorization', 'Bearer hunter2')
+      .set('cookie', 'session=hunter2')
+      .expect(200)
+    expect(lines).toEqual([
+      {
+        level: 'info',
+        time: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
+        reqId: 'r-1',
+        method: 'GET',
+        path: '/ping',
+        status: 200,
+        durationMs: expect.any(Number),
+        bytes: 18,
+        // One proxy is trusted: what stood before it is the client's own claim.
+        clientAddress: '203.0.113.9',
+        msg: 'request',
+      },
+    ])
+  })
+
+  test('is one, whatever happens', async () => {
+    await client.get('/nothing')
+    await client.post('/echo').type('json').send('{')
+    await client.head('/ping')
+    expect(lines.map(({ method, path, status, bytes }) => [method, path, status, bytes])).toEqual([
+      ['GET', '/nothing', 404, expect.any(Number)],
+      ['POST', '/echo', 400, expect.any(Number)],
+      ['HEAD', '/ping', 200, 0],
+    ])
+  })
+
+  test('of a very long path is short', async () => {
+    await client.get(`/${'x'.repeat(5_000)}`).expect(404)
+    expect(String(lines[0]?.['path'])).toHaveLength(1_024)
+  })
+})

@@ -1,0 +1,58 @@
+import { isIPv6 } from 'node:net'
+import type { Request, RequestHandler, Response } from 'express'
+import { CodedError } from '../problem/index.ts'
+import { type Counter, WINDOW_MS } from './rate-counter.ts'
+
+export interface RateLimitOptions {
+  /** Limit of requests of one client in a minute; 0 is no limit. Evaluated for each request. */
+  readonly perMinute: () => number
+  readonly count: Counter
+}
+
+/** Returns the IPv4 address, or the /64 network of an IPv6 address, which one client usually owns. Some proxies add the port. */
+export function identifyClient(forwarded: string): string {
+  const address = forwarded
+    .replace(/^\[(.*)\](:\d+)?$/, '$1')
+    .replace(/^([\d.]+):\d+$/, '$1')
+    .toLowerCase()
+  // A forwarded address is untrusted text, and the counter keeps it for a minute.
+  if (!isIPv6(address)) return address.slice(0, 64)
+  const groups = expandIPv6(address)
+  const network = groups.slice(0, 6).join(':')
+  // IPv4 addresses mapped to IPv6, directly or by NAT64.
+  if (network === '0:0:0:0:0:ffff' || network === '64:ff9b:0:0:0:0') return groups.slice(6).join(':')
+  return groups.slice(0, 4).join(':')
+}
+
+/** Returns the eight groups of an IPv6 address. */
+function expandIPv6(address: string): string[] {
+  const hexadecimal = address.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, ...bytes: string[]) => {
+    const [a = 0, b = 0, c = 0, d = 0] = bytes.slice(0, 4).map(Number)
+    return `${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`
+  })
+  const [head = [], tail = []] = hexadecimal.split('::').map((part) => part.split(':').filter(Boolean))
+  const zeros = Array.from({ length: Math.max(0, 8 - head.length - tail.length) }, () => '0')
+  return [...head, ...zeros, ...tail].map((group) => Number.parseInt(group, 16).toString(16))
+}
+
+/**
+ * Rejects a client that exceeds its limit with 429, and reports the remaining requests in each response:
+ * https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/
+ */
+export function rateLimit({ perMinute, count }: RateLimitOptions): RequestHandler {
+  async function checkLimit(limit: number, req: Request, res: Response): Promise<void> {
+    const { used, resetMs } = await count(identifyClient(req.ip ?? ''))
+    const seconds = Math.ceil(resetMs / 1000)
+    res.set('ratelimit-policy', `"client";q=${limit};w=${WINDOW_MS / 1000}`)
+    res.set('ratelimit', `"client";r=${Math.max(0, limit - used)};t=${seconds}`)
+    if (used <= limit) return
+    res.set('retry-after', String(seconds))
+    throw new CodedError('too_many_requests')
+  }
+
+  return function rateLimit(req, res, next) {
+    const limit = perMinute()
+    if (limit === 0) return next()
+    checkLimit(limit, req, res).then(() => next(), next)
+  }
+}
