@@ -1,8 +1,8 @@
 import { type Cache, createCache, createIdempotency, type Idempotency } from '#pkg/resource/index.ts'
 import type { Route } from '#pkg/web/index.ts'
-import { notes } from './handler/notes.ts' // [only example]
-import { createNotes } from './service/notes.ts' // [only example]
-import { createNotesStore } from './store/notes.ts' // [only example]
+import { notes } from './handler/notes.ts'
+import { createNotes } from './service/notes.ts'
+import { createNotesStore } from './store/notes.ts'
 import type { Postgres } from './store/postgres.ts'
 import type { Redis } from './store/redis.ts'
 
@@ -22,10 +22,8 @@ interface Shared {
 }
 
 const RESOURCES: readonly ((shared: Shared) => Route[])[] = [
-  // [only example]
   ({ db, cache, idempotency }) =>
     notes({ notes: createNotes({ store: createNotesStore(db), cache: cache('notes') }), idempotency }),
-  // [end]
 ]
 
 /** What needs a database, and is not loaded without one. */

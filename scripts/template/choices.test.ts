@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { readChoices } from './choices.ts'
 
-const template = { name: 'old-name', ways: ['kubernetes', 'nginx'] }
+const template = { name: 'old-name', ways: ['kubernetes', 'nginx'], packages: ['express'] }
 
 test('a name alone keeps everything', () => {
   expect(readChoices({ NAME: 'orders' }, template)).toEqual({
@@ -10,7 +10,7 @@ test('a name alone keeps everything', () => {
   })
 })
 
-test('what is chosen is recorded as it was given', () => {
+test('choices are recorded as given', () => {
   const given = { NAME: 'orders', EXAMPLE: 'no', DEPLOY: 'nginx,kubernetes', HISTORY: 'reset' }
   expect(readChoices(given, template)).toEqual({
     choices: { name: 'orders', example: 'no', deploy: 'nginx,kubernetes' },
@@ -19,14 +19,15 @@ test('what is chosen is recorded as it was given', () => {
 })
 
 describe('a name', () => {
-  test.each(['a', 'new', 'app', 'node', 'old-name-2', 'a--b', 'a'.repeat(55)])('%j is taken', (NAME) => {
+  test.each(['a', 'new', 'app', 'node', 'old-name-2', 'a--b', 'a'.repeat(55)])('%j is accepted', (NAME) => {
     expect(readChoices({ NAME }, template)).toMatchObject({ choices: { name: NAME } })
   })
 
   test.each([
     ['', 'missing'],
-    ['old-name', "template's own"],
-    ['kubernetes', "every cluster's own"],
+    ['old-name', 'name of the template'],
+    ['kubernetes', 'Kubernetes API'],
+    ['express', 'a package in package.json'],
     ['true', 'YAML'],
     ['no', 'YAML'],
     ...[
@@ -49,7 +50,7 @@ describe('a name', () => {
   })
 })
 
-test('all that is wrong is said at once', () => {
+test('all problems are reported together', () => {
   const given = { EXAMPLE: 'maybe', DEPLOY: 'nginx,swarm,', HISTORY: 'gone' }
   expect(readChoices(given, template)).toEqual({
     problems: [
