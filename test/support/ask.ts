@@ -33,8 +33,6 @@ export function ask({ host, port }: Target, { from, headers }: Question = {}): P
     req.end()
   })
 }
-
-// [only nginx haproxy]
 /** Asks one after the other and resolves with the request ids. @throws when one is not answered with 200 */
 export async function askTimes(target: Target, times: number, question?: Question): Promise<string[]> {
   const ids: string[] = []
@@ -45,7 +43,6 @@ export async function askTimes(target: Target, times: number, question?: Questio
   }
   return ids
 }
-// [end]
 
 /** How many of these requests each instance answered, which must be all of them in the end. */
 export async function shares(fleet: readonly Instance[], ids: readonly string[]): Promise<number[]> {
@@ -55,9 +52,6 @@ export async function shares(fleet: readonly Instance[], ids: readonly string[])
   await until(() => now().reduce((sum, each) => sum + each, 0) >= ids.length)
   return now()
 }
-
-// [only nginx haproxy]
 /** The instances that have answered a client of this address. */
 export const instancesOf = (fleet: readonly Instance[], client: string): Instance[] =>
   fleet.filter((instance) => answered(instance).some(({ clientAddress }) => clientAddress === client))
-// [end]

@@ -108,8 +108,5 @@ export async function rollingRestarts(
   }
   return times * fleet.length
 }
-
-// [only nginx haproxy dns]
 /** The requests that an instance has answered. */
 export const answered = (instance: Instance) => instance.lines().filter(({ msg }) => msg === 'request')
-// [end]

@@ -104,8 +104,6 @@ export function startSteadyLoad(options: SteadyLoadOptions): SteadyLoad {
     },
   }
 }
-
-// [only nginx haproxy]
 /** Every client waits for an answer, and not just for a moment: one instance holds them all. */
 export function allWaiting(load: SteadyLoad): () => boolean {
   let sent = -1
@@ -115,4 +113,3 @@ export function allWaiting(load: SteadyLoad): () => boolean {
     return still
   }
 }
-// [end]
