@@ -27,7 +27,7 @@ resource: $(PACKAGES) ## write a resource, with its table and tests: NAME=invoic
 	@$(if $(filter environment,$(origin NAME)),env -u NAME) node scripts/resource.ts
 
 remove-resource: $(TOOLCHAIN) ## undo make resource: NAME=note (PLURAL=notes)
-	@$(if $(filter environment,$(origin NAME)),env -u NAME) node scripts/remove-resource.ts
+	@$(if $(filter environment,$(origin NAME)),env -u NAME) node scripts/resource.ts remove
 
 run: dist/server.cjs ## build and serve on PORT (8080), with a local PostgreSQL and Redis
 	@exec node scripts/run.ts

@@ -1,7 +1,7 @@
 import type { Field } from './fields.ts'
 import { type Names, rename } from './names.ts'
 import { fillRegistrations, REGISTRATIONS, register, unregister } from './registration.ts'
-import { valuesOf } from './values.ts'
+import { templateValues } from './values.ts'
 
 /** Texts by path. */
 export type Files = ReadonlyMap<string, string>
@@ -19,11 +19,11 @@ const PATHS: Readonly<Record<string, string>> = {
   'end-to-end.txt': 'test/user-profiles.test.ts',
 }
 
-/** Lines between `{{if x}}` and `{{end}}` are left out where x is empty. */
+/** Fills a template. Drops the lines between `{{if x}}` and `{{end}}` when x is empty. */
 function fill(template: string, values: Readonly<Record<string, string>>): string {
   const value = (name: string) => {
     const text = values[name]
-    if (text === undefined) throw new Error(`nothing is called ${name}`)
+    if (text === undefined) throw new Error(`the template has an unknown value ${name}`)
     return text
   }
   return template
@@ -55,7 +55,7 @@ export interface ResourceDeps {
 /** Makes the files of a resource, not formatted. @throws when a list to register it in is missing */
 export function makeResource({ names, fields, read, migrations }: ResourceDeps): Resource {
   const migration = rename(`${nextNumber(migrations)}-user-profiles`, names)
-  const values = { ...valuesOf(fields), migration }
+  const values = { ...templateValues(fields), migration }
   const make = (text: string) => fill(rename(text, names), values)
   return {
     written: new Map(
@@ -107,13 +107,13 @@ export function unmakeResource(
   }
 }
 
-/** Of code, without its comments, texts and properties. */
-function identifiersOf(text: string): readonly string[] {
+/** Finds identifiers in code, except in comments, strings and properties. */
+function findIdentifiers(text: string): readonly string[] {
   const code = text.replaceAll(/\/\/.*|\/\*[\s\S]*?\*\/|'[^'\n]*'|\{\{.*?\}\}/g, '')
   return code.match(/(?<=\b(?:const|let) )\w+|(?<![.\w])[A-Za-z]\w*(?!\w|\??:)/g) ?? []
 }
 
-/** What would be declared by a name that something else has in the same file. */
+/** Finds the names of a resource that another declaration in the same file has already. */
 export function collisions({ names, read }: Pick<ResourceDeps, 'names' | 'read'>): readonly string[] {
   const code = Object.keys(PATHS).filter((template) => template !== 'migration.txt')
   const texts = [
@@ -121,7 +121,7 @@ export function collisions({ names, read }: Pick<ResourceDeps, 'names' | 'read'>
     ...REGISTRATIONS.map(({ path, imports }) => [...imports, read(path)].join('\n')),
   ]
   const colliding = texts.flatMap((text) => {
-    const identifiers = identifiersOf(text)
+    const identifiers = findIdentifiers(text)
     const own = identifiers.map((identifier) => rename(identifier, names))
     return own.filter((name, index) => name !== identifiers[index] && identifiers.includes(name))
   })

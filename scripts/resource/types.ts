@@ -1,17 +1,17 @@
-/** A type of fields, as everything that has to know it writes it. */
+/** A type of fields: the code for it in the templates. */
 export interface FieldType {
   readonly schema: string
   readonly column: string
   readonly type: string
-  /** Source of a value; `words` is the name of the field in a sentence. */
+  /** Writes an example. `words` is the name of the field as it stands in a sentence. */
   readonly example: (words: string) => string
-  /** Source of a value that differs with the variable `number`. */
+  /** Writes a value that depends on the variable `number`. */
   readonly distinct: (words: string) => string
-  /** Source of a value that is refused. */
+  /** A value that the schema refuses. */
   readonly wrong: string
-  /** Source of what a new one has where nothing is sent. Unset: it has to be sent. */
+  /** The value of a new resource when the request has none. Unset: the field is required. */
   readonly default?: string
-  /** Why it cannot be unique. */
+  /** The reason why a field of this type cannot be unique. */
   readonly notUnique?: string
 }
 
@@ -32,7 +32,7 @@ export const TYPES: Readonly<Record<string, FieldType>> = {
     distinct: (words) => `\`${words} \${number}\``,
     wrong: '7',
     default: `''`,
-    notUnique: 'it is longer than an index can hold',
+    notUnique: 'a value may be longer than an index can hold',
   },
   int: {
     schema: 'z.int32()',
@@ -57,7 +57,7 @@ export const TYPES: Readonly<Record<string, FieldType>> = {
     example: () => 'true',
     distinct: () => 'number % 2 === 0',
     wrong: `'true'`,
-    notUnique: 'there are only two of them',
+    notUnique: 'there are only two values',
   },
   date: {
     schema: 'date()',

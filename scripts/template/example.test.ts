@@ -6,16 +6,15 @@ import { makeResource, unmakeResource } from '../resource/files.ts'
 import { format } from '../resource/format.ts'
 import { readNames } from '../resource/names.ts'
 
-const named = readNames({ NAME: 'note' })
+const names = readNames({ NAME: 'note' })
 const fields = readFields('title:string:unique,text:text')
-if ('problems' in named || 'problems' in fields) throw new Error('the example has a name and fields')
 
 const read = (path: string) => readFileSync(path, 'utf8')
 const paths = execFileSync('git', ['ls-files', '-z'], { encoding: 'utf8' }).split('\0').filter(Boolean)
-const { deleted, edited, migration } = unmakeResource({ names: named.names, read }, paths)
+const { deleted, edited, migration } = unmakeResource({ names, read }, paths)
 const example = makeResource({
-  names: named.names,
-  fields: fields.fields,
+  names,
+  fields,
   read: (path) => edited.get(path) ?? read(path),
   migrations: ['0001-updated-at.ts'],
 })

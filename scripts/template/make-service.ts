@@ -42,10 +42,8 @@ function withTexts(tree: Tree, texts: Iterable<readonly [string, string]>): Tree
 }
 
 function dropExample(tree: Tree): Tree {
-  const named = readNames({ NAME: EXAMPLE })
-  if ('problems' in named) throw new Error(named.problems.join())
   const read = (path: string) => tree.get(path)?.text ?? ''
-  const { deleted, edited } = unmakeResource({ names: named.names, read }, [...tree.keys()])
+  const { deleted, edited } = unmakeResource({ names: readNames({ NAME: EXAMPLE }), read }, [...tree.keys()])
   return withTexts(new Map([...tree].filter(([path]) => !deleted.includes(path))), edited)
 }
 

@@ -1,24 +1,15 @@
 import type { Tree } from './make-service.ts'
 
-type Dependencies = Readonly<Record<string, string>>
-
-interface Manifest {
-  readonly dependencies?: Dependencies
-  readonly devDependencies?: Dependencies
-  readonly optionalDependencies?: Dependencies
-  readonly peerDependencies?: Dependencies
-}
-
-type Locked = Readonly<Record<string, Manifest>>
-
 /** A service counts its own versions, so an upgrade of the template must not change them. */
 const version = '0.1.0'
 
-const without = <T>(all: Readonly<Record<string, T>>, names: readonly string[]) =>
-  Object.fromEntries(Object.entries(all).filter(([name]) => !names.includes(name)))
+interface Manifest {
+  readonly dependencies?: object
+  readonly devDependencies?: object
+}
 
-const dependsOn = ({ dependencies, optionalDependencies, peerDependencies }: Manifest, name: string) =>
-  [dependencies, optionalDependencies, peerDependencies].some((each) => each !== undefined && Object.hasOwn(each, name))
+const without = (all: object = {}, names: readonly string[]) =>
+  Object.fromEntries(Object.entries(all).filter(([name]) => !names.includes(name)))
 
 /**
  * Removes development packages from package.json and package-lock.json, and resets the version.
@@ -28,22 +19,16 @@ const dependsOn = ({ dependencies, optionalDependencies, peerDependencies }: Man
 export function dropPackages(tree: Tree, names: readonly string[]): Tree {
   const read = (path: string) => JSON.parse(tree.get(path)?.text ?? '')
   const write = (value: unknown) => ({ mode: '100644', text: `${JSON.stringify(value, null, 2)}\n` })
-  const trim = (manifest: Manifest) => ({
-    ...manifest,
-    version,
-    devDependencies: without(manifest.devDependencies ?? {}, names),
-  })
-  const manifest: Manifest = read('package.json')
-  const lock = read('package-lock.json')
-  const { '': root = {}, ...locked }: Locked = lock.packages
+  const [manifest, lock] = [read('package.json'), read('package-lock.json')]
+  const trim = <T extends Manifest>(of: T) => ({ ...of, version, devDependencies: without(of.devDependencies, names) })
+  const { '': root, ...locked }: Record<string, Manifest> = lock.packages
+  const dependencies = JSON.stringify(Object.values(locked))
   const paths = names
-    .filter((name) => Object.hasOwn(manifest.devDependencies ?? {}, name))
-    .filter((name) => !Object.values(locked).some((each) => dependsOn(each, name)))
+    .filter((name) => Object.hasOwn(manifest.devDependencies, name) && !dependencies.includes(`"${name}":`))
     .map((name) => `node_modules/${name}`)
-  for (const path of paths) {
-    if (locked[path]?.dependencies) throw new Error(`${path} has dependencies: remove them from package-lock.json too`)
-  }
-  const packages = { '': trim(root), ...without(locked, paths) }
+  const parent = paths.find((path) => locked[path]?.dependencies)
+  if (parent !== undefined) throw new Error(`${parent} has dependencies: remove them from package-lock.json too`)
+  const packages = { '': trim(root ?? {}), ...without(locked, paths) }
   return new Map([
     ...tree,
     ['package.json', write(trim(manifest))],

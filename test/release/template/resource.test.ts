@@ -34,9 +34,10 @@ afterAll(() => database?.stop())
 test.each([
   ['no name', [], 'NAME: is missing'],
   ['no fields', ['NAME=order'], 'FIELDS: is missing'],
-  ['a name and a field that cannot be', ['NAME=../x', 'FIELDS=id:uuid'], /NAME: got.*FIELDS: got "id:uuid"/s],
-  ['a name that is there', ['NAME=probe', 'FIELDS=a:int'], 'internal/handler/probes.ts is there already'],
-  ['a name that means something else', ['NAME=page', 'FIELDS=a:int'], 'two things called Page'],
+  ['an invalid name', ['NAME=../x', 'FIELDS=a:int'], /NAME: got "..\/x"/],
+  ['an invalid field', ['NAME=order', 'FIELDS=id:uuid'], /FIELDS: got "id:uuid"/],
+  ['the name of an existing file', ['NAME=probe', 'FIELDS=a:int'], 'internal/handler/probes.ts exists already'],
+  ['the name of an import', ['NAME=page', 'FIELDS=a:int'], 'would have the name Page'],
 ])('%s is refused, and no file is written', async (_title, choices, message) => {
   const { code, stderr } = await resource(...choices)
   expect(code).not.toBe(0)
@@ -66,7 +67,7 @@ test('two resources pass lint, types and their own tests as they are written', a
   await service.git('commit', '--quiet', '--message', 'User profiles')
   expect(await resource('NAME=order', 'FIELDS=total:int')).toMatchObject({ code: 0 })
   expect(await resource('NAME=order', 'FIELDS=total:int')).toMatchObject({
-    stderr: expect.stringContaining('internal/store/orders.ts is there already'),
+    stderr: expect.stringContaining('internal/store/orders.ts exists already'),
   })
 
   await make('lint', 'types', 'unit', 'build')
