@@ -16,7 +16,7 @@ export interface File {
 export type Tree = ReadonlyMap<string, File>
 
 /** Records the origin of a service. `make upgrade` reads it. */
-export const RECORD = '.template.json'
+const RECORD = '.template.json'
 
 /** Files and folders that stay with the template. */
 const TEMPLATE_ONLY = [
