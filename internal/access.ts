@@ -1,56 +1,46 @@
 import type { RequestHandler } from 'express'
 import { bearerTokens } from '#pkg/access/bearer-tokens.ts'
-import { ACCESS_ERRORS, authenticate } from '#pkg/access/index.ts'
+import { authenticate } from '#pkg/access/index.ts'
 import { issuerKeys } from '#pkg/access/issuer-keys.ts'
-import type { SessionOptions } from '#pkg/access/sessions.ts'
-import type { HttpErrorTable, Route } from '#pkg/web/index.ts'
-import type { Guard } from '#pkg/web/openapi.ts'
+import { createSessions, type SessionOptions } from '#pkg/access/sessions.ts'
+import type { Route } from '#pkg/operation/index.ts'
+import type { Guard } from '#pkg/operation/openapi.ts'
 import { session } from './handler/session.ts'
 import type { Redis } from './store/redis.ts'
+import { createSessionStore } from './store/sessions.ts'
 
 export interface AccessOptions {
   readonly issuer: string
   readonly audience: string
-  /** Where the keys of the issuer are. */
+  /** URL of the issuer's JSON Web Key Set. */
   readonly jwksUrl: string
-  /** Unset: there are none. */
+  /** @default no sessions */
   readonly sessions?: Omit<SessionOptions, 'store'> & { readonly redis: Redis; readonly service: string }
 }
 
-/** Who may ask for what is not open to everyone. */
+/** Authentication of every operation that is not public. */
 export interface Access {
   readonly authenticate: RequestHandler
   readonly routes: readonly Route[]
-  readonly errors: HttpErrorTable
-  /** For the document of the service. */
+  /** The authentication in the OpenAPI document. */
   readonly guard: Guard
 }
 
-export async function createAccess({ jwksUrl: url, sessions: options, ...claims }: AccessOptions): Promise<Access> {
-  const sessions = options && (await createSessionsIn(options))
+export function createAccess({ jwksUrl: url, sessions: options, ...claims }: AccessOptions): Access {
+  const sessions = options && createSessions({ ...options, store: createSessionStore(options) })
   const verify = bearerTokens({ ...claims, keys: issuerKeys({ url }) })
   return {
     authenticate: authenticate({ verify, ...(sessions && { session: sessions.find }) }),
     routes: sessions ? [session({ sessions })] : [],
-    errors: ACCESS_ERRORS,
     guard: {
-      under: '/v1/',
       schemes: {
         bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
         ...(sessions && { session: { type: 'apiKey', in: 'cookie', name: sessions.cookieName } }),
       },
       problems: [
-        ...['unauthenticated', 'invalid_token', 'expired_token', 'keys_unavailable'],
-        ...(sessions ? ['cross_site_request', 'sessions_unavailable'] : []),
+        ...(['unauthenticated', 'invalid_token', 'expired_token', 'keys_unavailable'] as const),
+        ...(sessions ? (['cross_site_request', 'sessions_unavailable'] as const) : []),
       ],
     },
   }
-}
-
-async function createSessionsIn({ redis, service, ...options }: NonNullable<AccessOptions['sessions']>) {
-  const [{ createSessions }, { sessionsIn }] = await Promise.all([
-    import('#pkg/access/sessions.ts'),
-    import('./store/sessions.ts'),
-  ])
-  return createSessions({ ...options, store: sessionsIn({ redis, service }) })
 }

@@ -1,189 +1,211 @@
-import type { Server } from 'node:http'
-import net, { type ListenOptions } from 'node:net'
 import type { Config } from '#config/env.ts'
 import { ConfigError } from '#config/load.ts'
 import type { Settings } from '#config/settings.ts'
-import type { Snapshot } from '#pkg/health/index.ts'
-import { createHttpDrain, createLifecycle, type HttpDrain, type Lifecycle, type Part } from '#pkg/lifecycle/index.ts'
-import type { Logger } from '#pkg/logging/index.ts'
-import type { Systemd } from '#pkg/systemd/index.ts'
-import {
-  answerClientErrors,
-  answerProblem,
-  type Counter,
-  createRequestContext,
-  localCounter,
-  type Route,
-  requestTarget,
-  sharedCounter,
-} from '#pkg/web/index.ts'
-import type { Access } from './access.ts'
+import { createHealth, createHeartbeat, postgresCheck, redisCheck } from '#pkg/health/index.ts'
+import { createRequestContext } from '#pkg/http/request-context.ts'
+import { createLifecycle, type Lifecycle, listen } from '#pkg/lifecycle/index.ts'
+import { createLogger, createOutput, type Logger } from '#pkg/logging/index.ts'
+import { createNotifier, type Systemd } from '#pkg/systemd/index.ts'
 import { buildInfo } from './build-info.ts'
 import { probes } from './handler/probes.ts'
-import {
-  createHealthOf,
-  createServiceLogger,
-  createStores,
-  healthPart,
-  logLifecycle,
-  reloadOf,
-  type Stores,
-  serviceName,
-  settingsPart,
-  storeParts,
-  systemdPart,
-} from './parts.ts'
-import { createHttpApp, createHttpServer } from './server.ts'
-
-/** What a process that shares its port with others is told of the whole service. */
-export interface ServiceLink {
-  /** What the primary's checks have found. */
-  snapshot(): Snapshot
-  /** Whether the service goes on when this process ends. */
-  retired(): boolean
-  /** Resolves when this process may end. */
-  leave(): Promise<void>
-  /** Calls `listener` when this process is ending and is to do so without a delay. */
-  onHurry(listener: () => void): void
-}
+import { logCounter, logHealth, logLifecycle } from './log-events.ts'
+import { createServer } from './server.ts'
 
 export interface App {
   readonly lifecycle: Lifecycle
   readonly logger: Logger
-  /** Takes over what has changed in SETTINGS_FILE, or says why not and changes nothing. Never throws. */
+  /** Starts every part in order. `lifecycle.stop()` stops them in reverse. */
+  start(): Promise<void>
+  /** Applies the changes of SETTINGS_FILE, or logs why it cannot and changes nothing. Never throws. */
   reload(): void
 }
 
-/** Puts every part together. Nothing runs before `lifecycle.start()`. */
-export async function createApp(settings: Settings, systemd: Systemd, link?: ServiceLink): Promise<App> {
+/** Composes the service. Nothing runs before `start()`. */
+export function createApp(settings: Settings, systemd: Systemd): App {
   const config = settings.current()
+  const { current } = settings
+  const service = config.SERVICE_NAME ?? buildInfo.name
   const context = createRequestContext()
-  const service = serviceName(config)
-  const logger = createServiceLogger(config, (fields) => {
-    const id = 'reqId' in fields ? undefined : context.requestId()
-    return id === undefined ? undefined : { reqId: id }
+  const output = createOutput({
+    bufferBytes: config.LOG_BUFFER,
+    bufferMs: config.LOG_BUFFER_MS,
+    onDropped: (lines) => logger.error({ lines }, 'log lines dropped'),
   })
-  const reload = reloadOf(settings, logger)
-  const stores = await createStores(config, service, logger)
-  // One answer for the service, not one for each process that shares the port.
-  const health = link ?? createHealthOf(settings, stores, logger)
-  const access = await createAccessOf(config, stores, service)
-  const { app, messages } = createHttpApp({
-    logger,
-    context,
-    trustProxy: config.TRUST_PROXY,
-    bodyLimitBytes: config.BODY_LIMIT,
-    ...(config.CORS_ORIGINS && {
-      // A browser sends no cookie where there are none.
-      cors: { origins: config.CORS_ORIGINS, credentials: config.SESSION_SECRET !== undefined },
-    }),
-    ...(access && { access }),
-    rateLimitPerMinute: () => settings.current().RATE_LIMIT,
-    countRequest: await createCounter(stores, service, logger),
-    isOn: (feature) => settings.current().FEATURES.includes(feature),
-    resources: await resourcesOf(config, service, stores),
-  })
-
-  const server = createHttpServer(
-    {
-      headersTimeoutMs: config.HEADERS_TIMEOUT_MS,
-      requestTimeoutMs: config.REQUEST_TIMEOUT_MS,
-      keepAliveTimeoutMs: config.KEEP_ALIVE_TIMEOUT_MS,
-      socketTimeoutMs: config.SOCKET_TIMEOUT_MS,
+  const logger = createLogger({
+    level: config.LOG_LEVEL,
+    base: { service, version: buildInfo.version, pid: process.pid },
+    destination: output,
+    context(fields) {
+      const id = 'reqId' in fields ? undefined : context.requestId()
+      return id === undefined ? undefined : { reqId: id }
     },
-    messages,
-    (request, response) => {
-      if (!drain.track(request, response)) return
-      const target = requestTarget(request.url ?? '')
-      if (target === undefined) return answerProblem(response, 'bad_request')
-      request.url = target
-      if (probe(request, response)) return
-      // Behind all that came in this turn of the event loop, so that a probe among it waits for no handler.
-      setImmediate(() => app(request, response))
-    },
-  )
-  const fd = config.LISTEN_FD ?? systemd.listenFd
-  const drain = createHttpDrain({ server, ownsSocket: fd === undefined && link === undefined })
-  answerClientErrors({
-    server,
-    responseOn: drain.responseOn,
-    onEvent: (event) => logger.info(event, 'request not understood'),
   })
+  process.on('exit', () => output.flushSync())
 
   const lifecycle = createLifecycle({
-    parts: [
-      ...(link ? [{ name: 'primary', stop: () => link.leave(), stopTimeoutMs: 1_000 }] : []),
-      ...storeParts(stores),
-      settingsPart(settings, reload),
-      ...('start' in health ? [healthPart(health)] : []),
-      httpPart(config, () => bindAddress(config, fd, link !== undefined), server, drain, logger),
-      systemdPart(systemd, logger),
-    ],
     drainDelayMs: config.DRAIN_DELAY_MS,
     shutdownTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,
     onEvent: logLifecycle(logger),
   })
-  link?.onHurry(() => void lifecycle.stop({ delayMs: 0 }))
-  const probe = probes({
-    lifecycle: { phase: () => (link?.retired() ? 'serving' : lifecycle.phase()) },
-    health,
-    service,
-    version: buildInfo.version,
-    dialect: () => settings.current().HEALTH_DIALECT,
+  const health = createHealth({
+    settings: () => ({
+      intervalMs: current().HEALTH_INTERVAL_MS,
+      timeoutMs: current().HEALTH_TIMEOUT_MS,
+      fall: current().HEALTH_FALL,
+      rise: current().HEALTH_RISE,
+    }),
+    onEvent: logHealth(logger),
+  })
+  const fd = config.LISTEN_FD ?? systemd.listenFd
+  const { server, drain, messages, handle } = createServer({
+    headersTimeoutMs: config.HEADERS_TIMEOUT_MS,
+    requestTimeoutMs: config.REQUEST_TIMEOUT_MS,
+    keepAliveTimeoutMs: config.KEEP_ALIVE_TIMEOUT_MS,
+    socketTimeoutMs: config.SOCKET_TIMEOUT_MS,
+    ownsSocket: fd === undefined,
+    probe: probes({
+      lifecycle,
+      health,
+      service,
+      version: buildInfo.version,
+      dialect: () => current().HEALTH_DIALECT,
+    }),
+    onClientError: (event) => logger.info(event, 'request not understood'),
+  })
+  const notifier = createNotifier({
+    enabled: systemd.notify,
+    onError: (err) => logger.warn({ err }, 'systemd not notified'),
+    ...(systemd.watchdogMs !== undefined && { watchdogMs: systemd.watchdogMs }),
   })
 
-  return { lifecycle, logger, reload }
-}
-
-async function resourcesOf(config: Config, service: string, { postgres, redis }: Stores): Promise<Route[]> {
-  if (postgres === undefined) return []
-  const { resources } = await import('./resources.ts')
-  // One statement is the longest that a request with a lock waits for, after a connection; twice that is surely over.
-  const lockMs = 2 * (config.DATABASE_CONNECT_TIMEOUT_MS + config.DATABASE_STATEMENT_TIMEOUT_MS)
-  return resources({ db: postgres.db, redis, service, lockMs })
-}
-
-/** Brings the database up to this version; resolves with the names of the migrations that were applied. */
-export async function migrateDatabase(config: Config): Promise<readonly string[]> {
-  const { DATABASE_URL: url } = config
-  if (url === undefined) throw new ConfigError(['DATABASE_URL: got nothing, expected the database to migrate'])
-  const [{ createPostgres }, { migrate }] = await Promise.all([
-    import('./store/postgres.ts'),
-    import('./store/migrate.ts'),
-  ])
-  const postgres = createPostgres({
-    url,
-    applicationName: `${serviceName(config)} migrate`,
-    poolMax: 1,
-    connectTimeoutMs: config.DATABASE_CONNECT_TIMEOUT_MS,
-    // A migration takes as long as it takes; what it must not do is queue behind a lock for ever.
-    statementTimeoutMs: 3_600_000,
-    idleTimeoutMs: config.DATABASE_IDLE_TIMEOUT_MS,
-    onError: () => {},
-  })
-  try {
-    return await migrate({ db: postgres.db })
-  } finally {
-    await postgres.stop()
+  function reload(): void {
+    try {
+      const changed = settings.reload()
+      logger.level = current().LOG_LEVEL
+      logger.info({ changed }, 'settings reloaded')
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error
+      logger.error({ problems: error.problems }, 'settings not reloaded')
+    }
   }
+
+  const start = () =>
+    lifecycle.start(async (use) => {
+      // Probes respond from here on. Everything that a start can load later is loaded later.
+      await use({
+        name: 'listener',
+        async start() {
+          const address = await listen({ server, host: config.HOST, port: config.PORT, fd, reusePort: config.REUSE_PORT })
+          server.on('error', (err) => logger.error({ err }, 'connection not accepted'))
+          logger.info(address, 'listening')
+        },
+      })
+      const { createHttp } = await import('./http.ts')
+      const { listRoutes } = await import('./routes.ts')
+
+      // No part uses a store when it stops, so a store that does not respond is not worth a longer wait.
+      const stopTimeoutMs = 1_000
+      const postgres = await createPostgres(config, service, logger)
+      if (postgres) {
+        await use({ name: 'database', stop: () => postgres.stop(), stopTimeoutMs })
+        const check = postgresCheck({ pool: postgres.checkPool })
+        health.watch({ name: 'database', check, critical: () => current().DATABASE_CRITICAL })
+      }
+      const redis = await createRedis(config, service, logger)
+      if (redis) {
+        await use({ name: 'redis', start: () => redis.start(), stop: () => redis.stop(), stopTimeoutMs })
+        health.watch({ name: 'redis', check: redisCheck({ redis }), critical: () => current().REDIS_CRITICAL })
+      }
+      for (const { name, target } of config.HEALTH_CHECKS) {
+        const critical = () => current().HEALTH_CRITICAL.includes(name)
+        health.watch({ name, check: createHeartbeat(target), critical })
+      }
+      await use({ name: 'health', start: () => health.start(), stop: () => health.stop() })
+      let unwatch = () => {}
+      await use({
+        name: 'settings',
+        start() {
+          unwatch = settings.watch(reload)
+        },
+        stop: () => unwatch(),
+      })
+
+      const access = await createAccess(config, service, redis)
+      const resources = postgres ? await listResources(config, service, postgres, redis) : []
+      const routes = listRoutes({
+        isOn: (feature) => current().FEATURES.includes(feature),
+        optional: [...(access?.routes ?? []), ...resources],
+        ...(access && { guard: access.guard }),
+      })
+      const app = createHttp({
+        logger,
+        context,
+        messages,
+        trustProxy: config.TRUST_PROXY,
+        bodyLimitBytes: config.BODY_LIMIT,
+        // Without sessions a browser has no cookie to send.
+        ...(config.CORS_ORIGINS && {
+          cors: { origins: config.CORS_ORIGINS, credentials: config.SESSION_SECRET !== undefined },
+        }),
+        rateLimit: await createRateLimit(settings, service, redis, logger),
+        ...(access && { guard: access.authenticate }),
+        routes,
+      })
+      await use({
+        name: 'http',
+        start: () => handle(app),
+        drain: () => drain.begin(),
+        stop: (signal) => drain.close(signal),
+      })
+      await use({
+        name: 'systemd',
+        start: () => notifier.ready(),
+        drain: () => notifier.stopping(),
+        stop: () => notifier.stop(),
+      })
+    })
+
+  return { lifecycle, logger, start, reload }
 }
 
-/** With Redis the processes of the service count requests together, and each for itself while it is away. */
-async function createCounter({ redis }: Stores, service: string, logger: Logger): Promise<Counter> {
-  const local = localCounter()
-  if (redis === undefined) return local
-  const { rateCounts } = await import('./store/rate-counts.ts')
-  return sharedCounter({
-    shared: rateCounts({ redis, service }),
-    local,
-    onEvent: (event) => {
-      if (event.type === 'counting alone') logger.warn({ err: event.error }, 'rate limit counted alone')
-      else logger.info('rate limit counted together')
-    },
+/* Each of the following loads its room only when the configuration asks for it. */
+
+async function createPostgres(config: Config, service: string, logger: Logger) {
+  if (config.DATABASE_URL === undefined) return undefined
+  const { createPostgres } = await import('./store/postgres.ts')
+  return createPostgres({
+    url: config.DATABASE_URL,
+    applicationName: service,
+    poolMax: config.DATABASE_POOL_MAX,
+    connectTimeoutMs: config.DATABASE_CONNECT_TIMEOUT_MS,
+    statementTimeoutMs: config.DATABASE_STATEMENT_TIMEOUT_MS,
+    idleTimeoutMs: config.DATABASE_IDLE_TIMEOUT_MS,
+    onError: (err) => logger.debug({ err, store: 'database' }, 'store error'),
   })
 }
 
-async function createAccessOf(config: Config, { redis }: Stores, service: string): Promise<Access | undefined> {
+async function createRedis(config: Config, service: string, logger: Logger) {
+  if (config.REDIS_URL === undefined) return undefined
+  const { createRedis } = await import('./store/redis.ts')
+  return createRedis({
+    url: config.REDIS_URL,
+    clientName: service,
+    connectTimeoutMs: config.REDIS_CONNECT_TIMEOUT_MS,
+    onError: (err) => logger.debug({ err, store: 'redis' }, 'store error'),
+  })
+}
+
+type Postgres = NonNullable<Awaited<ReturnType<typeof createPostgres>>>
+type Redis = Awaited<ReturnType<typeof createRedis>>
+
+async function listResources(config: Config, service: string, { db }: Postgres, redis: Redis) {
+  const { listResources } = await import('./resources.ts')
+  // A request with a lock waits for one connection and one statement at most.
+  const lockMs = 2 * (config.DATABASE_CONNECT_TIMEOUT_MS + config.DATABASE_STATEMENT_TIMEOUT_MS)
+  return listResources({ db, redis, service, lockMs })
+}
+
+async function createAccess(config: Config, service: string, redis: Redis) {
   const { AUTH_JWKS_URL: jwksUrl, AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience, SESSION_SECRET: secrets } = config
   if (jwksUrl === undefined || issuer === undefined || audience === undefined) return undefined
   const { createAccess } = await import('./access.ts')
@@ -193,55 +215,12 @@ async function createAccessOf(config: Config, { redis }: Stores, service: string
   return createAccess({ jwksUrl, issuer, audience, sessions })
 }
 
-function httpPart(
-  { HOST: host, PORT: port }: Config,
-  where: () => Where,
-  server: Server,
-  drain: HttpDrain,
-  logger: Logger,
-): Part {
-  return {
-    name: 'http',
-    start: () =>
-      new Promise<void>((resolve, reject) => {
-        server.once('error', reject)
-        server.listen(where(), () => {
-          // From now on errors are of one connection, such as too many open files.
-          server.off('error', reject)
-          server.on('error', (err) => logger.error({ err }, 'connection not accepted'))
-          logger.info(server.address(), 'listening')
-          resolve()
-        })
-      }).catch((error) => {
-        throw explained(error, host, port)
-      }),
-    drain: () => drain.begin(),
-    stop: (signal) => drain.close(signal),
-  }
-}
-
-type Where = ListenOptions | { readonly fd: number }
-
-/**
- * What to give to `listen`, which looks up whatever host it is given, and asks of an address whether it is an IPv6 one
- * with an expression that takes V8 4 ms of each start to compile: an IPv4 address is bound here (docs/performance.md).
- *
- * @throws what the system says when it cannot be
- */
-function bindAddress({ HOST: host, PORT: port }: Config, fd: number | undefined, isShared: boolean): Where {
-  if (fd !== undefined) return { fd }
-  // The primary opens a port that is shared. Older Node has no such sockets.
-  if (isShared || !net.isIPv4(host) || !('BoundSocket' in net)) return { host, port }
-  return { handle: new net.BoundSocket({ host, port }) }
-}
-
-function explained(error: NodeJS.ErrnoException, host: string, port: number): Error {
-  const explanations: Record<string, string> = {
-    EADDRINUSE: `port ${port} on ${host} is taken: stop what listens there, or set PORT`,
-    EACCES: `port ${port} may not be opened by this user: set PORT to 1024 or above`,
-    EADDRNOTAVAIL: `${host} is no address of this machine: set HOST`,
-    ENOTFOUND: `${host} is no address of this machine: set HOST`,
-  }
-  const explanation = explanations[error.code ?? '']
-  return explanation === undefined ? error : new Error(explanation, { cause: error })
+async function createRateLimit({ current }: Settings, service: string, redis: Redis, logger: Logger) {
+  const { localCounter, rateLimit, sharedCounter } = await import('#pkg/rate-limit/index.ts')
+  const perMinute = () => current().RATE_LIMIT
+  const local = localCounter()
+  if (redis === undefined) return rateLimit({ perMinute, count: local })
+  const { rateCounts } = await import('./store/rate-counts.ts')
+  const shared = rateCounts({ redis, service })
+  return rateLimit({ perMinute, count: sharedCounter({ shared, local, onEvent: logCounter(logger) }) })
 }

@@ -8,6 +8,9 @@ export interface HealthcheckOptions {
   readonly timeoutMs?: number
 }
 
+/** 200 means ready in this dialect only: in the dialect of Consul, a service with a warning responds with 429. */
+const PATH = '/health/ready?dialect=standard'
+
 /** Asks the service on this machine whether it is ready, as an orchestrator would. Never rejects. */
 export function readiness({
   host,
@@ -21,7 +24,7 @@ export function readiness({
       const answer = signal.aborted ? `no answer within ${timeoutMs} ms` : error.message
       resolve({ ready: false, answer })
     }
-    get({ host: local[host] ?? host, port, path: '/health/ready', agent: false, signal }, async (response) => {
+    get({ host: local[host] ?? host, port, path: PATH, agent: false, signal }, async (response) => {
       let answer = ''
       response.setEncoding('utf8')
       try {

@@ -1,5 +1,5 @@
+import type { Route } from '#pkg/operation/index.ts'
 import { type Cache, createCache, createIdempotency, type Idempotency } from '#pkg/resource/index.ts'
-import type { Route } from '#pkg/web/index.ts'
 import { notes } from './handler/notes.ts'
 import { createNotes } from './service/notes.ts'
 import { createNotesStore } from './store/notes.ts'
@@ -9,9 +9,9 @@ import type { Redis } from './store/redis.ts'
 export interface ResourcesDeps {
   readonly db: Postgres['db']
   readonly redis: Pick<Redis, 'client'> | undefined
-  /** Before the names of keys, because others may use the same Redis. */
+  /** Prefix of the keys in Redis. */
   readonly service: string
-  /** Longer than any request to the database may take. */
+  /** Lifetime of an idempotency lock, in milliseconds: longer than any request to the database takes. */
   readonly lockMs: number
 }
 
@@ -26,8 +26,8 @@ const RESOURCES: readonly ((shared: Shared) => Route[])[] = [
     notes({ notes: createNotes({ store: createNotesStore(db), cache: cache('notes') }), idempotency }),
 ]
 
-/** What needs a database, and is not loaded without one. */
-export function resources({ db, redis, service, lockMs }: ResourcesDeps): Route[] {
+/** Lists the routes of the resources. They need a database. */
+export function listResources({ db, redis, service, lockMs }: ResourcesDeps): Route[] {
   const client = redis && (() => redis.client())
   const cache = (name: string) => createCache<never>({ redis: client, prefix: `${service}:${name}:` })
   const idempotency = createIdempotency({ redis: client, prefix: `${service}:idempotency:`, lockMs })

@@ -1,6 +1,5 @@
-import type { IRouter } from 'express'
-import { type Route, route } from '#pkg/web/index.ts'
-import type { Access } from './access.ts'
+import type { Guard } from '#pkg/operation/openapi.ts'
+import type { Route } from '#pkg/operation/index.ts'
 import { buildInfo } from './build-info.ts'
 import { docs, docsFile } from './handler/docs.ts'
 import { openapi } from './handler/openapi.ts'
@@ -8,28 +7,30 @@ import { ping } from './handler/ping.ts'
 import { version } from './handler/version.ts'
 
 export interface RoutesDeps {
-  /** Whether a feature of FEATURES is on, which may change at any time. */
+  /** Whether a feature of FEATURES is on. Evaluated for each request. */
   readonly isOn: (feature: 'docs' | 'version') => boolean
-  /** Unset: what is under /v1 is open to everyone. */
-  readonly access?: Pick<Access, 'routes' | 'errors' | 'guard'>
-  /** What needs a database. */
-  readonly resources: readonly Route[]
+  /** Routes of optional rooms: resources and sessions. */
+  readonly optional: readonly Route[]
+  /** @default every operation is public */
+  readonly guard?: Guard
 }
 
-/** What this service answers, besides the probes. */
-export function routes(app: IRouter, { isOn, access, resources }: RoutesDeps): void {
-  const all: Route[] = [
+/** Lists every route of the service except the probes. */
+export function listRoutes({ isOn, optional, guard }: RoutesDeps): Route[] {
+  const hasDocs = () => isOn('docs')
+  const documented: Route[] = [
     { path: '/ping', get: ping() },
     { path: '/version', get: version(buildInfo), when: () => isOn('version') },
-    ...(access?.routes ?? []),
-    ...resources,
+    ...optional,
   ]
-  const when = () => isOn('docs')
-  all.push({ path: '/openapi.json', get: openapi({ ...access, build: buildInfo, routes: all }), when })
-  // Not in the document: no client that is made from it has a use for a page.
-  const pages: Route[] = [
-    { path: '/docs', get: docs(buildInfo), when },
-    { path: '/docs/:file', get: docsFile(), when },
+  documented.push({
+    path: '/openapi.json',
+    get: openapi({ build: buildInfo, routes: documented, ...(guard && { guard }) }),
+    when: hasDocs,
+  })
+  return [
+    ...documented,
+    { path: '/docs', get: docs(buildInfo), when: hasDocs },
+    { path: '/docs/:file', get: docsFile(), when: hasDocs },
   ]
-  for (const each of [...all, ...pages]) route(app, each)
 }

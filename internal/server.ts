@@ -1,95 +1,74 @@
-import { createServer, type RequestListener, type Server } from 'node:http'
-import express from 'express'
-import type { Logger } from '#pkg/logging/index.ts'
-import {
-  accessLog,
-  type CorsOptions,
-  type Counter,
-  cors,
-  jsonBody,
-  type Messages,
-  messagesFor,
-  notFound,
-  problemHandler,
-  type RequestContext,
-  rateLimit,
-  securityHeaders,
-} from '#pkg/web/index.ts'
-import type { Access } from './access.ts'
-import { type RoutesDeps, routes } from './routes.ts'
+import { createServer as createHttpServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import { createMessageClasses, type MessageClasses } from '#pkg/fast-path/index.ts'
+import { answerClientErrors, type ClientErrorOptions } from '#pkg/http/client-errors.ts'
+import { requestId } from '#pkg/http/request-id.ts'
+import { requestTarget } from '#pkg/http/request-target.ts'
+import { createHttpDrain, type HttpDrain } from '#pkg/lifecycle/index.ts'
+import { sendProblem } from '#pkg/problem/index.ts'
 
-export interface HttpAppDeps extends Omit<RoutesDeps, 'access'> {
-  /** Unset: what is under /v1 is open to everyone. */
-  readonly access?: Access
-  readonly logger: Logger
-  readonly context: RequestContext
-  readonly trustProxy: number | readonly string[]
-  readonly bodyLimitBytes: number
-  /** Unset: no page of another origin may read anything. */
-  readonly cors?: CorsOptions
-  /** Requests that one client may send in a minute, 0 for any number. */
-  readonly rateLimitPerMinute: () => number
-  readonly countRequest: Counter
-}
-
-export interface HttpApp {
-  readonly app: express.Express
-  /** What its server makes requests and answers of. */
-  readonly messages: Messages
-}
-
-/** What happens to a request that is not a probe, in this order. */
-export function createHttpApp({ logger, context, trustProxy, bodyLimitBytes, ...deps }: HttpAppDeps): HttpApp {
-  const app = express()
-  const messages = messagesFor(app)
-  // Whatever Express itself may have to answer shows nothing from inside.
-  app.set('env', 'production')
-  app.disable('x-powered-by')
-  // A hash of every body, to save bytes on answers that hardly ever repeat.
-  app.disable('etag')
-  app.set('query parser', 'simple')
-  app.set('trust proxy', trustProxy)
-
-  app.use(context.middleware)
-  app.use(securityHeaders())
-  app.use(accessLog({ logger }))
-  if (deps.cors) app.use(cors(deps.cors))
-  app.use(rateLimit({ perMinute: deps.rateLimitPerMinute, count: deps.countRequest }))
-  if (deps.access) app.use('/v1', deps.access.authenticate)
-  app.use(jsonBody({ maxBytes: bodyLimitBytes }))
-
-  routes(app, deps)
-
-  app.use(notFound())
-  app.use(problemHandler({ table: deps.access?.errors ?? {} }))
-  return { app, messages }
-}
-
-export interface HttpServerOptions {
+export interface ServerOptions {
   /** From the first byte of a request to the end of its headers, in milliseconds. */
   readonly headersTimeoutMs: number
   /** From the first byte of a request to the end of its body, in milliseconds. */
   readonly requestTimeoutMs: number
-  /** How long an idle connection is kept, in milliseconds: longer than the proxy in front keeps it, so that the proxy closes first. */
+  /** Lifetime of an idle connection, in milliseconds. Keep it longer than the proxy's, so that the proxy closes first. */
   readonly keepAliveTimeoutMs: number
-  /** How long a connection may be without a byte either way while a request is on it, in milliseconds: a client that does not read, a handler that does not answer. */
+  /** Socket inactivity timeout while a request is in progress, in milliseconds. */
   readonly socketTimeoutMs: number
+  /** Whether no other process accepts connections from the listening socket. */
+  readonly ownsSocket: boolean
+  /** Responds to a probe and returns true; returns false for any other request. */
+  readonly probe: (request: IncomingMessage, response: ServerResponse) => boolean
+  readonly onClientError?: ClientErrorOptions['onEvent']
 }
 
-/** A server with every limit set. Node's own defaults look for slow clients every 30 s only. */
-export function createHttpServer(options: HttpServerOptions, messages: Messages, listener: RequestListener): Server {
-  const server = createServer(
+export interface HttpServer {
+  readonly server: Server
+  readonly drain: HttpDrain
+  readonly messages: MessageClasses
+  /** Sets the handler of the requests that are not probes. Earlier requests wait for it. */
+  handle(handler: RequestListener): void
+}
+
+/** Creates a server with every limit set. Probes never wait: neither for the handler nor for the requests before them. */
+export function createServer({ probe, ownsSocket, onClientError, ...options }: ServerOptions): HttpServer {
+  const loaded = Promise.withResolvers<RequestListener>()
+  let handler: RequestListener = (request, response) => {
+    void loaded.promise.then((handler) => handler(request, response))
+  }
+  const messages = createMessageClasses()
+  const server = createHttpServer(
     {
       ...messages,
       headersTimeout: options.headersTimeoutMs,
       requestTimeout: options.requestTimeoutMs,
       keepAliveTimeout: options.keepAliveTimeoutMs,
+      // Node's default looks for slow clients every 30 s.
       connectionsCheckingInterval: Math.max(50, Math.min(1_000, options.headersTimeoutMs / 4)),
       maxHeaderSize: 16 * 1024,
       noDelay: true,
     },
-    listener,
+    (request, response) => {
+      if (!drain.track(request, response)) return
+      const target = requestTarget(request.url ?? '')
+      if (target === undefined) return sendProblem(response, 'bad_request', { requestId: requestId(request) })
+      request.url = target
+      if (probe(request, response)) return
+      // Probes that arrive in the same turn of the event loop respond before this handler runs.
+      setImmediate(() => handler(request, response))
+    },
   )
   server.setTimeout(options.socketTimeoutMs)
-  return server
+  const drain = createHttpDrain({ server, ownsSocket })
+  answerClientErrors({ server, responseOn: drain.responseOn, ...(onClientError && { onEvent: onClientError }) })
+
+  return {
+    server,
+    drain,
+    messages,
+    handle(next) {
+      handler = next
+      loaded.resolve(next)
+    },
+  }
 }

@@ -1,12 +1,10 @@
 import { inspect } from 'node:util'
 import type { Config } from '#config/env.ts'
 import { ConfigError, describeConfig, loadAddress } from '#config/load.ts'
-import { createSettings, type Held, resumeSettings, type Settings } from '#config/settings.ts'
-import type { App } from '#internal/app.ts'
+import { createSettings, type Settings } from '#config/settings.ts'
 import { buildInfo } from '#internal/build-info.ts'
-// By its file and not by the index: no command but `serve` needs a logger.
+// Only `serve` needs a logger.
 import { withoutCredentials } from '#pkg/logging/credentials.ts'
-import type { PrimaryLink } from '#pkg/workers/index.ts'
 
 const USAGE = `usage: app [serve | migrate | healthcheck | config | version]
 
@@ -17,7 +15,7 @@ const USAGE = `usage: app [serve | migrate | healthcheck | config | version]
   version      print version, commit and time of this build
 `
 
-/** As in package.json, for the bundle on a machine's own Node. */
+/** As `engines` in package.json: the bundle also runs on the Node of a machine. */
 const OLDEST_NODE = 24
 
 /** https://man.freebsd.org/sysexits: 64 wrong usage, 78 invalid configuration. */
@@ -26,12 +24,11 @@ type ExitCode = 0 | 1 | 64 | 78
 const out = (text: string) => void process.stdout.write(`${text}\n`)
 const err = (text: string) => void process.stderr.write(`${text}\n`)
 
-/** Each loads only what it needs: a health check does not pay for a server. */
+/** Each command loads only the modules that it needs. */
 const commands: Readonly<Record<string, () => Promise<ExitCode>>> = {
   serve: () => withSettings(serve),
-  worker: () => refusing(worker),
   migrate: () => withConfig(migrate),
-  healthcheck: async () => ((await refusing(() => healthcheck(loadAddress(process.env)))) === 0 ? 0 : 1),
+  healthcheck: async () => ((await reportingConfigErrors(() => healthcheck(loadAddress(process.env)))) === 0 ? 0 : 1),
   config: () =>
     withConfig(async (config) => {
       out(describeConfig(config))
@@ -48,9 +45,9 @@ const commands: Readonly<Record<string, () => Promise<ExitCode>>> = {
 const withConfig = (command: (config: Config) => Promise<ExitCode>) => withSettings(({ current }) => command(current()))
 
 const withSettings = (command: (settings: Settings) => Promise<ExitCode>) =>
-  refusing(() => command(createSettings(process.env)))
+  reportingConfigErrors(() => command(createSettings(process.env)))
 
-async function refusing(command: () => Promise<ExitCode>): Promise<ExitCode> {
+async function reportingConfigErrors(command: () => Promise<ExitCode>): Promise<ExitCode> {
   try {
     return await command()
   } catch (error) {
@@ -61,54 +58,50 @@ async function refusing(command: () => Promise<ExitCode>): Promise<ExitCode> {
 }
 
 async function serve(settings: Settings): Promise<ExitCode> {
-  const { readSystemd } = await import('#pkg/systemd/index.ts')
-  const systemd = readSystemd(process.env, process.pid)
-  if (settings.current().WORKERS > 1) {
-    const { createPrimary } = await import('#internal/primary.ts')
-    return run(await createPrimary(settings, systemd))
-  }
-  const { createApp } = await import('#internal/app.ts')
-  return run(await createApp(settings, systemd))
-}
-
-/** One of the processes that `serve` starts with WORKERS: what it has to know comes from there. */
-async function worker(): Promise<ExitCode> {
-  const [{ linkToPrimary }, { createApp }, { serviceLink }] = await Promise.all([
-    import('#pkg/workers/index.ts'),
+  const [{ readSystemd }, { createApp }, { runUntilStopped }] = await Promise.all([
+    import('#pkg/systemd/index.ts'),
     import('#internal/app.ts'),
-    import('#internal/primary.ts'),
+    import('#pkg/lifecycle/index.ts'),
   ])
-  const link = await linkToPrimary()
-  if (link === undefined) {
-    err('worker is started by serve, when there are WORKERS')
-    return 64
-  }
-  const settings = resumeSettings(link.given as Held)
-  // The manager of services knows the primary only.
-  return run(await createApp(settings, { notify: false }, serviceLink(link)), link)
-}
-
-async function run({ lifecycle, logger, reload }: App, link?: PrimaryLink): Promise<ExitCode> {
-  const { runUntilStopped } = await import('#pkg/lifecycle/index.ts')
+  const { lifecycle, logger, start, reload } = createApp(settings, readSystemd(process.env, process.pid))
   return runUntilStopped({
     lifecycle,
-    process: link?.signals ?? process,
+    start,
+    process,
     reload,
-    ...(link && { onServing: link.ready }),
-    onEvent: (event) => {
-      if (event.type !== 'signal') logger.fatal({ err: event.error }, event.type)
-      // An order of the primary's is no signal that somebody has sent.
-      else if (link === undefined) logger.info({ signal: event.signal }, 'signal')
+    onEvent(event) {
+      if (event.type === 'signal') logger.info({ signal: event.signal }, 'signal')
+      else logger.fatal({ err: event.error }, event.type)
     },
   })
 }
 
 async function migrate(config: Config): Promise<ExitCode> {
-  const { migrateDatabase } = await import('#internal/app.ts')
-  const applied = await migrateDatabase(config)
-  for (const name of applied) out(`applied ${name}`)
-  if (applied.length === 0) out('nothing to apply: the database is up to date')
-  return 0
+  if (config.DATABASE_URL === undefined) {
+    throw new ConfigError(['DATABASE_URL: got nothing, expected the database to migrate'])
+  }
+  const [{ createPostgres }, { migrate }] = await Promise.all([
+    import('#internal/store/postgres.ts'),
+    import('#internal/store/migrate.ts'),
+  ])
+  const postgres = createPostgres({
+    url: config.DATABASE_URL,
+    applicationName: `${config.SERVICE_NAME ?? buildInfo.name} migrate`,
+    poolMax: 1,
+    connectTimeoutMs: config.DATABASE_CONNECT_TIMEOUT_MS,
+    // A migration may take an hour. The lock timeout bounds how long it delays other users of a table.
+    statementTimeoutMs: 3_600_000,
+    idleTimeoutMs: config.DATABASE_IDLE_TIMEOUT_MS,
+    onError: () => {},
+  })
+  try {
+    const applied = await migrate({ db: postgres.db })
+    for (const name of applied) out(`applied ${name}`)
+    if (applied.length === 0) out('nothing to apply: the database is up to date')
+    return 0
+  } finally {
+    await postgres.stop()
+  }
 }
 
 async function healthcheck({ HOST, PORT }: Pick<Config, 'HOST' | 'PORT'>): Promise<ExitCode> {
@@ -138,7 +131,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
 main(process.argv.slice(2)).then(
   (code) => process.exit(code),
   (error: unknown) => {
-    // Nobody expected it here, so where it comes from matters more than a short message.
+    // The error is a defect, so its stack matters.
     err(withoutCredentials(inspect(error)))
     process.exit(1)
   },

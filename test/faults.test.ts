@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
-import { healthOf, killApps, type RunningApp, startApp } from './support/app.ts'
+import { healthOf, killApps, type RunningApp, runApp, startApp } from './support/app.ts'
 import { startProber } from './support/prober.ts'
 import { freePort, type TestService, testPostgres, testRedis, until } from './support/services.ts'
 
@@ -118,6 +118,14 @@ test('a store that is not critical fails in the report only', async () => {
     checks: { redis: { status: 'fail', critical: false } },
   })
   await ready(app, true)
+})
+
+test('app healthcheck exits 0 although a store that is not critical fails and the service speaks to Consul', async () => {
+  const redis = { REDIS_URL: `redis://127.0.0.1:${await freePort()}`, REDIS_CRITICAL: 'false' }
+  const app = await startApp({ env: { ...HEALTH, ...redis, HEALTH_DIALECT: 'consul' } })
+  await until(async () => (await fetch(`${app.url}/health/ready`)).status === 429)
+  const result = await runApp(['healthcheck'], { env: { HOST: '127.0.0.1', PORT: String(app.port) } })
+  expect(result).toEqual({ code: 0, stdout: '{"status":"ok"}\n', stderr: '' })
 })
 
 describe('what the world may know', () => {

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { gunzipSync, gzipSync } from 'node:zlib'
-import { html, pageHeaders, pagePolicy } from '#pkg/web/index.ts'
+import type { Response } from 'express'
+import { createSecurityPolicy, html, setSecurityHeaders } from '#pkg/http/index.ts'
 import { script, style } from './docs-files.ts'
 
 /*
@@ -36,14 +37,14 @@ export const fileAt = (path: string): PageFile | undefined => Object.values(file
 export const unpacked = ({ compressed }: PageFile): Buffer => gunzipSync(compressed)
 
 /** Its own files and what the service answers. The icons in its style are data. */
-export const setPagePolicy = pageHeaders(
-  pagePolicy({
-    scriptSrc: ["'self'"],
-    styleSrc: ["'self'"],
-    imgSrc: ["'self'", 'data:'],
-    connectSrc: ["'self'"],
-  }),
-)
+const policy = createSecurityPolicy({
+  scriptSrc: ["'self'"],
+  styleSrc: ["'self'"],
+  imgSrc: ["'self'", 'data:'],
+  connectSrc: ["'self'"],
+})
+
+export const setPagePolicy = (res: Response<never>) => setSecurityHeaders(res, policy)
 
 export function docsPage(service: string): string {
   const page = html`<!doctype html>

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
-import * as z from 'zod/mini'
-import { failure, type Operation, operation } from '#pkg/web/index.ts'
+import * as z from 'zod'
+import { type Operation, operation } from '#pkg/operation/index.ts'
+import { CodedError } from '#pkg/problem/index.ts'
 import type { BuildInfo } from '../build-info.ts'
 
 /** The page that shows /openapi.json and can try what is in it. */
@@ -29,7 +30,7 @@ export function docsFile(): Operation {
     handler: async function docsFile(req, res) {
       const { fileAt, unpacked } = await import('./docs-page.ts')
       const file = fileAt(req.params.file)
-      if (file === undefined) throw failure('not_found')
+      if (file === undefined) throw new CodedError('not_found')
       const zipped = req.acceptsEncodings('gzip', 'identity') === 'gzip'
       res.vary('accept-encoding').set('cache-control', 'public, max-age=31536000, immutable').type(file.type)
       if (zipped) res.set('content-encoding', 'gzip')

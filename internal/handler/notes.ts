@@ -1,4 +1,5 @@
-import * as z from 'zod/mini'
+import * as z from 'zod'
+import { operation, type Route } from '#pkg/operation/index.ts'
 import {
   IDEMPOTENCY_PROBLEMS,
   type Idempotency,
@@ -6,15 +7,15 @@ import {
   idParams,
   ifMatchHeaders,
   ifNoneMatchHeaders,
-  matching,
-  pageAnswer,
+  requireMatch,
+  pageSchema,
   pageQuery,
   storedFields,
-  TAGGED,
-  tagged,
+  VERSION_HEADERS,
+  versionHeaders,
   text,
 } from '#pkg/resource/index.ts'
-import { operation, type Route } from '#pkg/web/index.ts'
+
 import type { Note, Notes } from '../service/notes.ts'
 
 const fields = { title: text(1, 200), text: text(0, 10_000) }
@@ -30,7 +31,7 @@ const example: Note = {
   text: 'The text',
 }
 
-const CHANGE_PROBLEMS = ['precondition_required', 'precondition_failed', 'database_unavailable']
+const CHANGE_PROBLEMS = ['precondition_required', 'precondition_failed', 'database_unavailable'] as const
 
 export interface NotesHandlerDeps {
   readonly notes: Notes
@@ -42,13 +43,13 @@ export function notes({ notes, idempotency }: NotesHandlerDeps): Route[] {
     id: 'createNote',
     summary: 'Create one note',
     headers: idempotencyHeaders,
-    body: z.strictObject({ ...fields, text: z._default(fields.text, '') }),
+    body: z.strictObject({ ...fields, text: fields.text.default('') }),
     responses: {
       201: {
         description: 'The note',
         schema: () => answer,
         example,
-        headers: { ...TAGGED, location: 'The path of the note' },
+        headers: { ...VERSION_HEADERS, location: 'The path of the note' },
       },
     },
     problems: ['conflict', 'database_unavailable', ...IDEMPOTENCY_PROBLEMS],
@@ -58,7 +59,7 @@ export function notes({ notes, idempotency }: NotesHandlerDeps): Route[] {
       const key = { scope, key: req.get('idempotency-key'), body: req.body }
       const { status, headers, body } = await idempotency.once(key, async () => {
         const created = await notes.create(req.body)
-        return { status: 201, headers: { ...tagged(created), location: `/v1/notes/${created.id}` }, body: created }
+        return { status: 201, headers: { ...versionHeaders(created), location: `/v1/notes/${created.id}` }, body: created }
       })
       res.status(status).set(headers).json(body)
     },
@@ -69,7 +70,7 @@ export function notes({ notes, idempotency }: NotesHandlerDeps): Route[] {
     summary: 'Notes, the newest first',
     query: pageQuery,
     responses: {
-      200: { description: 'A page', schema: () => pageAnswer(answer), example: { items: [example], next: null } },
+      200: { description: 'A page', schema: () => pageSchema(answer), example: { items: [example], next: null } },
     },
     problems: ['database_unavailable'],
     handler: async function listNotes(req, res) {
@@ -83,14 +84,14 @@ export function notes({ notes, idempotency }: NotesHandlerDeps): Route[] {
     params: idParams,
     headers: ifNoneMatchHeaders,
     responses: {
-      200: { description: 'The note', schema: () => answer, example, headers: TAGGED },
-      304: { description: 'It is the version that if-none-match names', headers: TAGGED },
+      200: { description: 'The note', schema: () => answer, example, headers: VERSION_HEADERS },
+      304: { description: 'It is the version that if-none-match names', headers: VERSION_HEADERS },
     },
     problems: ['database_unavailable'],
     handler: async function readNote(req, res) {
       const found = await notes.get(req.params.id)
       // Express answers 304 where the tag is the client's.
-      res.set(tagged(found)).json(found)
+      res.set(versionHeaders(found)).json(found)
     },
   })
 
@@ -99,12 +100,12 @@ export function notes({ notes, idempotency }: NotesHandlerDeps): Route[] {
     summary: 'Change some fields of one note',
     params: idParams,
     headers: ifMatchHeaders,
-    body: z.partial(z.strictObject(fields)),
-    responses: { 200: { description: 'The note as it is now', schema: () => answer, example, headers: TAGGED } },
+    body: z.strictObject(fields).partial(),
+    responses: { 200: { description: 'The note as it is now', schema: () => answer, example, headers: VERSION_HEADERS } },
     problems: ['conflict', ...CHANGE_PROBLEMS],
     handler: async function updateNote(req, res) {
-      const updated = await notes.update(req.params.id, req.body, matching(req.get('if-match')))
-      res.set(tagged(updated)).json(updated)
+      const updated = await notes.update(req.params.id, req.body, requireMatch(req.get('if-match')))
+      res.set(versionHeaders(updated)).json(updated)
     },
   })
 
@@ -116,7 +117,7 @@ export function notes({ notes, idempotency }: NotesHandlerDeps): Route[] {
     responses: { 204: { description: 'It is gone' } },
     problems: CHANGE_PROBLEMS,
     handler: async function deleteNote(req, res) {
-      await notes.remove(req.params.id, matching(req.get('if-match')))
+      await notes.remove(req.params.id, requireMatch(req.get('if-match')))
       res.status(204).end()
     },
   })

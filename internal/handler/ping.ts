@@ -1,13 +1,14 @@
-import * as z from 'zod/mini'
-import { type Operation, operation } from '#pkg/web/index.ts'
+import * as z from 'zod'
+import { type Operation, operation } from '#pkg/operation/index.ts'
 
 export function ping(): Operation {
   return operation({
     id: 'ping',
-    summary: 'Whether the service answers',
+    summary: 'Responds with pong',
+    public: true,
     responses: {
       200: {
-        description: 'It does',
+        description: 'Pong',
         schema: () => z.object({ message: z.literal('pong') }),
         example: { message: 'pong' },
       },

@@ -1,5 +1,5 @@
-import * as z from 'zod/mini'
-import type { DescribedRoute } from '#pkg/web/openapi.ts'
+import * as z from 'zod'
+import type { DescribedRoute } from '#pkg/operation/openapi.ts'
 
 /*
  * The probes as /openapi.json shows them. They are answered before the router (probes.ts), which no route describes.
@@ -7,7 +7,7 @@ import type { DescribedRoute } from '#pkg/web/openapi.ts'
 
 const status = z.enum(['ok', 'fail'])
 
-const probe = z.object({ status, reason: z.optional(z.enum(['dependency', 'starting', 'draining'])) })
+const probe = z.object({ status, reason: z.enum(['dependency', 'starting', 'draining']).optional() })
 
 const aggregate = z.object({
   status,
@@ -19,9 +19,9 @@ const aggregate = z.object({
     z.object({
       status,
       critical: z.boolean(),
-      reason: z.optional(z.string()),
-      latencyMs: z.optional(z.number()),
-      checkedAt: z.optional(z.int()),
+      reason: z.string().optional(),
+      latencyMs: z.number().optional(),
+      checkedAt: z.int().optional(),
     }),
   ),
 })
@@ -70,7 +70,7 @@ export const PROBES: readonly DescribedRoute[] = [
     get: {
       id: 'ready',
       summary: 'Whether traffic is wanted',
-      query: z.object({ dialect: z.optional(z.enum(['standard', 'haproxy', 'envoy', 'consul'])) }),
+      query: z.object({ dialect: z.enum(['standard', 'haproxy', 'envoy', 'consul']).optional() }),
       responses: {
         200: ok('It is'),
         404: fail('HAProxy: no new clients', 'draining'),

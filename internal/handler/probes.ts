@@ -1,7 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Health, Snapshot } from '#pkg/health/index.ts'
 import type { Lifecycle } from '#pkg/lifecycle/index.ts'
-import { answerProblem, prefersHtml } from '#pkg/web/index.ts'
+import { prefersHtml } from '#pkg/http/prefers-html.ts'
+import { requestId } from '#pkg/http/request-id.ts'
+import { sendProblem } from '#pkg/problem/index.ts'
 import { statusPage, statusPageFields } from './status-page.ts'
 
 export interface ProbesDeps {
@@ -120,7 +122,7 @@ export function probes({ lifecycle, health, service, version, dialect = () => 's
     const respond = answers.get(url) ?? answers.get(url.split('?', 1)[0] ?? '')
     if (respond === undefined) return false
     if (method !== 'GET' && method !== 'HEAD') {
-      answerProblem(response, 'method_not_allowed', { allow: 'GET, HEAD' })
+      sendProblem(response, 'method_not_allowed', { requestId: requestId(request), headers: { allow: 'GET, HEAD' } })
       return true
     }
     const { status, fields, body } = respond(request)

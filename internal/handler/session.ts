@@ -1,14 +1,14 @@
-import * as z from 'zod/mini'
-import { accessError } from '#pkg/access/index.ts'
+import * as z from 'zod'
 import type { Sessions } from '#pkg/access/sessions.ts'
-import { operation, type Route } from '#pkg/web/index.ts'
+import { operation, type Route } from '#pkg/operation/index.ts'
+import { CodedError } from '#pkg/problem/index.ts'
 
 export interface SessionDeps {
   readonly sessions: Pick<Sessions, 'start' | 'end'>
 }
 
 const who = () =>
-  z.object({ subject: z.string(), scheme: z.enum(['bearer', 'session']), expiresAt: z.int().check(z.positive()) })
+  z.object({ subject: z.string(), scheme: z.enum(['bearer', 'session']), expiresAt: z.int().positive() })
 
 const example = { subject: 'user-1', scheme: 'session', expiresAt: 1_795_353_962 }
 
@@ -33,7 +33,7 @@ export function session({ sessions }: SessionDeps): Route {
       problems: ['token_required', 'insecure_connection', 'sessions_unavailable'],
       handler: async function startSession(req, res) {
         // Or one session would follow another without end.
-        if (req.auth?.scheme !== 'bearer') throw accessError('token_required')
+        if (req.auth?.scheme !== 'bearer') throw new CodedError('token_required')
         const started = await sessions.start(req, res, req.auth.subject)
         res.status(201).json({ ...started, scheme: 'session' })
       },

@@ -1,5 +1,5 @@
 import type { CheckReport, History, Snapshot } from '#pkg/health/index.ts'
-import { html, type Markup, pagePolicy, securityFields } from '#pkg/web/index.ts'
+import { createSecurityPolicy, html, type Markup } from '#pkg/http/index.ts'
 
 export interface StatusPage {
   readonly service: string
@@ -47,7 +47,8 @@ path.fail { fill: var(--fail) }
 /** Header fields, names and values in turn: the page may load nothing, and has the style that is in it. */
 export function statusPageFields(): string[] {
   const hash = process.getBuiltinModule('node:crypto').hash('sha256', String(STYLE), 'base64')
-  return [...securityFields(pagePolicy({ styleSrc: [`'sha256-${hash}'`] })), 'refresh', String(REFRESH_S)]
+  const { headers } = createSecurityPolicy({ styleSrc: [`'sha256-${hash}'`] })
+  return [...headers, ['refresh', String(REFRESH_S)]].flat()
 }
 
 /** One snapshot for people: what the JSON answer says, and the last runs of each check. */

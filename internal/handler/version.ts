@@ -1,14 +1,14 @@
-import * as z from 'zod/mini'
-import { type Operation, operation } from '#pkg/web/index.ts'
+import * as z from 'zod'
+import { type Operation, operation } from '#pkg/operation/index.ts'
 import type { BuildInfo } from '../build-info.ts'
 
 export function version(build: BuildInfo): Operation {
   return operation({
     id: 'version',
-    summary: 'Which build answers',
+    summary: 'The build of this instance',
     responses: {
       200: {
-        description: 'This one',
+        description: 'The build',
         schema: () => z.object({ name: z.string(), version: z.string(), commit: z.string(), time: z.string() }),
         example: build,
       },

@@ -1,4 +1,5 @@
-import { type Cache, Failure, type Page, type PageRequest, pageOf, type Stored } from '#pkg/resource/index.ts'
+import { CodedError } from '#pkg/problem/index.ts'
+import { type Cache, type Page, type PageRequest, createPage, type Stored } from '#pkg/resource/index.ts'
 
 export interface NoteFields {
   readonly title: string
@@ -23,7 +24,7 @@ export interface NotesDeps {
   readonly cache: Cache<Note>
 }
 
-/** What can be done with notes. Each throws a Failure `not_found` for one that is not there. */
+/** What can be done with notes. Each throws a CodedError `not_found` for one that is not there. */
 export type Notes = ReturnType<typeof createNotes>
 
 export function createNotes({ store, cache }: NotesDeps) {
@@ -35,7 +36,7 @@ export function createNotes({ store, cache }: NotesDeps) {
     },
 
     async list(page: PageRequest): Promise<Page<Note>> {
-      return pageOf(await store.list({ ...page, limit: page.limit + 1 }), page.limit)
+      return createPage(await store.list({ ...page, limit: page.limit + 1 }), page.limit)
     },
 
     async update(id: string, changes: NoteChanges, check: (current: Note) => void): Promise<Note> {
@@ -52,6 +53,6 @@ export function createNotes({ store, cache }: NotesDeps) {
 }
 
 function existing(found: Note | undefined): Note {
-  if (found === undefined) throw new Failure('not_found')
+  if (found === undefined) throw new CodedError('not_found')
   return found
 }

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { NoteFields, NotesStore } from '../service/notes.ts'
 import type { Database } from './postgres.ts'
-import { after, failing, STORED, type StoredTable } from './table.ts'
+import { after, STORED, type StoredTable, withStoreProblems } from './table.ts'
 
 // By name: while a newer version is rolled out there may be columns that this one does not know.
 const COLUMNS = [...STORED, 'title', 'text'] as const
@@ -11,7 +11,7 @@ export function createNotesStore(database: Kysely<Database>): NotesStore {
   const locked = (transaction: typeof db, id: string) =>
     transaction.selectFrom('notes').select(COLUMNS).where('id', '=', id).forUpdate().executeTakeFirst()
 
-  return failing<NotesStore>({
+  return withStoreProblems<NotesStore>({
     insert: (fields) => db.insertInto('notes').values(fields).returning(COLUMNS).executeTakeFirstOrThrow(),
 
     find: (id) => db.selectFrom('notes').select(COLUMNS).where('id', '=', id).executeTakeFirst(),

@@ -1,8 +1,8 @@
-import { type Count, WINDOW_MS } from '#pkg/web/index.ts'
+import { type Count, WINDOW_MS } from '#pkg/rate-limit/index.ts'
 import type { Redis } from './redis.ts'
 
 export interface RateCountsDeps {
-  readonly redis: Pick<Redis, 'within'>
+  readonly redis: Pick<Redis, 'run'>
   /** Whose counts they are, among what else is in that Redis. */
   readonly service: string
 }
@@ -20,7 +20,7 @@ const COUNT = `
 export function rateCounts({ redis, service }: RateCountsDeps): (client: string) => Promise<Count> {
   return async function count(client) {
     const options = { keys: [`${service}:rate:${client}`], arguments: [String(WINDOW_MS)] }
-    const [used, resetMs] = (await redis.within(TIMEOUT_MS, (redis) => redis.eval(COUNT, options))) as [number, number]
+    const [used, resetMs] = (await redis.run(TIMEOUT_MS, (redis) => redis.eval(COUNT, options))) as [number, number]
     return { used, resetMs }
   }
 }

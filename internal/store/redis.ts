@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createClient } from '@redis/client'
-import { bounded, TimeoutError } from '#pkg/resource/bounded.ts'
+import { TimeoutError, withTimeout } from '#pkg/with-timeout.ts'
 
 export interface RedisOptions {
   readonly url: string
@@ -19,7 +19,7 @@ export interface Redis {
   /** The connection of now: ask for it each time. Its commands fail at once while it is not connected. */
   client(): Client
   /** What `command` asks of it. Rejects after `timeoutMs`, when the answer may still be on its way. */
-  within<T>(timeoutMs: number, command: (client: Client) => Promise<T>): Promise<T>
+  run<T>(timeoutMs: number, command: (client: Client) => Promise<T>): Promise<T>
   /** Rejects with the reason why there is no connection. The first one, or one after `reconnect`, is waited for. */
   ping(signal: AbortSignal): Promise<unknown>
   /** Drops a connection that no longer answers, so that what waits on it fails, and opens a new one. */
@@ -78,7 +78,7 @@ export function createRedis(options: RedisOptions): Redis {
   async function pingNow(): Promise<void> {
     const pinged = client
     try {
-      if (pinged.isReady) await bounded(pinged.ping(), pingIntervalMs)
+      if (pinged.isReady) await withTimeout(pinged.ping(), pingIntervalMs)
     } catch (error) {
       // Any other failure is an answer, or is known already.
       if (error instanceof TimeoutError && pinged === client && timer !== undefined) reconnect()
@@ -87,7 +87,7 @@ export function createRedis(options: RedisOptions): Redis {
 
   return {
     client: () => client,
-    within: async (timeoutMs, command) => bounded(command(client), timeoutMs),
+    run: async (timeoutMs, command) => withTimeout(command(client), timeoutMs),
     async ping(signal) {
       // On a connection that is there, an error is an answer (-BUSY, -LOADING) to some command, and passes.
       if (!client.isReady) {

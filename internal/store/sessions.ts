@@ -2,7 +2,7 @@ import type { SessionStore } from '#pkg/access/sessions.ts'
 import type { Redis } from './redis.ts'
 
 export interface SessionsDeps {
-  readonly redis: Pick<Redis, 'within'>
+  readonly redis: Pick<Redis, 'run'>
   /** Whose sessions they are, among what else is in that Redis. */
   readonly service: string
 }
@@ -11,14 +11,14 @@ export interface SessionsDeps {
 const TIMEOUT_MS = 500
 
 /** Sessions in Redis, for every process of the service. */
-export function sessionsIn({ redis, service }: SessionsDeps): SessionStore {
+export function createSessionStore({ redis, service }: SessionsDeps): SessionStore {
   const key = (id: string) => `${service}:session:${id}`
   return {
-    get: (id) => redis.within(TIMEOUT_MS, (redis) => redis.get(key(id))),
+    get: (id) => redis.run(TIMEOUT_MS, (redis) => redis.get(key(id))),
     set: (id, content, ttlMs) =>
-      redis.within(TIMEOUT_MS, (redis) =>
+      redis.run(TIMEOUT_MS, (redis) =>
         redis.set(key(id), content, { expiration: { type: 'PX', value: Math.max(1, ttlMs) } }),
       ),
-    delete: (id) => redis.within(TIMEOUT_MS, (redis) => redis.del(key(id))),
+    delete: (id) => redis.run(TIMEOUT_MS, (redis) => redis.del(key(id))),
   }
 }

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { databaseFailure, failing } from './table.ts'
+import { findStoreProblem, withStoreProblems } from './table.ts'
 
 const coded = (code: string) => Object.assign(new Error('as the driver says it'), { code })
 
@@ -26,13 +26,13 @@ test.each([
   [new TypeError('undefined is not a function'), undefined],
   [coded('precondition_failed'), undefined],
 ])('%s %j is the failure %s', (error, expected) => {
-  expect(databaseFailure(error)).toBe(expected)
+  expect(findStoreProblem(error)).toBe(expected)
 })
 
 test('a store fails with the code and keeps the cause, and all else goes through', async () => {
   const cause = coded('23505')
   const mistake = coded('42P01')
-  const store = failing({
+  const store = withStoreProblems({
     find: async (id: string) => `found ${id}`,
     insert: () => Promise.reject(cause),
     broken: () => Promise.reject(mistake),

@@ -1,5 +1,6 @@
 import { type JWTVerifyGetKey, jwtVerify } from 'jose'
-import { type AccessErrorCode, accessError } from './errors.ts'
+import { CodedError } from '../problem/index.ts'
+import type { AccessProblem } from './problems.ts'
 
 export interface BearerTokenOptions {
   readonly issuer: string
@@ -27,25 +28,25 @@ const MAX_LENGTH = 8_192
 /** Longest subject: https://openid.net/specs/openid-connect-core-1_0.html#IDToken */
 const MAX_SUBJECT = 255
 
-/** Tells whom a JWT names. @throws accessError invalid_token, expired_token or keys_unavailable */
+/** Tells whom a JWT names. @throws CodedError invalid_token, expired_token or keys_unavailable */
 export function bearerTokens({ keys, clockToleranceS = 5, ...claims }: BearerTokenOptions) {
   return async function verify(token: string): Promise<Bearer> {
-    if (token.length > MAX_LENGTH) throw accessError('invalid_token')
+    if (token.length > MAX_LENGTH) throw new CodedError('invalid_token')
     const { payload } = await jwtVerify(token, keys, {
       ...claims,
       algorithms: ASYMMETRIC,
       requiredClaims: ['exp', 'sub'],
       clockTolerance: clockToleranceS,
     }).catch((cause) => {
-      throw accessError(judgement(cause), cause)
+      throw new CodedError(findProblem(cause), { cause })
     })
     const { sub: subject, exp: expiresAt = 0 } = payload
     if (typeof subject === 'string' && subject !== '' && subject.length <= MAX_SUBJECT) return { subject, expiresAt }
-    throw accessError('invalid_token')
+    throw new CodedError('invalid_token')
   }
 }
 
-function judgement({ code }: { readonly code?: unknown }): AccessErrorCode {
+function findProblem({ code }: { readonly code?: unknown }): AccessProblem {
   if (code === 'ERR_JWT_EXPIRED') return 'expired_token'
   const isJudged = typeof code === 'string' && /^ERR_(JWT|JWS|JOSE|JWKS_(NO|MULTIPLE)_MATCHING)_/.test(code)
   return isJudged ? 'invalid_token' : 'keys_unavailable'

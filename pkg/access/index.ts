@@ -1,3 +1,3 @@
 /* bearer-tokens.ts, issuer-keys.ts and sessions.ts are imported by their files: each brings a package of its own. */
 export { type Auth, type AuthenticateDeps, authenticate } from './authenticate.ts'
-export { ACCESS_ERRORS, accessError } from './errors.ts'
+export { ACCESS_PROBLEMS } from './problems.ts'

@@ -3,7 +3,8 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import express from 'express'
 import request from 'supertest'
 import { authenticate } from './authenticate.ts'
-import { ACCESS_ERRORS, accessError } from './errors.ts'
+import { CodedError } from '../problem/index.ts'
+import { ACCESS_PROBLEMS } from './problems.ts'
 import { createSessions, type SessionOptions } from './sessions.ts'
 
 const OLD = 'old-secret-of-the-sessions-0123456789'
@@ -41,7 +42,7 @@ function service(options: Partial<SessionOptions> = {}) {
   const app = express()
   app.set('trust proxy', true)
   const verify = async (token: string) => {
-    if (token !== 'right') throw accessError('invalid_token')
+    if (token !== 'right') throw new CodedError('invalid_token')
     return { subject: 'user-1', expiresAt: 1 }
   }
   app.use(authenticate({ verify, session: sessions.find }))
@@ -55,7 +56,7 @@ function service(options: Partial<SessionOptions> = {}) {
   })
   app.all('/', (req, res) => void res.json(req.auth))
   app.use(((error, _req, res, _next) => {
-    res.status(ACCESS_ERRORS[error.code as keyof typeof ACCESS_ERRORS].status).json({ code: error.code })
+    res.status(ACCESS_PROBLEMS[error.code as keyof typeof ACCESS_PROBLEMS].status).json({ code: error.code })
   }) as express.ErrorRequestHandler)
   const server = createServer(app).listen(0)
   servers.push(server)

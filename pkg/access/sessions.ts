@@ -2,7 +2,7 @@ import { promisify } from 'node:util'
 import type { Request, Response } from 'express'
 import session, { type SessionData, Store } from 'express-session'
 import type { Auth } from './authenticate.ts'
-import { accessError } from './errors.ts'
+import { CodedError } from '../problem/index.ts'
 import { isOwnSite } from './own-site.ts'
 
 declare module 'express-session' {
@@ -41,11 +41,11 @@ type Known = Omit<Auth, 'scheme'>
 
 export interface Sessions {
   readonly cookieName: string
-  /** Whose session the request's cookie names, or undefined. @throws accessError sessions_unavailable or cross_site_request */
+  /** Whose session the request's cookie names, or undefined. @throws CodedError sessions_unavailable or cross_site_request */
   find(req: Request, res: Response): Promise<Known | undefined>
-  /** Starts one under a new id, and ends the one that there was. @throws accessError sessions_unavailable or insecure_connection */
+  /** Starts one under a new id, and ends the one that there was. @throws CodedError sessions_unavailable or insecure_connection */
   start(req: AnyRequest, res: AnyResponse, subject: string): Promise<Known>
-  /** Ends the one that there is. @throws accessError sessions_unavailable */
+  /** Ends the one that there is. @throws CodedError sessions_unavailable */
   end(req: AnyRequest, res: AnyResponse): Promise<void>
 }
 
@@ -58,7 +58,7 @@ export function createSessions(options: SessionOptions): Sessions {
     name,
     secret: [...secrets],
     cookie: { ...attributes, maxAge: ttlMs },
-    store: new StoreOf(store, now),
+    store: new SessionStoreAdapter(store, now),
     rolling: false,
     resave: false,
     saveUninitialized: false,
@@ -74,12 +74,12 @@ export function createSessions(options: SessionOptions): Sessions {
     cookieName: name,
     async find(req, res) {
       if (!req.headers.cookie?.includes(`${name}=`)) return undefined
-      if (!isOwnSite(req, origins)) throw accessError('cross_site_request')
+      if (!isOwnSite(req, origins)) throw new CodedError('cross_site_request')
       await load(req, res)
       return req.session.subject === undefined ? undefined : known(req.session)
     },
     async start(req, res, subject) {
-      if (secure && !req.secure) throw accessError('insecure_connection')
+      if (secure && !req.secure) throw new CodedError('insecure_connection')
       await load(req, res)
       try {
         await promisify(req.session.regenerate).call(req.session)
@@ -103,7 +103,7 @@ export function createSessions(options: SessionOptions): Sessions {
 type Done<T> = (error: unknown, result?: T) => void
 
 /** In the form of express-session. It has no `touch`, so that use makes no session longer. */
-class StoreOf extends Store {
+class SessionStoreAdapter extends Store {
   readonly #store: SessionStore
   readonly #now: () => number
 
@@ -132,7 +132,7 @@ class StoreOf extends Store {
   #answer<T>(result: Promise<T>, done: Done<T>): void {
     result.then(
       (result) => done(null, result),
-      (cause) => done(accessError('sessions_unavailable', cause)),
+      (cause) => done(new CodedError('sessions_unavailable', { cause })),
     )
   }
 }

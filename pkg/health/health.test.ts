@@ -81,16 +81,36 @@ test('events are changes of state with their cause, and never a repetition', asy
   ])
 })
 
-test('results go stale by the clock alone, as after a suspended machine', async () => {
-  const health = createHealth({ checks: [{ name: 'database', check: async () => {} }] })
+test('results become stale by the passing of time alone, as after a blocked event loop', async () => {
+  let blockedMs = 0
+  const clock = () => performance.now() + blockedMs
+  const health = createHealth({ checks: [{ name: 'database', check: async () => {} }], clock })
   health.start()
   await jest.advanceTimersByTimeAsync(0)
   expect(health.snapshot().status).toBe('ok')
-  // The clock goes on while no timer fires.
-  jest.setSystemTime(1_000_000 + 60_000)
+  // The clock goes on while no timer fires: two intervals, two timeouts and a second are still in order.
+  blockedMs = 2 * (2_000 + 1_000) + 1_000
+  expect(health.snapshot().status).toBe('ok')
+  blockedMs += 1_000
   expect(health.snapshot()).toMatchObject({ status: 'fail', checks: { database: { reason: 'stale' } } })
   await jest.advanceTimersByTimeAsync(2_200)
   expect(health.snapshot().status).toBe('ok')
+})
+
+test.each([
+  ['back', -3_600_000],
+  ['forward', 3_600_000],
+])('a clock that is set %s an hour makes no result stale and shows the new time', async (_name, step) => {
+  jest.setSystemTime(10_000_000)
+  const health = createHealth({ checks: [{ name: 'database', check: async () => {} }] })
+  health.start()
+  await jest.advanceTimersByTimeAsync(0)
+  jest.setSystemTime(10_000_000 + step)
+  for (let second = 0; second < 10; second++) {
+    const { status, timestamp } = health.snapshot()
+    expect({ status, timestamp }).toEqual({ status: 'ok', timestamp: 10_000 + step / 1_000 + second })
+    await jest.advanceTimersByTimeAsync(1_000)
+  }
 })
 
 test('thresholds and criticality may change at any time', async () => {

@@ -1,4 +1,4 @@
-import { type Check, createMonitor, type Monitor, type MonitorSettings } from './monitor.ts'
+import { type Check, createMonitor, type Monitor, type MonitorSettings, monotonicMs } from './monitor.ts'
 import { aggregate, type CheckReport, type History, type Reason, report } from './policy.ts'
 
 export interface HealthOptions {
@@ -12,7 +12,10 @@ export interface HealthOptions {
   readonly settings?: () => MonitorSettings
   /** A check changed its status, or its first run ended. `error` is the cause of a failure. */
   readonly onEvent?: (event: HealthEvent) => void
+  /** Milliseconds since the epoch, for what is shown. */
   readonly now?: () => number
+  /** Milliseconds of a clock that no time server sets, for durations. */
+  readonly clock?: () => number
 }
 
 export interface HealthEvent {
@@ -35,7 +38,7 @@ export interface Snapshot {
 export interface Health {
   start(): void
   stop(): void
-  /** What the monitors know now: the same object until a run ends or a second begins. Never waits. */
+  /** What the monitors know now: the same object until a run ends or a second has passed. Never waits. */
   snapshot(): Snapshot
 }
 
@@ -43,16 +46,17 @@ const DEFAULTS: MonitorSettings = { intervalMs: 2_000, timeoutMs: 1_000, fall: 2
 
 /** Watches dependencies in the background, so that a probe only reads. */
 export function createHealth(options: HealthOptions): Health {
-  const { settings = () => DEFAULTS, now = Date.now, onEvent } = options
+  const { settings = () => DEFAULTS, now = Date.now, clock = monotonicMs, onEvent } = options
   const monitors = new Map<string, { monitor: Monitor; critical: () => boolean }>()
   let latest: Snapshot | undefined
-  let second = 0
+  let takenAt = 0
 
   for (const { name, check, critical = () => true } of options.checks) {
     const monitor = createMonitor({
       check,
       settings,
       now,
+      clock,
       onOutcome({ status, reason }, previous, error) {
         latest = undefined
         if (status === previous.status && previous.at !== 0) return
@@ -70,17 +74,16 @@ export function createHealth(options: HealthOptions): Health {
       for (const { monitor } of monitors.values()) monitor.stop()
     },
     snapshot() {
-      const time = now()
-      // A result goes stale by the clock alone, so no snapshot outlives its second.
-      if (latest !== undefined && second === Math.floor(time / 1000)) return latest
-      second = Math.floor(time / 1000)
+      // A result becomes stale by the passing of time alone, so a snapshot is kept for no more than a second.
+      if (latest !== undefined && clock() - takenAt < 1_000) return latest
+      takenAt = clock()
       const checks: Record<string, CheckReport> = {}
       const history: Record<string, History> = {}
       for (const [name, { monitor, critical }] of monitors) {
-        checks[name] = report(monitor.state(), critical(), time, monitor.staleAfterMs())
+        checks[name] = report(monitor.state(), critical(), monitor.isStale())
         history[name] = monitor.history()
       }
-      latest = { status: aggregate(Object.values(checks)), timestamp: second, checks, history }
+      latest = { status: aggregate(Object.values(checks)), timestamp: Math.floor(now() / 1000), checks, history }
       return latest
     },
   }

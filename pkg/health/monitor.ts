@@ -1,3 +1,4 @@
+import { TimeoutError, withTimeout } from '../with-timeout.ts'
 import {
   type CheckState,
   type History,
@@ -31,8 +32,10 @@ export interface MonitorOptions {
   readonly settings: () => MonitorSettings
   /** Called after each run with the state before and after it, and the error of a run that failed. */
   readonly onOutcome: (next: CheckState, previous: CheckState, error?: unknown) => void
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch, for what is shown. */
   readonly now?: () => number
+  /** Milliseconds of a clock that no time server sets, for durations. */
+  readonly clock?: () => number
   /** From 0 to 1; spreads the runs of many instances. */
   readonly random?: () => number
 }
@@ -44,13 +47,11 @@ export interface Monitor {
   state(): CheckState
   /** Another object after each run. */
   history(): History
-  /** How old the last result may become, in milliseconds, by the settings with which the next run was timed. */
-  staleAfterMs(): number
+  /** The last result is too old, by the settings with which the next run was timed. */
+  isStale(): boolean
 }
 
-class TimeoutError extends Error {
-  override readonly name = 'TimeoutError'
-}
+export const monotonicMs = () => performance.now()
 
 /** Two runs that were due and did not report: the process was blocked or suspended. */
 const staleAfter = ({ intervalMs, timeoutMs }: MonitorSettings) => 2 * (intervalMs + timeoutMs) + 1_000
@@ -60,7 +61,7 @@ const staleAfter = ({ intervalMs, timeoutMs }: MonitorSettings) => 2 * (interval
  * not started again: each interval that it outlives counts as one more timeout.
  */
 export function createMonitor(options: MonitorOptions): Monitor {
-  const { check, settings, onOutcome, now = Date.now, random = Math.random } = options
+  const { check, settings, onOutcome, now = Date.now, clock = monotonicMs, random = Math.random } = options
   let state = PENDING
   let history: History = []
   let stopped = false
@@ -68,46 +69,39 @@ export function createMonitor(options: MonitorOptions): Monitor {
   let underWay: Promise<unknown> | undefined
   let timer: NodeJS.Timeout | undefined
   let nextAt = 0
+  let recordedAt = 0
   let timedWith: MonitorSettings | undefined
 
   function record(outcome: Outcome, used: MonitorSettings, error?: unknown): void {
     if (stopped) return
     timedWith = used
+    recordedAt = clock()
     const previous = state
     state = nextState(previous, outcome, settings())
     history = remember(history, outcome)
     onOutcome(state, previous, error)
-    timer = setTimeout(run, Math.max(0, nextAt - performance.now()))
+    timer = setTimeout(run, Math.max(0, nextAt - clock()))
   }
 
   async function run(): Promise<void> {
     const used = settings()
     const { intervalMs, timeoutMs } = used
     const abort = new AbortController()
-    const startedAt = performance.now()
+    const startedAt = clock()
     nextAt = startedAt + intervalMs * (1 - random() / 10)
     current = abort
     const overdue = underWay !== undefined
     underWay ??= attempt(check, abort.signal).finally(() => {
       underWay = undefined
     })
-    let deadline: NodeJS.Timeout | undefined
-    const tooLate = new Promise<never>((_, reject) => {
-      deadline = setTimeout(() => {
-        const error = new TimeoutError(`no answer within ${timeoutMs} ms`)
-        reject(error)
-        abort.abort(error)
-      }, timeoutMs)
-    })
     try {
-      await Promise.race([underWay, tooLate])
+      await withTimeout(underWay, timeoutMs)
       // It answered a run that has failed already; how long that took is known only to be too long.
       if (overdue) throw new TimeoutError('answered after its time')
-      record({ ok: true, at: now(), latencyMs: performance.now() - startedAt }, used)
+      record({ ok: true, at: now(), latencyMs: clock() - startedAt }, used)
     } catch (error) {
+      if (error instanceof TimeoutError) abort.abort(error)
       record({ ok: false, at: now(), reason: reasonOf(error) }, used, error)
-    } finally {
-      clearTimeout(deadline)
     }
   }
 
@@ -120,7 +114,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
     },
     state: () => state,
     history: () => history,
-    staleAfterMs: () => staleAfter(timedWith ?? settings()),
+    isStale: () => timedWith !== undefined && clock() - recordedAt > staleAfter(timedWith),
   }
 }
 

@@ -62,20 +62,16 @@ export function nextState(state: CheckState, outcome: Outcome, { fall, rise }: T
   return { status: outcome.ok ? 'ok' : 'fail', reason, latencyMs, at, against: 0 }
 }
 
-/** A result that is older than this was overtaken by something: a blocked event loop, a suspended machine. */
-function isStale(state: CheckState, now: number, staleAfterMs: number): boolean {
-  return state.at !== 0 && now - state.at > staleAfterMs
-}
-
 /** One check as it is published: times in Unix seconds, latency in milliseconds with one decimal. */
 export type CheckReport =
   | { readonly status: 'ok'; readonly critical: boolean; readonly latencyMs: number; readonly checkedAt: number }
   | { readonly status: 'fail'; readonly critical: boolean; readonly reason: Reason; readonly checkedAt?: number }
 
-export function report(state: CheckState, critical: boolean, now: number, staleAfterMs: number): CheckReport {
+/** A stale result was overtaken by something, such as a blocked event loop, and says nothing about now. */
+export function report(state: CheckState, critical: boolean, isStale: boolean): CheckReport {
   if (state.at === 0) return { status: 'fail', critical, reason: 'pending' }
   const checkedAt = Math.floor(state.at / 1000)
-  if (isStale(state, now, staleAfterMs)) return { status: 'fail', critical, reason: 'stale', checkedAt }
+  if (isStale) return { status: 'fail', critical, reason: 'stale', checkedAt }
   if (state.status === 'fail') return { status: 'fail', critical, reason: state.reason, checkedAt }
   return { status: 'ok', critical, latencyMs: Math.round(state.latencyMs * 10) / 10, checkedAt }
 }

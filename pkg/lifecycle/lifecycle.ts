@@ -1,3 +1,5 @@
+import { withTimeout } from '../with-timeout.ts'
+
 export type Phase = 'starting' | 'serving' | 'draining' | 'stopped'
 
 /** Something that is started in the order of the list and stopped in the reverse order. */
@@ -83,7 +85,8 @@ export function createLifecycle({
   async function stopAll(): Promise<void> {
     for (const part of started.splice(0).reverse()) {
       try {
-        const result = await within(part.stopTimeoutMs, Promise.race([part.stop?.(deadline.signal), missed]))
+        const ended = Promise.race([part.stop?.(deadline.signal), missed])
+        const result = await (part.stopTimeoutMs === undefined ? ended : withTimeout(ended, part.stopTimeoutMs))
         if (result === false) clean = false
       } catch (error) {
         onEvent({ type: 'part failed to stop', part: part.name, error })
@@ -127,18 +130,5 @@ export function createLifecycle({
       return stopping
     },
     cut: () => deadline.abort(CUT),
-  }
-}
-
-async function within(timeoutMs: number | undefined, work: Promise<unknown>): Promise<unknown> {
-  if (timeoutMs === undefined) return work
-  let timer: NodeJS.Timeout | undefined
-  const tooLate = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`not stopped within ${timeoutMs} ms`)), timeoutMs)
-  })
-  try {
-    return await Promise.race([work, tooLate])
-  } finally {
-    clearTimeout(timer)
   }
 }

@@ -1,4 +1,4 @@
-import { bounded, TimeoutError } from './bounded.ts'
+import { TimeoutError, withTimeout } from '../with-timeout.ts'
 import type { Stored } from './stored.ts'
 
 /** What a cache needs of a Redis client. */
@@ -41,7 +41,7 @@ return 1`
 const REMOVED = Number.MAX_SAFE_INTEGER
 
 /** @throws for what is not PUT_NEWER's, which then is a failure like any other */
-function heldIn<T>(text: string | null): { readonly value: T | undefined } | undefined {
+function parseEntry<T>(text: string | null): { readonly value: T | undefined } | undefined {
   if (text === null) return undefined
   const [, json = ''] = /^\d+ (.*)/s.exec(text) ?? []
   return { value: JSON.parse(json) ?? undefined }
@@ -61,7 +61,7 @@ export function createCache<T extends Stored>({
   async function attempt<R>(command: (client: CacheClient) => Promise<R>): Promise<R | undefined> {
     if (redis === undefined || now() < skippedUntil) return undefined
     try {
-      return await bounded(command(redis()), timeoutMs)
+      return await withTimeout(command(redis()), timeoutMs)
     } catch (error) {
       // Any other failure costs no time.
       if (error instanceof TimeoutError) skippedUntil = now() + coolDownMs
@@ -76,8 +76,8 @@ export function createCache<T extends Stored>({
 
   return {
     async through(id, load) {
-      const held = await attempt(async (client) => heldIn<T>(await client.get(prefix + id)))
-      if (held !== undefined) return held.value
+      const entry = await attempt(async (client) => parseEntry<T>(await client.get(prefix + id)))
+      if (entry !== undefined) return entry.value
       const value = await load()
       if (value !== undefined) await put(id, value.version, value)
       return value

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { matching, tagged } from './entity-tag.ts'
+import { requireMatch, versionHeaders } from './entity-tag.ts'
 
 test.each([
   ['*', true],
@@ -14,11 +14,11 @@ test.each([
   ['', false],
   [undefined, false],
 ])('If-Match: %s lets version 3 be changed: %s', (header, expected) => {
-  const match = () => matching(header)({ version: 3 })
+  const match = () => requireMatch(header)({ version: 3 })
   if (expected) match()
   else expect(match).toThrow(expect.objectContaining({ code: 'precondition_failed' }))
 })
 
 test('the tag of a version is one that If-Match names', () => {
-  matching(tagged({ version: 7 }).etag)({ version: 7 })
+  requireMatch(versionHeaders({ version: 7 }).etag)({ version: 7 })
 })

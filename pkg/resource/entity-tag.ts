@@ -1,28 +1,31 @@
-import * as z from 'zod/mini'
-import { Failure } from './failure.ts'
+import * as z from 'zod'
+import { CodedError } from '../problem/index.ts'
 import type { Stored } from './stored.ts'
 
-/** The header fields of an answer with one stored thing: whoever keeps it asks whether it is still so. */
-export const tagged = ({ version }: Pick<Stored, 'version'>) => ({ etag: `"${version}"`, 'cache-control': 'no-cache' })
+/** Response headers of one resource: its client may keep the response, and revalidates it before each use. */
+export const versionHeaders = ({ version }: Pick<Stored, 'version'>) => ({
+  etag: `"${version}"`,
+  'cache-control': 'private, no-cache',
+})
 
-/** The same in the description of an answer. */
-export const TAGGED = { etag: 'The version, for if-match and if-none-match' }
+/** The description of these headers. */
+export const VERSION_HEADERS = { etag: 'The version, for if-match and if-none-match' }
 
 export const ifMatchHeaders = z.object({
-  'if-match': z.string().check(z.describe('The etag of the version to be changed, or * for any')),
+  'if-match': z.string().describe('The etag of the version to change, or * for any version'),
 })
 
 export const ifNoneMatchHeaders = z.object({
-  'if-none-match': z.optional(z.string().check(z.describe('The etag of a version that is at hand already'))),
+  'if-none-match': z.string().describe('The etag of the version that the client has').optional(),
 })
 
 /**
- * Throws `precondition_failed` for a version that If-Match does not name. Compared as text and strongly: a weak
- * tag matches nothing (RFC 9110 §13.1.1).
+ * Returns a function that throws `precondition_failed` for a version that if-match does not name. The comparison is
+ * strong: a weak tag matches no version (RFC 9110 §13.1.1).
  */
-export function matching(ifMatch = ''): (current: Pick<Stored, 'version'>) => void {
+export function requireMatch(ifMatch = ''): (current: Pick<Stored, 'version'>) => void {
   const tags = ifMatch.split(',').map((tag) => tag.trim())
   return function match(current) {
-    if (ifMatch !== '*' && !tags.includes(tagged(current).etag)) throw new Failure('precondition_failed')
+    if (ifMatch !== '*' && !tags.includes(versionHeaders(current).etag)) throw new CodedError('precondition_failed')
   }
 }

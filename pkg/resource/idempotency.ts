@@ -1,6 +1,6 @@
-import * as z from 'zod/mini'
-import { bounded } from './bounded.ts'
-import { Failure } from './failure.ts'
+import * as z from 'zod'
+import { CodedError } from '../problem/index.ts'
+import { withTimeout } from '../with-timeout.ts'
 
 /** What this needs of a Redis client. */
 export interface IdempotencyClient {
@@ -30,7 +30,7 @@ export interface IdempotencyKey {
   readonly body: unknown
 }
 
-export interface Answer<T> {
+export interface Response<T> {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: T
@@ -41,23 +41,20 @@ export interface Idempotency {
    * The answer of `run`, which is kept, or the one that was kept for this key. A `run` that rejects
    * keeps nothing and may be tried again: what it has begun must be undone by then. Without a key it is just `run`.
    *
-   * @throws Failure `idempotency_key_reused`, `idempotency_conflict` or `idempotency_unavailable`, and nothing has run
+   * @throws CodedError `idempotency_key_reused`, `idempotency_conflict` or `idempotency_unavailable`, and nothing has run
    */
-  once<T>(key: IdempotencyKey, run: () => Promise<Answer<T>>): Promise<Answer<T>>
+  once<T>(key: IdempotencyKey, run: () => Promise<Response<T>>): Promise<Response<T>>
 }
 
 export const idempotencyHeaders = z.object({
-  'idempotency-key': z.optional(
-    z
-      .string()
-      .check(
-        z.regex(/^[\x21-\x7e]{1,255}$/, 'Invalid key: 1 to 255 visible ASCII characters'),
-        z.describe('Repeat it with the same body, and what was done is not done again'),
-      ),
-  ),
+  'idempotency-key': z
+    .string()
+    .regex(/^[\x21-\x7e]{1,255}$/, 'Invalid key: 1 to 255 visible ASCII characters')
+    .describe('A retry with the same key and body returns the first response and has no further effect')
+    .optional(),
 })
 
-export const IDEMPOTENCY_PROBLEMS = ['idempotency_key_reused', 'idempotency_conflict', 'idempotency_unavailable']
+export const IDEMPOTENCY_PROBLEMS = ['idempotency_key_reused', 'idempotency_conflict', 'idempotency_unavailable'] as const
 
 /** Only while it is still the same: a lock that has run out may be another's by now. */
 const REPLACE = `
@@ -66,9 +63,9 @@ if ARGV[2] == '' then return redis.call('del', KEYS[1]) end
 redis.call('set', KEYS[1], ARGV[2], 'px', ARGV[3])
 return 1`
 
-interface Held {
+interface Entry {
   readonly fingerprint: string
-  readonly answer?: Answer<never>
+  readonly response?: Response<never>
 }
 
 export function createIdempotency({
@@ -81,15 +78,15 @@ export function createIdempotency({
   async function command<R>(send: (client: IdempotencyClient) => Promise<R>): Promise<R> {
     try {
       if (redis === undefined) throw new Error('there is no Redis')
-      return await bounded(send(redis()), timeoutMs)
+      return await withTimeout(send(redis()), timeoutMs)
     } catch (cause) {
-      throw new Failure('idempotency_unavailable', { cause })
+      throw new CodedError('idempotency_unavailable', { cause })
     }
   }
 
   /** Without an answer the key is free again. What fails here is not worth the request, which is over. */
-  async function replace(name: string, lock: string, held?: Held): Promise<void> {
-    const values = [lock, held === undefined ? '' : JSON.stringify(held), String(keepMs)]
+  async function replace(name: string, lock: string, entry?: Entry): Promise<void> {
+    const values = [lock, entry === undefined ? '' : JSON.stringify(entry), String(keepMs)]
     await command((client) => client.eval(REPLACE, { keys: [name], arguments: values })).catch(() => {})
   }
 
@@ -108,17 +105,17 @@ export function createIdempotency({
         throw error
       })
       if (taken === null) {
-        const held: Partial<Held> = await command(async (client) => JSON.parse((await client.get(name)) ?? '{}'))
-        if (held.fingerprint !== undefined && held.fingerprint !== fingerprint) {
-          throw new Failure('idempotency_key_reused')
+        const entry: Partial<Entry> = await command(async (client) => JSON.parse((await client.get(name)) ?? '{}'))
+        if (entry.fingerprint !== undefined && entry.fingerprint !== fingerprint) {
+          throw new CodedError('idempotency_key_reused')
         }
-        if (held.answer === undefined) throw new Failure('idempotency_conflict')
-        return held.answer
+        if (entry.response === undefined) throw new CodedError('idempotency_conflict')
+        return entry.response
       }
       try {
-        const answer = await run()
-        await replace(name, lock, { fingerprint, answer: answer as Answer<never> })
-        return answer
+        const response = await run()
+        await replace(name, lock, { fingerprint, response: response as Response<never> })
+        return response
       } catch (error) {
         await replace(name, lock)
         throw error

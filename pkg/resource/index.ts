@@ -1,6 +1,5 @@
 export { type Cache, type CacheOptions, createCache } from './cache.ts'
-export { ifMatchHeaders, ifNoneMatchHeaders, matching, TAGGED, tagged } from './entity-tag.ts'
-export { Failure } from './failure.ts'
+export { ifMatchHeaders, ifNoneMatchHeaders, requireMatch, VERSION_HEADERS, versionHeaders } from './entity-tag.ts'
 export {
   createIdempotency,
   IDEMPOTENCY_PROBLEMS,
@@ -8,5 +7,6 @@ export {
   type IdempotencyOptions,
   idempotencyHeaders,
 } from './idempotency.ts'
-export { type Page, type PageRequest, type Position, pageAnswer, pageOf, pageQuery } from './page.ts'
+export { createPage, type Page, type PageRequest, type Position, pageQuery, pageSchema } from './page.ts'
+export { RESOURCE_PROBLEMS } from './problems.ts'
 export { date, idParams, type Stored, storedFields, text, timestamp } from './stored.ts'

@@ -1,31 +1,31 @@
 import { expect, test } from '@jest/globals'
-import { safeParse } from 'zod/mini'
-import { cursorOf, pageOf, pageQuery, positionOf } from './page.ts'
+import { safeParse } from 'zod'
+import { formatCursor, createPage, pageQuery, parseCursor } from './page.ts'
 
 const position = { createdAt: '2026-11-22T20:46:02.125Z', id: '0198c0de-5a1b-4f6e-9d3c-2b7a1e4f8c90' }
 
 test('a cursor is the position again, to the millisecond, and needs no escape in a URL', () => {
-  const cursor = cursorOf(position)
-  expect(positionOf(cursor)).toEqual(position)
+  const cursor = formatCursor(position)
+  expect(parseCursor(cursor)).toEqual(position)
   expect(encodeURIComponent(cursor)).toBe(cursor)
 })
 
 test.each([
   '',
   'garbage',
-  cursorOf({ ...position, id: '1' }),
-  cursorOf({ ...position, createdAt: '2026-11-22' }),
-  cursorOf({ ...position, createdAt: '2026-13-45T20:46:02.125Z' }),
-  cursorOf({ ...position, id: `${position.id} or 1=1` }),
+  formatCursor({ ...position, id: '1' }),
+  formatCursor({ ...position, createdAt: '2026-11-22' }),
+  formatCursor({ ...position, createdAt: '2026-13-45T20:46:02.125Z' }),
+  formatCursor({ ...position, id: `${position.id} or 1=1` }),
 ])('%j is no cursor', (cursor) => {
-  expect(positionOf(cursor)).toBeUndefined()
+  expect(parseCursor(cursor)).toBeUndefined()
 })
 
 test.each([
   [{}, { limit: 20 }],
   [{ limit: '1' }, { limit: 1 }],
   [
-    { limit: '100', cursor: cursorOf(position) },
+    { limit: '100', cursor: formatCursor(position) },
     { limit: 100, cursor: position },
   ],
   [{ limit: '0' }, undefined],
@@ -40,7 +40,7 @@ test.each([
 
 test('the row beyond the page says that there is a next one', () => {
   const rows = ['1', '2', '3'].map((id) => ({ ...position, id }))
-  expect(pageOf(rows, 2)).toEqual({ items: rows.slice(0, 2), next: cursorOf(rows[1]!) })
-  expect(pageOf(rows, 3)).toEqual({ items: rows, next: null })
-  expect(pageOf([], 3)).toEqual({ items: [], next: null })
+  expect(createPage(rows, 2)).toEqual({ items: rows.slice(0, 2), next: formatCursor(rows[1]!) })
+  expect(createPage(rows, 3)).toEqual({ items: rows, next: null })
+  expect(createPage([], 3)).toEqual({ items: [], next: null })
 })

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { safeParse } from 'zod/mini'
+import { safeParse } from 'zod'
 import { date, idParams, text, timestamp } from './stored.ts'
 
 test.each([

@@ -1,44 +1,40 @@
-import * as z from 'zod/mini'
+import * as z from 'zod'
 
-/** What every stored thing has besides its own fields. */
+/** Fields of every resource. */
 export interface Stored {
   readonly id: string
-  /** Starts at 1 and is one more after each change. */
+  /** Starts at 1 and increases by one with each change. */
   readonly version: number
-  /** ISO 8601, in milliseconds and UTC, as is `updatedAt`. */
+  /** ISO 8601 in UTC with milliseconds, like `updatedAt`. */
   readonly createdAt: string
   readonly updatedAt: string
 }
 
-/** The same as fields of an answer. */
+/** The schemas of these fields. */
 export const storedFields = {
   id: z.uuid(),
-  version: z.int().check(z.gte(1)),
+  version: z.int().min(1),
   createdAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),
 }
 
-/** In the path of one of them. The database compares ids, and a cache their text. */
-export const idParams = z.object({ id: z.uuid().check(z.toLowerCase()) })
+/** Path parameters of one resource. The cache compares ids as text, so they are lower case. */
+export const idParams = z.object({ id: z.uuid().toLowerCase() })
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: this is what it looks for.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: PostgreSQL cannot store NUL.
 const STORABLE = /^[^\u0000\ud800-\udfff]*$/u
 
-/** So many characters that PostgreSQL can store as they are: it has no NUL, and UTF-8 no half of a pair. */
+/** Text of `min` to `max` characters that PostgreSQL can store: without NUL and without half of a surrogate pair. */
 export const text = (min: number, max: number) =>
   z
     .string()
-    .check(
-      z.minLength(min),
-      z.maxLength(max),
-      z.regex(STORABLE, 'Invalid string: must not contain NUL or half of a surrogate pair'),
-    )
+    .min(min)
+    .max(max)
+    .regex(STORABLE, 'Invalid string: must not contain NUL or half of a surrogate pair')
 
-/** A day, in no time zone. PostgreSQL has no year 0. */
-export const date = () => z.iso.date().check(z.regex(/^(?!0000)/, 'Invalid date: there is no year 0'))
+/** A calendar day without a time zone. PostgreSQL has no year 0. */
+export const date = () => z.iso.date().regex(/^(?!0000)/, 'Invalid date: there is no year 0')
 
-/** A moment in UTC and in milliseconds, as it is stored: what is finer would be rounded. */
+/** A point in time in UTC with at most milliseconds: PostgreSQL would round finer values. */
 export const timestamp = () =>
-  z.iso
-    .datetime()
-    .check(z.regex(/^(?!0000)[^.]*(\.\d{1,3})?Z$/, 'Invalid datetime: in milliseconds at most, and there is no year 0'))
+  z.iso.datetime().regex(/^(?!0000)[^.]*(\.\d{1,3})?Z$/, 'Invalid datetime: at most milliseconds, and no year 0')

@@ -12,7 +12,7 @@ export function templateValues(fields: readonly Field[]): Readonly<Record<string
   const defaultValue = ({ isNullable, type }: Field) => (isNullable ? 'null' : (type.default ?? ''))
   const defaulted = fields.filter((field) => defaultValue(field) !== '')
   const example = (field: Field) => field.type.example(words(field))
-  const schema = ({ isNullable, type }: Field) => (isNullable ? `z.nullable(${type.schema})` : type.schema)
+  const schema = ({ isNullable, type }: Field) => (isNullable ? `${type.schema}.nullable()` : type.schema)
   const functions = fields.map(({ type }) => /^\w+(?=\()/.exec(type.schema)?.[0] ?? '').filter(Boolean)
   const quoted = (of: readonly Field[]) => list(of, ({ name }) => `'${name}'`)
   const column = ({ name, type, isNullable, isUnique }: Field) =>
@@ -23,7 +23,7 @@ export function templateValues(fields: readonly Field[]): Readonly<Record<string
     'fields of a new one':
       defaulted.length === 0
         ? 'fields'
-        : `{ ...fields, ${keyed((field) => `z._default(fields.${field.name}, ${defaultValue(field)})`, defaulted)} }`,
+        : `{ ...fields, ${keyed((field) => `fields.${field.name}.default(${defaultValue(field)})`, defaulted)} }`,
     types: list(
       fields,
       ({ name, type, isNullable }) => `readonly ${name}: ${type.type}${isNullable ? ' | null' : ''}`,

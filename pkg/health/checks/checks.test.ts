@@ -135,6 +135,34 @@ describe('commandCheck', () => {
     abort.abort()
     await expect(run).rejects.toMatchObject({ reason: 'unhealthy', message: expect.stringContaining('SIGKILL') })
   })
+
+  test('a command that cannot be started for want of file descriptors is an error, and crashes nothing', () => {
+    const script = `
+      import { openSync } from 'node:fs'
+      import { commandCheck } from '${import.meta.dirname}/command.ts'
+      const run = commandCheck({ file: '/bin/true' })
+      try {
+        for (;;) openSync('/dev/null')
+      } catch {}
+      run(new AbortController().signal).catch(({ code }) => process.stdout.write(code))`
+    const limited = ['-c', 'ulimit -n 64; exec "$0" --input-type=module -e "$1"', process.execPath, script]
+    expect(execFileSync('/bin/sh', limited, { encoding: 'utf8' })).toBe('EMFILE')
+  })
+
+  test.each([
+    ['belongs to another user', 'EPERM'],
+    ['has just ended', 'ESRCH'],
+  ])('a command that %s cannot be killed, and its end is waited for', async (_name, code) => {
+    const kill = jest.spyOn(process, 'kill').mockImplementationOnce(() => {
+      throw Object.assign(new Error(code), { code })
+    })
+    const abort = new AbortController()
+    const run = commandCheck({ file: '/bin/sh', args: ['-c', 'exit 3'] })(abort.signal)
+    abort.abort()
+    expect(kill.mock.calls).toEqual([[expect.any(Number), 'SIGKILL']])
+    kill.mockRestore()
+    await expect(run).rejects.toMatchObject({ message: '/bin/sh ended with 3: ' })
+  })
 })
 
 describe('postgresCheck', () => {

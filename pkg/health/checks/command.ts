@@ -11,18 +11,19 @@ export interface CommandCheckOptions {
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 /**
- * Runs a program: exit code 0 is ok. It gets a PATH and nothing else of the environment, where the
- * secrets are. When it outlives its time it is killed, with all that it has started.
+ * Runs a program: exit code 0 is ok. The program gets a PATH and no other variable, because the environment holds the
+ * secrets. When the signal aborts, the program and the processes that it has started are killed.
  */
 export function commandCheck({ file, args = [] }: CommandCheckOptions): Check {
   return function checkCommand(signal) {
     return new Promise<void>((resolve, reject) => {
       const child = spawn(file, args, { env: { PATH }, detached: true, stdio: ['ignore', 'ignore', 'pipe'] })
       const kill = () => {
-        if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+        if (child.pid !== undefined) killGroup(child.pid)
       }
       let stderr = ''
-      child.stderr.on('data', (chunk) => {
+      // Node creates no pipe when the process has no file descriptor left.
+      child.stderr?.on('data', (chunk) => {
         stderr = (stderr + chunk).slice(-500)
       })
       child.once('error', reject)
@@ -33,5 +34,13 @@ export function commandCheck({ file, args = [] }: CommandCheckOptions): Check {
       })
       signal.addEventListener('abort', kill)
     })
+  }
+}
+
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // EPERM: the program runs as another user now. ESRCH: the program has ended. Its exit settles the check.
   }
 }

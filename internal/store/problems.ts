@@ -1,0 +1,11 @@
+import type { ProblemTable, ProblemType } from '#pkg/problem/index.ts'
+
+/** Errors that the database causes. */
+export const STORE_PROBLEMS = {
+  conflict: { status: 409, detail: 'A resource with the same unique value already exists.' },
+  database_unavailable: { status: 503, detail: 'The database is not available.', retryAfterSeconds: 1 },
+} as const satisfies ProblemTable
+
+declare module '#pkg/problem/table.ts' {
+  interface Problems extends Record<keyof typeof STORE_PROBLEMS, ProblemType> {}
+}

@@ -1,0 +1,199 @@
+import { once } from 'node:events'
+import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { gzipSync } from 'node:zlib'
+import { afterEach, expect, test } from '@jest/globals'
+import express, { type Express, type RequestHandler, type Response } from 'express'
+import { problemHandler } from '../problem/index.ts'
+import { adoptMessageClasses, createMessageClasses, deferConstantHeaders, readJsonAtOnce, sendJsonAtOnce } from './index.ts'
+
+const servers: Server[] = []
+afterEach(() => {
+  for (const server of servers.splice(0)) server.close()
+})
+
+async function listen(app: RequestListener, options: ServerOptions = {}): Promise<number> {
+  const server = createServer(options, app).listen(0)
+  servers.push(server)
+  await once(server, 'listening')
+  return (server.address() as AddressInfo).port
+}
+
+/** Sends bytes on a connection of their own and returns the bytes of the response with its date removed. */
+async function exchange(port: number, bytes: string | Buffer): Promise<string> {
+  const socket = connect(port, '127.0.0.1')
+  socket.write(bytes)
+  return (await text(socket)).replace(/^date: .*$/im, 'date:')
+}
+
+const request = (head: string, body: string | Buffer = '') =>
+  Buffer.concat([Buffer.from(`${head}\r\nhost: x\r\nconnection: close\r\n\r\n`), Buffer.from(body)])
+
+function createApp(handlers: readonly RequestHandler[]): Express {
+  const app = express()
+  app.disable('etag')
+  app.disable('x-powered-by')
+  for (const handler of handlers) app.use(handler)
+  app.use(problemHandler())
+  return app
+}
+
+const CONSTANTS = new Map([
+  ['Content-Security-Policy', "default-src 'none'"],
+  ['X-Frame-Options', 'DENY'],
+])
+const OTHER = new Map([
+  ['X-Frame-Options', 'SAMEORIGIN'],
+  ['X-Other', '1'],
+])
+
+const uses: Readonly<Record<string, (res: Response) => void>> = {
+  'no other header': (res) => void res.end('ok'),
+  'a header of its own': (res) => void res.set('x-own', '1').send('ok'),
+  'a constant header with another value': (res) => void res.set('x-frame-options', 'SAMEORIGIN').send('ok'),
+  'a constant header removed': (res) => {
+    res.removeHeader('X-Frame-Options')
+    res.end('ok')
+  },
+  'headers that are read': (res) => {
+    const { headers } = { headers: res.getHeaders() }
+    res.end(JSON.stringify([headers, res.getHeader('x-frame-options'), res.hasHeader('x-request-id')]))
+  },
+  'an appended header': (res) => void res.append('x-frame-options', 'x').end('ok'),
+  'a map of other headers': (res) => void res.setHeaders(OTHER).end('ok'),
+  'the constants set twice': (res) => void res.setHeaders(CONSTANTS).end('ok'),
+  'another request id': (res) => void res.setHeader('x-request-id', 'other').end('ok'),
+  'a head of names and values': (res) => void res.writeHead(201, ['x-own', '1']).end('ok'),
+  'a head with an object': (res) => void res.writeHead(201, { 'x-frame-options': 'x' }).end('ok'),
+  'a head with a reason': (res) => void res.writeHead(201, 'Made', { 'x-own': '1' }).end('ok'),
+  'flushed headers': (res) => {
+    res.flushHeaders()
+    res.end('ok')
+  },
+  'a stream': (res) => {
+    res.write('o')
+    res.end('k')
+  },
+  'an error': () => {
+    throw new Error('broken')
+  },
+}
+
+test.each(Object.keys(uses))('constant headers send the bytes of plain headers with %s', async (name) => {
+  const handlers: RequestHandler[] = [
+    (req, res, next) => {
+      req.id = 'id-1'
+      res.setHeaders(CONSTANTS)
+      res.setHeader('x-request-id', 'id-1')
+      next()
+    },
+    (_req, res) => uses[name]?.(res),
+  ]
+  const plain = createApp(handlers)
+  const fast = createApp(handlers)
+  deferConstantHeaders(fast, [CONSTANTS])
+  const [expected, actual] = await Promise.all(
+    [plain, fast].map(async (app) => exchange(await listen(app), request('GET / HTTP/1.1'))),
+  )
+  expect(expected).toContain('Content-Security-Policy')
+  expect(actual).toBe(expected)
+})
+
+test('a request id that breaks a header is rejected as by Node', async () => {
+  const app = createApp([
+    (req, res) => {
+      req.id = 'id-1'
+      res.setHeaders(CONSTANTS)
+      res.setHeader('x-request-id', 'a\r\nx-evil: 1')
+    },
+  ])
+  deferConstantHeaders(app, [CONSTANTS])
+  const response = await exchange(await listen(app), request('GET / HTTP/1.1'))
+  expect(response).toMatch(/^HTTP\/1.1 500 /)
+  expect(response).not.toContain('x-evil')
+})
+
+test.each([
+  ['an object', { a: 'ü', b: [1, null] }, 200],
+  ['null', null, 200],
+  ['undefined', undefined, 200],
+  ['a string', 'text', 200],
+  ['another status', { a: 1 }, 201],
+  ['204', { a: 1 }, 204],
+  ['205', { a: 1 }, 205],
+  ['304', { a: 1 }, 304],
+])('JSON at once sends the bytes of res.json for %s', async (_name, body, status) => {
+  const handlers: RequestHandler[] = [
+    (req, res) => {
+      if (req.query['etag']) res.set('etag', '"1"')
+      res.status(status).json(body)
+    },
+  ]
+  const plain = createApp(handlers)
+  const fast = createApp(handlers)
+  sendJsonAtOnce(fast)
+  const ports = await Promise.all([plain, fast].map((app) => listen(app)))
+  for (const head of ['GET / HTTP/1.1', 'HEAD / HTTP/1.1', 'GET /?etag=1 HTTP/1.1\r\nif-none-match: "1"', 'GET / HTTP/1.1\r\nif-none-match: *']) {
+    const [expected, actual] = await Promise.all(ports.map((port) => exchange(port, request(head))))
+    expect(actual).toBe(expected)
+  }
+})
+
+const json = 'application/json'
+test.each([
+  ['plain', { 'content-type': json }, '{"a":"ä€😀"}'],
+  ['with a charset', { 'content-type': `${json}; charset=utf-8` }, '[1,2]'],
+  ['with a byte order mark', { 'content-type': json }, '\ufeff{"a":1}'],
+  ['with white space', { 'content-type': json }, ' {"a":1}\n'],
+  ['of another JSON type', { 'content-type': 'application/merge-patch+json' }, '{"a":1}'],
+  ['of another type', { 'content-type': 'text/plain' }, 'text'],
+  ['malformed', { 'content-type': json }, '{"a":'],
+  ['that is a string', { 'content-type': json }, '"text"'],
+  ['that is null', { 'content-type': json }, 'null'],
+  ['that is blank', { 'content-type': json }, '   '],
+  ['that is too large', { 'content-type': json }, `{"a":"${'x'.repeat(60)}"}`],
+  ['compressed', { 'content-type': json, 'content-encoding': 'gzip' }, gzipSync('{"a":1}')],
+])('a JSON body %s gives the response of express.json', async (_name, headers, body) => {
+  const parse = express.json({ limit: 50, type: ['application/json', 'application/*+json'] })
+  const echo: RequestHandler = (req, res) => void res.json({ body: req.body ?? null })
+  const apps = [parse, readJsonAtOnce({ maxBytes: 50, otherwise: parse })].map((read) =>
+    createApp([
+      (req, _res, next) => {
+        req.id = 'id-1'
+        next()
+      },
+      read,
+      echo,
+    ]),
+  )
+  const fields = Object.entries({ ...headers, 'content-length': Buffer.byteLength(body) })
+  const head = ['POST / HTTP/1.1', ...fields.map(([name, value]) => `${name}: ${value}`)].join('\r\n')
+  const [expected, actual] = await Promise.all(
+    apps.map(async (app) => exchange(await listen(app), request(head, body))),
+  )
+  expect(actual).toBe(expected)
+})
+
+test('the message classes send the bytes of Express, and the router finds its prototypes in place', async () => {
+  let replaced = 0
+  const describeRequest: RequestHandler = (req, res) =>
+    void res.json({ ip: req.ip, xhr: req.xhr, query: req.query, fresh: req.fresh })
+  const plain = createApp([describeRequest])
+  const fast = createApp([])
+  const classes = createMessageClasses()
+  adoptMessageClasses(fast, classes)
+  fast.use((req, res, next) => {
+    replaced += Number(Object.getPrototypeOf(req) !== classes.IncomingMessage.prototype)
+    replaced += Number(Object.getPrototypeOf(res) !== classes.ServerResponse.prototype)
+    next()
+  })
+  fast.use(describeRequest)
+  const ports = [await listen(plain), await listen(fast, classes)]
+  const [expected, actual] = await Promise.all(
+    ports.map((port) => exchange(port, request('GET /?a=1 HTTP/1.1\r\nx-requested-with: XMLHttpRequest'))),
+  )
+  expect(expected).toContain('"xhr":true')
+  expect(actual).toBe(expected)
+  expect(replaced).toBe(0)
+})

@@ -1,0 +1,87 @@
+import type { Readable } from 'node:stream'
+import type { RequestHandler } from 'express'
+import type * as z from 'zod'
+import type { ProblemCode } from '../problem/index.ts'
+
+export type Schema = z.ZodType
+
+export interface ResponseDescription {
+  readonly description: string
+  /** Schema of the JSON body. Called only for the OpenAPI document, so that a start does not build it. */
+  readonly schema?: () => Schema
+  readonly example?: unknown
+  /** Media types of a body that is not JSON. */
+  readonly mediaTypes?: readonly string[]
+  /** Descriptions of response headers, by name. */
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** How the body of an operation is read. A plain schema means `{ type: 'json', schema }`. */
+export type BodyDescription =
+  | { readonly type: 'json' | 'form'; readonly schema: Schema }
+  /** `req.body` is a Buffer of the exact bytes, as the signature of a webhook needs them. */
+  | { readonly type: 'raw'; readonly mediaTypes: readonly string[]; readonly maxBytes?: number }
+  /** `req.body` is a Readable. It fails with `body_too_large` after `maxBytes`, whatever content-length says. */
+  | { readonly type: 'stream'; readonly mediaTypes: readonly string[]; readonly maxBytes: number }
+
+/** The contract of one method of a path: the source of its validation and of its part of the OpenAPI document. */
+export interface OperationDescription {
+  /** Unique within the service; client generators use it as the name of a function. */
+  readonly id: string
+  readonly summary: string
+  /** Whether the operation needs no authentication. @default false */
+  readonly public?: boolean
+  readonly params?: Schema
+  readonly query?: Schema
+  readonly headers?: Schema
+  /** Unset: the body is not read. */
+  readonly body?: Schema | BodyDescription
+  readonly responses: Readonly<Record<number, ResponseDescription>>
+  /** Codes of the errors that the handler throws. Those of the schemas, the body and the guard are added. */
+  readonly problems?: readonly ProblemCode[]
+}
+
+export interface Operation extends OperationDescription {
+  /** Receives the parsed values in `req.params`, `req.query` and `req.body`. */
+  readonly handler: RequestHandler
+}
+
+type Parsed<S, Otherwise> = S extends Schema ? z.output<S> : Otherwise
+
+type ParsedBody<B> = B extends Schema
+  ? z.output<B>
+  : B extends { readonly schema: infer S }
+    ? Parsed<S, unknown>
+    : B extends { readonly type: 'raw' }
+      ? Buffer
+      : B extends { readonly type: 'stream' }
+        ? Readable
+        : unknown
+
+type ResponseBody<R> = {
+  [Status in keyof R]: R[Status] extends { readonly schema: () => infer S } ? Parsed<S, never> : never
+}[keyof R]
+
+type TypedOperation<P, Q, B, R> = Omit<OperationDescription, 'params' | 'query' | 'body' | 'responses'> & {
+  readonly params?: P
+  readonly query?: Q
+  readonly body?: B
+  readonly responses: R
+  readonly handler: RequestHandler<Parsed<P, unknown>, ResponseBody<R>, ParsedBody<B>, Parsed<Q, unknown>>
+}
+
+/** Declares an operation. The handler's types follow from the schemas. */
+export function operation<
+  R extends OperationDescription['responses'],
+  P extends Schema | undefined = undefined,
+  Q extends Schema | undefined = undefined,
+  const B extends Schema | BodyDescription | undefined = undefined,
+>(typed: TypedOperation<P, Q, B, R>): Operation {
+  return typed as unknown as Operation
+}
+
+/** Returns the body in its long form. */
+export function describeBody({ body }: Pick<OperationDescription, 'body'>): BodyDescription | undefined {
+  if (body === undefined) return undefined
+  return 'safeParse' in body ? { type: 'json', schema: body } : body
+}

@@ -1,0 +1,143 @@
+import { describe, expect, test } from '@jest/globals'
+import express from 'express'
+import request from 'supertest'
+import * as z from 'zod'
+import type { FieldError } from './field-errors.ts'
+import { type Operation, operation } from './operation.ts'
+import { problemHandler } from './problem.ts'
+import { route } from './route.ts'
+
+const of = (handler: express.RequestHandler): Operation => ({ id: 'x', summary: '', responses: {}, handler })
+
+test('each method of a path reaches its handler, and the others are told which there are', async () => {
+  const app = express()
+  const echo = of((req, res) => void res.json(req.method))
+  route(app, { path: '/things/:id', patch: echo, get: echo, delete: echo })
+  app.use(problemHandler())
+  await request(app).patch('/things/1').expect(200, '"PATCH"')
+  await request(app).delete('/things/1').expect(200, '"DELETE"')
+  await request(app).get('/things/1').expect(200, '"GET"')
+  const malformed = await request(app).get('/things/%E0%A4%A').expect(400)
+  expect(malformed.body).toMatchObject({ code: 'malformed_path' })
+  const refused = await request(app).put('/things/1').expect(405)
+  expect(refused.headers['allow']).toBe('DELETE, GET, HEAD, OPTIONS, PATCH')
+})
+
+test('a path may come and go: while it is not there it is no path, for any method', async () => {
+  let isThere = false
+  const app = express()
+  route(app, { path: '/beta', get: of((_req, res) => void res.json({})), when: () => isThere })
+  app.use((_req, res) => void res.status(404).end())
+  await request(app).get('/beta').expect(404)
+  await request(app).post('/beta').expect(404)
+  await request(app).options('/beta').expect(404)
+  isThere = true
+  await request(app).get('/beta').expect(200)
+  await request(app).options('/beta').expect(204).expect('allow', 'GET, HEAD, OPTIONS')
+  isThere = false
+  await request(app).get('/beta').expect(404)
+})
+
+test('a handler that passes a request on is not told that its method is not allowed', async () => {
+  const app = express()
+  route(app, { path: '/things/:id', get: of((_req, _res, next) => next()) })
+  app.use((_req, res) => void res.status(404).end())
+  await request(app).get('/things/1').expect(404)
+})
+
+test('an operation without schemas is its handler and nothing else', () => {
+  const app = express()
+  const handler: express.RequestHandler = (_req, res) => void res.end()
+  route(app, { path: '/x', get: of(handler) })
+  const layers = app.router.stack[0]?.route?.stack ?? []
+  expect(layers.filter(({ method }) => method === 'get').map(({ handle }) => handle)).toEqual([handler])
+})
+
+describe('an operation with schemas', () => {
+  const app = express()
+  app.use(express.json())
+  const body = z.strictObject({ title: z.string().check(z.maxLength(3)), tags: z._default(z.array(z.int()), []) })
+  const put = operation({
+    id: 'putThing',
+    summary: '',
+    params: z.object({ id: z.uuid() }),
+    query: z.object({ dry: z._default(z.enum(['yes', 'no']), 'no') }),
+    headers: z.object({ 'x-reason': z.string().check(z.minLength(3)) }),
+    body,
+    responses: { 200: { description: '', schema: () => z.unknown() } },
+    handler: (req, res) =>
+      void res.json({ id: req.params.id, dry: req.query.dry, title: req.body.title, body: req.body }),
+  })
+  const remove = operation({
+    id: 'removeThing',
+    summary: '',
+    headers: z.object({ 'if-match': z.string() }),
+    query: z.object({ dry: z.enum(['yes']) }),
+    responses: { 204: { description: '' } },
+    handler: (_req, res) => void res.status(204).end(),
+  })
+  route(app, { path: '/things/:id', put, delete: remove })
+  app.use(problemHandler())
+  const id = '0198c0de-5a1b-4f6e-9d3c-2b7a1e4f8c90'
+  const send = (content: object | undefined, { path = `/things/${id}`, reason = 'because' } = {}) =>
+    request(app).put(path).set('x-reason', reason).send(content)
+
+  test('hands on what the schemas make of the request', async () => {
+    await send({ title: 'abc' }, { path: `/things/${id}?dry=yes&other=1` }).expect(200, {
+      id,
+      dry: 'yes',
+      title: 'abc',
+      body: { title: 'abc', tags: [] },
+    })
+  })
+
+  test('lists every invalid field once, wherever it is', async () => {
+    const content = { title: 'long', tags: ['a', 'b'], admin: true, constructor: 1 }
+    const refused = await send(content, { path: `/things/${id}?dry=maybe`, reason: 'x' }).expect(422)
+    expect(refused.body).toMatchObject({ code: 'invalid_input' })
+    expect(refused.body.errors.map(({ in: source, field }: FieldError) => `${source} ${field}`)).toEqual([
+      'query dry',
+      'headers x-reason',
+      'body title',
+      'body tags.0',
+      'body tags.1',
+      'body admin',
+      'body constructor',
+    ])
+    for (const { message } of refused.body.errors) expect(message).toMatch(/^.{8,}$/)
+  })
+
+  test('lists a hundred invalid fields and no more', async () => {
+    const content = Object.fromEntries(Array.from({ length: 5_000 }, (_, index) => [`field${index}`, 0]))
+    expect((await send(content).expect(422)).body.errors).toHaveLength(100)
+  })
+
+  test.each([['{"__proto__":{"admin":1},"title":"a"}'], ['{"title":"a","__proto__":[]}']])(
+    '%s is refused',
+    async (text) => {
+      const refused = await request(app).put(`/things/${id}`).set('x-reason', 'because').type('json').send(text)
+      expect([refused.status, refused.body.errors]).toEqual([422, [expect.objectContaining({ field: '__proto__' })]])
+    },
+  )
+
+  test.each([[undefined], [[]]])('the body %j is one invalid field', async (content) => {
+    const refused = await send(content).expect(422)
+    expect(refused.body.errors).toEqual([{ in: 'body', field: '', message: expect.stringContaining('object') }])
+  })
+
+  test('a parameter that is given twice is not a guess', async () => {
+    await send({ title: 'abc' }, { path: `/things/${id}?dry=yes&dry=no` }).expect(422)
+  })
+
+  test('an id that cannot be one is not found, whatever else is wrong', async () => {
+    const refused = await send({}, { path: '/things/7' }).expect(404)
+    expect(refused.body).toMatchObject({ code: 'not_found' })
+  })
+
+  test('a missing if-match is asked for before the rest', async () => {
+    expect((await request(app).delete('/things/1').expect(428)).body).toMatchObject({ code: 'precondition_required' })
+    await request(app).delete('/things/1').set('if-match', '"1"').expect(422)
+    await send({ title: 'abc', 'if-match': 1 }).expect(422)
+    await request(app).delete('/things/1?dry=yes').set('if-match', '"1"').expect(204)
+  })
+})

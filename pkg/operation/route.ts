@@ -1,0 +1,54 @@
+import type { IRouter, RequestHandler } from 'express'
+import { CodedError } from '../problem/index.ts'
+import { type BodyDescription, describeBody, type Operation } from './operation.ts'
+import { validate } from './validate.ts'
+
+export const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const
+export type Method = (typeof METHODS)[number]
+
+/** A path in Express's syntax with its operations. */
+export interface Route extends Readonly<Partial<Record<Method, Operation>>> {
+  readonly path: string
+  /** Whether the path exists; evaluated for each request. @default () => true */
+  readonly when?: () => boolean
+}
+
+export interface RouteOptions {
+  /** Rejects requests without valid credentials. Runs before the body is read. @default every operation is public */
+  readonly guard?: RequestHandler
+  /** Returns the middleware that reads a body into `req.body`. */
+  readonly readBody: (body: BodyDescription) => RequestHandler
+}
+
+/** Registers a path. HEAD follows GET, OPTIONS lists the methods, and any other method is a 405 with `allow`. */
+export function registerRoute(router: IRouter, { path, when, ...operations }: Route, options: RouteOptions): void {
+  const registered = router.route(path)
+  if (when) registered.all((_req, _res, next) => next(when() ? undefined : 'route'))
+  const allowed = ['OPTIONS']
+  for (const method of METHODS) {
+    const operation = operations[method]
+    if (operation === undefined) continue
+    registered[method](...createHandlers(operation, options))
+    allowed.push(...(method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()]))
+  }
+  const allow = allowed.sort().join(', ')
+  registered.all(function otherMethod(req, res, next) {
+    // The handler called next().
+    if (req.method !== 'OPTIONS' && allowed.includes(req.method)) return next()
+    res.set('allow', allow)
+    if (req.method !== 'OPTIONS') throw new CodedError('method_not_allowed')
+    res.status(204).end()
+  })
+}
+
+/** Lists the steps of one operation in order: guard, body, validation, handler. */
+function createHandlers(operation: Operation, { guard, readBody }: RouteOptions): RequestHandler[] {
+  const body = describeBody(operation)
+  const handlers = [
+    operation.public ? undefined : guard,
+    body && readBody(body),
+    validate(operation),
+    operation.handler,
+  ]
+  return handlers.filter((handler) => handler !== undefined)
+}

@@ -1,0 +1,49 @@
+import type { Request, RequestHandler } from 'express'
+import { CodedError } from '../problem/index.ts'
+import { fieldErrors, type Source } from './field-errors.ts'
+import { describeBody, type OperationDescription, type Schema } from './operation.ts'
+
+type Check = readonly [Source, Schema]
+
+/** A hostile body of 100 kB can have thousands of unknown fields. No form has that many. */
+const MAX_ERRORS = 100
+
+/** Rejects with `precondition_required` first when if-match is missing: no other error matters before it (RFC 6585 §3). */
+function reject(req: Request, failed: readonly Check[]): never {
+  const errors = failed.flatMap(([source, schema]) => fieldErrors(source, schema, req[source]))
+  const lacksPrecondition = errors.some(({ in: source, field }) => source === 'headers' && field === 'if-match')
+  throw lacksPrecondition
+    ? new CodedError('precondition_required')
+    : new CodedError('invalid_input', { errors: errors.slice(0, MAX_ERRORS) })
+}
+
+/**
+ * Validates a request against the schemas of its operation and replaces the raw values by the parsed ones. Invalid
+ * path parameters are `not_found`. Returns undefined when the operation has no schema.
+ */
+export function validate(operation: OperationDescription): RequestHandler | undefined {
+  const { params, query, headers } = operation
+  const body = describeBody(operation)
+  const checks = Object.entries({ query, headers, body: body && 'schema' in body ? body.schema : undefined }).filter(
+    (check): check is [Source, Schema] => check[1] !== undefined,
+  )
+  if (params === undefined && checks.length === 0) return undefined
+
+  return function validate(req, _res, next) {
+    if (params) {
+      const { success, data } = params.safeParse(req.params)
+      if (!success) throw new CodedError('not_found')
+      req.params = data as Request['params']
+    }
+    const failed = checks.filter(([source, schema]) => {
+      const { success, data } = schema.safeParse(req[source])
+      // Express computes `query` on each access, so the parsed value needs a property of its own.
+      if (success && source !== 'headers') {
+        Object.defineProperty(req, source, { value: data, configurable: true, writable: true })
+      }
+      return !success
+    })
+    if (failed.length > 0) reject(req, failed)
+    next()
+  }
+}

@@ -1,0 +1,36 @@
+import { type OutgoingHttpHeaders, type ServerResponse, STATUS_CODES } from 'node:http'
+import { HTTP_PROBLEMS, type ProblemType } from './table.ts'
+
+/** Renders a problem document (RFC 9457). Programs read `code`, which is stable; the rest is for people. */
+export function renderProblem(
+  code: string,
+  { status, detail }: ProblemType,
+  requestId: string,
+  errors?: unknown,
+): string {
+  const title = STATUS_CODES[status]
+  return JSON.stringify({ type: 'about:blank', title, status, detail, code, requestId, errors })
+}
+
+export interface SendProblemOptions {
+  readonly requestId: string
+  readonly headers?: OutgoingHttpHeaders
+}
+
+/** Sends an error before Express sees the request, and closes the connection: a rejected request may have an unread body. */
+export function sendProblem(
+  response: ServerResponse,
+  code: keyof typeof HTTP_PROBLEMS,
+  { requestId, headers }: SendProblemOptions,
+): void {
+  const body = renderProblem(code, HTTP_PROBLEMS[code], requestId)
+  response.writeHead(HTTP_PROBLEMS[code].status, {
+    'content-type': 'application/problem+json; charset=utf-8',
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+    'x-request-id': requestId,
+    connection: 'close',
+    ...headers,
+  })
+  response.end(body)
+}

@@ -1,0 +1,21 @@
+import type { ProblemTable, ProblemType } from '../problem/index.ts'
+
+/** Errors that preconditions and idempotency keys throw. */
+export const RESOURCE_PROBLEMS = {
+  idempotency_conflict: {
+    status: 409,
+    detail: 'The first request with this idempotency-key is still in progress.',
+    retryAfterSeconds: 1,
+  },
+  precondition_failed: { status: 412, detail: 'The current version is not the one that if-match names.' },
+  idempotency_key_reused: { status: 422, detail: 'Another request has used this idempotency-key.' },
+  idempotency_unavailable: {
+    status: 503,
+    detail: 'The idempotency-key cannot be checked now. The request had no effect.',
+    retryAfterSeconds: 1,
+  },
+} as const satisfies ProblemTable
+
+declare module '../problem/table.ts' {
+  interface Problems extends Record<keyof typeof RESOURCE_PROBLEMS, ProblemType> {}
+}

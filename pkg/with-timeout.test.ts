@@ -1,0 +1,42 @@
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
+import { TimeoutError, withTimeout } from './with-timeout.ts'
+
+beforeEach(() => {
+  jest.useFakeTimers()
+})
+afterEach(() => {
+  jest.useRealTimers()
+})
+
+test('work that settles in time passes on its result or its error, and leaves no timer', async () => {
+  expect(await withTimeout(Promise.resolve(7), 100)).toBe(7)
+  await expect(withTimeout(Promise.reject(new Error('refused')), 100)).rejects.toThrow('refused')
+  expect(jest.getTimerCount()).toBe(0)
+})
+
+test('work that takes too long is a TimeoutError, at the timeout and not before', async () => {
+  const settled = jest.fn()
+  const waiting = withTimeout(new Promise(() => {}), 100).catch(settled)
+  await jest.advanceTimersByTimeAsync(99)
+  expect(settled).not.toHaveBeenCalled()
+  await jest.advanceTimersByTimeAsync(1)
+  await waiting
+  expect(settled).toHaveBeenCalledWith(expect.any(TimeoutError))
+  expect(settled).toHaveBeenCalledWith(
+    expect.objectContaining({ name: 'TimeoutError', code: 'timeout', message: 'no result within 100 ms' }),
+  )
+})
+
+test('an error that comes after the timeout is no unhandled rejection', async () => {
+  const unhandled = jest.fn()
+  process.on('unhandledRejection', unhandled)
+  const work = Promise.withResolvers<void>()
+  const waiting = expect(withTimeout(work.promise, 100)).rejects.toThrow(TimeoutError)
+  await jest.advanceTimersByTimeAsync(100)
+  await waiting
+  work.reject(new Error('too late'))
+  jest.useRealTimers()
+  await new Promise((resolve) => setImmediate(resolve))
+  process.off('unhandledRejection', unhandled)
+  expect(unhandled).not.toHaveBeenCalled()
+})
