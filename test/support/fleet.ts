@@ -5,7 +5,7 @@ export interface FleetOptions {
   readonly size?: number
   readonly env?: Readonly<Record<string, string>>
   /** What differs between the instances. */
-  readonly envOf?: (index: number) => Readonly<Record<string, string>>
+  readonly envFor?: (index: number) => Readonly<Record<string, string>>
   readonly nodeOptions?: string
 }
 
@@ -35,7 +35,7 @@ let fleets = 0
 export async function startFleet({
   size = 3,
   env,
-  envOf,
+  envFor,
   nodeOptions,
 }: FleetOptions = {}): Promise<readonly Instance[]> {
   fleets++
@@ -44,7 +44,7 @@ export async function startFleet({
   const hosts = Array.from({ length: size }, (_, index) => `${network}.${index + 1}`)
   return Promise.all(
     hosts.map((host, index) =>
-      startInstance(host, 8080, { ...(nodeOptions && { nodeOptions }), env: { ...env, ...envOf?.(index) } }),
+      startInstance(host, 8080, { ...(nodeOptions && { nodeOptions }), env: { ...env, ...envFor?.(index) } }),
     ),
   )
 }
@@ -108,5 +108,3 @@ export async function rollingRestarts(
   }
   return times * fleet.length
 }
-/** The requests that an instance has answered. */
-export const answered = (instance: Instance) => instance.lines().filter(({ msg }) => msg === 'request')

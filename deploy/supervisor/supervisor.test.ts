@@ -2,10 +2,10 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { startLoad } from '../support/load.ts'
-import { until } from '../support/services.ts'
-import { freePorts, type Supervisor, startSupervisor } from '../support/supervisor.ts'
-import { needTools } from '../support/tools.ts'
+import { startLoad } from '../../test/support/load.ts'
+import { until } from '../../test/support/services.ts'
+import { needTools } from '../../test/support/tools.ts'
+import { freePorts, type Supervisor, startSupervisor } from './start-supervisor.ts'
 
 const first = await freePorts(3)
 const ports = [first, first + 1, first + 2]

@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { succeed } from './run.ts'
-import { freePort, until } from './services.ts'
-import { temporaryDirectory } from './temporary.ts'
+import { succeed } from '../../test/support/run.ts'
+import { freePort, until } from '../../test/support/services.ts'
+import { temporaryDirectory } from '../../test/support/temporary.ts'
 
 export interface Program {
   readonly state: string

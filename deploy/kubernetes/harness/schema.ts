@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { run } from '../run.ts'
+import { run } from '../../../test/support/run.ts'
 import type { Manifest } from './kustomize.ts'
 
 /** Where kubernetes-types, which is made from the API's own description, has each kind. */

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Deployment } from 'kubernetes-types/apps/v1.js'
 import type { HorizontalPodAutoscaler } from 'kubernetes-types/autoscaling/v2.js'
 import type { ConfigMap, Container, PodSpec, Probe } from 'kubernetes-types/core/v1.js'
-import { temporaryDirectory } from '../temporary.ts'
+import { temporaryDirectory } from '../../../test/support/temporary.ts'
 import type { Manifest } from './kustomize.ts'
 
 /**
@@ -48,7 +48,7 @@ export function find<T = Manifest>(manifests: readonly Manifest[], kind: string)
 }
 
 /** The times and settings of a rendered overlay, `SPEED` times as fast. @param secrets key of the Secret to value */
-export function planOf(manifests: readonly Manifest[], secrets: Readonly<Record<string, string>>): DeploymentPlan {
+export function createPlan(manifests: readonly Manifest[], secrets: Readonly<Record<string, string>>): DeploymentPlan {
   const { spec } = find<Deployment>(manifests, 'Deployment')
   const { maxSurge, maxUnavailable } = spec!.strategy!.rollingUpdate!
   const pod = spec!.template.spec!
@@ -61,7 +61,7 @@ export function planOf(manifests: readonly Manifest[], secrets: Readonly<Record<
     progressDeadlineMs: scaled(spec!.progressDeadlineSeconds!),
     pod: {
       args: container.args ?? [],
-      env: environmentOf(pod, container, manifests, secrets),
+      env: buildEnvironment(pod, container, manifests, secrets),
       startup: probeTimes(container.startupProbe!),
       readiness: probeTimes(container.readinessProbe!),
       liveness: probeTimes(container.livenessProbe!),
@@ -85,7 +85,7 @@ function probeTimes(probe: Probe): ProbeTimes {
 }
 
 /** Of the ConfigMaps that it names, then its own, with the Secret's volume in a directory of this machine. */
-export function environmentOf(
+export function buildEnvironment(
   pod: PodSpec,
   container: Container,
   manifests: readonly Manifest[],

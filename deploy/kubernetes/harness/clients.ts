@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { Agent, type RequestOptions } from 'node:http'
 import { connect } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
-import { type Method, send } from '../send.ts'
+import { type Method, send } from '../../../test/support/send.ts'
 import type { Endpoints } from './endpoints.ts'
 
 export interface ClientsReport {
@@ -63,14 +63,14 @@ export function startClients({ endpoints, clients = 8, thinkMs = 40 }: ClientsOp
     }
   }
 
-  function agentOf(agent: Agent): Agent {
+  function track(agent: Agent): Agent {
     agents.push(agent)
     return agent
   }
 
-  const ingress = agentOf(new Agent({ keepAlive: true }))
+  const ingress = track(new Agent({ keepAlive: true }))
   const all = Array.from({ length: clients }, () => {
-    const agent = agentOf(new ServiceAgent(endpoints))
+    const agent = track(new ServiceAgent(endpoints))
     return [client(() => ({ agent })), client(() => ({ agent: ingress, port: endpoints.pick()! }))]
   })
 

@@ -1,26 +1,28 @@
 import { Resolver } from 'node:dns/promises'
 import { join } from 'node:path'
 import { freePort, launch } from '../../scripts/services/service.ts'
-import { copyWith } from './copy-with.ts'
-import { debianTool } from './tools.ts'
-import { unprivileged } from './unprivileged.ts'
+import { copyWith } from '../../test/support/deploy/copy-with.ts'
+import { unprivileged } from '../../test/support/deploy/unprivileged.ts'
+import { debianTool } from '../../test/support/tools.ts'
 
 const NAME = 'app.my-service.internal'
 
 export interface NameServer {
-  /** The addresses of the instances, in the order of this answer. */
+  /** Resolves the name of the service. @returns the addresses in the order of the response */
   resolve(): Promise<string[]>
   stop(): Promise<void>
 }
 
-/** BIND with the files of deploy/dns, where only the addresses of the instances are others. */
+/** Starts BIND with the files of this folder. Changes only the addresses of the instances. */
 export async function startNamed(hosts: readonly string[]): Promise<NameServer> {
   const command = await debianTool('named', 'bind9')
   const { directory, spawnOptions } = unprivileged('named')
   const port = await freePort()
   const conf = join(directory, 'conf')
-  const addresses = hosts.map((host, index): [string, string] => [`10.0.0.${11 + index}`, host])
-  copyWith('deploy/dns', conf, { 'my-service.zone': addresses })
+  copyWith('deploy/dns', conf, {
+    'named.conf': [],
+    'my-service.zone': hosts.map((host, index) => [`10.0.0.${11 + index}`, host]),
+  })
   const running = await launch({
     command,
     args: ['-g', '-c', 'named.conf', '-p', String(port), '-n', '1'],

@@ -1,8 +1,8 @@
 import { beforeAll, expect, test } from '@jest/globals'
-import { startLoad } from '../support/load.ts'
-import { freePort, until } from '../support/services.ts'
-import { startSupervisor } from '../support/supervisor.ts'
-import { needTools } from '../support/tools.ts'
+import { startLoad } from '../../test/support/load.ts'
+import { freePort, until } from '../../test/support/services.ts'
+import { needTools } from '../../test/support/tools.ts'
+import { startSupervisor } from './start-supervisor.ts'
 
 beforeAll(() => needTools(['supervisord', 'supervisorctl'], 'supervisor'), 300_000)
 

@@ -1,14 +1,13 @@
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort, launch } from '../../scripts/services/service.ts'
-import { NOWHERE, type ProxyOptions, proxy, type RunningProxy, routeThrough } from './proxy.ts'
-import type { Route } from './restarts.ts'
-import { debianTool } from './tools.ts'
-import { unprivileged } from './unprivileged.ts'
+import { createProxy, NOWHERE, type ProxyOptions, type RunningProxy } from '../../test/support/deploy/proxy.ts'
+import { unprivileged } from '../../test/support/deploy/unprivileged.ts'
+import { debianTool } from '../../test/support/tools.ts'
 
-/** HAProxy with the files of deploy/haproxy as they are; they take addresses from the environment. */
+/** Starts HAProxy with the unchanged files of this folder, which read addresses from the environment. */
 export async function startHaproxy(options: ProxyOptions): Promise<RunningProxy> {
-  const { instances, backup = NOWHERE, weights = [1, 1, 1], strategy = 'round_robin', checkIntervalMs = 100 } = options
+  const { instances, backup = NOWHERE, weights = [1, 1, 1], strategy = 'round_robin' } = options
   const command = await debianTool('haproxy', 'haproxy')
   const { directory, spawnOptions } = unprivileged('haproxy')
   const logFile = join(directory, 'haproxy.log')
@@ -19,7 +18,7 @@ export async function startHaproxy(options: ProxyOptions): Promise<RunningProxy>
     LISTEN: `127.0.0.1:${port}`,
     BACKUP: backup,
     STRATEGY: strategy,
-    CHECK_INTERVAL: `${checkIntervalMs}ms`,
+    CHECK_INTERVAL: '100ms',
   }
   for (const [index, address] of instances.entries()) {
     env[`APP_${index + 1}`] = address
@@ -33,7 +32,5 @@ export async function startHaproxy(options: ProxyOptions): Promise<RunningProxy>
     logFile,
     stopSignal: 'SIGTERM',
   })
-  return proxy(port, logFile, running.stop)
+  return createProxy(port, logFile, running.stop)
 }
-
-export const HAPROXY: Route = { name: 'haproxy', open: (fleet) => routeThrough(startHaproxy, fleet) }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { parse as parseEnv } from 'dotenv'
 import { parse, parseAllDocuments } from 'yaml'
 import { findOnPath } from '../../../scripts/services/path.ts'
-import { succeed } from '../run.ts'
+import { succeed } from '../../../test/support/run.ts'
 
 /** A manifest of any kind: what it holds is looked at by whoever knows the kind. */
 export interface Manifest {
@@ -60,7 +60,7 @@ export function renderHere(directory: string): Manifest[] {
   const manifests = accumulate(directory)
   for (const generated of manifests.filter(({ kind }) => kind === 'ConfigMap')) {
     const { name } = generated.metadata
-    generated.metadata.name = `${name}-${hashOf(generated)}`
+    generated.metadata.name = `${name}-${hashConfigMap(generated)}`
     visit(manifests, (node) => {
       const reference = node['configMapRef'] as { name: string } | undefined
       if (reference?.name === name) reference.name = generated.metadata.name
@@ -104,7 +104,7 @@ function apply({ target, patch, ...rest }: Patch, manifests: readonly Manifest[]
   const targets = manifests.filter(({ kind, metadata: { name } }) => kind === target.kind && name === target.name)
   if (targets.length !== 1) throw new Error(`${target.kind} ${target.name}: there are ${targets.length}`)
   for (const { op, path, value } of parse(patch)) {
-    if (op !== 'replace' || /~/.test(path)) throw new Error(`${op} ${path}: not known here`)
+    if (op !== 'replace' || /~/.test(path)) throw new Error(`${op} ${path}: not supported here`)
     const keys: string[] = path.split('/').slice(1)
     const last = keys.pop()!
     const parent = keys.reduce<Tree | undefined>((node, key) => node?.[key] as Tree, targets[0] as unknown as Tree)
@@ -121,13 +121,13 @@ function rename({ name, newName, newTag, ...rest }: Image, manifests: readonly M
 }
 
 /** Of the ConfigMap as Go writes it: keys in order, and digits that cannot spell a word. */
-function hashOf(manifest: Manifest): string {
+function hashConfigMap(manifest: Manifest): string {
   const { kind, data } = manifest as Manifest & { data: Record<string, string> }
   const sorted = Object.fromEntries(Object.entries(data).sort(([a], [b]) => (a < b ? -1 : 1)))
   // The name is not part of it: the real one leaves it empty.
   const text = JSON.stringify({ data: sorted, kind, name: '' })
   // Go escapes these and JSON.stringify does not.
-  if (/[<>&\u2028\u2029]/.test(text)) throw new Error('a setting with <, > or &: not known here')
+  if (/[<>&\u2028\u2029]/.test(text)) throw new Error('a setting with <, > or &: not supported here')
   const digits: Record<string, string> = { '0': 'g', '1': 'h', '3': 'k', a: 'm', e: 't' }
   const hex = createHash('sha256').update(text).digest('hex').slice(0, 10)
   return hex.replace(/[013ae]/g, (digit) => digits[digit]!)
@@ -141,5 +141,5 @@ function visit(node: unknown, see: (node: Tree) => void): void {
 
 function refuse(where: string, unknown: object): void {
   const keys = Object.keys(unknown)
-  if (keys.length > 0) throw new Error(`${where}: ${keys.join(', ')}: not known here`)
+  if (keys.length > 0) throw new Error(`${where}: ${keys.join(', ')}: not supported here`)
 }

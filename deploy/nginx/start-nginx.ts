@@ -1,12 +1,11 @@
 import { join } from 'node:path'
 import { freePort, launch } from '../../scripts/services/service.ts'
-import { copyWith } from './copy-with.ts'
-import { NOWHERE, type ProxyOptions, proxy, type RunningProxy, routeThrough } from './proxy.ts'
-import type { Route } from './restarts.ts'
-import { debianTool } from './tools.ts'
-import { unprivileged } from './unprivileged.ts'
+import { copyWith } from '../../test/support/deploy/copy-with.ts'
+import { createProxy, NOWHERE, type ProxyOptions, type RunningProxy } from '../../test/support/deploy/proxy.ts'
+import { unprivileged } from '../../test/support/deploy/unprivileged.ts'
+import { debianTool } from '../../test/support/tools.ts'
 
-/** nginx with the files of deploy/nginx, where only the addresses, the weights and the strategy are others. */
+/** Starts nginx with the files of this folder. Changes only the addresses, the weights and the strategy. */
 export async function startNginx(options: ProxyOptions): Promise<RunningProxy> {
   const { instances, backup = NOWHERE, weights = [1, 1, 1], strategy = 'round_robin' } = options
   const command = await debianTool('nginx', 'nginx')
@@ -20,6 +19,7 @@ export async function startNginx(options: ProxyOptions): Promise<RunningProxy> {
       server(address, weights[index] ?? 1),
     ]),
     'backup.conf': [['10.0.0.21:8080', backup]],
+    'strategies.conf': [],
     'nginx.conf': [
       ['listen 8000;', `listen 127.0.0.1:${port};`],
       ['proxy_pass http://round_robin;', `proxy_pass http://${strategy};`],
@@ -33,7 +33,5 @@ export async function startNginx(options: ProxyOptions): Promise<RunningProxy> {
     logFile,
     stopSignal: 'SIGTERM',
   })
-  return proxy(port, logFile, running.stop)
+  return createProxy(port, logFile, running.stop)
 }
-
-export const NGINX: Route = { name: 'nginx', open: (fleet) => routeThrough(startNginx, fleet) }

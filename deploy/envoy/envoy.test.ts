@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { afterEach, expect, test } from '@jest/globals'
 import { parseDocument } from 'yaml'
-import { killApps, startApp } from '../support/app.ts'
+import { killApps, startApp } from '../../test/support/app.ts'
 
 // Debian has no Envoy. What can be held without one: the file is YAML, and the service keeps to what it relies on.
 const file = 'deploy/envoy/envoy.yaml'

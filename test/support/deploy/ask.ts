@@ -1,25 +1,25 @@
 import { randomUUID } from 'node:crypto'
 import { request } from 'node:http'
 import { text } from 'node:stream/consumers'
-import { answered, type Instance } from './fleet.ts'
-import { until } from './services.ts'
-import type { Target } from './steady-load.ts'
+import type { Instance } from '../fleet.ts'
+import { until } from '../services.ts'
+import type { Target } from '../steady-load.ts'
 
 export interface Question {
-  /** The client's own address: any of 127.0.0.0/8. */
+  /** The address of the client: any address of 127.0.0.0/8. */
   readonly from?: string
   readonly headers?: Readonly<Record<string, string>>
 }
 
 export interface Answer {
-  /** Its request id, which is in the instance's log. */
+  /** The request id, which the log of the instance names. */
   readonly id: string
   readonly status: number
   readonly body: string
   readonly cookie: string | undefined
 }
 
-/** GET /ping over a connection of its own. */
+/** Sends GET /ping on a new connection. */
 export function ask({ host, port }: Target, { from, headers }: Question = {}): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const id = randomUUID()
@@ -33,7 +33,8 @@ export function ask({ host, port }: Target, { from, headers }: Question = {}): P
     req.end()
   })
 }
-/** Asks one after the other and resolves with the request ids. @throws when one is not answered with 200 */
+
+/** Sends several requests in sequence. @returns the request ids. @throws when a response is not 200 */
 export async function askTimes(target: Target, times: number, question?: Question): Promise<string[]> {
   const ids: string[] = []
   for (let time = 0; time < times; time++) {
@@ -44,14 +45,17 @@ export async function askTimes(target: Target, times: number, question?: Questio
   return ids
 }
 
-/** How many of these requests each instance answered, which must be all of them in the end. */
-export async function shares(fleet: readonly Instance[], ids: readonly string[]): Promise<number[]> {
+/** The log lines of the requests that an instance has answered. */
+export const answered = (instance: Instance) => instance.lines().filter(({ msg }) => msg === 'request')
+
+/** Counts how many of these requests each instance has answered. Waits for the log lines of all of them. */
+export async function countShares(fleet: readonly Instance[], ids: readonly string[]): Promise<number[]> {
   const wanted = new Set<unknown>(ids)
-  const now = () => fleet.map((instance) => answered(instance).filter(({ reqId }) => wanted.has(reqId)).length)
-  // The last lines may still be on their way.
-  await until(() => now().reduce((sum, each) => sum + each, 0) >= ids.length)
-  return now()
+  const shares = () => fleet.map((instance) => answered(instance).filter(({ reqId }) => wanted.has(reqId)).length)
+  await until(() => shares().reduce((sum, share) => sum + share, 0) >= ids.length)
+  return shares()
 }
-/** The instances that have answered a client of this address. */
-export const instancesOf = (fleet: readonly Instance[], client: string): Instance[] =>
+
+/** Finds the instances that have answered a client with this address. */
+export const findInstances = (fleet: readonly Instance[], client: string): Instance[] =>
   fleet.filter((instance) => answered(instance).some(({ clientAddress }) => clientAddress === client))

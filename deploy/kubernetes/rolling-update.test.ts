@@ -3,12 +3,12 @@
  * what a kubelet, the controller of Deployments and the endpoints of a Service do, ten times as fast.
  */
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
-import { startClients } from '../support/kubernetes/clients.ts'
-import { type Cluster, createCluster } from '../support/kubernetes/cluster.ts'
-import { killContainers } from '../support/kubernetes/container.ts'
-import { render } from '../support/kubernetes/kustomize.ts'
-import { type DeploymentPlan, type PodPlan, planOf } from '../support/kubernetes/manifest.ts'
-import { type TestService, testPostgres, testRedis, until } from '../support/services.ts'
+import { type TestService, testPostgres, testRedis, until } from '../../test/support/services.ts'
+import { startClients } from './harness/clients.ts'
+import { type Cluster, createCluster } from './harness/cluster.ts'
+import { killContainers } from './harness/container.ts'
+import { render } from './harness/kustomize.ts'
+import { createPlan, type DeploymentPlan, type PodPlan } from './harness/manifest.ts'
 
 let database: TestService
 let redis: TestService
@@ -16,7 +16,7 @@ let plan: DeploymentPlan
 beforeAll(async () => {
   ;[database, redis] = await Promise.all([testPostgres(), testRedis()])
   const manifests = await render('deploy/kubernetes/overlays/production')
-  plan = planOf(manifests, { 'database-url': database.url, 'redis-url': redis.url })
+  plan = createPlan(manifests, { 'database-url': database.url, 'redis-url': redis.url })
 })
 afterAll(() => Promise.all([database?.stop(), redis?.stop()]))
 afterEach(killContainers)
@@ -32,7 +32,7 @@ async function startCluster(plan: DeploymentPlan): Promise<Cluster> {
 }
 
 const withEnv = (pod: PodPlan, env: Record<string, string>): PodPlan => ({ ...pod, env: { ...pod.env, ...env } })
-const restartsOf = (cluster: Cluster) => cluster.pods().map((pod) => pod.restarts())
+const countRestarts = (cluster: Cluster) => cluster.pods().map((pod) => pod.restarts())
 const cleanly = { code: 0, signal: null }
 
 test('three rolling updates under load lose no request, and every old pod ends with 0', async () => {
@@ -48,7 +48,7 @@ test('three rolling updates under load lose no request, and every old pod ends w
   expect(failures).toEqual([])
   expect(sent).toBeGreaterThan(500)
   expect(ends).toEqual(Array.from({ length: 3 * plan.replicas }, () => cleanly))
-  expect(restartsOf(cluster)).toEqual([0, 0, 0])
+  expect(countRestarts(cluster)).toEqual([0, 0, 0])
 })
 
 test('a version that never becomes ready stops the roll-out, and the old pods serve on', async () => {
@@ -60,7 +60,7 @@ test('a version that never becomes ready stops the roll-out, and the old pods se
   expect(cluster.pods()).toEqual([...old, expect.anything()])
   expect(cluster.endpoints.present().length).toBe(plan.replicas)
   // Nothing is gained by starting it again, and nobody does.
-  expect(restartsOf(cluster)).toEqual([0, 0, 0, 0])
+  expect(countRestarts(cluster)).toEqual([0, 0, 0, 0])
   expect(await cluster.rollOut(plan.pod)).toBe('complete')
   await cluster.ends()
   const { sent, failures } = await clients.stop()
@@ -77,7 +77,7 @@ test('a dependency that is down makes every pod not ready and restarts none', as
   const patience = performance.now() + periodMs * (failureThreshold + 1)
   await until(() => performance.now() > patience)
   for (const pod of cluster.pods()) expect((await fetch(`http://127.0.0.1:${pod.port()}${path}`)).status).toBe(200)
-  expect(restartsOf(cluster)).toEqual([0, 0, 0])
+  expect(countRestarts(cluster)).toEqual([0, 0, 0])
   await redis.restart()
   await until(() => cluster.endpoints.present().length === plan.replicas)
 })
