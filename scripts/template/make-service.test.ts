@@ -17,8 +17,8 @@ function missing(service: Tree): string[] {
   const exists = (path: string) => files.some((file) => file === path || file.startsWith(`${path}/`))
   const isThere = (path: string) => ['', '.ts', '.test.ts'].some((ending) => exists(path + ending))
   return [...service].flatMap(([path, { text }]) => {
-    // The templates of a resource refer to files that exist once they are filled.
-    if (path.endsWith('package-lock.json') || path.startsWith('scripts/') || path.endsWith('.svg')) return []
+    // The templates of a resource refer to files that exist once they are filled, and patterns of knip may match no file.
+    if (/^scripts\/|package-lock\.json$|\.svg$|^knip\.json$/.test(path)) return []
     const pattern = path.endsWith('.md') ? /\]\(([\w./-]+)\)/g : /from '(\.[^']+)'/g
     const relative = [...text.matchAll(pattern)].map(([, to = '']) => posix.join(posix.dirname(path), to))
     const named = [...text.matchAll(/(?<![\w/.])(?:deploy|docs|test)\/[\w@./-]*\w/g)].map(([to]) => to)
