@@ -4,8 +4,7 @@
  * Turns the template into a service, in place, in one commit. Prepares the commit in git's object store before it changes
  * the working tree. Needs Node alone: no package is installed yet.
  */
-import { existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync, readlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { gitIn } from './git.ts'
 import { readChoices } from './template/choices.ts'
@@ -14,10 +13,11 @@ import { listWays, makeService, type Tree } from './template/make-service.ts'
 const root = dirname(import.meta.dirname)
 const git = gitIn(root)
 
-/** Reports a working tree that cannot become a service. */
-function obstacle(): string | undefined {
-  if (!existsSync(join(root, '.git'))) return 'this folder is not a git repository of its own: git clone the template'
-  return git(['status', '--porcelain']) === '' ? undefined : 'some changes are not committed: git status'
+/** @throws when the working tree cannot become a service */
+function checkWorkingTree(): void {
+  if (!existsSync(join(root, '.git')))
+    throw new Error('this folder is not a git repository of its own: clone the template')
+  if (git(['status', '--porcelain']) !== '') throw new Error('some changes are not committed: git status')
 }
 
 /** Reads the tracked files as Latin-1, which keeps every byte of a binary file. */
@@ -33,20 +33,15 @@ function readTree(): Tree {
   )
 }
 
-/** Stores the files in git without touching the working tree. @returns the hash of the tree */
+/** Stores the files in git and in its index, without touching the working tree. @returns the hash of the tree */
 function writeTree(files: Tree): string {
-  const directory = mkdtempSync(join(tmpdir(), 'init-'))
-  try {
-    const env = { GIT_INDEX_FILE: join(directory, 'index') }
-    const entries = [...files].map(([path, { mode, text }]) => {
-      const hash = git(['hash-object', '-w', '--stdin'], { input: Buffer.from(text, 'latin1') })
-      return `${mode} ${hash}\t${path}\0`
-    })
-    git(['update-index', '-z', '--add', '--index-info'], { input: entries.join(''), env })
-    return git(['write-tree'], { env })
-  } finally {
-    rmSync(directory, { recursive: true })
-  }
+  const entries = [...files].map(([path, { mode, text }]) => {
+    const hash = git(['hash-object', '-w', '--stdin'], { input: Buffer.from(text, 'latin1') })
+    return `${mode} ${hash}\t${path}\0`
+  })
+  git(['read-tree', '--empty'])
+  git(['update-index', '-z', '--add', '--index-info'], { input: entries.join('') })
+  return git(['write-tree'])
 }
 
 /** Removes the remotes and the tags of the template. Keeps local branches, which hold somebody's work. */
@@ -55,21 +50,12 @@ function forgetTemplate(): void {
   for (const tag of git(['tag']).split('\n').filter(Boolean)) git(['tag', '--delete', tag])
 }
 
-function refuse(problems: readonly string[]): number {
-  for (const problem of problems) console.error(problem)
-  return 64
-}
-
-function init(): number {
-  const blocked = obstacle()
-  if (blocked !== undefined) return refuse([blocked])
+function init(): void {
+  checkWorkingTree()
   const template = readTree()
   const { name, version, dependencies, devDependencies } = JSON.parse(template.get('package.json')?.text ?? '')
   const packages = Object.keys({ ...dependencies, ...devDependencies })
-  const answer = readChoices(process.env, { name, ways: listWays(template.keys()), packages })
-  if ('problems' in answer) return refuse(answer.problems)
-
-  const { choices, reset } = answer
+  const { choices, reset } = readChoices(process.env, { name, ways: listWays(template.keys()), packages })
   const commit = git(['rev-parse', 'HEAD'])
   const tree = writeTree(makeService(template, choices, commit))
   const message = `${choices.name}, from the template at ${version} (${commit.slice(0, 12)})`
@@ -77,7 +63,11 @@ function init(): number {
   git(['reset', '--hard', '--quiet', git(['commit-tree', tree, ...parent, '-m', message])])
   if (reset) forgetTemplate()
   console.info(`The template is the service ${choices.name} now, in one commit. Try: make run`)
-  return 0
 }
 
-process.exitCode = init()
+try {
+  init()
+} catch (error) {
+  console.error((error as Error).message)
+  process.exitCode = 64
+}

@@ -2,7 +2,7 @@ import type { Field } from './fields.ts'
 
 const separated = (name: string, separator: string) =>
   name.replaceAll(/[A-Z]/g, (letter) => separator + letter.toLowerCase())
-const words = ({ name }: Field) => separated(name, ' ')
+const withWords = ({ name }: Field, code: string) => code.replace('{{words}}', separated(name, ' '))
 
 const list = <T>(all: readonly T[], write: (each: T) => string, separator = ', ') => all.map(write).join(separator)
 
@@ -11,7 +11,7 @@ export function templateValues(fields: readonly Field[]): Readonly<Record<string
   const keyed = (write: (field: Field) => string, of = fields) => list(of, (field) => `${field.name}: ${write(field)}`)
   const defaultValue = ({ isNullable, type }: Field) => (isNullable ? 'null' : (type.default ?? ''))
   const defaulted = fields.filter((field) => defaultValue(field) !== '')
-  const example = (field: Field) => field.type.example(words(field))
+  const example = (field: Field) => withWords(field, field.type.example)
   const schema = ({ isNullable, type }: Field) => (isNullable ? `${type.schema}.nullable()` : type.schema)
   const functions = fields.map(({ type }) => /^\w+(?=\()/.exec(type.schema)?.[0] ?? '').filter(Boolean)
   const quoted = (of: readonly Field[]) => list(of, ({ name }) => `'${name}'`)
@@ -34,7 +34,7 @@ export function templateValues(fields: readonly Field[]): Readonly<Record<string
     'unique names': quoted(fields.filter(({ isUnique }) => isUnique)),
     examples: keyed(example),
     'first example': keyed(example, fields.slice(0, 1)),
-    'distinct values': keyed((field) => field.type.distinct(words(field))),
+    'distinct values': keyed((field) => withWords(field, field.type.distinct)),
     'wrong values': keyed(({ type }) => type.wrong),
     defaults: keyed(defaultValue, defaulted),
     'left out': keyed(({ name }) => `_${name}`, defaulted),

@@ -46,19 +46,19 @@ describe('a name', () => {
       'a'.repeat(64),
     ].map((name) => [name, 'lower-case letters'] as const),
   ])('%j is refused', (NAME, why) => {
-    expect(readChoices({ NAME }, template)).toEqual({ problems: [expect.stringContaining(why)] })
+    expect(() => readChoices({ NAME }, template)).toThrow(new RegExp(`^NAME: [^]*${why}[^\n]*$`))
   })
 })
 
 test('all problems are reported together', () => {
   const given = { EXAMPLE: 'maybe', DEPLOY: 'nginx,swarm,', HISTORY: 'gone' }
-  expect(readChoices(given, template)).toEqual({
-    problems: [
-      expect.stringMatching(/^NAME: is missing/),
-      expect.stringMatching(/^EXAMPLE: got "maybe", expected yes or no/),
-      expect.stringMatching(/^HISTORY: got "gone"/),
-      expect.stringMatching(/^DEPLOY: got "swarm", expected all or some of kubernetes,nginx/),
-      expect.stringMatching(/^DEPLOY: got ""/),
-    ],
-  })
+  const lines = [
+    /NAME: is missing: make init NAME=orders/,
+    /EXAMPLE: got "maybe", expected one of yes, no/,
+    /HISTORY: got "gone", expected one of keep, reset/,
+    /DEPLOY: got "swarm", expected one of all, kubernetes, nginx/,
+    /DEPLOY: got "", expected one of all, kubernetes, nginx/,
+  ]
+  const message = new RegExp(`^${lines.map(({ source }) => source).join('\\n')}$`)
+  expect(() => readChoices(given, template)).toThrow(message)
 })

@@ -34,22 +34,23 @@ function nameProblem(name: string, { name: current, packages }: Template): strin
   return name === current ? `${got} which is the name of the template` : undefined
 }
 
-/** @returns the choices, or one line for each problem */
+/** Reads the variables of `make init`. @throws with one line for each problem */
 export function readChoices(
   given: Readonly<Record<string, string | undefined>>,
   template: Template,
-): { readonly choices: Choices; readonly reset: boolean } | { readonly problems: readonly string[] } {
+): { readonly choices: Choices; readonly reset: boolean } {
   const { NAME: name = '', EXAMPLE: example = 'yes', DEPLOY: deploy = 'all', HISTORY: history = 'keep' } = given
-  const unknown = deploy === 'all' ? [] : deploy.split(',').filter((way) => !template.ways.includes(way))
-  const oneOf = (variable: string, value: string, allowed: readonly string[]) =>
-    allowed.includes(value) ? [] : [`${variable}: got ${JSON.stringify(value)}, expected ${allowed.join(' or ')}`]
   const problem = nameProblem(name, template)
+  const check = (variable: string, values: readonly string[], allowed: readonly string[]) =>
+    values
+      .filter((value) => !allowed.includes(value))
+      .map((value) => `${variable}: got ${JSON.stringify(value)}, expected one of ${allowed.join(', ')}`)
   const problems = [
     ...(problem === undefined ? [] : [`NAME: ${problem}`]),
-    ...oneOf('EXAMPLE', example, ['yes', 'no']),
-    ...oneOf('HISTORY', history, ['keep', 'reset']),
-    ...unknown.map((way) => `DEPLOY: got ${JSON.stringify(way)}, expected all or some of ${template.ways.join(',')}`),
+    ...check('EXAMPLE', [example], ['yes', 'no']),
+    ...check('HISTORY', [history], ['keep', 'reset']),
+    ...check('DEPLOY', deploy === 'all' ? [] : deploy.split(','), ['all', ...template.ways]),
   ]
-  if (problems.length > 0) return { problems }
+  if (problems.length > 0) throw new Error(problems.join('\n'))
   return { choices: { name, example, deploy }, reset: history === 'reset' }
 }
