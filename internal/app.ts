@@ -95,7 +95,13 @@ export function createApp(settings: Settings, systemd: Systemd): App {
       await use({
         name: 'listener',
         async start() {
-          const address = await listen({ server, host: config.HOST, port: config.PORT, fd, reusePort: config.REUSE_PORT })
+          const address = await listen({
+            server,
+            host: config.HOST,
+            port: config.PORT,
+            fd,
+            reusePort: config.REUSE_PORT,
+          })
           server.on('error', (err) => logger.error({ err }, 'connection not accepted'))
           logger.info(address, 'listening')
         },
@@ -114,7 +120,13 @@ export function createApp(settings: Settings, systemd: Systemd): App {
       const redis = await createRedis(config, service, logger)
       if (redis) {
         await use({ name: 'redis', start: () => redis.start(), stop: () => redis.stop(), stopTimeoutMs })
-        health.watch({ name: 'redis', check: redisCheck({ redis }), critical: () => current().REDIS_CRITICAL })
+        health.watch({
+          name: 'redis',
+          check: redisCheck({ redis }),
+          critical: () => current().REDIS_CRITICAL,
+          // Commands on a connection that does not respond fail now, and the next command gets another connection.
+          onEvent: ({ reason }) => reason === 'timeout' && redis.reconnect(),
+        })
       }
       for (const { name, target } of config.HEALTH_CHECKS) {
         const critical = () => current().HEALTH_CRITICAL.includes(name)
@@ -220,7 +232,7 @@ async function createRateLimit({ current }: Settings, service: string, redis: Re
   const perMinute = () => current().RATE_LIMIT
   const local = localCounter()
   if (redis === undefined) return rateLimit({ perMinute, count: local })
-  const { rateCounts } = await import('./store/rate-counts.ts')
-  const shared = rateCounts({ redis, service })
+  const { createSharedCount } = await import('./store/rate-counts.ts')
+  const shared = createSharedCount({ redis, service })
   return rateLimit({ perMinute, count: sharedCounter({ shared, local, onEvent: logCounter(logger) }) })
 }

@@ -1,5 +1,11 @@
 import express, { type Express, type RequestHandler } from 'express'
-import { adoptMessageClasses, deferConstantHeaders, type MessageClasses, readJsonAtOnce, sendJsonAtOnce } from '#pkg/fast-path/index.ts'
+import {
+  adoptMessageClasses,
+  deferConstantHeaders,
+  type MessageClasses,
+  readJsonAtOnce,
+  sendJsonAtOnce,
+} from '#pkg/fast-path/index.ts'
 import {
   accessLog,
   type CorsOptions,

@@ -3,10 +3,11 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import express from 'express'
 import request from 'supertest'
+import { registerRoute } from '#pkg/operation/index.ts'
 import { examinerOf, type OpenapiDocument } from '../test/support/openapi.ts'
 import { createAccess } from './access.ts'
-import { resources } from './resources.ts'
-import { routes } from './routes.ts'
+import { listResources } from './resources.ts'
+import { listRoutes, type RoutesDeps } from './routes.ts'
 import type { Postgres } from './store/postgres.ts'
 import { createRedis } from './store/redis.ts'
 
@@ -24,10 +25,14 @@ const sessions = {
 }
 
 const off = new Set<string>()
-const app = express()
-routes(app, {
+function createApp(deps: RoutesDeps) {
+  const app = express()
+  for (const route of listRoutes(deps)) registerRoute(app, route, { readBody: () => express.json() })
+  return app
+}
+const app = createApp({
   isOn: (feature) => !off.has(feature),
-  resources: resources({ db, redis: undefined, service: 'x', lockMs: 1 }),
+  optional: listResources({ db, redis: undefined, service: 'x', lockMs: 1 }),
 })
 const server = createServer(app).listen(0)
 const ask = async (): Promise<OpenapiDocument> => (await request(server).get('/openapi.json').expect(200)).body
@@ -92,14 +97,9 @@ test('every answer with a body has an example, and each example is what its sche
   expect(examined).toBeGreaterThan(10)
 })
 
-test('what is under /v1 is shown with who may ask and what everyone else is told, and nothing else is', async () => {
-  const {
-    routes: own,
-    errors,
-    guard,
-  } = await createAccess({ issuer: 'i', audience: 'a', jwksUrl: 'https://i', sessions })
-  const guarded = express()
-  routes(guarded, { isOn: () => true, access: { routes: own, errors, guard }, resources: [] })
+test('the document shows the authentication of every operation that is not public', async () => {
+  const { routes: optional, guard } = createAccess({ issuer: 'i', audience: 'a', jwksUrl: 'https://i', sessions })
+  const guarded = createApp({ isOn: () => true, optional, guard })
   const { body } = await request(guarded).get('/openapi.json').expect(200)
   const { valid, errors: mistakes } = await new Validator().validate(structuredClone(body))
   expect({ valid, mistakes }).toEqual({ valid: true, mistakes: undefined })
@@ -107,11 +107,12 @@ test('what is under /v1 is shown with who may ask and what everyone else is told
     bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
     session: { type: 'apiKey', in: 'cookie', name: '__Host-session' },
   })
-  for (const operation of Object.values<Record<string, object>>(body.paths['/v1/session'])) {
+  const session = Object.values<Record<string, object>>(body.paths['/v1/session'])
+  for (const operation of [...session, body.paths['/version'].get, body.paths['/openapi.json'].get]) {
     expect(operation).toMatchObject({ security: [{ bearer: [] }, { session: [] }] })
     expect(Object.keys(operation['responses'] ?? {})).toEqual(expect.arrayContaining(['401', '403', '503']))
   }
-  expect(body.paths['/ping'].get).not.toHaveProperty('security')
+  expect(body.paths['/ping'].get).toMatchObject({ security: [] })
   expect(Object(document).components).not.toHaveProperty('securitySchemes')
 })
 

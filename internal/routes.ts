@@ -1,5 +1,5 @@
-import type { Guard } from '#pkg/operation/openapi.ts'
 import type { Route } from '#pkg/operation/index.ts'
+import type { Guard } from '#pkg/operation/openapi.ts'
 import { buildInfo } from './build-info.ts'
 import { docs, docsFile } from './handler/docs.ts'
 import { openapi } from './handler/openapi.ts'

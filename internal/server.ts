@@ -1,4 +1,10 @@
-import { createServer as createHttpServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
 import { createMessageClasses, type MessageClasses } from '#pkg/fast-path/index.ts'
 import { answerClientErrors, type ClientErrorOptions } from '#pkg/http/client-errors.ts'
 import { requestId } from '#pkg/http/request-id.ts'

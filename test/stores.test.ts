@@ -218,7 +218,7 @@ describe('redis', () => {
     await store.ping(never)
     const answers = () =>
       store
-        .within(50, (client) => client.ping())
+        .run(50, (client) => client.ping())
         .then(
           () => true,
           () => false,

@@ -1,6 +1,5 @@
 import { hash } from 'node:crypto'
 import { gunzipSync, gzipSync } from 'node:zlib'
-import type { Response } from 'express'
 import { createSecurityPolicy, html, setSecurityHeaders } from '#pkg/http/index.ts'
 import { script, style } from './docs-files.ts'
 
@@ -44,7 +43,7 @@ const policy = createSecurityPolicy({
   connectSrc: ["'self'"],
 })
 
-export const setPagePolicy = (res: Response<never>) => setSecurityHeaders(res, policy)
+export const setPagePolicy = (res: Parameters<typeof setSecurityHeaders>[0]) => setSecurityHeaders(res, policy)
 
 export function docsPage(service: string): string {
   const page = html`<!doctype html>

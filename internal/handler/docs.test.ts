@@ -1,23 +1,22 @@
 import { createServer } from 'node:http'
 import { afterAll, expect, test } from '@jest/globals'
 import request from 'supertest'
+import { createRequestContext } from '#pkg/http/index.ts'
 import { createLogger } from '#pkg/logging/index.ts'
-import { createRequestContext, localCounter } from '#pkg/web/index.ts'
-import { createHttpApp } from '../server.ts'
+import { createHttp } from '../http.ts'
+import { listRoutes } from '../routes.ts'
 
-const { app, messages } = createHttpApp({
+const app = createHttp({
   logger: createLogger({ destination: { write() {} } }),
   context: createRequestContext(),
   trustProxy: 0,
   bodyLimitBytes: 1_000,
-  rateLimitPerMinute: () => 0,
-  countRequest: localCounter(),
+  rateLimit: (_req, _res, next) => next(),
   cors: { origins: ['https://app.example.com'] },
-  isOn: (feature) => feature === 'docs' && on,
-  resources: [],
+  routes: listRoutes({ isOn: (feature) => feature === 'docs' && on, optional: [] }),
 })
 let on = true
-const server = createServer(messages, app).listen(0)
+const server = createServer(app).listen(0)
 const client = request(server)
 afterAll(() => {
   server.close()

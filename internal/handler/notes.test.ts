@@ -2,8 +2,10 @@ import { createServer } from 'node:http'
 import { afterAll, beforeEach, expect, test } from '@jest/globals'
 import express from 'express'
 import request from 'supertest'
+import { registerRoute } from '#pkg/operation/index.ts'
+import { problemHandler } from '#pkg/problem/index.ts'
 import { createIdempotency } from '#pkg/resource/index.ts'
-import { problemHandler, route } from '#pkg/web/index.ts'
+import { PROBLEMS } from '../problems.ts'
 import type { Note, NoteFields, Notes } from '../service/notes.ts'
 import { notes } from './notes.ts'
 
@@ -33,11 +35,10 @@ const service: Notes = {
   remove: async (_id, check) => check(stored),
 }
 const app = express()
-app.use(express.json())
 for (const each of notes({ notes: service, idempotency: createIdempotency({ redis: undefined, prefix: '' }) })) {
-  route(app, each)
+  registerRoute(app, each, { readBody: () => express.json() })
 }
-app.use(problemHandler())
+app.use(problemHandler({ table: PROBLEMS }))
 const server = createServer(app).listen(0)
 const client = request(server)
 beforeEach(() => {
@@ -49,7 +50,7 @@ afterAll(() => {
 
 test('what is created has its place and version in the headers', async () => {
   const { headers, body } = await client.post('/v1/notes').send(fields).expect(201)
-  expect(headers).toMatchObject({ location: `/v1/notes/${id}`, etag: '"1"', 'cache-control': 'no-cache' })
+  expect(headers).toMatchObject({ location: `/v1/notes/${id}`, etag: '"1"', 'cache-control': 'private, no-cache' })
   expect(body).toEqual({ ...stored, version: 1 })
 })
 

@@ -7,13 +7,13 @@ import {
   idParams,
   ifMatchHeaders,
   ifNoneMatchHeaders,
-  requireMatch,
-  pageSchema,
   pageQuery,
+  pageSchema,
+  requireMatch,
   storedFields,
+  text,
   VERSION_HEADERS,
   versionHeaders,
-  text,
 } from '#pkg/resource/index.ts'
 
 import type { Note, Notes } from '../service/notes.ts'
@@ -54,12 +54,16 @@ export function notes({ notes, idempotency }: NotesHandlerDeps): Route[] {
     },
     problems: ['conflict', 'database_unavailable', ...IDEMPOTENCY_PROBLEMS],
     handler: async function createNote(req, res) {
-      // Each caller has keys of its own, where it is known who calls.
+      // Two callers may use the same key.
       const scope = `POST /v1/notes ${req.auth?.subject ?? ''}`
       const key = { scope, key: req.get('idempotency-key'), body: req.body }
       const { status, headers, body } = await idempotency.once(key, async () => {
         const created = await notes.create(req.body)
-        return { status: 201, headers: { ...versionHeaders(created), location: `/v1/notes/${created.id}` }, body: created }
+        return {
+          status: 201,
+          headers: { ...versionHeaders(created), location: `/v1/notes/${created.id}` },
+          body: created,
+        }
       })
       res.status(status).set(headers).json(body)
     },
@@ -101,7 +105,9 @@ export function notes({ notes, idempotency }: NotesHandlerDeps): Route[] {
     params: idParams,
     headers: ifMatchHeaders,
     body: z.strictObject(fields).partial(),
-    responses: { 200: { description: 'The note as it is now', schema: () => answer, example, headers: VERSION_HEADERS } },
+    responses: {
+      200: { description: 'The note as it is now', schema: () => answer, example, headers: VERSION_HEADERS },
+    },
     problems: ['conflict', ...CHANGE_PROBLEMS],
     handler: async function updateNote(req, res) {
       const updated = await notes.update(req.params.id, req.body, requireMatch(req.get('if-match')))

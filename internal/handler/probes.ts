@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Health, Snapshot } from '#pkg/health/index.ts'
-import type { Lifecycle } from '#pkg/lifecycle/index.ts'
 import { prefersHtml } from '#pkg/http/prefers-html.ts'
 import { requestId } from '#pkg/http/request-id.ts'
+import type { Lifecycle } from '#pkg/lifecycle/index.ts'
 import { sendProblem } from '#pkg/problem/index.ts'
 import { statusPage, statusPageFields } from './status-page.ts'
 

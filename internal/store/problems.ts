@@ -1,4 +1,4 @@
-import type { ProblemTable, ProblemType } from '#pkg/problem/index.ts'
+import type { ProblemTable } from '#pkg/problem/index.ts'
 
 /** Errors that the database causes. */
 export const STORE_PROBLEMS = {

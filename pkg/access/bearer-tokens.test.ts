@@ -8,8 +8,8 @@ import { exportJWK, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose'
 import request from 'supertest'
 import { authenticate } from './authenticate.ts'
 import { bearerTokens } from './bearer-tokens.ts'
-import { ACCESS_ERRORS } from './errors.ts'
 import { type IssuerKeysOptions, issuerKeys } from './issuer-keys.ts'
+import { ACCESS_PROBLEMS } from './problems.ts'
 
 interface Key {
   readonly kid: string
@@ -63,7 +63,7 @@ function service(options: Partial<IssuerKeysOptions> = {}) {
   app.get('/', (req, res) => void res.json(req.auth))
   app.use(((error, _req, res, _next) => {
     causes.push(error.cause)
-    const { status, detail } = ACCESS_ERRORS[error.code as keyof typeof ACCESS_ERRORS]
+    const { status, detail } = ACCESS_PROBLEMS[error.code as keyof typeof ACCESS_PROBLEMS]
     res.status(status).json({ code: error.code, detail })
   }) as express.ErrorRequestHandler)
   const ask = (token: string) => request(app).get('/').set('authorization', `Bearer ${token}`)
@@ -150,7 +150,7 @@ describe('a token', () => {
     const token = await make()
     const { body, headers } = await service().ask(token).expect(401)
     expect(headers['www-authenticate']).toBe('Bearer error="invalid_token"')
-    expect(body).toMatchObject({ code: 'invalid_token', detail: 'The bearer token is not valid here.' })
+    expect(body).toMatchObject({ code: 'invalid_token', detail: 'The bearer token is not valid for this service.' })
   })
 
   test('that has expired is told so', async () => {

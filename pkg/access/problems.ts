@@ -1,4 +1,4 @@
-import type { ProblemTable, ProblemType } from '../problem/index.ts'
+import type { ProblemTable } from '../problem/index.ts'
 
 /** Errors that authentication throws. */
 export const ACCESS_PROBLEMS = {

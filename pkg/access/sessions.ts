@@ -1,8 +1,8 @@
 import { promisify } from 'node:util'
 import type { Request, Response } from 'express'
 import session, { type SessionData, Store } from 'express-session'
-import type { Auth } from './authenticate.ts'
 import { CodedError } from '../problem/index.ts'
+import type { Auth } from './authenticate.ts'
 import { isOwnSite } from './own-site.ts'
 
 declare module 'express-session' {

@@ -1,19 +1,26 @@
 import { once } from 'node:events'
-import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
+import { createServer, type RequestListener, type Server } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { gzipSync } from 'node:zlib'
 import { afterEach, expect, test } from '@jest/globals'
 import express, { type Express, type RequestHandler, type Response } from 'express'
 import { problemHandler } from '../problem/index.ts'
-import { adoptMessageClasses, createMessageClasses, deferConstantHeaders, readJsonAtOnce, sendJsonAtOnce } from './index.ts'
+import {
+  adoptMessageClasses,
+  createMessageClasses,
+  deferConstantHeaders,
+  type MessageClasses,
+  readJsonAtOnce,
+  sendJsonAtOnce,
+} from './index.ts'
 
 const servers: Server[] = []
 afterEach(() => {
   for (const server of servers.splice(0)) server.close()
 })
 
-async function listen(app: RequestListener, options: ServerOptions = {}): Promise<number> {
+async function listen(app: RequestListener, options: Partial<MessageClasses> = {}): Promise<number> {
   const server = createServer(options, app).listen(0)
   servers.push(server)
   await once(server, 'listening')
@@ -134,7 +141,12 @@ test.each([
   const fast = createApp(handlers)
   sendJsonAtOnce(fast)
   const ports = await Promise.all([plain, fast].map((app) => listen(app)))
-  for (const head of ['GET / HTTP/1.1', 'HEAD / HTTP/1.1', 'GET /?etag=1 HTTP/1.1\r\nif-none-match: "1"', 'GET / HTTP/1.1\r\nif-none-match: *']) {
+  for (const head of [
+    'GET / HTTP/1.1',
+    'HEAD / HTTP/1.1',
+    'GET /?etag=1 HTTP/1.1\r\nif-none-match: "1"',
+    'GET / HTTP/1.1\r\nif-none-match: *',
+  ]) {
     const [expected, actual] = await Promise.all(ports.map((port) => exchange(port, request(head))))
     expect(actual).toBe(expected)
   }

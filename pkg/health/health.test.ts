@@ -1,6 +1,13 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
-import { createHealth, type HealthEvent } from './health.ts'
+import { createHealth as create, type HealthEvent, type HealthOptions, type WatchedCheck } from './health.ts'
 import type { Check } from './monitor.ts'
+
+/** A health with these checks. */
+function createHealth({ checks, ...options }: HealthOptions & { readonly checks: readonly WatchedCheck[] }) {
+  const health = create(options)
+  for (const check of checks) health.watch(check)
+  return health
+}
 
 beforeEach(() => {
   jest.useFakeTimers({ now: 1_000_000 })

@@ -2,13 +2,7 @@ import { type Check, createMonitor, type Monitor, type MonitorSettings, monotoni
 import { aggregate, type CheckReport, type History, type Reason, report } from './policy.ts'
 
 export interface HealthOptions {
-  readonly checks: readonly {
-    readonly name: string
-    readonly check: Check
-    /** Whether its failure makes the whole `fail`; may change at any time. @default true */
-    readonly critical?: () => boolean
-  }[]
-  /** Of every check, and may change at any time. @default every 2_000 ms for 1_000 ms, fall 2, rise 1 */
+  /** Settings of every check, read before each run. @default every 2_000 ms for 1_000 ms, fall 2, rise 1 */
   readonly settings?: () => MonitorSettings
   /** A check changed its status, or its first run ended. `error` is the cause of a failure. */
   readonly onEvent?: (event: HealthEvent) => void
@@ -16,6 +10,14 @@ export interface HealthOptions {
   readonly now?: () => number
   /** Milliseconds of a clock that no time server sets, for durations. */
   readonly clock?: () => number
+}
+
+export interface WatchedCheck {
+  readonly name: string
+  readonly check: Check
+  /** Whether its failure makes the aggregate fail. Evaluated for each snapshot. @default () => true */
+  readonly critical?: () => boolean
+  readonly onEvent?: (event: HealthEvent) => void
 }
 
 export interface HealthEvent {
@@ -31,11 +33,13 @@ export interface Snapshot {
   /** Unix seconds. */
   readonly timestamp: number
   readonly checks: Readonly<Record<string, CheckReport>>
-  /** The last runs of each check, and no part of the JSON answer. A primary process of an older version has none. */
+  /** The last runs of each check, and no part of the JSON answer. */
   readonly history?: Readonly<Record<string, History>>
 }
 
 export interface Health {
+  /** Adds a check. Call it before `start`. */
+  watch(check: WatchedCheck): void
   start(): void
   stop(): void
   /** What the monitors know now: the same object until a run ends or a second has passed. Never waits. */
@@ -51,22 +55,24 @@ export function createHealth(options: HealthOptions): Health {
   let latest: Snapshot | undefined
   let takenAt = 0
 
-  for (const { name, check, critical = () => true } of options.checks) {
-    const monitor = createMonitor({
-      check,
-      settings,
-      now,
-      clock,
-      onOutcome({ status, reason }, previous, error) {
-        latest = undefined
-        if (status === previous.status && previous.at !== 0) return
-        onEvent?.({ name, status, critical: critical(), ...(status === 'fail' && { reason, error }) })
-      },
-    })
-    monitors.set(name, { monitor, critical })
-  }
-
   return {
+    watch({ name, check, critical = () => true, onEvent: onOwnEvent }) {
+      const monitor = createMonitor({
+        check,
+        settings,
+        now,
+        clock,
+        onOutcome({ status, reason }, previous, error) {
+          latest = undefined
+          if (status === previous.status && previous.at !== 0) return
+          const event = { name, status, critical: critical(), ...(status === 'fail' && { reason, error }) }
+          onEvent?.(event)
+          onOwnEvent?.(event)
+        },
+      })
+      monitors.set(name, { monitor, critical })
+      latest = undefined
+    },
     start() {
       for (const { monitor } of monitors.values()) monitor.start()
     },

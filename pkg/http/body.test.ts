@@ -14,8 +14,8 @@ const errors = new EventEmitter()
 const app = express()
 app.use(createBodyReader({ maxBytes: 40 })({ type: 'json' }))
 app.post('/', (req, res) => void res.json({ body: req.body ?? null }))
-app.use((error: { code?: unknown }, _req: express.Request, _res: express.Response, next: express.NextFunction) => {
-  errors.emit('error code', error.code)
+app.use((error: { type?: unknown }, _req: express.Request, _res: express.Response, next: express.NextFunction) => {
+  errors.emit('error type', error.type)
   next(error)
 })
 app.use(problemHandler())
@@ -78,7 +78,7 @@ test('a character that comes in pieces is put together', async () => {
 
 test('a body that ends early is refused', async () => {
   const socket = await begin()
-  const refused = once(errors, 'error code')
+  const refused = once(errors, 'error type')
   socket.destroy()
-  expect(await refused).toEqual(['incomplete_body'])
+  expect(await refused).toEqual(['request.aborted'])
 })

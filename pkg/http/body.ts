@@ -1,4 +1,5 @@
-import { Readable, Transform } from 'node:stream'
+import type { IncomingHttpHeaders } from 'node:http'
+import { type Readable, Transform } from 'node:stream'
 import express, { type RequestHandler } from 'express'
 import { CodedError } from '../problem/index.ts'
 
@@ -9,7 +10,8 @@ export interface BodyReaderOptions {
 
 /** The part of an operation that tells how to read its body. */
 export type ReadableBody =
-  | { readonly type: 'json' | 'form' }
+  | { readonly type: 'json' }
+  | { readonly type: 'form' }
   | { readonly type: 'raw'; readonly mediaTypes: readonly string[]; readonly maxBytes?: number }
   | { readonly type: 'stream'; readonly mediaTypes: readonly string[]; readonly maxBytes: number }
 
@@ -45,7 +47,7 @@ function parseWith(parse: RequestHandler, { isText = true } = {}): RequestHandle
   }
 }
 
-function hasBody(headers: { readonly 'transfer-encoding'?: string; readonly 'content-length'?: string }): boolean {
+function hasBody(headers: IncomingHttpHeaders): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }
 

@@ -2,28 +2,22 @@ import { createServer, type Server } from 'node:http'
 import { afterAll, expect, test } from '@jest/globals'
 import express from 'express'
 import request from 'supertest'
+import { notFound, problemHandler } from '../problem/index.ts'
 import { type CorsOptions, cors } from './cors.ts'
-import type { Operation } from './operation.ts'
-import { notFound, problemHandler } from './problem.ts'
-import { route } from './route.ts'
 
 const servers: Server[] = []
 afterAll(() => {
   for (const server of servers) server.close()
 })
 
-const of = (handler: express.RequestHandler): Operation => ({ id: 'x', summary: '', responses: {}, handler })
-
 function serve(options?: CorsOptions) {
   const app = express()
   if (options) app.use(cors(options))
-  route(app, {
-    path: '/things',
-    get: of((_req, res) => void res.json({})),
-    post: of(() => {
-      throw new Error('broken')
-    }),
+  app.get('/things', (_req, res) => void res.json({}))
+  app.post('/things', () => {
+    throw new Error('broken')
   })
+  app.options('/things', (_req, res) => void res.status(204).end())
   app.use(notFound(), problemHandler())
   const server = createServer(app).listen(0)
   servers.push(server)

@@ -1,4 +1,4 @@
-import type { RequestHandler, Response } from 'express'
+import type { RequestHandler } from 'express'
 import helmet, { type HelmetOptions } from 'helmet'
 
 const NOTHING = { defaultSrc: ["'none'"], frameAncestors: ["'none'"], baseUri: ["'none'"], formAction: ["'none'"] }
@@ -16,12 +16,14 @@ export interface SecurityPolicy {
  */
 export function createSecurityPolicy(sources: Readonly<Record<string, readonly string[]>> = {}): SecurityPolicy {
   const directives = { ...NOTHING, ...(sources as Record<string, string[]>) }
-  const options: HelmetOptions = {
-    contentSecurityPolicy: { useDefaults: false, directives },
-    referrerPolicy: { policy: 'no-referrer' },
-    xFrameOptions: { action: 'deny' },
-  }
-  return { headers: record({ ...options, strictTransportSecurity: false }), tlsHeaders: record(options) }
+  const recordHeaders = (strictTransportSecurity: boolean) =>
+    record({
+      contentSecurityPolicy: { useDefaults: false, directives },
+      referrerPolicy: { policy: 'no-referrer' },
+      xFrameOptions: { action: 'deny' },
+      strictTransportSecurity,
+    })
+  return { headers: recordHeaders(false), tlsHeaders: recordHeaders(true) }
 }
 
 function record(options: HelmetOptions): ReadonlyMap<string, string> {
@@ -34,8 +36,14 @@ function record(options: HelmetOptions): ReadonlyMap<string, string> {
   return headers
 }
 
+/** The part of a response that the headers need. */
+export interface SecuredResponse {
+  readonly req: { readonly secure: boolean }
+  setHeaders(headers: Map<string, string>): unknown
+}
+
 /** Sets the headers of a policy. A page calls it to replace the policy for data. */
-export function setSecurityHeaders(res: Response, { headers, tlsHeaders }: SecurityPolicy): void {
+export function setSecurityHeaders(res: SecuredResponse, { headers, tlsHeaders }: SecurityPolicy): void {
   res.setHeaders((res.req.secure ? tlsHeaders : headers) as Map<string, string>)
 }
 

@@ -7,5 +7,7 @@ export {
   type Part,
   type Phase,
   type StopOptions,
+  type Use,
 } from './lifecycle.ts'
+export { type ListenOptions, listen } from './listen.ts'
 export { type RunEvent, type RunOptions, runUntilStopped, type SignalSource } from './run.ts'

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
-import { createLifecycle, type LifecycleEvent, type Part } from './lifecycle.ts'
+import { createLifecycle as create, type LifecycleEvent, type LifecycleOptions, type Part } from './lifecycle.ts'
 
 beforeEach(() => {
   jest.useFakeTimers()
@@ -7,6 +7,16 @@ beforeEach(() => {
 afterEach(() => {
   jest.useRealTimers()
 })
+
+/** A lifecycle that starts these parts in order. */
+function createLifecycle({ parts, ...options }: LifecycleOptions & { readonly parts: readonly Part[] }) {
+  const lifecycle = create(options)
+  const start = () =>
+    lifecycle.start(async (use) => {
+      for (const part of parts) await use(part)
+    })
+  return { ...lifecycle, start }
+}
 
 const passed = (ms: number) => jest.advanceTimersByTimeAsync(ms)
 

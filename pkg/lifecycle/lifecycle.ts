@@ -2,26 +2,22 @@ import { withTimeout } from '../with-timeout.ts'
 
 export type Phase = 'starting' | 'serving' | 'draining' | 'stopped'
 
-/** Something that is started in the order of the list and stopped in the reverse order. */
+/** A component with a start and a stop. */
 export interface Part {
   readonly name: string
   start?(): unknown
-  /** Called when draining begins, before the delay of this length: from now on, send clients elsewhere. */
-  drain?(delayMs: number): void
-  /**
-   * Ends the part. Once `signal` aborts, what is left must be cut: the lifecycle waits no longer.
-   * What resolves with false has ended, but not cleanly.
-   */
+  /** Called when draining begins, before the drain delay. From now on clients should go elsewhere. */
+  drain?(): void
+  /** Stops the part. The lifecycle stops waiting when `signal` aborts, so the part must then cut its remaining work. */
   stop?(signal: AbortSignal): unknown
-  /** After this its stop is waited for no longer, in milliseconds. @default the rest of the shutdown timeout */
+  /** Longest stop of this part, in milliseconds. @default the rest of the shutdown timeout */
   readonly stopTimeoutMs?: number
 }
 
 export interface LifecycleOptions {
-  readonly parts: readonly Part[]
-  /** How long to keep serving after a stop was asked for, in milliseconds. @default 5_000 */
+  /** How long the service continues to serve after a stop was requested, in milliseconds. @default 5_000 */
   readonly drainDelayMs?: number
-  /** Longest stop in all, the delay included, in milliseconds. @default 25_000 */
+  /** Longest stop including the delay, in milliseconds. @default 25_000 */
   readonly shutdownTimeoutMs?: number
   readonly onEvent?: (event: LifecycleEvent) => void
 }
@@ -37,23 +33,30 @@ export interface StopOptions {
 
 export interface Lifecycle {
   phase(): Phase
-  /** Starts the parts in order. When one rejects, those before it are stopped and it rejects with that error. */
-  start(): Promise<void>
   /**
-   * Stops once, however often it is called; another call without a delay ends the one of the first. Resolves
-   * with whether everything ended cleanly and in time; never rejects.
+   * Starts the service: `startParts` awaits `use(part)` for each part in order. When it rejects, the parts so far are
+   * stopped in reverse order, and `start` rejects with the same error. A stop during the start ends it after the current part.
+   */
+  start(startParts: (use: Use) => Promise<void>): Promise<void>
+  /**
+   * Stops the parts in reverse order. Later calls return the same promise, and one with `delayMs: 0` ends the delay.
+   * Resolves with whether every part stopped in time. Never rejects.
    */
   stop(options?: StopOptions): Promise<boolean>
-  /** Ends a stop that is under way at once: no delay, no waiting for what is in flight. */
+  /** Ends a stop in progress at once, without the delay and without waiting for requests in flight. */
   cut(): void
 }
 
-/** Why the deadline came early: somebody asked for it. */
-const CUT = Symbol('cut')
+/** Starts a part and registers it for the stop. */
+export type Use = (part: Part) => Promise<void>
 
-/** The order of start and stop, and the time that a stop may take. */
+/** Abort reason of a deadline that `cut` moved forward. */
+const CUT = Symbol('cut')
+/** Ends `startParts` when a stop was requested meanwhile. */
+const STOPPING = Symbol('stopping')
+
+/** Keeps the order of start and stop, and bounds the time that a stop takes. */
 export function createLifecycle({
-  parts,
   drainDelayMs = 5_000,
   shutdownTimeoutMs = 25_000,
   onEvent = () => {},
@@ -62,7 +65,6 @@ export function createLifecycle({
   const delayed = Promise.withResolvers<void>()
   const started: Part[] = []
   let phase: Phase = 'starting'
-  let clean = true
   let starting: Promise<void> | undefined
   let stopping: Promise<boolean> | undefined
 
@@ -70,24 +72,31 @@ export function createLifecycle({
     deadline.signal.addEventListener('abort', () => resolve('missed'), { once: true })
   })
 
-  async function startAll(): Promise<void> {
-    for (const part of parts) {
-      // Before its start: a part that fails half-way has something to clean up too.
-      started.push(part)
-      await part.start?.()
-      if (stopping !== undefined) return
+  async function use(part: Part): Promise<void> {
+    // Registered before its start: a part that fails halfway has work to clean up too.
+    started.push(part)
+    await part.start?.()
+    if (stopping !== undefined) throw STOPPING
+  }
+
+  async function startAll(startParts: (use: Use) => Promise<void>): Promise<void> {
+    try {
+      await startParts(use)
+    } catch (error) {
+      if (error === STOPPING) return
+      throw error
     }
+    if (stopping !== undefined) return
     phase = 'serving'
     onEvent({ type: 'serving' })
   }
 
-  /** In reverse order, one after the other, because the later parts use the earlier ones. */
+  /** Stops the parts one after the other: later parts use the earlier ones. */
   async function stopAll(): Promise<void> {
     for (const part of started.splice(0).reverse()) {
       try {
         const ended = Promise.race([part.stop?.(deadline.signal), missed])
-        const result = await (part.stopTimeoutMs === undefined ? ended : withTimeout(ended, part.stopTimeoutMs))
-        if (result === false) clean = false
+        await (part.stopTimeoutMs === undefined ? ended : withTimeout(ended, part.stopTimeoutMs))
       } catch (error) {
         onEvent({ type: 'part failed to stop', part: part.name, error })
       }
@@ -100,7 +109,7 @@ export function createLifecycle({
     onEvent({ type: 'draining' })
     const timer = setTimeout(() => deadline.abort(), timeoutMs)
     await Promise.race([starting?.catch(() => {}), missed])
-    for (const part of started) part.drain?.(delay)
+    for (const part of started) part.drain?.()
     const delayTimer = setTimeout(delayed.resolve, delay)
     await Promise.race([delayed.promise, missed])
     clearTimeout(delayTimer)
@@ -110,13 +119,13 @@ export function createLifecycle({
     onEvent({
       type: deadline.signal.aborted ? (deadline.signal.reason === CUT ? 'cut' : 'deadline missed') : 'stopped',
     })
-    return clean && !deadline.signal.aborted
+    return !deadline.signal.aborted
   }
 
   return {
     phase: () => phase,
-    async start() {
-      starting = startAll()
+    async start(startParts) {
+      starting = startAll(startParts)
       try {
         await starting
       } catch (error) {

@@ -8,13 +8,19 @@ function setup({ start = async () => {} }: { start?: () => Promise<void> } = {})
   const stop = Promise.withResolvers<boolean>()
   const lifecycle = {
     phase: () => 'serving' as const,
-    start,
     stop: jest.fn<(options?: StopOptions) => Promise<boolean>>().mockReturnValue(stop.promise),
     cut: jest.fn(),
-  } satisfies Lifecycle
+  } satisfies Omit<Lifecycle, 'start'>
   const events: RunEvent[] = []
   const reload = jest.fn()
-  const code = runUntilStopped({ lifecycle, process, crashDrainMs: 70, reload, onEvent: (event) => events.push(event) })
+  const code = runUntilStopped({
+    lifecycle,
+    start,
+    process,
+    crashDrainMs: 70,
+    reload,
+    onEvent: (event) => events.push(event),
+  })
   return { process, lifecycle, reload, events, code, stopped: stop.resolve }
 }
 

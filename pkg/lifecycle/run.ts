@@ -7,14 +7,13 @@ export interface SignalSource {
 }
 
 export interface RunOptions {
-  readonly lifecycle: Lifecycle
+  readonly lifecycle: Pick<Lifecycle, 'stop' | 'cut'>
+  readonly start: () => Promise<void>
   readonly process: SignalSource
   /** How long requests in flight may go on after a crash, in milliseconds. @default 3_000 */
   readonly crashDrainMs?: number
   /** What SIGHUP asks for. @default nothing */
   readonly reload?: () => void
-  /** Everything has started. */
-  readonly onServing?: () => void
   readonly onEvent?: (event: RunEvent) => void
 }
 
@@ -62,8 +61,7 @@ export function runUntilStopped(options: RunOptions): Promise<0 | 1> {
 
   async function start(): Promise<void> {
     try {
-      await lifecycle.start()
-      options.onServing?.()
+      await options.start()
     } catch (error) {
       onEvent({ type: 'failed to start', error })
       // A stop that is under way ends it when it has ended.

@@ -1,7 +1,13 @@
 import { STATUS_CODES } from 'node:http'
 import * as z from 'zod'
 import type { ProblemCode, ProblemTable } from '../problem/index.ts'
-import { type BodyDescription, describeBody, type OperationDescription, type ResponseDescription, type Schema } from './operation.ts'
+import {
+  type BodyDescription,
+  describeBody,
+  type OperationDescription,
+  type ResponseDescription,
+  type Schema,
+} from './operation.ts'
 import { METHODS, type Method } from './route.ts'
 
 /** The part of a route that the document shows. */
@@ -65,7 +71,15 @@ function jsonSchema(schema: Schema, io: 'input' | 'output'): Json {
 }
 
 /** Renders the OpenAPI 3.1 document of a service: https://spec.openapis.org/oas/v3.1.1.html */
-export function renderOpenapi({ title, version, routes, probes, problems, commonProblems, guard }: OpenapiOptions): Openapi {
+export function renderOpenapi({
+  title,
+  version,
+  routes,
+  probes,
+  problems,
+  commonProblems,
+  guard,
+}: OpenapiOptions): Openapi {
   const security = guard && Object.keys(guard.schemes).map((scheme) => ({ [scheme]: [] }))
 
   function describeProbe(operation: OperationDescription): Json {
@@ -188,7 +202,10 @@ function renderProblems(codes: readonly ProblemCode[], problems: ProblemTable): 
       const examples = group.map(({ code, detail }): [string, Json] => {
         const title = STATUS_CODES[status]
         const value = { type: 'about:blank', title, status: Number(status), detail, code, requestId: REQUEST_ID }
-        return [code, { summary: detail, value: code === 'invalid_input' ? { ...value, errors: [FIELD_ERROR] } : value }]
+        return [
+          code,
+          { summary: detail, value: code === 'invalid_input' ? { ...value, errors: [FIELD_ERROR] } : value },
+        ]
       })
       const schema = { $ref: '#/components/schemas/Problem' }
       const content = { 'application/problem+json': { schema, examples: Object.fromEntries(examples) } }

@@ -2,10 +2,13 @@ import { describe, expect, test } from '@jest/globals'
 import express from 'express'
 import request from 'supertest'
 import * as z from 'zod'
+import { problemHandler } from '../problem/index.ts'
 import type { FieldError } from './field-errors.ts'
 import { type Operation, operation } from './operation.ts'
-import { problemHandler } from './problem.ts'
-import { route } from './route.ts'
+import { type Route, type RouteOptions, registerRoute } from './route.ts'
+
+const route = (app: express.Express, route: Route, options: Partial<RouteOptions> = {}) =>
+  registerRoute(app, route, { readBody: () => (_req, _res, next) => next(), ...options })
 
 const of = (handler: express.RequestHandler): Operation => ({ id: 'x', summary: '', responses: {}, handler })
 
@@ -56,13 +59,13 @@ test('an operation without schemas is its handler and nothing else', () => {
 describe('an operation with schemas', () => {
   const app = express()
   app.use(express.json())
-  const body = z.strictObject({ title: z.string().check(z.maxLength(3)), tags: z._default(z.array(z.int()), []) })
+  const body = z.strictObject({ title: z.string().max(3), tags: z.array(z.int()).default([]) })
   const put = operation({
     id: 'putThing',
     summary: '',
     params: z.object({ id: z.uuid() }),
-    query: z.object({ dry: z._default(z.enum(['yes', 'no']), 'no') }),
-    headers: z.object({ 'x-reason': z.string().check(z.minLength(3)) }),
+    query: z.object({ dry: z.enum(['yes', 'no']).default('no') }),
+    headers: z.object({ 'x-reason': z.string().min(3) }),
     body,
     responses: { 200: { description: '', schema: () => z.unknown() } },
     handler: (req, res) =>

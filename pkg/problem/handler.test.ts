@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import express, { type RequestHandler } from 'express'
 import request from 'supertest'
-import { problemHandler } from './problem.ts'
+import { problemHandler } from './handler.ts'
 
 let seen: Error | undefined
 let server: Server

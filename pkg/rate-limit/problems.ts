@@ -1,4 +1,4 @@
-import type { ProblemTable, ProblemType } from '../problem/index.ts'
+import type { ProblemTable } from '../problem/index.ts'
 
 /** Errors that the rate limit throws. */
 export const RATE_LIMIT_PROBLEMS = {

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { safeParse } from 'zod'
-import { formatCursor, createPage, pageQuery, parseCursor } from './page.ts'
+import { createPage, formatCursor, pageQuery, parseCursor } from './page.ts'
 
 const position = { createdAt: '2026-11-22T20:46:02.125Z', id: '0198c0de-5a1b-4f6e-9d3c-2b7a1e4f8c90' }
 

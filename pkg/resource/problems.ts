@@ -1,4 +1,4 @@
-import type { ProblemTable, ProblemType } from '../problem/index.ts'
+import type { ProblemTable } from '../problem/index.ts'
 
 /** Errors that preconditions and idempotency keys throw. */
 export const RESOURCE_PROBLEMS = {

@@ -26,11 +26,7 @@ const STORABLE = /^[^\u0000\ud800-\udfff]*$/u
 
 /** Text of `min` to `max` characters that PostgreSQL can store: without NUL and without half of a surrogate pair. */
 export const text = (min: number, max: number) =>
-  z
-    .string()
-    .min(min)
-    .max(max)
-    .regex(STORABLE, 'Invalid string: must not contain NUL or half of a surrogate pair')
+  z.string().min(min).max(max).regex(STORABLE, 'Invalid string: must not contain NUL or half of a surrogate pair')
 
 /** A calendar day without a time zone. PostgreSQL has no year 0. */
 export const date = () => z.iso.date().regex(/^(?!0000)/, 'Invalid date: there is no year 0')

@@ -4,23 +4,35 @@ import { text } from 'node:stream/consumers'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeEach, describe, expect, test } from '@jest/globals'
 import request from 'supertest'
+import * as z from 'zod'
+import { createRequestContext } from '#pkg/http/index.ts'
 import { createLogger } from '#pkg/logging/index.ts'
-import { createRequestContext, localCounter } from '#pkg/web/index.ts'
-import { createHttpApp, createHttpServer } from './server.ts'
+import { operation } from '#pkg/operation/index.ts'
+import { ping } from './handler/ping.ts'
+import { createHttp } from './http.ts'
+import { createServer as createLimitedServer } from './server.ts'
 
 const lines: Record<string, unknown>[] = []
 const context = createRequestContext()
-const { app, messages } = createHttpApp({
+const echo = operation({
+  id: 'echo',
+  summary: 'Responds with the body',
+  body: z.looseObject({}),
+  responses: { 200: { description: 'The body', schema: () => z.unknown() } },
+  handler: (req, res) => void res.json(req.body),
+})
+const app = createHttp({
   logger: createLogger({ destination: { write: (line) => void lines.push(JSON.parse(line)) } }),
   context,
   trustProxy: 1,
   bodyLimitBytes: 1_000,
-  rateLimitPerMinute: () => 0,
-  countRequest: localCounter(),
-  isOn: () => false,
-  resources: [],
+  rateLimit: (_req, _res, next) => next(),
+  routes: [
+    { path: '/ping', get: ping() },
+    { path: '/echo', post: echo },
+  ],
 })
-const server: Server = createServer(messages, app).listen(0)
+const server: Server = createServer(app).listen(0)
 const client = request(server)
 
 beforeEach(() => {
@@ -46,11 +58,13 @@ describe('headers', () => {
     const { headers } = await client.get('/ping')
     expect(headers).toMatchObject({
       'content-security-policy': "default-src 'none';frame-ancestors 'none';base-uri 'none';form-action 'none'",
-      'strict-transport-security': 'max-age=31536000; includeSubDomains',
       'x-content-type-options': 'nosniff',
       'x-frame-options': 'DENY',
       'referrer-policy': 'no-referrer',
     })
+    expect(headers).not.toHaveProperty('strict-transport-security')
+    const overTls = await client.get('/ping').set('x-forwarded-proto', 'https')
+    expect(overTls.headers['strict-transport-security']).toBe('max-age=31536000; includeSubDomains')
     expect(headers).not.toHaveProperty('x-powered-by')
     expect(headers).not.toHaveProperty('server')
     expect(headers).not.toHaveProperty('etag')
@@ -75,49 +89,49 @@ describe('errors are problem documents', () => {
     ['an unknown path below a known one', () => client.get('/health/unknown'), 404, 'not_found'],
     ['a path that cannot be decoded', () => client.get('/%E0%A4%A'), 404, 'not_found'],
     ['another method', () => client.delete('/ping'), 405, 'method_not_allowed'],
-    ['malformed JSON', () => client.post('/ping').type(json).send('{"a":'), 400, 'malformed_json'],
-    ['JSON that is no object', () => client.post('/ping').type(json).send('"text"'), 400, 'malformed_json'],
-    ['a body that is too large', () => client.post('/ping').send({ a: 'x'.repeat(1_000) }), 413, 'body_too_large'],
-    ['a form', () => client.post('/ping').type('form').send('a=1'), 415, 'unsupported_media_type'],
+    ['malformed JSON', () => client.post('/echo').type(json).send('{"a":'), 400, 'malformed_json'],
+    ['JSON that is no object', () => client.post('/echo').type(json).send('"text"'), 400, 'malformed_json'],
+    ['a body that is too large', () => client.post('/echo').send({ a: 'x'.repeat(1_000) }), 413, 'body_too_large'],
+    ['a form', () => client.post('/echo').type('form').send('a=1'), 415, 'unsupported_media_type'],
     [
       'a body without a type',
-      () => client.post('/ping').set('content-type', '').send('a'),
+      () => client.post('/echo').set('content-type', '').send('a'),
       415,
       'unsupported_media_type',
     ],
     [
       'an unknown charset',
-      () => client.post('/ping').set('content-type', 'application/json; charset=klingon').send('{}'),
+      () => client.post('/echo').set('content-type', 'application/json; charset=klingon').send('{}'),
       415,
       'unsupported_charset',
     ],
     [
       'a Windows charset, whose table is not in the bundle',
-      () => client.post('/ping').set('content-type', 'application/json; charset=windows-1252').send('{}'),
+      () => client.post('/echo').set('content-type', 'application/json; charset=windows-1252').send('{}'),
       415,
       'unsupported_charset',
     ],
     [
       'a charset that is no Unicode charset but sounds like one',
-      () => client.post('/ping').set('content-type', 'application/json;charset="UTF-7"').send('{}'),
+      () => client.post('/echo').set('content-type', 'application/json;charset="UTF-7"').send('{}'),
       415,
       'unsupported_charset',
     ],
     [
       'a body that is no brotli',
-      () => client.post('/ping').type(json).set('content-encoding', 'br').send('not brotli at all'),
+      () => client.post('/echo').type(json).set('content-encoding', 'br').send('not brotli at all'),
       400,
       'bad_request',
     ],
     [
       'an unknown encoding',
-      () => client.post('/ping').type(json).set('content-encoding', 'zstd-x').send('{}'),
+      () => client.post('/echo').type(json).set('content-encoding', 'zstd-x').send('{}'),
       415,
       'unsupported_encoding',
     ],
     [
       'a body that is not what its encoding says',
-      () => client.post('/ping').type(json).set('content-encoding', 'gzip').send('{"a":1}'),
+      () => client.post('/echo').type(json).set('content-encoding', 'gzip').send('{"a":1}'),
       400,
       'bad_request',
     ],
@@ -145,7 +159,7 @@ describe('errors are problem documents', () => {
     const bomb = gzipSync(JSON.stringify({ a: '0'.repeat(1_000_000) }))
     expect(bomb.length).toBeLessThan(2_000)
     const post = client
-      .post('/ping')
+      .post('/echo')
       .type(json)
       .set('content-encoding', 'gzip')
       .serialize((body) => body)
@@ -161,9 +175,10 @@ describe('the server', () => {
   const limits = { headersTimeoutMs: 80, requestTimeoutMs: 100, keepAliveTimeoutMs: 120, socketTimeoutMs: 1_500 }
 
   function open(listener: RequestListener, bytes: string): Socket {
-    const limited = createHttpServer(limits, messages, listener).listen(0)
-    limited.unref()
-    const socket = connect((limited.address() as AddressInfo).port)
+    const limited = createLimitedServer({ ...limits, ownsSocket: true, probe: () => false })
+    limited.handle(listener)
+    limited.server.listen(0).unref()
+    const socket = connect((limited.server.address() as AddressInfo).port)
     socket.write(bytes)
     return socket
   }
@@ -210,11 +225,11 @@ describe('the access line', () => {
 
   test('is one, whatever happens', async () => {
     await client.get('/nothing')
-    await client.post('/ping').type('json').send('{')
+    await client.post('/echo').type('json').send('{')
     await client.head('/ping')
     expect(lines.map(({ method, path, status, bytes }) => [method, path, status, bytes])).toEqual([
       ['GET', '/nothing', 404, expect.any(Number)],
-      ['POST', '/ping', 400, expect.any(Number)],
+      ['POST', '/echo', 400, expect.any(Number)],
       ['HEAD', '/ping', 200, 0],
     ])
   })
