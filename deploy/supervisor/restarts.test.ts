@@ -1,26 +1,16 @@
 import { beforeAll, expect, test } from '@jest/globals'
 import { startLoad } from '../../test/support/load.ts'
-import { freePort, until } from '../../test/support/services.ts'
 import { needTools } from '../../test/support/tools.ts'
-import { startSupervisor } from './start-supervisor.ts'
+import { NAMES, startSupervisor } from './start-supervisor.ts'
 
 beforeAll(() => needTools(['supervisord', 'supervisorctl'], 'supervisor'), 300_000)
 
 const ROUNDS = 3
 test('restarts one after the other on a shared socket lose no request and refuse no connection', async () => {
-  const port = await freePort()
-  await using supervisor = await startSupervisor({
-    file: 'app-socket.conf',
-    replace: { 'tcp://0.0.0.0:8080': `tcp://127.0.0.1:${port}` },
-    env: { DRAIN_DELAY_MS: '200', LOG_LEVEL: 'silent' },
-  })
-  const names = ['app-0', 'app-1']
-  await until(async () => {
-    const status = await supervisor.status()
-    return names.every((name) => status[name]?.state === 'RUNNING')
-  })
+  await using supervisor = await startSupervisor({ DRAIN_DELAY_MS: '200', LOG_LEVEL: 'silent' })
+  await supervisor.allRun()
   const end = new AbortController()
-  const common = { port, signal: end.signal }
+  const common = { port: supervisor.port, signal: end.signal }
   const loads = [
     startLoad({ ...common, clients: 4 }),
     startLoad({ ...common, clients: 4, method: 'POST' }),
@@ -28,7 +18,7 @@ test('restarts one after the other on a shared socket lose no request and refuse
   ]
   try {
     for (let round = 0; round < ROUNDS; round++) {
-      for (const name of names) await supervisor.ctl('restart', `app:${name}`)
+      for (const name of NAMES) await supervisor.ctl('restart', `app:${name}`)
     }
   } finally {
     end.abort()
@@ -36,9 +26,9 @@ test('restarts one after the other on a shared socket lose no request and refuse
   const reports = await Promise.all(loads)
   const failures = reports.flatMap((report) => report.failures)
   const sent = reports.map((report) => report.sent).join(' + ')
-  console.info(`${ROUNDS * names.length} restarts: ${sent} requests, ${failures.length} failed`)
+  console.info(`${ROUNDS * NAMES.length} restarts: ${sent} requests, ${failures.length} failed`)
   expect(failures).toEqual([])
-  for (const name of names) {
+  for (const name of NAMES) {
     expect(supervisor.log().split(`stopped: ${name} (exit status 0)`)).toHaveLength(ROUNDS + 1)
   }
   for (const report of reports) expect(report.sent).toBeGreaterThan(100)

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { succeed } from '../../test/support/run.ts'
 import { freePort, until } from '../../test/support/services.ts'
@@ -8,43 +8,41 @@ import { temporaryDirectory } from '../../test/support/temporary.ts'
 
 export interface Program {
   readonly state: string
-  /** 0 when there is none. */
+  /** 0 when no process runs. */
   readonly pid: number
 }
 
 export interface Supervisor extends AsyncDisposable {
-  /** What supervisord wrote, not its programs. */
+  /** The port of the shared socket. */
+  readonly port: number
+  /** The log of supervisord. */
   log(): string
+  /** The log of one program. */
+  programLog(name: string): string
   /** Programs by name. */
   status(): Promise<Readonly<Record<string, Program>>>
+  /** Resolves when every program runs. @throws when a program has failed */
+  allRun(): Promise<void>
   ctl(...args: readonly string[]): Promise<string>
 }
 
-export interface SupervisorOptions {
-  /** A file of deploy/supervisor. */
-  readonly file: string
-  /** What stands in that file and is another value here. */
-  readonly replace: Readonly<Record<string, string>>
-  readonly env: Readonly<Record<string, string>>
-}
+/** The programs of app.conf. */
+export const NAMES = ['app-0', 'app-1']
 
-/** The first of so many free ports in a row. */
-export async function freePorts(count: number): Promise<number> {
-  const first = await freePort()
-  for (let port = first + 1; port < first + count; port++) {
-    if ((await freePort(port)) !== port) return freePorts(count)
-  }
-  return first
-}
-
-/** A supervisord of its own with one file of deploy/, for the user who runs the test. */
-export async function startSupervisor({ file, replace, env }: SupervisorOptions): Promise<Supervisor> {
+/** Starts a supervisord with the file of this folder, for the user who runs the test. Changes paths, user and address. */
+export async function startSupervisor(env: Readonly<Record<string, string>>): Promise<Supervisor> {
   const directory = temporaryDirectory('supervisor')
   const path = (name: string) => join(directory, name)
-  const changes = { '/usr/local/bin/app': resolve('dist/app'), '/var/log/app': directory, 'user=app\n': '', ...replace }
-  let text = readFileSync(`deploy/supervisor/${file}`, 'utf8')
+  const port = await freePort()
+  const changes = {
+    '/usr/local/bin/app': resolve('dist/app'),
+    '/var/log/app': directory,
+    'user=app\n': '',
+    'tcp://0.0.0.0:8080': `tcp://127.0.0.1:${port}`,
+  }
+  let text = readFileSync('deploy/supervisor/app.conf', 'utf8')
   for (const [from, to] of Object.entries(changes)) {
-    if (!text.includes(from)) throw new Error(`${file} has no ${from}`)
+    if (!text.includes(from)) throw new Error(`app.conf does not contain ${from}`)
     text = text.replaceAll(from, to)
   }
   writeFileSync(path('app.conf'), text)
@@ -63,38 +61,36 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 files=${path('app.conf')}
 `,
   )
-  const options = { env: { PATH: process.env['PATH'], HOST: '127.0.0.1', ...env }, stdio: 'ignore' } as const
+  const options = { env: { PATH: process.env['PATH'], ...env }, stdio: 'ignore' } as const
   const daemon: ChildProcess = spawn('supervisord', ['--nodaemon', '-c', path('supervisord.conf')], options)
   const closed = once(daemon, 'close')
-  const log = () => readFileSync(path('supervisord.log'), 'utf8')
+  const read = (name: string) => (existsSync(path(name)) ? readFileSync(path(name), 'utf8') : '')
+  const log = () => read('supervisord.log')
   const ctl = (...args: readonly string[]) => succeed('supervisorctl', ['-c', path('supervisord.conf'), ...args])
 
-  await until(() => daemon.exitCode !== null || (existing(log) && log().includes('supervisord started')))
+  async function status(): Promise<Readonly<Record<string, Program>>> {
+    // supervisorctl exits with 3 when a program does not run.
+    const output = await succeed('sh', ['-c', 'supervisorctl -c "$0" status || test $? = 3', path('supervisord.conf')])
+    const rows = output.matchAll(/^(?:\S+:)?(\S+)\s+([A-Z]+)(?:\s+pid (\d+))?/gm)
+    return Object.fromEntries([...rows].map(([, name, state = '', pid = '0']) => [name, { state, pid: Number(pid) }]))
+  }
+
+  await until(() => daemon.exitCode !== null || log().includes('supervisord started'))
   return {
+    port,
     log,
+    programLog: (name) => read(`${name}.log`),
+    status,
     ctl,
-    async status() {
-      // It ends with 3 when one of them does not run.
-      const output = await succeed('sh', [
-        '-c',
-        'supervisorctl -c "$0" status || test $? = 3',
-        path('supervisord.conf'),
-      ])
-      const rows = output.matchAll(/^(?:\S+:)?(\S+)\s+([A-Z]+)(?:\s+pid (\d+))?/gm)
-      return Object.fromEntries([...rows].map(([, name, state = '', pid = '0']) => [name, { state, pid: Number(pid) }]))
-    },
+    allRun: () =>
+      until(async () => {
+        const programs = await status()
+        if (NAMES.some((name) => programs[name]?.state === 'FATAL')) throw new Error(log())
+        return NAMES.every((name) => programs[name]?.state === 'RUNNING')
+      }),
     async [Symbol.asyncDispose]() {
       daemon.kill('SIGTERM')
       await closed
     },
-  }
-}
-
-function existing(read: () => unknown): boolean {
-  try {
-    read()
-    return true
-  } catch {
-    return false
   }
 }
