@@ -33,7 +33,7 @@ function readTree(): Tree {
   )
 }
 
-/** Stores the files in git and in its index, without touching the working tree. @returns the hash of the tree */
+/** Stores the files in git without touching the working tree. @returns the hash of the tree */
 function writeTree(files: Tree): string {
   const entries = [...files].map(([path, { mode, text }]) => {
     const hash = git(['hash-object', '-w', '--stdin'], { input: Buffer.from(text, 'latin1') })
@@ -41,7 +41,10 @@ function writeTree(files: Tree): string {
   })
   git(['read-tree', '--empty'])
   git(['update-index', '-z', '--add', '--index-info'], { input: entries.join('') })
-  return git(['write-tree'])
+  const tree = git(['write-tree'])
+  // The index must list the files of the template again, or `git reset` would leave the deleted ones behind.
+  git(['read-tree', 'HEAD'])
+  return tree
 }
 
 /** Removes the remotes and the tags of the template. Keeps local branches, which hold somebody's work. */
