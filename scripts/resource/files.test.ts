@@ -52,8 +52,23 @@ test.each([
 })
 
 describe('unmakeResource', () => {
-  /** The lists of this project. */
-  const own = Object.fromEntries(Object.keys(LISTS).map((path) => [path, readFileSync(path, 'utf8')]))
+  /** Lists of a service with one resource, as the formatter leaves them. */
+  const own: Readonly<Record<string, string>> = {
+    [RESOURCES]: `import { carts } from './handler/carts.ts'
+
+const RESOURCES: readonly ((shared: Shared) => Route[])[] = [
+  ({ db, cache, idempotency }) =>
+    carts({ carts: createCarts({ store: createCartsStore(db), cache: cache('carts') }), idempotency }),
+]
+`,
+    [MIGRATIONS]: `import * as carts from './0009-carts.ts'
+
+export const migrations: Readonly<Record<string, { readonly up: string }>> = {
+  '0009-carts': carts,
+}
+`,
+  }
+  const empty = { ...own, [RESOURCES]: `import { x } from './x.ts'\n\nconst RESOURCES: readonly string[] = []\n` }
   const made = (name: string, lists = own) => {
     const { written, edited } = make({ name, lists })
     const formatted = Object.fromEntries([...edited].map(([path, text]) => [path, format(path, text)]))
@@ -65,10 +80,12 @@ describe('unmakeResource', () => {
   test.each(['tag', 'user-profile', 'very-'.repeat(8).concat('long-name')])(
     'restores both lists and deletes the files of %s, however the formatter has wrapped the entries',
     (name) => {
-      const { paths, formatted } = made(name)
-      const { deleted, edited } = undo(name, formatted, ['package.json', ...paths])
-      expect(deleted).toEqual(paths)
-      expect(Object.fromEntries(edited)).toEqual(own)
+      for (const lists of [own, empty]) {
+        const { paths, formatted } = made(name, lists)
+        const { deleted, edited } = undo(name, formatted, ['package.json', ...paths])
+        expect(deleted).toEqual(paths)
+        expect(Object.fromEntries(edited)).toEqual(lists)
+      }
     },
   )
 
