@@ -114,7 +114,7 @@ export function createApp(settings: Settings, systemd: Systemd): App {
       const postgres = await createPostgres(config, service, logger)
       if (postgres) {
         await use({ name: 'database', stop: () => postgres.stop(), stopTimeoutMs })
-        const check = postgresCheck({ pool: postgres.checkPool })
+        const check = postgresCheck({ pool: postgres.checkPool, migrations: postgres.migrations })
         health.watch({ name: 'database', check, critical: () => current().DATABASE_CRITICAL })
       }
       const redis = await createRedis(config, service, logger)

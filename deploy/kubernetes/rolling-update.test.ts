@@ -3,6 +3,7 @@
  * what a kubelet, the controller of Deployments and the endpoints of a Service do, ten times as fast.
  */
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
+import { runApp } from '../../test/support/app.ts'
 import { type TestService, testPostgres, testRedis, until } from '../../test/support/services.ts'
 import { startClients } from './harness/clients.ts'
 import { type Cluster, createCluster } from './harness/cluster.ts'
@@ -15,6 +16,7 @@ let redis: TestService
 let plan: DeploymentPlan
 beforeAll(async () => {
   ;[database, redis] = await Promise.all([testPostgres(), testRedis()])
+  expect(await runApp(['migrate'], { env: { DATABASE_URL: database.url } })).toMatchObject({ code: 0 })
   const manifests = await render('deploy/kubernetes/overlays/production')
   plan = createPlan(manifests, { 'database-url': database.url, 'redis-url': redis.url })
 })
