@@ -18,9 +18,10 @@ afterEach(async () => {
 
 /** Resolves the name and asks the first `tries` addresses until one accepts. @returns the request id, if one accepts */
 async function askByName(tries: number): Promise<string | undefined> {
+  const port = fleet[0]!.port
   for (const host of (await dns.resolve()).slice(0, tries)) {
     try {
-      return (await ask({ host, port: 8080 })).id
+      return (await ask({ host, port })).id
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED') throw error
     }

@@ -1,12 +1,13 @@
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { killApps } from '../../test/support/app.ts'
 import { askTimes, countShares } from '../../test/support/deploy/ask.ts'
-import { testBalancing } from '../../test/support/deploy/balancing.ts'
+import { testForwarding, testStrategies } from '../../test/support/deploy/balancing.ts'
 import { addresses, type RunningProxy } from '../../test/support/deploy/proxy.ts'
 import { startFleet } from '../../test/support/fleet.ts'
 import { startNginx } from './start-nginx.ts'
 
-describe('load balancing', () => testBalancing(startNginx, { hashes: ['ip_hash', 'consistent_hash'] }))
+describe('strategies', () => testStrategies(startNginx))
+describe('forwarding', () => testForwarding(startNginx))
 
 describe('a dead instance', () => {
   let proxy: RunningProxy
