@@ -4,10 +4,10 @@ import { type Measurement, median, ratios } from './measurement.ts'
 export interface Budget {
   readonly measurement: string
   readonly of: string
-  /** Another row; without one the value itself is limited. */
+  /** The row to compare with. @default the limit applies to the value itself */
   readonly to?: string
   readonly limit: Limit
-  /** What a quick run is held to, generously: it also runs on shared machines. Without it the figure is not stable enough. */
+  /** Generous limit of a quick run, which also happens on shared machines. @default none: too few rounds for this figure */
   readonly quick?: Limit
   readonly reason: string
 }
@@ -26,7 +26,7 @@ export interface Verdict {
   readonly text: string
 }
 
-/** Of every budget about something that was measured. A row that was not measured breaks its budget. */
+/** Judges each budget whose measurement exists. A missing row breaks its budget. */
 export function judge(
   budgets: readonly Budget[],
   measurements: readonly Measurement[],
@@ -40,7 +40,7 @@ export function judge(
     const [holds, bound] =
       'atLeast' in limit ? [value >= limit.atLeast, `≥ ${limit.atLeast}`] : [value <= limit.atMost, `≤ ${limit.atMost}`]
     const unit = to === undefined ? measurement.unit : `× ${to}`
-    const text = `${measurement.name}: ${of} is ${value.toFixed(2)} ${unit}, has to be ${bound}: ${reason}`
+    const text = `${measurement.name}: ${of} is ${value.toFixed(2)} ${unit}, limit ${bound}: ${reason}`
     return [{ holds, text }]
   })
 }

@@ -56,9 +56,8 @@ function forgetTemplate(): void {
 function init(): void {
   checkWorkingTree()
   const template = readTree()
-  const { name, version, dependencies, devDependencies } = JSON.parse(template.get('package.json')?.text ?? '')
-  const packages = Object.keys({ ...dependencies, ...devDependencies })
-  const { choices, reset } = readChoices(process.env, { name, ways: listWays(template.keys()), packages })
+  const { name, version } = JSON.parse(template.get('package.json')?.text ?? '')
+  const { choices, reset } = readChoices(process.env, { name, ways: listWays(template.keys()) })
   const commit = git(['rev-parse', 'HEAD'])
   const tree = writeTree(makeService(template, choices, commit))
   const message = `${choices.name}, from the template at ${version} (${commit.slice(0, 12)})`

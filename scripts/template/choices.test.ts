@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { readChoices } from './choices.ts'
 
-const template = { name: 'old-name', ways: ['kubernetes', 'nginx'], packages: ['express'] }
+const template = { name: 'old-name', ways: ['kubernetes', 'nginx'] }
 
 test('a name alone keeps everything', () => {
   expect(readChoices({ NAME: 'orders' }, template)).toEqual({
@@ -19,7 +19,7 @@ test('choices are recorded as given', () => {
 })
 
 describe('a name', () => {
-  test.each(['a', 'new', 'app', 'node', 'old-name-2', 'a--b', 'a'.repeat(55)])('%j is accepted', (NAME) => {
+  test.each(['a', 'new', 'app', 'node', 'old-name-2', 'a--b', 'express', 'a'.repeat(55)])('%j is accepted', (NAME) => {
     expect(readChoices({ NAME }, template)).toMatchObject({ choices: { name: NAME } })
   })
 
@@ -27,7 +27,6 @@ describe('a name', () => {
     ['', 'missing'],
     ['old-name', 'name of the template'],
     ['kubernetes', 'Kubernetes API'],
-    ['express', 'a package in package.json'],
     ['true', 'YAML'],
     ['no', 'YAML'],
     ...[

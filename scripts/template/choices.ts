@@ -19,18 +19,15 @@ const NOT_TEXT = ['true', 'false', 'null', 'yes', 'no', 'on', 'off', 'y', 'n']
 interface Template {
   readonly name: string
   readonly ways: readonly string[]
-  /** The names of its direct dependencies. */
-  readonly packages: readonly string[]
 }
 
-function nameProblem(name: string, { name: current, packages }: Template): string | undefined {
+function nameProblem(name: string, { name: current }: Template): string | undefined {
   if (name === '') return 'is missing: make init NAME=orders'
   const got = `got ${JSON.stringify(name)},`
   if (!VALID_NAME.test(name))
     return `${got} expected at most 55 lower-case letters, digits and hyphens, the first a letter, the last no hyphen`
   if (NOT_TEXT.includes(name)) return `${got} which YAML does not read as text`
   if (name === 'kubernetes') return `${got} which is the name of the Service of the Kubernetes API`
-  if (packages.includes(name)) return `${got} which is the name of a package in package.json`
   return name === current ? `${got} which is the name of the template` : undefined
 }
 

@@ -18,7 +18,7 @@ function missing(service: Tree): string[] {
   const isThere = (path: string) => ['', '.ts', '.test.ts'].some((ending) => exists(path + ending))
   return [...service].flatMap(([path, { text }]) => {
     // The templates of a resource refer to files that exist once they are filled, and patterns of knip may match no file.
-    if (/^scripts\/|package-lock\.json$|\.svg$|^knip\.json$/.test(path)) return []
+    if (/^scripts\/|package-lock\.json$|\.svg$|^knip\.ts$/.test(path)) return []
     const pattern = path.endsWith('.md') ? /\]\(([\w./-]+)\)/g : /from '(\.[^']+)'/g
     const relative = [...text.matchAll(pattern)].map(([, to = '']) => posix.join(posix.dirname(path), to))
     const named = [...text.matchAll(/(?<![\w/.])(?:deploy|docs|test)\/[\w@./-]*\w/g)].map(([to]) => to)

@@ -14,7 +14,8 @@ const directory = temporaryDirectory('init')
 const CHOICES = [
   [`NAME=a-${'very-'.repeat(8)}long-name-too`],
   ['NAME=orders', 'DEPLOY=kubernetes,systemd'],
-  ['NAME=new', 'EXAMPLE=no', 'DEPLOY=kubernetes', 'HISTORY=reset'],
+  // The name of a package that the service depends on.
+  ['NAME=express', 'EXAMPLE=no', 'DEPLOY=kubernetes', 'HISTORY=reset'],
 ]
 
 describe.each(CHOICES.map((choices) => ({ choices })))('make init $choices', ({ choices }) => {
@@ -63,7 +64,6 @@ describe('make init', () => {
   test.each([
     ['no name', []],
     ['a path as a name', ['NAME=../x']],
-    ['the name of a package', ['NAME=express']],
     ['an unknown way of deployment', ['NAME=orders', 'DEPLOY=kubernetes,swarm']],
   ])('refuses %s and changes nothing', async (_title, args) => {
     const before = await tree.state()
