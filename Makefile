@@ -13,21 +13,23 @@ BENCH_PACKAGES := bench/node_modules/.package-lock.json
 SOURCES := $(shell find src config internal pkg -name '*.ts' ! -name '*.test.ts')
 JEST := node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js
 
-.PHONY: help init upgrade resource run dev test test-release lint types unit e2e e2e-browser e2e-restart e2e-deploy fmt build image bench audit clean FORCE
+.PHONY: help upgrade resource remove-resource run dev test test-release lint types unit e2e e2e-browser e2e-restart e2e-deploy fmt build image bench audit clean FORCE
 
 help: ## print this list
-	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do printf '  make %-12s %s\n' "$$target" "$$text"; done
+	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do printf '  make %-15s %s\n' "$$target" "$$text"; done
 
-# Only from the command line: some systems set NAME to the machine's.
-init: $(TOOLCHAIN) ## make it a service of your own: NAME=orders (EXAMPLE=no DEPLOY=kubernetes,systemd HISTORY=reset)
-	@if [ -e .template.json ]; then echo 'This is a service already; make upgrade brings it up to a newer template.' >&2; exit 64; fi
-	@$(if $(filter environment,$(origin NAME)),env -u NAME) node scripts/init.ts # [only template]
+# A folder of scripts/ may bring targets of its own.
+include $(wildcard scripts/*/*.mk)
 
 upgrade: $(TOOLCHAIN) ## bring what came from the template up to a newer one: TEMPLATE=url (REF=main)
 	@node scripts/upgrade.ts
 
+# NAME only from the command line: some systems set it to the name of the machine.
 resource: $(PACKAGES) ## write a resource, with its table and tests: NAME=invoice FIELDS=number:string:unique,total:int (PLURAL=invoices)
 	@$(if $(filter environment,$(origin NAME)),env -u NAME) node scripts/resource.ts
+
+remove-resource: $(TOOLCHAIN) ## undo make resource: NAME=note (PLURAL=notes)
+	@$(if $(filter environment,$(origin NAME)),env -u NAME) node scripts/resource.ts remove
 
 run: dist/server.cjs ## build and serve on PORT (8080), with a local PostgreSQL and Redis
 	@exec node scripts/run.ts

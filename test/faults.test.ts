@@ -136,7 +136,6 @@ describe('a database without the migrations of this build', () => {
     await until(async () => checkedAt.add((await healthOf(app)).checks['database']?.checkedAt).size > 2)
     await migrate(url)
     await ready(app, true)
-    expect((await fetch(`${app.url}/v1/notes`)).status).toBe(200) // [only example]
     const names = Object.keys(migrations)
     expect(failuresOf(app)).toEqual([
       expect.objectContaining({

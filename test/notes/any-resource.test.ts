@@ -2,9 +2,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import { createClient } from '@redis/client'
 import pg from 'pg'
 import request, { type Response } from 'supertest'
-import { killApps, startApp } from './support/app.ts'
-import { bothOk, codeOf, type DescribedService, invalidOf, pathOf, startDescribed } from './support/described.ts'
-import { until } from './support/services.ts'
+import { killApps, startApp } from '../support/app.ts'
+import { bothOk, codeOf, type DescribedService, invalidOf, pathOf, startDescribed } from '../support/described.ts'
+import { until } from '../support/services.ts'
 
 /*
  * What every resource does that is made like notes, by what they share: hostile input, lists, safe retries, the cache, and

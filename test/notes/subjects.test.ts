@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
-import { killApps, runApp, startApp } from './support/app.ts'
-import { type Issuer, startIssuer } from './support/issuer.ts'
-import { type TestService, testPostgres, testRedis } from './support/services.ts'
+import { killApps, runApp, startApp } from '../support/app.ts'
+import { type Issuer, startIssuer } from '../support/issuer.ts'
+import { type TestService, testPostgres, testRedis } from '../support/services.ts'
 
 let redis: TestService
 let issuer: Issuer
