@@ -15,8 +15,6 @@ import {
   url,
 } from './formats.ts'
 
-export type { Heartbeat, HeartbeatTarget } from './formats.ts'
-
 /** Every variable that the service reads, with its format and its default, in the order of .env.example. */
 export const schema = {
   SERVICE_NAME: z

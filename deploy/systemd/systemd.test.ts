@@ -48,7 +48,9 @@ beforeAll(async () => {
   write('/etc/app/app.env', 'DRAIN_DELAY_MS=500\n')
   await runCommands('Install')
 }, 600_000)
-afterAll(() => machine?.[Symbol.asyncDispose]())
+afterAll(async () => {
+  await machine?.[Symbol.asyncDispose]()
+})
 
 /** Writes a file of the machine. */
 function write(path: string, content: string): void {
