@@ -1,22 +1,26 @@
-# Built by `make image`, which passes what the history knows; `docker build .` works too.
+# Built by `make image`, which passes what the history knows, and refuses a base that has no digest
+# (docs/decisions/0003-container-image.md). `docker build .` works too.
 #
-# BUILD_IMAGE is the Node of .nvmrc. RUNTIME_IMAGE has the C++ library, no shell and no package
-# manager; it has no tags for versions, so pin it by digest where a rebuild must give the same base:
-#   RUNTIME_IMAGE=gcr.io/distroless/cc-debian12@sha256:… make image
+# BUILD_IMAGE is the Node of .nvmrc. RUNTIME_IMAGE has the C++ library, no shell and no package manager.
 ARG BUILD_IMAGE=docker.io/library/node:26.10.0-bookworm-slim
 ARG RUNTIME_IMAGE=gcr.io/distroless/cc-debian12:latest
 
 FROM ${BUILD_IMAGE} AS build
+# A pipeline fails when one of its commands fails.
+SHELL ["/bin/bash", "-o", "errexit", "-o", "pipefail", "-c"]
 WORKDIR /build
 
 # Node does not start without libatomic, and the runtime base does not have it
 # (https://github.com/GoogleContainerTools/distroless/issues/1981). Debian keeps it in a directory
 # that has another name on each processor; /usr/lib is searched on all of them.
-RUN if ldd /usr/local/bin/node | grep -q 'libatomic.* not found'; then \
-      apt-get update && apt-get install -y --no-install-recommends libatomic1 && rm -rf /var/lib/apt/lists/*; \
-    fi \
-    && mkdir -p /out/usr/lib \
-    && ldd /usr/local/bin/node | sed -n 's/.*libatomic.* => \(.*\) (.*/\1/p' | xargs -r cp -L -t /out/usr/lib
+RUN libraries=$(ldd /usr/local/bin/node); \
+    if [[ $libraries == *libatomic*"not found"* ]]; then \
+      apt-get update; \
+      apt-get install -y --no-install-recommends libatomic1; \
+      rm -rf /var/lib/apt/lists/*; \
+    fi; \
+    mkdir -p /out/usr/lib; \
+    ldd /usr/local/bin/node | sed -n 's/.*libatomic.* => \(.*\) (.*/\1/p' | xargs -r cp -L -t /out/usr/lib
 
 # Before the sources: another line of code does not fetch the packages again.
 COPY package.json package-lock.json .npmrc ./

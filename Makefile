@@ -4,6 +4,8 @@
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 export PATH := $(CURDIR)/.toolchain/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+# Node trusts the certificates of the system, such as a company's for its TLS-inspecting proxy.
+export NODE_USE_SYSTEM_CA := 1
 
 TOOLCHAIN := .toolchain/ready
 PACKAGES := node_modules/.package-lock.json
@@ -98,10 +100,10 @@ $(BENCH_PACKAGES): bench/package-lock.json .npmrc | $(TOOLCHAIN)
 	@cd bench && npm ci --loglevel=error
 	@touch $@
 
-dist/server.cjs: $(SOURCES) package.json scripts/build.ts scripts/bundle.ts .local/commit $(PACKAGES)
+dist/server.cjs: $(SOURCES) package.json scripts/build.ts scripts/bundle.ts scripts/load-later.ts scripts/executable/later.cjs .local/commit $(PACKAGES)
 	@node scripts/build.ts bundle
 
-dist/app: dist/server.cjs scripts/executable/main.cjs scripts/executable/code-cache.ts
+dist/app: dist/server.cjs scripts/executable/main.cjs scripts/executable/code-cache.ts scripts/executable/stub.env
 	@node scripts/build.ts executable
 
 executable-%: dist/server.cjs FORCE

@@ -39,7 +39,7 @@ test('a budget to nothing else limits the value', () => {
 
 test('a row that is missing breaks its budget, a measurement that was not asked for does not', () => {
   expect(holds([{ ...budget, of: 'nobody' }], [ping(50)], { quick: false })).toEqual([false])
-  expect(holds([{ ...budget, measurement: 'start-up' }], [ping(50)], { quick: false })).toEqual([])
+  expect(holds([{ ...budget, measurement: 'start-up, ping' }], [ping(50)], { quick: false })).toEqual([])
 })
 
 test('no quick limit is stricter than the one it stands for', () => {

@@ -16,21 +16,31 @@ export interface RunningServer extends AsyncDisposable {
   readonly startedInMs: number
 }
 
-/** Status of GET /ping, or undefined when nobody listens. */
-function ping(port: number): Promise<number | undefined> {
+export interface StartOptions {
+  /** Pins the program to one core. Unset: it runs on all of them. */
+  readonly cpu?: number
+  /** The path that the program has to answer with 200. @default '/ping' */
+  readonly path?: string
+}
+
+/** Status of a GET request, or undefined when the connection is refused. */
+function statusFrom(port: number, path: string): Promise<number | undefined> {
   return new Promise((resolve) => {
-    get({ host: '127.0.0.1', port, path: '/ping', agent: false }, (response) => {
+    get({ host: '127.0.0.1', port, path, agent: false }, (response) => {
       response.resume().once('end', () => resolve(response.statusCode))
     }).once('error', () => resolve(undefined))
   })
 }
 
 /**
- * Starts a program as it would run in production, its output in a file, and resolves with its first 200.
+ * Starts a program as it would run in production, with its output in a file, and resolves after its first 200.
  *
- * @throws with what it printed when it ends before, or does not come up within ten seconds
+ * @throws with the program's output when it ends before that, or when it takes more than ten seconds
  */
-export async function startServer({ command, env }: Program, { cpu }: { cpu?: number } = {}): Promise<RunningServer> {
+export async function startServer(
+  { command, env }: Program,
+  { cpu, path = '/ping' }: StartOptions = {},
+): Promise<RunningServer> {
   const directory = mkdtempSync(join(tmpdir(), 'bench-'))
   const logFile = join(directory, 'log')
   const log = openSync(logFile, 'w')
@@ -49,11 +59,11 @@ export async function startServer({ command, env }: Program, { cpu }: { cpu?: nu
     await closed
     rmSync(directory, { recursive: true })
   }
-  while ((await ping(port)) !== 200) {
+  while ((await statusFrom(port, path)) !== 200) {
     if (child.exitCode !== null || performance.now() - startedAt > 10_000) {
       const printed = readFileSync(logFile, 'utf8')
       await stop()
-      throw new Error(`${command.join(' ')} does not answer:\n${printed}`)
+      throw new Error(`${command.join(' ')} did not answer GET ${path} with 200:\n${printed}`)
     }
     await setTimeout(1)
   }

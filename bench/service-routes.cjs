@@ -1,9 +1,20 @@
-// In place of internal/routes.ts in the build that build-service.ts makes. CommonJS as the peers, whose route it shares.
-const own = require('../internal/routes.ts')
-const { route } = require('../pkg/web/index.ts')
+// The routes of the service that build-service.ts builds. CommonJS like the peers, whose POST /echo it shares.
+const { listRoutes } = require('../internal/routes.ts')
+const { unknown } = require('zod')
+const { operation } = require('../pkg/operation/index.ts')
 const { echo } = require('./peers/support/echo.cjs')
 
-exports.routes = function routes(app, ...dependencies) {
-  own.routes(app, ...dependencies)
-  route(app, { path: '/echo', post: { handler: (req, res) => res.json(echo(req.body)) } })
-}
+exports.listRoutes = (deps) => [
+  ...listRoutes(deps),
+  {
+    path: '/echo',
+    post: operation({
+      id: 'echo',
+      summary: 'Returns what it receives',
+      body: unknown(),
+      public: true,
+      responses: { 200: { description: 'The response' } },
+      handler: (req, res) => res.json(echo(req.body)),
+    }),
+  },
+]

@@ -2,11 +2,12 @@
  * node scripts/build.ts bundle               dist/server.cjs, its source map, dist/THIRD_PARTY_LICENSES
  * node scripts/build.ts executable [TARGET]  dist/app, or dist/app-TARGET from the Node of that platform
  */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { bundle, LAST_LINE, PAGE_FILES, pageFiles } from './bundle.ts'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { parse } from 'dotenv'
+import { bundle, compressPageFiles, LAST_LINE, PAGE_FILES } from './bundle.ts'
 
 const root = dirname(import.meta.dirname)
 
@@ -17,25 +18,25 @@ async function server(): Promise<void> {
   console.error(`dist/server.cjs ${(bytes / 1e6).toFixed(2)} MB`)
 }
 
-/** The licence texts of every package with one of these files, and of Node, which the executable contains. */
+/** Joins the licence texts of the packages that these files belong to, and of Node, which the executable contains. */
 function licenses(paths: readonly string[]): string {
-  const directories = new Set(
-    paths.flatMap((path) => /^node_modules\/(?:.*\/node_modules\/)?(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []),
-  )
-  // Beside a file that is a bundle itself, with the notices of its parts.
-  const besides = paths.map((path) => `${path}.LICENSE.txt`).filter((path) => existsSync(path))
+  const files = paths.filter((path) => !/^\w+:/.test(path))
+  // The last node_modules of a path: packages contain packages, and node_modules may be a link.
+  const directories = new Set(files.flatMap((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []))
+  // A file that is a bundle itself has the notices of its parts beside it.
+  const notices = files.map((path) => `${path}.LICENSE.txt`).filter((path) => existsSync(path))
   const sections = [...directories].sort().map((directory) => {
     const { name, version, license, repository } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'))
     const text =
       licenseText(directory) ?? `The package has no licence text of its own: see ${repository.url ?? repository}`
-    const parts = besides.filter((path) => path.startsWith(`${directory}/`)).map((path) => readFileSync(path, 'utf8'))
+    const parts = notices.filter((path) => path.startsWith(`${directory}/`)).map((path) => readFileSync(path, 'utf8'))
     return [`${name} ${version} (${license})`, text, ...parts.map((part) => part.trim())].join('\n\n')
   })
   return `${[...sections, nodeLicense()].join(`\n\n${'-'.repeat(80)}\n\n`)}\n`
 }
 
 function nodeLicense(): string {
-  // Beside bin/ in Node's own archives, images and npm packages; a distribution may keep it elsewhere.
+  // Node's own archives, images and npm packages keep it beside bin/; a distribution may keep it elsewhere.
   const file = join(dirname(dirname(process.execPath)), 'LICENSE')
   const text = existsSync(file)
     ? readFileSync(file, 'utf8').trim()
@@ -43,7 +44,7 @@ function nodeLicense(): string {
   return `Node.js ${process.version}\n\n${text}`
 }
 
-/** Its licence files, else the licence section of its README. */
+/** Reads the licence files of a package, else the licence section of its README. */
 function licenseText(directory: string): string | undefined {
   const files = readdirSync(directory)
   const read = (file: string) => readFileSync(join(directory, file), 'utf8').trim()
@@ -53,51 +54,75 @@ function licenseText(directory: string): string | undefined {
   return readme && /^#+ licen[cs]e\s+([\s\S]+)/im.exec(read(readme))?.[1]
 }
 
-/** Only such as leave Node's own code cache valid: most flags of V8 do not, and cost a start 9 ms (docs/performance.md). */
+/** Node's own code cache stays valid with these flags. Most flags of V8 invalidate it, which costs a start 9 ms (docs/performance.md). */
 const NODE_FLAGS = [
-  // Or that signal opens a debugger.
+  // Without this flag, SIGUSR1 opens a debugger.
   '--disable-sigusr1',
-  // Not four threads beside the one that answers: where they share its core, it waits for all of them.
+  // By default V8 runs four threads beside the main one. On a shared core, the main thread waits for all of them.
   '--v8-pool-size=1',
-  // A start allocates less than that, and is not interrupted by collections. Under load, more would be a third of the
-  // memory in garbage, for no speed that can be measured.
+  // A start allocates less than this, so no collection interrupts it. Larger semi-spaces would hold garbage for a third
+  // of the memory under load, and throughput would not change.
   '--min-semi-space-size=8',
   '--max-semi-space-size=8',
 ]
 
-function executable(target: string | undefined): void {
-  const output = target === undefined ? 'dist/app' : `dist/app-${target}${target.startsWith('win-') ? '.exe' : ''}`
-  const parts = mkdtempSync('dist/executable-')
-  const bundle = join(parts, 'bundle')
-  const config = join(parts, 'sea.json')
-  // esbuild escapes all but ASCII, so each byte is a character and V8 keeps it at that.
-  const [code, lastLine] = readFileSync('dist/server.cjs', 'latin1').split(LAST_LINE)
-  if (lastLine === undefined) throw new Error('the bundle does not end with the page files')
-  writeFileSync(bundle, `(function (exports, require, module) {\n${code}\n})`, 'latin1')
-  const files = pageFiles().map(([name, content]) => {
-    writeFileSync(join(parts, name), content)
-    return [name, join(parts, name)]
-  })
-  // Of the V8 and the processor that made them, so only this platform's own has them.
-  const codeCaches = target === undefined ? { 'code-cache': [], 'code-cache-with-stores': ['--stores'] } : {}
-  for (const [name, options] of Object.entries(codeCaches)) {
-    run(process.execPath, 'scripts/executable/code-cache.ts', bundle, join(parts, name), ...options)
-    files.push([name, join(parts, name)])
+/** scripts/executable/main.cjs reads the code cache with stores when one of these variables is set. */
+const STORES = /^(DATABASE|REDIS)_URL/
+
+function executable(target: string | undefined, output: string): void {
+  const parts = mkdtempSync(join(tmpdir(), 'executable-'))
+  try {
+    const assets: Record<string, string> = { bundle: join(parts, 'bundle') }
+    // esbuild escapes non-ASCII characters, so V8 can keep the text with one byte per character.
+    const [code, lastLine] = readFileSync('dist/server.cjs', 'latin1').split(LAST_LINE)
+    if (lastLine === undefined) throw new Error('dist/server.cjs has no page files: build the bundle again')
+    writeFileSync(join(parts, 'bundle'), `(function (exports, require, module) {\n${code}\n})`, 'latin1')
+    for (const [name, content] of compressPageFiles()) {
+      assets[name] = join(parts, name)
+      writeFileSync(assets[name], content)
+    }
+    // A code cache is valid for one version of V8 and one processor, so only this platform's executable has one.
+    const codeCaches = target === undefined ? { 'code-cache': false, 'code-cache-with-stores': true } : {}
+    for (const [name, withStores] of Object.entries(codeCaches)) {
+      assets[name] = join(parts, name)
+      writeCodeCache(join(parts, 'bundle'), assets[name], withStores)
+    }
+    const settings = {
+      main: 'scripts/executable/main.cjs',
+      output,
+      disableExperimentalSEAWarning: true,
+      execArgv: NODE_FLAGS,
+      assets,
+      ...(target !== undefined && { executable: nodeOf(target) }),
+    }
+    writeFileSync(join(parts, 'sea.json'), JSON.stringify(settings))
+    run(process.execPath, '--build-sea', join(parts, 'sea.json'))
+  } finally {
+    rmSync(parts, { recursive: true })
   }
-  const settings = {
-    main: 'scripts/executable/main.cjs',
-    output,
-    disableExperimentalSEAWarning: true,
-    execArgv: NODE_FLAGS,
-    assets: { bundle, ...Object.fromEntries(files) },
-    ...(target !== undefined && { executable: nodeOf(target) }),
-  }
-  writeFileSync(config, JSON.stringify(settings))
-  rmSync(output, { force: true })
-  run(process.execPath, '--build-sea', config)
-  rmSync(parts, { recursive: true })
   console.error(output)
   if (target?.startsWith('darwin-')) console.error(`sign it on a Mac before it is run: codesign --sign - ${output}`)
+}
+
+const STUB = 'scripts/executable/stub.env'
+
+/** Starts the service once in an environment of its own. @throws with the service's output when it does not start */
+function writeCodeCache(bundle: string, output: string, withStores: boolean): void {
+  const stub = Object.entries(parse(readFileSync(STUB)))
+  const env = Object.fromEntries(stub.filter(([name]) => withStores || !STORES.test(name)))
+  const script = resolve('scripts/executable/code-cache.ts')
+  const { status, stdout, stderr } = spawnSync(process.execPath, [script, bundle, output], {
+    // Away from the `.env` of development.
+    cwd: dirname(bundle),
+    env: { PATH: process.env['PATH'], ...env },
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 ** 2,
+  })
+  if (status === 0) return
+  throw new Error(
+    `The build starts the service once, with the variables of ${STUB}, to make its code cache. The start failed. ` +
+      `If the service needs a variable, give it a value in ${STUB}.\n${stdout}${stderr}`,
+  )
 }
 
 const run = (command: string, ...args: string[]) =>
@@ -109,11 +134,25 @@ function nodeOf(target: string): string {
   return `.toolchain/${target}/node_modules/${directory}/bin/node${target.startsWith('win-') ? '.exe' : ''}`
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const [what, target] = process.argv.slice(2)
-  process.chdir(root)
+/** Makes `outputs`, of which nothing is left when `make` fails. */
+async function produce(outputs: readonly string[], make: () => void | Promise<void>): Promise<void> {
+  const remove = () => outputs.forEach((output) => void rmSync(output, { force: true }))
   mkdirSync('dist', { recursive: true })
-  if (what === 'bundle') await server()
-  else if (what === 'executable') executable(target || undefined)
-  else throw new Error(`unknown artifact ${what}: bundle or executable`)
+  remove()
+  try {
+    await make()
+  } catch (error) {
+    remove()
+    console.error(error instanceof Error ? error.message : error)
+    process.exitCode = 1
+  }
 }
+
+process.chdir(root)
+const [what, target] = process.argv.slice(2)
+if (what === 'bundle') {
+  await produce(['dist/server.cjs', 'dist/server.cjs.map', 'dist/THIRD_PARTY_LICENSES'], server)
+} else if (what === 'executable') {
+  const output = target ? `dist/app-${target}${target.startsWith('win-') ? '.exe' : ''}` : 'dist/app'
+  await produce([output], () => executable(target || undefined, output))
+} else throw new Error(`unknown artifact ${what}: bundle or executable`)

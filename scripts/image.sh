@@ -2,6 +2,7 @@
 # Builds the container image.
 #   IMAGE          name:tag of the result (default: name and version in package.json)
 #   BUILD_IMAGE    base of the build stage, RUNTIME_IMAGE: base of the result (defaults: in the Dockerfile)
+#   ALLOW_UNPINNED_BASE=1  accepts a base without a digest, which may be another image tomorrow
 #   ENGINE         docker, podman or buildah (default: the first of them that works here)
 #   BUILD_OPTIONS  goes to the engine's build command as it is: --platform linux/arm64 --network host
 set -eu
@@ -11,6 +12,16 @@ fail() {
   printf '%s\n' "$*" >&2
   exit 1
 }
+
+for name in BUILD_IMAGE RUNTIME_IMAGE; do
+  eval "base=\${$name:-$(sed -n "s/^ARG $name=//p" Dockerfile)}"
+  # shellcheck disable=SC2154 # Set by eval.
+  if [ -n "${ALLOW_UNPINNED_BASE:-}" ] || printf '%s\n' "$base" | grep -qE '@sha256:[0-9a-f]{64}$'; then continue; fi
+  fail "$name is $base, which has no digest: the next build may use another image.
+Pin it. This prints the name with its digest (docker and podman alike):
+  docker pull $base && docker image inspect --format '{{index .RepoDigests 0}}' $base
+Write it into the line ARG $name= of the Dockerfile, or set $name. To build without it once, set ALLOW_UNPINNED_BASE=1."
+done
 
 # Of package.json, read without Node: a container engine is all that is needed here.
 field() { sed -n 's/^  "'"$1"'": "\(.*\)",*$/\1/p' package.json; }

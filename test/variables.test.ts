@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterEach, expect, test } from '@jest/globals'
-import { healthOf, killApps, startApp } from './support/app.ts'
+import { healthOf, killApps, runApp, startApp } from './support/app.ts'
 import { freePort, testPostgres, until } from './support/services.ts'
 
 /*
@@ -81,6 +81,7 @@ test.each([
 
 test('HEALTH_RISE', async () => {
   const database = await testPostgres()
+  expect(await runApp(['migrate'], { env: { DATABASE_URL: database.url } })).toMatchObject({ code: 0 })
   await database.kill()
   const env = { DATABASE_URL: database.url, HEALTH_INTERVAL_MS: '200', HEALTH_TIMEOUT_MS: '200', HEALTH_RISE: '5' }
   const app = await startApp({ env })

@@ -1,13 +1,17 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { getRawAsset, isSea } from 'node:sea'
 import { gzipSync } from 'node:zlib'
 
-/*
- * Only from the sources: scripts/bundle.ts puts the compressed files themselves in the place of this module.
- */
-const { resolve } = createRequire(import.meta.url)
+/** The last line of dist/server.cjs declares it: the compressed files in Base64. */
+declare const pageFiles: undefined | (() => Readonly<Record<string, string>>)
 
-const compressed = (file: string): Uint8Array => gzipSync(readFileSync(resolve(`swagger-ui-dist/${file}`)))
+/** Reads a file of swagger-ui-dist, compressed with gzip. */
+function read(file: string): Uint8Array {
+  if (isSea()) return new Uint8Array(getRawAsset(file))
+  if (typeof pageFiles === 'function') return Buffer.from(pageFiles()[file] ?? '', 'base64')
+  return gzipSync(readFileSync(createRequire(import.meta.url).resolve(`swagger-ui-dist/${file}`)))
+}
 
-export const script = compressed('swagger-ui-bundle.js')
-export const style = compressed('swagger-ui.css')
+export const script = read('swagger-ui-bundle.js')
+export const style = read('swagger-ui.css')

@@ -4,6 +4,8 @@
 # The versions and hashes are in package-lock.json beside this file.
 set -eu
 cd "$(dirname "$0")/../.."
+# Node trusts the certificates of the system, such as a company's for its TLS-inspecting proxy.
+export NODE_USE_SYSTEM_CA=1
 wanted=$(cat .nvmrc)
 
 fail() {

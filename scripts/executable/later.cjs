@@ -1,0 +1,25 @@
+'use strict'
+/*
+ * Stands for the module that `load` returns, and loads it at the first operation. An operation on the result is the
+ * same operation on the module. `type` is the module's typeof: 'function' or 'object'.
+ */
+module.exports = function later(load, type) {
+  // A bound class can be called and constructed, and each of its properties can be deleted.
+  const target = type === 'function' ? class {}.bind() : {}
+  let module
+  const operations = Object.getOwnPropertyNames(Reflect).map((name) => [
+    name,
+    (_, ...args) => {
+      module ??= load()
+      // The receiver of a property and the target of `new` are the module as well.
+      const result = Reflect[name](module, ...args.map((arg) => (arg === proxy ? module : arg)))
+      if (name !== 'getOwnPropertyDescriptor' && name !== 'defineProperty') return result
+      // A proxy may report a property that cannot be deleted only if its target has the same property.
+      const property = Reflect.getOwnPropertyDescriptor(module, args[0])
+      if (property?.configurable === false) Object.defineProperty(target, args[0], property)
+      return result
+    },
+  ])
+  const proxy = new Proxy(target, Object.fromEntries(operations))
+  return proxy
+}

@@ -1,0 +1,128 @@
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { runApp, startApp } from './support/app.ts'
+import { temporaryDirectory } from './support/temporary.ts'
+
+/*
+ * Builds copies of the tree with the changes that a service makes as it grows.
+ */
+
+jest.setTimeout(180_000)
+
+const PARTS = ['src', 'config', 'internal', 'pkg', 'scripts', 'package.json', 'tsconfig.json', '.nvmrc']
+
+/** Copies all that the build reads. The installed packages are a link. */
+function copyTree() {
+  const directory = temporaryDirectory('build')
+  for (const part of PARTS) cpSync(part, join(directory, part), { recursive: true })
+  symlinkSync(resolve('node_modules'), join(directory, 'node_modules'))
+  mkdirSync(join(directory, 'dist'))
+  const path = (file: string) => join(directory, file)
+  return {
+    path,
+    edit(file: string, change: (text: string) => string) {
+      const text = readFileSync(path(file), 'utf8')
+      const changed = change(text)
+      if (changed === text) throw new Error(`the change of ${file} changes nothing`)
+      writeFileSync(path(file), changed)
+    },
+    build: (artifact: 'bundle' | 'executable') =>
+      spawnSync(process.execPath, ['scripts/build.ts', artifact], { cwd: directory, encoding: 'utf8' }),
+    outputs: () => readdirSync(path('dist')).sort(),
+  }
+}
+
+const BUNDLE = ['THIRD_PARTY_LICENSES', 'server.cjs', 'server.cjs.map']
+
+/** Refuses to start without PAYMENT_KEY where `condition` holds. */
+const requireKey = (condition: string) => (text: string) =>
+  `if (${condition} && !process.env['PAYMENT_KEY']) {
+    console.error('PAYMENT_KEY: got nothing, expected a key')
+    process.exit(78)
+  }
+  ${text}`
+
+const GROWTH = `
+  import * as allOfZod from 'zod'
+  const large = ${JSON.stringify('x'.repeat(4_000_000))}
+  console.info(JSON.stringify({ msg: 'grown', size: large.length, ok: allOfZod.string().safeParse('').success }))
+  void import('node:zlib').then(({ gunzipSync, gzipSync }) =>
+    console.info(JSON.stringify({ msg: 'loaded later', text: String(gunzipSync(gzipSync('text'))) })),
+  )
+  if (process.env['SECRET_OF_CI']) throw new Error('the environment of the build reaches the service')
+`
+
+describe('a service that has grown', () => {
+  const tree = copyTree()
+  const program = [tree.path('dist/app')]
+
+  beforeAll(() => {
+    tree.edit('package.json', (text) => text.replace(/"name": "[^"]+"/, '"name": "express"'))
+    tree.edit('internal/routes.ts', (text) => text.replace("'/ping'", "'/pong'"))
+    tree.edit('src/main.ts', (text) => GROWTH + text)
+    tree.edit('src/main.ts', requireKey("process.env['NODE_ENV'] === 'production'"))
+    process.env['SECRET_OF_CI'] = 'secret'
+    for (const artifact of ['bundle', 'executable'] as const) {
+      expect(tree.build(artifact)).toMatchObject({ status: 0, stderr: expect.stringContaining('dist/') })
+    }
+    delete process.env['SECRET_OF_CI']
+  })
+
+  test('starts with megabytes more, without /ping, and loads modules of Node later', async () => {
+    const app = await startApp({ program, env: { NODE_ENV: 'test' } })
+    await app.line({ msg: 'grown', size: 4_000_000, ok: false })
+    await app.line({ msg: 'loaded later', text: 'text' })
+    expect((await fetch(`${app.url}/pong`)).status).toBe(200)
+    expect((await fetch(`${app.url}/ping`)).status).toBe(404)
+    app.signal('SIGINT')
+    await app.ended
+  })
+
+  test('may have the name of a package that it uses', async () => {
+    const { stdout } = await runApp(['version'], { program, env: { NODE_ENV: 'test' } })
+    expect(stdout).toMatch(/^express \d/m)
+    expect(readFileSync(tree.path('dist/THIRD_PARTY_LICENSES'), 'utf8')).toMatch(/^express \d+\.\d+\.\d+ \(MIT\)$/m)
+  })
+
+  test('may require a variable in production', async () => {
+    const { code, stderr } = await runApp([], { program, env: { NODE_ENV: 'production' } })
+    expect([code, stderr]).toEqual([78, expect.stringContaining('PAYMENT_KEY')])
+  })
+})
+
+test('a service that needs a variable builds after stub.env has it, and until then the build says so and leaves no file', () => {
+  const tree = copyTree()
+  tree.edit('src/main.ts', requireKey('true'))
+  expect(tree.build('bundle')).toMatchObject({ status: 0 })
+  writeFileSync(tree.path('dist/app'), 'of the build before')
+  const { status, stderr } = tree.build('executable')
+  expect(status).toBe(1)
+  expect(stderr).toContain('PAYMENT_KEY: got nothing, expected a key')
+  expect(stderr).toContain('scripts/executable/stub.env')
+  expect(tree.outputs()).toEqual(BUNDLE)
+
+  tree.edit('scripts/executable/stub.env', (text) => `${text}PAYMENT_KEY=stub\n`)
+  expect(tree.build('executable')).toMatchObject({ status: 0 })
+  expect(tree.outputs()).toEqual(['THIRD_PARTY_LICENSES', 'app', 'server.cjs', 'server.cjs.map'])
+})
+
+test('a mistake in the code leaves no file of this build or of the one before', () => {
+  const tree = copyTree()
+  for (const output of BUNDLE) writeFileSync(tree.path(`dist/${output}`), 'of the build before')
+  tree.edit('src/main.ts', (text) => `${text}\nconst = 1\n`)
+  const { status, stderr } = tree.build('bundle')
+  expect(status).toBe(1)
+  expect(stderr).toContain('src/main.ts')
+  expect(tree.outputs()).toEqual([])
+})
+
+test('a name of a module that no package requires is a warning', () => {
+  const tree = copyTree()
+  tree.edit('scripts/bundle.ts', (text) => text.replace("'http-errors'", "'http-errors', 'gone'"))
+  const { status, stderr } = tree.build('bundle')
+  expect(status).toBe(0)
+  expect(stderr).toContain('no package requires "gone" to load it later')
+  expect(tree.outputs()).toEqual(BUNDLE)
+})
