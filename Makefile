@@ -13,21 +13,23 @@ BENCH_PACKAGES := bench/node_modules/.package-lock.json
 SOURCES := $(shell find src config internal pkg -name '*.ts' ! -name '*.test.ts')
 JEST := node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js
 
-.PHONY: help init upgrade resource run dev test test-release lint types unit e2e e2e-browser e2e-restart e2e-deploy e2e-proxies fmt build image bench audit clean FORCE
+.PHONY: help upgrade resource remove-resource run dev test test-release lint types unit e2e e2e-browser e2e-restart e2e-deploy fmt build image bench audit clean FORCE
 
 help: ## print this list
-	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do printf '  make %-12s %s\n' "$$target" "$$text"; done
+	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do printf '  make %-15s %s\n' "$$target" "$$text"; done
 
-# Only from the command line: some systems set NAME to the machine's.
-init: $(TOOLCHAIN) ## make it a service of your own: NAME=orders (EXAMPLE=no DEPLOY=kubernetes,systemd HISTORY=reset)
-	@if [ -e .template.json ]; then echo 'This is a service already; make upgrade brings it up to a newer template.' >&2; exit 64; fi
-	@$(if $(filter environment,$(origin NAME)),env -u NAME) node scripts/init.ts # [only template]
+# A folder of scripts/ may bring targets of its own.
+include $(wildcard scripts/*/*.mk)
 
 upgrade: $(TOOLCHAIN) ## bring what came from the template up to a newer one: TEMPLATE=url (REF=main)
 	@node scripts/upgrade.ts
 
+# NAME only from the command line: some systems set it to the name of the machine.
 resource: $(PACKAGES) ## write a resource, with its table and tests: NAME=invoice FIELDS=number:string:unique,total:int (PLURAL=invoices)
 	@$(if $(filter environment,$(origin NAME)),env -u NAME) node scripts/resource.ts
+
+remove-resource: $(TOOLCHAIN) ## undo make resource: NAME=note (PLURAL=notes)
+	@$(if $(filter environment,$(origin NAME)),env -u NAME) node scripts/resource.ts remove
 
 run: dist/server.cjs ## build and serve on PORT (8080), with a local PostgreSQL and Redis
 	@exec node scripts/run.ts
@@ -43,7 +45,7 @@ test-release: build ## what takes longer: a fresh clone, the image built and run
 lint: $(PACKAGES) ## style, likely mistakes, the direction of imports, what nothing uses, timeouts that contradict each other
 	@biome check --error-on-warnings
 	@knip --no-config-hints
-	@node scripts/check-timeouts.ts # [only kubernetes systemd supervisor nginx haproxy envoy]
+	@node scripts/check-timeouts.ts
 
 types: $(PACKAGES) ## what the compiler can tell
 	@tsc
@@ -59,17 +61,12 @@ e2e-browser: build ## the pages, in Debian's Chromium
 	@$(JEST) --selectProjects browser
 
 # Three at a time, though there may be fewer cores: they mostly wait.
-e2e-restart: build ## restarts under load, with each way to run it
+e2e-restart: build ## restarts under load, without a way of deployment
 	@$(JEST) --selectProjects restart --maxWorkers=3
 
-# Three at a time, whatever the cores: they mostly wait for servers.
-e2e-deploy: build ## each way of deployment, with its real tools (T=systemd for one of them)
-	@$(JEST) --selectProjects deploy --maxWorkers=3 $(T)
-
-# [only nginx haproxy envoy dns]
-e2e-proxies: build ## what is under deploy/ for load balancing, with the real servers
-	@$(JEST) --selectProjects proxies
-# [end]
+# Three at a time, whatever the number of cores: the tests mostly wait for servers.
+e2e-deploy: build ## each way of deployment with its real tool (T=nginx for one of them)
+	@$(JEST) --selectProjects deploy --passWithNoTests --maxWorkers=3 $(T)
 
 fmt: $(PACKAGES) ## format the code and mend what can be mended
 	@biome check --write

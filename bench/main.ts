@@ -8,7 +8,7 @@ import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg } from 'node:os'
 import { dirname } from 'node:path'
 import { needTools } from '../test/support/tools.ts'
-import { BUDGETS, judge } from './budgets.ts'
+import { judge, readBudgets } from './budgets.ts'
 import { buildGin } from './build-gin.ts'
 import { buildService } from './build-service.ts'
 import { chart } from './chart.ts'
@@ -83,7 +83,7 @@ if (names.length === 0) {
     chart(measurements, (row) => /^(service|\/health)/.test(row)),
   )
 }
-for (const { holds, text } of judge(BUDGETS, measurements, { quick })) {
+for (const { holds, text } of judge(readBudgets(), measurements, { quick })) {
   console.log(`${holds ? 'ok  ' : 'FAIL'} ${text}`)
   if (!holds) process.exitCode = 1
 }

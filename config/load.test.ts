@@ -24,14 +24,14 @@ function problemsOf(environment: Environment, files?: Record<string, string>): r
 }
 
 describe('values', () => {
-  test('an empty environment is a whole configuration, with no stores', () => {
+  test('an empty environment is a complete configuration without stores', () => {
     const config = load({})
     expect(config).toMatchObject({ NODE_ENV: 'production', HOST: '0.0.0.0', PORT: 8080, BODY_LIMIT: 102_400 })
     expect(config.DATABASE_URL).toBeUndefined()
     expect(config.REDIS_URL).toBeUndefined()
   })
 
-  test('the value is frozen all the way down', () => {
+  test('the configuration is deeply frozen', () => {
     const config = load({ HEALTH_CHECKS: 'mail=tcp://mail:25', TRUST_PROXY: '10.0.0.0/8' })
     expect(Object.isFrozen(config)).toBe(true)
     expect(Object.isFrozen(config.HEALTH_CHECKS[0]?.target)).toBe(true)
@@ -97,13 +97,13 @@ describe('values', () => {
     'https://app.example.com,*',
     'ftp://app.example.com',
     'null',
-  ])('CORS_ORIGINS %j is refused', (given) => {
+  ])('CORS_ORIGINS rejects %j', (given) => {
     expect(problemsOf({ CORS_ORIGINS: given })).toEqual([
       expect.stringMatching(/^CORS_ORIGINS: got .* origins such as/),
     ])
   })
 
-  test('HEALTH_CHECKS names each kind of heartbeat', () => {
+  test('HEALTH_CHECKS accepts HTTP, TCP and command targets', () => {
     const given = 'pay=https://pay/live?deep=1, mail=tcp://[::1]:25 ,disk=command:/bin/df -k /data'
     expect(load({ HEALTH_CHECKS: given, HEALTH_CRITICAL: 'pay' }).HEALTH_CHECKS).toEqual([
       { name: 'pay', target: { type: 'http', url: 'https://pay/live?deep=1' } },
@@ -122,13 +122,13 @@ describe('values', () => {
     'pay=https://user:secret@x/',
     'redis=tcp://x:1',
     'a=tcp://x:1,a=tcp://x:2',
-  ])('HEALTH_CHECKS refuses %s', (given) => {
+  ])('HEALTH_CHECKS rejects %s', (given) => {
     expect(problemsOf({ HEALTH_CHECKS: given })).toEqual([expect.stringMatching(/^HEALTH_CHECKS: got /)])
   })
 })
 
 describe('problems', () => {
-  test('twenty wrong values are twenty lines of one message, and none shows a secret', () => {
+  test('twenty invalid values give one message of twenty lines that shows no secret', () => {
     const problems = problemsOf(WRONG)
     expect(problems.map((problem) => problem.split(':')[0])).toEqual(Object.keys(WRONG))
     expect(problems).toContain('PORT: got "80a", expected an integer from 0 to 65535')
@@ -137,20 +137,20 @@ describe('problems', () => {
     expect(message).not.toContain('hunter2')
   })
 
-  test('rules between variables are checked beside the variables themselves', () => {
+  test('the rules between variables are checked together with the variables', () => {
     expect(
       problemsOf({ PORT: 'x', DRAIN_DELAY_MS: '9000', SHUTDOWN_TIMEOUT_MS: '9000', HEALTH_CRITICAL: 'pay' }),
     ).toEqual([
       'PORT: got "x", expected an integer from 0 to 65535',
-      'SHUTDOWN_TIMEOUT_MS: got "9000", expected more than DRAIN_DELAY_MS (9000), which is a part of it',
-      'HEALTH_CRITICAL: got "pay", expected names of HEALTH_CHECKS (there are none)',
+      'SHUTDOWN_TIMEOUT_MS: got "9000", expected more than DRAIN_DELAY_MS (9000), which it includes',
+      'HEALTH_CRITICAL: got "pay", expected names from HEALTH_CHECKS (which has none)',
     ])
     expect(problemsOf({ HEADERS_TIMEOUT_MS: '40000' })).toEqual([
       'HEADERS_TIMEOUT_MS: got "40000", expected at most REQUEST_TIMEOUT_MS (15000)',
     ])
   })
 
-  test('a check that may take longer than its interval would be seen too late', () => {
+  test('the timeout of a check may not exceed its interval', () => {
     expect(problemsOf({ HEALTH_INTERVAL_MS: '500' })).toEqual([
       'HEALTH_TIMEOUT_MS: got "1000", expected at most HEALTH_INTERVAL_MS (500)',
     ])
@@ -162,11 +162,11 @@ describe('problems', () => {
     { DATABASE_URL: 'postgres://u:p%zz@h/db' },
     { DATABASE_URL: 'postgres:///db' },
     { DATABASE_URL: 'postgres://app:12/hunter2@db:5432/app' },
-  ])('a URL that its driver would choke on is refused: %j', (environment) => {
+  ])('a URL that its driver cannot parse is rejected: %j', (environment) => {
     expect(problemsOf(environment)).toEqual([expect.stringMatching(/a secret value .* expected a URL such as/)])
   })
 
-  test('a placeholder password is refused in production and fine elsewhere', () => {
+  test('a placeholder password is rejected in production only', () => {
     const environment = { DATABASE_URL: 'postgres://app:changeme@db/app', REDIS_URL: 'redis://:Password@cache' }
     expect(problemsOf(environment)).toHaveLength(2)
     expect(problemsOf(environment).join()).not.toMatch(/changeme|Password@/)
@@ -175,12 +175,12 @@ describe('problems', () => {
 })
 
 describe('secrets', () => {
-  test('a secret may come from a file, without the line feed at its end', () => {
+  test('a secret may come from a file, and its trailing line feed is removed', () => {
     const config = load({ DATABASE_URL_FILE: '/run/db' }, { '/run/db': 'postgres://app:s3cret@db/app\n' })
     expect(config.DATABASE_URL).toBe('postgres://app:s3cret@db/app')
   })
 
-  test('a file that is missing, empty, or beside the variable itself is a problem', () => {
+  test('a file of a secret must exist, have content, and not be named together with the variable itself', () => {
     expect(problemsOf({ DATABASE_URL_FILE: '/nowhere' })).toEqual([
       'DATABASE_URL_FILE: got "/nowhere", expected a file that can be read (ENOENT)',
     ])
@@ -188,7 +188,7 @@ describe('secrets', () => {
     expect(problemsOf({ REDIS_URL: 'redis://x', REDIS_URL_FILE: '/run/x' })[0]).toMatch(/because REDIS_URL is set too/)
   })
 
-  test('a secret given in the wrong place is not shown', () => {
+  test('a secret in the wrong variable is not shown', () => {
     const wrong = {
       DATABASE_URL_FILE: 'postgres://app:hunter2@db/app',
       SESSION_SECRET_FILE: 'hunter2'.repeat(5),
@@ -198,15 +198,69 @@ describe('secrets', () => {
     expect(problemsOf(wrong).join()).not.toContain('hunter2')
   })
 
-  test('a device is no file of a secret', () => {
-    expect(() => loadConfig({ DATABASE_URL_FILE: '/dev/zero' })).toThrow(/no file of at most 1 MiB/)
+  test('a device is rejected as the file of a secret', () => {
+    expect(() => loadConfig({ DATABASE_URL_FILE: '/dev/zero' })).toThrow(/not a regular file of at most 1 MiB/)
   })
 
-  test('the description masks secrets and keeps what tells one server from another', () => {
+  test('the description masks secrets and keeps the server and the database', () => {
     const text = describeConfig(load({ DATABASE_URL: 'postgres://app:s3cret@db:5433/app?password=s3cret', PORT: '1' }))
     expect(JSON.parse(text)).toMatchObject({ DATABASE_URL: 'postgres://***@db:5433/app?***', PORT: 1 })
     expect(text).not.toContain('s3cret')
     expect(JSON.parse(text)).not.toHaveProperty('REDIS_URL')
+  })
+})
+
+describe('URLs that are no secret', () => {
+  const AUTH = { AUTH_ISSUER: 'https://issuer/', AUTH_AUDIENCE: 'orders' }
+
+  test.each([
+    'https://user:hunter2@issuer/keys',
+    'https://hunter2@issuer/keys',
+    'https://issuer/keys?token=hunter2',
+    'https://issuer/keys#hunter2',
+    `https://user:${'hunter2'.repeat(20)}@issuer/keys`,
+    'user:hunter2@issuer/keys',
+    '//user:hunter2@issuer/keys',
+    'https://user:hun ter2@issuer/?token=hunter2',
+  ])('AUTH_JWKS_URL %s is rejected and the credential is not shown', (AUTH_JWKS_URL) => {
+    const problems = problemsOf({ ...AUTH, AUTH_JWKS_URL })
+    expect(problems).toEqual([expect.stringMatching(/^AUTH_JWKS_URL: got .* expected a URL /)])
+    expect(problems.join()).not.toMatch(/hunter2|hun ter2/)
+  })
+
+  test('the error for credentials and a query says what a URL may not contain', () => {
+    expect(problemsOf({ ...AUTH, AUTH_JWKS_URL: 'https://user:pw@issuer/keys?token=x' })).toEqual([
+      'AUTH_JWKS_URL: got "https://***@issuer/keys?***", expected a URL without credentials, query and fragment, such as https://issuer.example.com/jwks.json',
+    ])
+  })
+
+  test('the queries and the credentials in HEALTH_CHECKS are masked in the description', () => {
+    const HEALTH_CHECKS =
+      'pay=https://pay/live?token=hunter2,ask=command:/usr/bin/curl https://u:hunter2@ask/?token=hunter2'
+    const text = describeConfig(load({ HEALTH_CHECKS }))
+    expect(text).not.toContain('hunter2')
+    expect(JSON.parse(text).HEALTH_CHECKS).toEqual([
+      { name: 'pay', target: { type: 'http', url: 'https://pay/live?***' } },
+      { name: 'ask', target: { type: 'command', file: '/usr/bin/curl', args: ['https://***@ask/?***'] } },
+    ])
+  })
+
+  test('the query of a check keeps its value for the check itself', () => {
+    const [check] = load({ HEALTH_CHECKS: 'pay=https://pay/live?token=x' }).HEALTH_CHECKS
+    expect(check?.target).toEqual({ type: 'http', url: 'https://pay/live?token=x' })
+  })
+
+  test.each(['pay=https://pay/live?token=hunter2,pay=tcp://x:1', 'pay=https://pay/?a=1,token=hunter2'])(
+    'the queries in HEALTH_CHECKS are masked in the error: %s',
+    (HEALTH_CHECKS) => {
+      expect(problemsOf({ HEALTH_CHECKS })).toEqual([expect.stringMatching(/^HEALTH_CHECKS: got "pay=https:/)])
+      expect(problemsOf({ HEALTH_CHECKS }).join()).not.toContain('hunter2')
+    },
+  )
+
+  test('a file name with an at sign is shown', () => {
+    expect(describeConfig(load({ HEALTH_CHECKS: 'a=command:/opt/app@1/check /data@2' }))).toContain('/opt/app@1/check')
+    expect(problemsOf({ SETTINGS_FILE: '/etc/app@1/settings.json' }).join()).toContain('/etc/app@1/settings.json')
   })
 })
 
@@ -215,7 +269,7 @@ describe('access', () => {
   const REDIS_URL = 'redis://cache'
   const secret = (letter: string) => `${letter}://${letter.repeat(40)}`
 
-  test('of tokens all variables are needed, or none', () => {
+  test('the AUTH_ variables are set together or not at all', () => {
     expect(problemsOf(TOKENS)).toEqual([])
     for (const missing of Object.keys(TOKENS)) {
       const problems = problemsOf({ ...TOKENS, [missing]: '' })
@@ -224,7 +278,7 @@ describe('access', () => {
     }
   })
 
-  test('the keys come over TLS in production, or from this machine', () => {
+  test('in production the issuer keys come over TLS or from the loopback address', () => {
     const from = (AUTH_JWKS_URL: string, NODE_ENV = 'production') => problemsOf({ ...TOKENS, AUTH_JWKS_URL, NODE_ENV })
     expect(from('http://issuer/keys')).toEqual([
       expect.stringMatching(/^AUTH_JWKS_URL: .* expected https in production/),
@@ -235,7 +289,7 @@ describe('access', () => {
     expect(from('file:///etc/keys')).toEqual([expect.stringContaining('a URL such as https://')])
   })
 
-  test('SESSION_SECRET is a list, from a file too, each of it long, and none of it is shown', () => {
+  test('SESSION_SECRET is a list of long texts, may come from a file, and is not shown', () => {
     const SESSION_SECRET = `${secret('a')}, ${secret('b')}`
     expect(load({ ...TOKENS, REDIS_URL, SESSION_SECRET }).SESSION_SECRET).toEqual([secret('a'), secret('b')])
     const config = load({ ...TOKENS, REDIS_URL, SESSION_SECRET_FILE: '/run/s' }, { '/run/s': `${SESSION_SECRET}\n` })
@@ -248,13 +302,13 @@ describe('access', () => {
     }
   })
 
-  test('sessions need Redis, tokens, and exact origins', () => {
+  test('sessions require Redis, bearer tokens and exact origins', () => {
     const SESSION_SECRET = secret('a')
-    const needs = [expect.stringMatching(/^SESSION_SECRET: .* expected REDIS_URL and AUTH_JWKS_URL beside it$/)]
+    const needs = [expect.stringMatching(/^SESSION_SECRET: .* expected REDIS_URL and AUTH_JWKS_URL to be set too$/)]
     expect(problemsOf({ ...TOKENS, SESSION_SECRET })).toEqual(needs)
     expect(problemsOf({ REDIS_URL, SESSION_SECRET })).toEqual(needs)
     expect(problemsOf({ ...TOKENS, REDIS_URL, SESSION_SECRET, CORS_ORIGINS: '*' })).toEqual([
-      'CORS_ORIGINS: got "*", expected exact origins, because there are sessions',
+      'CORS_ORIGINS: got "*", expected exact origins, because SESSION_SECRET is set',
     ])
   })
 })
@@ -262,20 +316,32 @@ describe('access', () => {
 describe('.env', () => {
   const files = { '.env': 'PORT=9000\nLOG_LEVEL=debug\n' }
 
-  test('is read in development, and the real environment wins', () => {
+  test('is read in development, and the environment takes precedence', () => {
     expect(load({ NODE_ENV: 'development', PORT: '9001' }, files)).toMatchObject({ PORT: 9001, LOG_LEVEL: 'debug' })
   })
 
-  test('an empty value in it counts as unset too, as in .env.example', () => {
+  test('an empty value in .env counts as unset, as in .env.example', () => {
     const example = { '.env': 'PORT=9000\nSERVICE_NAME=\nLOG_LEVEL=\n' }
     expect(load({ NODE_ENV: 'development' }, example)).toMatchObject({ PORT: 9000, LOG_LEVEL: 'info' })
+  })
+
+  test('a secret in the environment takes precedence in either form, and .env may name the file of a secret', () => {
+    const secrets = {
+      '.env': 'REDIS_URL_FILE=/run/redis\n',
+      '/run/redis': 'redis://file',
+      '/run/other': 'redis://other',
+    }
+    const NODE_ENV = 'development'
+    expect(load({ NODE_ENV }, secrets).REDIS_URL).toBe('redis://file')
+    expect(load({ NODE_ENV, REDIS_URL: 'redis://real' }, secrets).REDIS_URL).toBe('redis://real')
+    expect(load({ NODE_ENV, REDIS_URL_FILE: '/run/other' }, secrets).REDIS_URL).toBe('redis://other')
   })
 
   test.each(['production', 'test', ''])('is not read when NODE_ENV is %j', (environment) => {
     expect(load({ NODE_ENV: environment }, files)).toMatchObject({ PORT: 8080, LOG_LEVEL: 'info' })
   })
 
-  test('that cannot be read is a problem, and one that is not there is none', () => {
+  test('an unreadable .env is a problem, and a missing one is not', () => {
     const denied = () => {
       throw Object.assign(new Error('denied'), { code: 'EACCES' })
     }
@@ -284,35 +350,10 @@ describe('.env', () => {
   })
 })
 
-describe('ENV_FILE', () => {
-  const files = {
-    '/etc/app.env': 'PORT=9000\nREDIS_URL_FILE=/run/redis\n',
-    '/run/redis': 'redis://r',
-    '.env': 'PORT=1',
-  }
-
-  test('stands below the environment, in the place of .env, and may name files of secrets', () => {
-    const environment = { ENV_FILE: '/etc/app.env', NODE_ENV: 'development' }
-    expect(load(environment, files)).toMatchObject({ PORT: 9000, REDIS_URL: 'redis://r' })
-    expect(load({ ...environment, PORT: '9001' }, files)).toMatchObject({ PORT: 9001 })
-  })
-
-  test('gives way to a secret that is set for real, in either form', () => {
-    expect(load({ ENV_FILE: '/etc/app.env', REDIS_URL: 'redis://real' }, files).REDIS_URL).toBe('redis://real')
-  })
-
-  test('that is not there, or not named by an absolute path, is a problem', () => {
-    expect(problemsOf({ ENV_FILE: '/nowhere' })).toEqual([
-      'ENV_FILE: got "/nowhere", expected a file that can be read (ENOENT)',
-    ])
-    expect(problemsOf({ ENV_FILE: '.env' }, files)).toEqual(['ENV_FILE: got ".env", expected an absolute path'])
-  })
-})
-
 describe('.env.example', () => {
   const example = parse(readFileSync('.env.example', 'utf8'))
 
-  test('names every variable of the schema, in its order, and no other', () => {
+  test('names exactly the variables of the schema, in the same order', () => {
     expect(Object.keys(example)).toEqual(Object.keys(schema))
   })
 

@@ -4,97 +4,64 @@ import type { Config, Name } from './env.ts'
 import { type Environment, type LoadOptions, readSecrets, readSettings, validate, withEnvFile } from './load.ts'
 
 export interface Settings {
-  /** The values of now. Ask each time: what SETTINGS_FILE may hold changes while the service runs. */
+  /** Returns the current values. Call it each time: a reload replaces them. */
   current(): Config
   /**
-   * Reads SETTINGS_FILE again and swaps all values at once. Returns the names of those that changed.
+   * Reads SETTINGS_FILE again, replaces all values at once, and returns the names of those that changed.
    *
-   * @throws ConfigError when anything in it is wrong; the values of before stay
+   * @throws ConfigError when the file has any problem; the previous values stay
    */
   reload(): readonly Name[]
-  /** Calls `listener` when the file is another or has changed. Returns what ends that. */
+  /** Calls `listener` when the file has changed since it was last read. Returns a function that ends the watch. */
   watch(listener: () => void): () => void
-  /**
-   * Everything read anew, ENV_FILE and the files of secrets too, for a process that takes over.
-   *
-   * @throws ConfigError with every problem at once
-   */
-  anew(): Settings
-  /** For another process, to go on from here whatever the files say by then. Holds the secrets. */
-  held(): Held
 }
 
-/** Values that were valid, and of which state of SETTINGS_FILE they are. Plain data, but no output may show it. */
-export interface Held {
-  /** What stays as it is while the service runs: the environment, ENV_FILE, the files of secrets. */
-  readonly fixed: Environment
-  /** What SETTINGS_FILE held when it was last right. */
-  readonly settings: Environment
-  readonly seen: string
-}
-
-/** How often the file is looked at, in milliseconds. */
 const WATCH_INTERVAL_MS = 1_000
 
-/** @throws ConfigError with every problem at once */
-export function createSettings(environment: Environment, options: LoadOptions = {}): Settings {
-  const fixed = readSecrets(withEnvFile(environment, options.readFile), options)
-  // Before the file is read: a change in between is seen as one, and not taken for what was read.
-  const seen = identity(fixed.values['SETTINGS_FILE'])
-  const settings = readSettings(fixed.values, options)
-  const problems = [...fixed.problems, ...settings.problems]
-  return settingsOf({ fixed: fixed.values, settings: settings.values, seen }, problems, environment, options)
-}
-
 /**
- * Goes on from what another process held.
+ * Reads the environment, the files of secrets and SETTINGS_FILE. Only the values of SETTINGS_FILE change afterwards.
  *
- * @throws ConfigError when this version does not accept it
+ * @throws ConfigError with every problem at once
  */
-export function resumeSettings(held: Held, options: LoadOptions = {}): Settings {
-  // A new version may know secrets that the other one has not read.
-  const { values, problems } = readSecrets(held.fixed, options)
-  return settingsOf({ ...held, fixed: values }, problems, held.fixed, options)
-}
+export function createSettings(environment: Environment, options: LoadOptions = {}): Settings {
+  const { values: fixed, problems } = readSecrets(withEnvFile(environment, options), options)
+  const path = fixed['SETTINGS_FILE']
+  let identity: string | undefined
 
-function settingsOf(from: Held, problems: readonly string[], environment: Environment, options: LoadOptions): Settings {
-  let held = from
-  let current = validate({ ...held.fixed, ...held.settings }, problems)
-  const look = () => identity(held.fixed['SETTINGS_FILE'])
+  function read(found: readonly string[]): Config {
+    // Identify the file before reading it: a change between the two counts as a change.
+    identity = identifyFile(path)
+    const settings = readSettings(path, options)
+    return validate({ ...fixed, ...settings.values }, [...found, ...settings.problems])
+  }
+
+  let current = read(problems)
   return {
     current: () => current,
     reload() {
       const previous = current
-      held = { ...held, seen: look() }
-      const settings = readSettings(held.fixed, options)
-      const next = validate({ ...held.fixed, ...settings.values }, settings.problems)
-      const changed = (Object.keys(next) as Name[]).filter((name) => !isDeepStrictEqual(next[name], previous[name]))
-      held = { ...held, settings: settings.values }
-      current = next
-      return changed
+      current = read([])
+      return (Object.keys(current) as Name[]).filter((name) => !isDeepStrictEqual(current[name], previous[name]))
     },
     watch(listener) {
-      if (current.SETTINGS_FILE === undefined) return () => {}
+      if (path === undefined) return () => {}
       const timer = setInterval(() => {
-        if (look() !== held.seen) listener()
+        if (identifyFile(path) !== identity) listener()
       }, WATCH_INTERVAL_MS)
       timer.unref()
       return () => clearInterval(timer)
     },
-    anew: () => createSettings(environment, options),
-    held: () => held,
   }
 }
 
 /**
- * What changes with the file. Looked at now and then instead of waiting for events of the file system:
- * those are lost on network mounts, and when a symbolic link on the way is swapped, as Kubernetes does
- * for a ConfigMap.
+ * Returns a text that differs once the file has changed. Polling replaces file system events, which get lost on network
+ * mounts and when a symbolic link on the path is swapped, as Kubernetes does for a ConfigMap.
  */
-function identity(file: string | undefined): string {
-  if (file === undefined) return 'none'
+function identifyFile(path: string | undefined): string | undefined {
+  if (path === undefined) return undefined
   try {
-    const { dev, ino, mtimeMs, size } = statSync(file)
+    const { dev, ino, mtimeMs, size } = statSync(path)
     return `${dev} ${ino} ${mtimeMs} ${size}`
   } catch (error) {
     return `error ${(error as NodeJS.ErrnoException).code}`

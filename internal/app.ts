@@ -114,7 +114,7 @@ export function createApp(settings: Settings, systemd: Systemd): App {
       const postgres = await createPostgres(config, service, logger)
       if (postgres) {
         await use({ name: 'database', stop: () => postgres.stop(), stopTimeoutMs })
-        const check = postgresCheck({ pool: postgres.checkPool })
+        const check = postgresCheck({ pool: postgres.checkPool, migrations: postgres.migrations })
         health.watch({ name: 'database', check, critical: () => current().DATABASE_CRITICAL })
       }
       const redis = await createRedis(config, service, logger)
@@ -145,7 +145,7 @@ export function createApp(settings: Settings, systemd: Systemd): App {
       const access = await createAccess(config, service, redis)
       const resources = postgres ? await listResources(config, service, postgres, redis) : []
       const routes = listRoutes({
-        isOn: (feature) => current().FEATURES.includes(feature),
+        settings: current,
         optional: [...(access?.routes ?? []), ...resources],
         ...(access && { guard: access.guard }),
       })
@@ -232,7 +232,7 @@ async function createRateLimit({ current }: Settings, service: string, redis: Re
   const perMinute = () => current().RATE_LIMIT
   const local = localCounter()
   if (redis === undefined) return rateLimit({ perMinute, count: local })
-  const { rateCounts } = await import('./store/rate-counts.ts')
-  const shared = rateCounts({ redis, service })
+  const { createSharedCount } = await import('./store/rate-counts.ts')
+  const shared = createSharedCount({ redis, service })
   return rateLimit({ perMinute, count: sharedCounter({ shared, local, onEvent: logCounter(logger) }) })
 }

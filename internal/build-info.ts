@@ -2,11 +2,11 @@ export interface BuildInfo {
   readonly name: string
   readonly version: string
   readonly commit: string
-  /** When the commit was made, in ISO 8601: two builds of one commit are the same, byte for byte. */
+  /** Time of the commit in ISO 8601. Builds of one commit are identical to the byte. */
   readonly time: string
 }
 
-/** Put in by scripts/bundle.ts. */
+/** Defined by scripts/bundle.ts. */
 declare const BUILD_INFO: BuildInfo
 
 const NOT_BUILT: BuildInfo = {

@@ -1,6 +1,6 @@
-import { ACCESS_PROBLEMS } from '#pkg/access/index.ts'
+import { ACCESS_PROBLEMS } from '#pkg/access/problems.ts'
 import { HTTP_PROBLEMS, type ProblemCode, type ProblemTable } from '#pkg/problem/index.ts'
-import { RATE_LIMIT_PROBLEMS } from '#pkg/rate-limit/index.ts'
+import { RATE_LIMIT_PROBLEMS } from '#pkg/rate-limit/problems.ts'
 import { RESOURCE_PROBLEMS } from '#pkg/resource/problems.ts'
 import { STORE_PROBLEMS } from './store/problems.ts'
 

@@ -5,7 +5,7 @@ export interface GitOptions {
   readonly env?: Readonly<Record<string, string>>
 }
 
-/** Runs git in `directory`; returns what it printed, without the last line break. @throws with git's own words */
+/** Runs git in `directory`. @returns its output without the last line break. @throws with git's own message */
 export function gitIn(directory: string) {
   return (args: readonly string[], { input, env }: GitOptions = {}): string => {
     try {

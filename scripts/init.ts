@@ -1,28 +1,26 @@
 /*
  * node scripts/init.ts, with NAME=orders and, where wanted, EXAMPLE=no, DEPLOY=kubernetes,systemd, HISTORY=reset
  *
- * Makes a service of the template, in place and as one commit. All of it is prepared in git's own store, and only then
- * does the working tree change. Runs with Node alone, before any package is installed.
+ * Turns the template into a service, in place, in one commit. Prepares the commit in git's object store before it changes
+ * the working tree. Needs Node alone: no package is installed yet.
  */
-import { existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync, readlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { gitIn } from './git.ts'
 import { readChoices } from './template/choices.ts'
-import { makeService, RECORD } from './template/make-service.ts'
-import { type Tree, waysOf } from './template/select.ts'
+import { listWays, makeService, type Tree } from './template/make-service.ts'
 
 const root = dirname(import.meta.dirname)
 const git = gitIn(root)
 
-/** Why nothing can be done here, whatever is asked for. */
-function obstacle(): string | undefined {
-  if (existsSync(join(root, RECORD))) return `this is a service already (${RECORD}): make upgrade brings it up to date`
-  if (!existsSync(join(root, '.git'))) return 'this is no git repository of its own: git clone the template'
-  return git(['status', '--porcelain']) === '' ? undefined : 'there are changes that are not committed: git status'
+/** @throws when the working tree cannot become a service */
+function checkWorkingTree(): void {
+  if (!existsSync(join(root, '.git')))
+    throw new Error('this folder is not a git repository of its own: clone the template')
+  if (git(['status', '--porcelain']) !== '') throw new Error('some changes are not committed: git status')
 }
 
-/** The tracked files. In Latin-1 each byte is a character, so that a file of any kind comes out as it went in. */
+/** Reads the tracked files as Latin-1, which keeps every byte of a binary file. */
 function readTree(): Tree {
   const lines = git(['ls-files', '--stage', '-z']).split('\0').filter(Boolean)
   return new Map(
@@ -35,50 +33,43 @@ function readTree(): Tree {
   )
 }
 
-/** Stores the files in git, beside what is checked out. @returns the hash of the tree */
+/** Stores the files in git without touching the working tree. @returns the hash of the tree */
 function writeTree(files: Tree): string {
-  const directory = mkdtempSync(join(tmpdir(), 'init-'))
-  try {
-    const env = { GIT_INDEX_FILE: join(directory, 'index') }
-    const entries = [...files].map(([path, { mode, text }]) => {
-      const hash = git(['hash-object', '-w', '--stdin'], { input: Buffer.from(text, 'latin1') })
-      return `${mode} ${hash}\t${path}\0`
-    })
-    git(['update-index', '-z', '--add', '--index-info'], { input: entries.join(''), env })
-    return git(['write-tree'], { env })
-  } finally {
-    rmSync(directory, { recursive: true })
-  }
+  const entries = [...files].map(([path, { mode, text }]) => {
+    const hash = git(['hash-object', '-w', '--stdin'], { input: Buffer.from(text, 'latin1') })
+    return `${mode} ${hash}\t${path}\0`
+  })
+  git(['read-tree', '--empty'])
+  git(['update-index', '-z', '--add', '--index-info'], { input: entries.join('') })
+  const tree = git(['write-tree'])
+  // The index must list the files of the template again, or `git reset` would leave the deleted ones behind.
+  git(['read-tree', 'HEAD'])
+  return tree
 }
 
-/** Takes away what else leads to the template's history. Other local branches are somebody's work, and stay. */
+/** Removes the remotes and the tags of the template. Keeps local branches, which hold somebody's work. */
 function forgetTemplate(): void {
   for (const remote of git(['remote']).split('\n').filter(Boolean)) git(['remote', 'remove', remote])
   for (const tag of git(['tag']).split('\n').filter(Boolean)) git(['tag', '--delete', tag])
 }
 
-function refuse(problems: readonly string[]): number {
-  for (const problem of problems) console.error(problem)
-  return 64
-}
-
-function init(): number {
-  const blocked = obstacle()
-  if (blocked !== undefined) return refuse([blocked])
+function init(): void {
+  checkWorkingTree()
   const template = readTree()
   const { name, version } = JSON.parse(template.get('package.json')?.text ?? '')
-  const answer = readChoices(process.env, { name, ways: waysOf(template.keys()) })
-  if ('problems' in answer) return refuse(answer.problems)
-
-  const { choices, reset } = answer
+  const { choices, reset } = readChoices(process.env, { name, ways: listWays(template.keys()) })
   const commit = git(['rev-parse', 'HEAD'])
   const tree = writeTree(makeService(template, choices, commit))
   const message = `${choices.name}, from the template at ${version} (${commit.slice(0, 12)})`
   const parent = reset ? [] : ['-p', commit]
   git(['reset', '--hard', '--quiet', git(['commit-tree', tree, ...parent, '-m', message])])
   if (reset) forgetTemplate()
-  console.info(`This is ${choices.name} now, in one commit. Try: make run`)
-  return 0
+  console.info(`The template is the service ${choices.name} now, in one commit. Try: make run`)
 }
 
-process.exitCode = init()
+try {
+  init()
+} catch (error) {
+  console.error((error as Error).message)
+  process.exitCode = 64
+}

@@ -1,54 +1,70 @@
 /*
  * node scripts/resource.ts, with NAME=invoice, FIELDS=number:string:unique,total:int and, where wanted, PLURAL=invoices
+ * node scripts/resource.ts remove, with NAME=invoice and PLURAL=invoices
  *
- * Writes a resource as docs/resources.md describes it. All of it is made and formatted before anything is written.
+ * Writes a resource as docs/resources.md describes it, or removes it. Computes every change before it changes a file.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { gitIn } from './git.ts'
+import { dropAllDeadLinks } from './markdown.ts'
 import { readFields } from './resource/fields.ts'
-import { collisions, makeResource, type Resource } from './resource/files.ts'
+import { collisions, makeResource, unmakeResource } from './resource/files.ts'
 import { format } from './resource/format.ts'
-import { readNames } from './resource/names.ts'
+import { type Names, readNames } from './resource/names.ts'
 
 process.chdir(dirname(import.meta.dirname))
 
 const read = (path: string) => readFileSync(path, 'utf8')
+const list = (title: string, paths: Iterable<string>) => [title, ...paths].join('\n  ')
 
-function refuse(problems: readonly string[]): number {
-  for (const problem of problems) console.error(problem)
-  return 64
-}
-
-function resource(given: Readonly<Record<string, string | undefined>>): number {
-  const named = readNames(given)
-  const having = readFields(given['FIELDS'])
-  if ('problems' in named || 'problems' in having) {
-    return refuse([named, having].flatMap((read) => ('problems' in read ? read.problems : [])))
-  }
+function write(names: Names, text: string | undefined): void {
+  const fields = readFields(text)
   const migrations = readdirSync('internal/store/migrations')
-  let made: Resource
-  try {
-    made = makeResource({ names: named.names, fields: having.fields, read, migrations })
-  } catch (error) {
-    return refuse([(error as Error).message])
-  }
-  const { written, edited } = made
+  const { written, edited } = makeResource({ names, fields, read, migrations })
   const present = [...written.keys()].filter((path) => existsSync(path))
-  const taken = present.length > 0 ? [] : collisions({ names: named.names, read })
+  const taken = present.length > 0 ? [] : collisions({ names, read })
   const problems = [
-    ...present.map((path) => `NAME: ${path} is there already`),
-    ...taken.map((name) => `NAME: the code would have two things called ${name}`),
+    ...present.map((path) => `NAME: ${path} exists already`),
+    ...taken.map((name) => `NAME: two declarations in one file would have the name ${name}`),
   ]
-  if (problems.length > 0) return refuse(problems)
+  if (problems.length > 0) throw new Error(problems.join('\n'))
 
   const files = [...written, ...edited].map(([path, text]) => [path, format(path, text)] as const)
   for (const [path, text] of files) {
-    // A service without the example may have no folder for rules yet.
+    // A service without resources may lack internal/service/.
     mkdirSync(dirname(path), { recursive: true })
     writeFileSync(path, text)
   }
-  console.info(['Written:', ...files.map(([path]) => `  ${path}`), 'Try: make lint types unit e2e'].join('\n'))
-  return 0
+  console.info(
+    list(
+      'Written:',
+      files.map(([path]) => path),
+    ),
+  )
+  console.info('Try: make lint types unit e2e')
 }
 
-process.exitCode = resource(process.env)
+function remove(names: Names): void {
+  const tracked = gitIn('.')(['ls-files', '-z', '--cached', '--others', '--exclude-standard']).split('\0')
+  const paths = tracked.filter((path) => path !== '' && existsSync(path))
+  const { deleted, edited, migration } = unmakeResource({ names, read }, paths)
+  const kept = paths.filter((path) => !deleted.includes(path))
+  const changed = new Map([...edited, ...dropAllDeadLinks(kept, read)])
+  for (const path of deleted) rmSync(path)
+  for (const [path, text] of changed) writeFileSync(path, text)
+  console.info(list('Deleted:', deleted))
+  console.info(list('Edited:', changed.keys()))
+  console.warn(`Warning: a database that has run the migration ${migration} refuses to migrate without it.
+Locally, delete .local/postgres. Where another database has run it, keep the migration: docs/resources.md.`)
+}
+
+const { NAME, PLURAL, FIELDS } = process.env
+try {
+  const names = readNames({ NAME, PLURAL })
+  if (process.argv[2] === 'remove') remove(names)
+  else write(names, FIELDS)
+} catch (error) {
+  console.error((error as Error).message)
+  process.exitCode = 64
+}

@@ -54,7 +54,7 @@ async function announce(port: string, services: readonly (LocalService | undefin
   const base = `http://localhost:${port}`
   await until(async () => (await fetch(`${base}/health/startup`).catch(() => undefined))?.ok === true, 30_000)
   const urls = ['/ping', '/health', '/health/ready', '/openapi.json'].map((path) => `  curl ${base}${path}`)
-  urls.push(`  curl ${base}/v1/notes -H 'content-type: application/json' -d '{"title":"Milk"}'`) // [only example]
+  urls.push(`  ${base}/docs in a browser`)
   const running = services.flatMap((service) => service?.url ?? []).map((url) => `  ${url}`)
   say(
     [

@@ -1,9 +1,9 @@
 /*
  * node scripts/upgrade.ts, with TEMPLATE=url-or-path and, where wanted, REF=main
  *
- * A three-way merge by git. Its base is the template as this service was made from it, and what comes in is the newer
- * template made into the same service, each by its own scripts/init.ts: so a conflict is where both sides changed the
- * same lines, and nothing else. All of it is made in a clone elsewhere. Here a single commit is picked.
+ * Merges a newer template into this service with git. The base of the merge is the service that the recorded commit of the
+ * template makes. The other side is the service that the newer commit makes. Each commit runs its own scripts/init.ts in a
+ * clone, so only a line that both sides changed is a conflict. Here, git picks a single commit.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -14,7 +14,7 @@ import { type Git, gitIn } from './git.ts'
 const root = dirname(import.meta.dirname)
 const git = gitIn(root)
 
-/** What scripts/init.ts has written. */
+/** The part of `.template.json` that an upgrade needs. */
 interface Origin {
   readonly commit: string
   readonly name: string
@@ -24,71 +24,54 @@ interface Origin {
 
 const RECORD = join(root, '.template.json')
 
-/** Why nothing can be done, whatever the template holds. */
+/** Reports a working tree that cannot be upgraded. */
 function obstacle(template: string): string | undefined {
-  if (!existsSync(RECORD)) return 'this is no service yet: make init NAME=orders'
+  if (!existsSync(RECORD)) return '.template.json is missing: only a service that make init has made can be upgraded'
   if (template === '') return 'TEMPLATE is missing: make upgrade TEMPLATE=url'
-  return git(['status', '--porcelain']) === '' ? undefined : 'there are changes that are not committed: git status'
+  return git(['status', '--porcelain']) === '' ? undefined : 'some changes are not committed: git status'
 }
 
-/** @returns the hash. @throws when the template does not know it */
+/** Resolves a branch, a tag or a commit of the template. @throws when the template does not have it */
 function resolve(clone: Git, ref: string): string {
   for (const candidate of [`origin/${ref}`, ref]) {
     try {
       return clone(['rev-parse', '--verify', '--quiet', '--end-of-options', `${candidate}^{commit}`])
     } catch {
-      // Then it is the other kind, or none.
+      // The next candidate may match.
     }
   }
   throw new Error(`the template has no ${ref}`)
 }
 
-/** Makes the service of this commit of the template. @returns the tree */
+/** Makes the service of one commit of the template. @returns its tree */
 function replay(clone: Git, directory: string, commit: string, { name, example, deploy }: Origin): string {
   clone(['checkout', '--quiet', '--detach', commit])
   const ways = clone(['ls-tree', '--name-only', 'HEAD', 'deploy/']).split('\n')
-  // One that the template has given up is no mistake of today's.
+  // A newer template may have dropped a way that this service chose.
   const kept = deploy.split(',').filter((way) => ways.includes(`deploy/${way}`))
-  const env = { ...process.env, ...NOBODY, NAME: name, EXAMPLE: example, DEPLOY: kept.join(',') || deploy }
+  const env = { ...process.env, NAME: name, EXAMPLE: example, DEPLOY: kept.join(',') || deploy }
   execFileSync(process.execPath, ['scripts/init.ts'], { cwd: directory, env, stdio: ['ignore', 'ignore', 'inherit'] })
   return clone(['rev-parse', 'HEAD^{tree}'])
 }
 
-/** For commits that nobody will see. */
-const NOBODY = {
-  GIT_AUTHOR_NAME: 'template',
-  GIT_AUTHOR_EMAIL: 'template',
-  GIT_COMMITTER_NAME: 'template',
-  GIT_COMMITTER_EMAIL: 'template',
-}
-
-/** @returns the commit that turns one service into the other, or undefined when there is nothing newer */
+/** @returns the commit that turns the older service into the newer one, or undefined when the service is up to date */
 function prepare(template: string, ref: string, origin: Origin): string | undefined {
   const directory = mkdtempSync(join(tmpdir(), 'upgrade-'))
   try {
     git(['clone', '--quiet', '--no-checkout', '--', template, directory])
     const clone = gitIn(directory)
+    for (const key of ['user.name', 'user.email']) clone(['config', key, 'template'])
     const to = resolve(clone, ref)
     if (to === origin.commit) return undefined
-    const trees = [resolve(clone, origin.commit), to].map((commit) => replay(clone, directory, commit, origin))
-    // Carried over by one commit without the template's history.
-    const [before = '', after = ''] = trees
-    const base = clone(['commit-tree', before, '-m', 'before'], { env: NOBODY })
-    clone([
-      'update-ref',
-      'refs/heads/carrier',
-      clone(['commit-tree', after, '-p', base, '-m', 'after'], { env: NOBODY }),
-    ])
+    const [before = '', after = ''] = [resolve(clone, origin.commit), to].map((commit) =>
+      replay(clone, directory, commit, origin),
+    )
+    // A commit whose parent is the other tree carries both trees into this repository, without the template's history.
+    const carry = (commit: Git, message: string) =>
+      commit(['commit-tree', after, '-p', commit(['commit-tree', before, '-m', 'The template before']), '-m', message])
+    clone(['update-ref', 'refs/heads/carrier', carry(clone, 'carrier')])
     git(['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', directory, 'refs/heads/carrier'])
-    const message = `The template at ${ref} (${to.slice(0, 12)})`
-    return git([
-      'commit-tree',
-      after,
-      '-p',
-      git(['commit-tree', before, '-m', 'The template as it was']),
-      '-m',
-      message,
-    ])
+    return carry(git, `The template at ${ref} (${to.slice(0, 12)})`)
   } finally {
     rmSync(directory, { recursive: true })
   }
@@ -96,7 +79,7 @@ function prepare(template: string, ref: string, origin: Origin): string | undefi
 
 const unmerged = () => git(['diff', '--name-only', '--diff-filter=U']).split('\n').filter(Boolean)
 
-/** Picks the commit; what this service has deleted stays so. @returns the paths in conflict */
+/** Picks the commit. A file that this service has deleted stays deleted. @returns the paths in conflict */
 function pick(commit: string): readonly string[] {
   try {
     git(['cherry-pick', commit])
@@ -129,7 +112,7 @@ function upgrade({ TEMPLATE: template = '', REF: ref = 'main' }: Readonly<Record
     console.info(git(['log', '-1', '--stat', '--format=%s']))
     return 0
   }
-  const advice = 'Mend it, git add it, and git cherry-pick --continue; or git cherry-pick --abort.'
+  const advice = 'Resolve, git add, and git cherry-pick --continue; or git cherry-pick --abort.'
   console.error(['In conflict:', ...conflicts.map((path) => `  ${path}`), advice].join('\n'))
   return 1
 }

@@ -13,7 +13,10 @@ const tracked = git('ls-files', '--cached', '--others', '--exclude-standard')
   .filter((file) => existsSync(file))
   .sort()
 const pages = tracked.filter((file) => file.endsWith('.md') && !file.startsWith('bench/'))
-const makefile = readFileSync('Makefile', 'utf8')
+const makefile = tracked
+  .filter((file) => /^Makefile$|\.mk$/.test(file))
+  .map((file) => readFileSync(file, 'utf8'))
+  .join('\n')
 
 /** As GitHub makes it of a heading. */
 const anchor = (heading: string) =>

@@ -1,30 +1,36 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import pg from 'pg'
+import { migrations } from '../internal/store/migrations/index.ts'
 import { healthOf, killApps, type RunningApp, runApp, startApp } from './support/app.ts'
 import { startProber } from './support/prober.ts'
 import { freePort, type TestService, testPostgres, testRedis, until } from './support/services.ts'
 
-/** Quick enough for a test, in the proportions of the defaults. */
+/** In the proportions of the defaults. How soon a check fails is proved with a fake clock in monitor.test.ts. */
 const HEALTH = { HEALTH_INTERVAL_MS: '300', HEALTH_TIMEOUT_MS: '250', HEALTH_FALL: '2' }
-const FLIP_MS = 2 * 300 + 250
-/** What a loaded machine may add; the bound itself is proved with a fake clock in monitor.test.ts. */
-const SLACK_MS = 400
+/** For a test of one reason: on a busy machine, a shorter timeout could be over before the dependency has answered. */
+const PATIENT = { HEALTH_INTERVAL_MS: '20000', HEALTH_TIMEOUT_MS: '20000' }
 
 const stores: Record<'database' | 'redis', TestService> = {} as never
 beforeAll(async () => {
   ;[stores.database, stores.redis] = await Promise.all([testPostgres(), testRedis()])
+  await migrate(stores.database.url)
 })
 afterAll(async () => {
   await Promise.all(Object.values(stores).map((store) => store.stop()))
 })
 afterEach(killApps)
 
-async function ready(app: RunningApp, expected: boolean): Promise<number> {
-  const startedAt = performance.now()
-  await until(async () => (await fetch(`${app.url}/health/ready`)).ok === expected)
-  return performance.now() - startedAt
+async function migrate(url: string): Promise<void> {
+  expect(await runApp(['migrate'], { env: { DATABASE_URL: url } })).toMatchObject({ code: 0 })
 }
+
+const ready = (app: RunningApp, expected: boolean) =>
+  until(async () => (await fetch(`${app.url}/health/ready`)).ok === expected)
+
+const reason = (app: RunningApp, name: string, expected: string) =>
+  until(async () => (await healthOf(app)).checks[name]?.reason === expected)
 
 /** Memory of a process in MiB. */
 const rssOf = (pid: number) =>
@@ -50,31 +56,32 @@ describe.each(['database', 'redis'] as const)('%s', (name) => {
     prober = startProber(`${app.url}/health/live`)
   })
 
-  /** Whatever happened: liveness never failed, quickly, in the same process. */
+  /** Whatever happened: liveness never failed, in the same process. */
   afterEach(async () => {
-    const { count, statuses, p99Ms } = await prober.stop()
-    expect(count).toBeGreaterThan(20)
+    const { count, statuses } = await prober.stop()
+    expect(count).toBeGreaterThan(0)
     expect(statuses).toEqual({ 200: count })
-    console.info(`${expect.getState().currentTestName}: liveness p99 ${p99Ms.toFixed(1)} ms of ${count}`)
-    // One that waited for a dependency would take as long as its check does.
-    expect(p99Ms).toBeLessThan(Number(HEALTH.HEALTH_TIMEOUT_MS))
   })
 
   test('killed, it is refused; started again, it is ok in the same process', async () => {
     await stores[name].kill()
-    expect(await ready(app, false)).toBeLessThan(FLIP_MS + SLACK_MS)
+    await ready(app, false)
+    await reason(app, name, 'refused')
     const { code, status, checks } = await healthOf(app)
     expect({ code, status }).toEqual({ code: 503, status: 'fail' })
     expect(checks[name]).toMatchObject({ status: 'fail', reason: 'refused' })
     await stores[name].restart()
     await ready(app, true)
     expect((await healthOf(app)).code).toBe(200)
-    expect(app.lines.filter(({ msg, check }) => msg === 'check failed' && check === name)).toHaveLength(1)
+    const failures = app.lines.filter(({ msg, check }) => msg === 'check failed' && check === name)
+    expect(failures.filter((line) => line['reason'] === 'refused')).toHaveLength(1)
   })
 
   test('hanging, it times out; resumed, it is ok', async () => {
     stores[name].hang()
-    expect(await ready(app, false)).toBeLessThan(FLIP_MS + SLACK_MS)
+    await ready(app, false)
+    // It hangs still, so a probe that waited for the dependency would wait for ever.
+    expect((await fetch(`${app.url}/health/live`)).status).toBe(200)
     expect((await healthOf(app)).checks[name]).toMatchObject({ status: 'fail', reason: 'timeout' })
     stores[name].resume()
     await ready(app, true)
@@ -106,6 +113,54 @@ test('both down at the start: it serves, is not ready, and becomes ready when th
   expect((await healthOf(app)).code).toBe(503)
   await Promise.all([stores.database.restart(), stores.redis.restart()])
   await ready(app, true)
+})
+
+describe('a database without the migrations of this build', () => {
+  let admin: pg.Client
+  let url: string
+  beforeAll(async () => {
+    admin = new pg.Client(stores.database.url)
+    await admin.connect()
+    await admin.query('create database unmigrated')
+    url = stores.database.url.replace(/[^/]+$/, 'unmigrated')
+  })
+  afterAll(() => admin.end())
+
+  test('makes the service not ready, with one line in the log, until they are applied; and so does a restore', async () => {
+    const app = await startApp({ env: { ...HEALTH, DATABASE_URL: url } })
+    await reason(app, 'database', 'migrations')
+    const response = await fetch(`${app.url}/health/ready`)
+    expect(response.status).toBe(503)
+    expect(await response.json()).toEqual({ status: 'fail', reason: 'dependency' })
+    const checkedAt = new Set<unknown>()
+    await until(async () => checkedAt.add((await healthOf(app)).checks['database']?.checkedAt).size > 2)
+    await migrate(url)
+    await ready(app, true)
+    const names = Object.keys(migrations)
+    expect(failuresOf(app)).toEqual([
+      expect.objectContaining({
+        level: 'error',
+        check: 'database',
+        reason: 'migrations',
+        err: expect.objectContaining({ message: `migrations not applied: ${names.join(', ')}` }),
+      }),
+    ])
+
+    const restored = new pg.Client(url)
+    await restored.connect()
+    await restored.query('delete from kysely_migration where name = $1', [names.at(-1)])
+    await ready(app, false)
+    await reason(app, 'database', 'migrations')
+    await restored.query('insert into kysely_migration values ($1, now()::text), ($2, now()::text)', [
+      names.at(-1),
+      '9999-of-a-newer-build',
+    ])
+    await restored.end()
+    await ready(app, true)
+  })
+
+  const failuresOf = (app: RunningApp) =>
+    app.lines.filter(({ msg, reason }) => msg === 'check failed' && reason === 'migrations')
 })
 
 test('a store that is not critical fails in the report only', async () => {
@@ -142,7 +197,7 @@ describe('what the world may know', () => {
     ['an unknown Redis host', () => ({ REDIS_URL: `redis://:${secret}@cache.invalid` }), 'unresolved'],
     ['a server that is no Redis', () => ({ REDIS_URL: `redis://127.0.0.1:${stores.database.port}` }), 'error'],
   ])('%s is a reason in one word, and the cause is in the log without its secret', async (_name, env, reason) => {
-    const app = await startApp({ env: { ...HEALTH, ...env() } })
+    const app = await startApp({ env: { ...PATIENT, ...env() } })
     const name = 'REDIS_URL' in env() ? 'redis' : 'database'
     const line = await app.line({ msg: 'check failed', check: name })
     const { checks } = await healthOf(app)
@@ -153,7 +208,7 @@ describe('what the world may know', () => {
 
   test('a wrong Redis password is unauthorized', async () => {
     const guarded = await testRedis({ password: 'right' })
-    const app = await startApp({ env: { ...HEALTH, REDIS_URL: guarded.url.replace('right', secret) } })
+    const app = await startApp({ env: { ...PATIENT, REDIS_URL: guarded.url.replace('right', secret) } })
     await app.line({ msg: 'check failed', check: 'redis' })
     expect((await healthOf(app)).checks['redis']).toMatchObject({ reason: 'unauthorized' })
     const healthy = await startApp({ env: { ...HEALTH, REDIS_URL: guarded.url } })
@@ -165,8 +220,10 @@ describe('what the world may know', () => {
 test('heartbeats of other services are in the report, critical only by name', async () => {
   const peer = await startApp()
   const HEALTH_CHECKS = `peer=${peer.url}/health/live,port=tcp://127.0.0.1:${peer.port},disk=command:/bin/df /`
-  const app = await startApp({ env: { ...HEALTH, HEALTH_CHECKS, HEALTH_CRITICAL: 'peer' } })
+  const times = { HEALTH_INTERVAL_MS: '1000', HEALTH_TIMEOUT_MS: '1000' }
+  const app = await startApp({ env: { ...times, HEALTH_CHECKS, HEALTH_CRITICAL: 'peer' } })
   await ready(app, true)
+  await until(async () => Object.values((await healthOf(app)).checks).every(({ status }) => status === 'ok'))
   expect((await healthOf(app)).checks).toMatchObject({
     peer: { status: 'ok', critical: true },
     port: { status: 'ok', critical: false },
@@ -175,5 +232,6 @@ test('heartbeats of other services are in the report, critical only by name', as
   peer.signal('SIGKILL')
   await peer.ended
   await ready(app, false)
-  expect((await healthOf(app)).checks).toMatchObject({ peer: { reason: 'refused' }, disk: { status: 'ok' } })
+  await reason(app, 'peer', 'refused')
+  await until(async () => (await healthOf(app)).checks['disk']?.status === 'ok')
 })

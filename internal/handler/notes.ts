@@ -54,7 +54,7 @@ export function notes({ notes, idempotency }: NotesHandlerDeps): Route[] {
     },
     problems: ['conflict', 'database_unavailable', ...IDEMPOTENCY_PROBLEMS],
     handler: async function createNote(req, res) {
-      // Each caller has keys of its own, where it is known who calls.
+      // Two callers may use the same key.
       const scope = `POST /v1/notes ${req.auth?.subject ?? ''}`
       const key = { scope, key: req.get('idempotency-key'), body: req.body }
       const { status, headers, body } = await idempotency.once(key, async () => {

@@ -14,7 +14,7 @@ export interface NotesStore {
   insert(fields: NoteFields): Promise<Note>
   find(id: string): Promise<Note | undefined>
   list(page: PageRequest): Promise<Note[]>
-  /** Calls `check` with the note as it is, which nobody else can change meanwhile; what it throws leaves it so. */
+  /** Locks the note and calls `check` with it. When `check` throws, the note remains unchanged. */
   update(id: string, changes: NoteChanges, check: (current: Note) => void): Promise<Note | undefined>
   remove(id: string, check: (current: Note) => void): Promise<Note | undefined>
 }
@@ -24,7 +24,7 @@ export interface NotesDeps {
   readonly cache: Cache<Note>
 }
 
-/** What can be done with notes. Each throws a CodedError `not_found` for one that is not there. */
+/** Operations on notes. Each throws a CodedError `not_found` when the note does not exist. */
 export type Notes = ReturnType<typeof createNotes>
 
 export function createNotes({ store, cache }: NotesDeps) {
@@ -32,7 +32,7 @@ export function createNotes({ store, cache }: NotesDeps) {
     create: (fields: NoteFields): Promise<Note> => store.insert(fields),
 
     async get(id: string): Promise<Note> {
-      return existing(await cache.through(id, () => store.find(id)))
+      return requireFound(await cache.through(id, () => store.find(id)))
     },
 
     async list(page: PageRequest): Promise<Page<Note>> {
@@ -40,19 +40,19 @@ export function createNotes({ store, cache }: NotesDeps) {
     },
 
     async update(id: string, changes: NoteChanges, check: (current: Note) => void): Promise<Note> {
-      const changed = existing(await store.update(id, changes, check))
+      const changed = requireFound(await store.update(id, changes, check))
       await cache.put(changed)
       return changed
     },
 
     async remove(id: string, check: (current: Note) => void): Promise<void> {
-      existing(await store.remove(id, check))
+      requireFound(await store.remove(id, check))
       await cache.remove(id)
     },
   }
 }
 
-function existing(found: Note | undefined): Note {
+function requireFound(found: Note | undefined): Note {
   if (found === undefined) throw new CodedError('not_found')
   return found
 }

@@ -3,7 +3,7 @@ import type { NoteFields, NotesStore } from '../service/notes.ts'
 import type { Database } from './postgres.ts'
 import { after, STORED, type StoredTable, withStoreProblems } from './table.ts'
 
-// By name: while a newer version is rolled out there may be columns that this one does not know.
+// During a rollout the table may have columns that this version does not know.
 const COLUMNS = [...STORED, 'title', 'text'] as const
 
 export function createNotesStore(database: Kysely<Database>): NotesStore {

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { CamelCasePlugin, Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
+import { migrations } from './migrations/index.ts'
 
 /** The tables, one property each, as Kysely wants them. */
 export type Database = Record<never, never>
@@ -23,6 +24,8 @@ export interface Postgres {
   readonly db: Kysely<Database>
   /** One connection that only the health check uses, renewed every minute so that it proves that logging in works. */
   readonly checkPool: Pick<pg.Pool, 'connect'>
+  /** Names of the migrations that the queries of this build rely on. */
+  readonly migrations: readonly string[]
   /** Waits for queries under way, then closes every connection. */
   stop(): Promise<void>
 }
@@ -115,6 +118,7 @@ export function createPostgres(options: PostgresOptions): Postgres {
   return {
     db,
     checkPool,
+    migrations: Object.keys(migrations),
     async stop() {
       await Promise.all([db.destroy(), checkPool.end()])
       // Kysely ends only a pool that it has used.

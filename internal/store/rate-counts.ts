@@ -3,21 +3,21 @@ import type { Redis } from './redis.ts'
 
 export interface RateCountsDeps {
   readonly redis: Pick<Redis, 'run'>
-  /** Whose counts they are, among what else is in that Redis. */
+  /** Prefix of the keys: other services may use the same Redis. */
   readonly service: string
 }
 
-/** What a request waits for at most, in milliseconds. */
+/** Longest wait of a request, in milliseconds. */
 const TIMEOUT_MS = 50
 
-/** In one step, so that no key is left without an end. */
+/** Counts and sets the expiry in one step: a key without an expiry would block its client for good. */
 const COUNT = `
   local used = redis.call('incr', KEYS[1])
   if used == 1 then redis.call('pexpire', KEYS[1], ARGV[1]) end
   return { used, redis.call('pttl', KEYS[1]) }`
 
-/** Counts the requests of a client in Redis, for every process of the service. */
-export function rateCounts({ redis, service }: RateCountsDeps): (client: string) => Promise<Count> {
+/** Counts the requests of a client in Redis for all instances of the service. */
+export function createSharedCount({ redis, service }: RateCountsDeps): (client: string) => Promise<Count> {
   return async function count(client) {
     const options = { keys: [`${service}:rate:${client}`], arguments: [String(WINDOW_MS)] }
     const [used, resetMs] = (await redis.run(TIMEOUT_MS, (redis) => redis.eval(COUNT, options))) as [number, number]

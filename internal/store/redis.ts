@@ -4,34 +4,34 @@ import { TimeoutError, withTimeout } from '#pkg/with-timeout.ts'
 
 export interface RedisOptions {
   readonly url: string
-  /** What `CLIENT LIST` shows. */
+  /** Name of the connection in `CLIENT LIST`. */
   readonly clientName: string
   readonly connectTimeoutMs: number
-  /** Pause between two looks whether the connection answers, and the longest wait for that, in milliseconds. @default 4_000 */
+  /** Interval of the pings that detect a connection without responses, and their timeout, in milliseconds. @default 4_000 */
   readonly pingIntervalMs?: number
-  /** The connection broke, or could not be made. The next try is under way already. */
+  /** Called when a connection breaks or fails. The next attempt has already begun. */
   readonly onError: (error: Error) => void
 }
 
 type Client = ReturnType<typeof connectClient>
 
 export interface Redis {
-  /** The connection of now: ask for it each time. Its commands fail at once while it is not connected. */
+  /** Returns the current connection; `reconnect` replaces it. Commands fail at once while it is not connected. */
   client(): Client
-  /** What `command` asks of it. Rejects after `timeoutMs`, when the answer may still be on its way. */
+  /** Runs a command. Rejects with TimeoutError after `timeoutMs`, although Redis may still execute it. */
   run<T>(timeoutMs: number, command: (client: Client) => Promise<T>): Promise<T>
-  /** Rejects with the reason why there is no connection. The first one, or one after `reconnect`, is waited for. */
+  /** Rejects with the error of the last attempt to connect, and waits for the first attempt and for one after `reconnect`. */
   ping(signal: AbortSignal): Promise<unknown>
-  /** Drops a connection that no longer answers, so that what waits on it fails, and opens a new one. */
+  /** Replaces a connection that no longer responds. Its pending commands fail. */
   reconnect(): void
   start(): void
-  /** Waits for commands under way, then closes the connection. */
+  /** Waits for the pending commands, then closes the connection. */
   stop(): Promise<void>
 }
 
 const MAX_BACKOFF_MS = 1_000
 
-/** Doubles from 50 ms to a second, each with up to a quarter more, so that many instances do not return as one. */
+/** Doubles from 50 ms to one second, plus a random quarter, so that many instances do not reconnect at once. */
 function backoff(retries: number): number {
   return Math.min(50 * 2 ** retries, MAX_BACKOFF_MS) * (1 + Math.random() / 4)
 }
@@ -40,15 +40,15 @@ function connectClient({ url, clientName, connectTimeoutMs }: RedisOptions) {
   return createClient({
     url,
     name: clientName,
-    // A command fails now instead of waiting for a server that may never come back.
+    // Commands fail at once instead of waiting for a server that may not return.
     disableOfflineQueue: true,
     commandsQueueMaxLength: 10_000,
-    // The socket's bounds the log-in, which has no timeout of its own. What is written later puts it off, answered or not.
+    // socketTimeout bounds the login, which has no other timeout. Every later write extends it, even without a response.
     socket: { connectTimeout: connectTimeoutMs, socketTimeout: 10_000, reconnectStrategy: backoff },
   })
 }
 
-/** Connects in the background and for as long as it takes. */
+/** Connects in the background and retries until it succeeds. */
 export function createRedis(options: RedisOptions): Redis {
   const { pingIntervalMs = 4_000 } = options
   let lastError: Error | undefined
@@ -64,7 +64,7 @@ export function createRedis(options: RedisOptions): Redis {
       lastError = error
       options.onError(error)
     })
-    // Rejects only when it is stopped; each failed try is an error event.
+    // Rejects only after a stop; each failed attempt is an error event.
     client.connect().catch(() => {})
   }
 
@@ -75,12 +75,12 @@ export function createRedis(options: RedisOptions): Redis {
     connect()
   }
 
-  async function pingNow(): Promise<void> {
+  async function checkConnection(): Promise<void> {
     const pinged = client
     try {
       if (pinged.isReady) await withTimeout(pinged.ping(), pingIntervalMs)
     } catch (error) {
-      // Any other failure is an answer, or is known already.
+      // Any other error is a response, or has been reported.
       if (error instanceof TimeoutError && pinged === client && timer !== undefined) reconnect()
     }
   }
@@ -89,7 +89,7 @@ export function createRedis(options: RedisOptions): Redis {
     client: () => client,
     run: async (timeoutMs, command) => withTimeout(command(client), timeoutMs),
     async ping(signal) {
-      // On a connection that is there, an error is an answer (-BUSY, -LOADING) to some command, and passes.
+      // On a ready connection, lastError may be the response to some command (-BUSY, -LOADING).
       if (!client.isReady) {
         if (lastError !== undefined) throw lastError
         await once(client, 'ready', { signal })
@@ -99,7 +99,7 @@ export function createRedis(options: RedisOptions): Redis {
     reconnect,
     start() {
       connect()
-      timer = setInterval(pingNow, pingIntervalMs)
+      timer = setInterval(checkConnection, pingIntervalMs)
     },
     async stop() {
       clearInterval(timer)

@@ -3,14 +3,14 @@ import type { Redis } from './redis.ts'
 
 export interface SessionsDeps {
   readonly redis: Pick<Redis, 'run'>
-  /** Whose sessions they are, among what else is in that Redis. */
+  /** Prefix of the keys: other services may use the same Redis. */
   readonly service: string
 }
 
-/** What a request waits for at most, in milliseconds. */
+/** Longest wait of a request, in milliseconds. */
 const TIMEOUT_MS = 500
 
-/** Sessions in Redis, for every process of the service. */
+/** Keeps sessions in Redis for all instances of the service. */
 export function createSessionStore({ redis, service }: SessionsDeps): SessionStore {
   const key = (id: string) => `${service}:session:${id}`
   return {

@@ -1,48 +1,49 @@
 import { createLocalJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose'
 
 export interface IssuerKeysOptions {
-  /** Of the issuer's JSON Web Key Set. Not followed elsewhere. */
+  /** URL of the issuer's JSON Web Key Set. Redirects are not followed. */
   readonly url: string
-  /** For the whole answer, in milliseconds. @default 2_000 */
+  /** Longest download, in milliseconds. @default 2_000 */
   readonly timeoutMs?: number
   /** @default 262_144 */
   readonly maxBytes?: number
-  /** Keys older than this are asked for again, in milliseconds, so that one that was withdrawn ends. @default 600_000 */
+  /** Age after which the keys are downloaded again in the background, in milliseconds. @default 600_000 */
   readonly refreshMs?: number
-  /** Tokens with keys that nobody knows, and failures, cause one question in this time, in milliseconds. @default 5_000 */
+  /** Shortest time between two downloads, in milliseconds: unknown keys and failures cause no more. @default 5_000 */
   readonly coolDownMs?: number
+  /** Monotonic clock in milliseconds. */
   readonly now?: () => number
 }
 
 /**
- * Finds the key of a token. Asks the issuer with the first one, when a key is not known, and now and then. Keys that
- * are known stay so while the issuer cannot be reached; rejects with that failure when another one is needed.
+ * Finds the key that verifies a token. Downloads the keys for the first token, for an unknown key, and periodically.
+ * Known keys remain valid while the issuer is down; rejects with the failure of the download when a key is missing.
  */
 export function issuerKeys(options: IssuerKeysOptions): JWTVerifyGetKey {
-  const { refreshMs = 600_000, coolDownMs = 5_000, now = Date.now } = options
+  const { refreshMs = 600_000, coolDownMs = 5_000, now = () => performance.now() } = options
   let known: ReturnType<typeof createLocalJWKSet> | undefined
   let knownSince = 0
-  let askedAt = Number.NEGATIVE_INFINITY
-  let asked: Promise<ReturnType<typeof createLocalJWKSet>> | undefined
+  let downloadedAt = Number.NEGATIVE_INFINITY
+  let download: Promise<ReturnType<typeof createLocalJWKSet>> | undefined
 
-  async function ask() {
-    known = createLocalJWKSet(await download(options))
+  async function downloadKeys() {
+    known = createLocalJWKSet(await fetchKeys(options))
     knownSince = now()
     return known
   }
 
-  /** What the issuer says, or said a moment ago. */
+  /** Returns the current keys, or those of a download within the cool-down. */
   function latest() {
-    if (asked === undefined || now() - askedAt >= coolDownMs) {
-      askedAt = now()
-      asked = ask()
+    if (download === undefined || now() - downloadedAt >= coolDownMs) {
+      downloadedAt = now()
+      download = downloadKeys()
     }
-    return asked
+    return download
   }
 
   return async function key(header, token) {
     const keys = known ?? (await latest())
-    // Those that are known are good enough until it has answered.
+    // The known keys serve until the download has finished.
     if (now() - knownSince >= refreshMs) latest().catch(() => {})
     try {
       return await keys(header, token)
@@ -53,16 +54,16 @@ export function issuerKeys(options: IssuerKeysOptions): JWTVerifyGetKey {
   }
 }
 
-async function download({ url, timeoutMs = 2_000, maxBytes = 262_144 }: IssuerKeysOptions): Promise<JSONWebKeySet> {
+async function fetchKeys({ url, timeoutMs = 2_000, maxBytes = 262_144 }: IssuerKeysOptions): Promise<JSONWebKeySet> {
   const headers = { accept: 'application/jwk-set+json, application/json' }
   const { status, body } = await fetch(url, { headers, redirect: 'error', signal: AbortSignal.timeout(timeoutMs) })
   const chunks: Uint8Array[] = []
   let bytes = 0
   for await (const chunk of body ?? []) {
     bytes += chunk.length
-    if (bytes > maxBytes) throw new Error(`keys of the issuer: more than ${maxBytes} bytes`)
+    if (bytes > maxBytes) throw new Error(`issuer keys: more than ${maxBytes} bytes`)
     chunks.push(chunk)
   }
-  if (status !== 200) throw new Error(`keys of the issuer: status ${status}`)
+  if (status !== 200) throw new Error(`issuer keys: status ${status}`)
   return JSON.parse(Buffer.concat(chunks).toString())
 }

@@ -88,6 +88,21 @@ test('events are changes of state with their cause, and never a repetition', asy
   ])
 })
 
+test('a failure reports each of its reasons once, whatever their order', async () => {
+  const events: HealthEvent[] = []
+  const causes = [refused, new Error('odd'), refused, new Error('odd')]
+  const health = createHealth({
+    checks: [{ name: 'database', check: () => Promise.reject(causes.shift()) }],
+    settings: () => ({ intervalMs: 100, timeoutMs: 50, fall: 1, rise: 1 }),
+    onEvent: (event) => events.push(event),
+  })
+  health.start()
+  await jest.advanceTimersByTimeAsync(400)
+  health.stop()
+  expect(causes).toEqual([])
+  expect(events.map(({ reason }) => reason)).toEqual(['refused', 'error'])
+})
+
 test('results become stale by the passing of time alone, as after a blocked event loop', async () => {
   let blockedMs = 0
   const clock = () => performance.now() + blockedMs

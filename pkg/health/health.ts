@@ -4,7 +4,10 @@ import { aggregate, type CheckReport, type History, type Reason, report } from '
 export interface HealthOptions {
   /** Settings of every check, read before each run. @default every 2_000 ms for 1_000 ms, fall 2, rise 1 */
   readonly settings?: () => MonitorSettings
-  /** A check changed its status, or its first run ended. `error` is the cause of a failure. */
+  /**
+   * A check changed its status, its first run ended, or it still fails and has a reason that this failure did not have
+   * before. `error` is the cause of a failure.
+   */
   readonly onEvent?: (event: HealthEvent) => void
   /** Milliseconds since the epoch, for what is shown. */
   readonly now?: () => number
@@ -57,6 +60,8 @@ export function createHealth(options: HealthOptions): Health {
 
   return {
     watch({ name, check, critical = () => true, onEvent: onOwnEvent }) {
+      /** The reasons of the current failure. */
+      const reported = new Set<Reason>()
       const monitor = createMonitor({
         check,
         settings,
@@ -64,7 +69,13 @@ export function createHealth(options: HealthOptions): Health {
         clock,
         onOutcome({ status, reason }, previous, error) {
           latest = undefined
-          if (status === previous.status && previous.at !== 0) return
+          if (status === 'ok') {
+            reported.clear()
+            if (previous.status === 'ok') return
+          } else {
+            if (reported.has(reason)) return
+            reported.add(reason)
+          }
           const event = { name, status, critical: critical(), ...(status === 'fail' && { reason, error }) }
           onEvent?.(event)
           onOwnEvent?.(event)

@@ -10,6 +10,7 @@ export const REASONS = [
   'unresolved',
   'unauthorized',
   'unhealthy',
+  'migrations',
   'stale',
   'error',
 ] as const
@@ -94,6 +95,7 @@ const REASON_BY_CODE: Readonly<Record<string, Reason>> = {
   // https://www.postgresql.org/docs/current/errcodes-appendix.html
   '28000': 'unauthorized',
   '28P01': 'unauthorized',
+  '42501': 'unauthorized',
   '57P03': 'refused',
 }
 

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http'
 import { afterAll, expect, test } from '@jest/globals'
 import express from 'express'
 import request from 'supertest'
-import { notFound, problemHandler } from '../problem/index.ts'
+import { CodedError, notFound, problemHandler } from '../problem/index.ts'
 import { type CorsOptions, cors } from './cors.ts'
 
 const servers: Server[] = []
@@ -17,7 +17,10 @@ function serve(options?: CorsOptions) {
   app.post('/things', () => {
     throw new Error('broken')
   })
-  app.options('/things', (_req, res) => void res.status(204).end())
+  app.options('/things', (_req, res) => void res.status(204).set('allow', 'GET, HEAD, OPTIONS, POST').end())
+  app.all('/things', () => {
+    throw new CodedError('method_not_allowed')
+  })
   app.use(notFound(), problemHandler())
   const server = createServer(app).listen(0)
   servers.push(server)

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import express, { type RequestHandler } from 'express'
 import request from 'supertest'
 import { problemHandler } from './handler.ts'
+import { HTTP_PROBLEMS } from './table.ts'
 
 let seen: Error | undefined
 let server: Server
@@ -18,7 +19,9 @@ function serve(handler: RequestHandler) {
     next()
   })
   app.get('/', handler)
-  app.use(problemHandler({ table: { note_not_found: { status: 404, detail: 'There is no such note.' } } }))
+  app.use(
+    problemHandler({ table: { ...HTTP_PROBLEMS, note_not_found: { status: 404, detail: 'There is no such note.' } } }),
+  )
   server = createServer(app).listen(0)
   return request(server)
 }

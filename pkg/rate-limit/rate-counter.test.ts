@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals'
+import { expect, jest, test } from '@jest/globals'
 import { type Count, localCounter, sharedCounter } from './rate-counter.ts'
 
 let time = 0
@@ -15,6 +15,14 @@ test('each client has a count of its own, which ends with the minute', () => {
   ])
   time += SECOND
   expect(count('a')).toEqual({ used: 1, resetMs: 60 * SECOND })
+})
+
+test('a wall clock that steps back an hour does not prolong the window', () => {
+  const count = localCounter()
+  const { resetMs } = count('a') as Count
+  const stepped = jest.spyOn(Date, 'now').mockReturnValue(Date.now() - 3_600 * SECOND)
+  expect((count('a') as Count).resetMs).toBeLessThanOrEqual(resetMs)
+  stepped.mockRestore()
 })
 
 test('one client more than it may keep ends the minute, and one that is known does not', () => {

@@ -1,4 +1,4 @@
-/** What a client has used of its minute, this request included, and when the next one begins. */
+/** Requests of a client in the current window, this one included, and the time until the next window. */
 export interface Count {
   readonly used: number
   readonly resetMs: number
@@ -9,14 +9,17 @@ export type Counter = (client: string) => Count | Promise<Count>
 
 export const WINDOW_MS = 60_000
 
+const monotonicMs = () => Math.floor(performance.now())
+
 export interface LocalCounterOptions {
-  /** More clients than this in one minute, and the minute ends early: memory is bounded, and nobody is refused for the number of others. @default 50_000 */
+  /** More clients than this in one window end it early, so memory is bounded and no client suffers. @default 50_000 */
   readonly maxClients?: number
+  /** Monotonic clock in milliseconds: a step of the wall clock must not prolong a window. */
   readonly now?: () => number
 }
 
-/** Counts in this process. One minute for all clients, which begins with the first request. */
-export function localCounter({ maxClients = 50_000, now = Date.now }: LocalCounterOptions = {}): Counter {
+/** Counts in this process. All clients share one window, which begins with the first request. */
+export function localCounter({ maxClients = 50_000, now = monotonicMs }: LocalCounterOptions = {}): Counter {
   let clients = new Map<string, number>()
   let endsAt = 0
   return function count(client) {
@@ -34,11 +37,11 @@ export function localCounter({ maxClients = 50_000, now = Date.now }: LocalCount
 }
 
 export interface SharedCounterOptions {
-  /** Counts for all processes. Rejects when it cannot, and soon: each request waits for it. */
+  /** Counts for all instances. Each request waits for it, so it rejects soon when it cannot count. */
   readonly shared: (client: string) => Promise<Count>
-  /** Counts while that fails. */
+  /** Counts while `shared` fails. */
   readonly local: Counter
-  /** How long after a failure nobody asks again, in milliseconds, and then one request does. @default 1_000 */
+  /** Pause after a failure before one request tries `shared` again, in milliseconds. @default 1_000 */
   readonly backOffMs?: number
   readonly now?: () => number
   readonly onEvent?: (event: CounterEvent) => void
@@ -48,14 +51,14 @@ export type CounterEvent =
   | { readonly type: 'counting alone'; readonly error: unknown }
   | { readonly type: 'counting together' }
 
-/** Counts together with other processes as long as that works, and never rejects for it. */
+/** Counts in `shared`, and in `local` while that fails. Never rejects. */
 export function sharedCounter(options: SharedCounterOptions): Counter {
-  const { shared, local, backOffMs = 1_000, now = Date.now, onEvent } = options
+  const { shared, local, backOffMs = 1_000, now = monotonicMs, onEvent } = options
   let isAlone = false
   let retryAt = 0
   return async function count(client) {
     if (isAlone && now() < retryAt) return local(client)
-    // Those that come while this one asks do not wait with it.
+    // While this request tries, the other requests count locally.
     retryAt = now() + backOffMs
     try {
       const counted = await shared(client)

@@ -5,7 +5,7 @@ import request from 'supertest'
 import { HTTP_PROBLEMS, problemHandler } from '../problem/index.ts'
 import { RATE_LIMIT_PROBLEMS } from './problems.ts'
 import { localCounter } from './rate-counter.ts'
-import { clientOf, rateLimit } from './rate-limit.ts'
+import { identifyClient, rateLimit } from './rate-limit.ts'
 
 let perMinute: number
 let server: Server
@@ -64,5 +64,5 @@ test.each([
   ['x'.repeat(16_000), 'x'.repeat(64)],
   ['', ''],
 ])('the client at %s is %s', (address, client) => {
-  expect(clientOf(address)).toBe(client)
+  expect(identifyClient(address)).toBe(client)
 })

@@ -1,53 +1,53 @@
 import { TimeoutError, withTimeout } from '../with-timeout.ts'
 import type { Stored } from './stored.ts'
 
-/** What a cache needs of a Redis client. */
+/** The part of a Redis client that a cache uses. */
 export interface CacheClient {
   get(key: string): Promise<string | null>
   eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
 }
 
 export interface CacheOptions {
-  /** The client of now. Absent: there is no cache. */
+  /** Returns the current client. Undefined: every read goes to the database. */
   readonly redis: (() => CacheClient) | undefined
-  /** Before each id. */
+  /** Prefix of each key. */
   readonly prefix: string
-  /** How long a value is kept, and how old it can be at most after a change that Redis has missed. @default 60_000 */
+  /** Lifetime of a value, and thus its greatest age after a change that Redis has missed, in milliseconds. @default 60_000 */
   readonly ttlMs?: number
-  /** The longest wait for one command. @default 50 */
+  /** Longest wait for one command, in milliseconds. @default 50 */
   readonly timeoutMs?: number
-  /** How long nobody waits again for a Redis that did not answer in time. @default 1_000 */
+  /** Pause after a timeout before the next command, in milliseconds. @default 1_000 */
   readonly coolDownMs?: number
   readonly now?: () => number
 }
 
 export interface Cache<T extends Stored> {
-  /** What is cached, else what `load` finds. Rejects only as `load` does. */
+  /** Returns the cached value, or loads it. Rejects only when `load` rejects. */
   through(id: string, load: () => Promise<T | undefined>): Promise<T | undefined>
-  /** After a change. Never rejects. */
+  /** Stores a changed value. Never rejects. */
   put(value: T): Promise<void>
-  /** After a removal. Never rejects. */
+  /** Records that the value was deleted. Never rejects. */
   remove(id: string): Promise<void>
 }
 
-/** A newer version wins, whoever is first: a slow reader cannot put an old one back, nor can a slow writer. */
+/** Keeps the newer version: a slow reader or writer cannot restore an older one. */
 const PUT_NEWER = `
 local held = string.match(redis.call('get', KEYS[1]) or '', '^%d+')
 if held and tonumber(held) >= tonumber(ARGV[1]) then return 0 end
 redis.call('set', KEYS[1], ARGV[1] .. ' ' .. ARGV[2], 'px', ARGV[3])
 return 1`
 
-/** Of a thing that was removed: newer than any, and never used again. */
+/** Version of a deleted value: newer than every other version. */
 const REMOVED = Number.MAX_SAFE_INTEGER
 
-/** @throws for what is not PUT_NEWER's, which then is a failure like any other */
+/** @throws for text that PUT_NEWER did not write */
 function parseEntry<T>(text: string | null): { readonly value: T | undefined } | undefined {
   if (text === null) return undefined
   const [, json = ''] = /^\d+ (.*)/s.exec(text) ?? []
   return { value: JSON.parse(json) ?? undefined }
 }
 
-/** Reads through Redis and does without it when it fails. */
+/** Reads through Redis, and from the database alone while Redis fails. */
 export function createCache<T extends Stored>({
   redis,
   prefix,
@@ -63,7 +63,7 @@ export function createCache<T extends Stored>({
     try {
       return await withTimeout(command(redis()), timeoutMs)
     } catch (error) {
-      // Any other failure costs no time.
+      // Other errors cost no time, so they need no pause.
       if (error instanceof TimeoutError) skippedUntil = now() + coolDownMs
       return undefined
     }

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { CodedError } from '../problem/index.ts'
 import { withTimeout } from '../with-timeout.ts'
 
-/** What this needs of a Redis client. */
+/** The part of a Redis client that idempotency uses. */
 export interface IdempotencyClient {
   get(key: string): Promise<string | null>
   set(key: string, value: string, options: { NX: true; PX: number }): Promise<unknown>
@@ -10,21 +10,20 @@ export interface IdempotencyClient {
 }
 
 export interface IdempotencyOptions {
-  /** The client of now. Absent: no key can be honoured. */
+  /** Returns the current client. Undefined: every key fails with `idempotency_unavailable`. */
   readonly redis: (() => IdempotencyClient) | undefined
-  /** Before each key. */
+  /** Prefix of each key. */
   readonly prefix: string
-  /** Longer than any request may take: one whose process has died is not in the way for longer. @default 30_000 */
+  /** Lifetime of a lock whose process has died, in milliseconds; longer than any request takes. @default 30_000 */
   readonly lockMs?: number
-  /** How long an answer is kept. @default 86_400_000 */
+  /** Lifetime of a stored response, in milliseconds. @default 86_400_000 */
   readonly keepMs?: number
-  /** The longest wait for one command. @default 500 */
+  /** Longest wait for one command, in milliseconds. @default 500 */
   readonly timeoutMs?: number
 }
 
-/** Of a request. */
 export interface IdempotencyKey {
-  /** What has keys of its own: method and path. */
+  /** Method, path and caller: each combination has its own keys. */
   readonly scope: string
   readonly key: string | undefined
   readonly body: unknown
@@ -38,10 +37,10 @@ export interface Response<T> {
 
 export interface Idempotency {
   /**
-   * The answer of `run`, which is kept, or the one that was kept for this key. A `run` that rejects
-   * keeps nothing and may be tried again: what it has begun must be undone by then. Without a key it is just `run`.
+   * Runs once for each key and stores the response; a retry gets the stored response. A `run` that rejects stores no
+   * response and must have undone its work. Without a key, `once` only runs.
    *
-   * @throws CodedError `idempotency_key_reused`, `idempotency_conflict` or `idempotency_unavailable`, and nothing has run
+   * @throws CodedError `idempotency_key_reused`, `idempotency_conflict` or `idempotency_unavailable`, without running
    */
   once<T>(key: IdempotencyKey, run: () => Promise<Response<T>>): Promise<Response<T>>
 }
@@ -60,7 +59,7 @@ export const IDEMPOTENCY_PROBLEMS = [
   'idempotency_unavailable',
 ] as const
 
-/** Only while it is still the same: a lock that has run out may be another's by now. */
+/** Replaces only our own lock: another request may hold the key after our lock has expired. */
 const REPLACE = `
 if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
 if ARGV[2] == '' then return redis.call('del', KEYS[1]) end
@@ -81,14 +80,14 @@ export function createIdempotency({
 }: IdempotencyOptions): Idempotency {
   async function command<R>(send: (client: IdempotencyClient) => Promise<R>): Promise<R> {
     try {
-      if (redis === undefined) throw new Error('there is no Redis')
+      if (redis === undefined) throw new Error('REDIS_URL is not set')
       return await withTimeout(send(redis()), timeoutMs)
     } catch (cause) {
       throw new CodedError('idempotency_unavailable', { cause })
     }
   }
 
-  /** Without an answer the key is free again. What fails here is not worth the request, which is over. */
+  /** Stores the response, or frees the key. Ignores errors, because the request itself has been processed. */
   async function replace(name: string, lock: string, entry?: Entry): Promise<void> {
     const values = [lock, entry === undefined ? '' : JSON.stringify(entry), String(keepMs)]
     await command((client) => client.eval(REPLACE, { keys: [name], arguments: values })).catch(() => {})
@@ -97,14 +96,14 @@ export function createIdempotency({
   return {
     async once({ scope, key, body }, run) {
       if (key === undefined) return run()
-      // Loaded by the first key, not by a start; the executable cannot import what is Node's own.
+      // The first key loads the module, not the start. The executable cannot import() a built-in module.
       const { hash, randomUUID } = process.getBuiltinModule('node:crypto')
       const name = `${prefix}${scope} ${key}`
       const fingerprint = hash('sha256', JSON.stringify(body) ?? '')
       const lock = JSON.stringify({ fingerprint, token: randomUUID() })
 
       const taken = await command((client) => client.set(name, lock, { NX: true, PX: lockMs })).catch((error) => {
-        // It may have been taken all the same, by a command that comes through late.
+        // The command may still arrive, so the lock is removed again.
         void replace(name, lock)
         throw error
       })

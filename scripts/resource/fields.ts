@@ -9,14 +9,14 @@ export interface Field {
 
 const FORM = /^([^:]*):(\w+)(\?)?(:unique)?$/
 
-/** One capital at a time, so that the column of `dueAt`, `due_at`, is `dueAt` again when it is read. */
+/** Two capitals in a row are refused: the database layer could not turn the column back into the name. */
 const VALID_NAME = /^[a-z][a-z0-9]*([A-Z][a-z0-9]+)*$/
 
 const RESERVED: Readonly<Record<string, readonly string[]>> = {
-  'which every resource has': ['id', 'version', 'createdAt', 'updatedAt'],
-  'which every table of PostgreSQL has': ['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid'],
-  'which every object has': Object.getOwnPropertyNames(Object.prototype),
-  'which makes a promise of an object': ['then'],
+  'which is a field of every resource': ['id', 'version', 'createdAt', 'updatedAt'],
+  'which is a column of every table of PostgreSQL': ['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid'],
+  'which is a property of every object': Object.getOwnPropertyNames(Object.prototype),
+  'which turns an object into a promise': ['then'],
 }
 
 function nameProblem(name: string): string | undefined {
@@ -38,11 +38,9 @@ function readField(text: string): { readonly field: Field } | { readonly problem
   return { field: { name, type, isNullable: nullable !== undefined, isUnique: unique !== undefined } }
 }
 
-/** @returns the fields of `number:string:unique,total:int`, or what is wrong with them, one line each */
-export function readFields(
-  text = '',
-): { readonly fields: readonly Field[] } | { readonly problems: readonly string[] } {
-  if (text === '') return { problems: ['FIELDS: is missing: FIELDS=number:string:unique,total:int'] }
+/** Reads fields such as `number:string:unique,total:int`. @throws with one line for each problem */
+export function readFields(text = ''): readonly Field[] {
+  if (text === '') throw new Error('FIELDS: is missing, expected fields such as FIELDS=number:string:unique,total:int')
   const read = text.split(',').map((each) => ({ each, ...readField(each) }))
   const fields = read.flatMap((each) => ('field' in each ? [each.field] : []))
   const twice = fields.filter(({ name }, index) => fields.findIndex((field) => field.name === name) < index)
@@ -50,5 +48,6 @@ export function readFields(
     ...read.flatMap((each) => ('problem' in each ? [`got ${JSON.stringify(each.each)}, ${each.problem}`] : [])),
     ...twice.map(({ name }) => `got ${JSON.stringify(name)} twice`),
   ]
-  return problems.length === 0 ? { fields } : { problems: problems.map((problem) => `FIELDS: ${problem}`) }
+  if (problems.length > 0) throw new Error(problems.map((problem) => `FIELDS: ${problem}`).join('\n'))
+  return fields
 }

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { stripTypeScriptTypes } from 'node:module'
-import { expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import { readFields } from './fields.ts'
-import { makeResource } from './files.ts'
+import { makeResource, unmakeResource } from './files.ts'
+import { format } from './format.ts'
 import { readNames } from './names.ts'
 
 const RESOURCES = 'internal/resources.ts'
@@ -15,14 +16,16 @@ const LISTS: Readonly<Record<string, string>> = {
 }
 
 function make({ name = 'order', fields = 'total:int', lists = LISTS } = {}) {
-  const named = readNames({ NAME: name })
-  const having = readFields(fields)
-  if ('problems' in named || 'problems' in having) throw new Error('refused')
   const read = (path: string) => lists[path] ?? readFileSync(path, 'utf8')
-  return makeResource({ names: named.names, fields: having.fields, read, migrations: ['0009-carts.ts', 'index.ts'] })
+  return makeResource({
+    names: readNames({ NAME: name }),
+    fields: readFields(fields),
+    read,
+    migrations: ['0009-carts.ts', 'index.ts'],
+  })
 }
 
-test('a resource comes after those that are there, and its migration after the last one', () => {
+test('a resource is registered after the existing ones, and its migration after the last one', () => {
   const { written, edited } = make()
   expect([...written.keys()]).toContain('internal/store/migrations/0010-orders.ts')
   expect(edited.get(RESOURCES)).toMatch(/= \[\n {2}carts\(\),\n.*\n.*createOrders\(.*\n\]\n$/)
@@ -32,8 +35,8 @@ test('a resource comes after those that are there, and its migration after the l
 test.each([
   [RESOURCES, 'RESOURCES'],
   [MIGRATIONS, 'migrations'],
-])('without its list in %s there is no resource', (path, list) => {
-  expect(() => make({ lists: { ...LISTS, [path]: '' } })).toThrow(`there is no list ${list} to add to`)
+])('a resource is refused where %s has no list to register it in', (path, list) => {
+  expect(() => make({ lists: { ...LISTS, [path]: '' } })).toThrow(`${path} has no list ${list}`)
 })
 
 test.each([
@@ -46,4 +49,76 @@ test.each([
     expect(() => stripTypeScriptTypes(text)).not.toThrow()
     expect({ path, open: /\{\{|\}\}\}/.exec(text)?.[0] }).toEqual({ path })
   }
+})
+
+describe('unmakeResource', () => {
+  /** Lists of a service with one resource, as the formatter leaves them. */
+  const own: Readonly<Record<string, string>> = {
+    [RESOURCES]: `import { carts } from './handler/carts.ts'
+
+const RESOURCES: readonly ((shared: Shared) => Route[])[] = [
+  ({ db, cache, idempotency }) =>
+    carts({ carts: createCarts({ store: createCartsStore(db), cache: cache('carts') }), idempotency }),
+]
+`,
+    [MIGRATIONS]: `import * as carts from './0009-carts.ts'
+
+export const migrations: Readonly<Record<string, { readonly up: string }>> = {
+  '0009-carts': carts,
+}
+`,
+  }
+  const empty = { ...own, [RESOURCES]: `import { x } from './x.ts'\n\nconst RESOURCES: readonly string[] = []\n` }
+  const made = (name: string, lists = own) => {
+    const { written, edited } = make({ name, lists })
+    const formatted = Object.fromEntries([...edited].map(([path, text]) => [path, format(path, text)]))
+    return { paths: [...written.keys()], formatted }
+  }
+  const undo = (name: string, formatted: Readonly<Record<string, string>>, paths: readonly string[]) =>
+    unmakeResource({ names: readNames({ NAME: name }), read: (path) => formatted[path] ?? '' }, paths)
+
+  test.each(['tag', 'user-profile', 'very-'.repeat(8).concat('long-name')])(
+    'restores both lists and deletes the files of %s, however the formatter has wrapped the entries',
+    (name) => {
+      for (const lists of [own, empty]) {
+        const { paths, formatted } = made(name, lists)
+        const { deleted, edited } = undo(name, formatted, ['package.json', ...paths])
+        expect(deleted).toEqual(paths)
+        expect(Object.fromEntries(edited)).toEqual(lists)
+      }
+    },
+  )
+
+  test('keeps the imports and the entries of the other resources', () => {
+    const orders = made('order')
+    const both = made('order-line', orders.formatted)
+    const paths = [...orders.paths, ...both.paths]
+    expect(Object.fromEntries(undo('order-line', both.formatted, paths).edited)).toEqual(orders.formatted)
+    expect(Object.fromEntries(undo('order', both.formatted, paths).edited)).toEqual(made('order-line').formatted)
+  })
+
+  test('deletes further tests of the resource, and no test of another one', () => {
+    const { paths, formatted } = made('order')
+    const further = ['test/browser/orders.test.ts', 'test/orders/refunds.test.ts']
+    const others = ['test/orders-of-users.test.ts', 'test/back-orders.test.ts', 'internal/orders.test.ts']
+    expect(undo('order', formatted, [...paths, ...further, ...others]).deleted).toEqual([...paths, ...further])
+  })
+
+  test('refuses a resource that make resource has not written, or not as it stands', () => {
+    const { paths, formatted } = made('order')
+    const changed = (from: string, to: string) =>
+      Object.fromEntries(Object.entries(formatted).map(([path, text]) => [path, text.replaceAll(from, to)]))
+    const withoutStore = paths.filter((path) => path !== 'internal/store/orders.ts')
+    expect(() => undo('user', formatted, paths)).toThrow('no migration 0001-users.ts')
+    expect(() => undo('order', formatted, withoutStore)).toThrow('do not exist: internal/store/orders.ts')
+    expect(() => undo('order', formatted, [...paths, 'internal/store/migrations/0011-orders.ts'])).toThrow(
+      'several migrations of orders: 0010-orders, 0011-orders',
+    )
+    expect(() => undo('order', changed("cache('orders')", 'noCache'), paths)).toThrow(
+      /^internal.resources\.ts does not have the line that make resource wrote: \(\{ db, cache/,
+    )
+    expect(() => undo('order', changed('* as orders', '* as ours'), paths)).toThrow(
+      /migrations.index\.ts does not have/,
+    )
+  })
 })

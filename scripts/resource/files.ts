@@ -1,32 +1,29 @@
 import type { Field } from './fields.ts'
 import { type Names, rename } from './names.ts'
-import { valuesOf } from './values.ts'
+import { fillRegistrations, REGISTRATIONS, register, unregister } from './registration.ts'
+import { templateValues } from './values.ts'
 
 /** Texts by path. */
 export type Files = ReadonlyMap<string, string>
 
 const TEMPLATES = 'scripts/resource/templates'
 
-/** Where each of them goes. */
+/** The path of the file that each template becomes. */
 const PATHS: Readonly<Record<string, string>> = {
   'handler.txt': 'internal/handler/user-profiles.ts',
   'handler.test.txt': 'internal/handler/user-profiles.test.ts',
   'service.txt': 'internal/service/user-profiles.ts',
   'service.test.txt': 'internal/service/user-profiles.test.ts',
   'store.txt': 'internal/store/user-profiles.ts',
-  'migration.txt': 'internal/store/migrations/{{number}}-user-profiles.ts',
+  'migration.txt': 'internal/store/migrations/{{migration}}.ts',
   'end-to-end.txt': 'test/user-profiles.test.ts',
 }
 
-/** Where it is named, for the service and for the database. */
-const RESOURCES = 'internal/resources.ts'
-const MIGRATIONS = 'internal/store/migrations/index.ts'
-
-/** Lines between `{{if x}}` and `{{end}}` are left out where x is empty. */
+/** Fills a template. Drops the lines between `{{if x}}` and `{{end}}` when x is empty. */
 function fill(template: string, values: Readonly<Record<string, string>>): string {
   const value = (name: string) => {
     const text = values[name]
-    if (text === undefined) throw new Error(`nothing is called ${name}`)
+    if (text === undefined) throw new Error(`the template has an unknown value ${name}`)
     return text
   }
   return template
@@ -34,80 +31,97 @@ function fill(template: string, values: Readonly<Record<string, string>>): strin
     .replaceAll(/\{\{(.+?)\}\}/g, (_, name) => value(name))
 }
 
-/**
- * Adds an entry to the list, or the object, that is declared as `const name`.
- *
- * @throws when there is none of this form
- */
-function append(text: string, name: string, entry: string): string {
-  const declared = new RegExp(`^((?:export )?const ${name}: .* = [[{])(\\n(?:  .*\\n)+)?(?=[\\]}]$)`, 'm')
-  if (!declared.test(text)) throw new Error(`there is no list ${name} to add to, as make resource knows it`)
-  return text.replace(declared, (_, opening, entries = '\n') => `${opening}${entries}${entry},\n`)
-}
-
-const RESOURCE_IMPORTS = `import { userProfiles } from './handler/user-profiles.ts'
-import { createUserProfiles } from './service/user-profiles.ts'
-import { createUserProfilesStore } from './store/user-profiles.ts'
-`
-const RESOURCE = `({ db, cache, idempotency }) =>
-  userProfiles({ userProfiles: createUserProfiles({ store: createUserProfilesStore(db), cache: cache('user-profiles') }), idempotency })`
-
 function nextNumber(files: readonly string[]): string {
   const numbers = files.map((file) => Number.parseInt(file, 10)).filter(Number.isInteger)
   return String(Math.max(0, ...numbers) + 1).padStart(4, '0')
 }
 
 export interface Resource {
-  /** The files that are new. */
+  /** The new files. */
   readonly written: Files
-  /** The files that are there and name it. */
+  /** The files that register the resource. */
   readonly edited: Files
 }
 
 export interface ResourceDeps {
   readonly names: Names
   readonly fields: readonly Field[]
-  /** A file of this project. */
+  /** Reads a file of this project. */
   readonly read: (path: string) => string
-  /** The names of the migrations that there are. */
+  /** The names of the existing migrations. */
   readonly migrations: readonly string[]
 }
 
-/** All of a resource, not formatted. @throws when there is nowhere to name it */
+/** Makes the files of a resource, not formatted. @throws when a list to register it in is missing */
 export function makeResource({ names, fields, read, migrations }: ResourceDeps): Resource {
-  const renamed = (text: string) => rename(text, names)
-  const number = nextNumber(migrations)
-  const values = { ...valuesOf(fields), number }
-  const make = (text: string) => fill(renamed(text), values)
-  const importMigration = make(`import * as userProfiles from './{{number}}-user-profiles.ts'\n`)
-  const migration = make(`'{{number}}-user-profiles': userProfiles`)
+  const migration = rename(`${nextNumber(migrations)}-user-profiles`, names)
+  const values = { ...templateValues(fields), migration }
+  const make = (text: string) => fill(rename(text, names), values)
   return {
     written: new Map(
       Object.entries(PATHS).map(([template, path]) => [make(path), make(read(`${TEMPLATES}/${template}`))]),
     ),
-    edited: new Map([
-      [RESOURCES, renamed(RESOURCE_IMPORTS) + append(read(RESOURCES), 'RESOURCES', renamed(RESOURCE))],
-      [MIGRATIONS, importMigration + append(read(MIGRATIONS), 'migrations', migration)],
-    ]),
+    edited: new Map(
+      fillRegistrations(names, migration).map((registration) => [
+        registration.path,
+        register(read(registration.path), registration),
+      ]),
+    ),
   }
 }
 
-/** Of code, without its comments, texts and properties. */
-function identifiersOf(text: string): readonly string[] {
+export interface Removal {
+  readonly deleted: readonly string[]
+  /** The files that registered the resource. */
+  readonly edited: Files
+  readonly migration: string
+}
+
+/**
+ * Undoes `makeResource`. Further tests of a resource go with it: `notes.test.ts` in any folder of `test/`, and `test/notes/`.
+ *
+ * @param paths the files of this project
+ * @throws when a file or a registration is not as `makeResource` left it
+ */
+export function unmakeResource(
+  { names, read }: Pick<ResourceDeps, 'names' | 'read'>,
+  paths: readonly string[],
+): Removal {
+  const plural = rename('user-profiles', names)
+  const ownMigration = new RegExp(`^internal/store/migrations/(\\d+-${plural})\\.ts$`)
+  const [migration, ...others] = paths.flatMap((path) => ownMigration.exec(path)?.[1] ?? [])
+  if (migration === undefined) throw new Error(`there is no migration 0001-${plural}.ts that make resource wrote`)
+  if (others.length > 0)
+    throw new Error(`there are several migrations of ${plural}: ${[migration, ...others].join(', ')}`)
+  const made = Object.values(PATHS).map((path) => fill(rename(path, names), { migration }))
+  const missing = made.filter((path) => !paths.includes(path))
+  if (missing.length > 0) throw new Error(`make resource wrote files that do not exist: ${missing.join(', ')}`)
+  const ownTest = new RegExp(`^test/(${plural}/.*|(.*/)?${plural}\\.test\\.ts)$`)
+  const registered = fillRegistrations(names, migration)
+  return {
+    deleted: paths.filter((path) => made.includes(path) || ownTest.test(path)),
+    edited: new Map(
+      registered.map((registration) => [registration.path, unregister(read(registration.path), registration)]),
+    ),
+    migration,
+  }
+}
+
+/** Finds identifiers in code, except in comments, strings and properties. */
+function findIdentifiers(text: string): readonly string[] {
   const code = text.replaceAll(/\/\/.*|\/\*[\s\S]*?\*\/|'[^'\n]*'|\{\{.*?\}\}/g, '')
   return code.match(/(?<=\b(?:const|let) )\w+|(?<![.\w])[A-Za-z]\w*(?!\w|\??:)/g) ?? []
 }
 
-/** What would be declared by a name that something else has in the same file. */
+/** Finds the names of a resource that another declaration in the same file has already. */
 export function collisions({ names, read }: Pick<ResourceDeps, 'names' | 'read'>): readonly string[] {
   const code = Object.keys(PATHS).filter((template) => template !== 'migration.txt')
   const texts = [
     ...code.map((template) => read(`${TEMPLATES}/${template}`)),
-    RESOURCE_IMPORTS + read(RESOURCES),
-    `import * as userProfiles from './'\n${read(MIGRATIONS)}`,
+    ...REGISTRATIONS.map(({ path, imports }) => [...imports, read(path)].join('\n')),
   ]
   const colliding = texts.flatMap((text) => {
-    const identifiers = identifiersOf(text)
+    const identifiers = findIdentifiers(text)
     const own = identifiers.map((identifier) => rename(identifier, names))
     return own.filter((name, index) => name !== identifiers[index] && identifiers.includes(name))
   })

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 
-/** As `make fmt` would leave it, imports in order. @throws when it is no TypeScript */
+/** Formats code as `make fmt` does. @throws when the text is not TypeScript */
 export function format(path: string, text: string): string {
   const biome = join('node_modules', '@biomejs', 'biome', 'bin', 'biome')
   const args = [biome, 'check', '--write', `--stdin-file-path=${path}`]

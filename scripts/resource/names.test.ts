@@ -11,22 +11,20 @@ test.each([
   ['user-category', 'user-categories'],
   ['key', 'keys'],
   ['new', 'news'],
-])('of %s there are many %s', (NAME, many) => {
-  expect(readNames({ NAME })).toMatchObject({ names: { 'user-profiles': many } })
+])('the plural of %s is %s', (NAME, many) => {
+  expect(readNames({ NAME })).toMatchObject({ 'user-profiles': many })
 })
 
-test('PLURAL is for what is irregular', () => {
+test('PLURAL gives an irregular plural', () => {
   expect(readNames({ NAME: 'office-child', PLURAL: 'office-children' })).toEqual({
-    names: {
-      UserProfiles: 'OfficeChildren',
-      UserProfile: 'OfficeChild',
-      userProfiles: 'officeChildren',
-      user_profiles: 'office_children',
-      'User profiles': 'Office children',
-      'user profiles': 'office children',
-      'user profile': 'office child',
-      'user-profiles': 'office-children',
-    },
+    UserProfiles: 'OfficeChildren',
+    UserProfile: 'OfficeChild',
+    userProfiles: 'officeChildren',
+    user_profiles: 'office_children',
+    'User profiles': 'Office children',
+    'user profiles': 'office children',
+    'user profile': 'office child',
+    'user-profiles': 'office-children',
   })
 })
 
@@ -37,8 +35,10 @@ test.each([
   ),
   ['a'.repeat(51), undefined, 'at most 50'],
   ['a'.repeat(50), undefined, 'PLURAL: got'],
-  ['pg-table', undefined, "PostgreSQL's own"],
-  ['sheep', 'sheep', 'not be the same'],
+  ['pg-table', undefined, 'PostgreSQL reserves'],
+  ['promise', undefined, 'JavaScript has a global Promise'],
+  ['mapping', 'map', 'JavaScript has a global Map'],
+  ['sheep', 'sheep', 'another word than NAME'],
   ['x', '../x', 'PLURAL: got'],
   ['x', '', 'PLURAL: got'],
   ['x', 'class', 'no variable'],
@@ -46,36 +46,31 @@ test.each([
   ['x', 'await', 'no variable'],
 ])('the name %j with the plural %j is refused', (NAME, PLURAL, why) => {
   const given = PLURAL === undefined ? { NAME } : { NAME, PLURAL }
-  expect(readNames(given)).toEqual({ problems: [expect.stringContaining(why)] })
+  expect(() => readNames(given)).toThrow(why)
 })
 
-/** The templates as they are, and lists of a service that has no resource yet. */
+/** The templates, and the lists of a service without a resource. */
 const LISTS: Readonly<Record<string, string>> = {
   'internal/resources.ts': 'export function resources(): void {}',
   'internal/store/migrations/index.ts': 'export const migrations: object = {}',
 }
 const read = (path: string) => LISTS[path] ?? readFileSync(path, 'utf8')
 
-const taken = (given: Record<string, string>) => {
-  const named = readNames(given)
-  return 'names' in named ? collisions({ names: named.names, read }) : named.problems
-}
+const taken = (given: Record<string, string>) => collisions({ names: readNames(given), read })
 
 test.each([
   [{ NAME: 'page' }, ['Page']],
-  [{ NAME: 'promise' }, [expect.stringContaining('JavaScript has a Promise')]],
-  [{ NAME: 'mapping', PLURAL: 'map' }, [expect.stringContaining('JavaScript has a Map')]],
   [{ NAME: 'route' }, ['Route']],
   [{ NAME: 'field' }, ['fields']],
   [{ NAME: 'resource' }, ['resources']],
   [{ NAME: 'migration' }, ['migrations']],
   [{ NAME: 'x', PLURAL: 'idempotency' }, ['Idempotency', 'idempotency']],
-])('%j would have the name of something else: %j', (given, expected) => {
+])('%j collides with %j', (given, expected) => {
   expect(taken(given)).toEqual(expected)
 })
 
 test.each(['order', 'user', 'group', 'item', 'table', 'class', 'tag', 'list', 'event', 'file', 'new'])(
-  '%s is a name like any other',
+  '%s is a valid name',
   (NAME) => {
     expect(taken({ NAME })).toEqual([])
   },

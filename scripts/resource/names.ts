@@ -1,6 +1,6 @@
 import { runInNewContext, Script } from 'node:vm'
 
-/** What is made of `NAME` and `PLURAL`: each way in which the templates spell `user-profile`, and what stands there instead. */
+/** Every spelling of `user-profile` in the templates, with the spelling that replaces it. */
 export type Names = Readonly<Record<string, string>>
 
 const ENDINGS: readonly (readonly [RegExp, string])[] = [
@@ -9,7 +9,7 @@ const ENDINGS: readonly (readonly [RegExp, string])[] = [
   [/$/, 's'],
 ]
 
-function pluralOf(name: string): string {
+function pluralize(name: string): string {
   const [ending, plural] = ENDINGS.find(([ending]) => ending.test(name)) ?? [/$/, 's']
   return name.replace(ending, plural)
 }
@@ -17,7 +17,7 @@ function pluralOf(name: string): string {
 const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1)
 const pascal = (name: string) => name.split('-').map(capital).join('')
 
-function namesOf(one: string, many: string): Names {
+function spell(one: string, many: string): Names {
   return {
     UserProfiles: pascal(many),
     UserProfile: pascal(one),
@@ -34,7 +34,7 @@ export function rename(text: string, names: Names): string {
   return text.replaceAll(new RegExp(Object.keys(names).join('|'), 'g'), (spelling) => names[spelling] ?? spelling)
 }
 
-/** Never the singular: no variable has it, so `class` is as good as any. */
+/** Only the plural becomes a variable, so the singular may be a reserved word such as `class`. */
 function isVariable(name: string): boolean {
   try {
     new Script(`'use strict'; async () => { let ${name} }`)
@@ -46,31 +46,30 @@ function isVariable(name: string): boolean {
 
 const VALID_NAME = /^[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*$/
 
-/** PostgreSQL cuts a name at 63 bytes, and `_newest_first` follows it. */
-const LONGEST = 50
+/** PostgreSQL cuts the name of an index at 63 bytes, and the templates append `_newest_first`. */
+const MAX_LENGTH = 50
 
 function nameProblem(name: string): string | undefined {
-  const got = `got ${JSON.stringify(name)},`
-  if (!VALID_NAME.test(name)) return `${got} expected lower-case words with hyphens between, such as user-profile`
-  if (name.length > LONGEST) return `${got} expected at most ${LONGEST} characters`
-  if (name.startsWith('pg-')) return `${got} but tables named pg_… are PostgreSQL's own`
-  // Of the language alone: an Event or a File of the platform does not mind another one.
+  if (!VALID_NAME.test(name)) return 'expected lower-case words with hyphens between, such as user-profile'
+  if (name.length > MAX_LENGTH) return `expected at most ${MAX_LENGTH} characters`
+  if (name.startsWith('pg-')) return 'but PostgreSQL reserves tables named pg_…'
+  // In an empty context: a second Event or File, which are names of the platform, does no harm.
   const isTaken: boolean = runInNewContext(`'${pascal(name)}' in globalThis`)
-  return isTaken ? `${got} but JavaScript has a ${pascal(name)} of its own` : undefined
+  return isTaken ? `but JavaScript has a global ${pascal(name)}` : undefined
 }
 
-/** @returns the names, or what is wrong with them, one line each */
+/** @throws with the reason to refuse `NAME` or `PLURAL` */
 export function readNames({
   NAME: one = '',
-  PLURAL: many = pluralOf(one),
-}: Readonly<Record<string, string | undefined>>): { readonly names: Names } | { readonly problems: readonly string[] } {
-  if (one === '') return { problems: ['NAME: is missing: make resource NAME=invoice FIELDS=number:string,total:int'] }
-  const wrong = nameProblem(one)
-  if (wrong !== undefined) return { problems: [`NAME: ${wrong}`] }
-  const names = namesOf(one, many)
-  const wrongPlural =
-    nameProblem(many) ??
-    (many === one ? 'must not be the same as NAME' : undefined) ??
-    (isVariable(names['userProfiles'] ?? '') ? undefined : `got "${many}", which no variable can be called`)
-  return wrongPlural === undefined ? { names } : { problems: [`PLURAL: ${wrongPlural}`] }
+  PLURAL: many = pluralize(one),
+}: Readonly<Record<string, string | undefined>>): Names {
+  if (one === '') throw new Error('NAME: is missing, expected a name such as NAME=invoice')
+  const refuse = (variable: string, value: string, problem: string | undefined) => {
+    if (problem !== undefined) throw new Error(`${variable}: got ${JSON.stringify(value)}, ${problem}`)
+  }
+  refuse('NAME', one, nameProblem(one))
+  refuse('PLURAL', many, nameProblem(many) ?? (many === one ? 'expected another word than NAME' : undefined))
+  const names = spell(one, many)
+  refuse('PLURAL', many, isVariable(names['userProfiles'] ?? '') ? undefined : 'which no variable can have as its name')
+  return names
 }

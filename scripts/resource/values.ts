@@ -2,16 +2,16 @@ import type { Field } from './fields.ts'
 
 const separated = (name: string, separator: string) =>
   name.replaceAll(/[A-Z]/g, (letter) => separator + letter.toLowerCase())
-const wordsOf = ({ name }: Field) => separated(name, ' ')
+const withWords = ({ name }: Field, code: string) => code.replace('{{words}}', separated(name, ' '))
 
 const list = <T>(all: readonly T[], write: (each: T) => string, separator = ', ') => all.map(write).join(separator)
 
-/** What stands in the templates for `{{…}}`. */
-export function valuesOf(fields: readonly Field[]): Readonly<Record<string, string>> {
+/** Writes the code that replaces each `{{…}}` in the templates. */
+export function templateValues(fields: readonly Field[]): Readonly<Record<string, string>> {
   const keyed = (write: (field: Field) => string, of = fields) => list(of, (field) => `${field.name}: ${write(field)}`)
-  const defaultOf = ({ isNullable, type }: Field) => (isNullable ? 'null' : (type.default ?? ''))
-  const defaulted = fields.filter((field) => defaultOf(field) !== '')
-  const example = (field: Field) => field.type.example(wordsOf(field))
+  const defaultValue = ({ isNullable, type }: Field) => (isNullable ? 'null' : (type.default ?? ''))
+  const defaulted = fields.filter((field) => defaultValue(field) !== '')
+  const example = (field: Field) => withWords(field, field.type.example)
   const schema = ({ isNullable, type }: Field) => (isNullable ? `${type.schema}.nullable()` : type.schema)
   const functions = fields.map(({ type }) => /^\w+(?=\()/.exec(type.schema)?.[0] ?? '').filter(Boolean)
   const quoted = (of: readonly Field[]) => list(of, ({ name }) => `'${name}'`)
@@ -23,7 +23,7 @@ export function valuesOf(fields: readonly Field[]): Readonly<Record<string, stri
     'fields of a new one':
       defaulted.length === 0
         ? 'fields'
-        : `{ ...fields, ${keyed((field) => `fields.${field.name}.default(${defaultOf(field)})`, defaulted)} }`,
+        : `{ ...fields, ${keyed((field) => `fields.${field.name}.default(${defaultValue(field)})`, defaulted)} }`,
     types: list(
       fields,
       ({ name, type, isNullable }) => `readonly ${name}: ${type.type}${isNullable ? ' | null' : ''}`,
@@ -34,9 +34,9 @@ export function valuesOf(fields: readonly Field[]): Readonly<Record<string, stri
     'unique names': quoted(fields.filter(({ isUnique }) => isUnique)),
     examples: keyed(example),
     'first example': keyed(example, fields.slice(0, 1)),
-    'distinct values': keyed((field) => field.type.distinct(wordsOf(field))),
+    'distinct values': keyed((field) => withWords(field, field.type.distinct)),
     'wrong values': keyed(({ type }) => type.wrong),
-    defaults: keyed(defaultOf, defaulted),
+    defaults: keyed(defaultValue, defaulted),
     'left out': keyed(({ name }) => `_${name}`, defaulted),
   }
 }

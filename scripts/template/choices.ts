@@ -1,47 +1,53 @@
-/** What a service keeps of the template, as it is asked for and as `.template.json` records it. */
+/** The choices of `make init`, which `.template.json` records. */
 export interface Choices {
   readonly name: string
   /** `yes` or `no`. */
   readonly example: string
-  /** Folders of deploy/, with commas between. `all`: those of later versions too. */
+  /** Folders of deploy/, separated by commas. `all` includes the folders of later versions. */
   readonly deploy: string
 }
 
 /**
- * It becomes a DNS label and the name of an image, and in Kubernetes `-migrate` follows it in a label of at most 63
- * characters. It is never an identifier in code, so a reserved word such as `new` is as good as any.
+ * The name becomes a DNS label and the name of an image. Kubernetes limits a label to 63 characters, and the manifests append
+ * `-migrate` to the name. Code never uses the name as an identifier, so a reserved word such as `new` is valid.
  */
 const VALID_NAME = /^[a-z]([a-z0-9-]{0,53}[a-z0-9])?$/
 
-/** YAML reads these as something else than text, in the manifests. */
+/** YAML, the format of the manifests, reads these words as values that are not text. */
 const NOT_TEXT = ['true', 'false', 'null', 'yes', 'no', 'on', 'off', 'y', 'n']
 
-function nameProblem(name: string, current: string): string | undefined {
+interface Template {
+  readonly name: string
+  readonly ways: readonly string[]
+}
+
+function nameProblem(name: string, { name: current }: Template): string | undefined {
   if (name === '') return 'is missing: make init NAME=orders'
   const got = `got ${JSON.stringify(name)},`
   if (!VALID_NAME.test(name))
     return `${got} expected at most 55 lower-case letters, digits and hyphens, the first a letter, the last no hyphen`
-  if (NOT_TEXT.includes(name)) return `${got} which is a value of its own in YAML`
-  if (name === 'kubernetes') return `${got} which is the Service of every cluster's own API`
-  return name === current ? `${got} which is the template's own` : undefined
+  if (NOT_TEXT.includes(name)) return `${got} which YAML does not read as text`
+  if (name === 'kubernetes') return `${got} which is the name of the Service of the Kubernetes API`
+  return name === current ? `${got} which is the name of the template` : undefined
 }
 
-/** @returns the choices, or what is wrong with them, one line each */
+/** Reads the variables of `make init`. @throws with one line for each problem */
 export function readChoices(
   given: Readonly<Record<string, string | undefined>>,
-  template: { readonly name: string; readonly ways: readonly string[] },
-): { readonly choices: Choices; readonly reset: boolean } | { readonly problems: readonly string[] } {
+  template: Template,
+): { readonly choices: Choices; readonly reset: boolean } {
   const { NAME: name = '', EXAMPLE: example = 'yes', DEPLOY: deploy = 'all', HISTORY: history = 'keep' } = given
-  const unknown = deploy === 'all' ? [] : deploy.split(',').filter((way) => !template.ways.includes(way))
-  const oneOf = (variable: string, value: string, allowed: readonly string[]) =>
-    allowed.includes(value) ? [] : [`${variable}: got ${JSON.stringify(value)}, expected ${allowed.join(' or ')}`]
-  const problem = nameProblem(name, template.name)
+  const problem = nameProblem(name, template)
+  const check = (variable: string, values: readonly string[], allowed: readonly string[]) =>
+    values
+      .filter((value) => !allowed.includes(value))
+      .map((value) => `${variable}: got ${JSON.stringify(value)}, expected one of ${allowed.join(', ')}`)
   const problems = [
     ...(problem === undefined ? [] : [`NAME: ${problem}`]),
-    ...oneOf('EXAMPLE', example, ['yes', 'no']),
-    ...oneOf('HISTORY', history, ['keep', 'reset']),
-    ...unknown.map((way) => `DEPLOY: got ${JSON.stringify(way)}, expected all or some of ${template.ways.join(',')}`),
+    ...check('EXAMPLE', [example], ['yes', 'no']),
+    ...check('HISTORY', [history], ['keep', 'reset']),
+    ...check('DEPLOY', deploy === 'all' ? [] : deploy.split(','), ['all', ...template.ways]),
   ]
-  if (problems.length > 0) return { problems }
+  if (problems.length > 0) throw new Error(problems.join('\n'))
   return { choices: { name, example, deploy }, reset: history === 'reset' }
 }

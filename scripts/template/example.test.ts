@@ -1,30 +1,32 @@
+import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { expect, test } from '@jest/globals'
 import { readFields } from '../resource/fields.ts'
-import { makeResource } from '../resource/files.ts'
+import { makeResource, unmakeResource } from '../resource/files.ts'
 import { format } from '../resource/format.ts'
 import { readNames } from '../resource/names.ts'
-import { selectLines } from './select.ts'
 
-const named = readNames({ NAME: 'note' })
-const having = readFields('title:string:unique,text:text')
-if ('problems' in named || 'problems' in having) throw new Error('the example has a name and fields')
+const names = readNames({ NAME: 'note' })
+const fields = readFields('title:string:unique,text:text')
 
-/** A service without the example. */
-const read = (path: string) => selectLines(readFileSync(path, 'utf8'), () => false)
-const { written, edited } = makeResource({
-  names: named.names,
-  fields: having.fields,
-  read,
-  migrations: ['0001-updated-at.ts', 'index.ts'],
+const read = (path: string) => readFileSync(path, 'utf8')
+const paths = execFileSync('git', ['ls-files', '-z'], { encoding: 'utf8' }).split('\0').filter(Boolean)
+const { deleted, edited, migration } = unmakeResource({ names, read }, paths)
+const example = makeResource({
+  names,
+  fields,
+  read: (path) => edited.get(path) ?? read(path),
+  migrations: ['0001-updated-at.ts'],
 })
 
-test.each([...written, ...edited])('%s of the example is what make resource writes', (path, text) => {
-  const example = selectLines(readFileSync(path, 'utf8'), (part) => part === 'example')
-  expect(format(path, text)).toBe(example)
+test.each([...example.written, ...example.edited])('make resource writes %s of the example', (path, text) => {
+  expect(format(path, text)).toBe(read(path))
 })
 
-test('the example has no other files of its own kind', () => {
-  expect([...written.keys()]).toContain('internal/store/migrations/0002-notes.ts')
-  expect(written.size).toBe(7)
+test('EXAMPLE=no removes every file of the example, and its further tests', () => {
+  expect(migration).toBe('0002-notes')
+  expect(deleted).toEqual(expect.arrayContaining([...example.written.keys()]))
+  const others = deleted.filter((path) => !example.written.has(path))
+  expect(others).toEqual(expect.arrayContaining(['test/browser/notes.test.ts']))
+  expect(others.filter((path) => !path.startsWith('test/'))).toEqual([])
 })

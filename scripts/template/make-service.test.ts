@@ -2,27 +2,23 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { posix } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
-import { makeService } from './make-service.ts'
-import { type Tree, waysOf } from './select.ts'
+import { listWays, makeService, type Tree } from './make-service.ts'
 
 const paths = execFileSync('git', ['ls-files', '-z'], { encoding: 'utf8' }).split('\0').filter(Boolean)
-const template: Tree = new Map(
-  paths.map((path) => [path, { mode: '100644', text: path === 'bench/.npmrc' ? '' : readFileSync(path, 'utf8') }]),
-)
-const ways = waysOf(paths)
+const template: Tree = new Map(paths.map((path) => [path, { mode: '100644', text: readFileSync(path, 'utf8') }]))
+const ways = listWays(paths)
 const { name } = JSON.parse(readFileSync('package.json', 'utf8'))
 
-const withParts = (deploy: string, example = 'yes') =>
-  makeService(template, { name: 'orders-2', example, deploy }, 'c0ffee')
+const make = (deploy: string, example = 'yes') => makeService(template, { name: 'orders-2', example, deploy }, 'c0ffee')
 
-/** What a file names that is not there: imports of TypeScript, links of Markdown, paths of this tree in any text. */
+/** Lists references to missing files: imports of TypeScript, links of Markdown, paths of this tree in any text. */
 function missing(service: Tree): string[] {
   const files = [...service.keys()]
   const exists = (path: string) => files.some((file) => file === path || file.startsWith(`${path}/`))
   const isThere = (path: string) => ['', '.ts', '.test.ts'].some((ending) => exists(path + ending))
   return [...service].flatMap(([path, { text }]) => {
-    // What templates of a resource name is there when they are filled.
-    if (path.endsWith('package-lock.json') || path.startsWith('scripts/resource/')) return []
+    // The templates of a resource refer to files that exist once they are filled, and patterns of knip may match no file.
+    if (/^scripts\/|package-lock\.json$|\.svg$|^knip\.ts$/.test(path)) return []
     const pattern = path.endsWith('.md') ? /\]\(([\w./-]+)\)/g : /from '(\.[^']+)'/g
     const relative = [...text.matchAll(pattern)].map(([, to = '']) => posix.join(posix.dirname(path), to))
     const named = [...text.matchAll(/(?<![\w/.])(?:deploy|docs|test)\/[\w@./-]*\w/g)].map(([to]) => to)
@@ -31,63 +27,69 @@ function missing(service: Tree): string[] {
 }
 
 describe.each([...ways, 'all'])('with deploy/%s alone', (deploy) => {
-  const service = withParts(deploy)
+  const service = make(deploy)
 
-  test('nothing is named that is not there', () => {
+  test('no file refers to a missing one', () => {
     expect(missing(service)).toEqual([])
   })
 
-  test('every way that was kept is complete, and the others are gone', () => {
+  test('the chosen ways are complete, and the others are gone', () => {
     const kept = deploy === 'all' ? ways : [deploy]
-    expect(waysOf(service.keys())).toEqual(kept)
+    expect(listWays(service.keys())).toEqual(kept)
     const before = paths.filter((path) => kept.some((way) => path.startsWith(`deploy/${way}/`)))
     expect([...service.keys()].filter((path) => path.startsWith('deploy/'))).toHaveLength(before.length)
   })
 
-  test('nothing is left of the template, its name and its marks', () => {
+  test('the name and the files of the template are gone', () => {
     const spelling = new RegExp(name.replaceAll('-', '[-_ .]?'), 'i')
     for (const [path, { text }] of service) {
       expect({ path, line: text.split('\n').find((line) => spelling.test(line)) }).toEqual({ path })
-      expect({ path, mark: / \[(only [a-z ]+|end)\]( -->)?$/m.exec(text)?.[0] }).toEqual({ path })
+      if (!path.startsWith('scripts/')) expect({ path, init: /\bmake init\b/.exec(text)?.[0] }).toEqual({ path })
     }
-    expect([...service.keys()].filter((path) => spelling.test(path) || path.startsWith('scripts/init'))).toEqual([])
+    const own = /my-service|scripts\/(init|template)|test\/release\/template|docs\/template/
+    expect([...service.keys()].filter((path) => own.test(path))).toEqual([])
+  })
+
+  test('every page has text under each heading', () => {
+    for (const [path, { text }] of service) {
+      if (path.endsWith('.md')) expect({ path, empty: /^##+ .*\n+(?=#{1,2} )/m.exec(text)?.[0] }).toEqual({ path })
+    }
   })
 })
 
-test('without the example nothing of it is named', () => {
-  const service = withParts('all', 'no')
+test('no file has a marker', () => {
+  const marker = / \[(?:only [a-z ]+|end)\](?: -->)?$/m
+  expect([...template].filter(([, { text }]) => marker.test(text)).map(([path]) => path)).toEqual([])
+})
+
+test('a service without the example does not mention it', () => {
+  const service = make('all', 'no')
   expect(missing(service)).toEqual([])
   const notes = /\bv1\/notes|0002-notes|createNotes/
   expect([...service].filter(([path, { text }]) => notes.test(path + text)).map(([path]) => path)).toEqual([])
 })
 
-test('packages that only a part needs go with it, from both files, and those that others need stay locked', () => {
+test('a service starts its own changelog', () => {
+  expect(make('all').get('CHANGELOG.md')?.text).toMatch(/^# Changelog\n\n.*\n\n## Unreleased\n$/)
+})
+
+test('package.json and package-lock.json lose the packages that only a removed way imports', () => {
   const read = (service: Tree, path: string) => JSON.parse(service.get(path)?.text ?? '')
-  const service = withParts('nginx')
+  const service = make('nginx')
   expect(read(service, 'package.json').devDependencies).not.toHaveProperty('kubernetes-types')
+  expect(read(make('kubernetes'), 'package.json').devDependencies).toHaveProperty('kubernetes-types')
   const { packages } = read(service, 'package-lock.json')
   expect(packages['']).toMatchObject({ name: 'orders-2', version: '0.1.0' })
-  expect(packages[''].devDependencies).not.toHaveProperty('yaml')
+  expect(packages[''].devDependencies).not.toHaveProperty('kubernetes-types')
   expect(Object.keys(packages)).not.toContain('node_modules/kubernetes-types')
-  // Of knip's.
+  // knip depends on yaml.
   expect(Object.keys(packages)).toContain('node_modules/yaml')
 })
 
-test('the record says what it was made from', () => {
+test('the record names the origin and the choices', () => {
   const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
-  expect(JSON.parse(withParts('dns', 'no').get('.template.json')?.text ?? '')).toEqual({
+  expect(JSON.parse(make('dns', 'no').get('.template.json')?.text ?? '')).toEqual({
     ...{ version, commit: 'c0ffee' },
     ...{ name: 'orders-2', example: 'no', deploy: 'dns' },
   })
-})
-
-test('an unknown part and a part without files are mistakes', () => {
-  const marked = new Map([...template, ['x.md', { mode: '100644', text: 'text <!-- [only swarm] -->' }]])
-  expect(() => makeService(marked, { name: 'orders', example: 'yes', deploy: 'all' }, '')).toThrow(
-    'x.md: no part of the template: swarm',
-  )
-  const lacking = new Map([...template].filter(([path]) => path !== 'docs/systemd.md'))
-  expect(() => makeService(lacking, { name: 'orders', example: 'yes', deploy: 'all' }, '')).toThrow(
-    /names it: docs.systemd\.md/,
-  )
 })

@@ -1,57 +1,37 @@
-import { PACKAGES } from './parts.ts'
-import type { Tree } from './select.ts'
+import type { Tree } from './make-service.ts'
 
-type Dependencies = Readonly<Record<string, string>>
+/** A service counts its own versions, so an upgrade of the template must not change them. */
+const version = '0.1.0'
 
 interface Manifest {
-  readonly version: string
-  readonly dependencies?: Dependencies
-  readonly devDependencies?: Dependencies
-  readonly optionalDependencies?: Dependencies
-  readonly peerDependencies?: Dependencies
+  readonly dependencies?: object
+  readonly devDependencies?: object
 }
 
-interface Lock {
-  readonly version: string
-  readonly packages: Readonly<Record<string, Manifest>>
-}
-
-/** A service counts its own versions, so that an upgrade of the template leaves them alone. */
-const FIRST_VERSION = '0.1.0'
-
-const without = <T>(all: Readonly<Record<string, T>>, names: readonly string[]) =>
+const without = (all: object = {}, names: readonly string[]) =>
   Object.fromEntries(Object.entries(all).filter(([name]) => !names.includes(name)))
 
-const dependsOn = ({ dependencies, optionalDependencies, peerDependencies }: Manifest, name: string) =>
-  [dependencies, optionalDependencies, peerDependencies].some((each) => each !== undefined && Object.hasOwn(each, name))
-
 /**
- * package.json and package-lock.json without the packages of parts that are not kept.
+ * Removes development packages from package.json and package-lock.json, and resets the version.
  *
- * @throws when one of them has dependencies: they would be left behind
+ * @throws when one of them has dependencies of its own, which would stay in package-lock.json
  */
-export function selectPackages(tree: Tree, isKept: (part: string) => boolean): Tree {
-  const read = <T>(path: string): T => JSON.parse(tree.get(path)?.text ?? '')
+export function dropPackages(tree: Tree, names: readonly string[]): Tree {
+  const read = (path: string) => JSON.parse(tree.get(path)?.text ?? '')
   const write = (value: unknown) => ({ mode: '100644', text: `${JSON.stringify(value, null, 2)}\n` })
-  const dropped = Object.keys(PACKAGES).filter((name) => !PACKAGES[name]?.some(isKept))
-  const trimmed = (manifest: Manifest): Manifest => ({
-    ...manifest,
-    version: FIRST_VERSION,
-    devDependencies: without(manifest.devDependencies ?? {}, dropped),
-  })
-  const lock = read<Lock>('package-lock.json')
-  const { '': root, ...locked } = lock.packages
-  if (root === undefined) throw new Error('package-lock.json has no package of its own')
-  const paths = dropped
-    .filter((name) => !Object.values(locked).some((each) => dependsOn(each, name)))
+  const [manifest, lock] = [read('package.json'), read('package-lock.json')]
+  const trim = <T extends Manifest>(of: T) => ({ ...of, version, devDependencies: without(of.devDependencies, names) })
+  const { '': root, ...locked }: Record<string, Manifest> = lock.packages
+  const dependencies = JSON.stringify(Object.values(locked))
+  const paths = names
+    .filter((name) => Object.hasOwn(manifest.devDependencies, name) && !dependencies.includes(`"${name}":`))
     .map((name) => `node_modules/${name}`)
-  for (const path of paths) {
-    if (locked[path]?.dependencies) throw new Error(`${path} has dependencies: see PACKAGES in parts.ts`)
-  }
-  const packages = { '': trimmed(root), ...without(locked, paths) }
+  const parent = paths.find((path) => locked[path]?.dependencies)
+  if (parent !== undefined) throw new Error(`${parent} has dependencies: remove them from package-lock.json too`)
+  const packages = { '': trim(root ?? {}), ...without(locked, paths) }
   return new Map([
     ...tree,
-    ['package.json', write(trimmed(read('package.json')))],
-    ['package-lock.json', write({ ...lock, version: FIRST_VERSION, packages })],
+    ['package.json', write(trim(manifest))],
+    ['package-lock.json', write({ ...lock, version, packages })],
   ])
 }

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals'
 import type { Page } from 'playwright-core'
-import { killApps, type RunningApp, startApp } from '../support/app.ts'
+import { killApps, type RunningApp, runApp, startApp } from '../support/app.ts'
 import { useBrowser } from '../support/browser.ts'
 import { type TestService, testPostgres, testRedis } from '../support/services.ts'
 
@@ -11,6 +11,7 @@ let database: TestService
 let redis: TestService
 beforeAll(async () => {
   ;[database, redis] = await Promise.all([testPostgres(), testRedis()])
+  expect(await runApp(['migrate'], { env: { DATABASE_URL: database.url } })).toMatchObject({ code: 0 })
 })
 afterEach(killApps)
 afterAll(() => Promise.all([database.stop(), redis.stop()]))

@@ -96,6 +96,13 @@ suite('the image', () => {
     rmSync(scratch, { recursive: true, force: true })
   })
 
+  // The tests below need it: a service is not ready before its migrations have been applied.
+  test('migrates the database, once', async () => {
+    const migrate = () => runInContainer({ image, env: stores() }, 'migrate')
+    await expect(migrate()).resolves.toMatchObject({ code: 0, stdout: expect.stringMatching(/^applied /) })
+    await expect(migrate()).resolves.toMatchObject({ code: 0, stdout: expect.stringMatching(/nothing to apply/) })
+  })
+
   test('serves on real PostgreSQL and Redis, with a root that cannot be written and no rights', async () => {
     await using service = await serve(stores())
     await until(async () => (await service.status('/health/ready')) === 200)
@@ -159,12 +166,6 @@ suite('the image', () => {
       .split('\n')
       .map((line) => JSON.parse(line).msg)
     expect(messages.filter((message) => message !== 'request').slice(-3)).toEqual(['signal', 'draining', 'stopped'])
-  })
-
-  test('migrates the database, once', async () => {
-    const migrate = () => runInContainer({ image, env: stores() }, 'migrate')
-    await expect(migrate()).resolves.toMatchObject({ code: 0, stdout: expect.stringMatching(/^applied /) })
-    await expect(migrate()).resolves.toMatchObject({ code: 0, stdout: expect.stringMatching(/nothing to apply/) })
   })
 
   test('takes a secret from a mounted file that only its user can read', async () => {
@@ -258,6 +259,9 @@ suite('the image', () => {
 test('the image is built with the Node of .nvmrc', () => {
   const version = readFileSync(join(root, '.nvmrc'), 'utf8').trim()
   expect(readFileSync(join(root, 'Dockerfile'), 'utf8')).toMatch(
-    new RegExp(`^ARG BUILD_IMAGE=docker\\.io/library/node:${version.replaceAll('.', '\\.')}-bookworm-slim(@sha256:.*)?$`, 'm'),
+    new RegExp(
+      `^ARG BUILD_IMAGE=docker\\.io/library/node:${version.replaceAll('.', '\\.')}-bookworm-slim(@sha256:.*)?$`,
+      'm',
+    ),
   )
 })

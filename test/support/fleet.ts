@@ -1,25 +1,26 @@
 import { type Ended, type Line, type RunningApp, startApp } from './app.ts'
+import { freePort } from './services.ts'
 
 export interface FleetOptions {
   /** @default 3 */
   readonly size?: number
   readonly env?: Readonly<Record<string, string>>
-  /** What differs between the instances. */
-  readonly envOf?: (index: number) => Readonly<Record<string, string>>
+  /** Variables of one instance. */
+  readonly envFor?: (index: number) => Readonly<Record<string, string>>
   readonly nodeOptions?: string
 }
 
 export interface Instance {
   readonly host: string
   readonly port: number
-  /** `host:port`, as proxies take it. */
+  /** `host:port`. */
   readonly address: string
   readonly app: () => RunningApp
-  /** Of all its processes, in order. */
+  /** The log lines of all its processes, in order. */
   readonly lines: () => readonly Line[]
   /**
-   * SIGTERM, and resolves when it has ended. The process is held until `underWay` resolves, so that the
-   * signal finds requests waiting, as it does on a busy machine. @throws when it ended with other than 0
+   * Sends SIGTERM and resolves when the process has ended. First stops the process until `underWay` resolves, so that the
+   * signal meets waiting requests, as on a busy machine. @throws when the exit code is not 0
    */
   stop(underWay?: () => Promise<void>): Promise<void>
   kill(): Promise<Ended>
@@ -29,22 +30,23 @@ export interface Instance {
 let fleets = 0
 
 /**
- * Instances that keep their addresses, each on a loopback address of its own and all on one port, as
- * hosts behind one name are. No client's own port can be in the way when an instance comes back.
+ * Starts instances with a loopback address each and one port for all, like machines behind one name. An instance keeps
+ * its address when it restarts, and no port of a client can take it.
  */
 export async function startFleet({
   size = 3,
   env,
-  envOf,
+  envFor,
   nodeOptions,
 }: FleetOptions = {}): Promise<readonly Instance[]> {
   fleets++
-  // Another network for each process and fleet: test files run at the same time.
+  // Each process and fleet has its own network, because test files run at the same time.
   const network = `127.${1 + (process.pid % 250)}.${((process.pid >> 8) * 8 + fleets) % 256}`
   const hosts = Array.from({ length: size }, (_, index) => `${network}.${index + 1}`)
+  const port = await freePort()
   return Promise.all(
     hosts.map((host, index) =>
-      startInstance(host, 8080, { ...(nodeOptions && { nodeOptions }), env: { ...env, ...envOf?.(index) } }),
+      startInstance(host, port, { ...(nodeOptions && { nodeOptions }), env: { ...env, ...envFor?.(index) } }),
     ),
   )
 }
@@ -86,15 +88,15 @@ async function startInstance(
 }
 
 export interface RollOptions {
-  /** How often all of them are restarted. */
+  /** Restarts of each instance. */
   readonly times: number
-  /** Resolves when requests wait for the instance that is being stopped. */
+  /** Resolves when requests wait for the instance that stops. */
   readonly underWay?: () => Promise<void>
-  /** Goes on with the next only when this one is asked again. @default true */
+  /** Waits for a request on the new process before the next instance restarts. @default true */
   readonly awaitUse?: boolean
 }
 
-/** Restarts one after the other, as a deployment does. Resolves with the number of processes that were replaced. */
+/** Restarts one instance after the other, as a deployment does. @returns the number of restarts */
 export async function rollingRestarts(
   fleet: readonly Instance[],
   { times, underWay, awaitUse = true }: RollOptions,
@@ -108,8 +110,3 @@ export async function rollingRestarts(
   }
   return times * fleet.length
 }
-
-// [only nginx haproxy dns]
-/** The requests that an instance has answered. */
-export const answered = (instance: Instance) => instance.lines().filter(({ msg }) => msg === 'request')
-// [end]

@@ -1,8 +1,9 @@
+import { resolve } from 'node:path'
 import { afterEach, expect, test } from '@jest/globals'
 import { killApps } from './app.ts'
 import { type Route, restarts, underLoad } from './restarts.ts'
 
-/** The test of one route. Each has a file of its own, so that they run side by side. */
+/** Defines the test of rolling restarts for one route. */
 export function testRollingRestarts(route: Route): void {
   afterEach(killApps)
 
@@ -12,4 +13,16 @@ export function testRollingRestarts(route: Route): void {
     expect(failures).toEqual([])
     expect(Math.min(sent.GET, sent.POST)).toBeGreaterThan(2_000)
   }, 240_000)
+}
+
+/** Defines the counterexample: the same load must show the loss of a service that stops naively. */
+export function testNaiveRestarts(route: Route): void {
+  afterEach(killApps)
+
+  test(`a service that calls server.close() on SIGTERM and exits loses requests, ${route.name}`, async () => {
+    const nodeOptions = `--require ${resolve('test/support/naive-close.cjs')}`
+    const title = '3 rolling restarts of a naive service'
+    const { failures } = await underLoad(title, { route, nodeOptions }, restarts(route, 3))
+    expect(failures.length).toBeGreaterThan(0)
+  }, 60_000)
 }

@@ -104,15 +104,3 @@ export function startSteadyLoad(options: SteadyLoadOptions): SteadyLoad {
     },
   }
 }
-
-// [only nginx haproxy]
-/** Every client waits for an answer, and not just for a moment: one instance holds them all. */
-export function allWaiting(load: SteadyLoad): () => boolean {
-  let sent = -1
-  return () => {
-    const still = load.sent() === sent && load.inFlight() === load.clients
-    sent = load.sent()
-    return still
-  }
-}
-// [end]

@@ -1,4 +1,4 @@
-/** Twenty variables, each with a value that its schema refuses, in the order of the schema. */
+/** Twenty variables in the order of the schema, each with an invalid value. */
 export const WRONG = {
   SERVICE_NAME: 'My Service',
   NODE_ENV: 'prod',

@@ -1,4 +1,4 @@
-/** For every table with an `updated_at`: `create trigger … before update … execute function set_updated_at()`. */
+/** Tables with `updated_at` use it: `create trigger … before update … execute function set_updated_at()`. */
 export const up = `
 create function set_updated_at() returns trigger language plpgsql as $$
 begin

@@ -4,7 +4,7 @@ create table "notes" (
   "title" varchar(200) not null unique,
   "text" varchar(10000) not null,
   version integer not null default 1,
-  -- In milliseconds, as the cursors of lists are.
+  -- Milliseconds, because the cursors of lists have milliseconds.
   created_at timestamptz(3) not null default now(),
   updated_at timestamptz(3) not null default now()
 );

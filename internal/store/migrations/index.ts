@@ -1,8 +1,8 @@
 import * as updatedAt from './0001-updated-at.ts'
-import * as notes from './0002-notes.ts' // [only example]
+import * as notes from './0002-notes.ts'
 
-/** In the order of their names, which is the order they are applied in. Never change one that has landed. */
+/** Applied in the order of their names. Never change a migration after its release. */
 export const migrations: Readonly<Record<string, { readonly up: string }>> = {
   '0001-updated-at': updatedAt,
-  '0002-notes': notes, // [only example]
+  '0002-notes': notes,
 }

@@ -166,13 +166,16 @@ describe('commandCheck', () => {
 })
 
 describe('postgresCheck', () => {
-  function pool(query: () => Promise<unknown>) {
+  /** The driver's result when these migrations have been applied. */
+  const names = (...applied: readonly string[]) => ({ rows: applied.map((name) => ({ name })) })
+
+  function pool(query: (text: string, values?: readonly unknown[]) => Promise<{ rows: readonly unknown[] }>) {
     const release = jest.fn<(destroy: boolean) => void>()
     return { release, pool: { connect: async () => ({ query, release }) } }
   }
 
   test('keeps a connection that answered and closes one that did not', async () => {
-    const good = pool(async () => {})
+    const good = pool(async () => names())
     await postgresCheck(good)(never)
     expect(good.release.mock.calls).toEqual([[false]])
     const bad = pool(() => Promise.reject(new Error('gone')))
@@ -183,7 +186,7 @@ describe('postgresCheck', () => {
   test('a connection that comes too late is closed, and is no success', async () => {
     const abort = new AbortController()
     abort.abort(new Error('too late'))
-    const late = pool(async () => {})
+    const late = pool(async () => names())
     await expect(postgresCheck(late)(abort.signal)).rejects.toThrow('too late')
     expect(late.release.mock.calls).toEqual([[true]])
   })
@@ -202,6 +205,34 @@ describe('postgresCheck', () => {
     hanging.release.mockImplementation(() => fail(new Error('closed')))
     await expect(run).rejects.toThrow()
     expect(hanging.release.mock.calls).toEqual([[true]])
+  })
+
+  test('fails with reason migrations until the database has every migration of this build', async () => {
+    const migrations = ['0001-updated-at', '0002-notes']
+    let applied = names('0001-updated-at')
+    const query = jest.fn(async (_text: string, _values?: readonly unknown[]) => applied)
+    const { release, pool: connections } = pool(query)
+    const check = postgresCheck({ pool: connections, migrations })
+    await expect(check(never)).rejects.toMatchObject({
+      reason: 'migrations',
+      message: 'migrations not applied: 0002-notes',
+    })
+    expect(query.mock.calls).toEqual([[expect.stringContaining('kysely_migration'), [migrations]]])
+    applied = names('0002-notes', '0001-updated-at', '0003-of-a-newer-build')
+    expect(await outcome(check(never))).toBe('ok')
+    // Restored from an older copy.
+    applied = names()
+    expect(await outcome(check(never))).toBe('migrations')
+    expect(release.mock.calls).toEqual([[false], [false], [false]])
+  })
+
+  test.each([
+    ['42P01', 'migrations'],
+    ['42501', 'unauthorized'],
+    ['XX000', 'error'],
+  ])('a table of migrations that cannot be read with SQLSTATE %s is %s', async (code, expected) => {
+    const failing = pool(() => Promise.reject(Object.assign(new Error(), { code })))
+    expect(await outcome(postgresCheck({ ...failing, migrations: ['0001-updated-at'] })(never))).toBe(expected)
   })
 })
 

@@ -1,21 +1,27 @@
 import type { Check } from '../monitor.ts'
+import { CheckFailure } from './failure.ts'
+
+interface Client {
+  query(text: string, values?: readonly unknown[]): Promise<{ readonly rows: readonly unknown[] }>
+  /** `true` closes the connection instead of keeping it. */
+  release(destroy: boolean): void
+}
 
 export interface PostgresCheckOptions {
   /**
-   * A pool of its own with one connection: a service whose own pool is busy is slow, not unhealthy,
-   * and taking it out of the rotation would only make the others busier.
+   * A pool of its own with one connection: a service whose own pool is busy is slow, not unhealthy, and its removal from
+   * the rotation would only add load to the other instances.
    */
-  readonly pool: {
-    connect(): Promise<{
-      query(text: string): Promise<unknown>
-      /** `true` closes the connection instead of keeping it. */
-      release(destroy: boolean): void
-    }>
-  }
+  readonly pool: { connect(): Promise<Client> }
+  /** Names of the migrations that must have been applied. The database may have newer ones. @default none */
+  readonly migrations?: readonly string[]
 }
 
-/** Asks for one row over a real connection. A connection that did not answer in time is closed, not kept. */
-export function postgresCheck({ pool }: PostgresCheckOptions): Check {
+/**
+ * Runs one query over a real connection. It fails with reason `migrations` until the table of the migrator, Kysely's, has
+ * every name in `migrations`. Each run asks again, because a database may be restored from an older copy.
+ */
+export function postgresCheck({ pool, migrations = [] }: PostgresCheckOptions): Check {
   return async function checkPostgres(signal) {
     const client = await pool.connect()
     let released = false
@@ -30,13 +36,33 @@ export function postgresCheck({ pool }: PostgresCheckOptions): Check {
     }
     signal.addEventListener('abort', giveUp)
     try {
-      await client.query('select 1')
+      const applied = await readApplied(client, migrations)
       release(false)
+      const missing = migrations.filter((name) => !applied.has(name))
+      if (missing.length > 0) throw new CheckFailure('migrations', `migrations not applied: ${missing.join(', ')}`)
     } catch (error) {
       release(true)
       throw error
     } finally {
       signal.removeEventListener('abort', giveUp)
     }
+  }
+}
+
+/** https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const UNDEFINED_TABLE = '42P01'
+
+async function readApplied(client: Client, migrations: readonly string[]): Promise<ReadonlySet<string>> {
+  if (migrations.length === 0) {
+    await client.query('select 1')
+    return new Set()
+  }
+  try {
+    const { rows } = await client.query('select name from kysely_migration where name = any($1)', [migrations])
+    return new Set((rows as readonly { readonly name: string }[]).map(({ name }) => name))
+  } catch (error) {
+    // The migrator creates its table when it runs for the first time.
+    if ((error as { code?: unknown }).code === UNDEFINED_TABLE) return new Set()
+    throw error
   }
 }

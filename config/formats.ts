@@ -1,0 +1,183 @@
+import { BlockList, isIP } from 'node:net'
+import * as z from 'zod'
+
+/*
+ * The formats of variables. A format accepts the text of a variable and returns its value. Each error text completes
+ * the sentence "expected …"; load.ts adds the name of the variable and the given text.
+ */
+
+const text = z.string()
+
+/**
+ * Converts a text with `parse`, which returns undefined for an invalid text. A start creates the schemas of all
+ * variables, so a format is one schema object: `z.string().transform()` would be three.
+ */
+const parsed = <T>(expected: string, parse: (text: string) => T | undefined) =>
+  z.transform((given: string, context): T => {
+    const value = parse(given)
+    if (value !== undefined) return value
+    context.addIssue(expected)
+    return z.NEVER
+  })
+
+/** Accepts digits only: a sign, an exponent or white space is an error, so no number is rounded or guessed. */
+function parseInteger(text: string, min: number, max: number): number | undefined {
+  const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN
+  return value >= min && value <= max ? value : undefined
+}
+
+export const integer = (min: number, max: number, unit = '') =>
+  parsed(`an integer from ${min} to ${max}${unit && ` ${unit}`}`, (text) => parseInteger(text, min, max))
+
+export const milliseconds = (min: number, max: number) => integer(min, max, 'milliseconds')
+
+export const oneOf = <const T extends readonly string[]>(values: T) => z.enum(values, `one of ${values.join(', ')}`)
+
+export const boolean = () =>
+  parsed('one of true, false', (text) => (text === 'true' || text === 'false' ? text === 'true' : undefined))
+
+export const absolutePath = () => text.regex(/^\/.{1,4096}$/, 'an absolute path')
+
+const splitList = (text: string): readonly string[] => (text === '' ? [] : text.split(',').map((item) => item.trim()))
+
+/** Texts separated by commas. An empty text is an empty list. */
+export const list = (expected: string, isItem: (item: string) => boolean = () => true) =>
+  parsed(expected, (text) => {
+    const items = splitList(text)
+    return items.every(isItem) ? items : undefined
+  })
+
+const BYTES = { b: 1, kb: 1024, mb: 1024 ** 2 }
+
+/** `100`, `100b`, `64kb` or `1mb` in bytes. The units are binary, as in Express's body parsers. */
+export const byteSize = (maxMegabytes: number) =>
+  parsed(`a size from 1b to ${maxMegabytes}mb, such as 100kb`, (text) => {
+    const [, amount, unit = 'b'] = /^(\d{1,9})(b|kb|mb)?$/.exec(text) ?? []
+    const bytes = Number(amount) * BYTES[unit as keyof typeof BYTES]
+    return bytes >= 1 && bytes <= maxMegabytes * BYTES.mb ? bytes : undefined
+  })
+
+/** The drivers decode percent-encoded text and throw errors of their own when it is malformed. */
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+export const url = (protocols: readonly string[], example: string, path = /^/) =>
+  text.refine((text) => {
+    const url = URL.parse(text)
+    if (url === null || !protocols.includes(url.protocol) || url.hostname === '') return false
+    // An unencoded slash in a password ends the host early, and `app config` would show the rest of the password as a path.
+    if (url.pathname.includes('@')) return false
+    return path.test(url.pathname) && isDecodable(url.username + url.password + url.pathname)
+  }, `a URL such as ${example}`)
+
+/** A URL that `app config` shows, so it may not contain a secret. */
+export const publicUrl = (protocols: readonly string[], example: string) =>
+  url(protocols, example).refine((text) => {
+    const { username = '', password = '', search = '', hash = '' } = URL.parse(text) ?? {}
+    return username + password + search + hash === ''
+  }, `a URL without credentials, query and fragment, such as ${example}`)
+
+/** An origin in the form that browsers send, because origins are compared as text. */
+const isOrigin = (text: string) => /^https?:[^*]+$/.test(text) && URL.parse(text)?.origin === text
+
+export const origins = () =>
+  parsed(
+    'origins such as https://app.example.com, in lower case and without a path, separated by commas, or *',
+    (text) => {
+      const origins = splitList(text)
+      return text === '*' || origins.every(isOrigin) ? origins : undefined
+    },
+  )
+
+const NAMED_RANGES = ['loopback', 'linklocal', 'uniquelocal']
+
+/** A range of nearly every address trusts every client, exactly as `true` does. */
+function smallestPrefix(address: string, family: number): number {
+  if (family === 4) return 8
+  return address.toLowerCase().startsWith('::ffff:') ? 104 : 7
+}
+
+function isAddressRange(text: string): boolean {
+  if (NAMED_RANGES.includes(text)) return true
+  const [address = '', prefix, ...rest] = text.split('/')
+  const family = isIP(address)
+  if (family === 0 || rest.length > 0) return false
+  if (prefix === undefined) return true
+  if (!/^\d{1,3}$/.test(prefix)) return false
+  try {
+    new BlockList().addSubnet(address, Number(prefix), family === 4 ? 'ipv4' : 'ipv6')
+    return Number(prefix) >= smallestPrefix(address, family)
+  } catch {
+    return false
+  }
+}
+
+/** The number of proxies, or their addresses. `true` is an error: it lets every client choose its own address. */
+export const trustProxy = () =>
+  parsed<number | readonly string[]>(
+    `a number of proxies from 0 to 10, or addresses, CIDR ranges or ${NAMED_RANGES.join(', ')}, separated by commas`,
+    (text) => {
+      const ranges = splitList(text)
+      return parseInteger(text, 0, 10) ?? (ranges.every(isAddressRange) ? ranges : undefined)
+    },
+  )
+
+/** Some of the names, or `none`, because an empty variable means the default. */
+export const namesOrNone = <const T extends string>(names: readonly T[], subject: string) =>
+  parsed(`none, or names of ${subject} (${names.join(', ')})`, (text): readonly T[] | undefined => {
+    if (text === 'none') return []
+    const found = splitList(text).map((item) => names.find((name) => name === item))
+    return found.every((name) => name !== undefined) ? found : undefined
+  })
+
+/** The target of a check in HEALTH_CHECKS. */
+export type HeartbeatTarget =
+  | { readonly type: 'http'; readonly url: string }
+  | { readonly type: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly type: 'command'; readonly file: string; readonly args: readonly string[] }
+
+export interface Heartbeat {
+  readonly name: string
+  readonly target: HeartbeatTarget
+}
+
+function parseTarget(text: string): HeartbeatTarget | undefined {
+  if (text.startsWith('command:')) {
+    const [file = '', ...args] = text.slice('command:'.length).trim().split(/\s+/)
+    return file.startsWith('/') ? { type: 'command', file, args } : undefined
+  }
+  const url = URL.parse(text)
+  if (url === null || url.hostname === '' || url.username !== '' || url.password !== '') return undefined
+  if (url.protocol === 'http:' || url.protocol === 'https:') return { type: 'http', url: text }
+  const port = Number(url.port)
+  if (url.protocol !== 'tcp:' || port === 0 || url.pathname + url.search !== '') return undefined
+  return { type: 'tcp', host: url.hostname.replace(/^\[|\]$/g, ''), port }
+}
+
+/** The names of the stores' own checks. */
+const RESERVED_CHECKS = ['database', 'redis']
+
+function parseHeartbeats(text: string): readonly Heartbeat[] | undefined {
+  const names = new Set(RESERVED_CHECKS)
+  const heartbeats: Heartbeat[] = []
+  for (const entry of text.split(',')) {
+    const [, name = '', rest = ''] = /^\s*([a-z][a-z0-9-]{0,31})=(.*\S)\s*$/.exec(entry) ?? []
+    const target = parseTarget(rest)
+    if (name === '' || names.has(name) || target === undefined) return undefined
+    names.add(name)
+    heartbeats.push({ name, target })
+  }
+  return heartbeats
+}
+
+export const heartbeats = () =>
+  parsed(
+    `name=target pairs separated by commas, each name once and none of ${RESERVED_CHECKS.join(', ')}; a target is http(s)://…, tcp://host:port or command:/path arguments`,
+    parseHeartbeats,
+  )

@@ -1,0 +1,40 @@
+import { Resolver } from 'node:dns/promises'
+import { join } from 'node:path'
+import { freePort, launch } from '../../scripts/services/service.ts'
+import { copyWith } from '../../test/support/deploy/copy-with.ts'
+import { unprivileged } from '../../test/support/deploy/unprivileged.ts'
+import { debianTool } from '../../test/support/tools.ts'
+
+const NAME = 'app.my-service.internal'
+
+export interface NameServer {
+  /** Resolves the name of the service. @returns the addresses in the order of the response */
+  resolve(): Promise<string[]>
+  stop(): Promise<void>
+}
+
+/** Starts BIND with the files of this folder. Changes only the addresses of the instances. */
+export async function startNamed(hosts: readonly string[]): Promise<NameServer> {
+  const command = await debianTool('named', 'bind9')
+  const { directory, spawnOptions } = unprivileged('named')
+  const port = await freePort()
+  const conf = join(directory, 'conf')
+  copyWith('deploy/dns', conf, {
+    'named.conf': [],
+    'my-service.zone': hosts.map((host, index) => [`10.0.0.${11 + index}`, host]),
+  })
+  const running = await launch({
+    command,
+    args: ['-g', '-c', 'named.conf', '-p', String(port), '-n', '1'],
+    spawnOptions: { ...spawnOptions, cwd: conf },
+    readyPattern: / running\n/,
+    logFile: join(directory, 'named.log'),
+    stopSignal: 'SIGTERM',
+  })
+  const resolver = new Resolver()
+  resolver.setServers([`127.0.0.1:${port}`])
+  return {
+    resolve: () => resolver.resolve4(NAME),
+    stop: () => running.stop(),
+  }
+}

@@ -1,0 +1,75 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeAll, describe, expect, test } from '@jest/globals'
+import { killApps, startApp } from '../../test/support/app.ts'
+import { answered } from '../../test/support/deploy/ask.ts'
+import { testForwarding } from '../../test/support/deploy/balancing.ts'
+import { addresses, type RunningProxy } from '../../test/support/deploy/proxy.ts'
+import { startFleet } from '../../test/support/fleet.ts'
+import { run } from '../../test/support/run.ts'
+import { until } from '../../test/support/services.ts'
+import { startSteadyLoad } from '../../test/support/steady-load.ts'
+import { temporaryDirectory } from '../../test/support/temporary.ts'
+import { installEnvoy, startEnvoy } from './start-envoy.ts'
+
+const FILE = 'deploy/envoy/envoy.yaml'
+
+let envoy: string
+beforeAll(async () => {
+  envoy = await installEnvoy()
+}, 300_000)
+
+describe('forwarding', () => testForwarding(startEnvoy))
+
+test('Envoy validates the configuration, and refuses it with a field that Envoy does not know', async () => {
+  const validate = (file: string) => run(envoy, ['--mode', 'validate', '-c', file])
+  expect((await validate(FILE)).code).toBe(0)
+  const wrong = join(temporaryDirectory('envoy'), 'envoy.yaml')
+  writeFileSync(wrong, readFileSync(FILE, 'utf8').replace('lb_policy:', 'lb_polciy:'))
+  const { code, stderr } = await validate(wrong)
+  expect(code).not.toBe(0)
+  expect(stderr).toContain('lb_polciy')
+})
+
+describe('a draining instance', () => {
+  let proxy: RunningProxy | undefined
+  afterEach(async () => {
+    await proxy?.stop()
+    await killApps()
+  })
+
+  test('tells the health check of Envoy at once', async () => {
+    const [, path] = /http_health_check: \{ path: '([^']+)'/.exec(readFileSync(FILE, 'utf8')) ?? []
+    const app = await startApp({ env: { DRAIN_DELAY_MS: '5000' } })
+    const ask = async () => {
+      const { status, headers } = await fetch(`${app.url}${path}`)
+      return [status, headers.get('x-envoy-immediate-health-check-fail')]
+    }
+    expect(await ask()).toEqual([200, null])
+    app.signal('SIGTERM')
+    await app.line({ msg: 'draining' })
+    expect(await ask()).toEqual([503, 'true'])
+  })
+
+  test('gets no request after that check', async () => {
+    const fleet = await startFleet({ env: { DRAIN_DELAY_MS: '8000' } })
+    const [draining, ...others] = fleet
+    proxy = await startEnvoy({ instances: addresses(fleet) })
+    const load = startSteadyLoad({ targets: [proxy], clients: 8, intervalMs: 20 })
+    await draining!.app().line({ msg: 'request' })
+    draining!.app().signal('SIGTERM')
+    await draining!.app().line({ msg: 'draining' })
+    const answerMore = async (count: number) => {
+      const before = others.flatMap(answered).length
+      await until(() => others.flatMap(answered).length > before + count)
+    }
+    let before: number
+    do {
+      before = answered(draining!).length
+      await answerMore(100)
+    } while (answered(draining!).length > before)
+    await answerMore(400)
+    expect(answered(draining!)).toHaveLength(before)
+    expect((await load.stop()).failures).toEqual([])
+  })
+})

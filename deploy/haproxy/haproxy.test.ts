@@ -1,0 +1,108 @@
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, describe, expect, test } from '@jest/globals'
+import { killApps, type Line } from '../../test/support/app.ts'
+import { answered, ask, askTimes, countShares } from '../../test/support/deploy/ask.ts'
+import { testForwarding, testStrategies } from '../../test/support/deploy/balancing.ts'
+import { addresses, type RunningProxy } from '../../test/support/deploy/proxy.ts'
+import { type Instance, startFleet } from '../../test/support/fleet.ts'
+import { until } from '../../test/support/services.ts'
+import { startSteadyLoad } from '../../test/support/steady-load.ts'
+import { temporaryDirectory } from '../../test/support/temporary.ts'
+import { startHaproxy } from './start-haproxy.ts'
+
+describe('strategies', () => testStrategies(startHaproxy))
+describe('forwarding', () => testForwarding(startHaproxy))
+
+describe('health checks and sessions', () => {
+  let proxy: RunningProxy
+  afterEach(async () => {
+    await proxy.stop()
+    await killApps()
+  })
+
+  /** Waits until the instances have answered more requests, and with them every earlier request. */
+  async function answerMore(instances: readonly Instance[], count: number): Promise<void> {
+    const before = instances.flatMap(answered).length
+    await until(() => instances.flatMap(answered).length > before + count)
+  }
+
+  /** Prints how long after a line of its log the instance answered its last request. */
+  function report(title: string, instance: Instance, line: Line): void {
+    const lastAt = Math.max(...answered(instance).map(({ time }) => Date.parse(String(time))))
+    process.stdout.write(`HAProxy: last request ${lastAt - Date.parse(String(line['time']))} ms after ${title}\n`)
+  }
+
+  test('a draining instance gets no request after the check that sees the drain', async () => {
+    const fleet = await startFleet({ env: { DRAIN_DELAY_MS: '8000' } })
+    const [draining, ...others] = fleet
+    proxy = await startHaproxy({ instances: addresses(fleet) })
+    const load = startSteadyLoad({ targets: [proxy], clients: 8, intervalMs: 20 })
+    await draining!.app().line({ msg: 'request' })
+    draining!.app().signal('SIGTERM')
+    const line = await draining!.app().line({ msg: 'draining' })
+    await until(() => proxy.log().includes('round_robin/app-1 is stopping'))
+    await answerMore(others, 50)
+    const before = answered(draining!).length
+    await answerMore(others, 400)
+    expect(answered(draining!)).toHaveLength(before)
+    report('the start of the drain', draining!, line)
+    expect((await load.stop()).failures).toEqual([])
+  })
+
+  test('an instance that is not ready gets no request after two checks, and its share again when it is ready', async () => {
+    const directory = temporaryDirectory('ready')
+    const flag = (index: number) => join(directory, String(index))
+    for (const index of [0, 1, 2]) writeFileSync(flag(index), '')
+    const env = { HEALTH_CRITICAL: 'flag', HEALTH_INTERVAL_MS: '100', HEALTH_TIMEOUT_MS: '100', HEALTH_FALL: '1' }
+    const fleet = await startFleet({
+      env,
+      envFor: (index) => ({ HEALTH_CHECKS: `flag=command:/bin/ls ${flag(index)}` }),
+    })
+    const [unready, ...others] = fleet
+    proxy = await startHaproxy({ instances: addresses(fleet) })
+    await until(async () => (await ask(proxy)).status === 200)
+    const load = startSteadyLoad({ targets: [proxy], clients: 8, intervalMs: 20 })
+    await unready!.app().line({ msg: 'request' })
+    rmSync(flag(0))
+    const line = await unready!.app().line({ msg: 'check failed' })
+    await until(() => proxy.log().includes('round_robin/app-1 is DOWN'))
+    await answerMore(others, 50)
+    const before = answered(unready!).length
+    await answerMore(others, 400)
+    expect(answered(unready!)).toHaveLength(before)
+    report('the failed check of the service', unready!, line)
+    writeFileSync(flag(0), '')
+    await until(() => answered(unready!).length > before)
+    expect((await load.stop()).failures).toEqual([])
+  })
+
+  test('a client with a cookie stays on its instance, during the drain too, and then loses no request', async () => {
+    const fleet = await startFleet({ env: { DRAIN_DELAY_MS: '3000' } })
+    proxy = await startHaproxy({ instances: addresses(fleet), strategy: 'sticky_cookie' })
+    const { cookie } = await ask(proxy)
+    expect(cookie).toMatch(/^INSTANCE=app-[123]$/)
+    const home = fleet[Number(cookie?.at(-1)) - 1]!
+    const mine = { headers: { cookie: cookie! } }
+    expect(await countShares([home], await askTimes(proxy, 10, mine))).toEqual([10])
+    const stopping = home.stop()
+    await until(() => proxy.log().includes(`sticky_cookie/${cookie?.slice('INSTANCE='.length)} is stopping`))
+    expect(await countShares([home], await askTimes(proxy, 5, mine))).toEqual([5])
+    const others = fleet.filter((instance) => instance !== home)
+    expect(await countShares(others, await askTimes(proxy, 12))).toEqual([6, 6])
+    await stopping
+    await askTimes(proxy, 10, mine)
+  })
+
+  test('a client without cookies stays on the instance that the table has for its address', async () => {
+    const fleet = await startFleet()
+    proxy = await startHaproxy({ instances: addresses(fleet), strategy: 'sticky_source' })
+    await askTimes(proxy, 1, { from: '127.40.0.1' })
+    await askTimes(proxy, 1, { from: '127.40.0.2' })
+    const first = await countShares(fleet, await askTimes(proxy, 10, { from: '127.40.0.1' }))
+    const second = await countShares(fleet, await askTimes(proxy, 10, { from: '127.40.0.2' }))
+    expect(first.filter((share) => share > 0)).toEqual([10])
+    expect(second.filter((share) => share > 0)).toEqual([10])
+    expect(first).not.toEqual(second)
+  })
+})

@@ -1,0 +1,184 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from '@jest/globals'
+import type { Deployment } from 'kubernetes-types/apps/v1.js'
+import type { HorizontalPodAutoscaler } from 'kubernetes-types/autoscaling/v2.js'
+import type { Job } from 'kubernetes-types/batch/v1.js'
+import type { ConfigMap, Service } from 'kubernetes-types/core/v1.js'
+import type { NetworkPolicy } from 'kubernetes-types/networking/v1.js'
+import type { PodDisruptionBudget } from 'kubernetes-types/policy/v1.js'
+import { schema } from '#config/env.ts'
+import { runApp } from '../../test/support/app.ts'
+import { testPostgres } from '../../test/support/services.ts'
+import { temporaryDirectory } from '../../test/support/temporary.ts'
+import { allowsEgress, type Destination } from './harness/egress.ts'
+import { type Manifest, realKustomize, render, renderForReal, renderHere } from './harness/kustomize.ts'
+import { buildEnvironment, find } from './harness/manifest.ts'
+import { schemaErrors } from './harness/schema.ts'
+
+const OVERLAYS = ['staging', 'production']
+const overlayDirectory = (overlay: string) => `deploy/kubernetes/overlays/${overlay}`
+
+const byName = (manifests: readonly Manifest[]) =>
+  Object.fromEntries(manifests.map((manifest) => [`${manifest.kind} ${manifest.metadata.name}`, manifest]))
+
+if (realKustomize === undefined)
+  process.stderr.write('kubectl and kustomize are missing: only our own rendering is tested\n')
+const withRealTool = realKustomize === undefined ? test.skip : test
+
+withRealTool.each(OVERLAYS)('our rendering of %s equals that of the real tool', async (overlay) => {
+  const real = await renderForReal(realKustomize!, overlayDirectory(overlay))
+  expect(byName(renderHere(overlayDirectory(overlay)))).toEqual(byName(real))
+})
+
+test.each([
+  ['namePrefix: x-', 'namePrefix'],
+  ['images: [{name: a, newName: b, newTag: c, digest: d}]', 'digest'],
+])('our rendering refuses what it does not support: %s', async (line, name) => {
+  const directory = temporaryDirectory('kustomize')
+  writeFileSync(join(directory, 'kustomization.yaml'), `resources: []\n${line}\n`)
+  expect(() => renderHere(directory)).toThrow(`${name}: not supported here`)
+})
+
+test('overlays differ only in replicas, resources and image', async () => {
+  const [staging, production] = await Promise.all(OVERLAYS.map((overlay) => render(overlayDirectory(overlay))))
+  const varying = /^(minReplicas|maxReplicas|resources|image)$/
+  const same = (manifests: readonly Manifest[] = []) =>
+    JSON.parse(JSON.stringify(byName(manifests), (key, value) => (varying.test(key) ? undefined : value)))
+  expect(same(staging)).toEqual(same(production))
+  expect(staging).not.toEqual(production)
+})
+
+describe.each(OVERLAYS)('%s', (overlay) => {
+  let manifests: Manifest[]
+  let deployment: Deployment
+  let settings: Readonly<Record<string, string>>
+  beforeAll(async () => {
+    manifests = await render(overlayDirectory(overlay))
+    deployment = find<Deployment>(manifests, 'Deployment')
+    settings = find<ConfigMap>(manifests, 'ConfigMap').data!
+  })
+  const podTemplates = () => [deployment.spec!.template, find<Job>(manifests, 'Job').spec!.template]
+
+  test('the API knows every field, and every value has its type', async () => {
+    expect(await schemaErrors(manifests)).toBe('')
+    const wrong = [{ readinesProbe: {} }, { args: 'serve' }].map((fields) => {
+      const clone = structuredClone(deployment) as Deployment & Manifest
+      Object.assign(clone.spec!.template.spec!.containers[0]!, fields)
+      return clone
+    })
+    const errors = await schemaErrors(wrong)
+    expect(errors).toMatch(/readinesProbe.* does not exist/)
+    expect(errors).toMatch(/'string' is not assignable to type 'string\[\]'/)
+  })
+
+  test('a stop fits into the grace period, and the last request fits into the stop', () => {
+    const { spec } = deployment.spec!.template
+    const { readinessProbe, startupProbe } = spec!.containers[0]!
+    const ms = (name: string) => Number(settings[name])
+    expect(ms('DRAIN_DELAY_MS') + ms('REQUEST_TIMEOUT_MS')).toBeLessThan(ms('SHUTDOWN_TIMEOUT_MS'))
+    expect(ms('SHUTDOWN_TIMEOUT_MS')).toBeLessThan(spec!.terminationGracePeriodSeconds! * 1_000)
+    // A client that only knows the readiness probe notices before the service stops accepting.
+    const noticed = readinessProbe!.periodSeconds! * readinessProbe!.failureThreshold! * 1_000
+    expect(noticed).toBeLessThan(ms('DRAIN_DELAY_MS'))
+    expect(spec!.containers[0]!.lifecycle).toBeUndefined()
+    const { minReadySeconds, progressDeadlineSeconds, strategy } = deployment.spec!
+    const start = startupProbe!.periodSeconds! * startupProbe!.failureThreshold!
+    expect(start + minReadySeconds!).toBeLessThan(progressDeadlineSeconds!)
+    expect(strategy!.rollingUpdate).toEqual({ maxUnavailable: 0, maxSurge: 1 })
+  })
+
+  test('pods run as the user of the image, without any privilege', () => {
+    const [, user] = /^USER (\d+):\1$/m.exec(readFileSync('Dockerfile', 'utf8'))!
+    for (const { spec } of podTemplates()) {
+      expect(spec).toMatchObject({
+        automountServiceAccountToken: false,
+        enableServiceLinks: false,
+        securityContext: {
+          runAsNonRoot: true,
+          runAsUser: Number(user),
+          runAsGroup: Number(user),
+          seccompProfile: { type: 'RuntimeDefault' },
+        },
+      })
+      for (const { securityContext, resources } of spec!.containers) {
+        expect(securityContext).toEqual({
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ['ALL'] },
+        })
+        expect(resources).toMatchObject({
+          requests: { cpu: expect.any(String) },
+          limits: { memory: expect.any(String) },
+        })
+      }
+    }
+  })
+
+  test('selectors select the pods that serve, and the network policy selects the migration too', () => {
+    const [serving, migrating] = podTemplates().map(({ metadata }) => metadata!.labels!)
+    const selects = (labels: Record<string, string> = {}, pod: Record<string, string> = {}) =>
+      Object.entries(labels).every(([name, value]) => pod[name] === value)
+    const { topologySpreadConstraints } = deployment.spec!.template.spec!
+    const selectors = [
+      deployment.spec!.selector.matchLabels,
+      find<Service>(manifests, 'Service').spec!.selector,
+      find<PodDisruptionBudget>(manifests, 'PodDisruptionBudget').spec!.selector!.matchLabels,
+      ...topologySpreadConstraints!.map(({ labelSelector }) => labelSelector!.matchLabels),
+    ]
+    expect(selectors.map((labels) => [selects(labels, serving), selects(labels, migrating)])).toEqual(
+      selectors.map(() => [true, false]),
+    )
+    const { podSelector } = find<NetworkPolicy>(manifests, 'NetworkPolicy').spec!
+    expect([serving, migrating].map((pod) => selects(podSelector.matchLabels, pod))).toEqual([true, true])
+    const { scaleTargetRef } = find<HorizontalPodAutoscaler>(manifests, 'HorizontalPodAutoscaler').spec!
+    const { apiVersion, kind, metadata } = deployment
+    expect(scaleTargetRef).toEqual({ apiVersion, kind, name: metadata!.name })
+    // The autoscaler owns the number of replicas, and every `apply` would reset it.
+    expect(deployment.spec).not.toHaveProperty('replicas')
+  })
+
+  const kubeSystem = { 'kubernetes.io/metadata.name': 'kube-system' }
+  const dns = { pod: { namespace: kubeSystem, labels: { 'k8s-app': 'kube-dns' } } }
+  const otherPod = { namespace: { 'kubernetes.io/metadata.name': 'data' }, labels: { app: 'database' } }
+  test.each<[string, boolean, Destination]>([
+    ['the DNS, by UDP', true, { ...dns, protocol: 'UDP', port: 53 }],
+    ['the DNS, by TCP', true, { ...dns, protocol: 'TCP', port: 53 }],
+    ['PostgreSQL in a pod', true, { pod: otherPod, protocol: 'TCP', port: 5432 }],
+    ['Redis in a private network', true, { address: '10.20.0.9', protocol: 'TCP', port: 6379 }],
+    ['PostgreSQL in a private network, by IPv6', true, { address: 'fd12::9', protocol: 'TCP', port: 5432 }],
+    ['a pod of another port', false, { pod: otherPod, protocol: 'TCP', port: 443 }],
+    ['the DNS port of any other pod', false, { pod: otherPod, protocol: 'UDP', port: 53 }],
+    ['another pod beside the DNS', false, { pod: { namespace: kubeSystem, labels: {} }, protocol: 'UDP', port: 53 }],
+    ['a DNS server on the internet', false, { address: '198.51.100.1', protocol: 'UDP', port: 53 }],
+    ['the internet', false, { address: '198.51.100.1', protocol: 'TCP', port: 443 }],
+    ['the port of PostgreSQL on the internet', false, { address: '198.51.100.1', protocol: 'TCP', port: 5432 }],
+    ['the port of Redis on the internet, by IPv6', false, { address: '2001:db8::1', protocol: 'TCP', port: 6379 }],
+    ['the metadata of the cloud', false, { address: '169.254.169.254', protocol: 'TCP', port: 80 }],
+    ['the API of Kubernetes', false, { address: '10.96.0.1', protocol: 'TCP', port: 443 }],
+  ])('the network policy on %s: allowed is %s', (_to, allowed, destination) => {
+    expect(allowsEgress(find<NetworkPolicy>(manifests, 'NetworkPolicy'), destination)).toBe(allowed)
+  })
+
+  test('the service understands its settings, and its secrets are files', async () => {
+    for (const name of Object.keys(settings)) expect(Object.keys(schema)).toContain(name)
+    const secrets = { 'database-url': 'postgres://app:mounted@db/app', 'redis-url': 'redis://:mounted@redis' }
+    const pod = deployment.spec!.template.spec!
+    const env = buildEnvironment(pod, pod.containers[0]!, manifests, secrets)
+    const { code, stdout, stderr } = await runApp(['config'], { env })
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(JSON.parse(stdout)).toMatchObject({ DATABASE_URL: 'postgres://***@db/app', REDIS_URL: 'redis://***@redis' })
+    expect(JSON.stringify(manifests)).not.toMatch(/secretKeyRef|"kind":"Secret"/)
+  })
+})
+
+test('the migration runs with the environment of its Job, and applies nothing the second time', async () => {
+  const manifests = await render(overlayDirectory('production'))
+  const database = await testPostgres()
+  const pod = find<Job>(manifests, 'Job').spec!.template.spec!
+  const { args = [], ...container } = pod.containers[0]!
+  const env = buildEnvironment(pod, container, manifests, { 'database-url': database.url })
+  expect(await runApp(args, { env })).toMatchObject({ code: 0, stdout: expect.stringContaining('applied 0001') })
+  expect(await runApp(args, { env })).toMatchObject({ code: 0, stdout: expect.stringContaining('nothing to apply') })
+  await database.stop()
+})

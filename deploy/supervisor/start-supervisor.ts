@@ -1,0 +1,96 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { succeed } from '../../test/support/run.ts'
+import { freePort, until } from '../../test/support/services.ts'
+import { temporaryDirectory } from '../../test/support/temporary.ts'
+
+export interface Program {
+  readonly state: string
+  /** 0 when no process runs. */
+  readonly pid: number
+}
+
+export interface Supervisor extends AsyncDisposable {
+  /** The port of the shared socket. */
+  readonly port: number
+  /** The log of supervisord. */
+  log(): string
+  /** The log of one program. */
+  programLog(name: string): string
+  /** Programs by name. */
+  status(): Promise<Readonly<Record<string, Program>>>
+  /** Resolves when every program runs. @throws when a program has failed */
+  allRun(): Promise<void>
+  ctl(...args: readonly string[]): Promise<string>
+}
+
+/** The programs of app.conf. */
+export const NAMES = ['app-0', 'app-1']
+
+/** Starts a supervisord with the file of this folder, for the user who runs the test. Changes paths, user and address. */
+export async function startSupervisor(env: Readonly<Record<string, string>>): Promise<Supervisor> {
+  const directory = temporaryDirectory('supervisor')
+  const path = (name: string) => join(directory, name)
+  const port = await freePort()
+  const changes = {
+    '/usr/local/bin/app': resolve('dist/app'),
+    '/var/log/app': directory,
+    'user=app\n': '',
+    'tcp://0.0.0.0:8080': `tcp://127.0.0.1:${port}`,
+  }
+  let text = readFileSync('deploy/supervisor/app.conf', 'utf8')
+  for (const [from, to] of Object.entries(changes)) {
+    if (!text.includes(from)) throw new Error(`app.conf does not contain ${from}`)
+    text = text.replaceAll(from, to)
+  }
+  writeFileSync(path('app.conf'), text)
+  writeFileSync(
+    path('supervisord.conf'),
+    `[supervisord]
+logfile=${path('supervisord.log')}
+pidfile=${path('supervisord.pid')}
+[unix_http_server]
+file=${path('control')}
+[supervisorctl]
+serverurl=unix://${path('control')}
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+[include]
+files=${path('app.conf')}
+`,
+  )
+  const options = { env: { PATH: process.env['PATH'], ...env }, stdio: 'ignore' } as const
+  const daemon: ChildProcess = spawn('supervisord', ['--nodaemon', '-c', path('supervisord.conf')], options)
+  const closed = once(daemon, 'close')
+  const read = (name: string) => (existsSync(path(name)) ? readFileSync(path(name), 'utf8') : '')
+  const log = () => read('supervisord.log')
+  const ctl = (...args: readonly string[]) => succeed('supervisorctl', ['-c', path('supervisord.conf'), ...args])
+
+  async function status(): Promise<Readonly<Record<string, Program>>> {
+    // supervisorctl exits with 3 when a program does not run.
+    const output = await succeed('sh', ['-c', 'supervisorctl -c "$0" status || test $? = 3', path('supervisord.conf')])
+    const rows = output.matchAll(/^(?:\S+:)?(\S+)\s+([A-Z]+)(?:\s+pid (\d+))?/gm)
+    return Object.fromEntries([...rows].map(([, name, state = '', pid = '0']) => [name, { state, pid: Number(pid) }]))
+  }
+
+  await until(() => daemon.exitCode !== null || log().includes('supervisord started'))
+  return {
+    port,
+    log,
+    programLog: (name) => read(`${name}.log`),
+    status,
+    ctl,
+    allRun: () =>
+      until(async () => {
+        const programs = await status()
+        if (NAMES.some((name) => programs[name]?.state === 'FATAL')) throw new Error(log())
+        return NAMES.every((name) => programs[name]?.state === 'RUNNING')
+      }),
+    async [Symbol.asyncDispose]() {
+      daemon.kill('SIGTERM')
+      await closed
+    },
+  }
+}

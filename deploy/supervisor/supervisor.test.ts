@@ -1,0 +1,79 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { startLoad } from '../../test/support/load.ts'
+import { until } from '../../test/support/services.ts'
+import { needTools } from '../../test/support/tools.ts'
+import { NAMES, type Supervisor, startSupervisor } from './start-supervisor.ts'
+
+let supervisor: Supervisor
+/** Runs programs whose configuration is invalid. */
+let invalid: Supervisor
+
+beforeAll(async () => {
+  await needTools(['supervisord', 'supervisorctl'], 'supervisor')
+  supervisor = await startSupervisor({ DRAIN_DELAY_MS: '500' })
+  // Started here because supervisord waits between the tries.
+  invalid = await startSupervisor({ DRAIN_DELAY_MS: 'long' })
+}, 300_000)
+afterAll(() => Promise.all([supervisor[Symbol.asyncDispose](), invalid[Symbol.asyncDispose]()]))
+
+test('two processes serve on one socket, and a killed process is started again', async () => {
+  await supervisor.allRun()
+  expect((await fetch(`http://127.0.0.1:${supervisor.port}/ping`)).status).toBe(200)
+  const [killed = '', other = ''] = NAMES
+  const before = await supervisor.status()
+  process.kill(before[killed]!.pid, 'SIGKILL')
+  await until(async () => {
+    const { pid } = (await supervisor.status())[killed]!
+    return pid !== 0 && pid !== before[killed]!.pid
+  })
+  await supervisor.allRun()
+  expect((await supervisor.status())[other]).toEqual(before[other])
+})
+
+test('a restart of one process drains it to exit 0 and finishes its requests, and no client loses a request', async () => {
+  await supervisor.allRun()
+  const end = new AbortController()
+  const load = startLoad({ port: supervisor.port, clients: 8, signal: end.signal })
+  const socket = connect(supervisor.port, '127.0.0.1').setEncoding('utf8')
+  // The kernel chooses the process that accepts. Its log names the first request.
+  const id = 'which-process'
+  socket.write(`GET /ping HTTP/1.1\r\nhost: x\r\nx-request-id: ${id}\r\n\r\n`)
+  await once(socket, 'data')
+  const findProcess = () => NAMES.find((name) => supervisor.programLog(name).includes(id))
+  await until(() => findProcess() !== undefined)
+  const restarted = findProcess()!
+  const answer = text(socket)
+  socket.write('POST /ping HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{')
+  try {
+    const done = supervisor.ctl('restart', `app:${restarted}`)
+    await until(async () => (await supervisor.status())[restarted]?.state === 'STOPPING')
+    socket.write('}')
+    expect(await answer).toMatch(/^HTTP\/1\.1 405/)
+    await done
+  } finally {
+    end.abort()
+  }
+  const { sent, failures } = await load
+  expect(supervisor.log()).toContain(`stopped: ${restarted} (exit status 0)`)
+  expect(failures).toEqual([])
+  console.info(`one restart of two processes: ${sent} requests, 0 failed`)
+  expect(sent).toBeGreaterThan(100)
+})
+
+test('an invalid configuration is tried at most four times', async () => {
+  const settled = async () => {
+    const programs = Object.values(await invalid.status())
+    return programs.length === NAMES.length && programs.every(({ state }) => ['FATAL', 'EXITED'].includes(state))
+  }
+  await until(settled, 25_000)
+  const log = invalid.log()
+  for (const name of NAMES) {
+    const tries = log.split(`spawned: '${name}'`).length - 1
+    expect(tries).toBeGreaterThan(0)
+    expect(tries).toBeLessThanOrEqual(4)
+    expect(log.split(`exited: ${name} (exit status 78`).length - 1).toBe(tries)
+  }
+})

@@ -1,0 +1,48 @@
+import { expect, test } from '@jest/globals'
+import { dropAllDeadLinks, dropDeadLinks } from './markdown.ts'
+
+const lines = (...text: string[]) => text.join('\n')
+const drop = (text: string) =>
+  dropDeadLinks('docs/page.md', text, (path) => ['docs/here.md', 'deploy/nginx'].includes(path))
+
+test('an item and a row that link to a missing file are removed, and those that link to an existing one stay', () => {
+  expect(
+    drop(lines('- [a](here.md#part)', '- [b](gone.md#part)', '1. [c](../deploy/nginx/)', '2. [d](../deploy/dns/)')),
+  ).toBe(lines('- [a](here.md#part)', '1. [c](../deploy/nginx/)'))
+  expect(drop(lines('| a | b |', '| - | - |', '| x | [y](gone.md), [z](here.md) |', '| x | y |'))).toBe(
+    lines('| a | b |', '| - | - |', '| x | y |'),
+  )
+})
+
+test('the lines that continue an item go with it, and its neighbours stay', () => {
+  const list = lines(
+    '- one',
+    '  of two lines',
+    '- two, see',
+    '  [there](gone.md)',
+    '  and there',
+    '  - nested',
+    '- three',
+  )
+  expect(drop(list)).toBe(lines('- one', '  of two lines', '  - nested', '- three'))
+})
+
+test('a list or a table without items leaves no header and one empty line', () => {
+  expect(
+    drop(lines('one', '', '| a |', '| - |', '| [x](gone.md) |', '', 'two', '', '- [x](gone.md)', '', 'three')),
+  ).toBe(lines('one', '', 'two', '', 'three'))
+})
+
+test('prose, addresses, headings of the page and pages without dead links stay as they are', () => {
+  const text = lines('See [there](gone.md).', '', '', '- [a](https://example.com/gone.md)', '- [b](#gone)', '- [c]')
+  expect(drop(text)).toBe(text)
+})
+
+test('only pages that change are returned, and a folder exists when it holds a file', () => {
+  const pages: Record<string, string> = {
+    'a.md': '- [x](docs)\n- [y](gone)',
+    'docs/b.md': '- [x](../a.md)',
+    'c.txt': '',
+  }
+  expect([...dropAllDeadLinks(Object.keys(pages), (path) => pages[path] ?? '')]).toEqual([['a.md', '- [x](docs)']])
+})

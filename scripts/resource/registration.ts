@@ -1,0 +1,63 @@
+import { type Names, rename } from './names.ts'
+
+/** How one file registers a resource: the imports, and an entry in a list or an object. */
+export interface Registration {
+  readonly path: string
+  readonly list: string
+  readonly imports: readonly string[]
+  readonly entry: string
+}
+
+export const REGISTRATIONS: readonly Registration[] = [
+  {
+    path: 'internal/resources.ts',
+    list: 'RESOURCES',
+    imports: [
+      `import { userProfiles } from './handler/user-profiles.ts'`,
+      `import { createUserProfiles } from './service/user-profiles.ts'`,
+      `import { createUserProfilesStore } from './store/user-profiles.ts'`,
+    ],
+    entry: `({ db, cache, idempotency }) =>
+  userProfiles({ userProfiles: createUserProfiles({ store: createUserProfilesStore(db), cache: cache('user-profiles') }), idempotency })`,
+  },
+  {
+    path: 'internal/store/migrations/index.ts',
+    list: 'migrations',
+    imports: [`import * as userProfiles from './{{migration}}.ts'`],
+    entry: `'{{migration}}': userProfiles`,
+  },
+]
+
+export function fillRegistrations(names: Names, migration: string): readonly Registration[] {
+  const fill = (text: string) => rename(text, names).replace('{{migration}}', migration)
+  return REGISTRATIONS.map(({ imports, entry, ...where }) => ({
+    ...where,
+    imports: imports.map(fill),
+    entry: fill(entry),
+  }))
+}
+
+/** Adds a registration to the text of its file, without formatting it. @throws when the file has no such list */
+export function register(text: string, { path, list, imports, entry }: Registration): string {
+  const declared = new RegExp(`^((?:export )?const ${list}: .* = [[{])(\\n(?:  .*\\n)+)?(?=[\\]}]$)`, 'm')
+  if (!declared.test(text)) throw new Error(`${path} has no list ${list} that make resource can extend`)
+  const extended = text.replace(declared, (_, opening, entries = '\n') => `${opening}${entries}${entry},\n`)
+  return [...imports, extended].join('\n')
+}
+
+/** Matches code however the formatter wraps it. */
+function wrapped(code: string): string {
+  const tokens = code.match(/\w+|[^\w\s]/g) ?? []
+  return tokens.map((token) => token.replace(/\W/, '\\$&')).join('(?:,?\\s+)?')
+}
+
+/** Removes a registration from the formatted text of its file. @throws when a line of it was changed */
+export function unregister(text: string, { path, list, imports, entry }: Registration): string {
+  const rest = [...imports, `  ${entry},`].reduce((text, code) => {
+    const indent = /^ */.exec(code)?.[0]
+    const pattern = new RegExp(`^${indent}${wrapped(code)}\\n`, 'm')
+    if (!pattern.test(text)) throw new Error(`${path} does not have the line that make resource wrote: ${code.trim()}`)
+    return text.replace(pattern, '')
+  }, text)
+  return rest.replace(new RegExp(`(const ${list}: .* = [[{])\\n(?=[\\]}])`), '$1')
+}

@@ -1,0 +1,403 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { createClient } from '@redis/client'
+import pg from 'pg'
+import request, { type Response } from 'supertest'
+import { killApps, startApp } from '../support/app.ts'
+import { bothOk, codeOf, type DescribedService, invalidOf, pathOf, startDescribed } from '../support/described.ts'
+import { until } from '../support/services.ts'
+
+/*
+ * What every resource does that is made like notes, by what they share: hostile input, lists, safe retries, the cache, and
+ * stores that fail.
+ */
+
+let service: DescribedService
+let admin: pg.Client
+
+beforeAll(async () => {
+  service = await startDescribed()
+  await connectAdmin()
+})
+afterAll(async () => {
+  await admin.end()
+  await killApps()
+  await service.stop()
+})
+
+async function connectAdmin(): Promise<void> {
+  admin = new pg.Client(service.database.url)
+  // Killed with its server.
+  admin.on('error', () => {})
+  await admin.connect()
+}
+
+const send: DescribedService['send'] = (...request) => service.send(...request)
+
+let titles = 0
+const title = () => `Title ${++titles}`
+const create = async (body: object = { title: title() }, headers = {}) => send('post', '/v1/notes', { body, headers })
+const problemOf = (answer: Response) => ({ code: codeOf(answer), retryAfter: answer.headers['retry-after'] })
+
+async function countOf(title: string): Promise<number> {
+  return Number((await admin.query('select count(*) from notes where title = $1', [title])).rows[0].count)
+}
+
+test('without a database there are no notes, neither as a path nor in the document', async () => {
+  const bare = await startApp()
+  await request(bare.url).get('/v1/notes').expect(404)
+  expect((await request(bare.url).get('/openapi.json').expect(200)).body.paths).not.toHaveProperty('/v1/notes')
+})
+
+describe('a note', () => {
+  test('is read with HEAD too, and is later after a change', async () => {
+    const created = await create()
+    const path = pathOf(created)
+    const head = await request(service.app.url).head(path).expect(200, undefined)
+    expect(head.headers['etag']).toBe('"1"')
+    const changed = await send('patch', path, { body: { text: 'Two bottles' }, headers: { 'if-match': '"1"' } })
+    expect(changed.headers['etag']).toBe('"2"')
+    expect(changed.body.updatedAt > created.body.updatedAt).toBe(true)
+    expect(changed.body.createdAt).toBe(created.body.createdAt)
+  })
+
+  test('that the client has already is a 304 without a body', async () => {
+    const path = pathOf(await create())
+    const fresh = await send('get', path, { headers: { 'if-none-match': '"7", W/"1"' } })
+    expect([fresh.status, fresh.text, fresh.headers['etag']]).toEqual([304, '', '"1"'])
+    expect((await send('get', path, { headers: { 'if-none-match': '"2"' } })).status).toBe(200)
+  })
+
+  test('is not changed without the version that was seen', async () => {
+    const path = pathOf(await create())
+    for (const method of ['patch', 'delete'] as const) {
+      const body = method === 'patch' ? { body: { text: 'x' } } : {}
+      expect(codeOf(await send(method, path, body))).toBe('428 precondition_required')
+      for (const tag of ['"2"', 'W/"1"', '1', '"1', '']) {
+        const answer = await send(method, path, { ...body, headers: { 'if-match': tag } })
+        expect([tag, codeOf(answer)]).toEqual([tag, '412 precondition_failed'])
+      }
+    }
+    expect((await send('get', path)).body).toMatchObject({ version: 1, text: '' })
+    expect((await send('patch', path, { body: { text: 'x' }, headers: { 'if-match': '"7", "1"' } })).status).toBe(200)
+    expect((await send('delete', path, { headers: { 'if-match': '*' } })).status).toBe(204)
+  })
+
+  test('of two changes of one version exactly one is made', async () => {
+    const path = pathOf(await create())
+    for (let version = 1; version <= 10; version++) {
+      const change = (text: string) => send('patch', path, { body: { text }, headers: { 'if-match': `"${version}"` } })
+      const answers = await Promise.all([change('a'), change('b')])
+      expect(answers.map(({ status }) => status).sort()).toEqual([200, 412])
+      const made = answers.find(({ status }) => status === 200)
+      expect((await send('get', path)).body).toEqual(made?.body)
+    }
+  })
+})
+
+describe('what is sent', () => {
+  test.each([
+    ['no body', undefined, ['']],
+    ['an empty object', '{}', ['title']],
+    ['a list', '[]', ['']],
+    ['an empty title', '{"title":""}', ['title']],
+    ['a title that is too long', JSON.stringify({ title: 'x'.repeat(201) }), ['title']],
+    ['a text that is too long', JSON.stringify({ title: 'x', text: 'x'.repeat(10_001) }), ['text']],
+    ['wrong types', '{"title":7,"text":null}', ['title', 'text']],
+    ['fields that are not the client’s', '{"title":"x","id":"1","version":9}', ['id', 'version']],
+    ['__proto__', '{"title":"x","__proto__":{"admin":true}}', ['__proto__']],
+    ['constructor', '{"title":"x","constructor":{"prototype":{}}}', ['constructor']],
+    ['NUL', JSON.stringify({ title: 'a\0b', text: '\0' }), ['title', 'text']],
+    ['half of an emoji', '{"title":"\\ud83d"}', ['title']],
+  ])('%s is a 422 with each field', async (_name, body, fields) => {
+    const answer = await send('post', '/v1/notes', body === undefined ? {} : { body })
+    expect(codeOf(answer)).toBe('422 invalid_input')
+    expect(invalidOf(answer)).toEqual(fields)
+  })
+
+  test.each([
+    ['10,000 emoji', { title: '😀'.repeat(200), text: '😀'.repeat(10_000) }],
+    ['SQL', { title: `'; drop table notes; --`, text: `$1 \\' "; select pg_sleep(10)` }],
+    ['control characters', { title: '\u0001\u001b[31m\u007f\u202e', text: '\r\n\t\ufeff' }],
+  ])('%s is kept as it is', async (_name, fields) => {
+    const created = await create(fields)
+    expect([created.status, created.body]).toEqual([201, expect.objectContaining(fields)])
+    await admin.query('select from notes')
+    expect((await send('get', pathOf(created))).body).toMatchObject(fields)
+  })
+
+  test.each(['7', 'undefined', "1'--", '%00', '0198c0de-5a1b-4f6e-9d3c-2b7a1e4f8c90'])(
+    'the id %s is not found',
+    async (id) => {
+      const headers = { 'if-match': '*' }
+      expect(codeOf(await send('get', `/v1/notes/${id}`))).toBe('404 not_found')
+      expect(codeOf(await send('patch', `/v1/notes/${id}`, { body: {}, headers }))).toBe('404 not_found')
+      expect(codeOf(await send('delete', `/v1/notes/${id}`, { headers }))).toBe('404 not_found')
+    },
+  )
+
+  const cursor = (text: string) => `cursor=${Buffer.from(text).toString('base64url')}`
+  test.each([
+    'limit=0',
+    'limit=101',
+    'limit=999999999999999999999',
+    'limit=1e1',
+    'limit=-1',
+    'limit=',
+    'limit=1&limit=2',
+    'cursor=',
+    'cursor=garbage',
+    `cursor=${'A'.repeat(101)}`,
+    cursor('2026-13-45T00:00:00.000Z 0198c0de-5a1b-4f6e-9d3c-2b7a1e4f8c90'),
+    cursor("2026-11-22T20:46:02.125Z ' or 1=1"),
+  ])('?%s is a 422', async (query) => {
+    expect(codeOf(await send('get', `/v1/notes?${query}`))).toBe('422 invalid_input')
+  })
+
+  test('a cursor of the year 0 is a list like any other', async () => {
+    const query = cursor('0000-01-01T00:00:00.000Z 0198c0de-5a1b-4f6e-9d3c-2b7a1e4f8c90')
+    expect((await send('get', `/v1/notes?${query}`)).body).toEqual({ items: [], next: null })
+  })
+})
+
+describe('the list', () => {
+  beforeEach(async () => {
+    await admin.query('delete from notes')
+  })
+
+  async function walk(limit: number, between = async () => {}): Promise<string[]> {
+    const seen: string[] = []
+    let query = `limit=${limit}`
+    while (true) {
+      const { body } = await send('get', `/v1/notes?${query}`)
+      seen.push(...body.items.map((note: { title: string }) => note.title))
+      expect(body.items.length).toBeLessThanOrEqual(limit)
+      if (body.next === null) return seen
+      expect(body.items).toHaveLength(limit)
+      query = `limit=${limit}&cursor=${body.next}`
+      await between()
+    }
+  }
+
+  test('has 20 a page when nobody says how many', async () => {
+    await admin.query(`insert into notes (title, text) select 'n' || n, '' from generate_series(1, 25) n`)
+    expect((await send('get', '/v1/notes')).body.items).toHaveLength(20)
+    expect((await send('get', '/v1/notes?limit=100')).body).toMatchObject({ items: { length: 25 }, next: null })
+    expect((await send('get', '/v1/notes?limit=25')).body.next).toBeNull()
+  })
+
+  test('has each note once and the newest first, while others are written and deleted', async () => {
+    const written: string[] = []
+    for (let count = 0; count < 25; count++) written.unshift((await create()).body.title)
+    const seen = await walk(7, async () => {
+      await create()
+      await admin.query('delete from notes where title = $1', [written[0]])
+    })
+    expect(seen).toEqual(written)
+  })
+
+  test('loses none of those that were written at one moment', async () => {
+    await admin.query(
+      `insert into notes (title, text, created_at) select 'n' || n, '', '2026-11-22T20:46:02.1254Z' from generate_series(1, 50) n`,
+    )
+    const seen = await walk(3)
+    expect(seen).toHaveLength(50)
+    expect(new Set(seen).size).toBe(50)
+  })
+
+  test('is read from an index, wherever the page is', async () => {
+    await admin.query('set enable_seqscan = off; set enable_sort = off')
+    const { rows } = await admin.query(
+      `explain select * from notes where (created_at, id) < ('2026-11-22T20:46:02.125Z', '0198c0de-5a1b-4f6e-9d3c-2b7a1e4f8c90') order by created_at desc, id desc limit 21`,
+    )
+    await admin.query('reset all')
+    const plan = rows.map((row) => row['QUERY PLAN']).join('\n')
+    expect(plan).toMatch(/Index Scan using notes_newest_first/)
+    expect(plan).toMatch(/Index Cond: \(ROW\(created_at, id\) </)
+  })
+})
+
+describe('an idempotency-key', () => {
+  let key: string
+  beforeEach(() => {
+    key = `key-${title()}`.replace(' ', '-')
+  })
+  const idempotent = (body: object, to = service.app) =>
+    send('post', '/v1/notes', { body, headers: { 'idempotency-key': key }, to })
+
+  test('of twenty requests at once makes one note, and afterwards each gets its answer', async () => {
+    const body = { title: title() }
+    const answers = await Promise.all(Array.from({ length: 20 }, () => idempotent(body)))
+    expect(await countOf(body.title)).toBe(1)
+    const [made] = answers.filter(({ status }) => status === 201)
+    for (const answer of answers) {
+      if (answer.status === 201) expect(answer.body).toEqual(made?.body)
+      else expect(problemOf(answer)).toEqual({ code: '409 idempotency_conflict', retryAfter: '1' })
+    }
+    const again = await idempotent(body)
+    expect([again.status, again.body]).toEqual([201, made?.body])
+    expect(again.headers).toMatchObject({ etag: '"1"', location: pathOf(made!) })
+  })
+
+  test('is known to every process', async () => {
+    const other = await startApp({ env: service.env })
+    await bothOk(other)
+    const body = { title: title() }
+    const made = await idempotent(body)
+    expect((await idempotent(body, other)).body).toEqual(made.body)
+    other.signal('SIGINT')
+    await other.ended
+  })
+
+  test('belongs to one body', async () => {
+    expect((await idempotent({ title: title() })).status).toBe(201)
+    expect(codeOf(await idempotent({ title: title() }))).toBe('422 idempotency_key_reused')
+  })
+
+  test('of a request that did nothing may be used again', async () => {
+    const taken = await create()
+    const body = { title: taken.body.title }
+    expect(codeOf(await idempotent(body))).toBe('409 conflict')
+    await send('delete', pathOf(taken), { headers: { 'if-match': '*' } })
+    expect((await idempotent(body)).status).toBe(201)
+  })
+
+  test.each([
+    ['spaces', 'a b'],
+    ['too long', 'x'.repeat(256)],
+    ['empty', ''],
+  ])('that is %s is a 422', async (_name, wrong) => {
+    const answer = await create({ title: title() }, { 'idempotency-key': wrong })
+    expect([codeOf(answer), answer.body.errors]).toEqual([
+      '422 invalid_input',
+      [expect.objectContaining({ in: 'headers', field: 'idempotency-key' })],
+    ])
+  })
+})
+
+describe('the cache', () => {
+  test('answers instead of the database, and follows each change, also one by another process', async () => {
+    const other = await startApp({ env: service.env })
+    await bothOk(other)
+    const created = await create()
+    const path = pathOf(created)
+    await send('get', path)
+    // Behind its back.
+    await admin.query(`update notes set text = 'unseen' where id = $1`, [created.body.id])
+    expect((await send('get', path, { to: other })).body).toEqual(created.body)
+    const changed = await send('patch', path, { body: { title: title() }, headers: { 'if-match': '"1"' }, to: other })
+    expect((await send('get', path)).body).toEqual(changed.body)
+    const inCapitals = pathOf(created).replace(/[^/]+$/, (id) => id.toUpperCase())
+    await send('delete', inCapitals, { headers: { 'if-match': '"2"' } })
+    expect((await send('get', path, { to: other })).status).toBe(404)
+    other.signal('SIGINT')
+    await other.ended
+  })
+})
+
+describe('when Redis', () => {
+  test('is gone, notes are as before, only that no promise is made; and it is used again when it is back', async () => {
+    const path = pathOf(await create())
+    await service.redis.kill()
+    expect((await send('get', path)).status).toBe(200)
+    expect((await send('patch', path, { body: { text: 'x' }, headers: { 'if-match': '"1"' } })).status).toBe(200)
+    const body = { title: title() }
+    const headers = { 'idempotency-key': 'while-gone' }
+    const refused = await create(body, headers)
+    expect(problemOf(refused)).toEqual({ code: '503 idempotency_unavailable', retryAfter: '1' })
+    expect(await countOf(body.title)).toBe(0)
+    expect((await create()).status).toBe(201)
+    await service.redis.restart()
+    await until(async () => (await create(body, headers)).status === 201)
+  })
+
+  test('hangs, one request waits for it and not the next ones', async () => {
+    await bothOk(service.app)
+    const paths = await Promise.all(Array.from({ length: 20 }, async () => pathOf(await create())))
+    service.redis.hang()
+    const startedAt = performance.now()
+    for (const path of paths) expect((await send('get', path)).status).toBe(200)
+    const elapsed = performance.now() - startedAt
+    // Each of them would have waited 50 ms, and again to put it there.
+    expect(elapsed).toBeLessThan(20 * 50)
+    expect(elapsed).toBeGreaterThan(45)
+    const body = { title: title() }
+    expect(codeOf(await create(body, { 'idempotency-key': 'while-hanging' }))).toBe('503 idempotency_unavailable')
+    expect(await countOf(body.title)).toBe(0)
+    service.redis.resume()
+    await until(async () => (await create(body, { 'idempotency-key': 'while-hanging' })).status === 201)
+  })
+})
+
+describe('when the database', () => {
+  const UNAVAILABLE = { code: '503 database_unavailable', retryAfter: '1' }
+
+  test('is gone, everything that needs it is a 503, and all is well when it is back', async () => {
+    await bothOk(service.app)
+    const cached = pathOf(await create())
+    const client = createClient({ url: service.redis.url })
+    await client.connect()
+    const isCached = async () => (await client.exists(cached.replace('/v1/notes/', 'described:notes:'))) === 1
+    // Redis that hung in a test before may be left alone for a moment.
+    await until(async () => (await send('get', cached)).status === 200 && (await isCached()))
+    await client.close()
+    const uncached = pathOf(await create())
+    const body = { title: title() }
+    const headers = { 'idempotency-key': 'database-gone' }
+    await service.database.kill()
+    const answers = [
+      await create(),
+      await create(body, headers),
+      await send('get', '/v1/notes'),
+      await send('get', uncached),
+      await send('patch', cached, { body: {}, headers: { 'if-match': '*' } }),
+      await send('delete', cached, { headers: { 'if-match': '*' } }),
+    ]
+    expect(answers.map(problemOf)).toEqual(answers.map(() => UNAVAILABLE))
+    expect((await send('get', cached)).status).toBe(200)
+    await request(service.app.url).get('/ping').expect(200)
+    await service.database.restart()
+    await connectAdmin()
+    await until(async () => (await create(body, headers)).status === 201)
+    expect(await countOf(body.title)).toBe(1)
+    expect((await send('get', uncached)).status).toBe(200)
+    expect(service.app.lines.filter(({ status }) => status === 500)).toEqual([])
+  })
+
+  test('hangs, a request is a 503 when its time is over', async () => {
+    const short = await startApp({
+      env: { ...service.env, DATABASE_STATEMENT_TIMEOUT_MS: '200', DATABASE_CONNECT_TIMEOUT_MS: '300' },
+    })
+    await bothOk(short)
+    await send('get', '/v1/notes', { to: short })
+    service.database.hang()
+    const answers = await Promise.all([
+      send('get', '/v1/notes', { to: short }),
+      send('get', '/v1/notes', { to: short }),
+    ])
+    expect(answers.map(problemOf)).toEqual([UNAVAILABLE, UNAVAILABLE])
+    service.database.resume()
+    await until(async () => (await send('get', '/v1/notes', { to: short })).status === 200)
+    short.signal('SIGINT')
+    await short.ended
+  })
+
+  test.each([
+    ['ends the connection', (pid: number) => admin.query('select pg_terminate_backend($1)', [pid])],
+    ['cancels the statement', (pid: number) => admin.query('select pg_cancel_backend($1)', [pid])],
+  ])('%s in the middle of a change, nothing is changed and it is a 503', async (_name, interrupt) => {
+    await bothOk(service.app)
+    const created = await create()
+    const holder = new pg.Client(service.database.url)
+    await holder.connect()
+    await holder.query('begin')
+    await holder.query('select from notes where id = $1 for update', [created.body.id])
+    const change = send('patch', pathOf(created), { body: { text: 'x' }, headers: { 'if-match': '"1"' } })
+    const waiting = () => admin.query(`select pid from pg_stat_activity where wait_event_type = 'Lock'`)
+    await until(async () => (await waiting()).rowCount === 1)
+    await interrupt((await waiting()).rows[0].pid)
+    expect(problemOf(await change)).toEqual(UNAVAILABLE)
+    await holder.end()
+    expect((await send('get', pathOf(created))).body).toEqual(created.body)
+    expect((await send('patch', pathOf(created), { body: {}, headers: { 'if-match': '"1"' } })).status).toBe(200)
+  })
+})

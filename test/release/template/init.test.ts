@@ -1,0 +1,101 @@
+import { appendFileSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { run } from '../../support/run.ts'
+import { temporaryDirectory } from '../../support/temporary.ts'
+import { cloneTo, type WorkingTree } from './working-tree.ts'
+
+// Each choice installs its packages and runs the whole of make test.
+jest.setTimeout(1_800_000)
+
+const { name: TEMPLATE_NAME } = JSON.parse(readFileSync('package.json', 'utf8'))
+const directory = temporaryDirectory('init')
+
+const CHOICES = [
+  [`NAME=a-${'very-'.repeat(8)}long-name-too`],
+  ['NAME=orders', 'DEPLOY=kubernetes,systemd'],
+  // The name of a package that the service depends on.
+  ['NAME=express', 'EXAMPLE=no', 'DEPLOY=kubernetes', 'HISTORY=reset'],
+]
+
+describe.each(CHOICES.map((choices) => ({ choices })))('make init $choices', ({ choices }) => {
+  let service: WorkingTree
+  beforeAll(async () => {
+    service = await cloneTo(join(directory, choices.join('-').replaceAll(/\W/g, '-')))
+    const { code, stderr } = await service.make('init', ...choices)
+    expect({ code, stderr }).toMatchObject({ code: 0 })
+  })
+
+  test('makes one commit, leaves no change open, and removes the old name', async () => {
+    const isReset = choices.includes('HISTORY=reset')
+    expect(await service.git('rev-list', '--count', isReset ? 'HEAD' : 'origin/HEAD..HEAD')).toBe('1')
+    expect(await service.git('status', '--porcelain')).toBe('')
+    const spelling = new RegExp(TEMPLATE_NAME.replaceAll('-', '[-_ .]?'), 'i')
+    for (const file of await service.files()) {
+      const text = `${file}\n${service.read(file)}`
+      expect({ file, line: text.split('\n').find((line) => spelling.test(line)) }).toEqual({ file })
+    }
+  })
+
+  test('make test passes', async () => {
+    const { code, stdout, stderr } = await service.make('test')
+    expect({ code, output: code === 0 ? '' : stdout + stderr }).toEqual({ code: 0, output: '' })
+    expect(await service.git('status', '--porcelain')).toBe('')
+  })
+
+  test('make lint finds a file and an export that no code uses', async () => {
+    service.write('internal/unused.ts', 'export const unused = 1\n')
+    appendFileSync(service.at('internal/routes.ts'), '\nexport const unused = 1\n')
+    const { code, stdout } = await service.make('lint')
+    expect(code).not.toBe(0)
+    expect(stdout).toMatch(/Unused files \(1\)\ninternal.unused\.ts/)
+    expect(stdout).toMatch(/Unused exports \(1\)\nunused .*internal.routes\.ts/)
+    await service.git('reset', '--quiet', '--hard')
+    await service.git('clean', '--quiet', '--force', 'internal')
+  })
+})
+
+describe('make init', () => {
+  let tree: WorkingTree
+  beforeAll(async () => {
+    tree = await cloneTo(join(directory, 'refused'))
+  })
+
+  test.each([
+    ['no name', []],
+    ['a path as a name', ['NAME=../x']],
+    ['an unknown way of deployment', ['NAME=orders', 'DEPLOY=kubernetes,swarm']],
+  ])('refuses %s and changes nothing', async (_title, args) => {
+    const before = await tree.state()
+    const { code, stderr } = await tree.make('init', ...args)
+    expect(code).not.toBe(0)
+    expect(stderr).toMatch(/Error 64$/m)
+    expect(await tree.state()).toEqual(before)
+  })
+
+  test('ignores NAME in the environment, which may be the name of the machine', async () => {
+    const { stderr } = await run('make', ['init'], { cwd: tree.path, env: { NAME: 'laptop' } })
+    expect(stderr).toContain('NAME: is missing')
+  })
+
+  test('refuses a working tree with changes', async () => {
+    tree.write('mine.txt', 'mine')
+    expect((await tree.make('init', 'NAME=orders')).stderr).toMatch(/not committed.*Error 64/s)
+    rmSync(tree.at('mine.txt'))
+  })
+
+  test('with HISTORY=reset leaves one commit, no tag and no remote, and keeps a local branch', async () => {
+    await tree.git('tag', 'v1')
+    await tree.git('branch', 'mine')
+    expect(await tree.make('init', 'NAME=orders', 'HISTORY=reset')).toMatchObject({ code: 0 })
+    expect(await tree.git('rev-list', '--count', 'HEAD')).toBe('1')
+    expect(await tree.git('for-each-ref', '--format=%(refname:short)')).toMatch(/^(\S+\nmine|mine\n\S+)$/)
+    expect([await tree.git('remote'), await tree.git('status', '--porcelain')]).toEqual(['', ''])
+  })
+
+  test('is no target of a service', async () => {
+    const { code, stderr } = await tree.make('init', 'NAME=payments')
+    expect(code).not.toBe(0)
+    expect(stderr).toContain("No rule to make target 'init'")
+  })
+})

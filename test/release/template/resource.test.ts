@@ -1,0 +1,139 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
+import { type RunningApp, runApp, startApp } from '../../support/app.ts'
+import type { OpenapiDocument } from '../../support/openapi.ts'
+import { run, succeed } from '../../support/run.ts'
+import { type TestService, testPostgres } from '../../support/services.ts'
+import { temporaryDirectory } from '../../support/temporary.ts'
+import { cloneTo, type WorkingTree } from './working-tree.ts'
+
+jest.setTimeout(600_000)
+
+const directory = temporaryDirectory('resource')
+let service: WorkingTree
+const resource = (...choices: string[]) => service.make('resource', ...choices)
+const make = (...targets: string[]) => succeed('make', targets, { cwd: service.path })
+const status = () => service.git('status', '--porcelain')
+
+const ALL_TYPES = [
+  ...['name:string:unique', 'nickName:string?', 'about:text', 'remarks:text?', 'logins:int', 'age:int?'],
+  ...['score:number', 'weight:number?', 'isActive:boolean', 'isAdmin:boolean?', 'bornOn:date', 'diedOn:date?'],
+  ...['joinedAt:timestamp', 'leftAt:timestamp?', 'account:uuid:unique', 'invitedBy:uuid?', 'rank:int?:unique'],
+  ...['default:string', 'class:string', 'order:int', 'user:uuid', 'line2:string', 'day:date:unique'],
+]
+
+beforeAll(async () => {
+  service = await cloneTo(join(directory, 'service'))
+  expect(await service.make('init', 'NAME=shop', 'EXAMPLE=no', 'DEPLOY=kubernetes')).toMatchObject({ code: 0 })
+})
+
+let database: TestService
+afterAll(() => database?.stop())
+
+test.each([
+  ['no name', [], 'NAME: is missing'],
+  ['no fields', ['NAME=order'], 'FIELDS: is missing'],
+  ['an invalid name', ['NAME=../x', 'FIELDS=a:int'], /NAME: got "..\/x"/],
+  ['an invalid field', ['NAME=order', 'FIELDS=id:uuid'], /FIELDS: got "id:uuid"/],
+  ['the name of an existing file', ['NAME=probe', 'FIELDS=a:int'], 'internal/handler/probes.ts exists already'],
+  ['the name of an import', ['NAME=page', 'FIELDS=a:int'], 'would have the name Page'],
+])('%s is refused, and no file is written', async (_title, choices, message) => {
+  const { code, stderr } = await resource(...choices)
+  expect(code).not.toBe(0)
+  expect(stderr).toMatch(message)
+  expect(stderr).toMatch(/Error 64$/m)
+  expect(await status()).toBe('')
+})
+
+test('NAME in the environment is ignored, since it may be the name of the machine', async () => {
+  const { stderr } = await run('make', ['resource', 'FIELDS=a:int'], { cwd: service.path, env: { NAME: 'laptop' } })
+  expect(stderr).toContain('NAME: is missing')
+})
+
+test('a missing list is refused, and no file is written', async () => {
+  const file = join(service.path, 'internal/resources.ts')
+  writeFileSync(file, readFileSync(file, 'utf8').replaceAll('RESOURCES', 'THINGS'))
+  const { code, stderr } = await resource('NAME=order', 'FIELDS=a:int')
+  expect(code).not.toBe(0)
+  expect(stderr).toMatch(/has no list RESOURCES.*Error 64$/ms)
+  expect(await status()).toBe('M internal/resources.ts')
+  await service.git('checkout', '--quiet', '.')
+})
+
+test('two resources pass lint, types and their own tests as they are written', async () => {
+  expect(await resource('NAME=user-profile', `FIELDS=${ALL_TYPES.join(',')}`)).toMatchObject({ code: 0 })
+  await service.git('add', '--all')
+  await service.git('commit', '--quiet', '--message', 'User profiles')
+  expect(await resource('NAME=order', 'FIELDS=total:int')).toMatchObject({ code: 0 })
+  expect(await resource('NAME=order', 'FIELDS=total:int')).toMatchObject({
+    stderr: expect.stringContaining('internal/store/orders.ts exists already'),
+  })
+
+  await make('lint', 'types', 'unit', 'build')
+  const options = ['--experimental-vm-modules', 'node_modules/jest/bin/jest.js', '--selectProjects', 'e2e', '--']
+  const files = ['test/user-profiles.test.ts', 'test/orders.test.ts']
+  await succeed(join(service.path, '.toolchain/bin/node'), [...options, ...files], { cwd: service.path })
+})
+
+test('the artifact serves both and describes them', async () => {
+  database = await testPostgres()
+  const options = { program: [join(service.path, 'dist/app')], env: { DATABASE_URL: database.url } }
+  expect(await runApp(['migrate'], options)).toMatchObject({ code: 0 })
+  const app: RunningApp = await startApp(options)
+  const sent = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"total":7}' }
+  const created = await fetch(`${app.url}/v1/orders`, sent)
+  expect([created.status, await created.json()]).toEqual([201, expect.objectContaining({ total: 7, version: 1 })])
+  const { paths } = (await (await fetch(`${app.url}/openapi.json`)).json()) as OpenapiDocument
+  expect(paths['/v1/orders']?.['post']?.operationId).toBe('createOrder')
+  expect(Object.keys(paths['/v1/user-profiles/{id}'] ?? {})).toEqual(['get', 'patch', 'delete'])
+  app.signal('SIGINT')
+  expect(await app.ended).toMatchObject({ code: 0 })
+})
+
+test('make remove-resource undoes make resource', async () => {
+  await service.git('add', '--all')
+  await service.git('commit', '--quiet', '--message', 'Orders')
+  expect(await resource('NAME=tag', 'FIELDS=label:string')).toMatchObject({ code: 0 })
+  expect(await status()).not.toBe('')
+  const { code, stdout } = await service.make('remove-resource', 'NAME=tag')
+  expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining('internal/store/tags.ts') })
+  expect(await status()).toBe('')
+})
+
+test('a resource that was changed where it is registered is not removed', async () => {
+  service.replace('internal/resources.ts', "cache('orders')", "cache('order')")
+  const { code, stderr } = await service.make('remove-resource', 'NAME=order')
+  expect(code).not.toBe(0)
+  expect(stderr).toMatch(/internal.resources\.ts does not have the line that make resource wrote.*Error 64$/ms)
+  expect(await status()).toBe('M internal/resources.ts')
+  await service.git('checkout', '--quiet', '.')
+})
+
+test('without an earlier resource the others work, and the database needs the migration, as the warning says', async () => {
+  service.write(
+    'docs/map.md',
+    '- [orders](../internal/handler/orders.ts)\n- [profiles](../internal/handler/user-profiles.ts)\n',
+  )
+  const before = await service.commit('A page')
+  const { code, stderr } = await service.make('remove-resource', 'NAME=user-profile')
+  expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('migration 0002-user-profiles') })
+  expect(service.read('docs/map.md')).toBe('- [orders](../internal/handler/orders.ts)\n')
+  await make('lint', 'types', 'unit', 'build')
+  const options = { program: [service.at('dist/app')], env: { DATABASE_URL: database.url } }
+  expect((await runApp(['migrate'], options)).code).not.toBe(0)
+
+  await service.git('restore', `--source=${before}`, 'internal/store/migrations')
+  service.write(
+    'internal/store/migrations/0004-drop-user-profiles.ts',
+    `export const up = 'drop table "user_profiles"'\n`,
+  )
+  service.replace(
+    'internal/store/migrations/index.ts',
+    '\n\n',
+    "\nimport * as dropped from './0004-drop-user-profiles.ts'\n\n",
+  )
+  service.replace('internal/store/migrations/index.ts', '\n}\n', "\n  '0004-drop-user-profiles': dropped,\n}\n")
+  await make('build')
+  expect(await runApp(['migrate'], options)).toMatchObject({ code: 0 })
+})

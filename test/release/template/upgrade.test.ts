@@ -1,0 +1,168 @@
+import { readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, expect, jest, test } from '@jest/globals'
+import { temporaryDirectory } from '../../support/temporary.ts'
+import { cloneTo, type WorkingTree } from './working-tree.ts'
+
+jest.setTimeout(600_000)
+
+const { name: TEMPLATE_NAME } = JSON.parse(readFileSync('package.json', 'utf8'))
+const directory = temporaryDirectory('upgrade')
+
+/** A page with enough lines for two changes that do not meet. */
+const page = (title: string) =>
+  [`# ${title} of ${TEMPLATE_NAME}`, ...Array.from({ length: 20 }, (_, index) => `Line ${index}.`), ''].join('\n')
+
+let template: WorkingTree
+let service: WorkingTree
+const upgrade = (...args: string[]) => service.make('upgrade', `TEMPLATE=${template.path}`, 'REF=HEAD', ...args)
+const record = () => JSON.parse(service.read('.template.json'))
+const hasFile = async (file: string) => (await service.files()).includes(file)
+
+beforeAll(async () => {
+  template = await cloneTo(join(directory, 'template'))
+  for (const name of ['both', 'renamed-here', 'renamed-there', 'deleted-here', 'conflict'])
+    template.write(`docs/pages/${name}.md`, page(name))
+  template.write('deploy/systemd/old.conf', '')
+  await template.commit('Version 1')
+  service = await cloneTo(join(directory, 'service'), template.path)
+})
+
+test('a template that is not a service yet is refused', async () => {
+  expect((await upgrade()).stderr).toMatch(/\.template\.json.*Error 64/s)
+})
+
+test('a service of the newest commit is up to date', async () => {
+  expect(await service.make('init', 'NAME=orders', 'EXAMPLE=no', 'DEPLOY=kubernetes,systemd')).toMatchObject({
+    code: 0,
+  })
+  expect((await upgrade()).stdout).toContain('up to date')
+})
+
+test('version 2 comes in as one commit, keeps the changes of the service, and leaves no reference behind', async () => {
+  service.replace('docs/pages/both.md', 'Line 2.', 'Line 2 of the service.')
+  service.replace('docs/pages/renamed-there.md', 'Line 2.', 'Line 2 of the service.')
+  service.replace('docs/pages/conflict.md', 'Line 2.', 'Line 2 of the service.')
+  renameSync(service.at('docs/pages/renamed-here.md'), service.at('docs/own.md'))
+  rmSync(service.at('docs/pages/deleted-here.md'))
+  service.replace('package.json', '"version": "0.1.0"', '"version": "7.0.0"')
+  await service.commit('Ours')
+
+  for (const name of ['both', 'renamed-here', 'renamed-there', 'deleted-here'])
+    template.replace(`docs/pages/${name}.md`, 'Line 15.', 'Line 15 of the template.')
+  renameSync(template.at('docs/pages/renamed-there.md'), template.at('docs/pages/moved.md'))
+  template.replace('package.json', '"version": "', '"version": "9')
+  template.write(
+    'docs/pages/new.md',
+    `About ${TEMPLATE_NAME}\n\n- [nginx](../../deploy/nginx/new.conf)\n- [systemd](../../deploy/systemd)\n`,
+  )
+  template.write('deploy/nomad/app.nomad', `job "${TEMPLATE_NAME}" {}\n`)
+  template.write('deploy/nginx/new.conf', '')
+  rmSync(template.at('deploy/systemd/old.conf'))
+  const commit = await template.commit('Version 2')
+
+  const [refs = '', worktrees = ''] = await service.state()
+  const { code, stderr } = await upgrade()
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+
+  expect(service.read('docs/pages/both.md')).toMatch(/Line 2 of the service\..*Line 15 of the template\./s)
+  expect(service.read('docs/own.md')).toMatch(/of orders.*Line 15 of the template\./s)
+  expect(service.read('docs/pages/moved.md')).toMatch(/Line 2 of the service\..*Line 15 of the template\./s)
+  expect(JSON.parse(service.read('package.json')).version).toBe('7.0.0')
+  expect(service.read('docs/pages/new.md')).toBe('About orders\n\n- [systemd](../../deploy/systemd)\n')
+  for (const gone of ['renamed-here', 'renamed-there', 'deleted-here'])
+    expect({ gone, is: await hasFile(`docs/pages/${gone}.md`) }).toEqual({ gone, is: false })
+  for (const gone of ['deploy/systemd/old.conf', 'scripts/init.ts'])
+    expect({ gone, is: await hasFile(gone) }).toEqual({ gone, is: false })
+  expect(
+    readdirSync(service.at('deploy'), { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => name)
+      .sort(),
+  ).toEqual(['kubernetes', 'systemd'])
+  expect(record()).toMatchObject({ commit, name: 'orders', example: 'no', deploy: 'kubernetes,systemd' })
+
+  const [head = '', ...others] = refs.split('\n')
+  const [newRefs = '', newWorktrees, status] = await service.state()
+  const [newHead, ...newOthers] = newRefs.split('\n')
+  expect(newHead).not.toBe(head)
+  expect(newOthers).toEqual(others)
+  expect(newWorktrees).toBe(worktrees.replace(/[0-9a-f]{7,}/, await service.git('rev-parse', '--short', 'HEAD')))
+  expect(status).toBe('')
+  expect(await service.git('rev-list', '--count', `${head.slice(0, 40)}..HEAD`)).toBe('1')
+})
+
+test('version 3 comes in with a changed init script, and each version is made by its own', async () => {
+  const made = 'makeService(template, choices, commit)'
+  template.replace(
+    'scripts/init.ts',
+    made,
+    `new Map([...${made}, ['OWNERS', { mode: '100644', text: \`Team of \${choices.name}\\n\` }]])`,
+  )
+  template.replace('docs/pages/moved.md', 'Line 18.', 'Line 18 of the template.')
+  service.replace('docs/pages/moved.md', 'Line 5.', 'Line 5 of the service.')
+  service.write('internal/own.ts', 'export const own = 1\n')
+  await service.commit('More of ours')
+  const commit = await template.commit('Version 3')
+
+  const { code, stderr } = await upgrade()
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  expect(service.read('OWNERS')).toBe('Team of orders\n')
+  expect(service.read('docs/pages/moved.md')).toMatch(
+    /Line 2 of the service.*Line 5 of the service.*Line 15 of the template.*Line 18 of the template/s,
+  )
+  expect(await hasFile('internal/own.ts')).toBe(true)
+  expect(record()).toMatchObject({ commit })
+  expect((await upgrade()).stdout).toContain('up to date')
+})
+
+test('a line that both sides changed is a conflict, and aborting it restores the service', async () => {
+  template.replace('docs/pages/conflict.md', 'Line 2.', 'Line 2 of the template.')
+  await template.commit('Version 4')
+  const before = await service.git('rev-parse', 'HEAD')
+  const { code, stderr } = await upgrade()
+  expect(code).not.toBe(0)
+  expect(stderr).toMatch(/In conflict:\n {2}docs.pages.conflict\.md\n/)
+  expect(service.read('docs/pages/conflict.md')).toMatch(/<<<<<<<.*of the service.*of the template.*>>>>>>>/s)
+  expect((await upgrade()).stderr).toContain('not committed')
+  await service.git('cherry-pick', '--abort')
+  expect([await service.git('rev-parse', 'HEAD'), await service.git('status', '--porcelain')]).toEqual([before, ''])
+  expect(service.read('docs/pages/conflict.md')).toContain('Line 2 of the service.')
+})
+
+test('a resolved conflict does not come back', async () => {
+  await upgrade()
+  await service.git('checkout', '--ours', 'docs/pages/conflict.md')
+  await service.git('add', '--all')
+  await service.git('-c', 'core.editor=true', 'cherry-pick', '--continue')
+  expect(service.read('docs/pages/conflict.md')).toContain('Line 2 of the service.')
+  expect((await upgrade()).stdout).toContain('up to date')
+  template.replace('docs/pages/conflict.md', 'Line 15.', 'Line 15 of the template.')
+  const commit = await template.commit('Version 5')
+  expect(await upgrade()).toMatchObject({ code: 0 })
+  expect(service.read('docs/pages/conflict.md')).toMatch(/Line 2 of the service\..*Line 15 of the template\./s)
+  expect(record()).toMatchObject({ commit })
+})
+
+test.each([
+  ['an unknown ref', ['REF=nowhere'], 'the template has no nowhere'],
+  ['a missing template', ['TEMPLATE=/nowhere'], "'/nowhere' does not exist"],
+  ['a ref whose init fails', ['REF=broken'], 'init.ts'],
+])('an upgrade from %s changes nothing', async (_title, args, message) => {
+  await template.git('checkout', '--quiet', '-B', 'broken')
+  template.write('scripts/init.ts', `throw new Error('broken ${args.join()}')\n`)
+  await template.commit('Broken')
+  await template.git('checkout', '--quiet', '-')
+  const before = await service.state()
+  const { code, stderr } = await upgrade(...args)
+  expect(code).not.toBe(0)
+  expect(stderr).toContain(message)
+  expect(await service.state()).toEqual(before)
+})
+
+test('an upgrade from a template that has lost the recorded commit says so', async () => {
+  const lost = '0123456789'.repeat(4)
+  service.write('.template.json', JSON.stringify({ ...record(), commit: lost }))
+  await service.commit('A commit that the template does not have')
+  expect((await upgrade()).stderr).toContain(`the template has no ${lost}`)
+})

@@ -1,4 +1,0 @@
-import { NGINX } from '../support/nginx.ts'
-import { testRollingRestarts } from '../support/rolling-restarts.ts'
-
-testRollingRestarts(NGINX)

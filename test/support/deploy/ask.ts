@@ -1,0 +1,61 @@
+import { randomUUID } from 'node:crypto'
+import { request } from 'node:http'
+import { text } from 'node:stream/consumers'
+import type { Instance } from '../fleet.ts'
+import { until } from '../services.ts'
+import type { Target } from '../steady-load.ts'
+
+export interface Question {
+  /** The address of the client: any address of 127.0.0.0/8. */
+  readonly from?: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export interface Answer {
+  /** The request id, which the log of the instance names. */
+  readonly id: string
+  readonly status: number
+  readonly body: string
+  readonly cookie: string | undefined
+}
+
+/** Sends GET /ping on a new connection. */
+export function ask({ host, port }: Target, { from, headers }: Question = {}): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const id = randomUUID()
+    const own = { ...headers, 'x-request-id': id }
+    const options = { host, port, path: '/ping', agent: false, headers: own, ...(from && { localAddress: from }) }
+    const req = request(options, async (res) => {
+      const cookie = res.headers['set-cookie']?.[0]?.split(';', 1)[0]
+      resolve({ id, status: res.statusCode ?? 0, body: await text(res), cookie })
+    })
+    req.once('error', reject)
+    req.end()
+  })
+}
+
+/** Sends several requests in sequence. @returns the request ids. @throws when a response is not 200 */
+export async function askTimes(target: Target, times: number, question?: Question): Promise<string[]> {
+  const ids: string[] = []
+  for (let time = 0; time < times; time++) {
+    const { id, status, body } = await ask(target, question)
+    if (status !== 200) throw new Error(`${status}: ${body}`)
+    ids.push(id)
+  }
+  return ids
+}
+
+/** The log lines of the requests that an instance has answered. */
+export const answered = (instance: Instance) => instance.lines().filter(({ msg }) => msg === 'request')
+
+/** Counts how many of these requests each instance has answered. Waits for the log lines of all of them. */
+export async function countShares(fleet: readonly Instance[], ids: readonly string[]): Promise<number[]> {
+  const wanted = new Set<unknown>(ids)
+  const shares = () => fleet.map((instance) => answered(instance).filter(({ reqId }) => wanted.has(reqId)).length)
+  await until(() => shares().reduce((sum, share) => sum + share, 0) >= ids.length)
+  return shares()
+}
+
+/** Finds the instances that have answered a client with this address. */
+export const findInstances = (fleet: readonly Instance[], client: string): Instance[] =>
+  fleet.filter((instance) => answered(instance).some(({ clientAddress }) => clientAddress === client))

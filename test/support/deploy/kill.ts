@@ -1,0 +1,41 @@
+import { afterEach, expect, test } from '@jest/globals'
+import { killApps } from '../app.ts'
+import type { Instance } from '../fleet.ts'
+import { type Route, underLoad } from '../restarts.ts'
+import { until } from '../services.ts'
+import { allWaiting } from './all-waiting.ts'
+import { answered } from './ask.ts'
+
+/** Defines the test of `kill -9` behind one proxy. */
+export function testKill(route: Route): void {
+  afterEach(killApps)
+
+  test(`kill -9 of a busy instance, ${route.name}: only the POSTs that it had are lost, and none is sent twice`, async () => {
+    let all: readonly Instance[] = []
+    let onIt = 0
+    let clients = 0
+    const { failures } = await underLoad('kill -9', { route }, async (fleet, load) => {
+      all = fleet
+      clients = load.clients
+      const [victim] = fleet
+      // The instance is stopped first, so that it certainly has requests when it is killed.
+      victim!.app().signal('SIGSTOP')
+      await until(allWaiting(load))
+      onIt = load.inFlight('POST')
+      await victim!.kill()
+      const before = load.sent()
+      await until(() => load.sent() > before + 500)
+      await victim!.start()
+      await victim!.app().line({ msg: 'request' })
+    })
+    // The proxy cannot know whether the dead instance carried out a POST, so it neither answers nor repeats it.
+    expect(failures.filter(({ method }) => method === 'GET')).toEqual([])
+    expect(onIt).toBeGreaterThan(0)
+    // Each client may lose one more POST on a kept connection before the proxy notices the death.
+    expect(failures.length).toBeGreaterThanOrEqual(onIt)
+    expect(failures.length).toBeLessThanOrEqual(onIt + clients)
+    const seen = all.flatMap(answered).map(({ reqId }) => reqId)
+    expect(new Set(seen).size).toBe(seen.length)
+    for (const { id } of failures) expect(seen).not.toContain(id)
+  }, 60_000)
+}
