@@ -2,12 +2,10 @@ import type { RequestHandler } from 'express'
 import { bearerTokens } from '#pkg/access/bearer-tokens.ts'
 import { authenticate } from '#pkg/access/index.ts'
 import { issuerKeys } from '#pkg/access/issuer-keys.ts'
-import { createSessions, type SessionOptions } from '#pkg/access/sessions.ts'
+import type { Sessions } from '#pkg/access/sessions.ts'
 import type { Route } from '#pkg/operation/index.ts'
 import type { Guard } from '#pkg/operation/openapi.ts'
 import { session } from './handler/session.ts'
-import type { Redis } from './store/redis.ts'
-import { createSessionStore } from './store/sessions.ts'
 
 export interface AccessOptions {
   readonly issuer: string
@@ -15,7 +13,7 @@ export interface AccessOptions {
   /** URL of the issuer's JSON Web Key Set. */
   readonly jwksUrl: string
   /** @default no sessions */
-  readonly sessions?: Omit<SessionOptions, 'store'> & { readonly redis: Redis; readonly service: string }
+  readonly sessions?: Sessions
 }
 
 /** Authentication of every operation that is not public. */
@@ -26,8 +24,7 @@ export interface Access {
   readonly guard: Guard
 }
 
-export function createAccess({ jwksUrl: url, sessions: options, ...claims }: AccessOptions): Access {
-  const sessions = options && createSessions({ ...options, store: createSessionStore(options) })
+export function createAccess({ jwksUrl: url, sessions, ...claims }: AccessOptions): Access {
   const verify = bearerTokens({ ...claims, keys: issuerKeys({ url }) })
   return {
     authenticate: authenticate({ verify, ...(sessions && { session: sessions.find }) }),

@@ -222,8 +222,15 @@ async function createAccess(config: Config, service: string, redis: Redis) {
   if (jwksUrl === undefined || issuer === undefined || audience === undefined) return undefined
   const { createAccess } = await import('./access.ts')
   if (secrets === undefined || redis === undefined) return createAccess({ jwksUrl, issuer, audience })
-  const { SESSION_TTL_MS: ttlMs, CORS_ORIGINS: origins = [] } = config
-  const sessions = { redis, service, secrets, ttlMs, origins, secure: config.NODE_ENV === 'production' }
+  const { createSessions } = await import('#pkg/access/sessions.ts')
+  const { createSessionStore } = await import('./store/sessions.ts')
+  const sessions = createSessions({
+    store: createSessionStore({ redis, service }),
+    secrets,
+    ttlMs: config.SESSION_TTL_MS,
+    origins: config.CORS_ORIGINS ?? [],
+    secure: config.NODE_ENV === 'production',
+  })
   return createAccess({ jwksUrl, issuer, audience, sessions })
 }
 

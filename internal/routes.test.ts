@@ -3,26 +3,22 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import express from 'express'
 import request from 'supertest'
+import { createSessions } from '#pkg/access/sessions.ts'
 import { registerRoute } from '#pkg/operation/index.ts'
 import { examinerOf, type OpenapiDocument } from '../test/support/openapi.ts'
 import { createAccess } from './access.ts'
 import { listResources } from './resources.ts'
 import { listRoutes, type RoutesDeps } from './routes.ts'
 import type { Postgres } from './store/postgres.ts'
-import { createRedis } from './store/redis.ts'
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const
 
 // Never asked: the document is made of what the routes say of themselves.
 const db = { withTables: () => undefined } as unknown as Postgres['db']
 
-const sessions = {
-  redis: createRedis({ url: 'redis://127.0.0.1', clientName: 'none', connectTimeoutMs: 1, onError: () => {} }),
-  service: 'orders',
-  secrets: ['x'.repeat(32)],
-  ttlMs: 1,
-  secure: true,
-}
+const never = () => Promise.reject(new Error('not used'))
+const store = { get: never, set: never, delete: never }
+const sessions = createSessions({ store, secrets: ['x'.repeat(32)], ttlMs: 1, secure: true })
 
 const off = new Set<string>()
 function createApp(deps: RoutesDeps) {

@@ -81,7 +81,7 @@ describe('a port that is taken', () => {
     const { code, stdout } = await runApp([], { env: { HOST: '127.0.0.1', PORT: String(port) } })
     server.close()
     expect(code).toBe(1)
-    expect(stdout).toContain(`port ${port} on 127.0.0.1 is taken: stop what listens there, or set PORT`)
+    expect(stdout).toContain(`port ${port} on 127.0.0.1 is taken: stop the other process, or set PORT`)
   })
 
   test('a name to listen on is looked up', async () => {
@@ -95,7 +95,7 @@ describe('a port that is taken', () => {
   test('an address of another machine is too', async () => {
     const { code, stdout } = await runApp([], { env: { HOST: '192.0.2.1', PORT: '0' } })
     expect(code).toBe(1)
-    expect(stdout).toContain('192.0.2.1 is no address of this machine: set HOST')
+    expect(stdout).toContain('192.0.2.1 is not an address of this machine: set HOST')
   })
 })
 
