@@ -17,6 +17,7 @@ export default {
         'internal/store/migrations/*.ts',
         'test/support/*.cjs',
         'test/support/described.ts',
+        // Shared by the ways of deployment: some of it is unused when a folder of deploy/ is gone.
         'test/support/deploy/*.ts',
         'deploy/*/timeouts.ts',
       ],

@@ -15,8 +15,6 @@ import {
   url,
 } from './formats.ts'
 
-export type { Heartbeat, HeartbeatTarget } from './formats.ts'
-
 /** Every variable that the service reads, with its format and its default, in the order of .env.example. */
 export const schema = {
   SERVICE_NAME: z
@@ -45,7 +43,10 @@ export const schema = {
     .string()
     .regex(/^\S{1,1000}$/, 'the text of the claim aud')
     .optional(),
-  SESSION_SECRET: list(z.string().min(32, 'texts of at least 32 characters, separated by commas')).optional(),
+  SESSION_SECRET: list(
+    'texts of at least 32 characters, separated by commas',
+    (secret) => secret.length >= 32,
+  ).optional(),
   SESSION_TTL_MS: milliseconds(1_000, 31 * 24 * 3_600_000).default(8 * 3_600_000),
   HEADERS_TIMEOUT_MS: milliseconds(100, 600_000).default(10_000),
   REQUEST_TIMEOUT_MS: milliseconds(100, 3_600_000).default(15_000),
@@ -72,7 +73,7 @@ export const schema = {
   HEALTH_FALL: integer(1, 100, 'failures').default(2),
   HEALTH_RISE: integer(1, 100, 'successes').default(1),
   HEALTH_CHECKS: heartbeats().default([]),
-  HEALTH_CRITICAL: list(z.string()).default([]),
+  HEALTH_CRITICAL: list('names separated by commas').default([]),
   HEALTH_DIALECT: oneOf(['standard', 'haproxy', 'envoy', 'consul']).default('standard'),
 
   /** Remove a feature once it is always on. */

@@ -6,41 +6,56 @@ import * as z from 'zod'
  * the sentence "expected …"; load.ts adds the name of the variable and the given text.
  */
 
+const text = z.string()
+
+/**
+ * Converts a text with `parse`, which returns undefined for an invalid text. A start creates the schemas of all
+ * variables, so a format is one schema object: `z.string().transform()` would be three.
+ */
+const parsed = <T>(expected: string, parse: (text: string) => T | undefined) =>
+  z.transform((given: string, context): T => {
+    const value = parse(given)
+    if (value !== undefined) return value
+    context.addIssue(expected)
+    return z.NEVER
+  })
+
 /** Accepts digits only: a sign, an exponent or white space is an error, so no number is rounded or guessed. */
-export const integer = (min: number, max: number, unit = '') => {
-  const expected = `an integer from ${min} to ${max}${unit && ` ${unit}`}`
-  return z
-    .string()
-    .regex(/^\d{1,15}$/, expected)
-    .transform(Number)
-    .refine((value) => value >= min && value <= max, expected)
+function parseInteger(text: string, min: number, max: number): number | undefined {
+  const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN
+  return value >= min && value <= max ? value : undefined
 }
+
+export const integer = (min: number, max: number, unit = '') =>
+  parsed(`an integer from ${min} to ${max}${unit && ` ${unit}`}`, (text) => parseInteger(text, min, max))
 
 export const milliseconds = (min: number, max: number) => integer(min, max, 'milliseconds')
 
 export const oneOf = <const T extends readonly string[]>(values: T) => z.enum(values, `one of ${values.join(', ')}`)
 
-export const boolean = () => oneOf(['true', 'false']).transform((text) => text === 'true')
+export const boolean = () =>
+  parsed('one of true, false', (text) => (text === 'true' || text === 'false' ? text === 'true' : undefined))
 
-export const absolutePath = () => z.string().regex(/^\/.{1,4096}$/, 'an absolute path')
+export const absolutePath = () => text.regex(/^\/.{1,4096}$/, 'an absolute path')
 
 const splitList = (text: string): readonly string[] => (text === '' ? [] : text.split(',').map((item) => item.trim()))
 
-/** Values separated by commas. An empty text is an empty list. */
-export const list = <T extends z.ZodType<unknown, string>>(item: T) =>
-  z.string().transform(splitList).pipe(z.array(item).readonly())
+/** Texts separated by commas. An empty text is an empty list. */
+export const list = (expected: string, isItem: (item: string) => boolean = () => true) =>
+  parsed(expected, (text) => {
+    const items = splitList(text)
+    return items.every(isItem) ? items : undefined
+  })
 
 const BYTES = { b: 1, kb: 1024, mb: 1024 ** 2 }
 
 /** `100`, `100b`, `64kb` or `1mb` in bytes. The units are binary, as in Express's body parsers. */
-export const byteSize = (maxMegabytes: number) => {
-  const expected = `a size from 1b to ${maxMegabytes}mb, such as 100kb`
-  return z
-    .string()
-    .regex(/^\d{1,9}(b|kb|mb)?$/, expected)
-    .transform((text) => Number.parseInt(text, 10) * BYTES[(/[a-z]+$/.exec(text)?.[0] ?? 'b') as keyof typeof BYTES])
-    .refine((bytes) => bytes >= 1 && bytes <= maxMegabytes * BYTES.mb, expected)
-}
+export const byteSize = (maxMegabytes: number) =>
+  parsed(`a size from 1b to ${maxMegabytes}mb, such as 100kb`, (text) => {
+    const [, amount, unit = 'b'] = /^(\d{1,9})(b|kb|mb)?$/.exec(text) ?? []
+    const bytes = Number(amount) * BYTES[unit as keyof typeof BYTES]
+    return bytes >= 1 && bytes <= maxMegabytes * BYTES.mb ? bytes : undefined
+  })
 
 /** The drivers decode percent-encoded text and throw errors of their own when it is malformed. */
 function isDecodable(text: string): boolean {
@@ -53,7 +68,7 @@ function isDecodable(text: string): boolean {
 }
 
 export const url = (protocols: readonly string[], example: string, path = /^/) =>
-  z.string().refine((text) => {
+  text.refine((text) => {
     const url = URL.parse(text)
     if (url === null || !protocols.includes(url.protocol) || url.hostname === '') return false
     // An unencoded slash in a password ends the host early, and `app config` would show the rest of the password as a path.
@@ -71,12 +86,14 @@ export const publicUrl = (protocols: readonly string[], example: string) =>
 /** An origin in the form that browsers send, because origins are compared as text. */
 const isOrigin = (text: string) => /^https?:[^*]+$/.test(text) && URL.parse(text)?.origin === text
 
-export const origins = () => {
-  const expected =
-    'origins such as https://app.example.com, in lower case and without a path, separated by commas, or *'
-  const everyOrigin = z.literal('*').transform((): readonly string[] => ['*'])
-  return z.union([everyOrigin, list(z.string().refine(isOrigin, expected))], expected)
-}
+export const origins = () =>
+  parsed(
+    'origins such as https://app.example.com, in lower case and without a path, separated by commas, or *',
+    (text) => {
+      const origins = splitList(text)
+      return text === '*' || origins.every(isOrigin) ? origins : undefined
+    },
+  )
 
 const NAMED_RANGES = ['loopback', 'linklocal', 'uniquelocal']
 
@@ -102,21 +119,22 @@ function isAddressRange(text: string): boolean {
 }
 
 /** The number of proxies, or their addresses. `true` is an error: it lets every client choose its own address. */
-export const trustProxy = () => {
-  const expected = `a number of proxies from 0 to 10, or addresses, CIDR ranges or ${NAMED_RANGES.join(', ')}, separated by commas`
-  const count = z
-    .string()
-    .regex(/^(\d|10)$/, expected)
-    .transform(Number)
-  return z.union([count, list(z.string().refine(isAddressRange, expected))], expected)
-}
+export const trustProxy = () =>
+  parsed<number | readonly string[]>(
+    `a number of proxies from 0 to 10, or addresses, CIDR ranges or ${NAMED_RANGES.join(', ')}, separated by commas`,
+    (text) => {
+      const ranges = splitList(text)
+      return parseInteger(text, 0, 10) ?? (ranges.every(isAddressRange) ? ranges : undefined)
+    },
+  )
 
 /** Some of the names, or `none`, because an empty variable means the default. */
-export const namesOrNone = <const T extends readonly string[]>(names: T, subject: string) => {
-  const expected = `none, or names of ${subject} (${names.join(', ')})`
-  const none = z.literal('none').transform((): readonly T[number][] => [])
-  return z.union([none, list(z.enum(names, expected))], expected)
-}
+export const namesOrNone = <const T extends string>(names: readonly T[], subject: string) =>
+  parsed(`none, or names of ${subject} (${names.join(', ')})`, (text): readonly T[] | undefined => {
+    if (text === 'none') return []
+    const found = splitList(text).map((item) => names.find((name) => name === item))
+    return found.every((name) => name !== undefined) ? found : undefined
+  })
 
 /** The target of a check in HEALTH_CHECKS. */
 export type HeartbeatTarget =
@@ -159,11 +177,7 @@ function parseHeartbeats(text: string): readonly Heartbeat[] | undefined {
 }
 
 export const heartbeats = () =>
-  z.string().transform((text, context) => {
-    const heartbeats = parseHeartbeats(text)
-    if (heartbeats !== undefined) return heartbeats
-    context.addIssue(
-      `name=target pairs separated by commas, each name once and none of ${RESERVED_CHECKS.join(', ')}; a target is http(s)://…, tcp://host:port or command:/path arguments`,
-    )
-    return z.NEVER
-  })
+  parsed(
+    `name=target pairs separated by commas, each name once and none of ${RESERVED_CHECKS.join(', ')}; a target is http(s)://…, tcp://host:port or command:/path arguments`,
+    parseHeartbeats,
+  )

@@ -145,7 +145,7 @@ export function createApp(settings: Settings, systemd: Systemd): App {
       const access = await createAccess(config, service, redis)
       const resources = postgres ? await listResources(config, service, postgres, redis) : []
       const routes = listRoutes({
-        isOn: (feature) => current().FEATURES.includes(feature),
+        settings: current,
         optional: [...(access?.routes ?? []), ...resources],
         ...(access && { guard: access.guard }),
       })

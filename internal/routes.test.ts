@@ -31,7 +31,7 @@ function createApp(deps: RoutesDeps) {
   return app
 }
 const app = createApp({
-  isOn: (feature) => !off.has(feature),
+  settings: () => ({ FEATURES: (['docs', 'version'] as const).filter((feature) => !off.has(feature)) }),
   optional: listResources({ db, redis: undefined, service: 'x', lockMs: 1 }),
 })
 const server = createServer(app).listen(0)
@@ -99,7 +99,7 @@ test('every answer with a body has an example, and each example is what its sche
 
 test('the document shows the authentication of every operation that is not public', async () => {
   const { routes: optional, guard } = createAccess({ issuer: 'i', audience: 'a', jwksUrl: 'https://i', sessions })
-  const guarded = createApp({ isOn: () => true, optional, guard })
+  const guarded = createApp({ settings: () => ({ FEATURES: ['docs', 'version'] }), optional, guard })
   const { body } = await request(guarded).get('/openapi.json').expect(200)
   const { valid, errors: mistakes } = await new Validator().validate(structuredClone(body))
   expect({ valid, mistakes }).toEqual({ valid: true, mistakes: undefined })

@@ -6,9 +6,14 @@ import { openapi } from './handler/openapi.ts'
 import { ping } from './handler/ping.ts'
 import { version } from './handler/version.ts'
 
+/** The settings that the routes use. Add a variable here to use it in a route. */
+export interface RouteSettings {
+  readonly FEATURES: readonly ('docs' | 'version')[]
+}
+
 export interface RoutesDeps {
-  /** Whether a feature of FEATURES is on. Evaluated for each request. */
-  readonly isOn: (feature: 'docs' | 'version') => boolean
+  /** Returns the current settings, which may change at run time. */
+  readonly settings: () => RouteSettings
   /** Routes of optional rooms: resources and sessions. */
   readonly optional: readonly Route[]
   /** @default every operation is public */
@@ -16,11 +21,11 @@ export interface RoutesDeps {
 }
 
 /** Lists every route of the service except the probes. */
-export function listRoutes({ isOn, optional, guard }: RoutesDeps): Route[] {
-  const hasDocs = () => isOn('docs')
+export function listRoutes({ settings, optional, guard }: RoutesDeps): Route[] {
+  const hasDocs = () => settings().FEATURES.includes('docs')
   const documented: Route[] = [
     { path: '/ping', get: ping() },
-    { path: '/version', get: version(buildInfo), when: () => isOn('version') },
+    { path: '/version', get: version(buildInfo), when: () => settings().FEATURES.includes('version') },
     ...optional,
   ]
   documented.push({

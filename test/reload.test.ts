@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from '@jest/globals'
 import { killApps, linesOf, type RunningApp, startApp } from './support/app.ts'
@@ -8,18 +8,25 @@ import { temporaryDirectory } from './support/temporary.ts'
 
 const directory = temporaryDirectory('reload')
 const SETTINGS_FILE = join(directory, 'settings.json')
-const write = (content: object) => writeFileSync(SETTINGS_FILE, JSON.stringify(content))
+
+/** Replaces the file at once: the service may read it at any time, and must not read half of it. */
+function write(content: object): void {
+  writeFileSync(`${SETTINGS_FILE}.new`, JSON.stringify(content))
+  renameSync(`${SETTINGS_FILE}.new`, SETTINGS_FILE)
+}
 
 afterEach(killApps)
 
 const count = (app: RunningApp, msg: string) => linesOf(app, msg).length
 
-test('SIGHUP under load reloads, loses no request, and keeps the old values of a broken file', async () => {
+test('a reload on SIGHUP under load loses no request, and an invalid file changes nothing', async () => {
   write({ LOG_LEVEL: 'info' })
   const app = await startApp({ env: { SETTINGS_FILE } })
   const end = new AbortController()
   const load = startLoad({ port: app.port, clients: 8, signal: end.signal })
   for (let reloads = 1; reloads <= 5; reloads++) {
+    const served = count(app, 'request')
+    await until(() => count(app, 'request') > served)
     write({ LOG_LEVEL: 'info', HEALTH_FALL: reloads + 2 })
     app.signal('SIGHUP')
     await until(() => count(app, 'settings reloaded') >= reloads)
@@ -33,12 +40,11 @@ test('SIGHUP under load reloads, loses no request, and keeps the old values of a
   const served = count(app, 'request')
   await until(() => count(app, 'request') > served)
   end.abort()
-  const { sent, failures } = await load
+  const { failures } = await load
   expect(failures).toEqual([])
-  expect(sent).toBeGreaterThan(100)
 })
 
-test('a changed file is taken over by itself: level, criticality and dialect', async () => {
+test('a change of the file applies without a signal: log level, criticality and dialect', async () => {
   write({})
   const env = { SETTINGS_FILE, REDIS_URL: `redis://127.0.0.1:${await freePort()}` }
   const app = await startApp({ env })
@@ -56,7 +62,7 @@ test('a changed file is taken over by itself: level, criticality and dialect', a
   await until(() => count(app, 'request') === lines + 1)
 })
 
-test('a rate limit and a feature come and go with the file, and probes are not limited', async () => {
+test('the file turns a rate limit and a feature on and off, and probes are not limited', async () => {
   write({})
   const app = await startApp({ env: { SETTINGS_FILE } })
   const status = async (path: string) => (await fetch(app.url + path)).status

@@ -1,8 +1,8 @@
 /*
- * Rolling updates of real processes, as the manifests of deploy/kubernetes say, by a harness that does
- * what a kubelet, the controller of Deployments and the endpoints of a Service do, ten times as fast.
+ * Rolling updates of real processes with the rendered manifests. A harness does what a kubelet, the controller of
+ * Deployments and the endpoints of a Service do, `SPEED` times as fast.
  */
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals'
 import { runApp } from '../../test/support/app.ts'
 import { type TestService, testPostgres, testRedis, until } from '../../test/support/services.ts'
 import { startClients } from './harness/clients.ts'
@@ -10,6 +10,10 @@ import { type Cluster, createCluster } from './harness/cluster.ts'
 import { killContainers } from './harness/container.ts'
 import { render } from './harness/kustomize.ts'
 import { createPlan, type DeploymentPlan, type PodPlan } from './harness/manifest.ts'
+
+/** A pod that hangs is killed after the failures of its liveness probe and the grace period. */
+const PATIENCE_MS = 120_000
+jest.setTimeout(2 * PATIENCE_MS)
 
 let database: TestService
 let redis: TestService
@@ -25,12 +29,17 @@ afterEach(killContainers)
 
 const report = (text: string) => process.stderr.write(`${text}\n`)
 
-/** Started, and known to every proxy. */
+/** Waits until every proxy knows every pod. */
 async function startCluster(plan: DeploymentPlan): Promise<Cluster> {
   const cluster = createCluster(plan)
-  expect(await cluster.rollOut(plan.pod)).toBe('complete')
-  await until(() => cluster.endpoints.present().length === plan.replicas)
-  return cluster
+  try {
+    expect(await cluster.rollOut(plan.pod)).toBe('complete')
+    await until(() => cluster.endpoints.present().length === plan.replicas, PATIENCE_MS)
+    return cluster
+  } catch (error) {
+    await cluster[Symbol.asyncDispose]()
+    throw error
+  }
 }
 
 const withEnv = (pod: PodPlan, env: Record<string, string>): PodPlan => ({ ...pod, env: { ...pod.env, ...env } })
@@ -61,7 +70,7 @@ test('a version that never becomes ready stops the roll-out, and the old pods se
   expect(await cluster.rollOut(broken)).toBe('no progress')
   expect(cluster.pods()).toEqual([...old, expect.anything()])
   expect(cluster.endpoints.present().length).toBe(plan.replicas)
-  // Nothing is gained by starting it again, and nobody does.
+  // A restart does not help a pod that is not ready.
   expect(countRestarts(cluster)).toEqual([0, 0, 0, 0])
   expect(await cluster.rollOut(plan.pod)).toBe('complete')
   await cluster.ends()
@@ -73,31 +82,31 @@ test('a version that never becomes ready stops the roll-out, and the old pods se
 test('a dependency that is down makes every pod not ready and restarts none', async () => {
   await using cluster = await startCluster(plan)
   await redis.kill()
-  await until(() => cluster.endpoints.present().length === 0)
+  await until(() => cluster.endpoints.present().length === 0, PATIENCE_MS)
   const { periodMs, failureThreshold, path } = plan.pod.liveness
-  // More than it takes a liveness probe that fails to have the process ended.
+  // Longer than the failures of a liveness probe that end a process.
   const patience = performance.now() + periodMs * (failureThreshold + 1)
-  await until(() => performance.now() > patience)
+  await until(() => performance.now() > patience, PATIENCE_MS)
   for (const pod of cluster.pods()) expect((await fetch(`http://127.0.0.1:${pod.port()}${path}`)).status).toBe(200)
   expect(countRestarts(cluster)).toEqual([0, 0, 0])
   await redis.restart()
-  await until(() => cluster.endpoints.present().length === plan.replicas)
+  await until(() => cluster.endpoints.present().length === plan.replicas, PATIENCE_MS)
 })
 
-test('a process that hangs is taken out, killed and started again, and the others are left alone', async () => {
+test('a process that hangs is taken out of rotation, killed and started again, and the other pods do not change', async () => {
   await using cluster = await startCluster(plan)
   const [hanging, ...others] = cluster.pods()
   process.kill(hanging!.pid(), 'SIGSTOP')
-  await until(() => !hanging!.ready())
-  await until(() => hanging!.restarts() === 1)
-  await until(() => hanging!.ready())
+  await until(() => !hanging!.ready(), PATIENCE_MS)
+  await until(() => hanging!.restarts() === 1, PATIENCE_MS)
+  await until(() => hanging!.ready(), PATIENCE_MS)
   expect(others.map((pod) => [pod.ready(), pod.restarts()])).toEqual([
     [true, 0],
     [true, 0],
   ])
 })
 
-test('without the drain delay the same updates do lose requests', async () => {
+test('without the drain delay the same updates lose requests', async () => {
   await using cluster = await startCluster({ ...plan, pod: withEnv(plan.pod, { DRAIN_DELAY_MS: '0' }) })
   await using clients = startClients({ endpoints: cluster.endpoints })
   expect(await cluster.rollOut(cluster.pods()[0]!.plan)).toBe('complete')
@@ -105,6 +114,6 @@ test('without the drain delay the same updates do lose requests', async () => {
   const { sent, failures } = await clients.stop()
   report(`without the drain delay: ${sent} requests, ${failures.length} failed, as in ${failures[0]}`)
   expect(failures.length).toBeGreaterThan(10)
-  // Sent to a process that was gone, and lost for no other reason.
+  // Each request was sent to a process that had stopped.
   expect(failures.filter((failure) => !/ECONNREFUSED|ECONNRESET|socket hang up/.test(failure))).toEqual([])
 })

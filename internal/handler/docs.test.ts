@@ -13,7 +13,7 @@ const app = createHttp({
   bodyLimitBytes: 1_000,
   rateLimit: (_req, _res, next) => next(),
   cors: { origins: ['https://app.example.com'] },
-  routes: listRoutes({ isOn: (feature) => feature === 'docs' && on, optional: [] }),
+  routes: listRoutes({ settings: () => ({ FEATURES: on ? ['docs'] : [] }), optional: [] }),
 })
 let on = true
 const server = createServer(app).listen(0)

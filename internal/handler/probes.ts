@@ -4,7 +4,6 @@ import { prefersHtml } from '#pkg/http/prefers-html.ts'
 import { requestId } from '#pkg/http/request-id.ts'
 import type { Lifecycle } from '#pkg/lifecycle/index.ts'
 import { sendProblem } from '#pkg/problem/index.ts'
-import { statusPage, statusPageFields } from './status-page.ts'
 
 export interface ProbesDeps {
   readonly lifecycle: Pick<Lifecycle, 'phase'>
@@ -23,13 +22,13 @@ interface Answer {
   readonly body: string
 }
 
-function answerOf(type: string, status: number, body: string, fields: readonly string[]): Answer {
+function createAnswer(type: string, status: number, body: string, fields: readonly string[]): Answer {
   const own = ['content-type', `${type}; charset=utf-8`, 'content-length', String(Buffer.byteLength(body))]
   return { status, body, fields: [...own, 'cache-control', 'no-store', ...fields] }
 }
 
 const answer = (status: number, content: object, fields: readonly string[] = []) =>
-  answerOf('application/json', status, JSON.stringify(content), fields)
+  createAnswer('application/json', status, JSON.stringify(content), fields)
 
 /** Of what is HTML or JSON, as the client prefers. */
 const VARY = ['vary', 'accept']
@@ -73,14 +72,17 @@ export function probes({ lifecycle, health, service, version, dialect = () => 's
     return answer(status === 'ok' ? 200 : 503, body, VARY)
   })
 
-  let pageFields: readonly string[] | undefined
-  const page = oncePerSnapshot((snapshot) => {
-    pageFields ??= [...VARY, ...statusPageFields()]
-    const text = statusPage({ service, version, snapshot })
-    return answerOf('text/html', snapshot.status === 'ok' ? 200 : 503, text, pageFields)
+  /** Loaded by the first browser: no prober needs it. */
+  const loadPage = once(async () => {
+    const { renderStatusPage, statusPageFields } = await import('./status-page.ts')
+    const fields = [...VARY, ...statusPageFields()]
+    return oncePerSnapshot((snapshot) => {
+      const text = renderStatusPage({ service, version, snapshot })
+      return createAnswer('text/html', snapshot.status === 'ok' ? 200 : 503, text, fields)
+    })
   })
 
-  /** Rendered once, however many ask. */
+  /** Renders each snapshot once. */
   function oncePerSnapshot(render: (snapshot: Snapshot) => Answer): () => Answer {
     let last: Snapshot | undefined
     let rendered: Answer
@@ -110,7 +112,7 @@ export function probes({ lifecycle, health, service, version, dialect = () => 's
   }
 
   const answers = new Map<string, (request: IncomingMessage) => Answer>([
-    ['/health', ({ headers }) => (prefersHtml(headers.accept) ? page() : aggregate())],
+    ['/health', aggregate],
     ['/health/live', () => STANDARD.ok],
     ['/health/ready', ready],
     ['/health/startup', () => (lifecycle.phase() === 'starting' ? STANDARD.starting : STANDARD.ok)],
@@ -125,9 +127,23 @@ export function probes({ lifecycle, health, service, version, dialect = () => 's
       sendProblem(response, 'method_not_allowed', { requestId: requestId(request), headers: { allow: 'GET, HEAD' } })
       return true
     }
-    const { status, fields, body } = respond(request)
-    response.writeHead(status, fields)
-    response.end(body)
+    if (respond === aggregate && prefersHtml(request.headers.accept))
+      void loadPage().then((page) => send(response, page()))
+    else send(response, respond(request))
     return true
+  }
+}
+
+function send(response: ServerResponse, { status, fields, body }: Answer): void {
+  response.writeHead(status, fields)
+  response.end(body)
+}
+
+/** Returns a function that calls `load` at most once. */
+function once<T>(load: () => T): () => T {
+  let loaded: { readonly value: T } | undefined
+  return () => {
+    loaded ??= { value: load() }
+    return loaded.value
   }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import type { CheckReport, History, Snapshot } from '#pkg/health/index.ts'
-import { statusPage } from './status-page.ts'
+import { renderStatusPage } from './status-page.ts'
 
 const ok: CheckReport = { status: 'ok', critical: true, latencyMs: 0.8, checkedAt: 1_795_353_959 }
 const failing: CheckReport = { status: 'fail', critical: false, reason: 'timeout', checkedAt: 1_795_353_962 }
@@ -8,7 +8,7 @@ const pending: CheckReport = { status: 'fail', critical: true, reason: 'pending'
 
 function pageOf(checks: Snapshot['checks'], history?: Snapshot['history'], service = 'payments'): string {
   const snapshot: Snapshot = { status: 'ok', timestamp: 1_795_353_962, checks, ...(history && { history }) }
-  return statusPage({ service, version: '1.4.0', snapshot })
+  return renderStatusPage({ service, version: '1.4.0', snapshot })
 }
 
 /** What is read, without the markup. */

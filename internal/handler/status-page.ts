@@ -52,7 +52,7 @@ export function statusPageFields(): string[] {
 }
 
 /** One snapshot for people: what the JSON answer says, and the last runs of each check. */
-export function statusPage({ service, version, snapshot }: StatusPage): string {
+export function renderStatusPage({ service, version, snapshot }: StatusPage): string {
   const { status, timestamp, checks, history = {} } = snapshot
   const rows = Object.entries(checks).map(([name, check]) => row(name, check, history[name] ?? [], timestamp))
   const page = html`<!doctype html>

@@ -7,6 +7,9 @@ test.each([
   ['"postgres://app:hunter2@db","at":"a@b"', '"postgres://***@db","at":"a@b"'],
   ['at file:///app/node_modules/@redis/client/x.js:1:2', 'at file:///app/node_modules/@redis/client/x.js:1:2'],
   ['https://host/path', 'https://host/path'],
+  ['https://pay/live?token=hunter2 answered 500', 'https://pay/live?*** answered 500'],
+  ['"https://u:hunter2@pay/?a=1,token=hunter2&b" and //h?x', '"https://***@pay/?***" and //h?***'],
+  ['ready? see https://host/path', 'ready? see https://host/path'],
 ])('%s', (text, shown) => {
   expect(withoutCredentials(text)).toBe(shown)
 })

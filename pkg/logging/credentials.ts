@@ -1,8 +1,11 @@
 /**
- * `//user:password@`, as drivers and URL parsers print it. A password may hold slashes and at signs.
- * The three slashes of a file's URL begin no credentials, and packages have at signs in their paths.
+ * `//user:password@`, as drivers and URL parsers print it. A password may contain slashes and at signs. The three slashes
+ * of a file URL start no credentials, and paths of packages contain at signs.
  */
 const CREDENTIALS = /(?<!\/)\/\/(?!\/)[^\s"']+@/g
 
-/** A text for people without the credentials of the URLs in it. */
-export const withoutCredentials = (text: string) => text.replace(CREDENTIALS, '//***@')
+/** The query of a URL, which may contain a token. */
+const QUERY = /(\/\/[^\s"'?#]+)\?[^\s"']*/g
+
+/** Masks the credentials and the queries of the URLs in a text. */
+export const withoutCredentials = (text: string) => text.replace(CREDENTIALS, '//***@').replace(QUERY, '$1?***')

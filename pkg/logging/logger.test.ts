@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { createLogger, type LoggerOptions } from './logger.ts'
 
-function logOf(options: Omit<LoggerOptions, 'destination'> = {}) {
+function capture(options: Omit<LoggerOptions, 'destination'> = {}) {
   const lines: string[] = []
   return { lines, logger: createLogger({ ...options, destination: { write: (line) => void lines.push(line) } }) }
 }
@@ -9,7 +9,7 @@ function logOf(options: Omit<LoggerOptions, 'destination'> = {}) {
 const first = (lines: readonly string[]) => JSON.parse(lines[0] ?? 'null')
 
 test('a line is one JSON object with level, time, base fields, context, own fields and message', () => {
-  const { lines, logger } = logOf({ base: { service: 'x' }, context: () => ({ reqId: 'r-1' }) })
+  const { lines, logger } = capture({ base: { service: 'x' }, context: () => ({ reqId: 'r-1' }) })
   logger.warn({ a: 1 }, 'hello\nthere')
   expect(lines).toHaveLength(1)
   expect(lines[0]).toMatch(/^[^\n]*\n$/)
@@ -23,8 +23,8 @@ test('a line is one JSON object with level, time, base fields, context, own fiel
   })
 })
 
-test("a line's own field wins over the context and stands once", () => {
-  const { lines, logger } = logOf({ context: () => ({ reqId: 'outer' }) })
+test("a line's own field takes precedence over the context and is written once", () => {
+  const { lines, logger } = capture({ context: () => ({ reqId: 'outer' }) })
   logger.info({ reqId: 'own' })
   expect(lines[0]?.match(/reqId/g)).toHaveLength(1)
   expect(first(lines).reqId).toBe('own')
@@ -42,14 +42,14 @@ test.each([
   { later: { toJSON: () => ({ token: 'hunter2' }) } },
   { config: { token: 'hunter2', secret: 'hunter2', apiKey: 'hunter2' } },
 ])('secrets are not written: %j', (fields) => {
-  const { lines, logger } = logOf()
+  const { lines, logger } = capture()
   logger.info(fields)
   expect(lines[0]).not.toContain('hunter2')
   expect(lines[0]).toContain('***')
 })
 
-test('credentials in the URL of an error are not written, in its message, stack and cause', () => {
-  const { lines, logger } = logOf()
+test('the message, the stack and the cause of an error are written without the credentials of their URLs', () => {
+  const { lines, logger } = capture()
   const cause = new Error('connect redis://:hunter2@cache:6379')
   logger.error({ err: new Error('cannot reach postgres://app:hunter2@db:5432/app', { cause }) }, 'failed')
   expect(lines[0]).not.toContain('hunter2')
@@ -61,8 +61,8 @@ test.each([
   Object.assign(new TypeError('Invalid URL'), { input: 'redis://:hunter2@h' }),
   new Error('postgres://app:p/hunter2@x@db/app'),
   'thrown: redis://:hunter2@h',
-])('wherever it stands in what was thrown: %s', (err) => {
-  const { lines, logger } = logOf()
+])('a thrown value is written without the credentials in it: %s', (err) => {
+  const { lines, logger } = capture()
   logger.error({ err })
   logger.error({ err }, 'failed')
   expect(lines).toHaveLength(2)
@@ -70,7 +70,7 @@ test.each([
 })
 
 test('an error keeps its code and its stack', () => {
-  const { lines, logger } = logOf()
+  const { lines, logger } = capture()
   logger.error({ err: Object.assign(new Error('bad'), { code: 'E_BAD' }) })
   expect(first(lines).err).toMatchObject({
     type: 'Error',
@@ -80,8 +80,8 @@ test('an error keeps its code and its stack', () => {
   })
 })
 
-test('what is not secret keeps its form: a list, a URL, a date', () => {
-  const { lines, logger } = logOf()
+test('lists, URLs and dates without a secret keep their form', () => {
+  const { lines, logger } = capture()
   logger.info({ list: [{ token: 'x' }, 2], url: new URL('http://h/p'), at: new Date(0) })
   expect(first(lines)).toMatchObject({
     list: [{ token: '***' }, 2],
@@ -90,8 +90,8 @@ test('what is not secret keeps its form: a list, a URL, a date', () => {
   })
 })
 
-test("a child's fields, and an error that comes alone, show no credentials either", () => {
-  const { lines, logger } = logOf()
+test("a child's fields and an error without a text are written without credentials", () => {
+  const { lines, logger } = capture()
   logger.child({ token: 'hunter2', headers: { cookie: 'hunter2' } }).info('x')
   logger.error(new Error('connect postgres://u:hunter2@h/db'))
   logger.error(new Error('connect postgres://u:hunter2@h/db'), 'failed')

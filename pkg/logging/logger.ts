@@ -6,9 +6,9 @@ export type { Logger }
 export interface LoggerOptions {
   /** @default 'info' */
   readonly level?: string
-  /** Fields of every line, such as the service's name and version. */
+  /** The fields of every line, such as the name and the version of the service. */
   readonly base?: Readonly<Record<string, unknown>>
-  /** Fields of the request under way, asked for once a line; undefined where there is nothing to add to these. */
+  /** Returns more fields for a line, such as the id of the current request, or undefined. Called once for each line. */
   readonly context?: (fields: object) => object | undefined
   readonly destination: DestinationStream
 }
@@ -25,15 +25,15 @@ const SECRET_KEYS = new Set([
 ])
 
 /**
- * The fields without anything that may hold a credential, at the top and up to so many levels below. The same
- * object where there is none. pino's own redaction takes ten times as long as writing the line does.
+ * Masks the fields that may hold a credential, down to `levels` levels below the top. Returns the same object when there
+ * are none. pino's own redaction takes ten times as long as writing the line.
  */
-function redacted(fields: object, levels: number, serialized = ''): object {
+function redact(fields: object, levels: number, serialized = ''): object {
   let copy: Record<string, unknown> | undefined
   for (const key of Object.keys(fields)) {
     const value: unknown = fields[key as keyof typeof fields]
     if (value === undefined || (key === serialized && Error.isError(value))) continue
-    const shown = SECRET_KEYS.has(key.toLowerCase()) ? '***' : levels > 0 ? redactedValue(value, levels) : value
+    const shown = SECRET_KEYS.has(key.toLowerCase()) ? '***' : levels > 0 ? redactValue(value, levels) : value
     if (shown === value) continue
     copy ??= (Array.isArray(fields) ? [...fields] : { ...fields }) as Record<string, unknown>
     copy[key] = shown
@@ -41,31 +41,31 @@ function redacted(fields: object, levels: number, serialized = ''): object {
   return copy ?? fields
 }
 
-function redactedValue(value: unknown, levels: number): unknown {
+function redactValue(value: unknown, levels: number): unknown {
   if (typeof value !== 'object' || value === null) return value
-  if (Error.isError(value)) return serializedError(value)
-  if (!('toJSON' in value) || typeof value.toJSON !== 'function') return redacted(value, levels - 1)
+  if (Error.isError(value)) return serializeError(value)
+  if (!('toJSON' in value) || typeof value.toJSON !== 'function') return redact(value, levels - 1)
   const json: unknown = value.toJSON()
-  return typeof json === 'object' && json !== null ? redacted(json, levels - 1) : value
+  return typeof json === 'object' && json !== null ? redact(json, levels - 1) : value
 }
 
-function scrubbed(value: unknown, depth: number): unknown {
+function scrub(value: unknown, depth: number): unknown {
   if (typeof value === 'string') return withoutCredentials(value)
   if (typeof value !== 'object' || value === null) return value
   if (depth === 0) return '…'
-  if (Array.isArray(value)) return value.map((each) => scrubbed(each, depth - 1))
-  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, scrubbed(each, depth - 1)]))
+  if (Array.isArray(value)) return value.map((each) => scrub(each, depth - 1))
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, scrub(each, depth - 1)]))
 }
 
-function serializedError(error: unknown): unknown {
-  const shown = scrubbed(Error.isError(error) ? stdSerializers.err(error) : error, 5)
-  return typeof shown === 'object' && shown !== null ? redacted(shown, 4) : shown
+function serializeError(error: unknown): unknown {
+  const shown = scrub(Error.isError(error) ? stdSerializers.err(error) : error, 5)
+  return typeof shown === 'object' && shown !== null ? redact(shown, 4) : shown
 }
 
 let renderedAt = 0
 let rendered = ''
 
-/** pino's, rendered once a millisecond and not once a line. */
+/** Replaces pino's `isoTime`, which renders the time for each line: this one renders it once a millisecond. */
 function isoTime(): string {
   const now = Date.now()
   if (now !== renderedAt) {
@@ -75,7 +75,7 @@ function isoTime(): string {
   return rendered
 }
 
-/** One JSON object a line: `level` by name, `time` in ISO 8601, then the fields, then `msg`. */
+/** Writes one JSON object for each line: the name of the `level`, the `time` in ISO 8601, the fields, and `msg`. */
 export function createLogger({ level = 'info', base = {}, context, destination }: LoggerOptions): Logger {
   const logger = pino(
     {
@@ -84,10 +84,10 @@ export function createLogger({ level = 'info', base = {}, context, destination }
       timestamp: isoTime,
       formatters: {
         level: (label) => ({ level: label }),
-        log: (fields) => redacted(fields, 2, 'err') as Record<string, unknown>,
+        log: (fields) => redact(fields, 2, 'err') as Record<string, unknown>,
       },
-      serializers: { err: serializedError },
-      // pino would put the message of an error that comes alone into `msg` as it is.
+      serializers: { err: serializeError },
+      // pino copies the message of an error without a text into `msg`, and would not mask it.
       hooks: {
         logMethod(args, method) {
           const [first, message] = args as [unknown, unknown]
@@ -105,7 +105,7 @@ export function createLogger({ level = 'info', base = {}, context, destination }
   )
   const { child } = logger
   logger.child = function (this: Logger, bindings, options) {
-    return child.call(this, redacted(bindings, 2), options)
+    return child.call(this, redact(bindings, 2), options)
   } as typeof child
   return logger
 }

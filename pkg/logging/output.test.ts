@@ -26,7 +26,7 @@ afterEach(() => {
 })
 
 let decoder: TextDecoder
-/** What is in the pipe now. */
+/** Reads the bytes that the pipe holds now. */
 function read(maxBytes = 1024 * 1024): string {
   const buffer = Buffer.alloc(maxBytes)
   try {
@@ -36,7 +36,7 @@ function read(maxBytes = 1024 * 1024): string {
   }
 }
 
-/** Of ten bytes, so that a buffer and the pipe hold a round number of them or not, as a test needs. */
+/** Each line has ten bytes, so the pipe (65,536 bytes) never holds a whole number of them. */
 const line = (number: number) => `${String(number).padStart(9, '0')}\n`
 const fill = (write: (line: string) => void, from: number, to: number) => {
   for (let number = from; number < to; number++) write(line(number))
@@ -44,7 +44,7 @@ const fill = (write: (line: string) => void, from: number, to: number) => {
 const linesFrom = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, index) => line(from + index)).join('')
 
-test('a line that comes alone is written at once, those that follow it together when the time has come', () => {
+test('a single line is written at once, and the lines after it are written together after bufferMs', () => {
   const { write } = createOutput({ fd, bufferMs: 100 })
   write('a\n')
   expect(read()).toBe('a\n')
@@ -58,7 +58,7 @@ test('a line that comes alone is written at once, those that follow it together 
   expect(read()).toBe('d\n')
 })
 
-test('what is collected never exceeds the buffer and is written whole lines at a time, in order', () => {
+test('a batch has whole lines in order and never exceeds the buffer', () => {
   const { write } = createOutput({ fd, bufferBytes: 25 })
   write('first\n')
   read()
@@ -73,7 +73,7 @@ test('what is collected never exceeds the buffer and is written whole lines at a
   expect(read()).toBe(long)
 })
 
-test('a pipe that nobody reads is not waited for, and gets every line in order when somebody does', () => {
+test('writing to a full pipe does not block, and a later reader receives every line in order', () => {
   const { write } = createOutput({ fd })
   fill(write, 0, 20_000)
   let seen = ''
@@ -84,7 +84,7 @@ test('a pipe that nobody reads is not waited for, and gets every line in order w
   expect(seen).toBe(linesFrom(0, 20_000))
 })
 
-test('beyond the limit lines are dropped, and how many is said when the output takes lines again', () => {
+test('lines beyond the limit are dropped, and their number is reported when the output accepts lines again', () => {
   const onDropped = jest.fn()
   const output = createOutput({ fd, maxBytes: 100_000, onDropped })
   fill(output.write, 0, 50_000)
@@ -96,7 +96,7 @@ test('beyond the limit lines are dropped, and how many is said when the output t
   }
   const written = seen.length / 10
   expect(seen).toBe(linesFrom(0, written))
-  // The pipe's own 64 KiB and the limit.
+  // The pipe holds 64 KiB and the output 100 kB.
   expect(written).toBeGreaterThan(16_000)
   expect(onDropped.mock.calls).toEqual([[50_000 - written]])
   output.write('after\n')
@@ -104,7 +104,7 @@ test('beyond the limit lines are dropped, and how many is said when the output t
   expect(read()).toBe('after\n')
 })
 
-test('a disk that is full takes nothing, costs no more than the limit and throws nothing', () => {
+test('a full disk causes no error, and flushSync returns', () => {
   const full = openSync('/dev/full', 'w')
   const onDropped = jest.fn()
   const output = createOutput({ fd: full, maxBytes: 1_000, onDropped })
@@ -115,7 +115,7 @@ test('a disk that is full takes nothing, costs no more than the limit and throws
   closeSync(full)
 })
 
-test('flushSync writes what was collected, and gives up on a pipe that nobody reads', () => {
+test('flushSync writes the buffered lines, and gives up on a full pipe', () => {
   const output = createOutput({ fd, giveUpMs: 20 })
   fill(output.write, 0, 5)
   output.flushSync()
@@ -125,7 +125,7 @@ test('flushSync writes what was collected, and gives up on a pipe that nobody re
   expect(read()).toMatch(/^000000005\n/)
 })
 
-test('what is still to be said about dropped lines is said at the end', () => {
+test('flushSync reports dropped lines', () => {
   const dropped: number[] = []
   const output = createOutput({ fd, maxBytes: 10_000, onDropped: (lines) => dropped.push(lines) })
   fill(output.write, 0, 20_000)
@@ -134,7 +134,7 @@ test('what is still to be said about dropped lines is said at the end', () => {
   expect(before + read().length + 10 * (dropped[0] ?? 0)).toBe(200_000)
 })
 
-test('a pipe that was full gets pieces that it takes whole, so that lines of several processes do not mix', () => {
+test('after a full pipe each write is atomic, so the lines of several processes do not mix', () => {
   const outputs = [createOutput({ fd }), createOutput({ fd })]
   const of = ['a', 'ü'].map((letter) => `${letter.repeat(150)}\n`)
   for (let round = 0; round < 2_000; round++) outputs.forEach(({ write }, index) => void write(of[index] ?? ''))

@@ -3,49 +3,52 @@ import { fstatSync, writeSync } from 'node:fs'
 export interface OutputOptions {
   /** @default 1, standard output */
   readonly fd?: number
-  /** What is written at once, but for a single line that is longer. @default 4096, which a pipe takes whole or not at all, so that the lines of several processes do not mix */
+  /**
+   * The maximum size of one write, unless a single line is longer. A pipe takes 4096 bytes whole or not at all, so the
+   * lines of several processes do not mix. @default 4096
+   */
   readonly bufferBytes?: number
-  /** And for so long at most, in milliseconds. @default 100 */
+  /** The maximum time that a line stays in the buffer, in milliseconds. @default 100 */
   readonly bufferMs?: number
-  /** What is kept while the output takes nothing; lines beyond it are dropped. @default 1 MiB */
+  /** The maximum size of the lines that wait while the output is blocked. Further lines are dropped. @default 1 MiB */
   readonly maxBytes?: number
-  /** How long `flushSync` tries, in milliseconds. @default 1_000 */
+  /** How long `flushSync` retries, in milliseconds. @default 1_000 */
   readonly giveUpMs?: number
-  /** The output takes lines again, and so many did not reach it. */
+  /** Receives the number of dropped lines once the output accepts lines again. */
   readonly onDropped?: (lines: number) => void
 }
 
 export interface Output {
-  /** A line with its end. Never waits and never throws. */
+  /** Takes one line with its line feed. Never blocks and never throws. */
   write(line: string): void
-  /** Writes what there is before it returns. Gives up after `giveUpMs`. */
+  /** Writes all lines before it returns. Gives up after `giveUpMs`. */
   flushSync(): void
 }
 
-/** Pause before the next try, in milliseconds: a reader that is slow is soon ready again, a disk that is full is not. */
+/** The pause before a retry, in milliseconds. A slow reader catches up soon; a full disk stays full for longer. */
 const RETRY_MS = 5
 const RETRY_AFTER_ERROR_MS = 1_000
 
 /**
- * Writes lines without ever waiting for the output. A line that comes alone is written at once, those that follow it
- * closely are collected. While the output takes nothing (a pipe that nobody reads, a full disk) lines wait here, and
- * beyond `maxBytes` they are dropped and counted. A process that is killed loses what was collected.
+ * Writes lines and never blocks the event loop. A single line is written at once; lines that follow within `bufferMs` are
+ * written together. While the output is blocked (a full pipe or a full disk), lines wait in memory. Lines beyond `maxBytes`
+ * are dropped and counted. A killed process loses the lines in the buffer.
  */
 export function createOutput(options: OutputOptions = {}): Output {
   const { fd = 1, bufferBytes = 4096, bufferMs = 100, maxBytes = 1024 * 1024, giveUpMs = 1_000, onDropped } = options
   let lines = ''
-  /** What is to be written before them. */
+  /** Chunks that the output has not accepted yet. They precede `lines`. */
   const waiting: Buffer[] = []
   let waitingBytes = 0
   let dropped = 0
   let blocked = false
-  /** Runs for as long as lines are collected. */
+  /** Set while lines are collected or the output is blocked. */
   let timer: NodeJS.Timeout | undefined
 
-  if (fd === 1) withoutWaiting()
+  if (fd === 1) unblockStdout()
 
-  /** From that byte on: whole lines, so many at a time that a pipe takes them whole; a line that is longer alone. */
-  function wait(text: string, from = 0): void {
+  /** Queues the text from byte `from` on, in chunks of whole lines of at most `bufferBytes`, or of one longer line. */
+  function queue(text: string, from = 0): void {
     const bytes = Buffer.from(text)
     for (let start = from, end = 0; start < bytes.length; start = end) {
       const last =
@@ -56,13 +59,13 @@ export function createOutput(options: OutputOptions = {}): Output {
     waitingBytes += bytes.length - from
   }
 
-  /** Writes until all is written or the output takes no more; the error's code says why. */
+  /** Writes until every line is written or a write fails. Returns the code of that error. */
   function writeOut(): string | undefined {
     try {
       const bytes = Buffer.byteLength(lines)
-      // As text, where they can go at once: to encode each line as it comes takes as long as to make it.
+      // Encode whole batches: encoding each line takes as long as rendering it.
       const written = waiting.length === 0 && bytes > 0 && bytes <= bufferBytes ? writeSync(fd, lines) : 0
-      if (written < bytes) wait(lines, written)
+      if (written < bytes) queue(lines, written)
       lines = ''
       for (let chunk = waiting[0]; chunk !== undefined; chunk = waiting[0]) {
         const taken = writeSync(fd, chunk)
@@ -72,13 +75,13 @@ export function createOutput(options: OutputOptions = {}): Output {
       }
       return undefined
     } catch (error) {
-      wait(lines)
+      queue(lines)
       lines = ''
       return (error as NodeJS.ErrnoException).code ?? 'unknown'
     }
   }
 
-  function sayDropped(): void {
+  function reportDropped(): void {
     const count = dropped
     dropped = 0
     if (count > 0) onDropped?.(count)
@@ -88,12 +91,12 @@ export function createOutput(options: OutputOptions = {}): Output {
     const error = writeOut()
     blocked = error !== undefined
     clearTimeout(timer)
-    timer = setTimeout(ended, blocked ? (error === 'EAGAIN' ? RETRY_MS : RETRY_AFTER_ERROR_MS) : bufferMs)
+    timer = setTimeout(onTimer, blocked ? (error === 'EAGAIN' ? RETRY_MS : RETRY_AFTER_ERROR_MS) : bufferMs)
     timer.unref()
-    if (!blocked) sayDropped()
+    if (!blocked) reportDropped()
   }
 
-  function ended(): void {
+  function onTimer(): void {
     timer = undefined
     if (blocked || lines !== '') flush()
   }
@@ -110,21 +113,21 @@ export function createOutput(options: OutputOptions = {}): Output {
     },
     flushSync() {
       const giveUpAt = performance.now() + giveUpMs
-      const never = new Int32Array(new SharedArrayBuffer(4))
-      while (writeOut() === 'EAGAIN' && performance.now() < giveUpAt) Atomics.wait(never, 0, 0, RETRY_MS)
+      const neverNotified = new Int32Array(new SharedArrayBuffer(4))
+      while (writeOut() === 'EAGAIN' && performance.now() < giveUpAt) Atomics.wait(neverNotified, 0, 0, RETRY_MS)
       if (waiting.length > 0) return
-      sayDropped()
+      reportDropped()
       writeOut()
     },
   }
 }
 
-/** A write to a pipe or a socket waits for its reader, until Node has opened its own stream for it. */
-function withoutWaiting(): void {
+/** Puts a pipe or a socket into non-blocking mode, as a side effect of creating Node's own stream for it. */
+function unblockStdout(): void {
   try {
     const kind = fstatSync(1)
     if (kind.isFIFO() || kind.isSocket()) void process.stdout
   } catch {
-    // It is closed, and every write will say so.
+    // Standard output is closed. Each write will fail.
   }
 }

@@ -1,10 +1,10 @@
-/** What systemd tells a service of `Type=notify` or with a socket unit, where it does. */
+/** The instructions that systemd passes to a service in its environment. */
 export interface Systemd {
-  /** The listening socket that was handed over. */
+  /** File descriptor of the listening socket that systemd passed. */
   readonly listenFd?: number
-  /** Whether it waits for notifications. */
+  /** Whether systemd expects notifications: `Type=notify`. */
   readonly notify: boolean
-  /** How long it may be without a sign of life before it is restarted, in milliseconds. */
+  /** systemd restarts the service after this time without a watchdog notification: `WatchdogSec=`, in milliseconds. */
   readonly watchdogMs?: number
 }
 
@@ -12,15 +12,15 @@ export interface Systemd {
 const FIRST_FD = 3
 
 /**
- * Reads the variables of the service manager. Those that were meant for another process, as a shell
- * leaves them behind, are not taken.
+ * Reads the variables that systemd sets. Variables that name the process id of another process are ignored: a shell
+ * passes them on to its children.
  *
- * @throws when several sockets were handed over: this service serves one
+ * @throws when systemd passed several sockets, because the service listens on one
  */
 export function readSystemd(environment: Readonly<Record<string, string | undefined>>, pid: number): Systemd {
   const { LISTEN_PID, LISTEN_FDS, NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID } = environment
   const sockets = LISTEN_PID === String(pid) ? Number(LISTEN_FDS) : 0
-  if (sockets > 1) throw new Error(`${sockets} sockets were handed over and this service serves one: see LISTEN_FDS`)
+  if (sockets > 1) throw new Error(`LISTEN_FDS: systemd passed ${sockets} sockets, but the service listens on one`)
   const watched = WATCHDOG_USEC !== undefined && (WATCHDOG_PID ?? String(pid)) === String(pid)
   return {
     notify: NOTIFY_SOCKET !== undefined && NOTIFY_SOCKET !== '',

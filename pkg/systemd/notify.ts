@@ -1,27 +1,28 @@
 import { execFile } from 'node:child_process'
 
 export interface NotifierOptions {
-  /** Whether anybody listens; without, every call does nothing. */
+  /** Whether systemd expects notifications. When it does not, every method does nothing. */
   readonly enabled: boolean
-  /** Sign of life that is expected at least this often, in milliseconds. @default none */
+  /** Longest time between two watchdog notifications, in milliseconds. @default no watchdog */
   readonly watchdogMs?: number
-  /** A notification could not be sent; the service goes on. */
+  /** Called when a notification could not be sent. The service continues. */
   readonly onError?: (error: Error) => void
   /** Runs a program. @default execFile */
   readonly run?: (file: string, args: readonly string[], done: (error: Error | null) => void) => void
 }
 
 export interface Notifier {
-  /** The service can be used. From now on the watchdog is fed for as long as the event loop turns. */
+  /** Reports that the service is ready. From then on the event loop notifies the watchdog. */
   ready(): void
+  /** Reports that the service is stopping. */
   stopping(): void
-  /** Feeds the watchdog no longer. */
+  /** Stops the watchdog notifications. */
   stop(): void
 }
 
 /**
- * Tells systemd how the service is. Node has no datagram Unix sockets, so `systemd-notify` carries
- * the message, and the unit needs `NotifyAccess=all`.
+ * Reports the state of the service to systemd. Node.js cannot open datagram Unix sockets, so the program `systemd-notify`
+ * sends the notifications, and the unit needs `NotifyAccess=all`.
  */
 export function createNotifier({ enabled, watchdogMs, onError = () => {}, run = execFile }: NotifierOptions): Notifier {
   let timer: NodeJS.Timeout | undefined
@@ -36,7 +37,7 @@ export function createNotifier({ enabled, watchdogMs, onError = () => {}, run = 
   return {
     ready() {
       send('READY=1')
-      // Half of the time, as sd_watchdog_enabled(3) recommends.
+      // sd_watchdog_enabled(3) recommends half of the period.
       if (enabled && watchdogMs !== undefined) timer = setInterval(() => send('WATCHDOG=1'), watchdogMs / 2)
     },
     stopping: () => send('STOPPING=1'),

@@ -9,11 +9,11 @@ afterEach(() => {
   jest.useRealTimers()
 })
 
-test('without systemd there is nothing', () => {
+test('without the variables of systemd the service gets no socket, no notifications and no watchdog', () => {
   expect(readSystemd({}, 7)).toEqual({ notify: false })
 })
 
-test('what is meant for this process is taken', () => {
+test('variables for this process are read', () => {
   const environment = {
     LISTEN_PID: '7',
     LISTEN_FDS: '1',
@@ -24,16 +24,16 @@ test('what is meant for this process is taken', () => {
   expect(readSystemd(environment, 7)).toEqual({ listenFd: 3, notify: true, watchdogMs: 30_000 })
 })
 
-test('what is meant for another process is left alone', () => {
+test('variables for another process are ignored', () => {
   const environment = { LISTEN_PID: '6', LISTEN_FDS: '1', WATCHDOG_USEC: '30000000', WATCHDOG_PID: '6' }
   expect(readSystemd(environment, 7)).toEqual({ notify: false })
 })
 
-test('several sockets are refused', () => {
+test('several sockets are an error', () => {
   expect(() => readSystemd({ LISTEN_PID: '7', LISTEN_FDS: '2' }, 7)).toThrow(/2 sockets/)
 })
 
-test('states are sent, and the watchdog is fed twice in its time until the stop', () => {
+test('the notifier reports each state, and notifies the watchdog twice in its period until it is stopped', () => {
   const sent: string[] = []
   const notifier = createNotifier({
     enabled: true,
@@ -51,7 +51,7 @@ test('states are sent, and the watchdog is fed twice in its time until the stop'
   expect(sent).toEqual(['READY=1', 'WATCHDOG=1', 'WATCHDOG=1', 'STOPPING=1'])
 })
 
-test('nobody is told when nobody listens, and a failure is reported', () => {
+test('a disabled notifier runs no program, and a notification that fails is reported', () => {
   const run = jest.fn<(file: string, args: readonly string[], done: (error: Error | null) => void) => void>()
   const silent = createNotifier({ enabled: false, watchdogMs: 1_000, run })
   silent.ready()

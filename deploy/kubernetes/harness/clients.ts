@@ -12,19 +12,19 @@ export interface ClientsReport {
 
 /** Disposing stops them too. */
 export interface Clients extends AsyncDisposable {
-  /** Resolves when each has its last answer. */
+  /** Resolves when each client has its last response. */
   stop(): Promise<ClientsReport>
 }
 
 export interface ClientsOptions {
   readonly endpoints: Pick<Endpoints, 'pick'>
-  /** Of each kind. @default 8 */
+  /** The number of clients of each kind. @default 8 */
   readonly clients?: number
   /** Pause of a client between two requests, in milliseconds. @default 40 */
   readonly thinkMs?: number
 }
 
-/** Through a Service: the endpoint is chosen when a connection opens, and kept as long as it is open. */
+/** Connects through a Service, which chooses the endpoint when a connection opens. */
 class ServiceAgent extends Agent {
   readonly #endpoints: Pick<Endpoints, 'pick'>
 
@@ -39,9 +39,8 @@ class ServiceAgent extends Agent {
 }
 
 /**
- * Half of the clients talk to the Service, half are an ingress that keeps connections to each
- * endpoint and chooses anew for each request. Every one sends GET and POST in turn, and none tries
- * a request twice.
+ * Half of the clients connect to the Service. Half use an ingress, which keeps connections to each endpoint and chooses an
+ * endpoint for each request. Every client sends GET and POST in turn, and never sends a request twice.
  */
 export function startClients({ endpoints, clients = 8, thinkMs = 40 }: ClientsOptions): Clients {
   const stopped = new AbortController()

@@ -3,7 +3,7 @@ import { createEndpoints, type Endpoints } from './endpoints.ts'
 import { type DeploymentPlan, type PodPlan, SPEED } from './manifest.ts'
 import { type Pod, startPod } from './pod.ts'
 
-/** Until the last proxy has heard of a change, in a cluster that is busy. */
+/** The delay until the last proxy of a busy cluster learns of a change. */
 const PROXY_LAG_MS = 3_000 / SPEED
 
 /** Disposing terminates all pods. */
@@ -11,15 +11,15 @@ export interface Cluster extends AsyncDisposable {
   readonly endpoints: Endpoints
   pods(): readonly Pod[]
   /**
-   * Replaces the pods by pods of this plan, step by step. Resolves as `kubectl rollout status` ends:
-   * when all are new and available, or when there was no progress for too long.
+   * Replaces the pods by pods of this plan, step by step. Resolves like `kubectl rollout status` ends: when all pods are
+   * new and available, or when the progress deadline has passed.
    */
   rollOut(pod: PodPlan): Promise<'complete' | 'no progress'>
-  /** Of every pod that was terminated, also those that still end. */
+  /** The ends of all terminated pods. Waits for the pods that still stop. */
   ends(): Promise<readonly Ended[]>
 }
 
-/** The controller of one Deployment, with the endpoints of its Service. */
+/** Creates the controller of one Deployment and the endpoints of its Service. */
 export function createCluster(plan: DeploymentPlan): Cluster {
   const { replicas, maxSurge, maxUnavailable, minReadyMs, progressDeadlineMs } = plan
   const endpoints = createEndpoints(PROXY_LAG_MS)
@@ -38,9 +38,9 @@ export function createCluster(plan: DeploymentPlan): Cluster {
         plan: wanted,
         onChange(pod) {
           endpoints.update(pod)
-          // One that was removed says so in the middle of this.
+          // A removed pod reports its change while `remove` runs.
           if (pods.has(pod)) reconcile()
-          // A timer may be early by a part of a millisecond.
+          // A timer may fire a fraction of a millisecond early.
           if (pod.ready()) setTimeout(reconcile, minReadyMs + 1)
         },
       }),
@@ -57,7 +57,7 @@ export function createCluster(plan: DeploymentPlan): Cluster {
   function reconcile(): void {
     if (deleted) return
     const old = () => [...pods].filter((pod) => pod.plan !== wanted)
-    // Those that do not serve go first, and cost nothing.
+    // Pods that do not serve go first, because their removal costs no capacity.
     for (const pod of old().filter((pod) => !pod.ready())) remove(pod)
     const spare = [...pods].filter(isAvailable).length - (replicas - maxUnavailable)
     for (const pod of old().slice(0, Math.max(0, spare))) remove(pod)
@@ -70,7 +70,7 @@ export function createCluster(plan: DeploymentPlan): Cluster {
     endpoints,
     pods: () => [...pods],
     rollOut(pod) {
-      // Another identity, even of an equal plan: the image may be another one.
+      // A new identity, even for an equal plan: a roll-out may only change the image.
       wanted = { ...pod }
       return new Promise((resolve) => {
         let deadline: NodeJS.Timeout
@@ -90,7 +90,7 @@ export function createCluster(plan: DeploymentPlan): Cluster {
     },
     ends: () => Promise.all(ends),
     async [Symbol.asyncDispose]() {
-      // Or a timer that is still to come would start the pods again.
+      // Otherwise a pending timer would start the pods again.
       deleted = true
       for (const pod of pods) remove(pod)
       await Promise.all(ends)

@@ -11,16 +11,16 @@ export interface Ended {
 
 export interface ContainerProcess {
   readonly pid: number
-  /** Where it listens; undefined when it ended before it did. */
+  /** The port, or undefined when the process ended before it listened. */
   readonly port: Promise<number | undefined>
   readonly ended: Promise<Ended>
-  /** SIGTERM, and SIGKILL when it is still there after the grace period. */
+  /** Sends SIGTERM, and SIGKILL after the grace period. */
   stop(graceMs: number): void
 }
 
 const running = new Set<ChildProcess>()
 
-/** The executable as the image has it. All pods share one address here, so each has a port of its own. */
+/** Starts the executable of the image. All pods share one address here, so each process has its own port. */
 export function startContainer(args: readonly string[], env: Readonly<Record<string, string>>): ContainerProcess {
   const child = spawn(resolve('dist/app'), args, {
     cwd: tmpdir(),
@@ -50,7 +50,7 @@ export function startContainer(args: readonly string[], env: Readonly<Record<str
   }
 }
 
-/** For afterEach: nothing that a failed test started outlives it. */
+/** For afterEach: ends the processes that a failed test has left. */
 export async function killContainers(): Promise<void> {
   await Promise.all(
     [...running].map((child) => {

@@ -1,15 +1,15 @@
 import type { Pod } from './pod.ts'
 
 export interface Endpoints {
-  /** A pod became ready, or is not any more, or is gone. */
+  /** Takes in whether a pod is ready. */
   update(pod: Pod): void
-  /** The ports to which proxies send now. */
+  /** The ports that the proxies know. */
   present(): readonly number[]
-  /** One of them at random, as a Service does it. */
+  /** Picks a port at random, like a Service. */
   pick(): number | undefined
 }
 
-/** The endpoints of a Service as proxies know them: what they know is `lagMs` old. */
+/** Creates the endpoints of a Service as the proxies know them, `lagMs` late. */
 export function createEndpoints(lagMs: number): Endpoints {
   const known = new Set<number>()
   return {

@@ -6,7 +6,7 @@ import { parse, parseAllDocuments } from 'yaml'
 import { findOnPath } from '../../../scripts/services/path.ts'
 import { succeed } from '../../../test/support/run.ts'
 
-/** A manifest of any kind: what it holds is looked at by whoever knows the kind. */
+/** A manifest of any kind. */
 export interface Manifest {
   readonly apiVersion: string
   readonly kind: string
@@ -15,15 +15,15 @@ export interface Manifest {
 
 const parseAll = (yaml: string): Manifest[] => parseAllDocuments(yaml).map((document) => document.toJS())
 
-/** What renders a kustomization for real, if it is here. */
+/** The path of a real tool that renders a kustomization, if one is installed. */
 export const realKustomize = ['kubectl', 'kustomize'].map(findOnPath).find((path) => path !== undefined)
 
-/** By the real tool, which asks no cluster. */
+/** Renders with the real tool, which needs no cluster. */
 export async function renderForReal(tool: string, directory: string): Promise<Manifest[]> {
   return parseAll(await succeed(tool, [tool.endsWith('kubectl') ? 'kustomize' : 'build', directory]))
 }
 
-/** As it will be applied: by the real tool where there is one. */
+/** Renders with the real tool when it is installed, otherwise with our own rendering. */
 export const render = (directory: string): Promise<Manifest[]> =>
   realKustomize === undefined ? Promise.resolve(renderHere(directory)) : renderForReal(realKustomize, directory)
 
@@ -55,7 +55,7 @@ interface Kustomization {
   readonly patches?: readonly Patch[]
 }
 
-/** The part of kustomize that deploy/kubernetes uses. @throws on anything else, rather than guess */
+/** Implements the part of kustomize that this folder uses. @throws on every other feature */
 export function renderHere(directory: string): Manifest[] {
   const manifests = accumulate(directory)
   for (const generated of manifests.filter(({ kind }) => kind === 'ConfigMap')) {
@@ -98,17 +98,17 @@ function configMap(directory: string, { name, envs, options: { labels, ...more }
   return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, labels }, data } as Manifest
 }
 
-/** JSON Patch, https://www.rfc-editor.org/rfc/rfc6902, of which only `replace`. */
+/** Applies a JSON Patch (https://www.rfc-editor.org/rfc/rfc6902) with `replace` only. */
 function apply({ target, patch, ...rest }: Patch, manifests: readonly Manifest[]): void {
   refuse('patches', rest)
   const targets = manifests.filter(({ kind, metadata: { name } }) => kind === target.kind && name === target.name)
-  if (targets.length !== 1) throw new Error(`${target.kind} ${target.name}: there are ${targets.length}`)
+  if (targets.length !== 1) throw new Error(`${target.kind} ${target.name}: found ${targets.length}, expected 1`)
   for (const { op, path, value } of parse(patch)) {
     if (op !== 'replace' || /~/.test(path)) throw new Error(`${op} ${path}: not supported here`)
     const keys: string[] = path.split('/').slice(1)
     const last = keys.pop()!
     const parent = keys.reduce<Tree | undefined>((node, key) => node?.[key] as Tree, targets[0] as unknown as Tree)
-    if (parent?.[last] === undefined) throw new Error(`${path}: not there to be replaced`)
+    if (parent?.[last] === undefined) throw new Error(`${path}: does not exist`)
     parent[last] = value
   }
 }
@@ -120,13 +120,13 @@ function rename({ name, newName, newTag, ...rest }: Image, manifests: readonly M
   })
 }
 
-/** Of the ConfigMap as Go writes it: keys in order, and digits that cannot spell a word. */
+/** Hashes a ConfigMap like kustomize does: the JSON of Go with sorted keys, in digits that cannot spell a word. */
 function hashConfigMap(manifest: Manifest): string {
   const { kind, data } = manifest as Manifest & { data: Record<string, string> }
   const sorted = Object.fromEntries(Object.entries(data).sort(([a], [b]) => (a < b ? -1 : 1)))
-  // The name is not part of it: the real one leaves it empty.
+  // kustomize leaves the name empty.
   const text = JSON.stringify({ data: sorted, kind, name: '' })
-  // Go escapes these and JSON.stringify does not.
+  // Go escapes these characters and JSON.stringify does not.
   if (/[<>&\u2028\u2029]/.test(text)) throw new Error('a setting with <, > or &: not supported here')
   const digits: Record<string, string> = { '0': 'g', '1': 'h', '3': 'k', a: 'm', e: 't' }
   const hex = createHash('sha256').update(text).digest('hex').slice(0, 10)

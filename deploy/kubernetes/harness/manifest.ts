@@ -7,10 +7,10 @@ import { temporaryDirectory } from '../../../test/support/temporary.ts'
 import type { Manifest } from './kustomize.ts'
 
 /**
- * The harness runs this much faster than a cluster: every time of the manifests is divided by it,
- * those of probes, of the roll-out, of the grace period, and the settings in milliseconds.
+ * The harness divides every time of the manifests by this factor: probes, roll-out, grace period, and the settings in
+ * milliseconds. A larger factor would turn the delays of a busy machine into timeouts of probes.
  */
-export const SPEED = 10
+export const SPEED = 4
 
 export interface ProbeTimes {
   readonly path: string
@@ -21,7 +21,7 @@ export interface ProbeTimes {
   readonly failureThreshold: number
 }
 
-/** What one kubelet needs to run a pod. */
+/** The data that a kubelet needs to run a pod. */
 export interface PodPlan {
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string>>
@@ -31,7 +31,7 @@ export interface PodPlan {
   readonly graceMs: number
 }
 
-/** What the controller of Deployments needs. */
+/** The data that the controller of Deployments needs. */
 export interface DeploymentPlan {
   readonly replicas: number
   readonly maxSurge: number
@@ -47,7 +47,7 @@ export function find<T = Manifest>(manifests: readonly Manifest[], kind: string)
   return found[0] as T
 }
 
-/** The times and settings of a rendered overlay, `SPEED` times as fast. @param secrets key of the Secret to value */
+/** Reads the times and settings of a rendered overlay, divided by `SPEED`. @param secrets values of the Secret by key */
 export function createPlan(manifests: readonly Manifest[], secrets: Readonly<Record<string, string>>): DeploymentPlan {
   const { spec } = find<Deployment>(manifests, 'Deployment')
   const { maxSurge, maxUnavailable } = spec!.strategy!.rollingUpdate!
@@ -72,7 +72,7 @@ export function createPlan(manifests: readonly Manifest[], secrets: Readonly<Rec
 
 const scaled = (seconds: number) => (seconds * 1_000) / SPEED
 
-/** The defaults are those of the API. */
+/** Applies the defaults of the API. */
 function probeTimes(probe: Probe): ProbeTimes {
   return {
     path: probe.httpGet!.path!,
@@ -84,7 +84,7 @@ function probeTimes(probe: Probe): ProbeTimes {
   }
 }
 
-/** Of the ConfigMaps that it names, then its own, with the Secret's volume in a directory of this machine. */
+/** Builds the environment of a container from its ConfigMaps and its variables. The Secret becomes a local directory. */
 export function buildEnvironment(
   pod: PodSpec,
   container: Container,

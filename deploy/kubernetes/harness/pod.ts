@@ -5,27 +5,27 @@ import { watch } from './probe.ts'
 
 export interface Pod {
   readonly plan: PodPlan
-  /** Undefined until the process listens for the first time. */
+  /** Undefined before the process first listens. */
   port(): number | undefined
   pid(): number
-  /** As endpoints understand it: the readiness probe says so, and it is not terminating. */
+  /** Ready in the sense of endpoints: the readiness probe succeeds, and the pod does not terminate. */
   ready(): boolean
   readySince(): number
   restarts(): number
-  /** Resolves with how its process ended. */
+  /** Resolves with the end of the process. */
   terminate(): Promise<Ended>
 }
 
 export interface PodOptions {
   readonly plan: PodPlan
-  /** Called when it becomes ready, or not ready any more. */
+  /** Called when the readiness changes. */
   onChange(pod: Pod): void
 }
 
-/** A kubelet waits this long before it starts a container once more; later ones are not of interest here. */
+/** The delay before a kubelet restarts a container for the first time. */
 const BACKOFF_MS = 10_000 / SPEED
 
-/** What a kubelet does with a pod of one container: starts, asks the probes, starts again, ends. */
+/** Does what a kubelet does with a pod of one container: starts it, probes it, restarts it, stops it. */
 export function startPod({ plan, onChange }: PodOptions): Pod {
   const { args, env, startup, readiness, liveness, graceMs } = plan
   const terminating = new AbortController()
@@ -42,7 +42,7 @@ export function startPod({ plan, onChange }: PodOptions): Pod {
     onChange(pod)
   }
 
-  /** Readiness and liveness count from the first success of the startup probe. */
+  /** Readiness and liveness probes begin after the first success of the startup probe. */
   function probe(port: number, signal: AbortSignal): void {
     const restart = () => container.stop(graceMs)
     const started = new AbortController()
@@ -62,7 +62,7 @@ export function startPod({ plan, onChange }: PodOptions): Pod {
 
   async function run(): Promise<Ended> {
     for (;;) {
-      // The address of a pod stays the same when its container starts again.
+      // A pod keeps its address when its container restarts.
       container = startContainer(args, port === undefined ? env : { ...env, PORT: String(port) })
       const { ended } = container
       port = (await container.port) ?? port
@@ -88,7 +88,7 @@ export function startPod({ plan, onChange }: PodOptions): Pod {
     restarts: () => restarts,
     terminate() {
       terminating.abort()
-      // The two happen at the same time, and nobody waits for the other.
+      // Kubernetes does both at the same time and waits for neither.
       container.stop(graceMs)
       setReady(false)
       return ended

@@ -2,7 +2,7 @@ import { get } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
 import type { ProbeTimes } from './manifest.ts'
 
-/** As a kubelet asks: over a connection of its own, and 200 to 399 within the time is a success. */
+/** Probes like a kubelet: on a new connection. A status from 200 to 399 within the timeout is a success. */
 function succeeds(port: number, path: string, timeoutMs: number): Promise<boolean> {
   return new Promise((resolve) => {
     const signal = AbortSignal.timeout(timeoutMs)
@@ -16,13 +16,13 @@ function succeeds(port: number, path: string, timeoutMs: number): Promise<boolea
 export interface ProbeOptions {
   readonly times: ProbeTimes
   readonly port: number
-  /** Ends the asking. */
+  /** Ends the probing. */
   readonly signal: AbortSignal
-  /** Called when so many successes, or so many failures, were seen in a row. */
+  /** Called when the threshold of successive successes or failures is reached. */
   onThreshold(ok: boolean): void
 }
 
-/** Asks once a period until the signal. */
+/** Probes once in each period until the signal. */
 export async function watch({ times, port, signal, onThreshold }: ProbeOptions): Promise<void> {
   const { path, initialDelayMs, periodMs, timeoutMs, successThreshold, failureThreshold } = times
   const pause = (ms: number) => setTimeout(ms, undefined, { signal }).catch(() => {})

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { run } from '../../../test/support/run.ts'
 import type { Manifest } from './kustomize.ts'
 
-/** Where kubernetes-types, which is made from the API's own description, has each kind. */
+/** The module of kubernetes-types for each kind. The package is generated from the description of the API. */
 const TYPES: Readonly<Record<string, string>> = {
   'apps/v1 Deployment': 'apps/v1',
   'autoscaling/v2 HorizontalPodAutoscaler': 'autoscaling/v2',
@@ -15,17 +15,17 @@ const TYPES: Readonly<Record<string, string>> = {
 }
 
 /**
- * What the compiler finds wrong with these manifests, as one text: fields that are missing, of the
- * wrong type, or unknown, which a JSON schema of this API lets pass and `kubectl apply` does not.
+ * Compiles the manifests against the types of the API. @returns the errors of the compiler about missing fields, wrong types
+ * and unknown fields. `kubectl apply` refuses unknown fields, and a JSON schema of the API does not.
  */
 export async function schemaErrors(manifests: readonly Manifest[]): Promise<string> {
   const lines = manifests.map((manifest, index) => {
     const path = TYPES[`${manifest.apiVersion} ${manifest.kind}`]
-    if (path === undefined) throw new Error(`${manifest.apiVersion} ${manifest.kind}: no type is known for it`)
+    if (path === undefined) throw new Error(`${manifest.apiVersion} ${manifest.kind}: it has no type here`)
     const type = `import('kubernetes-types/${path}.js').${manifest.kind}`
     return `export const manifest${index}: ${type} = ${JSON.stringify(manifest, null, 2)}`
   })
-  // In this project, so that the compiler finds the package.
+  // Inside this project, so that the compiler finds the package.
   const directory = mkdtempSync('.local/manifests-')
   try {
     const file = join(directory, 'manifests.ts')

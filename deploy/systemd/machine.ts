@@ -1,0 +1,103 @@
+import { spawn } from 'node:child_process'
+import { createHash, randomUUID } from 'node:crypto'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { type Result, run, succeed } from '../../test/support/run.ts'
+import { until } from '../../test/support/services.ts'
+import { missingTools } from '../../test/support/tools.ts'
+
+/** A container that systemd boots as on a server. It has the network of this machine. */
+export interface Machine extends AsyncDisposable {
+  /** Runs a command as root, whatever its exit code. */
+  run(file: string, ...args: string[]): Promise<Result>
+  /** Runs a command as root. @throws when its exit code is not 0 */
+  succeed(file: string, ...args: string[]): Promise<string>
+  /** The path of a file of the machine, for access from outside. */
+  path(inside: string): string
+}
+
+const DEBIAN = ['--variant=essential', '--include=systemd,procps,libatomic1,libstdc++6', 'bookworm']
+
+/** Installs the required tools where possible. Resolves with the reason why no machine can be booted here. */
+export async function findObstacle(): Promise<string | undefined> {
+  if (process.platform !== 'linux') return 'systemd runs on Linux only.'
+  if (process.getuid?.() !== 0) return 'Only root can boot a container.'
+  const tools = ['systemd-nspawn', 'mmdebstrap', 'nsenter']
+  return missingTools(tools, 'systemd-container mmdebstrap debian-archive-keyring util-linux')
+}
+
+/** The root directory of the machines, which are booted on a temporary overlay. It is built once and then kept. */
+async function debianTree(): Promise<string> {
+  const key = createHash('sha256').update(DEBIAN.join(' ')).digest('hex').slice(0, 12)
+  const cache = join(homedir(), '.cache/systemd-test')
+  const tree = join(cache, key)
+  if (existsSync(tree)) return tree
+  mkdirSync(cache, { recursive: true })
+  const directory = mkdtempSync(join(cache, 'new-'))
+  try {
+    await succeed('mmdebstrap', [...DEBIAN, join(directory, 'tree')])
+    // Another test run may have finished the same directory by now.
+    if (!existsSync(tree)) renameSync(join(directory, 'tree'), tree)
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+  return tree
+}
+
+/** Whether the process is the first of its container. The others in its control group are short-lived children. */
+function isFirstProcess(pid: string): boolean {
+  try {
+    return /^NSpid:.*\s1$/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
+}
+
+/**
+ * Boots a machine. The directories and files in `mounts` appear at the paths that they are mapped to, read-only.
+ *
+ * @throws with the output of the boot when systemd does not start
+ */
+export async function bootMachine(mounts: Readonly<Record<string, string>>): Promise<Machine> {
+  const name = `systemd-test-${randomUUID().slice(0, 8)}`
+  const binds = Object.entries(mounts).map(([outside, inside]) => `--bind-ro=${outside}:${inside}`)
+  const args = [`--directory=${await debianTree()}`, '--volatile=overlay', '--console=pipe', ...binds]
+  const child = spawn('sh', [join(import.meta.dirname, 'machine.sh'), name, ...args], {
+    // A process group of its own: Ctrl-C must not end the script before it has removed the machine.
+    detached: true,
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
+  const output = Promise.all([text(child.stdout), text(child.stderr)])
+  const root = existsSync('/sys/fs/cgroup/cgroup.procs') ? '/sys/fs/cgroup' : '/sys/fs/cgroup/unified'
+  const processes = join(root, name, 'payload/init.scope/cgroup.procs')
+  let pid = ''
+
+  const enter = (command: readonly string[]): [string, string[]] => ['nsenter', ['--target', pid, '--all', ...command]]
+  async function dispose(): Promise<void> {
+    child.stdin.end()
+    await output
+  }
+
+  try {
+    await until(() => {
+      if (child.exitCode !== null) throw new Error(`machine.sh ended with ${child.exitCode}`)
+      pid = existsSync(processes) ? (readFileSync(processes, 'utf8').split('\n').find(isFirstProcess) ?? '') : ''
+      return pid !== ''
+    }, 60_000)
+    await until(async () => {
+      const { stdout } = await run(...enter(['systemctl', 'is-system-running']))
+      return ['running', 'degraded'].includes(stdout.trim())
+    }, 60_000)
+  } catch (cause) {
+    await dispose()
+    throw new Error(`the machine did not boot:\n${(await output).join('\n')}`, { cause })
+  }
+  return {
+    run: (...command) => run(...enter(command)),
+    succeed: (...command) => succeed(...enter(command)),
+    path: (inside) => join('/proc', pid, 'root', inside),
+    [Symbol.asyncDispose]: dispose,
+  }
+}

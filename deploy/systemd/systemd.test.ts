@@ -1,0 +1,379 @@
+import { once } from 'node:events'
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join, resolve } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
+import { startLoad } from '../../test/support/load.ts'
+import { freePort, until } from '../../test/support/services.ts'
+import { temporaryDirectory } from '../../test/support/temporary.ts'
+import { bootMachine, findObstacle, type Machine } from './machine.ts'
+
+const obstacle = await findObstacle()
+if (obstacle !== undefined) {
+  const message = `THE SYSTEMD UNITS WERE NOT TESTED.\n${obstacle}\n`
+  if (process.env['CI'] === 'true') throw new Error(message)
+  process.stderr.write(message)
+}
+// A test ends when its events have happened. The limit is for a machine that is far too busy.
+jest.setTimeout(180_000)
+const testWithSystemd = obstacle === undefined ? test : test.skip
+
+const README = readFileSync(join(import.meta.dirname, 'README.md'), 'utf8')
+/** Where the repository is in the machine. */
+const REPOSITORY = '/srv/my-service'
+/** Files that the artifact loads with `--require`. */
+const SCRIPTS = '/srv/scripts'
+const scripts = temporaryDirectory('systemd')
+
+/** The admin ports of the page, and the free ports that the test takes in their place. */
+const ports = new Map<string, string>()
+let instances: readonly string[] = []
+let port = 0
+let machine: Machine
+
+beforeAll(async () => {
+  if (obstacle !== undefined) return
+  // The service runs as another user.
+  chmodSync(scripts, 0o755)
+  for (const name of ['9465', '9466', '9467']) ports.set(name, String(await freePort()))
+  instances = [...ports.values()].map((name) => `app@${name}`)
+  port = await freePort()
+  machine = await bootMachine({
+    [resolve('dist/app')]: `${REPOSITORY}/dist/app`,
+    [import.meta.dirname]: `${REPOSITORY}/deploy/systemd`,
+    [scripts]: SCRIPTS,
+  })
+  write('/etc/systemd/system/app.socket.d/port.conf', `[Socket]\nListenStream=\nListenStream=127.0.0.1:${port}\n`)
+  write('/etc/app/app.env', 'DRAIN_DELAY_MS=500\n')
+  await runCommands('Install')
+}, 600_000)
+afterAll(async () => {
+  await machine?.[Symbol.asyncDispose]()
+})
+
+/** Writes a file of the machine. */
+function write(path: string, content: string): void {
+  mkdirSync(machine.path(join(path, '..')), { recursive: true })
+  writeFileSync(machine.path(path), content)
+}
+
+/** Writes a file that the artifact loads before its own code. Returns the unit setting that makes it do so. */
+function requireScript(name: string, code: string): string {
+  writeFileSync(join(scripts, name), code, { mode: 0o644 })
+  return `Environment=NODE_OPTIONS=--require=${SCRIPTS}/${name}`
+}
+
+/** Runs the commands of a section of the page. */
+async function runCommands(section: string): Promise<string> {
+  const commands = new RegExp(`^## ${section}\\n[^]*?\`\`\`sh\\n([^]*?)\`\`\``, 'm').exec(README)?.[1]
+  if (commands === undefined) throw new Error(`README.md has no commands in its section ${section}`)
+  const own = [...ports].reduce((changed, [from, to]) => changed.replaceAll(from, to), commands)
+  return machine.succeed('sh', '-euc', `cd ${REPOSITORY}\n${own}`)
+}
+
+const systemctl = (...args: string[]) => machine.succeed('systemctl', ...args)
+
+async function show(unit: string, property: string): Promise<string> {
+  return (await systemctl('show', '--value', '--property', property, unit)).trim()
+}
+
+const WAIT_MS = 60_000
+const waitFor = (unit: string, property: string, value: string) =>
+  until(async () => (await show(unit, property)) === value, WAIT_MS)
+
+const mainPids = () => Promise.all(instances.map((unit) => show(unit, 'MainPID')))
+
+/** Log lines of a unit that contain these fields. */
+async function logLines(unit: string, fields: Readonly<Record<string, unknown>>): Promise<Record<string, unknown>[]> {
+  const journal = await machine.succeed('journalctl', '--output=cat', '--unit', unit)
+  const lines = journal.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line)] : []))
+  return lines.filter((line) => Object.entries(fields).every(([name, value]) => line[name] === value))
+}
+
+interface Instance extends AsyncDisposable {
+  readonly unit: string
+}
+
+/** One more instance, which is not started, with settings of its own. */
+async function addInstance(...settings: readonly string[]): Promise<Instance> {
+  const unit = `app@${await freePort()}`
+  const directory = `/etc/systemd/system/${unit}.service.d`
+  write(`${directory}/test.conf`, `[Service]\n${settings.join('\n')}\n`)
+  await systemctl('daemon-reload')
+  return {
+    unit,
+    async [Symbol.asyncDispose]() {
+      await systemctl('stop', unit)
+      rmSync(machine.path(directory), { recursive: true })
+      await systemctl('daemon-reload')
+      await machine.run('systemctl', 'reset-failed', unit)
+    },
+  }
+}
+
+const ping = async () => (await fetch(`http://127.0.0.1:${port}/ping`, { headers: { connection: 'close' } })).status
+
+/** Sends requests while `action` runs: over kept connections, and over a new connection for each request. */
+async function underLoad(title: string, action: () => Promise<unknown>) {
+  const end = new AbortController()
+  const common = { port, signal: end.signal }
+  const loads = [
+    startLoad({ ...common, clients: 8 }),
+    startLoad({ ...common, clients: 4, method: 'POST' }),
+    startLoad({ ...common, clients: 4, method: 'POST', keepAlive: false }),
+  ]
+  try {
+    await action()
+  } finally {
+    end.abort()
+  }
+  const reports = await Promise.all(loads)
+  const failures = reports.flatMap((report) => report.failures)
+  const sent = reports.map((report) => report.sent)
+  process.stderr.write(`${title}: ${sent.join(' + ')} requests, ${failures.length} failed\n`)
+  return { sent, failures }
+}
+
+testWithSystemd('the units verify without a warning, and an invalid value causes one', async () => {
+  const verify = (...units: string[]) => machine.run('systemd-analyze', 'verify', '--man=no', ...units)
+  const [unit = ''] = instances
+  expect(await verify('app.socket', 'app.service', `${unit}.service`)).toEqual({ code: 0, stdout: '', stderr: '' })
+  await using invalid = await addInstance('NotifyAccess=everybody')
+  expect((await verify(`${invalid.unit}.service`)).stderr).toContain('everybody')
+})
+
+testWithSystemd('the units agree with the configuration of the service', async () => {
+  const [unit = ''] = instances
+  const config = JSON.parse(await machine.succeed('/usr/local/bin/app', 'config'))
+  const seconds = (await show(unit, 'TimeoutStopUSec')).replace(/s$/, '')
+  expect(Number(seconds) * 1_000).toBeGreaterThan(config.SHUTDOWN_TIMEOUT_MS)
+  expect(await show(unit, 'RestartPreventExitStatus')).toBe('64 78')
+  // The test of the watchdog sets a shorter period.
+  expect(await show(unit, 'WatchdogUSec')).toBe('30s')
+})
+
+testWithSystemd('the first connection starts every enabled instance and is served', async () => {
+  await systemctl('stop', 'app.socket')
+  for (const unit of ['app.service', ...instances]) expect(await show(unit, 'ActiveState')).toBe('inactive')
+  await expect(ping()).rejects.toThrow()
+  await systemctl('start', 'app.socket')
+  expect(await show('app.service', 'ActiveState')).toBe('inactive')
+  expect(await ping()).toBe(200)
+  for (const unit of instances) await waitFor(unit, 'ActiveState', 'active')
+})
+
+testWithSystemd('an instance is active when it is ready, and not before', async () => {
+  // The process stops itself before it runs the code of the service.
+  await using instance = await addInstance(requireScript('stop.cjs', `process.kill(process.pid, 'SIGSTOP')`))
+  const { unit } = instance
+  await systemctl('start', '--no-block', unit)
+  await until(async () => {
+    const pid = await show(unit, 'MainPID')
+    return pid !== '0' && /\) T /.test(await machine.succeed('cat', `/proc/${pid}/stat`))
+  })
+  expect(await show(unit, 'ActiveState')).toBe('activating')
+  await systemctl('kill', '--kill-who=main', '--signal=SIGCONT', unit)
+  await waitFor(unit, 'ActiveState', 'active')
+})
+
+testWithSystemd(
+  'an instance that cannot listen never becomes active, and its crashes do not close the socket',
+  async () => {
+    await using instance = await addInstance('Environment=LISTEN_FD=99', 'RestartSec=0')
+    const { unit } = instance
+    expect((await machine.run('systemctl', 'start', unit)).code).not.toBe(0)
+    await until(async () => Number(await show(unit, 'NRestarts')) > 10, WAIT_MS)
+    expect(await machine.succeed('journalctl', '--unit', unit)).not.toContain('Started')
+    expect(await show('app.socket', 'ActiveState')).toBe('active')
+    for (const other of instances) await systemctl('restart', other)
+    expect(await ping()).toBe(200)
+  },
+)
+
+testWithSystemd(
+  'an instance that receives SIGTERM reports that it is stopping, finishes its request and is not restarted',
+  async () => {
+    await systemctl('stop', 'app.service')
+    const [unit = ''] = instances
+    await systemctl('start', unit)
+    const socket = connect(port, '127.0.0.1')
+    const head = ' /ping HTTP/1.1\r\nhost: x\r\n'
+    socket.write(`GET${head}\r\nPOST${head}content-type: application/json\r\ncontent-length: 2\r\n\r\n{`)
+    const [first] = await once(socket, 'data')
+    expect(String(first)).toMatch(/^HTTP\/1\.1 200/)
+    const second = text(socket)
+    await machine.succeed('kill', '-TERM', await show(unit, 'MainPID'))
+    await waitFor(unit, 'SubState', 'stop-sigterm')
+    socket.write('}')
+    expect(await second).toMatch(/^HTTP\/1\.1 405/)
+    await waitFor(unit, 'ActiveState', 'inactive')
+    expect(await show(unit, 'Result')).toBe('success')
+    expect(await show(unit, 'ExecMainStatus')).toBe('0')
+    await systemctl('start', 'app.service')
+    for (const each of instances) await waitFor(each, 'ActiveState', 'active')
+  },
+)
+
+testWithSystemd('an instance that is killed is restarted, and the others are left alone', async () => {
+  const [killed = '', ...others] = instances
+  const [, ...before] = await mainPids()
+  await systemctl('kill', '--kill-who=main', '--signal=SIGKILL', killed)
+  await waitFor(killed, 'NRestarts', '1')
+  await waitFor(killed, 'ActiveState', 'active')
+  expect(await Promise.all(others.map((unit) => show(unit, 'MainPID')))).toEqual(before)
+})
+
+testWithSystemd(
+  'an instance with an invalid configuration is not restarted, neither by systemd nor by a connection',
+  async () => {
+    await using instance = await addInstance('Environment=HEALTH_INTERVAL_MS=long')
+    const { unit } = instance
+    expect((await machine.run('systemctl', 'start', unit)).code).not.toBe(0)
+    await waitFor(unit, 'SubState', 'failed')
+    expect(await show(unit, 'ExecMainStatus')).toBe('78')
+    const started = await show(unit, 'ExecMainStartTimestampMonotonic')
+    for (let request = 0; request < 50; request++) expect(await ping()).toBe(200)
+    expect(await show(unit, 'ExecMainStartTimestampMonotonic')).toBe(started)
+    expect(await show(unit, 'NRestarts')).toBe('0')
+  },
+)
+
+testWithSystemd(
+  'the event loop feeds the watchdog, and an instance whose event loop is blocked is restarted',
+  async () => {
+    const block = `process.on('SIGUSR2', () => { for (;;); })`
+    await using instance = await addInstance(requireScript('block.cjs', block), 'WatchdogSec=4')
+    const { unit } = instance
+    await systemctl('start', unit)
+    const fed = new Set<string>()
+    await until(async () => fed.add(await show(unit, 'WatchdogTimestampMonotonic')).size > 3, WAIT_MS)
+    expect(await show(unit, 'NRestarts')).toBe('0')
+    await systemctl('kill', '--kill-who=main', '--signal=SIGUSR2', unit)
+    await waitFor(unit, 'NRestarts', '1')
+    await waitFor(unit, 'ActiveState', 'active')
+    expect(await machine.succeed('journalctl', '--unit', unit)).toContain('Watchdog timeout')
+  },
+  90_000,
+)
+
+testWithSystemd('a reload reaches every instance and keeps its process', async () => {
+  const before = await mainPids()
+  await systemctl('reload', 'app.service')
+  for (const [index, unit] of instances.entries()) {
+    const reloaded = { msg: 'settings reloaded', pid: Number(before[index]) }
+    await until(async () => (await logLines(unit, reloaded)).length === 1, WAIT_MS)
+  }
+  expect(await mainPids()).toEqual(before)
+})
+
+testWithSystemd('an instance has no capabilities and sees neither the files nor the processes of others', async () => {
+  for (const path of ['/opt/writable', '/home/somebody', '/tmp/of-somebody']) {
+    await machine.succeed('install', '-d', '-m', '777', path)
+  }
+  const probe = `
+    const { readFileSync, readdirSync, writeFileSync } = require('node:fs')
+    const code = (action) => { try { action(); return 'allowed' } catch (error) { return error.code ?? error.message } }
+    const status = readFileSync('/proc/self/status', 'utf8')
+    console.error(JSON.stringify({
+      msg: 'sandbox',
+      root: process.getuid() === 0,
+      status: Object.fromEntries(['NoNewPrivs', 'CapEff', 'CapBnd'].map((name) =>
+        [name, new RegExp('^' + name + ':\\\\s*(.*)$', 'm').exec(status)[1]])),
+      write: code(() => writeFileSync('/opt/writable/file', '')),
+      writeTmp: code(() => writeFileSync('/tmp/file', '')),
+      tmp: readdirSync('/tmp'),
+      home: code(() => readdirSync('/home')),
+      init: code(() => readFileSync('/proc/1/cmdline')),
+      kernel: code(() => readFileSync('/proc/meminfo')),
+      netlink: code(() => require('node:os').networkInterfaces()),
+    }))`
+  await using instance = await addInstance(requireScript('sandbox.cjs', probe))
+  await systemctl('start', instance.unit)
+  const [{ write, ...seen } = {}] = await logLines(instance.unit, { msg: 'sandbox' })
+  expect(write).toBe('EROFS')
+  expect(seen).toEqual({
+    msg: 'sandbox',
+    root: false,
+    status: { NoNewPrivs: '1', CapEff: '0000000000000000', CapBnd: '0000000000000000' },
+    writeTmp: 'allowed',
+    tmp: ['file'],
+    home: 'EACCES',
+    init: 'ENOENT',
+    kernel: 'ENOENT',
+    netlink: 'ERR_SYSTEM_ERROR',
+  })
+})
+
+testWithSystemd('the exposure of an instance is at most 2 of 10', async () => {
+  const [unit = ''] = instances
+  const report = await machine.run('systemd-analyze', 'security', '--no-pager', '--threshold=20', `${unit}.service`)
+  process.stderr.write(`${report.stdout.trim().split('\n').at(-1)}\n`)
+  expect(report.stderr).toBe('')
+  expect(report.code).toBe(0)
+})
+
+testWithSystemd('an instance uses secrets that it cannot read where they are stored', async () => {
+  write(`${REPOSITORY}/database-url`, 'postgres://app:of-this-test@127.0.0.1:1/app')
+  write(`${REPOSITORY}/redis-url`, 'redis://127.0.0.1:1')
+  await runCommands('Secrets')
+  try {
+    const probe = `require('node:fs').readFile('/etc/app/secrets/database-url', (error) =>
+      console.error(JSON.stringify({ msg: 'secret', code: error?.code })))`
+    await using instance = await addInstance(requireScript('secret.cjs', probe), 'Environment=DATABASE_CRITICAL=false')
+    const { unit } = instance
+    await systemctl('start', unit)
+    await until(async () => (await logLines(unit, { msg: 'check failed', check: 'database' })).length > 0, WAIT_MS)
+    expect(await logLines(unit, { msg: 'secret' })).toEqual([{ msg: 'secret', code: 'EACCES' }])
+  } finally {
+    rmSync(machine.path('/etc/systemd/system/app@.service.d'), { recursive: true })
+    await systemctl('daemon-reload')
+  }
+})
+
+const ROUNDS = 7
+testWithSystemd(
+  'rolling restarts under load lose no request and refuse no connection',
+  async () => {
+    const { sent, failures } = await underLoad(`${ROUNDS * instances.length} rolling restarts`, async () => {
+      for (let round = 0; round < ROUNDS; round++) {
+        const before = await mainPids()
+        await runCommands('Replace a version')
+        const after = await mainPids()
+        for (const pid of before) expect(after).not.toContain(pid)
+      }
+    })
+    expect(failures).toEqual([])
+    for (const count of sent) expect(count).toBeGreaterThan(100)
+  },
+  120_000,
+)
+
+testWithSystemd(
+  'a restart of all instances at once loses no request: connections wait in the socket',
+  async () => {
+    const { sent, failures } = await underLoad('5 restarts of all instances', async () => {
+      for (let round = 0; round < 5; round++) {
+        const before = await mainPids()
+        await systemctl('restart', 'app.service')
+        for (const unit of instances) await waitFor(unit, 'ActiveState', 'active')
+        for (const pid of await mainPids()) expect(before).not.toContain(pid)
+      }
+    })
+    expect(failures).toEqual([])
+    for (const count of sent) expect(count).toBeGreaterThan(100)
+  },
+  120_000,
+)
+
+testWithSystemd('a version that does not start replaces one instance, and the others serve every request', async () => {
+  const [broken = '', ...others] = instances
+  const [, ...before] = await mainPids()
+  write('/etc/app/app.env', 'DRAIN_DELAY_MS=long\n')
+  const { failures } = await underLoad('a version that does not start', () => runCommands('Replace a version'))
+  expect(failures).toEqual([])
+  expect(await show(broken, 'ExecMainStatus')).toBe('78')
+  expect(await Promise.all(others.map((unit) => show(unit, 'MainPID')))).toEqual(before)
+  write('/etc/app/app.env', 'DRAIN_DELAY_MS=500\n')
+  await systemctl('restart', broken)
+})
