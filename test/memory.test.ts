@@ -43,6 +43,7 @@ test.each([
   for (let probe = 0; probe < 50; probe++) expect((await fetch(`${app.url}/health/live`)).status).toBe(200)
   for (const socket of sockets) socket.resume()
   expect((await fetch(`${app.url}/health/live`)).status).toBe(200)
+  console.info(`${(readRss(app) / 1e6).toFixed(0)} MB`)
   expect(readRss(app)).toBeLessThan(MAX_RSS)
   for (const socket of sockets) socket.destroy()
 })

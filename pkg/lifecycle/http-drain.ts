@@ -40,7 +40,13 @@ interface Connection {
 const PAUSE_AT = 16
 
 /** Pipelined requests at which the connection is destroyed: each costs 4 kB, and no client sends as many. */
-const MAX_WAITING = 128
+const MAX_WAITING = 64
+
+/**
+ * Pipelined requests of all connections at which reading pauses for one turn of the event loop. Sockets release their
+ * requests at the end of a turn, so a turn must not read a chunk from each of a thousand connections.
+ */
+const MAX_WAITING_IN_ALL = 1_000
 
 /**
  * Ends an HTTP server without losing a request that a client has sent.
@@ -55,11 +61,16 @@ export function createHttpDrain(options: HttpDrainOptions): HttpDrain {
   let draining = false
   let accepted = 0
   let holding = false
+  let waitingInAll = 0
+  let closing = false
 
   server.on('connection', (socket: Socket) => {
     accepted++
     connections.set(socket, { acceptedAt: process.uptime(), response: undefined, waiting: 0 })
-    socket.once('close', () => connections.delete(socket))
+    socket.once('close', () => {
+      waitingInAll -= connections.get(socket)?.waiting ?? 0
+      connections.delete(socket)
+    })
     // Not at once: the HTTP server resumes a new socket once more, after this turn's callbacks.
     if (holding) void setImmediate().then(() => holding && socket.pause())
   })
@@ -83,10 +94,18 @@ export function createHttpDrain(options: HttpDrainOptions): HttpDrain {
 
   function hold(still: boolean): void {
     holding = still
-    for (const socket of connections.keys()) {
+    for (const [socket, { waiting }] of connections) {
       if (still) socket.pause()
-      else socket.resume()
+      else if (waiting < PAUSE_AT) socket.resume()
     }
+  }
+
+  function pauseForOneTurn(): void {
+    if (holding) return
+    hold(true)
+    void setImmediate().then(() => {
+      if (!closing) hold(false)
+    })
   }
 
   /** Node closes idle connections all or none, so one that is spared keeps the others for as long. */
@@ -109,10 +128,12 @@ export function createHttpDrain(options: HttpDrainOptions): HttpDrain {
         return
       }
       connection.waiting++
+      if (++waitingInAll > MAX_WAITING_IN_ALL) pauseForOneTurn()
       if (connection.waiting > MAX_WAITING) return void socket.destroy()
       if (connection.waiting >= PAUSE_AT) socket.pause()
       before.once('close', () => {
         connection.waiting--
+        waitingInAll--
         // The response before this one has closed the connection.
         if (!socket.writable) return
         if (connection.waiting < PAUSE_AT && !holding) socket.resume()
@@ -128,6 +149,7 @@ export function createHttpDrain(options: HttpDrainOptions): HttpDrain {
     },
     async close(signal) {
       if (!server.listening) return
+      closing = true
       await takeIn(signal)
       const emptied = ownsSocket ? await fillAcceptQueue(server) : undefined
       const closed = new Promise<void>((resolve) => {
@@ -135,6 +157,7 @@ export function createHttpDrain(options: HttpDrainOptions): HttpDrain {
         NetServer.prototype.close.call(server, () => resolve())
       })
       emptied?.()
+      closing = false
       hold(false)
       const cut = () => server.closeAllConnections()
       if (signal.aborted) cut()
