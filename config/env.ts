@@ -200,6 +200,7 @@ export const schema = {
   HOST: withDefault(text('an address or a host name to listen on', /^[A-Za-z0-9.:_-]{1,253}$/), '0.0.0.0'),
   PORT: withDefault(integer(0, 65_535), 8080),
   LISTEN_FD: optional(integer(0, 1023)),
+  REUSE_PORT: withDefault(boolean(), false),
   WORKERS: withDefault(workers(), 1),
   TRUST_PROXY: withDefault(trustProxy(), 0),
   BODY_LIMIT: withDefault(byteSize(64), 100 * 1024),

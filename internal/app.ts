@@ -1,10 +1,17 @@
+import { once } from 'node:events'
 import type { Server } from 'node:http'
-import net, { type ListenOptions } from 'node:net'
 import type { Config } from '#config/env.ts'
 import { ConfigError } from '#config/load.ts'
 import type { Settings } from '#config/settings.ts'
 import type { Snapshot } from '#pkg/health/index.ts'
-import { createHttpDrain, createLifecycle, type HttpDrain, type Lifecycle, type Part } from '#pkg/lifecycle/index.ts'
+import {
+  createHttpDrain,
+  createLifecycle,
+  type HttpDrain,
+  type Lifecycle,
+  listen,
+  type Part,
+} from '#pkg/lifecycle/index.ts'
 import type { Logger } from '#pkg/logging/index.ts'
 import type { Systemd } from '#pkg/systemd/index.ts'
 import {
@@ -116,7 +123,7 @@ export async function createApp(settings: Settings, systemd: Systemd, link?: Ser
       ...storeParts(stores),
       settingsPart(settings, reload),
       ...('start' in health ? [healthPart(health)] : []),
-      httpPart(config, () => bindAddress(config, fd, link !== undefined), server, drain, logger),
+      httpPart(config, fd, link !== undefined, server, drain, logger),
       systemdPart(systemd, logger),
     ],
     drainDelayMs: config.DRAIN_DELAY_MS,
@@ -194,54 +201,24 @@ async function createAccessOf(config: Config, { redis }: Stores, service: string
 }
 
 function httpPart(
-  { HOST: host, PORT: port }: Config,
-  where: () => Where,
+  { HOST: host, PORT: port, REUSE_PORT: reusePort }: Config,
+  fd: number | undefined,
+  isWorker: boolean,
   server: Server,
   drain: HttpDrain,
   logger: Logger,
 ): Part {
   return {
     name: 'http',
-    start: () =>
-      new Promise<void>((resolve, reject) => {
-        server.once('error', reject)
-        server.listen(where(), () => {
-          // From now on errors are of one connection, such as too many open files.
-          server.off('error', reject)
-          server.on('error', (err) => logger.error({ err }, 'connection not accepted'))
-          logger.info(server.address(), 'listening')
-          resolve()
-        })
-      }).catch((error) => {
-        throw explained(error, host, port)
-      }),
+    async start() {
+      // The primary opens the port of workers, which knows no bound sockets.
+      if (isWorker && fd === undefined) await once(server.listen({ host, port }), 'listening')
+      else await listen({ server, host, port, fd, reusePort })
+      // From now on errors are of one connection, such as too many open files.
+      server.on('error', (err) => logger.error({ err }, 'connection not accepted'))
+      logger.info(server.address(), 'listening')
+    },
     drain: () => drain.begin(),
     stop: (signal) => drain.close(signal),
   }
-}
-
-type Where = ListenOptions | { readonly fd: number }
-
-/**
- * What to give to `listen`, which looks up whatever host it is given, and asks of an address whether it is an IPv6 one
- * with an expression that takes V8 4 ms of each start to compile: an IPv4 address is bound here (docs/performance.md).
- *
- * @throws what the system says when it cannot be
- */
-function bindAddress({ HOST: host, PORT: port }: Config, fd: number | undefined, isShared: boolean): Where {
-  if (fd !== undefined) return { fd }
-  // The primary opens a port that is shared. Older Node has no such sockets.
-  if (isShared || !net.isIPv4(host) || !('BoundSocket' in net)) return { host, port }
-  return { handle: new net.BoundSocket({ host, port }) }
-}
-
-function explained(error: NodeJS.ErrnoException, host: string, port: number): Error {
-  const explanations: Record<string, string> = {
-    EADDRINUSE: `port ${port} on ${host} is taken: stop what listens there, or set PORT`,
-    EACCES: `port ${port} may not be opened by this user: set PORT to 1024 or above`,
-    EADDRNOTAVAIL: `${host} is no address of this machine: set HOST`,
-    ENOTFOUND: `${host} is no address of this machine: set HOST`,
-  }
-  const explanation = explanations[error.code ?? '']
-  return explanation === undefined ? error : new Error(explanation, { cause: error })
 }

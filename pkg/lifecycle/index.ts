@@ -8,4 +8,5 @@ export {
   type Phase,
   type StopOptions,
 } from './lifecycle.ts'
+export { type ListenOptions, listen } from './listen.ts'
 export { type RunEvent, type RunOptions, runUntilStopped, type SignalSource } from './run.ts'
