@@ -9,6 +9,7 @@ import {
   createLifecycle,
   type HttpDrain,
   type Lifecycle,
+  limitConnections,
   listen,
   type Part,
 } from '#pkg/lifecycle/index.ts'
@@ -111,6 +112,12 @@ export async function createApp(settings: Settings, systemd: Systemd, link?: Ser
   )
   const fd = config.LISTEN_FD ?? systemd.listenFd
   const drain = createHttpDrain({ server, ownsSocket: fd === undefined && link === undefined })
+  limitConnections({
+    server,
+    closeIdle: drain.closeIdle,
+    reservedFiles: 64 + config.DATABASE_POOL_MAX,
+    onEvent: ({ type, ...fields }) => logger.warn(fields, type),
+  })
   answerClientErrors({
     server,
     responseOn: drain.responseOn,

@@ -22,6 +22,11 @@ export interface HttpDrain {
   track(request: IncomingMessage, response: ServerResponse): boolean
   /** The answer under way on a connection, or the last one. */
   responseOn(socket: Socket): ServerResponse | undefined
+  /**
+   * Closes up to `count` connections without a request in progress, the least recently used first. Spares the last one
+   * that was used, because the first request of a new connection may be on the way. Returns how many it closed.
+   */
+  closeIdle(count: number): number
   /** From now on every answer closes its connection, those to requests already in flight too. */
   begin(): void
   /** Stops accepting, waits for what is in flight, and cuts the rest when `signal` aborts. */
@@ -31,6 +36,8 @@ export interface HttpDrain {
 interface Connection {
   /** In seconds of the process, a clock that a start need not load anything for, unlike `performance`. */
   readonly acceptedAt: number
+  /** Order of the last use: acceptance, or the start of a request. */
+  lastUse: number
   response: ServerResponse | undefined
 }
 
@@ -46,11 +53,12 @@ export function createHttpDrain(options: HttpDrainOptions): HttpDrain {
   const connections = new Map<Socket, Connection>()
   let draining = false
   let accepted = 0
+  let uses = 0
   let holding = false
 
   server.on('connection', (socket: Socket) => {
     accepted++
-    connections.set(socket, { acceptedAt: process.uptime(), response: undefined })
+    connections.set(socket, { acceptedAt: process.uptime(), lastUse: ++uses, response: undefined })
     socket.once('close', () => connections.delete(socket))
     // Not at once: the HTTP server resumes a new socket once more, after this turn's callbacks.
     if (holding) void setImmediate().then(() => holding && socket.pause())
@@ -93,11 +101,22 @@ export function createHttpDrain(options: HttpDrainOptions): HttpDrain {
       const connection = connections.get(request.socket)
       const before = connection?.response
       if (before !== undefined && !before.shouldKeepAlive && !before.writableFinished) return false
-      if (connection !== undefined) connection.response = response
+      if (connection !== undefined) {
+        connection.response = response
+        connection.lastUse = ++uses
+      }
       if (draining) response.shouldKeepAlive = false
       return true
     },
     responseOn: (socket) => connections.get(socket)?.response,
+    closeIdle(count) {
+      const idle = [...connections].filter(
+        ([, { response, lastUse }]) => lastUse !== uses && (response === undefined || response.writableFinished),
+      )
+      const closed = idle.sort(([, a], [, b]) => a.lastUse - b.lastUse).slice(0, count)
+      for (const [socket] of closed) socket.destroy()
+      return closed.length
+    },
     begin() {
       draining = true
       for (const { response } of connections.values()) {

@@ -8,5 +8,6 @@ export {
   type Phase,
   type StopOptions,
 } from './lifecycle.ts'
+export { type ConnectionLimitEvent, type ConnectionLimitOptions, limitConnections } from './limit-connections.ts'
 export { type ListenOptions, listen } from './listen.ts'
 export { type RunEvent, type RunOptions, runUntilStopped, type SignalSource } from './run.ts'
