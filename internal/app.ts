@@ -3,7 +3,7 @@ import { ConfigError } from '#config/load.ts'
 import type { Settings } from '#config/settings.ts'
 import { createHealth, createHeartbeat, postgresCheck, redisCheck } from '#pkg/health/index.ts'
 import { createRequestContext } from '#pkg/http/request-context.ts'
-import { createLifecycle, type Lifecycle, listen } from '#pkg/lifecycle/index.ts'
+import { createLifecycle, type Lifecycle, limitConnections, listen } from '#pkg/lifecycle/index.ts'
 import { createLogger, createOutput, type Logger } from '#pkg/logging/index.ts'
 import { createNotifier, type Systemd } from '#pkg/systemd/index.ts'
 import { buildInfo } from './build-info.ts'
@@ -72,6 +72,12 @@ export function createApp(settings: Settings, systemd: Systemd): App {
     }),
     onClientError: (event) => logger.info(event, 'request not understood'),
   })
+  limitConnections({
+    server,
+    closeIdle: drain.closeIdle,
+    reservedFiles: 64 + config.DATABASE_POOL_MAX,
+    onEvent: ({ type, ...fields }) => logger.warn(fields, type),
+  })
   const notifier = createNotifier({
     enabled: systemd.notify,
     onError: (err) => logger.warn({ err }, 'systemd not notified'),
@@ -95,7 +101,7 @@ export function createApp(settings: Settings, systemd: Systemd): App {
       await use({
         name: 'listener',
         async start() {
-          const address = await listen({
+          await listen({
             server,
             host: config.HOST,
             port: config.PORT,
@@ -103,7 +109,7 @@ export function createApp(settings: Settings, systemd: Systemd): App {
             reusePort: config.REUSE_PORT,
           })
           server.on('error', (err) => logger.error({ err }, 'connection not accepted'))
-          logger.info(address, 'listening')
+          logger.info(server.address(), 'listening')
         },
       })
       const { createHttp } = await import('./http.ts')
