@@ -21,13 +21,17 @@ const store = { get: never, set: never, delete: never }
 const sessions = createSessions({ store, secrets: ['x'.repeat(32)], ttlMs: 1, secure: true })
 
 const off = new Set<string>()
+let NODE_ENV = 'production'
 function createApp(deps: RoutesDeps) {
   const app = express()
   for (const route of listRoutes(deps)) registerRoute(app, route, { readBody: () => express.json() })
   return app
 }
 const app = createApp({
-  settings: () => ({ FEATURES: (['docs', 'version'] as const).filter((feature) => !off.has(feature)) }),
+  settings: () => ({
+    NODE_ENV,
+    FEATURES: (['docs', 'version'] as const).filter((feature) => !off.has(feature)),
+  }),
   optional: listResources({ db, redis: undefined, service: 'x', lockMs: 1 }),
 })
 const server = createServer(app).listen(0)
@@ -61,7 +65,7 @@ test('it has every route of the router but the pages and, but for the probes, no
   )
   const probes = ['get /health', 'get /health/live', 'get /health/ready', 'get /health/startup']
   expect(registered).toContain('get /ping')
-  const pages = ['get /docs', 'get /docs/{file}']
+  const pages = ['get /', 'get /docs', 'get /docs/{file}']
   expect(described.sort()).toEqual([...registered.filter((each) => !pages.includes(each)), ...probes].sort())
 })
 
@@ -95,7 +99,7 @@ test('every answer with a body has an example, and each example is what its sche
 
 test('the document shows the authentication of every operation that is not public', async () => {
   const { routes: optional, guard } = createAccess({ issuer: 'i', audience: 'a', jwksUrl: 'https://i', sessions })
-  const guarded = createApp({ settings: () => ({ FEATURES: ['docs', 'version'] }), optional, guard })
+  const guarded = createApp({ settings: () => ({ NODE_ENV, FEATURES: ['docs', 'version'] }), optional, guard })
   const { body } = await request(guarded).get('/openapi.json').expect(200)
   const { valid, errors: mistakes } = await new Validator().validate(structuredClone(body))
   expect({ valid, mistakes }).toEqual({ valid: true, mistakes: undefined })
@@ -120,4 +124,16 @@ test('a path that is switched off is not there, nor is the document itself', asy
   off.add('docs')
   await request(server).get('/openapi.json').expect(404)
   off.delete('docs')
+})
+
+test('in development a browser finds links at /, and in production the path does not exist', async () => {
+  await request(server).get('/').expect(404)
+  NODE_ENV = 'development'
+  const { text } = await request(server)
+    .get('/')
+    .expect(200)
+    .expect('content-type', /^text\/html/)
+  NODE_ENV = 'production'
+  const paths = [...text.matchAll(/href="([^"]+)"/g)].map(([, path = '']) => path)
+  expect(paths).toEqual(['/ping', '/health', '/docs', '/openapi.json'])
 })

@@ -5,10 +5,12 @@ import { docs, docsFile } from './handler/docs.ts'
 import { openapi } from './handler/openapi.ts'
 import { ping } from './handler/ping.ts'
 import { version } from './handler/version.ts'
+import { welcome } from './handler/welcome.ts'
 
 /** The settings that the routes use. Add a variable here to use it in a route. */
 export interface RouteSettings {
   readonly FEATURES: readonly ('docs' | 'version')[]
+  readonly NODE_ENV: string
 }
 
 export interface RoutesDeps {
@@ -35,6 +37,7 @@ export function listRoutes({ settings, optional, guard }: RoutesDeps): Route[] {
   })
   return [
     ...documented,
+    { path: '/', get: welcome(buildInfo), when: () => settings().NODE_ENV === 'development' },
     { path: '/docs', get: docs(buildInfo), when: hasDocs },
     { path: '/docs/:file', get: docsFile(), when: hasDocs },
   ]

@@ -7,6 +7,7 @@ import {
 } from 'node:http'
 import { createMessageClasses, type MessageClasses } from '#pkg/fast-path/index.ts'
 import { answerClientErrors, type ClientErrorOptions } from '#pkg/http/client-errors.ts'
+import { hasValidHost } from '#pkg/http/request-host.ts'
 import { requestId } from '#pkg/http/request-id.ts'
 import { requestTarget } from '#pkg/http/request-target.ts'
 import { createHttpDrain, type HttpDrain } from '#pkg/lifecycle/index.ts'
@@ -53,19 +54,31 @@ export function createServer({ probe, ownsSocket, onClientError, ...options }: S
       connectionsCheckingInterval: Math.max(50, Math.min(1_000, options.headersTimeoutMs / 4)),
       maxHeaderSize: 16 * 1024,
       noDelay: true,
+      // hasValidHost() rejects with a problem document.
+      requireHostHeader: false,
     },
-    (request, response) => {
-      if (!drain.track(request, response)) return
-      const target = requestTarget(request.url ?? '')
-      if (target === undefined) return sendProblem(response, 'bad_request', { requestId: requestId(request) })
-      request.url = target
-      if (probe(request, response)) return
-      // Probes that arrive in the same turn of the event loop respond before this handler runs.
-      setImmediate(() => handler(request, response))
-    },
+    (request, response) => drain.track(request, response, dispatch),
   )
-  server.setTimeout(options.socketTimeoutMs)
   const drain = createHttpDrain({ server, ownsSocket })
+
+  function dispatch(request: IncomingMessage, response: ServerResponse): void {
+    const target = requestTarget(request.url ?? '')
+    if (target === undefined || !hasValidHost(request.rawHeaders, request.httpVersion)) {
+      sendProblem(response, 'bad_request', { requestId: requestId(request) })
+      return
+    }
+    request.url = target
+    if (probe(request, response)) return
+    // Probes that arrive in the same turn of the event loop respond before this handler runs.
+    setImmediate(() => handler(request, response))
+  }
+
+  server.on('checkExpectation', (request, response) => {
+    drain.track(request, response, () => {
+      sendProblem(response, 'expectation_failed', { requestId: requestId(request) })
+    })
+  })
+  server.setTimeout(options.socketTimeoutMs)
   answerClientErrors({ server, responseOn: drain.responseOn, ...(onClientError && { onEvent: onClientError }) })
 
   return {

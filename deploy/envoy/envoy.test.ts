@@ -63,11 +63,9 @@ describe('a draining instance', () => {
       const before = others.flatMap(answered).length
       await until(() => others.flatMap(answered).length > before + count)
     }
-    let before: number
-    do {
-      before = answered(draining!).length
-      await answerMore(100)
-    } while (answered(draining!).length > before)
+    await until(() => proxy!.log().includes('eject_unhealthy_event'))
+    await answerMore(50)
+    const before = answered(draining!).length
     await answerMore(400)
     expect(answered(draining!)).toHaveLength(before)
     expect((await load.stop()).failures).toEqual([])

@@ -60,9 +60,12 @@ export async function startEnvoy(options: ProxyOptions): Promise<RunningProxy> {
     logFile,
     stopSignal: 'SIGTERM',
   })
-  // Envoy reports its workers before they listen.
+  const proxy = createProxy(port, logFile, running.stop)
+  // Envoy reports its workers before they listen, and listens before every instance is checked.
+  const healthy = backup === NOWHERE ? instances.length : instances.length + 1
   await until(() => accepts(port))
-  return createProxy(port, logFile, running.stop)
+  await until(() => proxy.log().split('add_healthy_event').length > healthy)
+  return proxy
 }
 
 function accepts(port: number): Promise<boolean> {

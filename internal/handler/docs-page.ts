@@ -3,13 +3,11 @@ import { gunzipSync, gzipSync } from 'node:zlib'
 import { createSecurityPolicy, html, setSecurityHeaders } from '#pkg/http/index.ts'
 import { script, style } from './docs-files.ts'
 
-/*
- * What /docs is made of. Loaded when somebody asks for it: half a megabyte that no start and no other request needs.
- */
+/* The first request for /docs loads this module: half a megabyte that no start and no other request needs. */
 
 const START = `
 document.documentElement.classList.toggle('dark-mode', matchMedia('(prefers-color-scheme: dark)').matches)
-// Its own default is a validator on the internet, to which it would send the address of the document.
+// By default Swagger UI sends the address of the document to a validator on the internet.
 SwaggerUIBundle({ url: '/openapi.json', dom_id: '#docs', deepLinking: true, validatorUrl: null })
 `
 
@@ -17,25 +15,33 @@ export interface PageFile {
   readonly path: string
   readonly type: string
   readonly compressed: Uint8Array
+  /** Decompresses the file once, for clients without gzip. */
+  readonly content: () => Uint8Array
 }
 
-/** Its path has a hash of what is in it, so that whoever has it never asks again. */
-function fileOf(name: string, extension: string, type: string, compressed: Uint8Array): PageFile {
-  return { path: `${name}-${hash('sha256', compressed).slice(0, 16)}.${extension}`, type, compressed }
+/** The path contains a hash of the content, so a browser never requests the file again. */
+function createFile(name: string, extension: string, type: string, compressed: Uint8Array): PageFile {
+  let content: Uint8Array | undefined
+  return {
+    path: `${name}-${hash('sha256', compressed).slice(0, 16)}.${extension}`,
+    type,
+    compressed,
+    content() {
+      content ??= gunzipSync(compressed)
+      return content
+    },
+  }
 }
 
 const files = {
-  style: fileOf('swagger-ui', 'css', 'text/css', style),
-  script: fileOf('swagger-ui', 'js', 'text/javascript', script),
-  start: fileOf('start', 'js', 'text/javascript', gzipSync(START)),
+  style: createFile('swagger-ui', 'css', 'text/css', style),
+  script: createFile('swagger-ui', 'js', 'text/javascript', script),
+  start: createFile('start', 'js', 'text/javascript', gzipSync(START)),
 }
 
-export const fileAt = (path: string): PageFile | undefined => Object.values(files).find((file) => file.path === path)
+export const findFile = (path: string): PageFile | undefined => Object.values(files).find((file) => file.path === path)
 
-/** For a client that takes no gzip, which is none that people use. */
-export const unpacked = ({ compressed }: PageFile): Buffer => gunzipSync(compressed)
-
-/** Its own files and what the service answers. The icons in its style are data. */
+/** The page loads its own files and the responses of the service. The icons in its style are data URLs. */
 const policy = createSecurityPolicy({
   scriptSrc: ["'self'"],
   styleSrc: ["'self'"],
@@ -45,7 +51,7 @@ const policy = createSecurityPolicy({
 
 export const setPagePolicy = (res: Parameters<typeof setSecurityHeaders>[0]) => setSecurityHeaders(res, policy)
 
-export function docsPage(service: string): string {
+export function renderDocsPage(service: string): string {
   const page = html`<!doctype html>
 <html lang="en">
 <head>

@@ -13,7 +13,7 @@ const app = createHttp({
   bodyLimitBytes: 1_000,
   rateLimit: (_req, _res, next) => next(),
   cors: { origins: ['https://app.example.com'] },
-  routes: listRoutes({ settings: () => ({ FEATURES: on ? ['docs'] : [] }), optional: [] }),
+  routes: listRoutes({ settings: () => ({ NODE_ENV: 'production', FEATURES: on ? ['docs'] : [] }), optional: [] }),
 })
 let on = true
 const server = createServer(app).listen(0)
@@ -36,7 +36,7 @@ test('the page has a policy of its own, once, and every other header of security
   expect(data.headers['content-security-policy']).not.toContain('self')
   const names = (of: object) => Object.keys(of).filter((name) => /^x-|policy$|security$/.test(name))
   expect(names(headers)).toEqual(expect.arrayContaining(names(data.headers)))
-  expect(headers['cache-control']).toBe('no-cache')
+  expect(headers['cache-control']).toBe('private, no-cache')
 })
 
 test('its files are compressed for those who can unpack them, the same for others, and kept for ever', async () => {

@@ -79,11 +79,32 @@ test('a client that keeps its end open is let go all the same', async () => {
   socket.destroy()
 })
 
-test('nothing is written into an answer that was begun', async () => {
+test('the response of a complete request comes before the connection closes for the bytes behind it', async () => {
+  current = undefined
+  events.length = 0
   const socket = connect((server.address() as AddressInfo).port)
   socket.write('GET /half HTTP/1.1\r\nhost: x\r\n\r\n')
   const [begun] = await once(socket, 'data')
   expect(String(begun)).toMatch(/^HTTP\/1\.1 200/)
+  const rejected = once(server, 'clientError')
   socket.write('GARBAGE\r\n\r\n')
-  expect(await text(socket)).not.toContain('problem+json')
+  await rejected
+  const rest = text(socket)
+  current!.end('half')
+  expect(await rest).toMatch(/half\r\n0\r\n\r\n$/)
+  expect(events).toEqual([])
+})
+
+test.each([
+  ['an unknown method', 'BREW /pot HTTP/1.1\r\nhost: x\r\n\r\n'],
+  ['CONNECT', 'CONNECT x:1 HTTP/1.1\r\nhost: x\r\n\r\n'],
+])('%s is not implemented', async (_name, bytes) => {
+  const response = await send(bytes)
+  expect(response).toMatch(/^HTTP\/1\.1 501 /)
+  expect(response).toContain('"code":"not_implemented"')
+})
+
+test('a response has a date', async () => {
+  const date = /^date: (.*)$/m.exec(await send('GARBAGE\r\n\r\n'))?.[1]
+  expect(Number.isNaN(Date.parse(String(date)))).toBe(false)
 })

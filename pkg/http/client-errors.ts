@@ -1,47 +1,77 @@
-import { type Server, type ServerResponse, STATUS_CODES } from 'node:http'
-import type { Socket } from 'node:net'
+import { METHODS, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
+import { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { HTTP_PROBLEMS, renderProblem } from '../problem/index.ts'
 import { mintRequestId } from './request-id.ts'
 
 export interface ClientErrorOptions {
   readonly server: Server
-  /** The answer that was begun on a connection, if any: another one must not follow into it. */
+  /** Returns the latest response on a connection. An error response must not follow into an incomplete one. */
   readonly responseOn: (socket: Socket) => ServerResponse | undefined
-  /** A request that could not be read as HTTP and so has no access line. */
-  readonly onEvent?: (event: {
-    readonly code: string
-    readonly status: number
-    readonly requestId: string
-    readonly clientAddress: string | undefined
-  }) => void
+  /** Called for bytes that are not a request and thus have no access log line. */
+  readonly onEvent?: (event: ClientErrorEvent) => void
 }
 
-const CODES: Readonly<Record<string, keyof typeof HTTP_PROBLEMS>> = {
+export interface ClientErrorEvent {
+  readonly code: string
+  readonly status: number
+  readonly requestId: string
+  readonly clientAddress: string | undefined
+}
+
+type Problem = keyof typeof HTTP_PROBLEMS
+
+const PROBLEMS: Readonly<Record<string, Problem>> = {
   HPE_HEADER_OVERFLOW: 'headers_too_large',
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 'body_too_large',
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
 }
 
-/** Answers what never becomes a request (malformed, too large, too slow) in the same form as every other error. */
+const REQUEST_LINE = /^([A-Z][A-Z-]*) \S+ HTTP\/1\.[01]\r?$/gm
+
+interface ParserError extends NodeJS.ErrnoException {
+  readonly rawPacket?: Buffer
+}
+
+/** Sends problem responses to bytes that never become a request: malformed, too large or too slow. */
 export function answerClientErrors({ server, responseOn, onEvent }: ClientErrorOptions): void {
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    const response = responseOn(socket)
-    const begun = response?.headersSent === true && !response.writableFinished
-    if (error.code === 'ECONNRESET' || !socket.writable || begun) return void socket.destroy()
-    const code = CODES[error.code ?? ''] ?? 'bad_request'
-    const { status } = HTTP_PROBLEMS[code]
+  function reject(socket: Duplex, code: string, problem: Problem): void {
+    const { status } = HTTP_PROBLEMS[problem]
     const requestId = mintRequestId()
-    const body = renderProblem(code, HTTP_PROBLEMS[code], requestId)
-    onEvent?.({ code: error.code ?? 'unknown', status, requestId, clientAddress: socket.remoteAddress })
+    const body = renderProblem(problem, HTTP_PROBLEMS[problem], requestId)
+    const clientAddress = socket instanceof Socket ? socket.remoteAddress : undefined
+    onEvent?.({ code, status, requestId, clientAddress })
     const head = [
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+      `date: ${new Date().toUTCString()}`,
       'content-type: application/problem+json; charset=utf-8',
       `content-length: ${Buffer.byteLength(body)}`,
       'cache-control: no-store',
       `x-request-id: ${requestId}`,
       'connection: close',
     ]
-    // A client that keeps its end open would hold the connection, and a stop with it.
+    // A client that keeps its end open would hold the connection, and thus a stop.
     socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy())
+  }
+
+  server.on('clientError', (error: ParserError, socket: Socket) => {
+    const response = responseOn(socket)
+    const isPending = response !== undefined && !response.writableFinished
+    if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+    if (isPending && response.req.complete) {
+      // The bytes follow a complete request, whose response comes first.
+      socket.pause()
+      if (!response.headersSent) response.shouldKeepAlive = false
+      return void response.once('close', () => socket.destroy())
+    }
+    if (isPending && response.headersSent) return void socket.destroy()
+    reject(socket, error.code ?? 'unknown', findProblem(error))
   })
+  server.on('connect', (_request, socket) => reject(socket, 'CONNECT', 'not_implemented'))
+}
+
+function findProblem({ code = '', rawPacket }: ParserError): Problem {
+  if (code !== 'HPE_INVALID_METHOD') return PROBLEMS[code] ?? 'bad_request'
+  const lines = rawPacket?.toString('latin1').matchAll(REQUEST_LINE) ?? []
+  return [...lines].some(([, method = '']) => !METHODS.includes(method)) ? 'not_implemented' : 'bad_request'
 }

@@ -15,7 +15,7 @@ async function serve(listener: RequestListener, headersTimeout = 60_000, sweepIn
   const server = createServer(
     { keepAliveTimeout: 60_000, headersTimeout, requestTimeout: 60_000, connectionsCheckingInterval: 20 },
     (req, res) => {
-      if (drain.track(req, res)) listener(req, res)
+      drain.track(req, res, listener)
     },
   )
   const drain = createHttpDrain({ server, sweepIntervalMs })

@@ -1,38 +1,52 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import { Server as NetServer, type Socket } from 'node:net'
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import { fillAcceptQueue } from './accept-queue.ts'
 
 export interface HttpDrainOptions {
   readonly server: Server
-  /** Nobody else accepts connections from the listening socket, now or later. @default true */
+  /** Whether no other process accepts connections from the listening socket. @default true */
   readonly ownsSocket?: boolean
-  /** Pause between two looks for idle connections after the end of accepting, in milliseconds. @default 50 */
+  /** Interval of the search for idle connections after the end of accepting, in milliseconds. @default 50 */
   readonly sweepIntervalMs?: number
-  /** How long a new connection is spared, because its first request may be on the way, in milliseconds. @default 500 */
+  /** Time in which a new connection counts as busy, because its first request may be on the way, in milliseconds. @default 500 */
   readonly firstRequestMs?: number
 }
 
 export interface HttpDrain {
   /**
-   * Must see each request before anything answers it. False for one that must not be handled: it came
-   * behind another one on a connection that closes with that one's answer, so nobody would learn
-   * what became of it, and its sender has to send it again (RFC 9112 §9.6).
+   * Calls `handle` when the earlier responses of the connection are finished, so one connection has one request in
+   * progress. Never calls it when an earlier response closes the connection: the client cannot learn the outcome and
+   * must send the request again (RFC 9112 §9.6).
    */
-  track(request: IncomingMessage, response: ServerResponse): boolean
-  /** The answer under way on a connection, or the last one. */
+  track(request: IncomingMessage, response: ServerResponse, handle: RequestListener): void
+  /** Returns the latest response of a connection. */
   responseOn(socket: Socket): ServerResponse | undefined
-  /** From now on every answer closes its connection, those to requests already in flight too. */
+  /** From now on every response closes its connection, those of requests in flight included. */
   begin(): void
-  /** Stops accepting, waits for what is in flight, and cuts the rest when `signal` aborts. */
+  /** Stops accepting, waits for the requests in flight, and cuts the rest when `signal` aborts. */
   close(signal: AbortSignal): Promise<void>
 }
 
 interface Connection {
-  /** In seconds of the process, a clock that a start need not load anything for, unlike `performance`. */
+  /** Seconds of `process.uptime()`: unlike `performance`, it loads no module during the start. */
   readonly acceptedAt: number
   response: ServerResponse | undefined
+  /** Pipelined requests that wait for the responses before them. */
+  waiting: number
 }
+
+/** Pipelined requests at which reading pauses. Node parses a chunk of 64 KiB at once, so more may wait. */
+const PAUSE_AT = 16
+
+/** Pipelined requests at which the connection is destroyed: each costs 4 kB, and no client sends as many. */
+const MAX_WAITING = 64
+
+/**
+ * Pipelined requests of all connections at which reading pauses for one turn of the event loop. Sockets release their
+ * requests at the end of a turn, so a turn must not read a chunk from each of a thousand connections.
+ */
+const MAX_WAITING_IN_ALL = 1_000
 
 /**
  * Ends an HTTP server without losing a request that a client has sent.
@@ -47,11 +61,16 @@ export function createHttpDrain(options: HttpDrainOptions): HttpDrain {
   let draining = false
   let accepted = 0
   let holding = false
+  let waitingInAll = 0
+  let closing = false
 
   server.on('connection', (socket: Socket) => {
     accepted++
-    connections.set(socket, { acceptedAt: process.uptime(), response: undefined })
-    socket.once('close', () => connections.delete(socket))
+    connections.set(socket, { acceptedAt: process.uptime(), response: undefined, waiting: 0 })
+    socket.once('close', () => {
+      waitingInAll -= connections.get(socket)?.waiting ?? 0
+      connections.delete(socket)
+    })
     // Not at once: the HTTP server resumes a new socket once more, after this turn's callbacks.
     if (holding) void setImmediate().then(() => holding && socket.pause())
   })
@@ -75,10 +94,18 @@ export function createHttpDrain(options: HttpDrainOptions): HttpDrain {
 
   function hold(still: boolean): void {
     holding = still
-    for (const socket of connections.keys()) {
+    for (const [socket, { waiting }] of connections) {
       if (still) socket.pause()
-      else socket.resume()
+      else if (waiting < PAUSE_AT) socket.resume()
     }
+  }
+
+  function pauseForOneTurn(): void {
+    if (holding) return
+    hold(true)
+    void setImmediate().then(() => {
+      if (!closing) hold(false)
+    })
   }
 
   /** Node closes idle connections all or none, so one that is spared keeps the others for as long. */
@@ -89,13 +116,29 @@ export function createHttpDrain(options: HttpDrainOptions): HttpDrain {
   }
 
   return {
-    track(request, response) {
-      const connection = connections.get(request.socket)
-      const before = connection?.response
-      if (before !== undefined && !before.shouldKeepAlive && !before.writableFinished) return false
-      if (connection !== undefined) connection.response = response
+    track(request, response, handle) {
+      const { socket } = request
+      const connection = connections.get(socket)
+      if (connection === undefined) return handle(request, response)
+      const before = connection.response
+      connection.response = response
       if (draining) response.shouldKeepAlive = false
-      return true
+      if (before === undefined || before.writableFinished) {
+        if (socket.writable) handle(request, response)
+        return
+      }
+      connection.waiting++
+      if (++waitingInAll > MAX_WAITING_IN_ALL) pauseForOneTurn()
+      if (connection.waiting > MAX_WAITING) return void socket.destroy()
+      if (connection.waiting >= PAUSE_AT) socket.pause()
+      before.once('close', () => {
+        connection.waiting--
+        waitingInAll--
+        // The response before this one has closed the connection.
+        if (!socket.writable) return
+        if (connection.waiting < PAUSE_AT && !holding) socket.resume()
+        handle(request, response)
+      })
     },
     responseOn: (socket) => connections.get(socket)?.response,
     begin() {
@@ -106,6 +149,7 @@ export function createHttpDrain(options: HttpDrainOptions): HttpDrain {
     },
     async close(signal) {
       if (!server.listening) return
+      closing = true
       await takeIn(signal)
       const emptied = ownsSocket ? await fillAcceptQueue(server) : undefined
       const closed = new Promise<void>((resolve) => {
@@ -113,6 +157,7 @@ export function createHttpDrain(options: HttpDrainOptions): HttpDrain {
         NetServer.prototype.close.call(server, () => resolve())
       })
       emptied?.()
+      closing = false
       hold(false)
       const cut = () => server.closeAllConnections()
       if (signal.aborted) cut()

@@ -24,6 +24,7 @@ export function sendProblem(
   { requestId, headers }: SendProblemOptions,
 ): void {
   const body = renderProblem(code, HTTP_PROBLEMS[code], requestId)
+  response.shouldKeepAlive = false
   response.writeHead(HTTP_PROBLEMS[code].status, {
     'content-type': 'application/problem+json; charset=utf-8',
     'content-length': Buffer.byteLength(body),

@@ -32,7 +32,7 @@ test.each([
     const bundle = readFileSync(join(root, 'dist/server.cjs'), 'latin1')
     const [code = '', files = ''] = bundle.split('\nfunction pageFiles() {')
     expect(file.includes(code, 0, 'latin1')).toBe(true)
-    const pages = [...files.matchAll(/"?swagger-ui\.\w+"?:\s*"([\w+/=]+)"/g)].map(([, encoded = '']) => encoded)
+    const pages = [...files.matchAll(/"?swagger-ui[\w-]*\.\w+"?:\s*"([\w+/=]+)"/g)].map(([, encoded = '']) => encoded)
     expect(pages.map((encoded) => file.includes(Buffer.from(encoded, 'base64')))).toEqual([true, true])
   },
   300_000,

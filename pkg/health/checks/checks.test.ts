@@ -208,17 +208,17 @@ describe('postgresCheck', () => {
   })
 
   test('fails with reason migrations until the database has every migration of this build', async () => {
-    const migrations = ['0001-updated-at', '0002-notes']
+    const migrations = ['0001-updated-at', '0002-orders']
     let applied = names('0001-updated-at')
     const query = jest.fn(async (_text: string, _values?: readonly unknown[]) => applied)
     const { release, pool: connections } = pool(query)
     const check = postgresCheck({ pool: connections, migrations })
     await expect(check(never)).rejects.toMatchObject({
       reason: 'migrations',
-      message: 'migrations not applied: 0002-notes',
+      message: 'migrations not applied: 0002-orders',
     })
     expect(query.mock.calls).toEqual([[expect.stringContaining('kysely_migration'), [migrations]]])
-    applied = names('0002-notes', '0001-updated-at', '0003-of-a-newer-build')
+    applied = names('0002-orders', '0001-updated-at', '0003-of-a-newer-build')
     expect(await outcome(check(never))).toBe('ok')
     // Restored from an older copy.
     applied = names()

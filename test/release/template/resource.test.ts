@@ -119,7 +119,7 @@ test('without an earlier resource the others work, and the database needs the mi
   const { code, stderr } = await service.make('remove-resource', 'NAME=user-profile')
   expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('migration 0002-user-profiles') })
   expect(service.read('docs/map.md')).toBe('- [orders](../internal/handler/orders.ts)\n')
-  await make('lint', 'types', 'unit', 'build')
+  await make('lint', 'types', 'build')
   const options = { program: [service.at('dist/app')], env: { DATABASE_URL: database.url } }
   expect((await runApp(['migrate'], options)).code).not.toBe(0)
 

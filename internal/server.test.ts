@@ -1,0 +1,101 @@
+import { once } from 'node:events'
+import type { RequestListener } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { afterEach, expect, test } from '@jest/globals'
+import { createServer, type HttpServer } from './server.ts'
+
+let current: HttpServer | undefined
+afterEach(() => {
+  current?.server.closeAllConnections()
+  current?.server.close()
+})
+
+const LIMITS = {
+  headersTimeoutMs: 60_000,
+  requestTimeoutMs: 60_000,
+  keepAliveTimeoutMs: 60_000,
+  socketTimeoutMs: 60_000,
+  ownsSocket: true,
+}
+
+/** Opens a connection to a server with this handler. The probe at /probe allows GET only. */
+async function open(handler: RequestListener): Promise<Socket> {
+  current = createServer({ ...LIMITS, probe: () => false })
+  current.handle(handler)
+  current.server.listen(0, '127.0.0.1')
+  await once(current.server, 'listening')
+  return connect((current.server.address() as AddressInfo).port, '127.0.0.1')
+}
+
+const get = (path: string, headers = 'host: x') => `GET ${path} HTTP/1.1\r\n${headers}\r\n\r\n`
+
+const statuses = (received: string) => [...received.matchAll(/^HTTP\/1\.1 (\d+)/gm)].map(([, status]) => Number(status))
+
+test('a request behind a response that closes the connection is not executed', async () => {
+  const executed: unknown[] = []
+  const socket = await open((req, res) => {
+    executed.push(req.url)
+    res.end()
+  })
+  socket.write(get('/first') + get('/a/../b') + get('/never'))
+  expect(statuses(await text(socket))).toEqual([200, 400])
+  expect(executed).toEqual(['/first'])
+})
+
+test('pipelined requests are executed one after the other, and responses keep their order', async () => {
+  let inProgress = 0
+  let most = 0
+  const socket = await open((req, res) => {
+    most = Math.max(most, ++inProgress)
+    setImmediate(() => {
+      inProgress--
+      res.end(req.url)
+    })
+  })
+  const paths = Array.from({ length: 50 }, (_, index) => `/${index}`)
+  socket.write(paths.map((path) => get(path)).join('') + get('/last', 'host: x\r\nconnection: close'))
+  const received = await text(socket)
+  expect(received.match(/^\/\w+/gm)?.map((path) => path.replace('HTTP', ''))).toEqual([...paths, '/last'])
+  expect(most).toBe(1)
+})
+
+test('a connection that pipelines without end is destroyed', async () => {
+  let executed = 0
+  const socket = await open(() => void executed++)
+  socket.on('error', () => {})
+  socket.write(get('/').repeat(1_000))
+  await once(socket, 'close')
+  expect(executed).toBe(1)
+})
+
+test('malformed bytes behind a POST in progress do not replace its response', async () => {
+  const arrived = Promise.withResolvers<() => void>()
+  const socket = await open((_req, res) => arrived.resolve(() => res.end('done')))
+  socket.write('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\nx')
+  const respond = await arrived.promise
+  const rejected = once(current!.server, 'clientError')
+  socket.write('GARBAGE\r\n\r\n')
+  await rejected
+  respond()
+  const received = await text(socket)
+  expect(statuses(received)).toEqual([200])
+  expect(received).toMatch(/connection: close/i)
+  expect(received).toMatch(/done$/)
+})
+
+test.each([
+  ['two hosts', get('/', 'host: x\r\nhost: y'), 400],
+  ['an invalid host', get('/', 'host: x/y'), 400],
+  ['no host', get('/', 'accept: */*'), 400],
+  ['dot segments', get('/x/%2e%2e/y'), 400],
+  ['dot segments in the absolute form', get('http://a/x/%2e%2e/y'), 400],
+  ['an expectation other than 100-continue', get('/', 'host: x\r\nexpect: the-best'), 417],
+])('a request with %s gets a problem document', async (_name, bytes, status) => {
+  const socket = await open((_req, res) => void res.end())
+  socket.write(bytes)
+  const received = await text(socket)
+  expect(statuses(received)).toEqual([status])
+  expect(received).toMatch(/^content-type: application\/problem\+json/m)
+  expect(received).toMatch(/^date: /im)
+})
