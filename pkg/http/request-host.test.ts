@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { hasValidHost } from './request-host.ts'
 
-test.each(['example.com', 'example.com:8080', '127.0.0.1:80', '[::1]:8080', 'my_service', ''])(
+test.each(['example.com', 'example.com:8080', '127.0.0.1:80', '[::1]:8080', 'a_host', ''])(
   '%j is a host',
   (host) => {
     expect(hasValidHost(['accept', '*/*', 'Host', host], '1.1')).toBe(true)
