@@ -1,9 +1,10 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Config } from '#config/env.ts'
 import { ConfigError } from '#config/load.ts'
 import type { Settings } from '#config/settings.ts'
 import { createHealth, createHeartbeat, postgresCheck, redisCheck } from '#pkg/health/index.ts'
 import { createRequestContext } from '#pkg/http/request-context.ts'
-import { createLifecycle, type Lifecycle, listen } from '#pkg/lifecycle/index.ts'
+import { createLifecycle, type Lifecycle, limitConnections, listen } from '#pkg/lifecycle/index.ts'
 import { createLogger, createOutput, type Logger } from '#pkg/logging/index.ts'
 import { createNotifier, type Systemd } from '#pkg/systemd/index.ts'
 import { buildInfo } from './build-info.ts'
@@ -72,6 +73,12 @@ export function createApp(settings: Settings, systemd: Systemd): App {
     }),
     onClientError: (event) => logger.info(event, 'request not understood'),
   })
+  limitConnections({
+    server,
+    closeIdle: drain.closeIdle,
+    reservedFiles: 64 + config.DATABASE_POOL_MAX,
+    onEvent: ({ type, ...fields }) => logger.warn(fields, type),
+  })
   const notifier = createNotifier({
     enabled: systemd.notify,
     onError: (err) => logger.warn({ err }, 'systemd not notified'),
@@ -91,11 +98,11 @@ export function createApp(settings: Settings, systemd: Systemd): App {
 
   const start = () =>
     lifecycle.start(async (use) => {
-      // Probes respond from here on. Everything that a start can load later is loaded later.
+      // Probes respond from here on. Each room is loaded in a turn of its own, so that they need not wait.
       await use({
         name: 'listener',
         async start() {
-          const address = await listen({
+          await listen({
             server,
             host: config.HOST,
             port: config.PORT,
@@ -103,11 +110,14 @@ export function createApp(settings: Settings, systemd: Systemd): App {
             reusePort: config.REUSE_PORT,
           })
           server.on('error', (err) => logger.error({ err }, 'connection not accepted'))
-          logger.info(address, 'listening')
+          logger.info(server.address(), 'listening')
         },
       })
+      await setImmediate()
       const { createHttp } = await import('./http.ts')
+      await setImmediate()
       const { listRoutes } = await import('./routes.ts')
+      await setImmediate()
 
       // No part uses a store when it stops, so a store that does not respond is not worth a longer wait.
       const stopTimeoutMs = 1_000
@@ -117,6 +127,7 @@ export function createApp(settings: Settings, systemd: Systemd): App {
         const check = postgresCheck({ pool: postgres.checkPool, migrations: postgres.migrations })
         health.watch({ name: 'database', check, critical: () => current().DATABASE_CRITICAL })
       }
+      await setImmediate()
       const redis = await createRedis(config, service, logger)
       if (redis) {
         await use({ name: 'redis', start: () => redis.start(), stop: () => redis.stop(), stopTimeoutMs })

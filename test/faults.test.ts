@@ -1,9 +1,12 @@
 import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
+import { resolve } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { migrations } from '../internal/store/migrations/index.ts'
-import { healthOf, killApps, type RunningApp, runApp, startApp } from './support/app.ts'
+import { healthOf, killApps, linesOf, type RunningApp, runApp, startApp } from './support/app.ts'
 import { startProber } from './support/prober.ts'
 import { freePort, type TestService, testPostgres, testRedis, until } from './support/services.ts'
 
@@ -181,6 +184,54 @@ test('app healthcheck exits 0 although a store that is not critical fails and th
   await until(async () => (await fetch(`${app.url}/health/ready`)).status === 429)
   const result = await runApp(['healthcheck'], { env: { HOST: '127.0.0.1', PORT: String(app.port) } })
   expect(result).toEqual({ code: 0, stdout: '{"status":"ok"}\n', stderr: '' })
+})
+
+describe('256 file descriptors and 400 idle connections', () => {
+  const sockets: Socket[] = []
+  afterEach(() => {
+    for (const socket of sockets.splice(0)) socket.destroy()
+  })
+
+  /** Opens a connection, and returns a function that asks for a path on it. It rejects when the service closes it. */
+  async function open(app: RunningApp): Promise<(path: string) => Promise<string | undefined>> {
+    const socket = connect(app.port, '127.0.0.1').on('error', () => {})
+    sockets.push(socket)
+    await once(socket, 'connect')
+    const closed = new AbortController()
+    socket.once('close', () => closed.abort())
+    return async (path) => {
+      if (socket.destroyed) throw new Error('closed')
+      socket.write(`GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`)
+      const [response] = await once(socket, 'data', { signal: closed.signal })
+      return String(response).split('\r\n', 1)[0]
+    }
+  }
+
+  test('probes get a response on old and new connections, checks go on, and the log has one line', async () => {
+    const program = ['/bin/sh', '-c', 'ulimit -n 256; exec "$0"', resolve('dist/app')]
+    const check = { HEALTH_CHECKS: 'true=command:/bin/true', HEALTH_CRITICAL: 'true' }
+    const app = await startApp({ program, env: { ...HEALTH, ...check } })
+    await ready(app, true)
+    const ok = 'HTTP/1.1 200 OK'
+    const askOld = await open(app)
+    for (let count = 1; count <= 400; count++) {
+      const askIdle = await open(app)
+      // Half of the connections have had a response before they become idle.
+      if (count % 2 === 0) expect(await askIdle('/ping')).toBe(ok)
+      if (count % 10 === 0) expect(await askOld('/health/live')).toBe(ok)
+    }
+    for (let probe = 0; probe < 20; probe++) {
+      const askNew = await open(app)
+      expect(await askNew('/health/live')).toBe(ok)
+      expect(await askOld('/health/live')).toBe(ok)
+    }
+    const checkedAt = new Set<unknown>()
+    await until(async () => checkedAt.add((await healthOf(app)).checks['true']?.checkedAt).size > 2)
+    await ready(app, true)
+    expect(linesOf(app, 'connection limit reached')).toEqual([expect.objectContaining({ level: 'warn' })])
+    for (const socket of sockets) socket.destroy()
+    expect(await app.line({ msg: 'connection limit left' })).toMatchObject({ refused: 0 })
+  })
 })
 
 describe('what the world may know', () => {

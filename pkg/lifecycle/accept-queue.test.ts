@@ -5,15 +5,18 @@ import { setImmediate } from 'node:timers/promises'
 import { expect, test } from '@jest/globals'
 import { fillAcceptQueue } from './accept-queue.ts'
 
-/** Another process that connects while this one does nothing, and says what has become of it after a while. */
+/**
+ * Another process that connects while this process does nothing. It prints its own port when it is connected, and
+ * `waits` before the system tries again, which is after a second.
+ */
 const CONNECTING = `
   const socket = require('node:net').connect(Number(process.argv[1]), process.argv[2])
-  socket.on('connect', () => process.exit(console.log('connected')))
+  socket.on('connect', () => process.exit(console.log(socket.localPort)))
   socket.on('error', ({ code }) => process.exit(console.log(code)))
-  setTimeout(() => process.exit(console.log('waits')), 300)`
+  setTimeout(() => process.exit(console.log('waits')), 500)`
 
-async function listening(host: string) {
-  const server = createServer().listen(0, host)
+async function listening({ host, ...options }: { host: string; port?: number; reusePort?: boolean }) {
+  const server = createServer().listen({ host, port: 0, ...options })
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   const to = host === '0.0.0.0' ? '127.0.0.1' : host
@@ -22,8 +25,8 @@ async function listening(host: string) {
   return { server, connectNow }
 }
 
-test.each(['127.0.0.1', '0.0.0.0'])('nobody gets into the queue of %s before it is closed', async (host) => {
-  const { server, connectNow } = await listening(host)
+test.each(['127.0.0.1', '0.0.0.0'])('no connection gets into the queue of %s before it is closed', async (host) => {
+  const { server, connectNow } = await listening({ host })
   const closed = await fillAcceptQueue(server)
   expect(connectNow()).toBe('waits')
   server.close()
@@ -32,15 +35,39 @@ test.each(['127.0.0.1', '0.0.0.0'])('nobody gets into the queue of %s before it 
   expect(connectNow()).toBe('ECONNREFUSED')
 })
 
-test('who waits in the queue already is accepted first', async () => {
-  const { server, connectNow } = await listening('127.0.0.1')
-  expect([connectNow(), connectNow()]).toEqual(['connected', 'connected'])
-  let accepted = 0
-  server.on('connection', () => accepted++)
+test('connections that wait in the queue already are accepted first', async () => {
+  const { server, connectNow } = await listening({ host: '127.0.0.1' })
+  const waiting = [connectNow(), connectNow()]
+  const accepted: string[] = []
+  server.on('connection', ({ remotePort }) => accepted.push(String(remotePort)))
   const closed = await fillAcceptQueue(server)
-  expect(accepted).toBe(2)
+  expect(accepted).toEqual(expect.arrayContaining(waiting))
   server.close()
   closed()
+})
+
+test('of two servers that share a port, one closes its queue, and new connections go to the other', async () => {
+  const { server, connectNow } = await listening({ host: '127.0.0.1', reusePort: true })
+  const { port } = server.address() as AddressInfo
+  const other = await listening({ host: '127.0.0.1', port, reusePort: true })
+  const closed = await fillAcceptQueue(server)
+  // The system spreads connections over both queues: those for the full one wait, and the other server takes the rest.
+  const outcomes = new Set<boolean>()
+  while (outcomes.size < 2) outcomes.add(connectNow() === 'waits')
+  server.close()
+  closed()
+  await setImmediate()
+  expect(connectNow()).toMatch(/^\d+$/)
+  other.server.close()
+})
+
+test('without the private methods of Node nothing is done', async () => {
+  const { server } = await listening({ host: '127.0.0.1' })
+  const handle = Object.getOwnPropertyDescriptor(server, '_handle')!
+  Object.defineProperty(server, '_handle', { value: {}, configurable: true, writable: true })
+  expect((await fillAcceptQueue(server))()).toBeUndefined()
+  Object.defineProperty(server, '_handle', handle)
+  server.close()
 })
 
 test('a socket without a port is left alone', async () => {

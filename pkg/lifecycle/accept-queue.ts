@@ -1,42 +1,94 @@
+import { once } from 'node:events'
 import { connect, type Server, type Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
+import { withTimeout } from '../with-timeout.ts'
 
-/** What Node's own code calls on a listening or connecting socket. */
+/** The methods of Node's private handle of a listening or connecting socket. */
 interface Handle {
   listen(backlog: number): number
   /** 0 when the socket is connected. */
   getpeername(out: object): number
 }
 
-const handleOf = (of: Server | Socket) => (of as unknown as { _handle: Handle })._handle
+const handle = (owner: Server | Socket) => (owner as unknown as { _handle?: Partial<Handle> | null })._handle
 
 const LOOPBACK: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
 
-/** Enough for any queue that empties; under a flood of new clients it may be never. */
-const MAX_TURNS = 50
+/** Longest try, in milliseconds: under a flood of new clients the queue may never have a free place. */
+const TIMEOUT_MS = 1_000
 
 /**
- * Keeps new connections out of the kernel's queue of a listening socket, so that none waits there when it is
- * closed: those are reset, with the requests that they have sent. The queue is made one place long, and a
- * connection of our own takes it. Who asks then gets no answer, asks again after a second, and is refused,
- * which every client takes for «not sent». Resolves with what is to be called when the socket is closed.
+ * Keeps new connections out of the kernel's queue of a listening socket, because the kernel resets the connections that
+ * wait there when the socket is closed, with the requests that they have sent. The queue is made one place long, and a
+ * connection of our own takes that place. A client that connects now gets no response from the kernel. It tries again
+ * after a second and reaches the process that listens then, or is refused, which every client takes for «not sent».
  *
- * Not for a socket that other processes accept from.
+ * With SO_REUSEPORT the kernel chooses one of the listening sockets by the addresses and ports of a connection. A trial
+ * connection that this server accepts yields a source port that leads to this queue and to no other.
+ *
+ * Resolves with a function to call when the socket is closed. Does nothing on a Node without these private methods. Must
+ * not be used for a socket from which other processes accept too.
  */
 export async function fillAcceptQueue(server: Server): Promise<() => void> {
   const address = server.address()
-  if (address === null || typeof address === 'string') return () => {}
-  const host = LOOPBACK[address.address] ?? address.address
-  handleOf(server).listen(0)
-  for (let turn = 0; turn < MAX_TURNS; turn++) {
-    const filler = connect(address.port, host).on('error', () => {})
-    // By then the system has been asked, and the event loop has accepted nobody.
-    await new Promise<void>((resolve) => process.nextTick(resolve))
-    if (handleOf(filler)?.getpeername({}) === 0) return () => filler.destroy()
-    // Somebody else has the place, and is accepted now.
+  const listening = handle(server)
+  if (address === null || typeof address === 'string' || listening?.listen === undefined) return () => {}
+  const to = { port: address.port, host: LOOPBACK[address.address] ?? address.address }
+  const localPort = await findSourcePort(server, to)
+  if (localPort === undefined) return () => {}
+  listening.listen(0)
+  for (const end = process.uptime() + TIMEOUT_MS / 1_000; process.uptime() < end; ) {
+    const filler = await startConnecting({ ...to, localPort })
+    // Connected, and the event loop has accepted no connection since: it waits in the queue.
+    if (handle(filler)?.getpeername?.({}) === 0) return () => filler.destroy()
+    // Another connection has the place and is accepted now.
     filler.destroy()
-    await setImmediate()
-    await setImmediate()
+    await nextTurn()
   }
   return () => {}
+}
+
+interface Target {
+  readonly host: string
+  readonly port: number
+}
+
+/** Resolves when the system has been asked for a connection, and before the event loop looks for new ones. */
+async function startConnecting(target: Target & { readonly localPort: number }): Promise<Socket> {
+  const socket = connect(target).on('error', () => {})
+  await new Promise<void>((resolve) => process.nextTick(resolve))
+  return socket
+}
+
+/** Resolves when the event loop has looked for new connections. */
+async function nextTurn(): Promise<void> {
+  await setImmediate()
+  await setImmediate()
+}
+
+async function findSourcePort(server: Server, to: Target): Promise<number | undefined> {
+  const accepted = new Map<number | undefined, Socket>()
+  const remember = (socket: Socket) => void accepted.set(socket.remotePort, socket)
+  server.on('connection', remember)
+  try {
+    for (const end = process.uptime() + TIMEOUT_MS / 1_000; process.uptime() < end; ) {
+      const trial = connect(to).on('error', () => {})
+      await withTimeout(once(trial, 'connect'), TIMEOUT_MS).catch(() => {})
+      const { localPort } = trial
+      for (let turn = 0; turn < 3 && !accepted.has(localPort); turn++) await nextTurn()
+      const ours = accepted.get(localPort)
+      accepted.clear()
+      if (ours === undefined) {
+        trial.destroy()
+        continue
+      }
+      // A connection that is reset leaves its source port free at once.
+      if (!trial.destroyed) await once(trial.resetAndDestroy(), 'close')
+      ours.destroy()
+      return localPort
+    }
+    return undefined
+  } finally {
+    server.off('connection', remember)
+  }
 }

@@ -4,21 +4,21 @@ import { type AddressInfo, connect, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { setImmediate as turnOfLoop } from 'node:timers/promises'
 import { afterEach, expect, test } from '@jest/globals'
-import { createHttpDrain } from './http-drain.ts'
+import { createHttpDrain, type HttpDrainOptions } from './http-drain.ts'
 
 const agents: Agent[] = []
 afterEach(() => {
   for (const agent of agents.splice(0)) agent.destroy()
 })
 
-async function serve(listener: RequestListener, headersTimeout = 60_000, sweepIntervalMs = 10) {
+async function serve(listener: RequestListener, headersTimeout = 60_000, options: Partial<HttpDrainOptions> = {}) {
   const server = createServer(
     { keepAliveTimeout: 60_000, headersTimeout, requestTimeout: 60_000, connectionsCheckingInterval: 20 },
     (req, res) => {
       drain.track(req, res, listener)
     },
   )
-  const drain = createHttpDrain({ server, sweepIntervalMs })
+  const drain = createHttpDrain({ server, sweepIntervalMs: 10, ...options })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return { drain, server, port: (server.address() as AddressInfo).port }
@@ -108,7 +108,7 @@ test('requests that are under way in the network when accepting ends are answere
 })
 
 test('a client that connected just before the end may take its time with the first request', async () => {
-  const { drain, server, port } = await serve((_req, res) => res.end('ok'))
+  const { drain, server, port } = await serve((_req, res) => res.end('ok'), undefined, { firstRequestMs: 60_000 })
   const accepted = once(server, 'connection')
   const slow = await rawConnection(port)
   await accepted
@@ -153,14 +153,14 @@ test('idle connections, used or not, do not hold the close', async () => {
 })
 
 test('a request that came while the process was busy is answered before idle connections are closed', async () => {
-  const { drain, port } = await serve((_req, res) => res.end('ok'), undefined, 200)
+  const { drain, server, port } = await serve((_req, res) => res.end('ok'), undefined, { sweepIntervalMs: 200 })
   const kept = await rawConnection(port)
   kept.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
   await once(kept, 'data')
   drain.begin()
   const closed = drain.close(never)
   // Until it no longer takes connections in, and waits to look for idle ones.
-  for (let turn = 0; turn < 10; turn++) await turnOfLoop()
+  while (server.listening) await turnOfLoop()
   kept.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
   for (const end = performance.now() + 250; performance.now() < end; );
   expect(await text(kept)).toMatch(/^HTTP\/1\.1 200 OK/)

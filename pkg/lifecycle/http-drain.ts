@@ -22,6 +22,11 @@ export interface HttpDrain {
   track(request: IncomingMessage, response: ServerResponse, handle: RequestListener): void
   /** Returns the latest response of a connection. */
   responseOn(socket: Socket): ServerResponse | undefined
+  /**
+   * Closes up to `count` connections without a request in progress, the least recently used first. Spares the last one
+   * that was used, because the first request of a new connection may be on the way. Returns how many it closed.
+   */
+  closeIdle(count: number): number
   /** From now on every response closes its connection, those of requests in flight included. */
   begin(): void
   /** Stops accepting, waits for the requests in flight, and cuts the rest when `signal` aborts. */
@@ -31,6 +36,8 @@ export interface HttpDrain {
 interface Connection {
   /** Seconds of `process.uptime()`: unlike `performance`, it loads no module during the start. */
   readonly acceptedAt: number
+  /** Order of the last use: acceptance, or the start of a request. */
+  lastUse: number
   response: ServerResponse | undefined
   /** Pipelined requests that wait for the responses before them. */
   waiting: number
@@ -60,13 +67,14 @@ export function createHttpDrain(options: HttpDrainOptions): HttpDrain {
   const connections = new Map<Socket, Connection>()
   let draining = false
   let accepted = 0
+  let uses = 0
   let holding = false
   let waitingInAll = 0
   let closing = false
 
   server.on('connection', (socket: Socket) => {
     accepted++
-    connections.set(socket, { acceptedAt: process.uptime(), response: undefined, waiting: 0 })
+    connections.set(socket, { acceptedAt: process.uptime(), lastUse: ++uses, response: undefined, waiting: 0 })
     socket.once('close', () => {
       waitingInAll -= connections.get(socket)?.waiting ?? 0
       connections.delete(socket)
@@ -122,6 +130,7 @@ export function createHttpDrain(options: HttpDrainOptions): HttpDrain {
       if (connection === undefined) return handle(request, response)
       const before = connection.response
       connection.response = response
+      connection.lastUse = ++uses
       if (draining) response.shouldKeepAlive = false
       if (before === undefined || before.writableFinished) {
         if (socket.writable) handle(request, response)
@@ -141,6 +150,14 @@ export function createHttpDrain(options: HttpDrainOptions): HttpDrain {
       })
     },
     responseOn: (socket) => connections.get(socket)?.response,
+    closeIdle(count) {
+      const idle = [...connections].filter(
+        ([, { response, lastUse }]) => lastUse !== uses && (response === undefined || response.writableFinished),
+      )
+      const closed = idle.sort(([, a], [, b]) => a.lastUse - b.lastUse).slice(0, count)
+      for (const [socket] of closed) socket.destroy()
+      return closed.length
+    },
     begin() {
       draining = true
       for (const { response } of connections.values()) {

@@ -9,5 +9,6 @@ export {
   type StopOptions,
   type Use,
 } from './lifecycle.ts'
+export { type ConnectionLimitEvent, type ConnectionLimitOptions, limitConnections } from './limit-connections.ts'
 export { type ListenOptions, listen } from './listen.ts'
 export { type RunEvent, type RunOptions, runUntilStopped, type SignalSource } from './run.ts'

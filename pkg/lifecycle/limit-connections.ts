@@ -1,0 +1,70 @@
+import { readFileSync } from 'node:fs'
+import type { Server, Socket } from 'node:net'
+
+export interface ConnectionLimitOptions {
+  readonly server: Server
+  /** Closes up to `count` idle connections and returns how many it closed. Must know of a connection before this does. */
+  readonly closeIdle: (count: number) => number
+  /** File descriptors to keep free of connections: for the log, stores, health checks and Node itself. @default 64 */
+  readonly reservedFiles?: number
+  /** File descriptors that this process may open. @default the limit of the process, Infinity where the system has none */
+  readonly openFiles?: number
+  readonly onEvent?: (event: ConnectionLimitEvent) => void
+}
+
+export type ConnectionLimitEvent =
+  | { readonly type: 'connection limit reached'; readonly limit: number }
+  /** `closed` idle connections made room for new ones, and `refused` connections found no room. */
+  | { readonly type: 'connection limit left'; readonly closed: number; readonly refused: number }
+
+/** New connections for which there is room while idle ones are being closed. */
+const HEADROOM = 16
+
+/**
+ * Keeps the connections of a server below the limit of open files. When the limit is near, a new connection takes the place
+ * of an idle one, so that probes and clients still get in. When no connection is idle, new connections are closed at once.
+ * Reports the condition when it begins and when it has ended, and not for each connection.
+ */
+export function limitConnections(options: ConnectionLimitOptions): void {
+  const { server, closeIdle, reservedFiles = 64, openFiles = readOpenFileLimit(), onEvent = () => {} } = options
+  if (openFiles === Number.POSITIVE_INFINITY) return
+  const max = Math.max(openFiles - reservedFiles, Math.floor(openFiles / 2))
+  const limit = Math.max(max - HEADROOM, 1)
+  server.maxConnections = max
+  /** Several at a time, because looking for idle connections takes the longer the more there are. */
+  const batch = Math.ceil(limit / 100)
+  let connections = 0
+  let episode: { closed: number; refused: number } | undefined
+
+  function reach(): { closed: number; refused: number } {
+    if (episode === undefined) {
+      episode = { closed: 0, refused: 0 }
+      onEvent({ type: 'connection limit reached', limit })
+    }
+    return episode
+  }
+
+  server.on('connection', (socket: Socket) => {
+    connections++
+    if (connections > limit) reach().closed += closeIdle(batch)
+    socket.once('close', () => {
+      connections--
+      if (episode === undefined || connections >= 0.9 * limit) return
+      onEvent({ type: 'connection limit left', ...episode })
+      episode = undefined
+    })
+  })
+  server.on('drop', () => {
+    reach().refused++
+  })
+}
+
+/** The soft limit of open files, which Node has raised to the hard limit. Only Linux has a file that says it. */
+function readOpenFileLimit(): number {
+  try {
+    const [, soft = 'Infinity'] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? []
+    return Number(soft)
+  } catch {
+    return Number.POSITIVE_INFINITY
+  }
+}
