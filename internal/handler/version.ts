@@ -2,14 +2,16 @@ import * as z from 'zod'
 import { type Operation, operation } from '#pkg/operation/index.ts'
 import type { BuildInfo } from '../build-info.ts'
 
+const word = z.string().max(200).regex(/^\S+$/)
+
 export function version(build: BuildInfo): Operation {
   return operation({
     id: 'version',
-    summary: 'The build of this instance',
+    summary: 'Returns the build of this instance',
     responses: {
       200: {
         description: 'The build',
-        schema: () => z.object({ name: z.string(), version: z.string(), commit: z.string(), time: z.string() }),
+        schema: () => z.object({ name: word, version: word, commit: word, time: word }),
         example: build,
       },
     },

@@ -1,6 +1,8 @@
 import { STATUS_CODES } from 'node:http'
 import * as z from 'zod'
 import type { ProblemCode, ProblemTable } from '../problem/index.ts'
+import { MAX_ERRORS, MAX_TEXT } from './field-errors.ts'
+import { HEADER_TEXT, type Json, renderSchema } from './json-schema.ts'
 import {
   type BodyDescription,
   describeBody,
@@ -26,12 +28,15 @@ export interface Guard {
 export interface OpenapiOptions {
   readonly title: string
   readonly version: string
+  readonly description: string
   readonly routes: readonly DescribedRoute[]
   /** Paths that respond before the router, the guard and the rate limit. */
   readonly probes: readonly DescribedRoute[]
   readonly problems: ProblemTable
   /** Codes that every operation of the router may return, such as `internal`. */
   readonly commonProblems: readonly ProblemCode[]
+  /** Descriptions of the headers that every response of the router may have, by name. */
+  readonly commonHeaders: Readonly<Record<string, string>>
   /** @default every operation is public */
   readonly guard?: Guard
 }
@@ -40,71 +45,80 @@ export interface Openapi extends Json {
   readonly openapi: '3.1.1'
 }
 
-type Json = Readonly<Record<string, unknown>>
-
 /** Codes of the errors that reading a body throws. */
 const BODY_PROBLEMS: Readonly<Record<BodyDescription['type'], readonly ProblemCode[]>> = (() => {
-  const raw = ['incomplete_body', 'body_too_large', 'unsupported_media_type', 'unsupported_encoding'] as const
-  return {
-    raw,
-    stream: ['body_too_large', 'unsupported_media_type'],
-    form: [...raw, 'unsupported_charset'],
-    json: [...raw, 'unsupported_charset', 'malformed_json'],
-  }
+  const stream = ['incomplete_body', 'body_too_large', 'unsupported_media_type'] as const
+  const raw = [...stream, 'unsupported_encoding'] as const
+  const form = [...raw, 'unsupported_charset'] as const
+  return { stream, raw, form, json: [...form, 'malformed_json'] }
 })()
+
+const anyText = (max: number) =>
+  z
+    .string()
+    .max(max)
+    .regex(/^[\s\S]*$/)
 
 const PROBLEM = z.object({
   type: z.literal('about:blank'),
-  title: z.string(),
-  status: z.int(),
-  detail: z.string(),
-  code: z.string(),
-  requestId: z.string(),
+  title: anyText(100),
+  status: z.int().min(400).max(599),
+  detail: anyText(500),
+  code: z
+    .string()
+    .max(100)
+    .regex(/^[a-z][a-z_]*$/),
+  requestId: z
+    .string()
+    .max(128)
+    .regex(/^[A-Za-z0-9._-]+$/),
   errors: z
-    .array(z.object({ in: z.enum(['query', 'headers', 'body']), field: z.string(), message: z.string() }))
+    .array(z.object({ in: z.enum(['query', 'headers', 'body']), field: anyText(MAX_TEXT), message: anyText(MAX_TEXT) }))
+    .max(MAX_ERRORS)
     .optional(),
 })
 
-function jsonSchema(schema: Schema, io: 'input' | 'output'): Json {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io })
-  return rest
-}
+const SERVER = { url: '/', description: 'The environment that serves this document: local, staging or production' }
 
 /** Renders the OpenAPI 3.1 document of a service: https://spec.openapis.org/oas/v3.1.1.html */
-export function renderOpenapi({
-  title,
-  version,
-  routes,
-  probes,
-  problems,
-  commonProblems,
-  guard,
-}: OpenapiOptions): Openapi {
-  const security = guard && Object.keys(guard.schemes).map((scheme) => ({ [scheme]: [] }))
+export function renderOpenapi({ title, version, description, problems, guard, ...options }: OpenapiOptions): Openapi {
+  const { routes, probes, commonProblems, commonHeaders } = options
+  const security = Object.keys(guard?.schemes ?? {}).map((scheme) => ({ [scheme]: [] }))
 
   function describeProbe(operation: OperationDescription): Json {
-    return renderOperation(operation, operation.problems ?? [], problems)
+    return { tags: ['health'], security: [], ...renderOperation(operation, operation.problems ?? [], problems, {}) }
   }
 
-  function describe(operation: OperationDescription): Json {
-    const guarded = guard !== undefined && operation.public !== true
-    const codes = [...listProblems(operation), ...commonProblems, ...(guarded ? guard.problems : [])]
-    return { ...renderOperation(operation, codes, problems), ...(guarded ? { security } : guard && { security: [] }) }
+  function describeOperation(operation: OperationDescription, path: string): Json {
+    const isGuarded = guard !== undefined && operation.public !== true
+    const codes = [...listProblems(operation), ...commonProblems, ...(isGuarded ? guard.problems : [])]
+    return {
+      tags: [nameTag(path)],
+      security: isGuarded ? security : [],
+      ...renderOperation(operation, codes, problems, commonHeaders),
+    }
   }
 
+  const tags = [...new Set(['health', ...routes.map(({ path }) => nameTag(path))])]
   return {
     openapi: '3.1.1',
-    info: { title, version },
+    info: { title, version, description },
+    servers: [SERVER],
+    tags: tags.map((name) => ({ name, description: `Operations of the group ${name}` })),
     paths: Object.fromEntries([
       ...probes.map((route) => renderPath(route, describeProbe)),
-      ...routes.map((route) => renderPath(route, describe)),
+      ...routes.map((route) => renderPath(route, describeOperation)),
     ]),
     components: {
-      schemas: { Problem: jsonSchema(PROBLEM, 'output') },
+      schemas: { Problem: renderSchema(PROBLEM, 'output') },
+      headers: renderHeaders({ ...commonHeaders, ...RETRY_AFTER }),
       ...(guard && { securitySchemes: guard.schemes }),
     },
   }
 }
+
+/** Returns the name of the resource in a path such as `/v1/notes/:id`. */
+const nameTag = (path: string): string => /^\/v\d+\/([^/]+)/.exec(path)?.[1] ?? 'service'
 
 /** Lists the codes that follow from the schemas of an operation, and its own. */
 function listProblems(operation: OperationDescription): ProblemCode[] {
@@ -119,16 +133,21 @@ function listProblems(operation: OperationDescription): ProblemCode[] {
 
 function renderPath(
   { path, ...operations }: DescribedRoute,
-  describe: (operation: OperationDescription) => Json,
+  describe: (operation: OperationDescription, path: string) => Json,
 ): [string, Json] {
   const methods = METHODS.flatMap((method) => {
     const operation = operations[method]
-    return operation === undefined ? [] : [[method, describe(operation)]]
+    return operation === undefined ? [] : [[method, describe(operation, path)]]
   })
   return [path.replaceAll(/:(\w+)/g, '{$1}'), Object.fromEntries(methods)]
 }
 
-function renderOperation(operation: OperationDescription, codes: readonly ProblemCode[], problems: ProblemTable): Json {
+function renderOperation(
+  operation: OperationDescription,
+  codes: readonly ProblemCode[],
+  problems: ProblemTable,
+  commonHeaders: Readonly<Record<string, string>>,
+): Json {
   const { id, summary, responses } = operation
   const body = describeBody(operation)
   const parameters = [
@@ -136,13 +155,14 @@ function renderOperation(operation: OperationDescription, codes: readonly Proble
     ...renderParameters('query', operation.query),
     ...renderParameters('header', operation.headers),
   ]
-  const rendered = Object.entries(responses).map(([status, response]) => [status, renderResponse(response)])
+  const headers = referToHeaders(commonHeaders)
+  const rendered = Object.entries(responses).map(([status, response]) => [status, renderResponse(response, headers)])
   return {
     operationId: id,
     summary,
     ...(parameters.length > 0 && { parameters }),
     ...(body && { requestBody: renderBody(body) }),
-    responses: { ...renderProblems(codes, problems), ...Object.fromEntries(rendered) },
+    responses: { ...renderProblems(codes, problems, headers), ...Object.fromEntries(rendered) },
   }
 }
 
@@ -151,7 +171,7 @@ const SCHEMA_MEDIA_TYPES = { json: 'application/json', form: 'application/x-www-
 function renderBody(body: BodyDescription): Json {
   const content =
     'schema' in body
-      ? { [SCHEMA_MEDIA_TYPES[body.type]]: { schema: jsonSchema(body.schema, 'input') } }
+      ? { [SCHEMA_MEDIA_TYPES[body.type]]: { schema: renderSchema(body.schema, 'input') } }
       : Object.fromEntries(body.mediaTypes.map((type) => [type, {}]))
   return { required: true, content }
 }
@@ -159,7 +179,7 @@ function renderBody(body: BodyDescription): Json {
 /** Renders each property of an object schema as a parameter. */
 function renderParameters(place: 'path' | 'query' | 'header', schema: Schema | undefined): Json[] {
   if (schema === undefined) return []
-  const { properties = {}, required = [] } = z.toJSONSchema(schema, { io: 'input' })
+  const { properties = {}, required = [] } = renderSchema(schema, 'input')
   return Object.entries(properties).map(([name, property]) => {
     const { description, ...rest } = property as Json
     return {
@@ -172,26 +192,39 @@ function renderParameters(place: 'path' | 'query' | 'header', schema: Schema | u
   })
 }
 
-function renderResponse({ description, schema, example, mediaTypes, headers }: ResponseDescription): Json {
-  const fields = Object.entries(headers ?? {}).map(([name, description]) => [
+const RETRY_AFTER = { 'Retry-After': 'Seconds until a retry makes sense' }
+
+function renderHeaders(descriptions: Readonly<Record<string, string>>): Json {
+  const rendered = Object.entries(descriptions).map(([name, description]) => [
     name,
-    { description, schema: { type: 'string' } },
+    { description, schema: HEADER_TEXT },
   ])
-  const json = schema && { schema: jsonSchema(schema(), 'output'), ...(example !== undefined && { example }) }
+  return Object.fromEntries(rendered)
+}
+
+function referToHeaders(descriptions: Readonly<Record<string, string>>): Json {
+  const references = Object.keys(descriptions).map((name) => [name, { $ref: `#/components/headers/${name}` }])
+  return Object.fromEntries(references)
+}
+
+function renderResponse(response: ResponseDescription, commonHeaders: Json): Json {
+  const { description, schema, example, mediaTypes = [], headers = {} } = response
+  const json = schema && { schema: renderSchema(schema(), 'output'), ...(example !== undefined && { example }) }
   const content = {
     ...(json && { 'application/json': json }),
-    ...Object.fromEntries((mediaTypes ?? []).map((type) => [type, { schema: { type: 'string' } }])),
+    ...Object.fromEntries(mediaTypes.map((type) => [type, {}])),
   }
+  const allHeaders = { ...commonHeaders, ...renderHeaders(headers) }
   return {
     description,
-    ...(headers && { headers: Object.fromEntries(fields) }),
+    ...(Object.keys(allHeaders).length > 0 && { headers: allHeaders }),
     ...(Object.keys(content).length > 0 && { content }),
   }
 }
 
 /** Renders one response for each status, with an example for each of its codes. */
-function renderProblems(codes: readonly ProblemCode[], problems: ProblemTable): Json {
-  const types = codes.flatMap((code) => {
+function renderProblems(codes: readonly ProblemCode[], problems: ProblemTable, commonHeaders: Json): Json {
+  const types = [...new Set(codes)].map((code) => {
     const type = problems[code]
     if (type === undefined) throw new Error(`the problem table lacks ${code}`)
     return { code, ...type }
@@ -208,8 +241,13 @@ function renderProblems(codes: readonly ProblemCode[], problems: ProblemTable): 
         ]
       })
       const schema = { $ref: '#/components/schemas/Problem' }
-      const content = { 'application/problem+json': { schema, examples: Object.fromEntries(examples) } }
-      return [status, { description: examples.map(([code]) => code).join(', '), content }]
+      const isTemporary = status === '429' || group.some(({ retryAfterSeconds }) => retryAfterSeconds !== undefined)
+      const response = {
+        description: examples.map(([code]) => code).join(', '),
+        headers: { ...commonHeaders, ...(isTemporary && referToHeaders(RETRY_AFTER)) },
+        content: { 'application/problem+json': { schema, examples: Object.fromEntries(examples) } },
+      }
+      return [status, response]
     }),
   )
 }
