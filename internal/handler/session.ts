@@ -7,19 +7,19 @@ export interface SessionDeps {
   readonly sessions: Pick<Sessions, 'start' | 'end'>
 }
 
-const who = () =>
+const caller = () =>
   z.object({ subject: z.string(), scheme: z.enum(['bearer', 'session']), expiresAt: z.int().positive() })
 
 const example = { subject: 'user-1', scheme: 'session', expiresAt: 1_795_353_962 }
 
-/** A session for the subject of a bearer token: for browsers, whose scripts then need to keep no token. */
+/** Manages the session of a browser. A session replaces the bearer token, so scripts do not store the token. */
 export function session({ sessions }: SessionDeps): Route {
   return {
     path: '/v1/session',
     get: operation({
       id: 'getSession',
-      summary: 'Who sends this request, and until when that is known (Unix seconds)',
-      responses: { 200: { description: 'That one', schema: who, example } },
+      summary: 'Returns the authenticated caller and the end of its authentication (Unix seconds)',
+      responses: { 200: { description: 'The caller', schema: caller, example } },
       handler: function getSession(req, res) {
         res.json(req.auth)
       },
@@ -28,11 +28,16 @@ export function session({ sessions }: SessionDeps): Route {
       id: 'startSession',
       summary: 'Starts a session for the subject of the bearer token',
       responses: {
-        201: { description: 'Started', schema: who, example, headers: { 'set-cookie': 'The session.' } },
+        201: {
+          description: 'The session has started',
+          schema: caller,
+          example,
+          headers: { 'set-cookie': 'Sets the session cookie.' },
+        },
       },
       problems: ['token_required', 'insecure_connection', 'sessions_unavailable'],
       handler: async function startSession(req, res) {
-        // Or one session would follow another without end.
+        // Otherwise a session could renew itself forever.
         if (req.auth?.scheme !== 'bearer') throw new CodedError('token_required')
         const started = await sessions.start(req, res, req.auth.subject)
         res.status(201).json({ ...started, scheme: 'session' })
@@ -41,7 +46,9 @@ export function session({ sessions }: SessionDeps): Route {
     delete: operation({
       id: 'endSession',
       summary: 'Ends the session of the cookie',
-      responses: { 204: { description: 'Ended', headers: { 'set-cookie': 'None.' } } },
+      responses: {
+        204: { description: 'The session has ended', headers: { 'set-cookie': 'Deletes the session cookie.' } },
+      },
       problems: ['sessions_unavailable'],
       handler: async function endSession(req, res) {
         await sessions.end(req, res)
