@@ -50,7 +50,7 @@ export function answerClientErrors({ server, responseOn, onEvent }: ClientErrorO
       `x-request-id: ${requestId}`,
       'connection: close',
     ]
-    // A client that keeps its end open would hold the connection, and thus a stop.
+    // A client that keeps its end open would keep the connection open and delay a stop.
     socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy())
   }
 
