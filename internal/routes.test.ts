@@ -81,7 +81,8 @@ test('every answer with a body has an example, and each example is what its sche
   let examined = 0
   for (const { operationId, responses } of operations()) {
     for (const [status, { content = {} }] of Object.entries(responses)) {
-      for (const { schema, example, examples = {} } of Object.values(content)) {
+      for (const [mediaType, { schema, example, examples = {} }] of Object.entries(content)) {
+        if (!mediaType.endsWith('json')) continue
         const given = [
           ...(example === undefined ? [] : [example]),
           ...Object.values(examples).map(({ value }) => value),
@@ -103,7 +104,7 @@ test('the document shows the authentication of every operation that is not publi
   const { body } = await request(guarded).get('/openapi.json').expect(200)
   const { valid, errors: mistakes } = await new Validator().validate(structuredClone(body))
   expect({ valid, mistakes }).toEqual({ valid: true, mistakes: undefined })
-  expect(body.components.securitySchemes).toEqual({
+  expect(body.components.securitySchemes).toMatchObject({
     bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
     session: { type: 'apiKey', in: 'cookie', name: '__Host-session' },
   })
