@@ -82,6 +82,8 @@ test('every answer with a body has an example, and each example is what its sche
   for (const { operationId, responses } of operations()) {
     for (const [status, { content = {} }] of Object.entries(responses)) {
       for (const { schema, example, examples = {} } of Object.values(content)) {
+        // A page has no schema.
+        if (schema === undefined) continue
         const given = [
           ...(example === undefined ? [] : [example]),
           ...Object.values(examples).map(({ value }) => value),

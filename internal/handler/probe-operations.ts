@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { REASONS } from '#pkg/health/policy.ts'
 import type { DescribedRoute } from '#pkg/operation/openapi.ts'
 
 /*
@@ -11,15 +12,15 @@ const probe = z.object({ status, reason: z.enum(['dependency', 'starting', 'drai
 
 const aggregate = z.object({
   status,
-  service: z.string(),
-  version: z.string(),
+  service: z.string().max(214),
+  version: z.string().max(256),
   timestamp: z.int(),
   checks: z.record(
-    z.string(),
+    z.string().max(32),
     z.object({
       status,
       critical: z.boolean(),
-      reason: z.string().optional(),
+      reason: z.enum(REASONS).optional(),
       latencyMs: z.number().optional(),
       checkedAt: z.int().optional(),
     }),
@@ -37,6 +38,8 @@ const health = (status: 'ok' | 'fail') => ({
   },
 })
 
+const page = (description: string) => ({ description, schema: () => aggregate, mediaTypes: ['text/html'] })
+
 const ok = (description: string) => ({ description, schema: () => probe, example: { status: 'ok' } })
 
 const fail = (description: string, reason: string) => ({
@@ -52,8 +55,8 @@ export const PROBES: readonly DescribedRoute[] = [
       id: 'health',
       summary: 'The state of every check; a page for those who would rather have HTML',
       responses: {
-        200: { description: 'Every critical check is ok', schema: () => aggregate, example: health('ok') },
-        503: { description: 'A critical check fails', schema: () => aggregate, example: health('fail') },
+        200: { ...page('Every critical check is ok'), example: health('ok') },
+        503: { ...page('A critical check fails'), example: health('fail') },
       },
     },
   },

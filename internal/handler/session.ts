@@ -8,7 +8,7 @@ export interface SessionDeps {
 }
 
 const who = () =>
-  z.object({ subject: z.string(), scheme: z.enum(['bearer', 'session']), expiresAt: z.int().positive() })
+  z.object({ subject: z.string().max(255), scheme: z.enum(['bearer', 'session']), expiresAt: z.int().positive() })
 
 const example = { subject: 'user-1', scheme: 'session', expiresAt: 1_795_353_962 }
 

@@ -9,7 +9,13 @@ export function version(build: BuildInfo): Operation {
     responses: {
       200: {
         description: 'The build',
-        schema: () => z.object({ name: z.string(), version: z.string(), commit: z.string(), time: z.string() }),
+        schema: () =>
+          z.object({
+            name: z.string().max(214),
+            version: z.string().max(256),
+            commit: z.string().max(64),
+            time: z.string().max(25),
+          }),
         example: build,
       },
     },

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import * as z from 'zod'
 import type { ProblemCode, ProblemTable } from '../problem/index.ts'
+import { MAX_FIELD_LENGTH } from './field-errors.ts'
 import {
   type BodyDescription,
   describeBody,
@@ -9,6 +10,7 @@ import {
   type Schema,
 } from './operation.ts'
 import { METHODS, type Method } from './route.ts'
+import { MAX_ERRORS } from './validate.ts'
 
 /** The part of a route that the document shows. */
 export interface DescribedRoute extends Readonly<Partial<Record<Method, OperationDescription>>> {
@@ -53,22 +55,57 @@ const BODY_PROBLEMS: Readonly<Record<BodyDescription['type'], readonly ProblemCo
   }
 })()
 
+const LENGTHS: Readonly<Record<string, number>> = { uuid: 36, date: 10 }
+
+function jsonSchema(schema: Schema, io: 'input' | 'output'): Json {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, override: addLimits })
+  return rest
+}
+
+/** Adds the limits that follow from the type of a value. */
+function addLimits({ jsonSchema: schema }: { readonly jsonSchema: z.core.JSONSchema.BaseSchema }): void {
+  const { type, format = '', minimum = 0, maximum = Infinity } = schema
+  const length = LENGTHS[format]
+  if (length !== undefined) schema.maxLength ??= length
+  if (type === 'integer') schema.format = minimum >= -(2 ** 31) && maximum < 2 ** 31 ? 'int32' : 'int64'
+}
+
 const PROBLEM = z.object({
   type: z.literal('about:blank'),
-  title: z.string(),
-  status: z.int(),
-  detail: z.string(),
-  code: z.string(),
-  requestId: z.string(),
+  title: z.string().max(100),
+  status: z.int().min(400).max(599),
+  detail: z.string().max(1_000),
+  code: z.string().max(100),
+  requestId: z.string().max(128),
   errors: z
-    .array(z.object({ in: z.enum(['query', 'headers', 'body']), field: z.string(), message: z.string() }))
+    .array(
+      z.object({
+        in: z.enum(['query', 'headers', 'body']),
+        field: z.string().max(MAX_FIELD_LENGTH),
+        message: z.string().max(1_000),
+      }),
+    )
+    .max(MAX_ERRORS)
     .optional(),
 })
 
-function jsonSchema(schema: Schema, io: 'input' | 'output'): Json {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io })
-  return rest
+/** The value of any header (RFC 9110 §5.5), within Node's limit for all headers of a message. */
+const HEADER = { type: 'string', maxLength: 16_384, pattern: '^[\\t\\x20-\\x7e\\x80-\\xff]*$' }
+
+const HEADERS: Json = {
+  'RateLimit-Policy': { description: 'The limit of the client. Absent without a limit', schema: HEADER },
+  RateLimit: { description: 'The remaining requests of the client. Absent without a limit', schema: HEADER },
+  'Retry-After': {
+    description: 'Seconds to wait before the next request',
+    schema: jsonSchema(z.int32().nonnegative(), 'output'),
+  },
 }
+
+const referToHeaders = (...names: readonly string[]): Json =>
+  Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]))
+
+const RATE_LIMIT_HEADERS = referToHeaders('RateLimit-Policy', 'RateLimit')
+const RETRY_AFTER = referToHeaders('Retry-After')
 
 /** Renders the OpenAPI 3.1 document of a service: https://spec.openapis.org/oas/v3.1.1.html */
 export function renderOpenapi({
@@ -83,24 +120,28 @@ export function renderOpenapi({
   const security = guard && Object.keys(guard.schemes).map((scheme) => ({ [scheme]: [] }))
 
   function describeProbe(operation: OperationDescription): Json {
-    return renderOperation(operation, operation.problems ?? [], problems)
+    const codes = ['bad_request', ...(operation.problems ?? [])] as const
+    return { ...renderOperation(operation, codes, problems), security: [] }
   }
 
   function describe(operation: OperationDescription): Json {
     const guarded = guard !== undefined && operation.public !== true
     const codes = [...listProblems(operation), ...commonProblems, ...(guarded ? guard.problems : [])]
-    return { ...renderOperation(operation, codes, problems), ...(guarded ? { security } : guard && { security: [] }) }
+    const rendered = renderOperation(operation, codes, problems, RATE_LIMIT_HEADERS)
+    return { ...rendered, security: guarded ? security : [] }
   }
 
   return {
     openapi: '3.1.1',
     info: { title, version },
+    servers: [{ url: '/' }],
     paths: Object.fromEntries([
       ...probes.map((route) => renderPath(route, describeProbe)),
       ...routes.map((route) => renderPath(route, describe)),
     ]),
     components: {
       schemas: { Problem: jsonSchema(PROBLEM, 'output') },
+      headers: HEADERS,
       ...(guard && { securitySchemes: guard.schemes }),
     },
   }
@@ -110,7 +151,7 @@ export function renderOpenapi({
 function listProblems(operation: OperationDescription): ProblemCode[] {
   const { params, query, headers, problems = [] } = operation
   const body = describeBody(operation)
-  const codes = new Set<ProblemCode>(problems)
+  const codes = new Set<ProblemCode>(['bad_request', ...problems])
   if (params) for (const code of ['malformed_path', 'not_found'] as const) codes.add(code)
   if (query ?? headers ?? (body && 'schema' in body)) codes.add('invalid_input')
   if (body) for (const code of BODY_PROBLEMS[body.type]) codes.add(code)
@@ -128,7 +169,12 @@ function renderPath(
   return [path.replaceAll(/:(\w+)/g, '{$1}'), Object.fromEntries(methods)]
 }
 
-function renderOperation(operation: OperationDescription, codes: readonly ProblemCode[], problems: ProblemTable): Json {
+function renderOperation(
+  operation: OperationDescription,
+  codes: readonly ProblemCode[],
+  problems: ProblemTable,
+  commonHeaders?: Json,
+): Json {
   const { id, summary, responses } = operation
   const body = describeBody(operation)
   const parameters = [
@@ -136,14 +182,27 @@ function renderOperation(operation: OperationDescription, codes: readonly Proble
     ...renderParameters('query', operation.query),
     ...renderParameters('header', operation.headers),
   ]
-  const rendered = Object.entries(responses).map(([status, response]) => [status, renderResponse(response)])
+  const rendered = Object.entries(responses).map(([status, response]): [string, Json] => [
+    status,
+    renderResponse(response),
+  ])
+  const all = { ...renderProblems(codes, problems), ...Object.fromEntries(rendered) }
   return {
     operationId: id,
     summary,
     ...(parameters.length > 0 && { parameters }),
     ...(body && { requestBody: renderBody(body) }),
-    responses: { ...renderProblems(codes, problems), ...Object.fromEntries(rendered) },
+    responses: commonHeaders ? addHeaders(all, commonHeaders) : all,
   }
+}
+
+function addHeaders(responses: Readonly<Record<string, Json>>, headers: Json): Json {
+  return Object.fromEntries(
+    Object.entries(responses).map(([status, response]) => [
+      status,
+      { ...response, headers: { ...headers, ...(response['headers'] as Json | undefined) } },
+    ]),
+  )
 }
 
 const SCHEMA_MEDIA_TYPES = { json: 'application/json', form: 'application/x-www-form-urlencoded' }
@@ -159,7 +218,7 @@ function renderBody(body: BodyDescription): Json {
 /** Renders each property of an object schema as a parameter. */
 function renderParameters(place: 'path' | 'query' | 'header', schema: Schema | undefined): Json[] {
   if (schema === undefined) return []
-  const { properties = {}, required = [] } = z.toJSONSchema(schema, { io: 'input' })
+  const { properties = {}, required = [] } = z.toJSONSchema(schema, { io: 'input', override: addLimits })
   return Object.entries(properties).map(([name, property]) => {
     const { description, ...rest } = property as Json
     return {
@@ -167,20 +226,17 @@ function renderParameters(place: 'path' | 'query' | 'header', schema: Schema | u
       in: place,
       required: place === 'path' || required.includes(name),
       ...(description !== undefined && { description }),
-      schema: rest,
+      schema: place === 'header' ? { ...HEADER, ...rest } : rest,
     }
   })
 }
 
 function renderResponse({ description, schema, example, mediaTypes, headers }: ResponseDescription): Json {
-  const fields = Object.entries(headers ?? {}).map(([name, description]) => [
-    name,
-    { description, schema: { type: 'string' } },
-  ])
+  const fields = Object.entries(headers ?? {}).map(([name, description]) => [name, { description, schema: HEADER }])
   const json = schema && { schema: jsonSchema(schema(), 'output'), ...(example !== undefined && { example }) }
   const content = {
     ...(json && { 'application/json': json }),
-    ...Object.fromEntries((mediaTypes ?? []).map((type) => [type, { schema: { type: 'string' } }])),
+    ...Object.fromEntries((mediaTypes ?? []).map((type) => [type, {}])),
   }
   return {
     description,
@@ -190,7 +246,7 @@ function renderResponse({ description, schema, example, mediaTypes, headers }: R
 }
 
 /** Renders one response for each status, with an example for each of its codes. */
-function renderProblems(codes: readonly ProblemCode[], problems: ProblemTable): Json {
+function renderProblems(codes: readonly ProblemCode[], problems: ProblemTable): Record<string, Json> {
   const types = codes.flatMap((code) => {
     const type = problems[code]
     if (type === undefined) throw new Error(`the problem table lacks ${code}`)
@@ -209,7 +265,9 @@ function renderProblems(codes: readonly ProblemCode[], problems: ProblemTable): 
       })
       const schema = { $ref: '#/components/schemas/Problem' }
       const content = { 'application/problem+json': { schema, examples: Object.fromEntries(examples) } }
-      return [status, { description: examples.map(([code]) => code).join(', '), content }]
+      const waits = status === '429' || group.some(({ retryAfterSeconds }) => retryAfterSeconds !== undefined)
+      const description = examples.map(([code]) => code).join(', ')
+      return [status, { description, ...(waits && { headers: RETRY_AFTER }), content }]
     }),
   )
 }

@@ -6,7 +6,7 @@ import { describeBody, type OperationDescription, type Schema } from './operatio
 type Check = readonly [Source, Schema]
 
 /** A hostile body of 100 kB can have thousands of unknown fields. No form has that many. */
-const MAX_ERRORS = 100
+export const MAX_ERRORS = 100
 
 /** Rejects with `precondition_required` first when if-match is missing: no other error matters before it (RFC 6585 §3). */
 function reject(req: Request, failed: readonly Check[]): never {

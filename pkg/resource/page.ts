@@ -29,16 +29,20 @@ export function parseCursor(cursor: string): Position | undefined {
 
 const limit = z
   .string()
+  .max(9)
   .regex(/^\d{1,9}$/, 'Invalid limit: expected a number')
   .transform(Number)
   .pipe(z.int().min(1).max(100))
 
+const cursorText = z
+  .string()
+  .max(100)
+  .regex(/^[\w-]*$/, 'Invalid cursor: use the value of next')
+
 /** `?limit=20&cursor=…` */
 export const pageQuery = z.object({
   limit: limit.default(20),
-  cursor: z
-    .string()
-    .max(100)
+  cursor: cursorText
     .transform((text, { issues }): Position => {
       const position = parseCursor(text)
       if (position !== undefined) return position
@@ -49,7 +53,7 @@ export const pageQuery = z.object({
 })
 
 export const pageSchema = <S extends z.ZodType>(item: S) =>
-  z.object({ items: z.array(item), next: z.string().nullable() })
+  z.object({ items: z.array(item).max(100), next: cursorText.nullable() })
 
 /** Makes a page from up to `limit + 1` rows: the extra row tells that there is a next page. */
 export function createPage<T extends Position>(rows: readonly T[], limit: number): Page<T> {
