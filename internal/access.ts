@@ -31,7 +31,12 @@ export function createAccess({ jwksUrl: url, sessions, ...claims }: AccessOption
     routes: sessions ? [session({ sessions })] : [],
     guard: {
       schemes: {
-        bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+        bearer: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'JWT',
+          description: 'A JSON Web Token, verified as RFC8725 advises',
+        },
         ...(sessions && { session: { type: 'apiKey', in: 'cookie', name: sessions.cookieName } }),
       },
       problems: [

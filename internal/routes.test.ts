@@ -106,7 +106,7 @@ test('the document shows the authentication of every operation that is not publi
   const { valid, errors: mistakes } = await new Validator().validate(structuredClone(body))
   expect({ valid, mistakes }).toEqual({ valid: true, mistakes: undefined })
   expect(body.components.securitySchemes).toEqual({
-    bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+    bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: expect.any(String) },
     session: { type: 'apiKey', in: 'cookie', name: '__Host-session' },
   })
   const session = Object.values<Record<string, object>>(body.paths['/v1/session'])
@@ -115,6 +115,7 @@ test('the document shows the authentication of every operation that is not publi
     expect(Object.keys(operation['responses'] ?? {})).toEqual(expect.arrayContaining(['401', '403', '503']))
   }
   expect(body.paths['/ping'].get).toMatchObject({ security: [] })
+  expect(operations().every((operation) => 'security' in operation)).toBe(true)
   expect(Object(document).components).not.toHaveProperty('securitySchemes')
 })
 
@@ -138,4 +139,20 @@ test('in development a browser finds links at /, and in production the path does
   NODE_ENV = 'production'
   const paths = [...text.matchAll(/href="([^"]+)"/g)].map(([, path = '']) => path)
   expect(paths).toEqual(['/ping', '/health', '/docs', '/openapi.json'])
+})
+
+test('every operation behind the rate limit documents its headers, and a 429 the time to wait', () => {
+  const { responses } = document.paths['/ping']!['get']!
+  for (const response of Object.values(responses)) {
+    expect(response).toMatchObject({ headers: { RateLimit: expect.anything(), 'RateLimit-Policy': expect.anything() } })
+  }
+  expect(responses['429']).toMatchObject({ headers: { 'Retry-After': expect.anything() } })
+  expect(document.paths['/health']!['get']!.responses['200']).not.toHaveProperty('headers')
+})
+
+test('the document states the errors of a body, the unchanged version and the page', () => {
+  const { post } = document.paths['/v1/notes']!
+  expect(Object.keys(post!.responses)).toEqual(expect.arrayContaining(['400', '413', '415']))
+  expect(document.paths['/v1/notes/{id}']!['get']!.responses).toHaveProperty('304')
+  expect(document.paths['/health']!['get']!.responses['200']!.content).toHaveProperty('text/html')
 })
