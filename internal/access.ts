@@ -35,7 +35,7 @@ export function createAccess({ jwksUrl: url, sessions, ...claims }: AccessOption
           type: 'http',
           scheme: 'bearer',
           bearerFormat: 'JWT',
-          description: 'A JSON Web Token, verified as RFC8725 advises',
+          description: 'A JSON Web Token of the issuer, verified according to RFC8725.',
         },
         ...(sessions && { session: { type: 'apiKey', in: 'cookie', name: sessions.cookieName } }),
       },

@@ -115,7 +115,7 @@ test('the document shows the authentication of every operation that is not publi
     expect(Object.keys(operation['responses'] ?? {})).toEqual(expect.arrayContaining(['401', '403', '503']))
   }
   expect(body.paths['/ping'].get).toMatchObject({ security: [] })
-  expect(operations().every((operation) => 'security' in operation)).toBe(true)
+  expect(operations().filter((operation) => !('security' in operation))).toEqual([])
   expect(Object(document).components).not.toHaveProperty('securitySchemes')
 })
 
@@ -147,7 +147,6 @@ test('every operation behind the rate limit documents its headers, and a 429 the
     expect(response).toMatchObject({ headers: { RateLimit: expect.anything(), 'RateLimit-Policy': expect.anything() } })
   }
   expect(responses['429']).toMatchObject({ headers: { 'Retry-After': expect.anything() } })
-  expect(document.paths['/health']!['get']!.responses['200']).not.toHaveProperty('headers')
 })
 
 test('the document states the errors of a body, the unchanged version and the page', () => {

@@ -7,19 +7,27 @@ export interface SessionDeps {
   readonly sessions: Pick<Sessions, 'start' | 'end'>
 }
 
-const who = () =>
-  z.object({ subject: z.string().max(255), scheme: z.enum(['bearer', 'session']), expiresAt: z.int().positive() })
+const callerSchema = () =>
+  z.object({
+    subject: z
+      .string()
+      .min(1)
+      .max(255)
+      .regex(/^[\s\S]+$/),
+    scheme: z.enum(['bearer', 'session']),
+    expiresAt: z.int().min(1),
+  })
 
 const example = { subject: 'user-1', scheme: 'session', expiresAt: 1_795_353_962 }
 
-/** A session for the subject of a bearer token: for browsers, whose scripts then need to keep no token. */
+/** Lets a browser use a session in a cookie, so that its scripts keep no bearer token. */
 export function session({ sessions }: SessionDeps): Route {
   return {
     path: '/v1/session',
     get: operation({
       id: 'getSession',
-      summary: 'Who sends this request, and until when that is known (Unix seconds)',
-      responses: { 200: { description: 'That one', schema: who, example } },
+      summary: 'Returns the authenticated caller, and the end of its token or session in Unix seconds',
+      responses: { 200: { description: 'The caller', schema: callerSchema, example } },
       handler: function getSession(req, res) {
         res.json(req.auth)
       },
@@ -28,11 +36,16 @@ export function session({ sessions }: SessionDeps): Route {
       id: 'startSession',
       summary: 'Starts a session for the subject of the bearer token',
       responses: {
-        201: { description: 'Started', schema: who, example, headers: { 'set-cookie': 'The session.' } },
+        201: {
+          description: 'The session has started',
+          schema: callerSchema,
+          example,
+          headers: { 'Set-Cookie': 'The cookie of the session' },
+        },
       },
       problems: ['token_required', 'insecure_connection', 'sessions_unavailable'],
       handler: async function startSession(req, res) {
-        // Or one session would follow another without end.
+        // A session that starts another session could prolong itself forever.
         if (req.auth?.scheme !== 'bearer') throw new CodedError('token_required')
         const started = await sessions.start(req, res, req.auth.subject)
         res.status(201).json({ ...started, scheme: 'session' })
@@ -41,7 +54,7 @@ export function session({ sessions }: SessionDeps): Route {
     delete: operation({
       id: 'endSession',
       summary: 'Ends the session of the cookie',
-      responses: { 204: { description: 'Ended', headers: { 'set-cookie': 'None.' } } },
+      responses: { 204: { description: 'The session has ended', headers: { 'Set-Cookie': 'Deletes the cookie' } } },
       problems: ['sessions_unavailable'],
       handler: async function endSession(req, res) {
         await sessions.end(req, res)

@@ -2,20 +2,16 @@ import * as z from 'zod'
 import { type Operation, operation } from '#pkg/operation/index.ts'
 import type { BuildInfo } from '../build-info.ts'
 
+const word = z.string().max(200).regex(/^\S+$/)
+
 export function version(build: BuildInfo): Operation {
   return operation({
     id: 'version',
-    summary: 'The build of this instance',
+    summary: 'Returns the build of this instance',
     responses: {
       200: {
         description: 'The build',
-        schema: () =>
-          z.object({
-            name: z.string().max(214),
-            version: z.string().max(256),
-            commit: z.string().max(64),
-            time: z.string().max(25),
-          }),
+        schema: () => z.object({ name: word, version: word, commit: word, time: word }),
         example: build,
       },
     },

@@ -3,11 +3,11 @@ import {
   aggregate,
   type CheckReport,
   type CheckState,
+  findReason,
   type History,
   nextState,
   type Outcome,
   PENDING,
-  reasonOf,
   remember,
   report,
 } from './policy.ts'
@@ -82,7 +82,7 @@ describe('aggregate', () => {
   })
 })
 
-describe('reasonOf', () => {
+describe('findReason', () => {
   const withCode = (code: string) => Object.assign(new Error('to db.internal:5432'), { code })
 
   test.each([
@@ -93,22 +93,22 @@ describe('reasonOf', () => {
     ['57P03', 'refused'],
     ['42601', 'error'],
   ])('%s is %s', (code, reason) => {
-    expect(reasonOf(withCode(code))).toBe(reason)
+    expect(findReason(withCode(code))).toBe(reason)
   })
 
   test('looks through causes, and into the two tries of a connection', () => {
-    expect(reasonOf(new TypeError('fetch failed', { cause: withCode('ECONNREFUSED') }))).toBe('refused')
-    expect(reasonOf(new AggregateError([withCode('ECONNREFUSED'), withCode('ENETUNREACH')]))).toBe('refused')
+    expect(findReason(new TypeError('fetch failed', { cause: withCode('ECONNREFUSED') }))).toBe('refused')
+    expect(findReason(new AggregateError([withCode('ECONNREFUSED'), withCode('ENETUNREACH')]))).toBe('refused')
   })
 
   test("takes a check's own reason only from the closed list", () => {
-    expect(reasonOf(Object.assign(new Error(), { reason: 'unhealthy' }))).toBe('unhealthy')
-    expect(reasonOf(Object.assign(new Error(), { reason: 'db.internal is down' }))).toBe('error')
-    expect(reasonOf('a string')).toBe('error')
+    expect(findReason(Object.assign(new Error(), { reason: 'unhealthy' }))).toBe('unhealthy')
+    expect(findReason(Object.assign(new Error(), { reason: 'db.internal is down' }))).toBe('error')
+    expect(findReason('a string')).toBe('error')
   })
 
   test('knows how Redis refuses a password', () => {
-    expect(reasonOf(new Error('WRONGPASS invalid username-password pair or user is disabled.'))).toBe('unauthorized')
-    expect(reasonOf(new Error('NOAUTH Authentication required.'))).toBe('unauthorized')
+    expect(findReason(new Error('WRONGPASS invalid username-password pair or user is disabled.'))).toBe('unauthorized')
+    expect(findReason(new Error('NOAUTH Authentication required.'))).toBe('unauthorized')
   })
 })

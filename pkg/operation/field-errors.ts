@@ -6,13 +6,16 @@ export type Source = 'query' | 'headers' | 'body'
 /** One invalid field of a request, as `errors` of `invalid_input` lists it. */
 export interface FieldError {
   readonly in: Source
-  /** Names and positions joined by dots, cut to MAX_FIELD_LENGTH; empty when the whole value is invalid. */
+  /** Names and positions joined by dots; empty when the whole value is invalid. */
   readonly field: string
   readonly message: string
 }
 
-/** The body limit alone limits the name of an unknown field. */
-export const MAX_FIELD_LENGTH = 200
+/** A hostile body of 100 kB can have thousands of unknown fields. No form has that many. */
+export const MAX_ERRORS = 100
+
+/** Longest name and longest message of a field. An unknown field may have any name. */
+export const MAX_TEXT = 1_000
 
 /** Returns one entry for each invalid field and for each unknown field. */
 export function fieldErrors(source: Source, schema: Schema, value: unknown): FieldError[] {
@@ -21,8 +24,8 @@ export function fieldErrors(source: Source, schema: Schema, value: unknown): Fie
   for (const issue of error?.issues ?? []) {
     const paths = issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...issue.path, key]) : [issue.path]
     for (const path of paths) {
-      const field = path.join('.').slice(0, MAX_FIELD_LENGTH)
-      const message = issue.code === 'unrecognized_keys' ? 'Unknown field' : issue.message
+      const field = path.join('.').slice(0, MAX_TEXT)
+      const message = issue.code === 'unrecognized_keys' ? 'Unknown field' : issue.message.slice(0, MAX_TEXT)
       if (!errors.has(field)) errors.set(field, { in: source, field, message })
     }
   }

@@ -1,7 +1,8 @@
 import { STATUS_CODES } from 'node:http'
 import * as z from 'zod'
 import type { ProblemCode, ProblemTable } from '../problem/index.ts'
-import { MAX_FIELD_LENGTH } from './field-errors.ts'
+import { MAX_ERRORS, MAX_TEXT } from './field-errors.ts'
+import { HEADER_TEXT, type Json, renderSchema } from './json-schema.ts'
 import {
   type BodyDescription,
   describeBody,
@@ -10,7 +11,6 @@ import {
   type Schema,
 } from './operation.ts'
 import { METHODS, type Method } from './route.ts'
-import { MAX_ERRORS } from './validate.ts'
 
 /** The part of a route that the document shows. */
 export interface DescribedRoute extends Readonly<Partial<Record<Method, OperationDescription>>> {
@@ -28,12 +28,15 @@ export interface Guard {
 export interface OpenapiOptions {
   readonly title: string
   readonly version: string
+  readonly description: string
   readonly routes: readonly DescribedRoute[]
   /** Paths that respond before the router, the guard and the rate limit. */
   readonly probes: readonly DescribedRoute[]
   readonly problems: ProblemTable
   /** Codes that every operation of the router may return, such as `internal`. */
   readonly commonProblems: readonly ProblemCode[]
+  /** Descriptions of the headers that every response of the router may have, by name. */
+  readonly commonHeaders: Readonly<Record<string, string>>
   /** @default every operation is public */
   readonly guard?: Guard
 }
@@ -42,116 +45,86 @@ export interface Openapi extends Json {
   readonly openapi: '3.1.1'
 }
 
-type Json = Readonly<Record<string, unknown>>
-
 /** Codes of the errors that reading a body throws. */
 const BODY_PROBLEMS: Readonly<Record<BodyDescription['type'], readonly ProblemCode[]>> = (() => {
-  const raw = ['incomplete_body', 'body_too_large', 'unsupported_media_type', 'unsupported_encoding'] as const
-  return {
-    raw,
-    stream: ['body_too_large', 'unsupported_media_type'],
-    form: [...raw, 'unsupported_charset'],
-    json: [...raw, 'unsupported_charset', 'malformed_json'],
-  }
+  const stream = ['incomplete_body', 'body_too_large', 'unsupported_media_type'] as const
+  const raw = [...stream, 'unsupported_encoding'] as const
+  const form = [...raw, 'unsupported_charset'] as const
+  return { stream, raw, form, json: [...form, 'malformed_json'] }
 })()
 
-const LENGTHS: Readonly<Record<string, number>> = { uuid: 36, date: 10 }
-
-function jsonSchema(schema: Schema, io: 'input' | 'output'): Json {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, override: addLimits })
-  return rest
-}
-
-/** Adds the limits that follow from the type of a value. */
-function addLimits({ jsonSchema: schema }: { readonly jsonSchema: z.core.JSONSchema.BaseSchema }): void {
-  const { type, format = '', minimum = 0, maximum = Infinity } = schema
-  const length = LENGTHS[format]
-  if (length !== undefined) schema.maxLength ??= length
-  if (type === 'integer') schema.format = minimum >= -(2 ** 31) && maximum < 2 ** 31 ? 'int32' : 'int64'
-}
+const anyText = (max: number) =>
+  z
+    .string()
+    .max(max)
+    .regex(/^[\s\S]*$/)
 
 const PROBLEM = z.object({
   type: z.literal('about:blank'),
-  title: z.string().max(100),
+  title: anyText(100),
   status: z.int().min(400).max(599),
-  detail: z.string().max(1_000),
-  code: z.string().max(100),
-  requestId: z.string().max(128),
+  detail: anyText(500),
+  code: z
+    .string()
+    .max(100)
+    .regex(/^[a-z][a-z_]*$/),
+  requestId: z
+    .string()
+    .max(128)
+    .regex(/^[A-Za-z0-9._-]+$/),
   errors: z
-    .array(
-      z.object({
-        in: z.enum(['query', 'headers', 'body']),
-        field: z.string().max(MAX_FIELD_LENGTH),
-        message: z.string().max(1_000),
-      }),
-    )
+    .array(z.object({ in: z.enum(['query', 'headers', 'body']), field: anyText(MAX_TEXT), message: anyText(MAX_TEXT) }))
     .max(MAX_ERRORS)
     .optional(),
 })
 
-/** The value of any header (RFC 9110 §5.5), within Node's limit for all headers of a message. */
-const HEADER = { type: 'string', maxLength: 16_384, pattern: '^[\\t\\x20-\\x7e\\x80-\\xff]*$' }
-
-const HEADERS: Json = {
-  'RateLimit-Policy': { description: 'The limit of the client. Absent without a limit', schema: HEADER },
-  RateLimit: { description: 'The remaining requests of the client. Absent without a limit', schema: HEADER },
-  'Retry-After': {
-    description: 'Seconds to wait before the next request',
-    schema: jsonSchema(z.int32().nonnegative(), 'output'),
-  },
-}
-
-const referToHeaders = (...names: readonly string[]): Json =>
-  Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]))
-
-const RATE_LIMIT_HEADERS = referToHeaders('RateLimit-Policy', 'RateLimit')
-const RETRY_AFTER = referToHeaders('Retry-After')
+const SERVER = { url: '/', description: 'The environment that serves this document: local, staging or production' }
 
 /** Renders the OpenAPI 3.1 document of a service: https://spec.openapis.org/oas/v3.1.1.html */
-export function renderOpenapi({
-  title,
-  version,
-  routes,
-  probes,
-  problems,
-  commonProblems,
-  guard,
-}: OpenapiOptions): Openapi {
-  const security = guard && Object.keys(guard.schemes).map((scheme) => ({ [scheme]: [] }))
+export function renderOpenapi({ title, version, description, problems, guard, ...options }: OpenapiOptions): Openapi {
+  const { routes, probes, commonProblems, commonHeaders } = options
+  const security = Object.keys(guard?.schemes ?? {}).map((scheme) => ({ [scheme]: [] }))
 
   function describeProbe(operation: OperationDescription): Json {
-    const codes = ['bad_request', ...(operation.problems ?? [])] as const
-    return { ...renderOperation(operation, codes, problems), security: [] }
+    return { tags: ['health'], security: [], ...renderOperation(operation, operation.problems ?? [], problems, {}) }
   }
 
-  function describe(operation: OperationDescription): Json {
-    const guarded = guard !== undefined && operation.public !== true
-    const codes = [...listProblems(operation), ...commonProblems, ...(guarded ? guard.problems : [])]
-    const rendered = renderOperation(operation, codes, problems, RATE_LIMIT_HEADERS)
-    return { ...rendered, security: guarded ? security : [] }
+  function describeOperation(operation: OperationDescription, path: string): Json {
+    const isGuarded = guard !== undefined && operation.public !== true
+    const codes = [...listProblems(operation), ...commonProblems, ...(isGuarded ? guard.problems : [])]
+    return {
+      tags: [nameTag(path)],
+      security: isGuarded ? security : [],
+      ...renderOperation(operation, codes, problems, commonHeaders),
+    }
   }
 
+  const tags = [...new Set(['health', ...routes.map(({ path }) => nameTag(path))])]
   return {
     openapi: '3.1.1',
-    info: { title, version },
-    servers: [{ url: '/' }],
+    info: { title, version, description },
+    servers: [SERVER],
+    tags: tags.map((name) => ({ name, description: `Operations of the group ${name}` })),
     paths: Object.fromEntries([
       ...probes.map((route) => renderPath(route, describeProbe)),
-      ...routes.map((route) => renderPath(route, describe)),
+      ...routes.map((route) => renderPath(route, describeOperation)),
     ]),
     components: {
-      schemas: { Problem: jsonSchema(PROBLEM, 'output') },
-      headers: HEADERS,
+      schemas: { Problem: renderSchema(PROBLEM, 'output') },
+      headers: renderHeaders({ ...commonHeaders, ...RETRY_AFTER }),
       ...(guard && { securitySchemes: guard.schemes }),
     },
   }
 }
 
+/** Returns the name of the resource in a path such as `/v1/notes/:id`. */
+const nameTag = (path: string): string => /^\/v\d+\/([^/]+)/.exec(path)?.[1] ?? 'service'
+
 /** Lists the codes that follow from the schemas of an operation, and its own. */
 function listProblems(operation: OperationDescription): ProblemCode[] {
   const { params, query, headers, problems = [] } = operation
   const body = describeBody(operation)
-  const codes = new Set<ProblemCode>(['bad_request', ...problems])
+  const codes = new Set<ProblemCode>(problems)
   if (params) for (const code of ['malformed_path', 'not_found'] as const) codes.add(code)
   if (query ?? headers ?? (body && 'schema' in body)) codes.add('invalid_input')
   if (body) for (const code of BODY_PROBLEMS[body.type]) codes.add(code)
@@ -160,11 +133,11 @@ function listProblems(operation: OperationDescription): ProblemCode[] {
 
 function renderPath(
   { path, ...operations }: DescribedRoute,
-  describe: (operation: OperationDescription) => Json,
+  describe: (operation: OperationDescription, path: string) => Json,
 ): [string, Json] {
   const methods = METHODS.flatMap((method) => {
     const operation = operations[method]
-    return operation === undefined ? [] : [[method, describe(operation)]]
+    return operation === undefined ? [] : [[method, describe(operation, path)]]
   })
   return [path.replaceAll(/:(\w+)/g, '{$1}'), Object.fromEntries(methods)]
 }
@@ -173,7 +146,7 @@ function renderOperation(
   operation: OperationDescription,
   codes: readonly ProblemCode[],
   problems: ProblemTable,
-  commonHeaders?: Json,
+  commonHeaders: Readonly<Record<string, string>>,
 ): Json {
   const { id, summary, responses } = operation
   const body = describeBody(operation)
@@ -182,27 +155,15 @@ function renderOperation(
     ...renderParameters('query', operation.query),
     ...renderParameters('header', operation.headers),
   ]
-  const rendered = Object.entries(responses).map(([status, response]): [string, Json] => [
-    status,
-    renderResponse(response),
-  ])
-  const all = { ...renderProblems(codes, problems), ...Object.fromEntries(rendered) }
+  const headers = referToHeaders(commonHeaders)
+  const rendered = Object.entries(responses).map(([status, response]) => [status, renderResponse(response, headers)])
   return {
     operationId: id,
     summary,
     ...(parameters.length > 0 && { parameters }),
     ...(body && { requestBody: renderBody(body) }),
-    responses: commonHeaders ? addHeaders(all, commonHeaders) : all,
+    responses: { ...renderProblems(codes, problems, headers), ...Object.fromEntries(rendered) },
   }
-}
-
-function addHeaders(responses: Readonly<Record<string, Json>>, headers: Json): Json {
-  return Object.fromEntries(
-    Object.entries(responses).map(([status, response]) => [
-      status,
-      { ...response, headers: { ...headers, ...(response['headers'] as Json | undefined) } },
-    ]),
-  )
 }
 
 const SCHEMA_MEDIA_TYPES = { json: 'application/json', form: 'application/x-www-form-urlencoded' }
@@ -210,7 +171,7 @@ const SCHEMA_MEDIA_TYPES = { json: 'application/json', form: 'application/x-www-
 function renderBody(body: BodyDescription): Json {
   const content =
     'schema' in body
-      ? { [SCHEMA_MEDIA_TYPES[body.type]]: { schema: jsonSchema(body.schema, 'input') } }
+      ? { [SCHEMA_MEDIA_TYPES[body.type]]: { schema: renderSchema(body.schema, 'input') } }
       : Object.fromEntries(body.mediaTypes.map((type) => [type, {}]))
   return { required: true, content }
 }
@@ -218,7 +179,7 @@ function renderBody(body: BodyDescription): Json {
 /** Renders each property of an object schema as a parameter. */
 function renderParameters(place: 'path' | 'query' | 'header', schema: Schema | undefined): Json[] {
   if (schema === undefined) return []
-  const { properties = {}, required = [] } = z.toJSONSchema(schema, { io: 'input', override: addLimits })
+  const { properties = {}, required = [] } = renderSchema(schema, 'input')
   return Object.entries(properties).map(([name, property]) => {
     const { description, ...rest } = property as Json
     return {
@@ -226,28 +187,44 @@ function renderParameters(place: 'path' | 'query' | 'header', schema: Schema | u
       in: place,
       required: place === 'path' || required.includes(name),
       ...(description !== undefined && { description }),
-      schema: place === 'header' ? { ...HEADER, ...rest } : rest,
+      schema: rest,
     }
   })
 }
 
-function renderResponse({ description, schema, example, mediaTypes, headers }: ResponseDescription): Json {
-  const fields = Object.entries(headers ?? {}).map(([name, description]) => [name, { description, schema: HEADER }])
-  const json = schema && { schema: jsonSchema(schema(), 'output'), ...(example !== undefined && { example }) }
+const RETRY_AFTER = { 'Retry-After': 'Seconds until a retry makes sense' }
+
+function renderHeaders(descriptions: Readonly<Record<string, string>>): Json {
+  const rendered = Object.entries(descriptions).map(([name, description]) => [
+    name,
+    { description, schema: HEADER_TEXT },
+  ])
+  return Object.fromEntries(rendered)
+}
+
+function referToHeaders(descriptions: Readonly<Record<string, string>>): Json {
+  const references = Object.keys(descriptions).map((name) => [name, { $ref: `#/components/headers/${name}` }])
+  return Object.fromEntries(references)
+}
+
+function renderResponse(response: ResponseDescription, commonHeaders: Json): Json {
+  const { description, schema, example, mediaTypes = [], headers = {} } = response
+  const json = schema && { schema: renderSchema(schema(), 'output'), ...(example !== undefined && { example }) }
   const content = {
     ...(json && { 'application/json': json }),
-    ...Object.fromEntries((mediaTypes ?? []).map((type) => [type, {}])),
+    ...Object.fromEntries(mediaTypes.map((type) => [type, {}])),
   }
+  const allHeaders = { ...commonHeaders, ...renderHeaders(headers) }
   return {
     description,
-    ...(headers && { headers: Object.fromEntries(fields) }),
+    ...(Object.keys(allHeaders).length > 0 && { headers: allHeaders }),
     ...(Object.keys(content).length > 0 && { content }),
   }
 }
 
 /** Renders one response for each status, with an example for each of its codes. */
-function renderProblems(codes: readonly ProblemCode[], problems: ProblemTable): Record<string, Json> {
-  const types = codes.flatMap((code) => {
+function renderProblems(codes: readonly ProblemCode[], problems: ProblemTable, commonHeaders: Json): Json {
+  const types = [...new Set(codes)].map((code) => {
     const type = problems[code]
     if (type === undefined) throw new Error(`the problem table lacks ${code}`)
     return { code, ...type }
@@ -264,10 +241,13 @@ function renderProblems(codes: readonly ProblemCode[], problems: ProblemTable): 
         ]
       })
       const schema = { $ref: '#/components/schemas/Problem' }
-      const content = { 'application/problem+json': { schema, examples: Object.fromEntries(examples) } }
-      const waits = status === '429' || group.some(({ retryAfterSeconds }) => retryAfterSeconds !== undefined)
-      const description = examples.map(([code]) => code).join(', ')
-      return [status, { description, ...(waits && { headers: RETRY_AFTER }), content }]
+      const isTemporary = status === '429' || group.some(({ retryAfterSeconds }) => retryAfterSeconds !== undefined)
+      const response = {
+        description: examples.map(([code]) => code).join(', '),
+        headers: { ...commonHeaders, ...(isTemporary && referToHeaders(RETRY_AFTER)) },
+        content: { 'application/problem+json': { schema, examples: Object.fromEntries(examples) } },
+      }
+      return [status, response]
     }),
   )
 }

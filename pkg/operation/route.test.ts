@@ -117,7 +117,7 @@ describe('an operation with schemas', () => {
 
   test('cuts the name of an unknown field', async () => {
     const refused = await send({ title: 'abc', ['x'.repeat(5_000)]: 1 }).expect(422)
-    expect(refused.body.errors).toMatchObject([{ field: 'x'.repeat(200) }])
+    expect(refused.body.errors).toMatchObject([{ field: 'x'.repeat(1_000) }])
   })
 
   test.each([['{"__proto__":{"admin":1},"title":"a"}'], ['{"title":"a","__proto__":[]}']])(

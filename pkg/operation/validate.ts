@@ -1,17 +1,15 @@
 import type { Request, RequestHandler } from 'express'
 import { CodedError } from '../problem/index.ts'
-import { fieldErrors, type Source } from './field-errors.ts'
+import { fieldErrors, MAX_ERRORS, type Source } from './field-errors.ts'
 import { describeBody, type OperationDescription, type Schema } from './operation.ts'
 
 type Check = readonly [Source, Schema]
 
-/** A hostile body of 100 kB can have thousands of unknown fields. No form has that many. */
-export const MAX_ERRORS = 100
-
 /** Rejects with `precondition_required` first when if-match is missing: no other error matters before it (RFC 6585 §3). */
 function reject(req: Request, failed: readonly Check[]): never {
   const errors = failed.flatMap(([source, schema]) => fieldErrors(source, schema, req[source]))
-  const lacksPrecondition = errors.some(({ in: source, field }) => source === 'headers' && field === 'if-match')
+  const isInvalid = errors.some(({ in: source, field }) => source === 'headers' && field === 'if-match')
+  const lacksPrecondition = isInvalid && req.headers['if-match'] === undefined
   throw lacksPrecondition
     ? new CodedError('precondition_required')
     : new CodedError('invalid_input', { errors: errors.slice(0, MAX_ERRORS) })

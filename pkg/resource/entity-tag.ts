@@ -11,12 +11,17 @@ export const versionHeaders = ({ version }: Pick<Stored, 'version'>) => ({
 /** The description of these headers. */
 export const VERSION_HEADERS = { etag: 'The version, for if-match and if-none-match' }
 
+const entityTags = z
+  .string()
+  .max(1_000)
+  .regex(/^[\t\x20-\x7e\x80-\xff]*$/)
+
 export const ifMatchHeaders = z.object({
-  'if-match': z.string().describe('The etag of the version to change, or * for any version'),
+  'if-match': entityTags.describe('The etag of the version to change, or * for any version'),
 })
 
 export const ifNoneMatchHeaders = z.object({
-  'if-none-match': z.string().describe('The etag of the version that the client has').optional(),
+  'if-none-match': entityTags.describe('The etag of the version that the client has').optional(),
 })
 
 /**

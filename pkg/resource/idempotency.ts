@@ -48,6 +48,7 @@ export interface Idempotency {
 export const idempotencyHeaders = z.object({
   'idempotency-key': z
     .string()
+    .max(255)
     .regex(/^[\x21-\x7e]{1,255}$/, 'Invalid key: 1 to 255 visible ASCII characters')
     .describe('A retry with the same key and body returns the first response and has no further effect')
     .optional(),

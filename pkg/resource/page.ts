@@ -27,22 +27,23 @@ export function parseCursor(cursor: string): Position | undefined {
   return Number.isNaN(Date.parse(createdAt)) ? undefined : { createdAt, id }
 }
 
-const limit = z
-  .string()
-  .max(9)
-  .regex(/^\d{1,9}$/, 'Invalid limit: expected a number')
-  .transform(Number)
-  .pipe(z.int().min(1).max(100))
+/** Longest page. */
+const MAX_LIMIT = 100
 
-const cursorText = z
-  .string()
-  .max(100)
-  .regex(/^[\w-]*$/, 'Invalid cursor: use the value of next')
+/** The document shows a number. Other forms of numbers, such as `1e1`, stay text and are invalid. */
+const limit = z.preprocess(
+  (text) => (/^\d{1,9}$/.test(String(text)) ? Number(text) : text),
+  z.int('Invalid limit: expected a number').min(1).max(MAX_LIMIT),
+)
 
 /** `?limit=20&cursor=…` */
 export const pageQuery = z.object({
-  limit: limit.default(20),
-  cursor: cursorText
+  limit: limit.default(20).describe('The length of the page; 20 by default'),
+  cursor: z
+    .string()
+    .describe('The value of next in the previous page')
+    .max(100)
+    .regex(/^[\w-]*$/, 'Invalid cursor: use the value of next')
     .transform((text, { issues }): Position => {
       const position = parseCursor(text)
       if (position !== undefined) return position
@@ -53,7 +54,14 @@ export const pageQuery = z.object({
 })
 
 export const pageSchema = <S extends z.ZodType>(item: S) =>
-  z.object({ items: z.array(item).max(100), next: cursorText.nullable() })
+  z.object({
+    items: z.array(item).max(MAX_LIMIT),
+    next: z
+      .string()
+      .max(100)
+      .regex(/^[\w-]+$/)
+      .nullable(),
+  })
 
 /** Makes a page from up to `limit + 1` rows: the extra row tells that there is a next page. */
 export function createPage<T extends Position>(rows: readonly T[], limit: number): Page<T> {

@@ -14,8 +14,8 @@ export interface Stored {
 export const storedFields = {
   id: z.uuid(),
   version: z.int().min(1),
-  createdAt: z.iso.datetime().max(24),
-  updatedAt: z.iso.datetime().max(24),
+  createdAt: z.iso.datetime(),
+  updatedAt: z.iso.datetime(),
 }
 
 /** Path parameters of one resource. The cache compares ids as text, so they are lower case. */
@@ -33,7 +33,4 @@ export const date = () => z.iso.date().regex(/^(?!0000)/, 'Invalid date: there i
 
 /** A point in time in UTC with at most milliseconds: PostgreSQL would round finer values. */
 export const timestamp = () =>
-  z.iso
-    .datetime()
-    .max(24)
-    .regex(/^(?!0000)[^.]*(\.\d{1,3})?Z$/, 'Invalid datetime: at most milliseconds, and no year 0')
+  z.iso.datetime().regex(/^(?!0000)[^.]*(\.\d{1,3})?Z$/, 'Invalid datetime: at most milliseconds, and no year 0')

@@ -4,7 +4,7 @@ import { createServer, type RequestListener } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
 import { afterEach, describe, expect, jest, test } from '@jest/globals'
-import { reasonOf } from '../policy.ts'
+import { findReason } from '../policy.ts'
 import { commandCheck } from './command.ts'
 import { httpCheck } from './http.ts'
 import { postgresCheck } from './postgres.ts'
@@ -33,7 +33,7 @@ async function outcome(run: Promise<unknown>): Promise<string> {
     await run
     return 'ok'
   } catch (error) {
-    return reasonOf(error)
+    return findReason(error)
   }
 }
 
