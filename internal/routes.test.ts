@@ -81,8 +81,9 @@ test('every answer with a body has an example, and each example is what its sche
   let examined = 0
   for (const { operationId, responses } of operations()) {
     for (const [status, { content = {} }] of Object.entries(responses)) {
-      for (const [mediaType, { schema, example, examples = {} }] of Object.entries(content)) {
-        if (!mediaType.endsWith('json')) continue
+      for (const { schema, example, examples = {} } of Object.values(content)) {
+        // A page has no schema.
+        if (schema === undefined) continue
         const given = [
           ...(example === undefined ? [] : [example]),
           ...Object.values(examples).map(({ value }) => value),
@@ -104,8 +105,8 @@ test('the document shows the authentication of every operation that is not publi
   const { body } = await request(guarded).get('/openapi.json').expect(200)
   const { valid, errors: mistakes } = await new Validator().validate(structuredClone(body))
   expect({ valid, mistakes }).toEqual({ valid: true, mistakes: undefined })
-  expect(body.components.securitySchemes).toMatchObject({
-    bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+  expect(body.components.securitySchemes).toEqual({
+    bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: expect.any(String) },
     session: { type: 'apiKey', in: 'cookie', name: '__Host-session' },
   })
   const session = Object.values<Record<string, object>>(body.paths['/v1/session'])
@@ -114,6 +115,7 @@ test('the document shows the authentication of every operation that is not publi
     expect(Object.keys(operation['responses'] ?? {})).toEqual(expect.arrayContaining(['401', '403', '503']))
   }
   expect(body.paths['/ping'].get).toMatchObject({ security: [] })
+  expect(operations().filter((operation) => !('security' in operation))).toEqual([])
   expect(Object(document).components).not.toHaveProperty('securitySchemes')
 })
 
@@ -137,4 +139,19 @@ test('in development a browser finds links at /, and in production the path does
   NODE_ENV = 'production'
   const paths = [...text.matchAll(/href="([^"]+)"/g)].map(([, path = '']) => path)
   expect(paths).toEqual(['/ping', '/health', '/docs', '/openapi.json'])
+})
+
+test('every operation behind the rate limit documents its headers, and a 429 the time to wait', () => {
+  const { responses } = document.paths['/ping']!['get']!
+  for (const response of Object.values(responses)) {
+    expect(response).toMatchObject({ headers: { RateLimit: expect.anything(), 'RateLimit-Policy': expect.anything() } })
+  }
+  expect(responses['429']).toMatchObject({ headers: { 'Retry-After': expect.anything() } })
+})
+
+test('the document states the errors of a body, the unchanged version and the page', () => {
+  const { post } = document.paths['/v1/notes']!
+  expect(Object.keys(post!.responses)).toEqual(expect.arrayContaining(['400', '413', '415']))
+  expect(document.paths['/v1/notes/{id}']!['get']!.responses).toHaveProperty('304')
+  expect(document.paths['/health']!['get']!.responses['200']!.content).toHaveProperty('text/html')
 })
