@@ -27,8 +27,7 @@ function licenses(paths: readonly string[]): string {
   const notices = files.map((path) => `${path}.LICENSE.txt`).filter((path) => existsSync(path))
   const sections = [...directories].sort().map((directory) => {
     const { name, version, license, repository } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'))
-    const text =
-      licenseText(directory) ?? `The package has no licence text of its own: see ${repository.url ?? repository}`
+    const text = licenseText(directory) ?? `The package contains no licence text: see ${repository.url ?? repository}`
     const parts = notices.filter((path) => path.startsWith(`${directory}/`)).map((path) => readFileSync(path, 'utf8'))
     return [`${name} ${version} (${license})`, text, ...parts.map((part) => part.trim())].join('\n\n')
   })
@@ -106,7 +105,7 @@ function executable(target: string | undefined, output: string): void {
 
 const STUB = 'scripts/executable/stub.env'
 
-/** Starts the service once in an environment of its own. @throws with the service's output when it does not start */
+/** Starts the service once in a minimal environment. @throws an error with the output of the service when the start fails */
 function writeCodeCache(bundle: string, output: string, withStores: boolean): void {
   const stub = Object.entries(parse(readFileSync(STUB)))
   const env = Object.fromEntries(stub.filter(([name]) => withStores || !STORES.test(name)))
