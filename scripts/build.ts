@@ -27,7 +27,8 @@ function licenses(paths: readonly string[]): string {
   const notices = files.map((path) => `${path}.LICENSE.txt`).filter((path) => existsSync(path))
   const sections = [...directories].sort().map((directory) => {
     const { name, version, license, repository } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'))
-    const text = licenseText(directory) ?? `The package contains no licence text: see ${repository.url ?? repository}`
+    const text =
+      licenseText(directory) ?? `The package has no licence text of its own: see ${repository.url ?? repository}`
     const parts = notices.filter((path) => path.startsWith(`${directory}/`)).map((path) => readFileSync(path, 'utf8'))
     return [`${name} ${version} (${license})`, text, ...parts.map((part) => part.trim())].join('\n\n')
   })

@@ -62,7 +62,7 @@ async function announce(port: string, services: readonly (LocalService | undefin
       'Serving. Try:',
       ...urls,
       ...(running.length > 0 ? ['with:', ...running] : []),
-      'Press Ctrl-C to stop.',
+      'Ctrl-C ends all of it.',
       '',
     ].join('\n'),
   )

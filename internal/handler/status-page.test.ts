@@ -30,9 +30,9 @@ test('says of each check what the JSON answer says', () => {
 })
 
 test('says so when nothing is watched, and when nothing fails', () => {
-  expect(textOf(pageOf({}))).toContain('No checks are configured.')
+  expect(textOf(pageOf({}))).toContain('Nothing is watched.')
   expect(pageOf({})).not.toContain('<table>')
-  expect(textOf(pageOf({ database: ok }))).toContain('All checks are ok.')
+  expect(textOf(pageOf({ database: ok }))).toContain('Every check is ok.')
 })
 
 test('a name is text, whatever is in it', () => {
