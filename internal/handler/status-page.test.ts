@@ -11,7 +11,7 @@ function pageOf(checks: Snapshot['checks'], history?: Snapshot['history'], servi
   return renderStatusPage({ service, version: '1.4.0', snapshot })
 }
 
-/** What is read, without the markup. */
+/** Returns the text of the page without the markup. */
 const textOf = (page: string) =>
   page
     .slice(page.indexOf('<body>'))

@@ -33,7 +33,7 @@ test('a new client above the maximum ends the minute, and a known client does no
   expect(count('a')).toMatchObject({ used: 1 })
 })
 
-/** What is counted together, until it fails or hangs. */
+/** A shared count that can fail or hang. */
 function shared() {
   let asked = 0
   let answer = (): Promise<Count> => Promise.resolve({ used: 100, resetMs: 1 })
