@@ -13,7 +13,7 @@ import type { Postgres } from './store/postgres.ts'
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const
 
-// Never asked: the document is made of what the routes say of themselves.
+// Never called: the document is rendered from the declarations of the routes.
 const db = { withTables: () => undefined } as unknown as Postgres['db']
 
 const never = () => Promise.reject(new Error('not used'))
@@ -54,7 +54,7 @@ test('the document is valid OpenAPI 3.1', async () => {
   })
 })
 
-test('it has every route of the router but the pages and, but for the probes, no other', () => {
+test('the document has every route of the router except the pages, and no other path except the probes', () => {
   const registered = app.router.stack.flatMap(({ route }) =>
     METHODS.filter((method) => route?.stack.some((layer) => layer.method === method)).map(
       (method) => `${method} ${route?.path.replaceAll(/:(\w+)/g, '{$1}')}`,
@@ -71,12 +71,12 @@ test('it has every route of the router but the pages and, but for the probes, no
 
 const operations = () => Object.values(document.paths).flatMap((methods) => Object.values(methods))
 
-test('no two operations have one id', () => {
+test('each operation has a unique id', () => {
   const ids = operations().map(({ operationId }) => operationId)
   expect(new Set(ids).size).toBe(ids.length)
 })
 
-test('every answer with a body has an example, and each example is what its schema says', () => {
+test('every response with a body has an example, and each example matches its schema', () => {
   const examine = examinerOf(document)
   let examined = 0
   for (const { operationId, responses } of operations()) {
@@ -119,7 +119,7 @@ test('the document shows the authentication of every operation that is not publi
   expect(Object(document).components).not.toHaveProperty('securitySchemes')
 })
 
-test('a path that is switched off is not there, nor is the document itself', async () => {
+test('a disabled path does not exist, and neither does the document', async () => {
   off.add('version')
   expect((await ask()).paths).not.toHaveProperty('/version')
   off.delete('version')

@@ -103,8 +103,7 @@ const state = (status: 'ok' | 'fail') => html`<b class="${status}">${status === 
 
 function summary(checks: Snapshot['checks']): string {
   const failures = Object.entries(checks).filter(([, { status }]) => status === 'fail')
-  if (failures.length === 0)
-    return Object.keys(checks).length === 0 ? 'No checks are configured.' : 'All checks are ok.'
+  if (failures.length === 0) return Object.keys(checks).length === 0 ? 'Nothing is watched.' : 'Every check is ok.'
   return `Failing: ${failures.map(([name, { critical }]) => (critical ? name : `${name} (not critical)`)).join(', ')}.`
 }
 

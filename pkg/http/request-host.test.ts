@@ -12,7 +12,7 @@ test.each(['a b', 'a/b', 'user@host', 'host:port', '[::1', 'a\tb', 'a?b', 'a#b',
   },
 )
 
-test('two hosts are invalid even when they are the same, and HTTP/1.1 needs one', () => {
+test('two equal hosts are invalid, and HTTP/1.1 requires one host', () => {
   expect(hasValidHost(['host', 'x', 'HOST', 'x'], '1.1')).toBe(false)
   expect(hasValidHost([], '1.1')).toBe(false)
   expect(hasValidHost([], '1.0')).toBe(true)
