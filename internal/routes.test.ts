@@ -150,8 +150,9 @@ test('every operation behind the rate limit documents its headers, and a 429 the
 })
 
 test('the document states the errors of a body, the unchanged version and the page', () => {
-  const { post } = document.paths['/v1/notes']!
-  expect(Object.keys(post!.responses)).toEqual(expect.arrayContaining(['400', '413', '415']))
-  expect(document.paths['/v1/notes/{id}']!['get']!.responses).toHaveProperty('304')
+  for (const [path, { get, post }] of Object.entries(document.paths)) {
+    if (post) expect(Object.keys(post.responses)).toEqual(expect.arrayContaining(['400', '413', '415']))
+    if (path.endsWith('/{id}')) expect(get!.responses).toHaveProperty('304')
+  }
   expect(document.paths['/health']!['get']!.responses['200']!.content).toHaveProperty('text/html')
 })
