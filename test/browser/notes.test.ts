@@ -6,7 +6,11 @@ import { type TestService, testPostgres } from '../support/services.ts'
 jest.setTimeout(60_000)
 
 const browser = useBrowser()
-afterEach(killApps)
+let database: TestService
+afterEach(async () => {
+  await killApps()
+  await database.stop()
+})
 
 test('a note is made from the page at /docs', async () => {
   database = await testPostgres()
