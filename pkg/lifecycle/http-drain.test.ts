@@ -80,6 +80,36 @@ test('a request that is pipelined behind a closing response is not handled', asy
   await drain.close(never)
 })
 
+test('reading pauses for a turn when 1,000 pipelined requests wait, whatever connections were aborted before', async () => {
+  const { server, port } = await serve(() => {})
+  const pipeline = async (requests: number) => {
+    const accepted = once(server, 'connection')
+    const socket = await rawConnection(port)
+    socket.on('error', () => {})
+    const [serverSide] = await accepted
+    socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(requests))
+    // The server parses all of them in one turn.
+    await once(server, 'request')
+    return { socket, serverSide: serverSide as Socket }
+  }
+  for (let time = 0; time < 10; time++) {
+    const { socket, serverSide } = await pipeline(2)
+    const closed = once(serverSide, 'close')
+    socket.destroy()
+    await closed
+  }
+  const idle = await pipeline(1)
+  for (let time = 0; time < 20; time++) await pipeline(51)
+  expect(idle.serverSide.isPaused()).toBe(false)
+  const resumed = once(idle.serverSide, 'resume')
+  const paused = once(idle.serverSide, 'pause')
+  await pipeline(2)
+  await paused
+  await resumed
+  server.close()
+  server.closeAllConnections()
+})
+
 test('close waits for a half-sent POST and responds to it', async () => {
   const arrived = Promise.withResolvers<void>()
   const { drain, port } = await serve(async (req, res) => {

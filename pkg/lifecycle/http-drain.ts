@@ -140,6 +140,8 @@ export function createHttpDrain(options: HttpDrainOptions): HttpDrain {
       if (connection.waiting > MAX_WAITING) return void socket.destroy()
       if (connection.waiting >= PAUSE_AT) socket.pause()
       before.once('close', () => {
+        // The end of a connection has subtracted its waiting requests.
+        if (!connections.has(socket)) return
         connection.waiting--
         waitingInAll--
         // The response before this one has closed the connection.
