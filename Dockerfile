@@ -1,4 +1,4 @@
-# Built by `make image`, which passes what the history knows, and refuses a base that has no digest
+# `make image` builds this file, passes version and commit, and rejects a base image without a digest
 # (docs/decisions/0003-container-image.md). `docker build .` works too.
 #
 # BUILD_IMAGE is the Node of .nvmrc. RUNTIME_IMAGE has the C++ library, no shell and no package manager.
@@ -6,13 +6,13 @@ ARG BUILD_IMAGE=docker.io/library/node:26.10.0-bookworm-slim
 ARG RUNTIME_IMAGE=gcr.io/distroless/cc-debian12:latest
 
 FROM ${BUILD_IMAGE} AS build
-# A pipeline fails when one of its commands fails.
+# Make a pipeline fail when any of its commands fails.
 SHELL ["/bin/bash", "-o", "errexit", "-o", "pipefail", "-c"]
 WORKDIR /build
 
-# Node does not start without libatomic, and the runtime base does not have it
-# (https://github.com/GoogleContainerTools/distroless/issues/1981). Debian keeps it in a directory
-# that has another name on each processor; /usr/lib is searched on all of them.
+# Node requires libatomic, and the runtime base does not contain it
+# (https://github.com/GoogleContainerTools/distroless/issues/1981). Debian keeps it in a
+# directory that depends on the processor architecture; /usr/lib is searched on every architecture.
 RUN libraries=$(ldd /usr/local/bin/node); \
     if [[ $libraries == *libatomic*"not found"* ]]; then \
       apt-get update; \
@@ -22,7 +22,7 @@ RUN libraries=$(ldd /usr/local/bin/node); \
     mkdir -p /out/usr/lib; \
     ldd /usr/local/bin/node | sed -n 's/.*libatomic.* => \(.*\) (.*/\1/p' | xargs -r cp -L -t /out/usr/lib
 
-# Before the sources: another line of code does not fetch the packages again.
+# Install the packages before copying the sources, so a change of the sources does not download them again.
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --include=dev --include=optional && rm -rf /root/.npm
 
@@ -32,7 +32,7 @@ COPY pkg pkg
 COPY config config
 COPY internal internal
 COPY src src
-# There is no history in the context: this is what the artifact says of itself in `app version`.
+# The context has no Git history, so these arguments provide the output of `app version`.
 ARG COMMIT
 ARG SOURCE_DATE_EPOCH
 RUN node scripts/build.ts bundle \
@@ -45,7 +45,7 @@ FROM ${RUNTIME_IMAGE}
 COPY --from=build /out/ /
 
 ENV NODE_ENV=production
-# By number, so that an orchestrator can tell that it is not root.
+# A numeric user lets an orchestrator verify that the user is not root.
 USER 65532:65532
 EXPOSE 8080
 STOPSIGNAL SIGTERM

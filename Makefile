@@ -1,10 +1,10 @@
-# Every target gets what it needs: the pinned Node, the packages of the lock file, the artifacts.
+# Each target first provides its prerequisites: the pinned Node, the packages of the lock file, the artifacts.
 .DEFAULT_GOAL := help
-# What failed half-way is not there, or the next run would take it for done.
+# Delete the output of a failed recipe; otherwise the next run would treat it as complete.
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 export PATH := $(CURDIR)/.toolchain/bin:$(CURDIR)/node_modules/.bin:$(PATH)
-# Node trusts the certificates of the system, such as a company's for its TLS-inspecting proxy.
+# Node trusts the certificates of the system, such as the certificate of a TLS-inspecting proxy.
 export NODE_USE_SYSTEM_CA := 1
 
 TOOLCHAIN := .toolchain/ready
@@ -18,71 +18,71 @@ JEST := node --experimental-vm-modules --disable-warning=ExperimentalWarning nod
 help: ## print this list
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do printf '  make %-15s %s\n' "$$target" "$$text"; done
 
-# A folder of scripts/ may bring targets of its own.
+# A folder of scripts/ may define additional targets.
 include $(wildcard scripts/*/*.mk)
 
-upgrade: $(TOOLCHAIN) ## bring what came from the template up to a newer one: TEMPLATE=url (REF=main)
+upgrade: $(TOOLCHAIN) ## update the files of the template to a newer version: TEMPLATE=url (REF=main)
 	@node scripts/upgrade.ts
 
-# NAME only from the command line: some systems set it to the name of the machine.
-resource: $(PACKAGES) ## write a resource, with its table and tests: NAME=invoice FIELDS=number:string:unique,total:int (PLURAL=invoices)
+# Read NAME from the command line only: some systems set the variable to the name of the machine.
+resource: $(PACKAGES) ## generate a resource with its table and tests: NAME=invoice FIELDS=number:string:unique,total:int (PLURAL=invoices)
 	@$(if $(filter environment,$(origin NAME)),env -u NAME) node scripts/resource.ts
 
-remove-resource: $(TOOLCHAIN) ## undo make resource: NAME=note (PLURAL=notes)
+remove-resource: $(TOOLCHAIN) ## remove a generated resource: NAME=note (PLURAL=notes)
 	@$(if $(filter environment,$(origin NAME)),env -u NAME) node scripts/resource.ts remove
 
 run: dist/server.cjs ## build and serve on PORT (8080), with a local PostgreSQL and Redis
 	@exec node scripts/run.ts
 
-dev: $(PACKAGES) ## the same from the sources: restart on save, readable logs
+dev: $(PACKAGES) ## run from the sources: restart on save, readable logs
 	@exec node scripts/run.ts --watch
 
-test: lint types unit e2e ## everything that can be wrong, on real PostgreSQL and Redis
+test: lint types unit e2e ## all checks and tests, with real PostgreSQL and Redis
 
-test-release: build ## what takes longer: a fresh clone, the image built and run, other platforms
+test-release: build ## slow tests: a fresh clone, the image, other platforms
 	@$(JEST) --selectProjects release
 
-lint: $(PACKAGES) ## style, likely mistakes, the direction of imports, what nothing uses, timeouts that contradict each other
+lint: $(PACKAGES) ## check style, likely mistakes, import direction, unused code and contradictory timeouts
 	@biome check --error-on-warnings
 	@knip --no-config-hints
 	@node scripts/check-timeouts.ts
 
-types: $(PACKAGES) ## what the compiler can tell
+types: $(PACKAGES) ## check the types
 	@tsc
 
-unit: $(PACKAGES) ## tests beside the code
+unit: $(PACKAGES) ## run the unit tests
 	@$(JEST) --selectProjects unit
 
-# Two at a time, whatever the cores: they mostly wait for servers.
-e2e: build ## tests of the artifacts and of real servers
+# Run two tests at a time on any number of cores: the tests mostly wait for servers.
+e2e: build ## test the artifacts with real servers
 	@$(JEST) --selectProjects e2e --maxWorkers=2
 
-e2e-browser: build ## the pages, in Debian's Chromium
+e2e-browser: build ## test the pages in Debian's Chromium
 	@$(JEST) --selectProjects browser
 
-# Three at a time, though there may be fewer cores: they mostly wait.
-e2e-restart: build ## restarts under load, without a way of deployment
+# Run three tests at a time, even on fewer cores: the tests mostly wait.
+e2e-restart: build ## test restarts under load, without a deployment tool
 	@$(JEST) --selectProjects restart --maxWorkers=3
 
-# Three at a time, whatever the number of cores: the tests mostly wait for servers.
-e2e-deploy: build ## each way of deployment with its real tool (T=nginx for one of them)
+# Run three tests at a time on any number of cores: the tests mostly wait for servers.
+e2e-deploy: build ## test each deployment with its real tool (T=nginx for a single deployment)
 	@$(JEST) --selectProjects deploy --passWithNoTests --maxWorkers=3 $(T)
 
-fmt: $(PACKAGES) ## format the code and mend what can be mended
+fmt: $(PACKAGES) ## format the code and apply automatic fixes
 	@biome check --write
 
-build: dist/server.cjs dist/app $(if $(TARGET),executable-$(TARGET)) ## dist/server.cjs and dist/app; TARGET=linux-arm64 (…) for another platform
+build: dist/server.cjs dist/app $(if $(TARGET),executable-$(TARGET)) ## build dist/server.cjs and dist/app; TARGET=linux-arm64 (…) for another platform
 
-image: ## the container image, with docker, podman or buildah (IMAGE=name:tag)
+image: ## build the container image with docker, podman or buildah (IMAGE=name:tag)
 	@sh scripts/image.sh
 
-bench: build $(BENCH_PACKAGES) ## what it costs beside its peers, and the budgets that must hold; QUICK=1 in two minutes
+bench: build $(BENCH_PACKAGES) ## compare the performance with other frameworks and check the budgets; QUICK=1 takes two minutes
 	@node bench/main.ts
 
-audit: $(PACKAGES) ## known vulnerabilities of what ends up in the artifact
+audit: $(PACKAGES) ## list known vulnerabilities of the packages in the artifact
 	@npm audit --omit=dev
 
-clean: ## remove what was built, fetched and stored here, the local databases too
+clean: ## remove builds, downloads and local data, including the local databases
 	rm -rf dist node_modules bench/node_modules .toolchain .local
 
 $(TOOLCHAIN): .nvmrc scripts/toolchain/package-lock.json scripts/toolchain/install.sh
@@ -106,7 +106,7 @@ dist/app: dist/server.cjs scripts/executable/main.cjs scripts/executable/code-ca
 executable-%: dist/server.cjs FORCE
 	@node scripts/build.ts executable $*
 
-# The artifact names its commit, so another commit makes it out of date, and the same one does not.
+# The artifact contains its commit, so it is out of date when the commit changes.
 .local/commit: FORCE
 	@mkdir -p .local
 	@{ git rev-parse HEAD && git status --porcelain; } 2>/dev/null | cmp -s - $@ || { git rev-parse HEAD && git status --porcelain; } >$@ 2>/dev/null || true

@@ -4,7 +4,7 @@ import type { Config } from 'jest'
 const common = {
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
-  // Node strips the types itself, here as everywhere: what is tested is what is written.
+  // Node strips the types, so the tests run the source without a transform.
   transform: { '\\.ts$': '<rootDir>/test/support/strip-types.mjs' },
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.toolchain', '<rootDir>/.local'],
 }
@@ -22,7 +22,7 @@ export default {
       roots: ['<rootDir>/test'],
       testPathIgnorePatterns: ['<rootDir>/test/(release|restart|browser)/'],
     },
-    // A service without a way of deployment has no such folder, and Jest refuses roots that do not exist.
+    // Jest rejects missing roots, and a service without a deployment has no such folder.
     ...(existsSync('deploy') ? [{ ...common, displayName: 'deploy', roots: ['<rootDir>/deploy'] }] : []),
     { ...common, displayName: 'release', roots: ['<rootDir>/test/release'] },
     { ...common, displayName: 'browser', roots: ['<rootDir>/test/browser'] },

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Config } from '#config/env.ts'
 import { ConfigError } from '#config/load.ts'
 import type { Settings } from '#config/settings.ts'
@@ -97,7 +98,7 @@ export function createApp(settings: Settings, systemd: Systemd): App {
 
   const start = () =>
     lifecycle.start(async (use) => {
-      // Probes respond from here on. Everything that a start can load later is loaded later.
+      // Probes respond from here on. Each room is loaded in a turn of its own, so that they need not wait.
       await use({
         name: 'listener',
         async start() {
@@ -112,8 +113,11 @@ export function createApp(settings: Settings, systemd: Systemd): App {
           logger.info(server.address(), 'listening')
         },
       })
+      await setImmediate()
       const { createHttp } = await import('./http.ts')
+      await setImmediate()
       const { listRoutes } = await import('./routes.ts')
+      await setImmediate()
 
       // No part uses a store when it stops, so a store that does not respond is not worth a longer wait.
       const stopTimeoutMs = 1_000
@@ -123,6 +127,7 @@ export function createApp(settings: Settings, systemd: Systemd): App {
         const check = postgresCheck({ pool: postgres.checkPool, migrations: postgres.migrations })
         health.watch({ name: 'database', check, critical: () => current().DATABASE_CRITICAL })
       }
+      await setImmediate()
       const redis = await createRedis(config, service, logger)
       if (redis) {
         await use({ name: 'redis', start: () => redis.start(), stop: () => redis.stop(), stopTimeoutMs })

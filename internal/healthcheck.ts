@@ -1,17 +1,17 @@
 import { get } from 'node:http'
 
 export interface HealthcheckOptions {
-  /** The address that the service listens on; a wildcard stands for this machine. */
+  /** Listening address of the service. A wildcard means the loopback address. */
   readonly host: string
   readonly port: number
   /** @default 2_000 */
   readonly timeoutMs?: number
 }
 
-/** 200 means ready in this dialect only: in the dialect of Consul, a service with a warning responds with 429. */
+/** Selects the standard dialect: in the Consul dialect, a ready service with a warning responds with 429. */
 const PATH = '/health/ready?dialect=standard'
 
-/** Asks the service on this machine whether it is ready, as an orchestrator would. Never rejects. */
+/** Requests the readiness of the service on this machine. Never rejects. */
 export function readiness({
   host,
   port,

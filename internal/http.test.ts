@@ -45,7 +45,7 @@ afterAll(() => {
 const MINTED = /^[a-z0-9]{10,20}-\d+$/
 
 describe('/ping', () => {
-  test('answers pong, and HEAD the same without it', async () => {
+  test('responds with pong to GET and without a body to HEAD', async () => {
     const response = await client.get('/ping').expect(200).expect('content-type', 'application/json; charset=utf-8')
     expect(response.body).toEqual({ message: 'pong' })
     const head = await client.head('/ping').expect(200).expect('content-length', '18')
@@ -54,7 +54,7 @@ describe('/ping', () => {
 })
 
 describe('headers', () => {
-  test('of security are there and nothing names the software', async () => {
+  test('include the security headers and do not name the software', async () => {
     const { headers } = await client.get('/ping')
     expect(headers).toMatchObject({
       'content-security-policy': "default-src 'none';frame-ancestors 'none';base-uri 'none';form-action 'none'",
@@ -70,7 +70,7 @@ describe('headers', () => {
     expect(headers).not.toHaveProperty('etag')
   })
 
-  test('a sane request id is kept, any other is replaced', async () => {
+  test('a valid request id is kept, and an invalid id is replaced', async () => {
     await client.get('/ping').set('x-request-id', 'trace_01.ABC-9').expect('x-request-id', 'trace_01.ABC-9')
     const minted = new Set<unknown>()
     for (const hostile of ['', 'a b', 'x'.repeat(129), '"><script>', 'ä']) {
@@ -150,12 +150,12 @@ describe('errors are problem documents', () => {
     expect(response.headers).toMatchObject({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
   })
 
-  test('405 says what is allowed, and so does OPTIONS', async () => {
+  test('the responses to a wrong method and to OPTIONS list the allowed methods', async () => {
     await client.post('/ping').expect(405).expect('allow', 'GET, HEAD, OPTIONS')
     await client.options('/ping').expect(204).expect('allow', 'GET, HEAD, OPTIONS')
   })
 
-  test('a small archive of a large body is refused at the limit of the body', async () => {
+  test('a small archive of a large body is rejected at the limit of the body', async () => {
     const bomb = gzipSync(JSON.stringify({ a: '0'.repeat(1_000_000) }))
     expect(bomb.length).toBeLessThan(2_000)
     const post = client
@@ -166,7 +166,7 @@ describe('errors are problem documents', () => {
     await post.send(bomb).expect(413)
   })
 
-  test('query strings have no objects in them', () => {
+  test('query strings contain no objects', () => {
     expect(app.get('query parser fn')('a[b]=1&a[__proto__][x]=1')).toEqual({ 'a[b]': '1', 'a[__proto__][x]': '1' })
   })
 })
@@ -186,7 +186,7 @@ describe('the server', () => {
   test.each([
     ['headers that do not end', 'GET / HTTP/1.1\r\nhost:', 'HTTP/1.1 408'],
     ['a body that does not come', 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\n', 'HTTP/1.1 408'],
-    ['a handler that does not answer', 'GET / HTTP/1.1\r\nhost: x\r\n\r\n', ''],
+    ['a handler that does not respond', 'GET / HTTP/1.1\r\nhost: x\r\n\r\n', ''],
   ])('ends a connection with %s', async (_name, bytes, answer) => {
     expect((await text(open(() => {}, bytes))).slice(0, 12)).toBe(answer)
   })
@@ -198,7 +198,7 @@ describe('the server', () => {
 })
 
 describe('the access line', () => {
-  test('says what was asked, by whom, and how it went, without the query string', async () => {
+  test('has the request, the client and the result, without the query string', async () => {
     await client
       .get('/ping?token=hunter2')
       .set('x-request-id', 'r-1')
@@ -216,14 +216,14 @@ describe('the access line', () => {
         status: 200,
         durationMs: expect.any(Number),
         bytes: 18,
-        // One proxy is trusted: what stood before it is the client's own claim.
+        // One proxy is trusted. The client itself sent the addresses before it.
         clientAddress: '203.0.113.9',
         msg: 'request',
       },
     ])
   })
 
-  test('is one, whatever happens', async () => {
+  test('is written once for each outcome', async () => {
     await client.get('/nothing')
     await client.post('/echo').type('json').send('{')
     await client.head('/ping')
@@ -234,7 +234,7 @@ describe('the access line', () => {
     ])
   })
 
-  test('of a very long path is short', async () => {
+  test('of a very long path is truncated', async () => {
     await client.get(`/${'x'.repeat(5_000)}`).expect(404)
     expect(String(lines[0]?.['path'])).toHaveLength(1_024)
   })

@@ -13,7 +13,7 @@ import type { Postgres } from './store/postgres.ts'
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const
 
-// Never asked: the document is made of what the routes say of themselves.
+// Never called: the document is rendered from the declarations of the routes.
 const db = { withTables: () => undefined } as unknown as Postgres['db']
 
 const never = () => Promise.reject(new Error('not used'))
@@ -54,7 +54,7 @@ test('the document is valid OpenAPI 3.1', async () => {
   })
 })
 
-test('it has every route of the router but the pages and, but for the probes, no other', () => {
+test('the document has every route of the router except the pages, and no other path except the probes', () => {
   const registered = app.router.stack.flatMap(({ route }) =>
     METHODS.filter((method) => route?.stack.some((layer) => layer.method === method)).map(
       (method) => `${method} ${route?.path.replaceAll(/:(\w+)/g, '{$1}')}`,
@@ -71,17 +71,19 @@ test('it has every route of the router but the pages and, but for the probes, no
 
 const operations = () => Object.values(document.paths).flatMap((methods) => Object.values(methods))
 
-test('no two operations have one id', () => {
+test('each operation has a unique id', () => {
   const ids = operations().map(({ operationId }) => operationId)
   expect(new Set(ids).size).toBe(ids.length)
 })
 
-test('every answer with a body has an example, and each example is what its schema says', () => {
+test('every response with a body has an example, and each example matches its schema', () => {
   const examine = examinerOf(document)
   let examined = 0
   for (const { operationId, responses } of operations()) {
     for (const [status, { content = {} }] of Object.entries(responses)) {
       for (const { schema, example, examples = {} } of Object.values(content)) {
+        // A page has no schema.
+        if (schema === undefined) continue
         const given = [
           ...(example === undefined ? [] : [example]),
           ...Object.values(examples).map(({ value }) => value),
@@ -104,7 +106,7 @@ test('the document shows the authentication of every operation that is not publi
   const { valid, errors: mistakes } = await new Validator().validate(structuredClone(body))
   expect({ valid, mistakes }).toEqual({ valid: true, mistakes: undefined })
   expect(body.components.securitySchemes).toEqual({
-    bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+    bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: expect.any(String) },
     session: { type: 'apiKey', in: 'cookie', name: '__Host-session' },
   })
   const session = Object.values<Record<string, object>>(body.paths['/v1/session'])
@@ -113,10 +115,11 @@ test('the document shows the authentication of every operation that is not publi
     expect(Object.keys(operation['responses'] ?? {})).toEqual(expect.arrayContaining(['401', '403', '503']))
   }
   expect(body.paths['/ping'].get).toMatchObject({ security: [] })
+  expect(operations().filter((operation) => !('security' in operation))).toEqual([])
   expect(Object(document).components).not.toHaveProperty('securitySchemes')
 })
 
-test('a path that is switched off is not there, nor is the document itself', async () => {
+test('a disabled path does not exist, and neither does the document', async () => {
   off.add('version')
   expect((await ask()).paths).not.toHaveProperty('/version')
   off.delete('version')
@@ -136,4 +139,20 @@ test('in development a browser finds links at /, and in production the path does
   NODE_ENV = 'production'
   const paths = [...text.matchAll(/href="([^"]+)"/g)].map(([, path = '']) => path)
   expect(paths).toEqual(['/ping', '/health', '/docs', '/openapi.json'])
+})
+
+test('every operation behind the rate limit documents its headers, and a 429 the time to wait', () => {
+  const { responses } = document.paths['/ping']!['get']!
+  for (const response of Object.values(responses)) {
+    expect(response).toMatchObject({ headers: { RateLimit: expect.anything(), 'RateLimit-Policy': expect.anything() } })
+  }
+  expect(responses['429']).toMatchObject({ headers: { 'Retry-After': expect.anything() } })
+})
+
+test('the document states the errors of a body, the unchanged version and the page', () => {
+  for (const [path, { get, post }] of Object.entries(document.paths)) {
+    if (post) expect(Object.keys(post.responses)).toEqual(expect.arrayContaining(['400', '413', '415']))
+    if (path.endsWith('/{id}')) expect(get!.responses).toHaveProperty('304')
+  }
+  expect(document.paths['/health']!['get']!.responses['200']!.content).toHaveProperty('text/html')
 })

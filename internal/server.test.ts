@@ -1,11 +1,12 @@
 import { once } from 'node:events'
-import type { RequestListener } from 'node:http'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterEach, expect, test } from '@jest/globals'
 import { createServer, type HttpServer } from './server.ts'
 
 let current: HttpServer | undefined
+let clientErrors: unknown[] = []
 afterEach(() => {
   current?.server.closeAllConnections()
   current?.server.close()
@@ -19,9 +20,17 @@ const LIMITS = {
   ownsSocket: true,
 }
 
-/** Opens a connection to a server with this handler. The probe at /probe allows GET only. */
+/** Responds at once, as the probes of the service do. */
+function probe({ url }: IncomingMessage, response: ServerResponse): boolean {
+  if (url !== '/probe') return false
+  response.end()
+  return true
+}
+
+/** Opens a connection to a server with this handler. */
 async function open(handler: RequestListener): Promise<Socket> {
-  current = createServer({ ...LIMITS, probe: () => false })
+  clientErrors = []
+  current = createServer({ ...LIMITS, probe, onClientError: (event) => clientErrors.push(event) })
   current.handle(handler)
   current.server.listen(0, '127.0.0.1')
   await once(current.server, 'listening')
@@ -30,7 +39,7 @@ async function open(handler: RequestListener): Promise<Socket> {
 
 const get = (path: string, headers = 'host: x') => `GET ${path} HTTP/1.1\r\n${headers}\r\n\r\n`
 
-const statuses = (received: string) => [...received.matchAll(/^HTTP\/1\.1 (\d+)/gm)].map(([, status]) => Number(status))
+const statuses = (received: string) => [...received.matchAll(/HTTP\/1\.1 (\d+) /g)].map(([, status]) => Number(status))
 
 test('a request behind a response that closes the connection is not executed', async () => {
   const executed: unknown[] = []
@@ -41,6 +50,38 @@ test('a request behind a response that closes the connection is not executed', a
   socket.write(get('/first') + get('/a/../b') + get('/never'))
   expect(statuses(await text(socket))).toEqual([200, 400])
   expect(executed).toEqual(['/first'])
+})
+
+test.each([
+  ['an invalid target', get('/a/../b'), 400],
+  ['an expectation', get('/', 'host: x\r\nexpect: the-best'), 417],
+])('a request behind the rejection of %s is not executed', async (_name, rejected, status) => {
+  let executed = 0
+  const socket = await open((_req, res) => {
+    executed++
+    res.end()
+  })
+  socket.write(rejected + get('/never'))
+  expect(statuses(await text(socket))).toEqual([status])
+  expect(executed).toBe(0)
+})
+
+test('a request behind a probe on a connection that drains is not executed', async () => {
+  let executed = 0
+  const socket = await open((_req, res) => {
+    executed++
+    res.end()
+  })
+  current!.drain.begin()
+  socket.write(get('/probe') + get('/never'))
+  expect(statuses(await text(socket))).toEqual([200])
+  expect(executed).toBe(0)
+})
+
+test('a client that asks for the end of the connection gets one response, whatever bytes follow', async () => {
+  const socket = await open((_req, res) => void res.end())
+  socket.write(get('/probe', 'host: x\r\nconnection: close') + get('/never'))
+  expect(statuses(await text(socket))).toEqual([200])
 })
 
 test('pipelined requests are executed one after the other, and responses keep their order', async () => {
@@ -82,6 +123,43 @@ test('malformed bytes behind a POST in progress do not replace its response', as
   expect(statuses(received)).toEqual([200])
   expect(received).toMatch(/connection: close/i)
   expect(received).toMatch(/done$/)
+})
+
+const CHUNKED = 'POST /post HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n'
+
+test.each([
+  ['a malformed body', `${CHUNKED}ZZ\r\n`, [200, 400]],
+  ['CONNECT', 'CONNECT x:1 HTTP/1.1\r\nhost: x\r\n\r\n', [200, 501]],
+  ['an unknown method', 'BREW / HTTP/1.1\r\nhost: x\r\n\r\n', [200]],
+])('the response of a request comes before the rejection of %s behind it', async (_name, bytes, expected) => {
+  const executed: unknown[] = []
+  const arrived = Promise.withResolvers<() => void>()
+  const socket = await open((req, res) => {
+    executed.push(req.url)
+    arrived.resolve(() => res.end('done'))
+  })
+  socket.write(get('/first') + bytes)
+  const respond = await arrived.promise
+  const received = text(socket)
+  respond()
+  expect(statuses(await received)).toEqual(expected)
+  expect(await received).toContain('done')
+  expect(executed).toEqual(['/first'])
+})
+
+test('malformed bytes are rejected once, however many follow them', async () => {
+  const arrived = Promise.withResolvers<() => void>()
+  const socket = await open((_req, res) => arrived.resolve(() => res.end('done')))
+  socket.write(get('/first') + CHUNKED)
+  const respond = await arrived.promise
+  for (let time = 0; time < 3; time++) {
+    const rejected = once(current!.server, 'clientError')
+    socket.write('ZZ\r\n')
+    await rejected
+  }
+  respond()
+  expect(statuses(await text(socket))).toEqual([200, 400])
+  expect(clientErrors).toHaveLength(1)
 })
 
 test.each([

@@ -22,7 +22,7 @@ export interface ServerOptions {
   readonly keepAliveTimeoutMs: number
   /** Socket inactivity timeout while a request is in progress, in milliseconds. */
   readonly socketTimeoutMs: number
-  /** Whether no other process accepts connections from the listening socket. */
+  /** Set it to false when other processes accept connections from the listening socket. */
   readonly ownsSocket: boolean
   /** Responds to a probe and returns true; returns false for any other request. */
   readonly probe: (request: IncomingMessage, response: ServerResponse) => boolean

@@ -106,7 +106,7 @@ function executable(target: string | undefined, output: string): void {
 
 const STUB = 'scripts/executable/stub.env'
 
-/** Starts the service once in an environment of its own. @throws with the service's output when it does not start */
+/** Starts the service once in a minimal environment. @throws an error with the output of the service when the start fails */
 function writeCodeCache(bundle: string, output: string, withStores: boolean): void {
   const stub = Object.entries(parse(readFileSync(STUB)))
   const env = Object.fromEntries(stub.filter(([name]) => withStores || !STORES.test(name)))

@@ -70,7 +70,7 @@ NAME=$(field name) VERSION=$(field version) LICENSES=$(field license)
 image=${IMAGE:-$NAME:$VERSION}
 for name in BUILD_IMAGE RUNTIME_IMAGE COMMIT SOURCE_DATE_EPOCH NAME VERSION CREATED SOURCE LICENSES; do
   eval "value=\${$name:-}"
-  # What is not known keeps the default of the Dockerfile.
+  # Unknown values keep the defaults of the Dockerfile.
   if [ -n "$value" ]; then set -- "$@" --build-arg "$name=$value"; fi
 done
 

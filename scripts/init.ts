@@ -16,7 +16,7 @@ const git = gitIn(root)
 /** @throws when the working tree cannot become a service */
 function checkWorkingTree(): void {
   if (!existsSync(join(root, '.git')))
-    throw new Error('this folder is not a git repository of its own: clone the template')
+    throw new Error('this folder is not the root of a git repository: clone the template')
   if (git(['status', '--porcelain']) !== '') throw new Error('some changes are not committed: git status')
 }
 

@@ -2,7 +2,7 @@
  * node scripts/run.ts          dist/server.cjs with a local PostgreSQL and Redis (make run)
  * node scripts/run.ts --watch  the sources: restart on save, readable logs (make dev)
  *
- * A server is started only where DATABASE_URL or REDIS_URL is unset. Ctrl-C ends all of it: the
+ * A server is started only where DATABASE_URL or REDIS_URL is unset. Ctrl-C ends all processes: the
  * service first, then the servers under it.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
@@ -17,7 +17,7 @@ const watch = process.argv.includes('--watch')
 const root = dirname(import.meta.dirname)
 process.chdir(root)
 
-/** By folder: what is watched by file alone is lost when an editor replaces the file. */
+/** Folders to watch. A watch on a single file ends when an editor replaces the file. */
 const WATCHED = ['src', 'config', 'internal', 'pkg'].map((folder) => `--watch-path=${folder}`)
 const program = watch ? ['src/main.ts'] : ['--enable-source-maps', 'dist/server.cjs']
 const say = (text: string) => process.stderr.write(`${text}\n`)
@@ -39,7 +39,7 @@ async function startMissing(given: Readonly<Record<string, string | undefined>>)
 }
 
 function start(environment: NodeJS.ProcessEnv): ChildProcess {
-  // A group of its own: the terminal's Ctrl-C comes through this process only, once.
+  // A separate process group: only this process receives Ctrl-C from the terminal, and forwards it once.
   const args = watch ? [...WATCHED, '--watch-preserve-output', ...program] : program
   const child = spawn(process.execPath, args, {
     env: environment,

@@ -15,7 +15,7 @@ const USAGE = `usage: app [serve | migrate | healthcheck | config | version]
   version      print version, commit and time of this build
 `
 
-/** As `engines` in package.json: the bundle also runs on the Node of a machine. */
+/** Same as `engines` in package.json. The bundle may run on any Node that is installed. */
 const OLDEST_NODE = 24
 
 /** https://man.freebsd.org/sysexits: 64 wrong usage, 78 invalid configuration. */
@@ -131,7 +131,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
 main(process.argv.slice(2)).then(
   (code) => process.exit(code),
   (error: unknown) => {
-    // The error is a defect, so its stack matters.
+    // An unexpected error is a defect, so print its stack.
     err(withoutCredentials(inspect(error)))
     process.exit(1)
   },

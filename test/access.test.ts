@@ -221,7 +221,7 @@ describe('sessions', () => {
   })
 })
 
-test('nothing of it is loaded before its variable is set', async () => {
+test('a capability is loaded only when its variable is set', async () => {
   const traced = join(temporaryDirectory('access'), 'server.cjs')
   const part =
     /"((?:pkg|internal)\/access\b(?!\/problems)[^"]*|node_modules\/(?:jose|express-session)\/[^"]+)"\([^)]*\)\s*\{/g

@@ -61,7 +61,8 @@ describe('a service that has grown', () => {
   const program = [tree.path('dist/app')]
 
   beforeAll(() => {
-    tree.edit('package.json', (text) => text.replace(/"name": "[^"]+"/, '"name": "express"'))
+    const renamePackage = (_: string, name: string) => `"name": "${name === 'express' ? 'zod' : 'express'}"`
+    tree.edit('package.json', (text) => text.replace(/"name": "([^"]+)"/, renamePackage))
     tree.edit('internal/routes.ts', (text) => text.replace("'/ping'", "'/pong'"))
     tree.edit('src/main.ts', (text) => GROWTH + text)
     tree.edit('src/main.ts', requireKey("process.env['NODE_ENV'] === 'production'"))

@@ -5,7 +5,7 @@ import { describe, expect, test } from '@jest/globals'
 import { schema } from '#config/env.ts'
 
 /*
- * What the pages name is there: the pages and headings that they link to, files, targets of make, variables, lines of
+ * Every name in the pages exists: the pages and headings that they link to, files, targets of make, variables, lines of
  * the log. The commands of the README are run by test/release/first-run.test.ts.
  */
 const git = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8' }).split('\n').filter(Boolean)

@@ -234,7 +234,7 @@ describe('256 file descriptors and 400 idle connections', () => {
   })
 })
 
-describe('what the world may know', () => {
+describe('public responses', () => {
   const secret = 'hunter2'
 
   test.each([

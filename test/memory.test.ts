@@ -7,7 +7,8 @@ import { until } from './support/services.ts'
 afterEach(killApps)
 
 const CONNECTIONS = 100
-const MAX_RSS = 200e6
+/** Below the 256 MiB of the manifests, on a busy machine too. A quiet machine measures 140 to 165 MB. */
+const MAX_RSS = 240e6
 
 function readRss({ pid }: Pick<RunningApp, 'pid'>): number {
   const kilobytes = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
@@ -33,7 +34,7 @@ test.each([
   ['the largest file, without compression', findScript, 600],
   ['the document', async () => '/openapi.json', 1_000],
   ['a file within the limit of pipelined requests', findScript, 100],
-])('100 connections that pipeline requests for %s cost less than 200 MB', async (_name, find, requests) => {
+])('100 connections that pipeline requests for %s stay below the memory limit', async (_name, find, requests) => {
   const app = await startApp()
   const path = await find(app)
   expect(path).not.toBe('')

@@ -19,10 +19,8 @@ export async function startNamed(hosts: readonly string[]): Promise<NameServer> 
   const { directory, spawnOptions } = unprivileged('named')
   const port = await freePort()
   const conf = join(directory, 'conf')
-  copyWith('deploy/dns', conf, {
-    'named.conf': [],
-    'my-service.zone': hosts.map((host, index) => [`10.0.0.${11 + index}`, host]),
-  })
+  const addresses = hosts.map((host, index): [string, string] => [`10.0.0.${11 + index}`, host])
+  copyWith('deploy/dns', conf, { 'named.conf': [], 'my-service.zone': addresses })
   const running = await launch({
     command,
     args: ['-g', '-c', 'named.conf', '-p', String(port), '-n', '1'],

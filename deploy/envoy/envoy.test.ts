@@ -4,13 +4,13 @@ import { afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { killApps, startApp } from '../../test/support/app.ts'
 import { answered } from '../../test/support/deploy/ask.ts'
 import { testForwarding } from '../../test/support/deploy/balancing.ts'
-import { addresses, type RunningProxy } from '../../test/support/deploy/proxy.ts'
+import { addresses } from '../../test/support/deploy/proxy.ts'
 import { startFleet } from '../../test/support/fleet.ts'
 import { run } from '../../test/support/run.ts'
 import { until } from '../../test/support/services.ts'
 import { startSteadyLoad } from '../../test/support/steady-load.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
-import { installEnvoy, startEnvoy } from './start-envoy.ts'
+import { installEnvoy, type RunningEnvoy, startEnvoy } from './start-envoy.ts'
 
 const FILE = 'deploy/envoy/envoy.yaml'
 
@@ -32,7 +32,7 @@ test('Envoy validates the configuration, and refuses it with a field that Envoy 
 })
 
 describe('a draining instance', () => {
-  let proxy: RunningProxy | undefined
+  let proxy: RunningEnvoy | undefined
   afterEach(async () => {
     await proxy?.stop()
     await killApps()
@@ -63,11 +63,9 @@ describe('a draining instance', () => {
       const before = others.flatMap(answered).length
       await until(() => others.flatMap(answered).length > before + count)
     }
-    let before: number
-    do {
-      before = answered(draining!).length
-      await answerMore(100)
-    } while (answered(draining!).length > before)
+    await until(() => proxy!.events().includes('eject_unhealthy_event'))
+    await answerMore(50)
+    const before = answered(draining!).length
     await answerMore(400)
     expect(answered(draining!)).toHaveLength(before)
     expect((await load.stop()).failures).toEqual([])

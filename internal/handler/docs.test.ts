@@ -26,7 +26,7 @@ const page = () => client.get('/docs').expect(200).expect('content-type', 'text/
 
 const filesOf = (text: string) => [...text.matchAll(/(?:src|href)="(\/docs[^"]*)"/g)].map(([, path = '']) => path)
 
-test('the page has a policy of its own, once, and every other header of security', async () => {
+test('the page has its own security policy, once, and all other security headers', async () => {
   const { headers } = await page()
   expect(headers['content-security-policy']).toBe(
     "default-src 'none';frame-ancestors 'none';base-uri 'none';form-action 'none';" +
@@ -39,7 +39,7 @@ test('the page has a policy of its own, once, and every other header of security
   expect(headers['cache-control']).toBe('private, no-cache')
 })
 
-test('its files are compressed for those who can unpack them, the same for others, and kept for ever', async () => {
+test('the files are compressed for clients that accept gzip, plain for other clients, and cached forever', async () => {
   const files = filesOf((await page()).text)
   expect(files).toHaveLength(3)
   for (const path of files) {
@@ -82,7 +82,7 @@ test.each(['/docs/swagger-ui.js', '/docs/__proto__', '/docs/..%2f..%2fpackage.js
   },
 )
 
-test('it is not there when the feature is off', async () => {
+test('the page does not exist when the feature is off', async () => {
   const [path = ''] = filesOf((await page()).text)
   on = false
   await client.get('/docs').expect(404)

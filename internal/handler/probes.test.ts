@@ -42,14 +42,14 @@ afterAll(() => {
 })
 
 describe('/health', () => {
-  test('is the aggregate as the contract has it', async () => {
+  test('is the aggregate of the checks', async () => {
     const { body } = await client.get('/health').expect(200)
     const { history: _, ...contract } = healthy
     expect(body).toEqual({ ...contract, service: 'payments', version: '1.4.0' })
     expect(Object.keys(body)).toEqual(['status', 'service', 'version', 'timestamp', 'checks'])
   })
 
-  test('is 503 when it fails, and follows the snapshot', async () => {
+  test('is 503 when the aggregate fails, and follows the snapshot', async () => {
     snapshot = unhealthy
     await client.get('/health').expect(503)
     snapshot = healthy
@@ -60,7 +60,7 @@ describe('/health', () => {
 describe('/health in a browser', () => {
   const accept = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8'
 
-  test('is a page with the status of the JSON answer', async () => {
+  test('is a page with the status of the JSON response', async () => {
     for (const [given, status] of [
       [healthy, 200],
       [unhealthy, 503],
@@ -84,7 +84,7 @@ describe('/health in a browser', () => {
     }
   })
 
-  test('may use the style that is in it, and nothing else', async () => {
+  test('may use its inline style and no other resource', async () => {
     const { headers, text } = await client.get('/health').set('accept', accept)
     const style = /<style>(.*)<\/style>/s.exec(text)?.[1] ?? ''
     expect(style).not.toBe('')
@@ -101,7 +101,7 @@ describe('/health in a browser', () => {
     expect(asked.text).toBe(plain.text)
   })
 
-  test('the other probes are JSON for everybody', async () => {
+  test('the other probes are JSON for every client', async () => {
     for (const path of ['/health/live', '/health/ready', '/health/startup']) {
       await client
         .get(path)
@@ -110,7 +110,7 @@ describe('/health in a browser', () => {
     }
   })
 
-  test('is rendered once a snapshot', async () => {
+  test('is rendered once for each snapshot', async () => {
     const read = jest.fn(() => healthy.checks)
     snapshot = {
       ...healthy,
@@ -137,7 +137,7 @@ test.each([
   await client.get('/health/startup').expect(startup)
 })
 
-test('not ready says why in one word', async () => {
+test('a response that is not ready has the reason in one word', async () => {
   phase = 'draining'
   await client.get('/health/ready').expect(503, { status: 'fail', reason: 'draining' })
   phase = 'serving'
@@ -169,7 +169,7 @@ describe('/health/ready in the dialects of proxies', () => {
     }
   })
 
-  test('Envoy is told to fail the host at once while draining, and only then', async () => {
+  test('the header that makes Envoy fail the host is sent only while draining', async () => {
     const header = 'x-envoy-immediate-health-check-fail'
     expect((await client.get('/health/ready?dialect=envoy')).headers).not.toHaveProperty(header)
     phase = 'draining'

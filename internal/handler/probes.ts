@@ -10,82 +10,82 @@ export interface ProbesDeps {
   readonly health: Pick<Health, 'snapshot'>
   readonly service: string
   readonly version: string
-  /** Of /health/ready, where the prober does not ask for one by `?dialect=`. @default 'standard' */
+  /** Dialect of /health/ready for requests without `?dialect=`. @default 'standard' */
   readonly dialect?: () => Dialect
 }
 
-interface Answer {
+interface Reply {
   readonly status: number
-  /** Names and values in turn: `writeHead` takes them as they are. */
+  /** Alternating names and values, in the format of `writeHead`. */
   readonly fields: string[]
-  /** Text, because Node sends that in one piece with the head, and a Buffer in two (docs/performance.md). */
+  /** A string: Node sends a string together with the head, but a Buffer separately (docs/performance.md). */
   readonly body: string
 }
 
-function createAnswer(type: string, status: number, body: string, fields: readonly string[]): Answer {
+function createReply(type: string, status: number, body: string, fields: readonly string[]): Reply {
   const own = ['content-type', `${type}; charset=utf-8`, 'content-length', String(Buffer.byteLength(body))]
   return { status, body, fields: [...own, 'cache-control', 'no-store', ...fields] }
 }
 
-const answer = (status: number, content: object, fields: readonly string[] = []) =>
-  createAnswer('application/json', status, JSON.stringify(content), fields)
+const reply = (status: number, content: object, fields: readonly string[] = []) =>
+  createReply('application/json', status, JSON.stringify(content), fields)
 
-/** Of what is HTML or JSON, as the client prefers. */
+/** Header of the responses that are HTML or JSON, as the client prefers. */
 const VARY = ['vary', 'accept']
 
-/** What a prober is told, whatever its dialect. A warning is a check that fails and is not critical. */
+/** Readiness in every dialect. `warning` means that only checks that are not critical fail. */
 type Readiness = 'ok' | 'warning' | 'dependency' | 'starting' | 'draining'
 
 const DIALECTS = ['standard', 'haproxy', 'envoy', 'consul'] as const
-/** How /health/ready says it: as in Kubernetes, or so that a proxy that reads more than a status understands more. */
+/** Format of /health/ready. The standard dialect suits Kubernetes; the dialects of proxies carry more detail. */
 export type Dialect = (typeof DIALECTS)[number]
 
-const STANDARD: Readonly<Record<Readiness, Answer>> = {
-  ok: answer(200, { status: 'ok' }),
-  warning: answer(200, { status: 'ok' }),
-  dependency: answer(503, { status: 'fail', reason: 'dependency' }),
-  starting: answer(503, { status: 'fail', reason: 'starting' }),
-  draining: answer(503, { status: 'fail', reason: 'draining' }),
+const STANDARD: Readonly<Record<Readiness, Reply>> = {
+  ok: reply(200, { status: 'ok' }),
+  warning: reply(200, { status: 'ok' }),
+  dependency: reply(503, { status: 'fail', reason: 'dependency' }),
+  starting: reply(503, { status: 'fail', reason: 'starting' }),
+  draining: reply(503, { status: 'fail', reason: 'draining' }),
 }
 
-const READY: Readonly<Record<Dialect, Readonly<Record<Readiness, Answer>>>> = {
+const READY: Readonly<Record<Dialect, Readonly<Record<Readiness, Reply>>>> = {
   standard: STANDARD,
-  // With `http-check disable-on-404` 404 means: no new clients, and those that stick to this server may stay.
+  // With `http-check disable-on-404`, status 404 stops new clients and lets clients with a sticky session continue.
   haproxy: { ...STANDARD, draining: { ...STANDARD.draining, status: 404 } },
-  // Fails the host at once, whatever `unhealthy_threshold` is.
+  // The header fails the host at once, regardless of `unhealthy_threshold`.
   envoy: {
     ...STANDARD,
-    draining: answer(503, { status: 'fail', reason: 'draining' }, ['x-envoy-immediate-health-check-fail', 'true']),
+    draining: reply(503, { status: 'fail', reason: 'draining' }, ['x-envoy-immediate-health-check-fail', 'true']),
   },
-  // 429 is `warning`: shown, and still routed to.
-  consul: { ...STANDARD, warning: answer(429, { status: 'ok', reason: 'dependency' }) },
+  // Consul shows status 429 as a warning and still routes to the instance.
+  consul: { ...STANDARD, warning: reply(429, { status: 'ok', reason: 'dependency' }) },
 }
 
 /**
- * The lane before Express: /health, /health/live, /health/ready and /health/startup. Answers from
- * memory and returns true, or returns false for a request that is not a probe. Nothing here waits,
- * logs, counts against a limit or looks at a dependency.
+ * Responds to /health, /health/live, /health/ready and /health/startup before Express. Returns true after a response from
+ * memory, and false for a request that is not a probe. Probes never wait, log, count against a limit or query a
+ * dependency.
  */
 export function probes({ lifecycle, health, service, version, dialect = () => 'standard' }: ProbesDeps) {
   const aggregate = oncePerSnapshot(({ status, timestamp, checks }) => {
     const body = { status, service, version, timestamp, checks }
-    return answer(status === 'ok' ? 200 : 503, body, VARY)
+    return reply(status === 'ok' ? 200 : 503, body, VARY)
   })
 
-  /** Loaded by the first browser: no prober needs it. */
+  /** Loaded at the first request of a browser, because probers do not need it. */
   const loadPage = once(async () => {
     const { renderStatusPage, statusPageFields } = await import('./status-page.ts')
     const fields = [...VARY, ...statusPageFields()]
     return oncePerSnapshot((snapshot) => {
       const text = renderStatusPage({ service, version, snapshot })
-      return createAnswer('text/html', snapshot.status === 'ok' ? 200 : 503, text, fields)
+      return createReply('text/html', snapshot.status === 'ok' ? 200 : 503, text, fields)
     })
   })
 
   /** Renders each snapshot once. */
-  function oncePerSnapshot(render: (snapshot: Snapshot) => Answer): () => Answer {
+  function oncePerSnapshot(render: (snapshot: Snapshot) => Reply): () => Reply {
     let last: Snapshot | undefined
-    let rendered: Answer
+    let rendered: Reply
     return () => {
       const snapshot = health.snapshot()
       if (last !== snapshot) rendered = render(snapshot)
@@ -103,15 +103,15 @@ export function probes({ lifecycle, health, service, version, dialect = () => 's
     return Object.values(checks).some((check) => check.status === 'fail') ? 'warning' : 'ok'
   }
 
-  function ready({ url = '' }: IncomingMessage): Answer {
+  function ready({ url = '' }: IncomingMessage): Reply {
     const start = url.indexOf('?')
     const asked = start < 0 ? null : new URLSearchParams(url.slice(start)).get('dialect')
-    // A prober with a typing error gets what is right for everybody, not a failure.
+    // An unknown dialect selects the default: a typing error must not make the instance unready.
     const known = asked === null ? dialect() : (DIALECTS.find((known) => known === asked) ?? 'standard')
     return READY[known][readiness()]
   }
 
-  const answers = new Map<string, (request: IncomingMessage) => Answer>([
+  const routes = new Map<string, (request: IncomingMessage) => Reply>([
     ['/health', aggregate],
     ['/health/live', () => STANDARD.ok],
     ['/health/ready', ready],
@@ -121,7 +121,7 @@ export function probes({ lifecycle, health, service, version, dialect = () => 's
   return function probe(request: IncomingMessage, response: ServerResponse): boolean {
     const { url = '', method } = request
     if (!url.startsWith('/health')) return false
-    const respond = answers.get(url) ?? answers.get(url.split('?', 1)[0] ?? '')
+    const respond = routes.get(url) ?? routes.get(url.split('?', 1)[0] ?? '')
     if (respond === undefined) return false
     if (method !== 'GET' && method !== 'HEAD') {
       sendProblem(response, 'method_not_allowed', { requestId: requestId(request), headers: { allow: 'GET, HEAD' } })
@@ -134,7 +134,7 @@ export function probes({ lifecycle, health, service, version, dialect = () => 's
   }
 }
 
-function send(response: ServerResponse, { status, fields, body }: Answer): void {
+function send(response: ServerResponse, { status, fields, body }: Reply): void {
   response.writeHead(status, fields)
   response.end(body)
 }

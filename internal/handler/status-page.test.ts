@@ -11,7 +11,7 @@ function pageOf(checks: Snapshot['checks'], history?: Snapshot['history'], servi
   return renderStatusPage({ service, version: '1.4.0', snapshot })
 }
 
-/** What is read, without the markup. */
+/** Returns the text of the page without the markup. */
 const textOf = (page: string) =>
   page
     .slice(page.indexOf('<body>'))
@@ -19,7 +19,7 @@ const textOf = (page: string) =>
     .replace(/\s+/g, ' ')
     .trim()
 
-test('says of each check what the JSON answer says', () => {
+test('shows the data of the JSON response for each check', () => {
   expect(textOf(pageOf({ database: ok, redis: failing, mail: pending }))).toBe(
     'payments version 1.4.0 ✓ ok Failing: redis (not critical), mail. Check State Checked Last runs ' +
       'database critical ✓ ok 0.8 ms 3 s ago none ' +
@@ -29,20 +29,20 @@ test('says of each check what the JSON answer says', () => {
   )
 })
 
-test('says so when nothing is watched, and when nothing fails', () => {
+test('has a summary for no checks and for no failures', () => {
   expect(textOf(pageOf({}))).toContain('Nothing is watched.')
   expect(pageOf({})).not.toContain('<table>')
   expect(textOf(pageOf({ database: ok }))).toContain('Every check is ok.')
 })
 
-test('a name is text, whatever is in it', () => {
+test('a name with markup is escaped', () => {
   const hostile = '<script>alert(1)</script>'
   const page = pageOf({ [hostile]: ok, '"onload="': failing }, {}, hostile)
   expect(page).not.toContain('<script')
   expect(page).not.toContain('"onload="')
 })
 
-test('runs are bars: the slowest is the highest, one that failed hangs below the line, the last is at the right', () => {
+test('runs are bars: the slowest is the highest, a failure is below the line, and the last run is at the right', () => {
   const history: History = [
     { ok: true, at: 1, latencyMs: 10 },
     { ok: false, at: 2, reason: 'timeout' },
@@ -54,7 +54,7 @@ test('runs are bars: the slowest is the highest, one that failed hangs below the
   expect(textOf(page)).toContain('2 of 3 ok, 5 ms to 10 ms')
 })
 
-test('runs that took no time, or that all failed, have no scale and are bars all the same', () => {
+test('runs are bars even when every run took no time or failed', () => {
   const instant = pageOf({ database: ok }, { database: [{ ok: true, at: 1, latencyMs: 0 }] })
   expect(instant).toContain('d="M236 24v-2h3v2z"')
   const failed = pageOf({ database: failing }, { database: [{ ok: false, at: 1, reason: 'refused' }] })

@@ -7,7 +7,7 @@ export interface StatusPage {
   readonly snapshot: Snapshot
 }
 
-/** How often a browser asks again, in seconds. */
+/** Refresh interval of the page, in seconds. */
 const REFRESH_S = 5
 
 const STYLE = html`
@@ -44,14 +44,14 @@ path.fail { fill: var(--fail) }
 }
 `
 
-/** Header fields, names and values in turn: the page may load nothing, and has the style that is in it. */
+/** Header fields as alternating names and values. The policy permits the inline style and no other resource. */
 export function statusPageFields(): string[] {
   const hash = process.getBuiltinModule('node:crypto').hash('sha256', String(STYLE), 'base64')
   const { headers } = createSecurityPolicy({ styleSrc: [`'sha256-${hash}'`] })
   return [...headers, ['refresh', String(REFRESH_S)]].flat()
 }
 
-/** One snapshot for people: what the JSON answer says, and the last runs of each check. */
+/** Renders a snapshot as HTML: the content of the JSON response and the last runs of each check. */
 export function renderStatusPage({ service, version, snapshot }: StatusPage): string {
   const { status, timestamp, checks, history = {} } = snapshot
   const rows = Object.entries(checks).map(([name, check]) => row(name, check, history[name] ?? [], timestamp))
@@ -98,16 +98,16 @@ function row(name: string, check: CheckReport, history: History, timestamp: numb
 `
 }
 
-/** In colour, and by its mark and its word without one. */
+/** A mark and a word repeat the colour for readers who cannot see it. */
 const state = (status: 'ok' | 'fail') => html`<b class="${status}">${status === 'ok' ? '✓' : '✗'} ${status}</b>`
 
 function summary(checks: Snapshot['checks']): string {
-  const failing = Object.entries(checks).filter(([, { status }]) => status === 'fail')
-  if (failing.length === 0) return Object.keys(checks).length === 0 ? 'Nothing is watched.' : 'Every check is ok.'
-  return `Failing: ${failing.map(([name, { critical }]) => (critical ? name : `${name} (not critical)`)).join(', ')}.`
+  const failures = Object.entries(checks).filter(([, { status }]) => status === 'fail')
+  if (failures.length === 0) return Object.keys(checks).length === 0 ? 'Nothing is watched.' : 'Every check is ok.'
+  return `Failing: ${failures.map(([name, { critical }]) => (critical ? name : `${name} (not critical)`)).join(', ')}.`
 }
 
-/** A run is four wide. One that succeeded stands on the line, as high as it took long; one that failed hangs below it. */
+/** A run is four units wide. A success is a bar above the line, as high as its latency; a failure is a bar below it. */
 const CHART = { runs: 60, line: 24, height: 32 }
 
 function chart(history: History): Markup {
@@ -124,7 +124,7 @@ function chart(history: History): Markup {
 <small>${latencies.length} of ${history.length} ok${range}</small>`
 }
 
-/** Of the longest, which may have taken no time at all. */
+/** Height of a bar, from its share of the longest latency. The share is NaN when the longest latency is 0. */
 const barHeight = (share: number) => Math.max(2, Math.round((share || 0) * CHART.line))
 
 const milliseconds = (value: number) => `${Math.round(value * 10) / 10} ms`

@@ -4,17 +4,20 @@ import { migrations } from './migrations/index.ts'
 
 export interface MigrateOptions<Tables> {
   readonly db: Kysely<Tables>
-  /** Name to SQL text. @default the service's own */
+  /** Migrations by name. @default the migrations of the service */
   readonly scripts?: Readonly<Record<string, { readonly up: string }>>
-  /** How long to wait for a table that others use before giving up, rather than queueing everybody behind us. @default 10_000 */
+  /**
+   * Longest wait for the lock of a table, in milliseconds. While a migration waits, all later queries on the table wait
+   * behind it. @default 10_000
+   */
   readonly lockTimeoutMs?: number
 }
 
 /**
- * Applies what is missing, all in one transaction and under an advisory lock, so that many may ask
- * at once. Resolves with the names that were applied here.
+ * Applies the missing migrations in one transaction. An advisory lock allows several processes to call it at once.
+ * Resolves with the names of the migrations that this call applied.
  *
- * @throws the database's error, with nothing applied
+ * @throws the error of the database, after a rollback of all migrations
  */
 export async function migrate<Tables>({
   db,

@@ -3,41 +3,41 @@ import { CamelCasePlugin, Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import { migrations } from './migrations/index.ts'
 
-/** The tables, one property each, as Kysely wants them. */
+/** The tables in the form of Kysely: one property for each table. */
 export type Database = Record<never, never>
 
 export interface PostgresOptions {
   readonly url: string
-  /** What `pg_stat_activity` shows. */
+  /** Name of the connections in `pg_stat_activity`. */
   readonly applicationName: string
   readonly poolMax: number
   readonly connectTimeoutMs: number
-  /** Enforced by the server; a server that does not answer at all is given up on a second later. */
+  /** Enforced by the server. The client gives up one second later when the server does not respond. */
   readonly statementTimeoutMs: number
   readonly idleTimeoutMs: number
-  /** An idle connection broke. The pool opens another when one is needed. */
+  /** Called when an idle connection breaks. The pool opens a new connection on demand. */
   readonly onError: (error: Error) => void
 }
 
 export interface Postgres {
   /** Columns are camelCase here and snake_case in SQL. */
   readonly db: Kysely<Database>
-  /** One connection that only the health check uses, renewed every minute so that it proves that logging in works. */
+  /** Pool of the health check, with one connection. It is renewed every minute to verify that logging in works. */
   readonly checkPool: Pick<pg.Pool, 'connect'>
-  /** Names of the migrations that the queries of this build rely on. */
+  /** Names of the migrations that the queries of this build require. */
   readonly migrations: readonly string[]
-  /** Waits for queries under way, then closes every connection. */
+  /** Waits for the queries in progress, then closes every connection. */
   stop(): Promise<void>
 }
 
 type Query = (...args: unknown[]) => Promise<unknown>
 
 /**
- * A client whose connection fails where pg throws. Its parser runs in a socket's event handler, so
- * an answer that it does not expect (a log-in by GSSAPI, a broken proxy) would end the process.
+ * Closes the connection when the parser of pg throws. The parser runs in an event handler of the socket, so an
+ * unexpected response (a GSSAPI log-in, a broken proxy) would otherwise end the process.
  *
- * And one that ends with a query that nobody answers. The pool would keep its connection, on which every later
- * query waits as long and in vain, until TCP gives it up after a quarter of an hour.
+ * Closes the connection when a query times out; otherwise the pool would keep handing out a dead connection, until TCP
+ * gives up after about 15 minutes.
  */
 class GuardedClient extends pg.Client {
   constructor(config?: pg.ClientConfig) {
@@ -71,7 +71,8 @@ class GuardedClient extends pg.Client {
 }
 
 /**
- * Days and moments as JSON has them, where pg makes a Date of both: the day would be another one in another time zone.
+ * Returns dates and timestamps as strings in the format of JSON. By default pg parses both to a `Date`, which can shift
+ * a date by one day in another time zone.
  */
 const types: pg.CustomTypesConfig = {
   getTypeParser(type, format) {
@@ -87,14 +88,14 @@ const types: pg.CustomTypesConfig = {
   },
 }
 
-/** Opens nothing until the first query, so a database that is down never stops a start. */
+/** Opens the first connection at the first query, so the service starts while the database is down. */
 export function createPostgres(options: PostgresOptions): Postgres {
   const base: pg.PoolConfig & { Client: typeof pg.Client } = {
     connectionString: options.url,
     connectionTimeoutMillis: options.connectTimeoutMs,
     statement_timeout: options.statementTimeoutMs,
     query_timeout: options.statementTimeoutMs + 1_000,
-    // A transaction that nobody goes on with holds its locks for no longer than a statement may.
+    // An abandoned transaction holds its locks no longer than a statement may take.
     idle_in_transaction_session_timeout: options.statementTimeoutMs,
     idleTimeoutMillis: options.idleTimeoutMs,
     keepAlive: true,
@@ -121,7 +122,7 @@ export function createPostgres(options: PostgresOptions): Postgres {
     migrations: Object.keys(migrations),
     async stop() {
       await Promise.all([db.destroy(), checkPool.end()])
-      // Kysely ends only a pool that it has used.
+      // Kysely leaves an unused pool open.
       if (!pool.ended) await pool.end()
     },
   }

@@ -16,9 +16,7 @@ export function createSessionStore({ redis, service }: SessionsDeps): SessionSto
   return {
     get: (id) => redis.run(TIMEOUT_MS, (redis) => redis.get(key(id))),
     set: (id, content, ttlMs) =>
-      redis.run(TIMEOUT_MS, (redis) =>
-        redis.set(key(id), content, { expiration: { type: 'PX', value: Math.max(1, ttlMs) } }),
-      ),
+      redis.run(TIMEOUT_MS, (redis) => redis.set(key(id), content, { PX: Math.max(1, ttlMs) })),
     delete: (id) => redis.run(TIMEOUT_MS, (redis) => redis.del(key(id))),
   }
 }

@@ -19,7 +19,7 @@ test.each([
   [new Error('timeout exceeded when trying to connect'), 'database_unavailable'],
   [new Error('Query read timeout'), 'database_unavailable'],
   [new Error('Client has encountered a connection error and is not queryable'), 'database_unavailable'],
-  // Mistakes of this program: a table that is not there, a value that no column takes.
+  // Defects of this program: a missing table, a value that no column accepts.
   [coded('42P01'), undefined],
   [coded('23502'), undefined],
   [coded('22P02'), undefined],
@@ -29,7 +29,7 @@ test.each([
   expect(findStoreProblem(error)).toBe(expected)
 })
 
-test('a store fails with the code and keeps the cause, and all else goes through', async () => {
+test('a store fails with the code and keeps the cause, and rethrows other errors', async () => {
   const cause = coded('23505')
   const mistake = coded('42P01')
   const store = withStoreProblems({

@@ -92,7 +92,7 @@ describe('a token', () => {
     ['EC', ecKey],
     ['RSA', rsaKey],
     ['Ed25519', edKey],
-  ])('of a known %s key says who sends the request', async (_name, make) => {
+  ])('of a known %s key identifies the caller', async (_name, make) => {
     keys = [make()]
     const exp = inSeconds(60)
     await service()
@@ -100,13 +100,13 @@ describe('a token', () => {
       .expect(200, { subject: 'user-1', expiresAt: exp, scheme: 'bearer' })
   })
 
-  test('is one of several audiences, and the scheme is in any case', async () => {
+  test('may have several audiences, and the case of the scheme is ignored', async () => {
     const { app } = service()
     const token = await signed(first(), { aud: ['others', AUDIENCE] })
     await request(app).get('/').set('authorization', `bEARER  ${token}`).expect(200)
   })
 
-  test('may be a few seconds off', async () => {
+  test('may be a few seconds too early or too late', async () => {
     const { ask } = service()
     await ask(await signed(first(), { exp: inSeconds(-2), nbf: inSeconds(3) })).expect(200)
   })
@@ -146,14 +146,14 @@ describe('a token', () => {
     ['no form of a token', async () => 'x'],
     ['nothing in it', async () => ''],
     ['more text than a token has', () => signed(first(), { more: 'x'.repeat(8_000) })],
-  ])('with %s is refused, and nobody learns why', async (_name, make) => {
+  ])('with %s is rejected, and the response does not say why', async (_name, make) => {
     const token = await make()
     const { body, headers } = await service().ask(token).expect(401)
     expect(headers['www-authenticate']).toBe('Bearer error="invalid_token"')
     expect(body).toMatchObject({ code: 'invalid_token', detail: 'The bearer token is not valid for this service.' })
   })
 
-  test('that has expired is told so', async () => {
+  test('that has expired gets its own error code', async () => {
     const { body, headers } = await service()
       .ask(await signed(first(), { exp: inSeconds(-30) }))
       .expect(401)
@@ -161,7 +161,7 @@ describe('a token', () => {
     expect(body).toMatchObject({ code: 'expired_token' })
   })
 
-  test('of an algorithm that is refused is no reason to ask the issuer', async () => {
+  test('of a rejected algorithm causes no download of the keys', async () => {
     const { ask } = service()
     await ask(await withSecret('x'.repeat(32))).expect(401)
     await ask(new UnsecuredJWT(payload()).encode()).expect(401)
@@ -170,7 +170,7 @@ describe('a token', () => {
 })
 
 test.each([undefined, 'Basic dTpw', 'Bearerx'])(
-  'with %j for authorization a request is asked for a token',
+  'with authorization %j a request is rejected with a challenge',
   async (given) => {
     const { headers, body } = await request(service().app)
       .get('/')
@@ -182,7 +182,7 @@ test.each([undefined, 'Basic dTpw', 'Bearerx'])(
 )
 
 describe('the keys of the issuer', () => {
-  test('are asked for once, however many tokens come', async () => {
+  test('are downloaded once for many tokens', async () => {
     const { ask } = service()
     const token = await signed(first())
     await Promise.all([1, 2, 3, 4].map(() => ask(token).expect(200)))
@@ -190,7 +190,7 @@ describe('the keys of the issuer', () => {
     expect(asked).toBe(1)
   })
 
-  test('may be others at any time: the new one works and the one that was withdrawn ends', async () => {
+  test('may change at any time: a new key works and a withdrawn key is rejected', async () => {
     const { ask } = service()
     const before = await signed(first())
     await ask(before).expect(200)
@@ -201,7 +201,7 @@ describe('the keys of the issuer', () => {
     expect(asked).toBe(2)
   })
 
-  test('that are withdrawn end though no token asks for another', async () => {
+  test('that are withdrawn are rejected even when every token has a known key', async () => {
     const { ask } = service()
     const before = await signed(first())
     await ask(before).expect(200)
@@ -215,7 +215,7 @@ describe('the keys of the issuer', () => {
     await ask(before).expect(401)
   })
 
-  test('are not asked for again with each token of a key that does not exist', async () => {
+  test('are not downloaded for each token of an unknown key', async () => {
     const { ask } = service()
     await ask(await signed(first())).expect(200)
     time += 5_000
@@ -235,7 +235,7 @@ describe('the keys of the issuer', () => {
   ]
 
   test.each(failures)(
-    'when the issuer %s: 503 for a token that nobody can judge, soon, and known keys go on',
+    'when the issuer %s, a token of an unknown key gets 503 promptly and known keys remain valid',
     async (_name, failing) => {
       const { ask, causes } = service()
       const works = answer
@@ -245,7 +245,7 @@ describe('the keys of the issuer', () => {
       expect(body).toMatchObject({ code: 'keys_unavailable' })
       expect(headers).not.toHaveProperty('www-authenticate')
       expect(causes).toEqual([expect.anything()])
-      // It is not asked again at once.
+      // A second download must wait for the cool-down.
       await ask(token).expect(503)
       expect(asked).toBe(1)
 

@@ -6,7 +6,7 @@ export interface BearerTokenOptions {
   readonly issuer: string
   readonly audience: string
   readonly keys: JWTVerifyGetKey
-  /** What the clocks of two machines may differ, in seconds. @default 5 */
+  /** Tolerated difference between the clocks of two machines, in seconds. @default 5 */
   readonly clockToleranceS?: number
 }
 
@@ -16,19 +16,19 @@ export interface Bearer {
   readonly expiresAt: number
 }
 
-/** A secret that both sides know is none of these: whoever can check a token with it can make one. */
+/** Asymmetric algorithms only: with a shared secret, every verifier could also issue tokens. */
 const ASYMMETRIC = [
   ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
   ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
 ]
 
-/** Nobody's token is as long, and what is longer is not worth being decoded. */
+/** Longest token, in characters. A longer token is rejected without being decoded. */
 const MAX_LENGTH = 8_192
 
 /** Longest subject: https://openid.net/specs/openid-connect-core-1_0.html#IDToken */
 const MAX_SUBJECT = 255
 
-/** Tells whom a JWT names. @throws CodedError invalid_token, expired_token or keys_unavailable */
+/** Verifies a JWT and returns its subject. @throws CodedError invalid_token, expired_token or keys_unavailable */
 export function bearerTokens({ keys, clockToleranceS = 5, ...claims }: BearerTokenOptions) {
   return async function verify(token: string): Promise<Bearer> {
     if (token.length > MAX_LENGTH) throw new CodedError('invalid_token')

@@ -1,8 +1,9 @@
 import type { Request } from 'express'
 
 /**
- * Whether a request changes nothing, or its browser says that a page of this service or of `origins` has sent it. What
- * says nothing is no browser of these years, and has a bearer token to send instead of a cookie:
+ * Returns true for a request that changes no data, and for a request that a page of this service or of `origins` sent,
+ * according to the browser. A request without these headers is rejected: current browsers send them, and other clients
+ * can send a bearer token instead of a cookie.
  * https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Sec-Fetch-Site
  */
 export function isOwnSite({ method, headers, protocol, host }: Request, origins: readonly string[]): boolean {

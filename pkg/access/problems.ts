@@ -2,12 +2,12 @@ import type { ProblemTable } from '../problem/index.ts'
 
 /** Errors that authentication throws. */
 export const ACCESS_PROBLEMS = {
-  unauthenticated: { status: 401, detail: 'The operation needs a bearer token or a session.' },
+  unauthenticated: { status: 401, detail: 'The operation requires a bearer token or a session.' },
   invalid_token: { status: 401, detail: 'The bearer token is not valid for this service.' },
   expired_token: { status: 401, detail: 'The bearer token has expired.' },
-  token_required: { status: 403, detail: 'Starting a session needs a bearer token.' },
-  cross_site_request: { status: 403, detail: 'A page of another site cannot change anything with a session.' },
-  insecure_connection: { status: 403, detail: 'Starting a session needs a TLS connection.' },
+  token_required: { status: 403, detail: 'Starting a session requires a bearer token.' },
+  cross_site_request: { status: 403, detail: 'A page of another site cannot change data with a session.' },
+  insecure_connection: { status: 403, detail: 'Starting a session requires a TLS connection.' },
   keys_unavailable: {
     status: 503,
     detail: 'The keys that verify the token are not available.',

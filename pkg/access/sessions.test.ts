@@ -73,7 +73,7 @@ const setCookie = ({ headers }: { headers: Record<string, unknown> }) =>
 const cookieOf = (response: request.Response) => setCookie(response).split(';', 1)[0] ?? ''
 const OWN = { 'sec-fetch-site': 'same-origin' }
 
-test('a session is accepted in the place of the token that it was started with, by any process', async () => {
+test('every process accepts a session in place of its token', async () => {
   const response = await service().start().expect(201)
   await service()
     .ask(cookieOf(response))
@@ -81,7 +81,7 @@ test('a session is accepted in the place of the token that it was started with, 
     .expect(200, { subject: 'user-1', expiresAt: (time + HOUR) / 1000, scheme: 'session' })
 })
 
-test('its cookie is kept from scripts, other sites, other hosts and plain connections', async () => {
+test('the attributes of the cookie exclude scripts, other sites, other hosts and plain connections', async () => {
   const response = await service().start()
   expect(setCookie(response)).toMatch(
     /^__Host-session=s%3A[\w%.-]{60,}; Path=\/; Expires=[^;]+; HttpOnly; Secure; SameSite=Lax$/,
@@ -90,14 +90,14 @@ test('its cookie is kept from scripts, other sites, other hosts and plain connec
   expect(setCookie(plain)).toMatch(/^session=s%3A[^;]+; Path=\/; Expires=[^;]+; HttpOnly; SameSite=Lax$/)
 })
 
-test('it does not start where its cookie would not come back', async () => {
+test('a session does not start on a connection without TLS', async () => {
   const { client } = service()
   const response = await client.post('/session').set('authorization', 'Bearer right').expect(403)
   expect(response.body).toEqual({ code: 'insecure_connection' })
   expect(kept.size).toBe(0)
 })
 
-test('it ends when its time is over, in the store and without it, however much it is used', async () => {
+test('a session ends after its lifetime, even when the store keeps it and requests use it', async () => {
   const { ask, start } = service()
   const cookie = cookieOf(await start())
   expect([...kept.values()][0]?.ttlMs).toBe(HOUR)
@@ -109,7 +109,7 @@ test('it ends when its time is over, in the store and without it, however much i
   expect(kept.size).toBe(1)
 })
 
-test('ended, it is gone from the store, and so is its cookie', async () => {
+test('the end of a session deletes it from the store and deletes its cookie', async () => {
   const { ask, start } = service()
   const cookie = cookieOf(await start())
   const response = await ask(cookie, 'delete', '/session').set(OWN).expect(204)
@@ -118,7 +118,7 @@ test('ended, it is gone from the store, and so is its cookie', async () => {
   await ask(cookie).expect(401, { code: 'unauthenticated' })
 })
 
-test('a cookie that was there before gets no session: its id is another one then, and the old one ends', async () => {
+test('the start of a session creates a new id and ends the previous session', async () => {
   const { ask, start } = service()
   const planted = cookieOf(await start())
   const own = cookieOf(await start(planted))
@@ -128,7 +128,7 @@ test('a cookie that was there before gets no session: its id is another one then
   expect(kept.size).toBe(1)
 })
 
-test('a cookie that was changed, or signed by nobody, is none', async () => {
+test('a changed or unsigned cookie is ignored', async () => {
   const { ask, start } = service()
   const cookie = cookieOf(await start())
   const [id] = [...kept.keys()]
@@ -144,11 +144,11 @@ test('a cookie that was changed, or signed by nobody, is none', async () => {
     '__Host-session=s%3A__proto__.x',
   ]
   isAway = true
-  // Nobody needs the store to tell.
+  // The signature alone rejects the cookie, without the store.
   for (const each of tampered) await ask(each).expect(401)
 })
 
-test('a secret that is added first signs, the old one still verifies, and taken away it does not', async () => {
+test('the first secret signs, an old secret verifies, and a removed secret does not verify', async () => {
   const before = cookieOf(await service({ secrets: [OLD] }).start())
   const both = service({ secrets: [NEW, OLD] })
   await both.ask(before).expect(200)
@@ -157,8 +157,8 @@ test('a secret that is added first signs, the old one still verifies, and taken 
   await ask(cookieOf(await both.start())).expect(200)
 })
 
-describe('while the store is away', () => {
-  test('only requests that need a session fail, and none gets a cookie', async () => {
+describe('while the store is unavailable', () => {
+  test('only requests that need a session fail, and no response sets a cookie', async () => {
     const { ask, start, client } = service()
     const cookie = cookieOf(await start())
     isAway = true
@@ -173,7 +173,7 @@ describe('while the store is away', () => {
   })
 })
 
-describe('what changes something', () => {
+describe('a request that changes data', () => {
   const SHOP = 'https://shop.example.com'
   const ADMIN = 'https://admin.example.com'
 
@@ -193,14 +193,14 @@ describe('what changes something', () => {
     [403, { origin: `${SHOP}:8443` }],
     [403, { origin: `${ADMIN}.evil.net` }],
     [403, { origin: 'HTTPS://ADMIN.EXAMPLE.COM' }],
-  ])('is answered with %d when the browser says %j', async (status, headers) => {
+  ])('gets status %d when the browser sends %j', async (status, headers) => {
     const { ask, start } = service({ origins: [ADMIN] })
     const cookie = cookieOf(await start())
     for (const method of ['post', 'put', 'delete'] as const) await ask(cookie, method).set(headers).expect(status)
     await ask(cookie).set(headers).expect(200)
   })
 
-  test('with a token needs no more than that: a page of another site has none', async () => {
+  test('with a token is accepted from any origin', async () => {
     const { ask } = service()
     await ask('', 'post').set({ authorization: 'Bearer right', 'sec-fetch-site': 'cross-site' }).expect(200)
   })

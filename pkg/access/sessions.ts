@@ -13,7 +13,7 @@ declare module 'express-session' {
   }
 }
 
-/** Rejects when it cannot tell, and soon. */
+/** Storage of the sessions. Every method rejects promptly when the store is unavailable. */
 export interface SessionStore {
   get(id: string): Promise<string | null>
   set(id: string, content: string, ttlMs: number): Promise<unknown>
@@ -22,18 +22,18 @@ export interface SessionStore {
 
 export interface SessionOptions {
   readonly store: SessionStore
-  /** The first one signs, all verify. */
+  /** Secrets of the cookie signature. The first secret signs, and every secret verifies. */
   readonly secrets: readonly string[]
-  /** From the start of a session to its end, however much it is used, in milliseconds. */
+  /** Lifetime of a session, in milliseconds. Requests do not extend it. */
   readonly ttlMs: number
-  /** Whether its cookie is for TLS only, which it is but in development. */
+  /** Restricts the cookie to TLS connections. Set it to false in development only. */
   readonly secure: boolean
-  /** Other origins whose pages may change something. @default none */
+  /** Other origins whose pages may change data. @default none */
   readonly origins?: readonly string[]
   readonly now?: () => number
 }
 
-/** Whatever their bodies and parameters are. */
+/** Requests and responses with any body and any parameters. */
 type AnyRequest = Request<unknown, never, unknown, unknown>
 type AnyResponse = Response<never>
 
@@ -41,17 +41,21 @@ type Known = Omit<Auth, 'scheme'>
 
 export interface Sessions {
   readonly cookieName: string
-  /** Whose session the request's cookie names, or undefined. @throws CodedError sessions_unavailable or cross_site_request */
+  /** Returns the session of the request's cookie, if any. @throws CodedError sessions_unavailable or cross_site_request */
   find(req: Request, res: Response): Promise<Known | undefined>
-  /** Starts one under a new id, and ends the one that there was. @throws CodedError sessions_unavailable or insecure_connection */
+  /**
+   * Starts a session under a new id and ends the previous session.
+   *
+   * @throws CodedError sessions_unavailable or insecure_connection
+   */
   start(req: AnyRequest, res: AnyResponse, subject: string): Promise<Known>
-  /** Ends the one that there is. @throws CodedError sessions_unavailable */
+  /** Ends the current session. @throws CodedError sessions_unavailable */
   end(req: AnyRequest, res: AnyResponse): Promise<void>
 }
 
 export function createSessions(options: SessionOptions): Sessions {
   const { store, secrets, ttlMs, secure, origins = [], now = Date.now } = options
-  // With this prefix a browser takes it from this host over TLS only, so no neighbour can plant one.
+  // The prefix makes browsers accept the cookie from this host over TLS only, so a sibling domain cannot set it.
   const name = secure ? '__Host-session' : 'session'
   const attributes = { path: '/', httpOnly: true, sameSite: 'lax', secure } as const
   const middleware = session({
@@ -87,7 +91,7 @@ export function createSessions(options: SessionOptions): Sessions {
         await promisify(req.session.save).call(req.session)
         return known(req.session)
       } catch (error) {
-        // Or the answer would have its cookie, and try to save it once more.
+        // Otherwise express-session would set the cookie on the error response and save the session again.
         Reflect.deleteProperty(req, 'session')
         throw error
       }
@@ -102,7 +106,7 @@ export function createSessions(options: SessionOptions): Sessions {
 
 type Done<T> = (error: unknown, result?: T) => void
 
-/** In the form of express-session. It has no `touch`, so that use makes no session longer. */
+/** Adapts the store to express-session. It has no `touch`, so requests do not extend a session. */
 class SessionStoreAdapter extends Store {
   readonly #store: SessionStore
   readonly #now: () => number
@@ -118,18 +122,18 @@ class SessionStoreAdapter extends Store {
       const found = JSON.parse((await this.#store.get(id)) ?? 'null') as SessionData | null
       return found !== null && found.expiresAt > this.#now() ? found : null
     }
-    this.#answer(find(), done)
+    this.#settle(find(), done)
   }
 
   override set(id: string, data: SessionData, done: Done<unknown> = () => {}): void {
-    this.#answer(this.#store.set(id, JSON.stringify(data), data.expiresAt - this.#now()), done)
+    this.#settle(this.#store.set(id, JSON.stringify(data), data.expiresAt - this.#now()), done)
   }
 
   override destroy(id: string, done: Done<unknown> = () => {}): void {
-    this.#answer(this.#store.delete(id), done)
+    this.#settle(this.#store.delete(id), done)
   }
 
-  #answer<T>(result: Promise<T>, done: Done<T>): void {
+  #settle<T>(result: Promise<T>, done: Done<T>): void {
     result.then(
       (result) => done(null, result),
       (cause) => done(new CodedError('sessions_unavailable', { cause })),

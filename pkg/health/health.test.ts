@@ -18,7 +18,7 @@ afterEach(() => {
 
 const refused = Object.assign(new Error('connect ECONNREFUSED 10.0.0.7:5432'), { code: 'ECONNREFUSED' })
 
-test('a snapshot names each check and nothing of where it looks', async () => {
+test('a snapshot names each check and no address', async () => {
   const health = createHealth({
     checks: [
       { name: 'database', check: async () => {} },
@@ -50,7 +50,7 @@ test('a snapshot names each check and nothing of where it looks', async () => {
   })
 })
 
-test('a snapshot is made once a second and once a result, however often it is asked for', async () => {
+test('a snapshot is created once a second and once for each result', async () => {
   const health = createHealth({
     checks: [{ name: 'database', check: async () => {} }],
     settings: () => ({ intervalMs: 10_000, timeoutMs: 1_000, fall: 2, rise: 1 }),
@@ -67,7 +67,7 @@ test('a snapshot is made once a second and once a result, however often it is as
   expect(health.snapshot()).not.toBe(checked)
 })
 
-test('events are changes of state with their cause, and never a repetition', async () => {
+test('events report each change of state with its cause, without repetitions', async () => {
   const events: HealthEvent[] = []
   let check: Check = async () => {}
   const health = createHealth({
@@ -88,7 +88,7 @@ test('events are changes of state with their cause, and never a repetition', asy
   ])
 })
 
-test('a failure reports each of its reasons once, whatever their order', async () => {
+test('a failure reports each of its reasons once, in any order', async () => {
   const events: HealthEvent[] = []
   const causes = [refused, new Error('odd'), refused, new Error('odd')]
   const health = createHealth({
@@ -103,7 +103,7 @@ test('a failure reports each of its reasons once, whatever their order', async (
   expect(events.map(({ reason }) => reason)).toEqual(['refused', 'error'])
 })
 
-test('results become stale by the passing of time alone, as after a blocked event loop', async () => {
+test('results become stale without an event, as after a blocked event loop', async () => {
   let blockedMs = 0
   const clock = () => performance.now() + blockedMs
   const health = createHealth({ checks: [{ name: 'database', check: async () => {} }], clock })
@@ -159,7 +159,7 @@ test('thresholds and criticality may change at any time', async () => {
 test.each([
   [60_000, 100],
   [100, 60_000],
-])('an interval that changes from %d to %d ms makes nothing stale that is not', async (before, after) => {
+])('an interval that changes from %d to %d ms makes no fresh result stale', async (before, after) => {
   let intervalMs = before
   const health = createHealth({
     checks: [{ name: 'database', check: () => new Promise((resolve) => setTimeout(resolve, 10)) }],

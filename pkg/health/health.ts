@@ -5,20 +5,20 @@ export interface HealthOptions {
   /** Settings of every check, read before each run. @default every 2_000 ms for 1_000 ms, fall 2, rise 1 */
   readonly settings?: () => MonitorSettings
   /**
-   * A check changed its status, its first run ended, or it still fails and has a reason that this failure did not have
-   * before. `error` is the cause of a failure.
+   * Called when the first run of a check ends, when its status changes, and when a failing check reports a new reason.
+   * `error` is the cause of a failure.
    */
   readonly onEvent?: (event: HealthEvent) => void
-  /** Milliseconds since the epoch, for what is shown. */
+  /** Milliseconds since the epoch, for published times. */
   readonly now?: () => number
-  /** Milliseconds of a clock that no time server sets, for durations. */
+  /** Monotonic clock in milliseconds, for durations. */
   readonly clock?: () => number
 }
 
 export interface WatchedCheck {
   readonly name: string
   readonly check: Check
-  /** Whether its failure makes the aggregate fail. Evaluated for each snapshot. @default () => true */
+  /** A critical check makes the aggregate fail. Evaluated for each snapshot. @default () => true */
   readonly critical?: () => boolean
   readonly onEvent?: (event: HealthEvent) => void
 }
@@ -36,7 +36,7 @@ export interface Snapshot {
   /** Unix seconds. */
   readonly timestamp: number
   readonly checks: Readonly<Record<string, CheckReport>>
-  /** The last runs of each check, and no part of the JSON answer. */
+  /** The last runs of each check. The JSON response omits them. */
   readonly history?: Readonly<Record<string, History>>
 }
 
@@ -45,13 +45,13 @@ export interface Health {
   watch(check: WatchedCheck): void
   start(): void
   stop(): void
-  /** What the monitors know now: the same object until a run ends or a second has passed. Never waits. */
+  /** Returns the current state without waiting. The object stays the same until a run ends or a second has passed. */
   snapshot(): Snapshot
 }
 
 const DEFAULTS: MonitorSettings = { intervalMs: 2_000, timeoutMs: 1_000, fall: 2, rise: 1 }
 
-/** Watches dependencies in the background, so that a probe only reads. */
+/** Watches dependencies in the background, so a probe only reads memory. */
 export function createHealth(options: HealthOptions): Health {
   const { settings = () => DEFAULTS, now = Date.now, clock = monotonicMs, onEvent } = options
   const monitors = new Map<string, { monitor: Monitor; critical: () => boolean }>()
@@ -91,7 +91,7 @@ export function createHealth(options: HealthOptions): Health {
       for (const { monitor } of monitors.values()) monitor.stop()
     },
     snapshot() {
-      // A result becomes stale by the passing of time alone, so a snapshot is kept for no more than a second.
+      // A result becomes stale without an event, so a snapshot is reused for at most one second.
       if (latest !== undefined && clock() - takenAt < 1_000) return latest
       takenAt = clock()
       const checks: Record<string, CheckReport> = {}

@@ -35,7 +35,7 @@ function monitorOf(check: Check, options: Partial<MonitorOptions & MonitorSettin
 const passed = (ms: number) => jest.advanceTimersByTimeAsync(ms)
 
 describe('createMonitor', () => {
-  test('runs at once, and again an interval after the start of the run before', async () => {
+  test('runs at once, and again one interval after the start of the previous run', async () => {
     const { check, runs } = manualCheck()
     const { monitor } = monitorOf(check)
     monitor.start()
@@ -49,7 +49,7 @@ describe('createMonitor', () => {
     expect(runs).toHaveLength(2)
   })
 
-  test('a dependency that hangs is seen within fall × interval + timeout', async () => {
+  test('a dependency that hangs is detected within fall × interval + timeout', async () => {
     let check: Check = async () => {}
     const { monitor } = monitorOf((signal) => check(signal))
     monitor.start()
@@ -77,7 +77,7 @@ describe('createMonitor', () => {
     }
   })
 
-  test('a check that outlives its timeout fails with reason timeout, is told to stop and is not started twice', async () => {
+  test('a check that exceeds its timeout fails with reason timeout, is aborted and is not started twice', async () => {
     const { check, runs } = manualCheck()
     const { monitor, changes } = monitorOf(check)
     monitor.start()
@@ -93,7 +93,7 @@ describe('createMonitor', () => {
     expect(runs).toHaveLength(2)
   })
 
-  test('an answer that comes after its time is no success, however often it comes', async () => {
+  test('a late success counts as a timeout every time', async () => {
     const slow: Check = () => new Promise((resolve) => setTimeout(resolve, 1_250))
     const { monitor, changes } = monitorOf(slow, { fall: 3 })
     monitor.start()
@@ -121,7 +121,7 @@ describe('createMonitor', () => {
     expect(monitor.history().map(({ ok }) => ok)).toEqual([false, true, true])
   })
 
-  test('stop aborts the run under way, reports nothing more and leaves no timer', async () => {
+  test('stop aborts the current run, ends the reports and leaves no timer', async () => {
     const { check, runs } = manualCheck()
     const { monitor, changes } = monitorOf(check)
     monitor.start()

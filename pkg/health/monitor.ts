@@ -1,64 +1,64 @@
 import { TimeoutError, withTimeout } from '../with-timeout.ts'
 import {
   type CheckState,
+  findReason,
   type History,
   nextState,
   type Outcome,
   PENDING,
-  reasonOf,
   remember,
   type Thresholds,
 } from './policy.ts'
 
 /**
- * Resolves when the dependency answered as it should and rejects otherwise; an error's `reason`
- * property names what is published. Must give up when `signal` aborts, and release what it holds.
+ * Resolves when the dependency is healthy and rejects otherwise. The `reason` property of the error is published. A
+ * check must stop and release its resources when `signal` aborts.
  */
 export type Check = (signal: AbortSignal) => Promise<unknown>
 
 export interface MonitorSettings extends Thresholds {
   /**
-   * Longest time from the start of one run to the start of the next, in milliseconds; up to a tenth
-   * less, by chance. A dependency that dies is seen within `fall × intervalMs + timeoutMs`.
+   * Longest time from the start of one run to the start of the next, in milliseconds. Jitter shortens it by up to
+   * a tenth. A failure is detected within `fall × intervalMs + timeoutMs`.
    */
   readonly intervalMs: number
-  /** After this a run has failed with reason `timeout`, whether or not the check settles. */
+  /** Longest run, in milliseconds. A longer run fails with reason `timeout`, even if the check settles later. */
   readonly timeoutMs: number
 }
 
 export interface MonitorOptions {
   readonly check: Check
-  /** Asked for at each run, because they may change between two; a new interval counts from the next run on. */
+  /** Returns the settings. Called at each run, because they may change. A new interval applies from the next run on. */
   readonly settings: () => MonitorSettings
   /** Called after each run with the state before and after it, and the error of a run that failed. */
   readonly onOutcome: (next: CheckState, previous: CheckState, error?: unknown) => void
-  /** Milliseconds since the epoch, for what is shown. */
+  /** Milliseconds since the epoch, for published times. */
   readonly now?: () => number
-  /** Milliseconds of a clock that no time server sets, for durations. */
+  /** Monotonic clock in milliseconds, for durations. */
   readonly clock?: () => number
-  /** From 0 to 1; spreads the runs of many instances. */
+  /** Returns a number from 0 to 1, which spreads the runs of many instances. */
   readonly random?: () => number
 }
 
 export interface Monitor {
   start(): void
-  /** No run starts and none is reported after this; one under way is aborted. */
+  /** Aborts the current run. Later runs neither start nor report. */
   stop(): void
   state(): CheckState
-  /** Another object after each run. */
+  /** Returns the state, a new object after each run. */
   history(): History
-  /** The last result is too old, by the settings with which the next run was timed. */
+  /** Tells whether the last result is too old, by the settings that scheduled the next run. */
   isStale(): boolean
 }
 
 export const monotonicMs = () => performance.now()
 
-/** Two runs that were due and did not report: the process was blocked or suspended. */
+/** A result is stale after two missing runs: the process was blocked or suspended. */
 const staleAfter = ({ intervalMs, timeoutMs }: MonitorSettings) => 2 * (intervalMs + timeoutMs) + 1_000
 
 /**
- * Runs one check in the background, for ever, one run at a time. A check that ignores its abort is
- * not started again: each interval that it outlives counts as one more timeout.
+ * Runs one check periodically in the background, one run at a time. A check that ignores its abort is not started
+ * again: each further interval counts as one more timeout.
  */
 export function createMonitor(options: MonitorOptions): Monitor {
   const { check, settings, onOutcome, now = Date.now, clock = monotonicMs, random = Math.random } = options
@@ -96,12 +96,12 @@ export function createMonitor(options: MonitorOptions): Monitor {
     })
     try {
       await withTimeout(underWay, timeoutMs)
-      // It answered a run that has failed already; how long that took is known only to be too long.
-      if (overdue) throw new TimeoutError('answered after its time')
+      // The run has already failed with a timeout, so its late success does not count.
+      if (overdue) throw new TimeoutError('succeeded after the timeout')
       record({ ok: true, at: now(), latencyMs: clock() - startedAt }, used)
     } catch (error) {
       if (error instanceof TimeoutError) abort.abort(error)
-      record({ ok: false, at: now(), reason: reasonOf(error) }, used, error)
+      record({ ok: false, at: now(), reason: findReason(error) }, used, error)
     }
   }
 
@@ -118,7 +118,7 @@ export function createMonitor(options: MonitorOptions): Monitor {
   }
 }
 
-/** A check that throws at once is one that rejects, and a late rejection has its listener. */
+/** Turns a synchronous throw into a rejection, and handles late rejections. */
 async function attempt(check: Check, signal: AbortSignal): Promise<void> {
   await check(signal)
 }

@@ -3,11 +3,11 @@ import {
   aggregate,
   type CheckReport,
   type CheckState,
+  findReason,
   type History,
   nextState,
   type Outcome,
   PENDING,
-  reasonOf,
   remember,
   report,
 } from './policy.ts'
@@ -20,24 +20,24 @@ function settled(outcomes: readonly Outcome[], thresholds = { fall: 2, rise: 2 }
 }
 
 describe('nextState', () => {
-  test('the first outcome counts at once, whichever it is', () => {
+  test('the first outcome sets the status', () => {
     expect(settled([success(1)]).status).toBe('ok')
     expect(settled([failure(1)])).toMatchObject({ status: 'fail', reason: 'refused' })
   })
 
-  test('one failure does not turn an ok check, two in a row do', () => {
+  test('one failure keeps an ok check ok, and two consecutive failures fail it', () => {
     expect(settled([success(1), failure(2)]).status).toBe('ok')
     expect(settled([success(1), failure(2), failure(3)]).status).toBe('fail')
     expect(settled([success(1), failure(2), success(3), failure(4)]).status).toBe('ok')
   })
 
-  test('a failing check needs its successes in a row too', () => {
+  test('a failing check needs consecutive successes', () => {
     expect(settled([failure(1), success(2)]).status).toBe('fail')
     expect(settled([failure(1), success(2), success(3)]).status).toBe('ok')
     expect(settled([failure(1), success(2), failure(3), success(4)]).status).toBe('fail')
   })
 
-  test('the latest reason is kept while a check goes on failing', () => {
+  test('a check that continues to fail has the latest reason', () => {
     const state = nextState(settled([failure(1)]), { ok: false, at: 2, reason: 'timeout' }, { fall: 1, rise: 1 })
     expect(state).toMatchObject({ status: 'fail', reason: 'timeout', at: 2 })
   })
@@ -65,7 +65,7 @@ describe('report', () => {
     })
   })
 
-  test('a stale result fails as stale, whatever it was', () => {
+  test('a stale result fails as stale, even after a success', () => {
     expect(report(settled([success(1_000)]), true, true)).toMatchObject({ status: 'fail', reason: 'stale' })
     expect(report(settled([failure(1_000)]), true, true)).toMatchObject({ status: 'fail', reason: 'stale' })
   })
@@ -75,14 +75,14 @@ describe('aggregate', () => {
   const ok: CheckReport = { status: 'ok', critical: true, latencyMs: 1, checkedAt: 1 }
   const failing = (critical: boolean): CheckReport => ({ status: 'fail', critical, reason: 'error', checkedAt: 1 })
 
-  test('fails with a critical check and with no other', () => {
+  test('fails with a critical check only', () => {
     expect(aggregate([])).toBe('ok')
     expect(aggregate([ok, failing(false)])).toBe('ok')
     expect(aggregate([ok, failing(true)])).toBe('fail')
   })
 })
 
-describe('reasonOf', () => {
+describe('findReason', () => {
   const withCode = (code: string) => Object.assign(new Error('to db.internal:5432'), { code })
 
   test.each([
@@ -93,22 +93,22 @@ describe('reasonOf', () => {
     ['57P03', 'refused'],
     ['42601', 'error'],
   ])('%s is %s', (code, reason) => {
-    expect(reasonOf(withCode(code))).toBe(reason)
+    expect(findReason(withCode(code))).toBe(reason)
   })
 
-  test('looks through causes, and into the two tries of a connection', () => {
-    expect(reasonOf(new TypeError('fetch failed', { cause: withCode('ECONNREFUSED') }))).toBe('refused')
-    expect(reasonOf(new AggregateError([withCode('ECONNREFUSED'), withCode('ENETUNREACH')]))).toBe('refused')
+  test('searches the causes and both attempts of a connection', () => {
+    expect(findReason(new TypeError('fetch failed', { cause: withCode('ECONNREFUSED') }))).toBe('refused')
+    expect(findReason(new AggregateError([withCode('ECONNREFUSED'), withCode('ENETUNREACH')]))).toBe('refused')
   })
 
   test("takes a check's own reason only from the closed list", () => {
-    expect(reasonOf(Object.assign(new Error(), { reason: 'unhealthy' }))).toBe('unhealthy')
-    expect(reasonOf(Object.assign(new Error(), { reason: 'db.internal is down' }))).toBe('error')
-    expect(reasonOf('a string')).toBe('error')
+    expect(findReason(Object.assign(new Error(), { reason: 'unhealthy' }))).toBe('unhealthy')
+    expect(findReason(Object.assign(new Error(), { reason: 'db.internal is down' }))).toBe('error')
+    expect(findReason('a string')).toBe('error')
   })
 
-  test('knows how Redis refuses a password', () => {
-    expect(reasonOf(new Error('WRONGPASS invalid username-password pair or user is disabled.'))).toBe('unauthorized')
-    expect(reasonOf(new Error('NOAUTH Authentication required.'))).toBe('unauthorized')
+  test('recognizes the error of Redis for a wrong password', () => {
+    expect(findReason(new Error('WRONGPASS invalid username-password pair or user is disabled.'))).toBe('unauthorized')
+    expect(findReason(new Error('NOAUTH Authentication required.'))).toBe('unauthorized')
   })
 })

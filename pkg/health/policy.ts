@@ -1,8 +1,8 @@
 /*
- * What a check's outcomes mean. Pure functions: no clock, no timer, no I/O.
+ * Derives the status of a check from its outcomes, in pure functions.
  */
 
-/** Why a check fails, as the world may know it. Hosts, URLs and drivers' texts go to the log only. */
+/** Published reasons of a failure. Hosts, URLs and the messages of drivers go to the log only. */
 export const REASONS = [
   'pending',
   'timeout',
@@ -20,10 +20,10 @@ export type Outcome =
   | { readonly ok: true; readonly at: number; readonly latencyMs: number }
   | { readonly ok: false; readonly at: number; readonly reason: Reason }
 
-/** A check's last runs, oldest first. */
+/** The last runs of a check, oldest first. */
 export type History = readonly Outcome[]
 
-/** Runs that a history holds: two minutes at the default interval. */
+/** Length of a history: two minutes at the default interval. */
 const REMEMBERED = 60
 
 export function remember(history: History, outcome: Outcome): History {
@@ -33,25 +33,25 @@ export function remember(history: History, outcome: Outcome): History {
 export interface CheckState {
   readonly status: 'ok' | 'fail'
   readonly reason: Reason
-  /** Outcomes in a row that contradict `status`. */
+  /** Number of consecutive outcomes that contradict `status`. */
   readonly against: number
-  /** Of the last run that succeeded, in milliseconds. */
+  /** Latency of the last successful run, in milliseconds. */
   readonly latencyMs: number
-  /** When the last run ended, in milliseconds since the epoch; 0 before the first. */
+  /** End of the last run, in milliseconds since the epoch. 0 before the first run has ended. */
   readonly at: number
 }
 
-/** A check counts as failing until its first run has ended. */
+/** State of a check until its first run has ended. */
 export const PENDING: CheckState = { status: 'fail', reason: 'pending', against: 0, latencyMs: 0, at: 0 }
 
 export interface Thresholds {
-  /** Failures in a row that turn `ok` into `fail`. */
+  /** Consecutive failures that turn `ok` into `fail`. */
   readonly fall: number
-  /** Successes in a row that turn `fail` into `ok`. */
+  /** Consecutive successes that turn `fail` into `ok`. */
   readonly rise: number
 }
 
-/** The first outcome counts at once; after it, only `fall` or `rise` outcomes in a row change the status. */
+/** The first outcome sets the status. Afterwards only `fall` or `rise` consecutive outcomes change it. */
 export function nextState(state: CheckState, outcome: Outcome, { fall, rise }: Thresholds): CheckState {
   const { at } = outcome
   const latencyMs = outcome.ok ? outcome.latencyMs : state.latencyMs
@@ -63,12 +63,12 @@ export function nextState(state: CheckState, outcome: Outcome, { fall, rise }: T
   return { status: outcome.ok ? 'ok' : 'fail', reason, latencyMs, at, against: 0 }
 }
 
-/** One check as it is published: times in Unix seconds, latency in milliseconds with one decimal. */
+/** Returns the published form of a check: times in Unix seconds, latency in milliseconds with one decimal. */
 export type CheckReport =
   | { readonly status: 'ok'; readonly critical: boolean; readonly latencyMs: number; readonly checkedAt: number }
   | { readonly status: 'fail'; readonly critical: boolean; readonly reason: Reason; readonly checkedAt?: number }
 
-/** A stale result was overtaken by something, such as a blocked event loop, and says nothing about now. */
+/** A stale result is a failure: the runs have stopped, for example because the event loop is blocked. */
 export function report(state: CheckState, critical: boolean, isStale: boolean): CheckReport {
   if (state.at === 0) return { status: 'fail', critical, reason: 'pending' }
   const checkedAt = Math.floor(state.at / 1000)
@@ -77,7 +77,7 @@ export function report(state: CheckState, critical: boolean, isStale: boolean): 
   return { status: 'ok', critical, latencyMs: Math.round(state.latencyMs * 10) / 10, checkedAt }
 }
 
-/** `ok` unless a critical check fails. No checks at all is `ok`: nothing is wanted, so nothing is missing. */
+/** Returns `fail` when a critical check fails, and `ok` otherwise. A service without checks is `ok`. */
 export function aggregate(reports: Iterable<CheckReport>): 'ok' | 'fail' {
   for (const { status, critical } of reports) if (critical && status === 'fail') return 'fail'
   return 'ok'
@@ -100,15 +100,15 @@ const REASON_BY_CODE: Readonly<Record<string, Reason>> = {
 }
 
 /**
- * The published reason of an error: its own `reason` when a check gave one, else its system or
- * SQLSTATE code, else its causes', else `error`.
+ * Returns the published reason of an error, from the first of these that exists: its `reason`, its system or SQLSTATE
+ * code, the same of its causes, and `error`.
  */
-export function reasonOf(error: unknown): Reason {
+export function findReason(error: unknown): Reason {
   for (let current = error, depth = 0; Error.isError(current) && depth < 5; current = current.cause, depth++) {
     const { reason, code, name, message } = current as Error & { reason?: Reason; code?: unknown }
     if (reason !== undefined && REASONS.includes(reason)) return reason
     if (name === 'TimeoutError') return 'timeout'
-    // Redis has no codes beside the first word of its message.
+    // Redis puts its error code into the first word of the message.
     if (/^(WRONGPASS|NOAUTH|NOPERM) /.test(message)) return 'unauthorized'
     // Node tries IPv6 and IPv4 at once and reports both failures together.
     const first = (current as Partial<AggregateError>).errors?.[0]?.code

@@ -6,20 +6,20 @@ export interface AccessLogOptions {
   readonly logger: NonNullable<Options['logger']>
 }
 
-/** Long enough for any real path, short enough that a hostile one cannot fill the disk. */
+/** Longest logged path, in characters. It is longer than real paths and keeps hostile paths from filling the disk. */
 const MAX_PATH = 1024
 
 /**
- * One line a request when it is over: request id, method, path without the query string, status,
- * duration in milliseconds, bytes of the body (null when it was streamed) and the client's address.
- * A server error's line is of level error and has the cause. Puts a logger on `req.log`.
+ * Logs one line at the end of each request: request id, method, path without the query string, status, duration in
+ * milliseconds, bytes of the body (null when it was streamed) and the address of the client. The line of a server error
+ * has level error and contains the cause. Sets a logger on `req.log`.
  */
 export function accessLog({ logger }: AccessLogOptions): RequestHandler {
   const fields = (request: IncomingMessage, response: ServerResponse, { responseTime }: { responseTime: number }) => {
     const { id, method, originalUrl, ip } = request as Request
     const length = response.bodyBytes ?? response.getHeader('content-length')
     return {
-      // Named here and not left to the logger's context, which is gone when the answer has been sent.
+      // Set explicitly: the context of the request has ended when the line is written.
       reqId: id,
       method,
       path: originalUrl.split('?', 1)[0]?.slice(0, MAX_PATH),
@@ -32,7 +32,7 @@ export function accessLog({ logger }: AccessLogOptions): RequestHandler {
   }
   const log = pinoHttp({
     logger,
-    // Serialized for each request whether or not a line uses it; `fields` says all there is to say.
+    // Disable the serializers: they run for each request, and `fields` contains everything that is logged.
     serializers: { req: () => undefined },
     wrapSerializers: false,
     customLogLevel: (_request, { statusCode, err }) => (statusCode >= 500 || err !== undefined ? 'error' : 'info'),
@@ -41,16 +41,16 @@ export function accessLog({ logger }: AccessLogOptions): RequestHandler {
     customErrorMessage: () => 'request failed',
     customErrorObject: (request, response, error, value) => ({
       ...fields(request, response, value),
-      // Without a cause pino-http makes up an error that says no more than the status does.
+      // Without a cause, pino-http creates an error that only repeats the status.
       ...(response.err !== undefined && { err: error }),
     }),
   })
-  // It makes a child for each request, to bind to it what `fields` says anyway.
+  // pino-http creates a child logger for each request, to bind fields that `fields` contains already.
   log.logger.child = () => log.logger as never
   return function accessLog(req, res, next) {
     req.log = logger
     res.log = logger
-    // A child keeps the level that its parent had once; this one follows, because the level may change.
+    // A child keeps the level that its parent had at creation. This logger follows later changes of the level.
     if (log.logger.level !== logger.level) log.logger.level = logger.level
     log(req, res, next)
   }

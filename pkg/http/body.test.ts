@@ -39,21 +39,21 @@ const ways = [
   ['of a JSON type', { 'content-type': 'application/merge-patch+json' }, (text: string) => Buffer.from(text)],
 ] as const
 
-test.each(ways)('a body that comes %s is read', async (_name, headers, encode) => {
+test.each(ways)('a body that is sent %s is read', async (_name, headers, encode) => {
   for (const text of ['{"a":"ä€😀"}', '[1,2]', ' {"a":1}\n', '\ufeff{"a":1}', `{"a":"${'x'.repeat(32)}"}`]) {
     const { body } = await post(encode(text), headers).expect(200)
     expect(body).toEqual({ body: JSON.parse(text.replace('\ufeff', '')) })
   }
 })
 
-test.each(ways)('a body that comes %s and is no document is refused', async (_name, headers, encode) => {
+test.each(ways)('an invalid body that is sent %s is rejected', async (_name, headers, encode) => {
   for (const text of ['{', '"text"', 'null', '1', '   ', '{"a":1}}', '{a:1}']) {
     expect((await post(encode(text), headers).expect(400)).body).toMatchObject({ code: 'malformed_json' })
   }
   await post(encode(`{"a":"${'x'.repeat(33)}"}`), headers).expect(413)
 })
 
-test('no body is no body', async () => {
+test('a request without a body has no req.body', async () => {
   expect((await request(server).post('/').expect(200)).body).toEqual({ body: null })
 })
 
@@ -67,7 +67,7 @@ async function begin(): Promise<Socket> {
   return socket
 }
 
-test('a character that comes in pieces is put together', async () => {
+test('a character that is split between chunks is decoded', async () => {
   const socket = await begin()
   const body = Buffer.from('{"a":"€"}')
   socket.write(body.subarray(0, 7))
@@ -76,7 +76,7 @@ test('a character that comes in pieces is put together', async () => {
   expect(await text(socket)).toContain('{"body":{"a":"€"}}')
 })
 
-test('a body that ends early is refused', async () => {
+test('a body that ends early is rejected', async () => {
   const socket = await begin()
   const refused = once(errors, 'error type')
   socket.destroy()

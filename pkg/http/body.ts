@@ -8,7 +8,7 @@ export interface BodyReaderOptions {
   readonly maxBytes: number
 }
 
-/** The part of an operation that tells how to read its body. */
+/** The properties of an operation that describe its body. */
 export type ReadableBody =
   | { readonly type: 'json' }
   | { readonly type: 'form' }

@@ -69,7 +69,7 @@ test.each([
   expect(events).toEqual([expect.objectContaining({ status, requestId: id })])
 })
 
-test('a client that keeps its end open is let go all the same', async () => {
+test('a client that keeps its end open is disconnected', async () => {
   current = undefined
   const socket = connect({ port: (server.address() as AddressInfo).port, allowHalfOpen: true })
   const accepted = once(server, 'connection')

@@ -50,24 +50,38 @@ export function answerClientErrors({ server, responseOn, onEvent }: ClientErrorO
       `x-request-id: ${requestId}`,
       'connection: close',
     ]
-    // A client that keeps its end open would hold the connection, and thus a stop.
+    // A client that keeps its end open would keep the connection open and delay a stop.
     socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy())
   }
 
+  /** Connections with malformed bytes. Node reports an error for each chunk behind them. */
+  const rejected = new WeakSet<Duplex>()
+
   server.on('clientError', (error: ParserError, socket: Socket) => {
-    const response = responseOn(socket)
-    const isPending = response !== undefined && !response.writableFinished
     if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
-    if (isPending && response.req.complete) {
+    if (rejected.has(socket)) return
+    rejected.add(socket)
+    const response = responseOn(socket)
+    const sendProblem = () => reject(socket, error.code ?? 'unknown', findProblem(error))
+    if (response === undefined || response.writableFinished) return sendProblem()
+    if (response.req.complete) {
       // The bytes follow a complete request, whose response comes first.
       socket.pause()
       if (!response.headersSent) response.shouldKeepAlive = false
       return void response.once('close', () => socket.destroy())
     }
-    if (isPending && response.headersSent) return void socket.destroy()
-    reject(socket, error.code ?? 'unknown', findProblem(error))
+    if (response.headersSent) return void socket.destroy()
+    // Responses to earlier requests come first. Node assigns the socket when they are sent.
+    if (response.socket === null) response.once('socket', sendProblem)
+    else sendProblem()
   })
-  server.on('connect', (_request, socket) => reject(socket, 'CONNECT', 'not_implemented'))
+
+  server.on('connect', (_request, socket: Socket) => {
+    const response = responseOn(socket)
+    const sendProblem = () => void (socket.writable && reject(socket, 'CONNECT', 'not_implemented'))
+    if (response === undefined || response.writableFinished) sendProblem()
+    else response.once('close', sendProblem)
+  })
 }
 
 function findProblem({ code = '', rawPacket }: ParserError): Problem {

@@ -34,7 +34,7 @@ const any = serve({ origins: ['*'], credentials: true })
 const fieldsOf = (headers: object) =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => /^(access-control|vary)/.test(name)))
 
-test.each([OWN, 'http://localhost:5173'])('a page of %s may read answers and errors', async (origin) => {
+test.each([OWN, 'http://localhost:5173'])('a page of %s may read responses and errors', async (origin) => {
   const expected = {
     vary: 'origin',
     'access-control-allow-origin': origin,
@@ -50,7 +50,7 @@ test.each([OWN, 'http://localhost:5173'])('a page of %s may read answers and err
   expect(statuses).toEqual([200, 500, 405, 404])
 })
 
-test('a preflight is answered, and the answer is remembered', async () => {
+test('a preflight request gets a response that browsers cache', async () => {
   const { headers } = await client
     .options('/things')
     .set('origin', OWN)
@@ -67,7 +67,7 @@ test('a preflight is answered, and the answer is remembered', async () => {
   })
 })
 
-test('OPTIONS that is no preflight is answered by the route', async () => {
+test('the route handles OPTIONS without preflight headers', async () => {
   await client.options('/things').set('origin', OWN).expect(204).expect('allow', 'GET, HEAD, OPTIONS, POST')
 })
 
@@ -84,7 +84,7 @@ test.each([
   'https://example.com',
   '*',
   '',
-])('a page of %j learns nothing', async (origin) => {
+])('a page of %j gets no CORS headers', async (origin) => {
   const { headers } = await client.get('/things').set('origin', origin).expect(200)
   expect(fieldsOf(headers)).toEqual({ vary: 'origin' })
   const preflight = await client
@@ -98,12 +98,12 @@ test.each([
 test.each([
   ['some origins', client],
   ['any origin', any],
-])('with %s an answer to no page at all varies all the same, for caches', async (_name, client) => {
+])('with %s the response to a request without an origin has vary, for caches', async (_name, client) => {
   const { headers } = await client.get('/things')
   expect(fieldsOf(headers)).toEqual({ vary: 'origin' })
 })
 
-test('cookies go with exact origins only', async () => {
+test('cookies are allowed for exact origins only', async () => {
   const credentials = await serve({ origins: [OWN], credentials: true })
     .get('/things')
     .set('origin', OWN)
@@ -116,7 +116,7 @@ test('cookies go with exact origins only', async () => {
   })
 })
 
-test('without it there is no field', async () => {
+test('without the middleware a response has no CORS headers', async () => {
   const { headers } = await serve().get('/things').set('origin', OWN)
   expect(fieldsOf(headers)).toEqual({})
 })

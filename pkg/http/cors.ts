@@ -1,32 +1,32 @@
 import type { RequestHandler } from 'express'
 
 export interface CorsOptions {
-  /** As browsers send them: scheme, host and a port that is not the scheme's own. `*` is any. */
+  /** Allowed origins in the format of the `Origin` header: scheme, host and a non-default port. `*` allows all origins. */
   readonly origins: readonly string[]
-  /** Whether pages there may send cookies, which none may when any may ask. @default false */
+  /** Allows pages of these origins to send cookies. Ignored when `origins` contains `*`. @default false */
   readonly credentials?: boolean
-  /** How long a browser remembers what it may ask, in seconds. @default 7_200, the most that Chrome accepts */
+  /** How long a browser caches a preflight response, in seconds. @default 7_200, the maximum of Chrome */
   readonly maxAgeS?: number
 }
 
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE'
 
-/** What a page may read besides the few fields that every page may: https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name */
+/** Headers that a page may read in addition to https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name */
 const EXPOSED = [
   ...['etag', 'link', 'location', 'ratelimit', 'ratelimit-policy', 'retry-after', 'www-authenticate'],
   'x-request-id',
 ].join(', ')
 
 /**
- * Lets pages of other origins read what is answered, errors too, and answers their preflights. A page of any other
- * origin finds no field that concerns it, and its browser keeps the answer from it.
+ * Lets pages of the allowed origins read responses, including errors, and responds to their preflight requests. A
+ * response to another origin has no CORS headers, so the browser withholds it from the page.
  */
 export function cors({ origins, credentials = false, maxAgeS = 7_200 }: CorsOptions): RequestHandler {
   const isPublic = origins.includes('*')
   const allowed = new Set(origins)
   return function cors(req, res, next) {
     const { origin } = req.headers
-    // Without it a cache would give one origin's answer to another, or a page what nobody's page was answered.
+    // Otherwise a cache would serve a response for one origin to another origin.
     res.vary('origin')
     if (origin === undefined || !(isPublic || allowed.has(origin))) return next()
     res.set('access-control-allow-origin', isPublic ? '*' : origin)

@@ -1,4 +1,4 @@
-/** Text that is HTML already: written in a template, or escaped. */
+/** Text that is valid HTML: a template or an escaped value. */
 class Markup {
   readonly #text: string
 
@@ -29,7 +29,7 @@ function rendered(value: Value): string {
   return String(value).replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '')
 }
 
-/** A template in which each value is escaped, for text and for attributes in quotes, but not for scripts or styles. */
+/** Renders a template and escapes each value. Use values in text and quoted attributes only, not in scripts or styles. */
 export function html(strings: TemplateStringsArray, ...values: readonly Value[]): Markup {
   return new Markup(String.raw({ raw: strings }, ...values.map(rendered)))
 }

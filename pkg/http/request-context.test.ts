@@ -4,7 +4,7 @@ import express from 'express'
 import request from 'supertest'
 import { createRequestContext } from './request-context.ts'
 
-test('the id of a request is there for all that it causes, and only for that', async () => {
+test('the id of a request is available in all its asynchronous work, and nowhere else', async () => {
   const context = createRequestContext()
   const app = express()
   app.use(context.middleware)

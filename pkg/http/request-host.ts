@@ -2,7 +2,7 @@
 const HOST = /^(?:[a-z0-9._~%!$&'()*+,;=-]*|\[[0-9a-f:.]+\])(?::\d{0,5})?$/i
 
 /**
- * Whether a request has exactly one valid host header, which HTTP/1.1 requires (RFC 9112 §3.2). Node keeps the first of
+ * Returns whether a request has exactly one valid host header, which HTTP/1.1 requires (RFC 9112 §3.2). Node keeps the first of
  * two, and a proxy may keep the second.
  */
 export function hasValidHost(rawHeaders: readonly string[], httpVersion: string): boolean {

@@ -34,8 +34,8 @@ test.each([
   '/a/..%5cb',
   '/a#b',
   '/a?b#c',
-  'http://host/x/%2e%2e/v1/notes',
-  'http://host/x/../v1/notes',
+  'http://host/x/%2e%2e/v1/items',
+  'http://host/x/../v1/items',
   'http://host/..',
 ])('%j is rejected', (target) => {
   expect(requestTarget(target)).toBeUndefined()

@@ -5,7 +5,7 @@ const DOT_SEGMENT = /(?:^|[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:[/\\]|%2f|%5c|$)/i
 const ABSOLUTE = /^https?:\/\/[^/?#]*([^?#]*)(.*)$/i
 
 /**
- * Returns path and query of a request target, or undefined for a target that two programs may read in two ways: with dot
+ * Returns path and query of a request target, or undefined for an ambiguous target: with dot
  * segments, backslashes or a fragment. A proxy that denies a path must see the same path as the router.
  */
 export function requestTarget(target: string): string | undefined {

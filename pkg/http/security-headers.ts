@@ -6,7 +6,7 @@ const NOTHING = { defaultSrc: ["'none'"], frameAncestors: ["'none'"], baseUri: [
 /** The headers of one policy. They never change, so helmet computes them once. */
 export interface SecurityPolicy {
   readonly headers: ReadonlyMap<string, string>
-  /** With strict-transport-security: browsers ignore it on plain connections (RFC 6797 §7.2). */
+  /** The headers with strict-transport-security. Browsers ignore it on plain connections (RFC 6797 §7.2). */
   readonly tlsHeaders: ReadonlyMap<string, string>
 }
 
@@ -36,7 +36,7 @@ function record(options: HelmetOptions): ReadonlyMap<string, string> {
   return headers
 }
 
-/** The part of a response that the headers need. */
+/** The properties of a response that the headers require. */
 export interface SecuredResponse {
   readonly req: { readonly secure: boolean }
   setHeaders(headers: Map<string, string>): unknown

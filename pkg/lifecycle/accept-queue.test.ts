@@ -25,7 +25,7 @@ async function listening({ host, ...options }: { host: string; port?: number; re
   return { server, connectNow }
 }
 
-test.each(['127.0.0.1', '0.0.0.0'])('no connection gets into the queue of %s before it is closed', async (host) => {
+test.each(['127.0.0.1', '0.0.0.0'])('no new connection enters the queue of %s before it is closed', async (host) => {
   const { server, connectNow } = await listening({ host })
   const closed = await fillAcceptQueue(server)
   expect(connectNow()).toBe('waits')
@@ -35,7 +35,7 @@ test.each(['127.0.0.1', '0.0.0.0'])('no connection gets into the queue of %s bef
   expect(connectNow()).toBe('ECONNREFUSED')
 })
 
-test('connections that wait in the queue already are accepted first', async () => {
+test('connections that already wait in the queue are accepted first', async () => {
   const { server, connectNow } = await listening({ host: '127.0.0.1' })
   const waiting = [connectNow(), connectNow()]
   const accepted: string[] = []
@@ -61,7 +61,7 @@ test('of two servers that share a port, one closes its queue, and new connection
   other.server.close()
 })
 
-test('without the private methods of Node nothing is done', async () => {
+test('without the private methods of Node the call has no effect', async () => {
   const { server } = await listening({ host: '127.0.0.1' })
   const handle = Object.getOwnPropertyDescriptor(server, '_handle')!
   Object.defineProperty(server, '_handle', { value: {}, configurable: true, writable: true })
@@ -70,7 +70,7 @@ test('without the private methods of Node nothing is done', async () => {
   server.close()
 })
 
-test('a socket without a port is left alone', async () => {
+test('a socket without a port is unchanged', async () => {
   const server = createServer()
   expect((await fillAcceptQueue(server))()).toBeUndefined()
 })

@@ -14,14 +14,14 @@ const handle = (owner: Server | Socket) => (owner as unknown as { _handle?: Part
 
 const LOOPBACK: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
 
-/** Longest try, in milliseconds: under a flood of new clients the queue may never have a free place. */
+/** Longest attempt, in milliseconds. Under a flood of new clients the queue may never have a free place. */
 const TIMEOUT_MS = 1_000
 
 /**
  * Keeps new connections out of the kernel's queue of a listening socket, because the kernel resets the connections that
  * wait there when the socket is closed, with the requests that they have sent. The queue is made one place long, and a
  * connection of our own takes that place. A client that connects now gets no response from the kernel. It tries again
- * after a second and reaches the process that listens then, or is refused, which every client takes for «not sent».
+ * after a second and reaches the process that listens then, or is refused, so every client knows that its request was not sent.
  *
  * With SO_REUSEPORT the kernel chooses one of the listening sockets by the addresses and ports of a connection. A trial
  * connection that this server accepts yields a source port that leads to this queue and to no other.
@@ -39,9 +39,9 @@ export async function fillAcceptQueue(server: Server): Promise<() => void> {
   listening.listen(0)
   for (const end = process.uptime() + TIMEOUT_MS / 1_000; process.uptime() < end; ) {
     const filler = await startConnecting({ ...to, localPort })
-    // Connected, and the event loop has accepted no connection since: it waits in the queue.
+    // The connection is established but not accepted, so it waits in the queue.
     if (handle(filler)?.getpeername?.({}) === 0) return () => filler.destroy()
-    // Another connection has the place and is accepted now.
+    // Another connection occupies the place. Accept it now.
     filler.destroy()
     await nextTurn()
   }

@@ -43,7 +43,7 @@ async function rawConnection(port: number): Promise<Socket> {
 
 const never = new AbortController().signal
 
-test('before the drain connections are kept, after its begin every answer closes its own', async () => {
+test('connections stay open before the drain, and every response closes its connection afterwards', async () => {
   const { drain, port } = await serve((_req, res) => res.end('ok'))
   const agent = keepAliveAgent()
   expect(await ask(port, agent)).toEqual({ connection: 'keep-alive', body: 'ok' })
@@ -53,7 +53,7 @@ test('before the drain connections are kept, after its begin every answer closes
   await drain.close(never)
 })
 
-test('a request in flight when the drain begins is answered with Connection: close', async () => {
+test('a request in flight at the start of the drain gets a response with Connection: close', async () => {
   const arrived = Promise.withResolvers<ServerResponse>()
   const { drain, port } = await serve((_req, res) => arrived.resolve(res))
   const answer = ask(port, keepAliveAgent())
@@ -65,7 +65,7 @@ test('a request in flight when the drain begins is answered with Connection: clo
   await closed
 })
 
-test('what is pipelined behind an answer that closes is not handled', async () => {
+test('a request that is pipelined behind a closing response is not handled', async () => {
   const handled: unknown[] = []
   const { drain, port } = await serve((req, res) => {
     handled.push(req.url)
@@ -80,7 +80,7 @@ test('what is pipelined behind an answer that closes is not handled', async () =
   await drain.close(never)
 })
 
-test('close waits for a half-sent POST and answers it', async () => {
+test('close waits for a half-sent POST and responds to it', async () => {
   const arrived = Promise.withResolvers<void>()
   const { drain, port } = await serve(async (req, res) => {
     arrived.resolve()
@@ -97,7 +97,7 @@ test('close waits for a half-sent POST and answers it', async () => {
   await closed
 })
 
-test('requests that are under way in the network when accepting ends are answered', async () => {
+test('requests in the network at the end of accepting get responses', async () => {
   const { drain, port } = await serve((_req, res) => res.end('ok'))
   drain.begin()
   const sockets = await Promise.all(Array.from({ length: 50 }, () => rawConnection(port)))
@@ -107,7 +107,7 @@ test('requests that are under way in the network when accepting ends are answere
   for (const answer of await Promise.all(answers)) expect(answer).toMatch(/^HTTP\/1\.1 200 OK/)
 })
 
-test('a client that connected just before the end may take its time with the first request', async () => {
+test('a client that connects just before the end may send its first request later', async () => {
   const { drain, server, port } = await serve((_req, res) => res.end('ok'), undefined, { firstRequestMs: 60_000 })
   const accepted = once(server, 'connection')
   const slow = await rawConnection(port)
@@ -115,13 +115,13 @@ test('a client that connected just before the end may take its time with the fir
   drain.begin()
   const closed = drain.close(never)
   const answer = text(slow)
-  // Several sweeps long, as on a busy machine.
+  // Longer than several sweeps, as on a busy machine.
   setTimeout(() => slow.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n'), 60)
   expect(await answer).toMatch(/^HTTP\/1\.1 200 OK/)
   await closed
 })
 
-test('clients that come anew for each request are answered or refused, never reset', async () => {
+test('clients that open a connection for each request get a response or are refused, and are never reset', async () => {
   const { drain, port } = await serve((_req, res) => res.end('ok'))
   const errors: unknown[] = []
   let over = false
@@ -143,7 +143,7 @@ test('clients that come anew for each request are answered or refused, never res
   expect(new Set(errors)).toEqual(new Set(['ECONNREFUSED']))
 })
 
-test('idle connections, used or not, do not hold the close', async () => {
+test('used and unused idle connections do not delay the close', async () => {
   const { drain, port } = await serve((_req, res) => res.end('ok'))
   const unused = await rawConnection(port)
   const agent = keepAliveAgent()
@@ -152,7 +152,7 @@ test('idle connections, used or not, do not hold the close', async () => {
   if (!unused.closed) await once(unused.resume(), 'close')
 })
 
-test('a request that came while the process was busy is answered before idle connections are closed', async () => {
+test('a request that arrives while the process is busy gets its response before idle connections are closed', async () => {
   const { drain, server, port } = await serve((_req, res) => res.end('ok'), undefined, { sweepIntervalMs: 200 })
   const kept = await rawConnection(port)
   kept.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
@@ -167,7 +167,7 @@ test('a request that came while the process was busy is answered before idle con
   await closed
 })
 
-test('slow clients still meet the header timeout while closing', async () => {
+test('the header timeout still applies to slow clients during the close', async () => {
   const { drain, port } = await serve((_req, res) => res.end('ok'), 100)
   const slow = await rawConnection(port)
   slow.write('GET / HTTP/1.1\r\nhost:')
@@ -176,7 +176,7 @@ test('slow clients still meet the header timeout while closing', async () => {
   expect(await answer).toMatch(/^HTTP\/1\.1 408/)
 })
 
-test('an abort cuts what is left', async () => {
+test('an abort cuts the remaining connections', async () => {
   const arrived = Promise.withResolvers<void>()
   const { drain, port } = await serve(() => arrived.resolve())
   const stuck = get({ port, host: '127.0.0.1', agent: keepAliveAgent() })

@@ -5,7 +5,7 @@ import { fillAcceptQueue } from './accept-queue.ts'
 
 export interface HttpDrainOptions {
   readonly server: Server
-  /** Whether no other process accepts connections from the listening socket. @default true */
+  /** Set it to false when other processes accept connections from the listening socket. @default true */
   readonly ownsSocket?: boolean
   /** Interval of the search for idle connections after the end of accepting, in milliseconds. @default 50 */
   readonly sweepIntervalMs?: number
@@ -27,7 +27,7 @@ export interface HttpDrain {
    * that was used, because the first request of a new connection may be on the way. Returns how many it closed.
    */
   closeIdle(count: number): number
-  /** From now on every response closes its connection, those of requests in flight included. */
+  /** Makes every later response close its connection, including the responses to requests in flight. */
   begin(): void
   /** Stops accepting, waits for the requests in flight, and cuts the rest when `signal` aborts. */
   close(signal: AbortSignal): Promise<void>
@@ -58,9 +58,9 @@ const MAX_WAITING_IN_ALL = 1_000
 /**
  * Ends an HTTP server without losing a request that a client has sent.
  *
- * `http.Server.close()` is not enough for that, nor safe: it destroys idle keep-alive connections
- * on which a request may be arriving, and it stops the timer that enforces `headersTimeout` and
- * `requestTimeout`, so one slow client could hold the process for ever.
+ * `http.Server.close()` is not safe: it destroys idle keep-alive connections on which a request may be arriving. It also
+ * stops the timer that enforces `headersTimeout` and `requestTimeout`, so one slow client could keep the process running
+ * forever.
  */
 export function createHttpDrain(options: HttpDrainOptions): HttpDrain {
   const { server, ownsSocket = true, sweepIntervalMs = 50, firstRequestMs = 500 } = options
@@ -79,18 +79,17 @@ export function createHttpDrain(options: HttpDrainOptions): HttpDrain {
       waitingInAll -= connections.get(socket)?.waiting ?? 0
       connections.delete(socket)
     })
-    // Not at once: the HTTP server resumes a new socket once more, after this turn's callbacks.
+    // Pause later: the HTTP server resumes a new socket after the callbacks of this turn.
     if (holding) void setImmediate().then(() => holding && socket.pause())
   })
 
   /**
-   * Connections that wait in the kernel when accepting ends are reset, with the requests on them.
-   * Each turn of the event loop accepts one, so it takes turns until one brings none. Meanwhile
-   * nothing is read: requests wait where they are, so that a turn takes no time in which others
-   * arrive, and clients that wait for an answer do not come back for more. Under a flood of new
-   * clients it may be never, hence the limit.
+   * Accepts the connections that wait in the kernel. The kernel resets them, with their requests, when accepting ends.
+   * Each turn of the event loop accepts one connection, so this runs turns until a turn accepts none. Reading is paused
+   * meanwhile: turns stay short, and clients that wait for a response open no further connections. The number of turns
+   * is limited, because a flood of new clients may never end.
    */
-  async function takeIn(signal: AbortSignal): Promise<void> {
+  async function acceptWaiting(signal: AbortSignal): Promise<void> {
     hold(true)
     const end = process.uptime() + 1
     for (let before = -1; before !== accepted && !signal.aborted && process.uptime() < end; ) {
@@ -116,7 +115,7 @@ export function createHttpDrain(options: HttpDrainOptions): HttpDrain {
     })
   }
 
-  /** Node closes idle connections all or none, so one that is spared keeps the others for as long. */
+  /** Closes the idle connections. Node closes either all or none, so one recent connection delays the rest. */
   function expectsFirstRequest(): boolean {
     const since = process.uptime() - firstRequestMs / 1_000
     const isNew = ({ acceptedAt, response }: Connection) => response === undefined && acceptedAt > since
@@ -167,10 +166,10 @@ export function createHttpDrain(options: HttpDrainOptions): HttpDrain {
     async close(signal) {
       if (!server.listening) return
       closing = true
-      await takeIn(signal)
+      await acceptWaiting(signal)
       const emptied = ownsSocket ? await fillAcceptQueue(server) : undefined
       const closed = new Promise<void>((resolve) => {
-        // The base class only stops accepting; the timers of the HTTP server go on.
+        // The base class only stops accepting. The timers of the HTTP server continue to run.
         NetServer.prototype.close.call(server, () => resolve())
       })
       emptied?.()
@@ -183,7 +182,7 @@ export function createHttpDrain(options: HttpDrainOptions): HttpDrain {
       void closed.then(() => done.abort())
       while (!done.signal.aborted) {
         await setTimeout(sweepIntervalMs, undefined, { signal: done.signal }).catch(() => {})
-        // Timers come before input: a connection whose request waits there is not idle.
+        // Timers run before input is read, so a connection may look idle while its request waits to be read.
         await setImmediate()
         if (!expectsFirstRequest()) server.closeIdleConnections()
       }

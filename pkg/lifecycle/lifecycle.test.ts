@@ -49,7 +49,7 @@ test('parts start in order and stop in reverse, with the delay between', async (
   expect(jest.getTimerCount()).toBe(0)
 })
 
-test('a part that fails to start stops those before it, and itself', async () => {
+test('when a part fails to start, it is stopped and so are the earlier parts', async () => {
   const { log, list } = parts('store', 'http', 'never')
   const failing = list.map((part) =>
     part.name === 'http' ? { ...part, start: () => Promise.reject(new Error('port taken')) } : part,
@@ -58,7 +58,7 @@ test('a part that fails to start stops those before it, and itself', async () =>
   expect(log).toEqual(['start store', 'stop http', 'stop store'])
 })
 
-test('a part that fails to stop is reported and the others stop all the same', async () => {
+test('a part that fails to stop is reported, and the other parts still stop', async () => {
   const { log, list } = parts('store', 'http')
   const events: LifecycleEvent[] = []
   const error = new Error('stuck')
@@ -72,7 +72,7 @@ test('a part that fails to stop is reported and the others stop all the same', a
   expect(log).toContain('stop store')
 })
 
-test('past the deadline the rest is cut, and the stop says so', async () => {
+test('the remaining parts are cut at the deadline, and the stop reports it', async () => {
   const { log, list } = parts('store', 'http')
   const cut = jest.fn()
   const hanging: Part[] = list.map((part) =>
@@ -97,7 +97,7 @@ test('past the deadline the rest is cut, and the stop says so', async () => {
   expect(log).toContain('stop store')
 })
 
-test('a part with a timeout of its own does not use up the time of the others', async () => {
+test('a part with its own timeout leaves time for the other parts', async () => {
   const { log, list } = parts('store', 'http')
   const events: LifecycleEvent[] = []
   const slow: Part = { name: 'redis', stop: () => new Promise(() => {}), stopTimeoutMs: 50 }
@@ -120,7 +120,7 @@ test('cut ends the delay and the waiting at once', async () => {
   expect(log).toContain('stop http')
 })
 
-test('a stop that is asked for while starting waits for the part under way and starts no other', async () => {
+test('a stop during the start waits for the current part and starts no further part', async () => {
   const { log, list } = parts('store', 'http')
   let started = () => {}
   const slow: Part = {
@@ -141,7 +141,7 @@ test('a stop that is asked for while starting waits for the part under way and s
   expect(log).toEqual(['stop slow'])
 })
 
-test('a start that hangs is cut like everything else', async () => {
+test('a start that hangs is cut', async () => {
   const hanging: Part = { name: 'hanging', start: () => new Promise(() => {}) }
   const lifecycle = createLifecycle({ parts: [hanging], shutdownTimeoutMs: 1_000 })
   void lifecycle.start()
@@ -150,7 +150,7 @@ test('a start that hangs is cut like everything else', async () => {
   expect(await stopped).toBe(false)
 })
 
-test('a second stop is the first', async () => {
+test('a second stop returns the promise of the first', async () => {
   const { log, list } = parts('http')
   const lifecycle = createLifecycle({ parts: list, drainDelayMs: 0 })
   await lifecycle.start()
@@ -160,7 +160,7 @@ test('a second stop is the first', async () => {
   expect(log.filter((line) => line === 'stop http')).toHaveLength(1)
 })
 
-test('another stop without a delay ends the delay of the first, and cuts nothing', async () => {
+test('a second stop without a delay ends the delay of the first, and cuts no request', async () => {
   const { log, list } = parts('http')
   const lifecycle = createLifecycle({ parts: list, drainDelayMs: 5_000 })
   await lifecycle.start()

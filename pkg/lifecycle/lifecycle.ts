@@ -6,7 +6,7 @@ export type Phase = 'starting' | 'serving' | 'draining' | 'stopped'
 export interface Part {
   readonly name: string
   start?(): unknown
-  /** Called when draining begins, before the drain delay. From now on clients should go elsewhere. */
+  /** Called when draining begins, before the drain delay. From now on clients should use other instances. */
   drain?(): void
   /** Stops the part. The lifecycle stops waiting when `signal` aborts, so the part must then cut its remaining work. */
   stop?(signal: AbortSignal): unknown

@@ -52,7 +52,7 @@ async function ask(socket: Socket): Promise<string> {
   return String((await response)[0])
 }
 
-test('a new connection takes the place of an idle one, and one that is used in between stays', async () => {
+test('a new connection replaces an idle connection, and a recently used connection stays', async () => {
   const { events, open } = await serve()
   const used = await open()
   used.setMaxListeners(100)

@@ -3,7 +3,7 @@ import type { Server, Socket } from 'node:net'
 
 export interface ConnectionLimitOptions {
   readonly server: Server
-  /** Closes up to `count` idle connections and returns how many it closed. Must know of a connection before this does. */
+  /** Closes up to `count` idle connections and returns how many it closed. Must be registered on the server before this limiter. */
   readonly closeIdle: (count: number) => number
   /** File descriptors to keep free of connections: for the log, stores, health checks and Node itself. @default 64 */
   readonly reservedFiles?: number
@@ -17,7 +17,7 @@ export type ConnectionLimitEvent =
   /** `closed` idle connections made room for new ones, and `refused` connections found no room. */
   | { readonly type: 'connection limit left'; readonly closed: number; readonly refused: number }
 
-/** New connections for which there is room while idle ones are being closed. */
+/** Number of new connections to accept while idle connections are being closed. */
 const HEADROOM = 16
 
 /**
@@ -31,7 +31,7 @@ export function limitConnections(options: ConnectionLimitOptions): void {
   const max = Math.max(openFiles - reservedFiles, Math.floor(openFiles / 2))
   const limit = Math.max(max - HEADROOM, 1)
   server.maxConnections = max
-  /** Several at a time, because looking for idle connections takes the longer the more there are. */
+  /** Closes several connections at a time, because the search for idle connections is linear in their number. */
   const batch = Math.ceil(limit / 100)
   let connections = 0
   let episode: { closed: number; refused: number } | undefined
@@ -59,7 +59,7 @@ export function limitConnections(options: ConnectionLimitOptions): void {
   })
 }
 
-/** The soft limit of open files, which Node has raised to the hard limit. Only Linux has a file that says it. */
+/** Returns the soft limit of open files, which Node has raised to the hard limit. Only Linux publishes it in a file. */
 function readOpenFileLimit(): number {
   try {
     const [, soft = 'Infinity'] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? []

@@ -26,7 +26,7 @@ test.each(['127.0.0.1', '::1', 'localhost'])('a server that listens on %s accept
   expect(server.listenerCount('error')).toBe(0)
 })
 
-test.each(['127.0.0.1', '::1'])('two servers share a port of %s when both say so', async (host) => {
+test.each(['127.0.0.1', '::1'])('two servers share a port of %s when both set reusePort', async (host) => {
   const [first, second] = [newServer(), newServer()]
   await listen({ server: first, host, port: 0, reusePort: true })
   await listen({ server: second, host, port: portOf(first), reusePort: true })
@@ -37,7 +37,7 @@ test.each([
   [false, 'is taken: stop the other process, or set ADMIN_PORT'],
   [true, 'is taken by a process that does not share it'],
 ])(
-  'with reusePort %s, a port that another server has for itself is an error that says what to do',
+  'with reusePort %s, a port that another server does not share is an error that names the remedy',
   async (reusePort, text) => {
     const other = newServer()
     await listen({ server: other, host: '127.0.0.1', port: 0 })
@@ -55,7 +55,7 @@ test.each([
   },
 )
 
-test('an address of another machine, and a name without an address, say to set HOST', async () => {
+test('the errors for an address of another machine and for an unknown name ask for HOST', async () => {
   for (const host of ['192.0.2.1', 'no-such-host.invalid']) {
     await expect(listen({ server: newServer(), host, port: 0 })).rejects.toThrow(
       `${host} is not an address of this machine: set HOST`,

@@ -19,7 +19,7 @@ export interface ListenOptions {
 /**
  * Resolves when the server accepts connections.
  *
- * @throws an error that says what to change, with the error of the system as its cause
+ * @throws an error that names the setting to change, with the system error as its cause
  */
 export async function listen(options: ListenOptions): Promise<void> {
   const { server } = options

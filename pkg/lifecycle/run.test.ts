@@ -47,14 +47,14 @@ test('a missed deadline ends with 1', async () => {
   expect(await code).toBe(1)
 })
 
-test('SIGHUP reloads and ends nothing', () => {
+test('SIGHUP reloads and does not stop the service', () => {
   const { process, lifecycle, reload } = setup()
   process.emit('SIGHUP')
   expect(reload).toHaveBeenCalledTimes(1)
   expect(lifecycle.stop).not.toHaveBeenCalled()
 })
 
-test('a second signal cuts what is left', async () => {
+test('a second signal cuts the remaining work', async () => {
   const { process, lifecycle } = setup()
   process.emit('SIGTERM')
   expect(lifecycle.cut).not.toHaveBeenCalled()
@@ -63,7 +63,7 @@ test('a second signal cuts what is left', async () => {
   expect(lifecycle.stop).toHaveBeenCalledTimes(1)
 })
 
-test('a crash is told with its cause, drains shortly and ends with 1', async () => {
+test('a crash is reported with its cause, drains briefly and ends with 1', async () => {
   const { process, lifecycle, events, code, stopped } = setup()
   const error = new Error('bug')
   process.emit('uncaughtException', error)
@@ -73,7 +73,7 @@ test('a crash is told with its cause, drains shortly and ends with 1', async () 
   expect(await code).toBe(1)
 })
 
-test('a crash while stopping cuts what is left', async () => {
+test('a crash during the stop cuts the remaining work', async () => {
   const { process, lifecycle } = setup()
   process.emit('SIGTERM')
   process.emit('uncaughtException', new Error('bug'))
@@ -87,7 +87,7 @@ test('a failed start ends with 1 and its cause', async () => {
   expect(events).toEqual([{ type: 'failed to start', error }])
 })
 
-test('a start that hangs is not waited for when its stop has ended', async () => {
+test('a start that hangs does not delay the exit after the stop', async () => {
   const { process, code, stopped } = setup({ start: () => new Promise(() => {}) })
   process.emit('SIGTERM')
   stopped(false)

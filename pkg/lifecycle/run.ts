@@ -1,6 +1,6 @@
 import type { Lifecycle } from './lifecycle.ts'
 
-/** The slice of `process` that is listened to. */
+/** The events of `process` that `run` uses. */
 export interface SignalSource {
   on(event: 'SIGTERM' | 'SIGINT' | 'SIGHUP', listener: () => void): unknown
   on(event: 'uncaughtException', listener: (error: unknown) => void): unknown
@@ -10,9 +10,9 @@ export interface RunOptions {
   readonly lifecycle: Pick<Lifecycle, 'stop' | 'cut'>
   readonly start: () => Promise<void>
   readonly process: SignalSource
-  /** How long requests in flight may go on after a crash, in milliseconds. @default 3_000 */
+  /** How long requests in flight may continue after a crash, in milliseconds. @default 3_000 */
   readonly crashDrainMs?: number
-  /** What SIGHUP asks for. @default nothing */
+  /** Called on SIGHUP. @default no action */
   readonly reload?: () => void
   readonly onEvent?: (event: RunEvent) => void
 }
@@ -22,9 +22,9 @@ export type RunEvent =
   | { readonly type: 'crash' | 'failed to start'; readonly error: unknown }
 
 /**
- * Starts and resolves with the exit code when everything has ended: 0 after a clean stop, 1 after a
- * failed start, a crash or a missed deadline. SIGTERM drains; SIGINT does so without the delay; a
- * second signal, or a crash while stopping, ends it at once. SIGHUP reloads.
+ * Starts the service and resolves with the exit code when the service has stopped: 0 after a clean stop, 1 after a failed
+ * start, a crash or a missed deadline. SIGTERM drains, and SIGINT drains without the delay. A second signal, or a crash
+ * during the stop, ends the stop at once. SIGHUP reloads.
  */
 export function runUntilStopped(options: RunOptions): Promise<0 | 1> {
   const { lifecycle, process, crashDrainMs = 3_000, reload = () => {}, onEvent = () => {} } = options
@@ -53,7 +53,7 @@ export function runUntilStopped(options: RunOptions): Promise<0 | 1> {
     onEvent({ type: 'signal', signal: 'SIGHUP' })
     reload()
   })
-  // Rejections that nobody handles arrive here too.
+  // Node reports unhandled rejections here too.
   process.on('uncaughtException', (error) => {
     onEvent({ type: 'crash', error })
     void stop(0, crashDrainMs, 1)
@@ -64,12 +64,12 @@ export function runUntilStopped(options: RunOptions): Promise<0 | 1> {
       await options.start()
     } catch (error) {
       onEvent({ type: 'failed to start', error })
-      // A stop that is under way ends it when it has ended.
+      // A stop in progress resolves with the exit code.
       if (!stopping) end(1)
     }
   }
 
-  // Not waited for: a start that hangs must not outlive its stop.
+  // Do not await the start: a start that hangs must not delay the stop.
   void start()
   return ended
 }

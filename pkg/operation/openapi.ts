@@ -117,7 +117,7 @@ export function renderOpenapi({ title, version, description, problems, guard, ..
   }
 }
 
-/** Returns the name of the resource in a path such as `/v1/orders/:id`. */
+/** Returns the name of the resource in a path such as `/v1/items/:id`. */
 const nameTag = (path: string): string => /^\/v\d+\/([^/]+)/.exec(path)?.[1] ?? 'service'
 
 /** Lists the codes that follow from the schemas of an operation, and its own. */

@@ -115,6 +115,11 @@ describe('an operation with schemas', () => {
     expect((await send(content).expect(422)).body.errors).toHaveLength(100)
   })
 
+  test('cuts the name of an unknown field', async () => {
+    const refused = await send({ title: 'abc', ['x'.repeat(5_000)]: 1 }).expect(422)
+    expect(refused.body.errors).toMatchObject([{ field: 'x'.repeat(1_000) }])
+  })
+
   test.each([['{"__proto__":{"admin":1},"title":"a"}'], ['{"title":"a","__proto__":[]}']])(
     '%s is refused',
     async (text) => {

@@ -5,7 +5,7 @@ let time = 0
 const now = () => time
 const SECOND = 1_000
 
-test('each client has a count of its own, which ends with the minute', () => {
+test('each client has a separate count, which ends with the minute', () => {
   const count = localCounter({ now })
   expect(count('a')).toEqual({ used: 1, resetMs: 60 * SECOND })
   time += 59 * SECOND
@@ -25,7 +25,7 @@ test('a wall clock that steps back an hour does not prolong the window', () => {
   stepped.mockRestore()
 })
 
-test('one client more than it may keep ends the minute, and one that is known does not', () => {
+test('a new client above the maximum ends the minute, and a known client does not', () => {
   const count = localCounter({ maxClients: 2, now })
   for (const client of ['a', 'b', 'a']) count(client)
   expect(count('b')).toMatchObject({ used: 2 })
@@ -33,7 +33,7 @@ test('one client more than it may keep ends the minute, and one that is known do
   expect(count('a')).toMatchObject({ used: 1 })
 })
 
-/** What is counted together, until it fails or hangs. */
+/** A shared count that can fail or hang. */
 function shared() {
   let asked = 0
   let answer = (): Promise<Count> => Promise.resolve({ used: 100, resetMs: 1 })
@@ -57,14 +57,14 @@ function shared() {
   }
 }
 
-test('as long as it can, it counts together, however many ask', async () => {
+test('while the store works, all requests use the shared count', async () => {
   const { count, asked, events } = shared()
   const counts = await Promise.all([count('a'), count('a')])
   expect(counts.map(({ used }) => used)).toEqual([100, 100])
   expect([asked(), events]).toEqual([2, []])
 })
 
-test('what fails is not asked again for a second, and then by one request only', async () => {
+test('after a failure the store is retried once a second, by one request', async () => {
   const { count, answers, asked, events } = shared()
   answers(() => Promise.reject(new Error('away')))
   expect(await count('a')).toMatchObject({ used: 1 })
@@ -77,7 +77,7 @@ test('what fails is not asked again for a second, and then by one request only',
   expect(events).toEqual(['counting alone'])
 })
 
-test('what answers again is used again, and both are told once', async () => {
+test('a store that recovers is used again, and each change is reported once', async () => {
   const { count, answers, events } = shared()
   answers(() => Promise.reject(new Error('away')))
   await Promise.all([count('a'), count('b')])

@@ -23,7 +23,7 @@ afterEach(() => {
 
 const ask = (address: string) => request(server).get('/').set('x-forwarded-for', address)
 
-test('what a client has left is told with each answer, and beyond it is 429 with the time to wait', async () => {
+test('each response has the remaining quota, and a request above it gets 429 with the time to wait', async () => {
   perMinute = 2
   for (const left of [1, 0]) {
     const { headers } = await ask('192.0.2.1').expect(200)
@@ -39,7 +39,7 @@ test('what a client has left is told with each answer, and beyond it is 429 with
   await ask('192.0.2.2').expect(200)
 })
 
-test('the limit may change at any time, and 0 is none', async () => {
+test('the limit may change at any time, and 0 disables it', async () => {
   perMinute = 1
   await ask('192.0.2.1').expect(200)
   await ask('192.0.2.1').expect(429)

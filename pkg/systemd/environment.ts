@@ -2,7 +2,7 @@
 export interface Systemd {
   /** File descriptor of the listening socket that systemd passed. */
   readonly listenFd?: number
-  /** Whether systemd expects notifications: `Type=notify`. */
+  /** True when systemd expects notifications: `Type=notify`. */
   readonly notify: boolean
   /** systemd restarts the service after this time without a watchdog notification: `WatchdogSec=`, in milliseconds. */
   readonly watchdogMs?: number

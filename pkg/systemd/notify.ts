@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 
 export interface NotifierOptions {
-  /** Whether systemd expects notifications. When it does not, every method does nothing. */
+  /** Set it when systemd expects notifications. Otherwise every method returns without effect. */
   readonly enabled: boolean
   /** Longest time between two watchdog notifications, in milliseconds. @default no watchdog */
   readonly watchdogMs?: number

@@ -22,7 +22,7 @@ await until(async () => (await status('/health/live')) === 200, 60_000).catch(()
   throw new Error('GET /health/live did not return 200 within 60 s')
 })
 
-// The rest makes the code cache larger and a start faster, whatever the service answers.
+// The response does not matter: further requests only enlarge the code cache and speed up the start.
 const hasStores = process.env['DATABASE_URL'] !== undefined
 const isWarm = async () =>
   (await status('/health/startup')) === 200 && (await status('/health')) === (hasStores ? 503 : 200)

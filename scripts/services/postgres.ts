@@ -18,7 +18,7 @@ import { dirname, join, relative } from 'node:path'
 import { freePort, type LocalService, launch, unprivilegedUser } from './service.ts'
 
 export interface PostgresServiceOptions {
-  /** Made when it does not exist; what it holds is kept. */
+  /** Data directory. Created when it does not exist; existing data is kept. */
   readonly directory: string
   /** Used when it is free. @default any */
   readonly port?: number
@@ -134,7 +134,7 @@ function reachable(directory: string): string {
   return home
 }
 
-/** Whether everybody may enter the directory and all above it. */
+/** Returns whether every user may enter the directory and its parent directories. */
 function canReach(path: string): boolean {
   if (existsSync(path) && (statSync(path).mode & 0o001) === 0) return false
   return dirname(path) === path || canReach(dirname(path))

@@ -21,7 +21,7 @@ export interface LaunchOptions {
   readonly command: string
   readonly args: readonly string[]
   readonly spawnOptions?: SpawnOptions
-  /** What it prints when it can be used. */
+  /** Output that shows that the server is ready. */
   readonly readyPattern: RegExp
   /** Everything that it prints goes here too. */
   readonly logFile: string
@@ -29,7 +29,7 @@ export interface LaunchOptions {
 }
 
 /**
- * Starts a server in a process group of its own, so that Ctrl-C reaches its user first and not it,
+ * Starts a server in a separate process group, so that Ctrl-C reaches its user first and not it,
  * and resolves when it is ready.
  *
  * @throws with its last words when it ends before it is ready

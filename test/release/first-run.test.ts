@@ -9,7 +9,7 @@ import { startRedis } from '../../scripts/services/redis.ts'
 import { freePort, until } from '../support/services.ts'
 
 /*
- * What a newcomer does, from a fresh clone, an empty home and an empty npm cache: the README's
+ * The first steps of a new user, from a fresh clone, an empty home and an empty npm cache: the README's
  * commands, in its order, with the machine's own Node and nothing that this checkout has made.
  */
 jest.setTimeout(300_000)

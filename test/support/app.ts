@@ -128,7 +128,7 @@ export interface Report {
 export const linesOf = ({ lines }: Pick<RunningApp, 'lines'>, msg: string) =>
   lines.filter((line) => line['msg'] === msg)
 
-/** What /health says, with the status of the answer. */
+/** Returns the body and the status of /health. */
 export async function healthOf({ url }: Pick<RunningApp, 'url'>): Promise<Report & { readonly code: number }> {
   const response = await fetch(`${url}/health`)
   return { code: response.status, ...((await response.json()) as Report) }
@@ -145,7 +145,7 @@ export async function killApps(): Promise<void> {
   )
 }
 
-/** Whether the service accepts no more connections. */
+/** Returns true when the service accepts no more connections. */
 export async function refuses({ port }: Pick<RunningApp, 'port'>): Promise<boolean> {
   const socket = connect(port, '127.0.0.1')
   try {

@@ -33,7 +33,7 @@ interface Recipe {
   readonly debian: readonly string[]
   /** Lines of the Containerfile after the files. */
   readonly instructions: readonly string[]
-  /** What the image depends on besides this recipe. */
+  /** Inputs of the image in addition to this recipe. */
   readonly versions: readonly string[]
   /** Puts further files under `root`. */
   addFiles(root: string): Promise<void>

@@ -4,7 +4,7 @@ import { debianTool } from './tools.ts'
 
 export interface BrowserPage {
   readonly page: Page
-  /** What the browser complained about: errors of scripts, violations of a policy, requests that failed. */
+  /** Problems that the browser reported: script errors, policy violations, failed requests. */
   readonly complaints: readonly string[]
   /** The address of everything that was asked for. */
   readonly requests: readonly string[]

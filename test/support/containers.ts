@@ -34,7 +34,7 @@ export const filesOf = (image: string): Promise<string[]> =>
 export const readFileOf = (image: string, path: string): Promise<string> =>
   withStopped(image, (id) => succeed('sh', ['-c', 'podman cp "$0:$1" - | tar -xO', id, path]))
 
-/** What any host grants; engines ask for more by default, and some hosts refuse that. */
+/** Limits that every host grants. Engines request more by default, which some hosts reject. */
 const LIMITS = ['--ulimit=nofile=1024:1024', '--ulimit=nproc=256:256']
 
 /** As a strict cluster runs it: nothing may be written, not even in /tmp, and nothing may be gained. */
@@ -63,7 +63,7 @@ export interface Container extends AsyncDisposable {
   exec(...command: string[]): Promise<Result>
   /** Runs the HEALTHCHECK of the image, as an engine does. */
   healthcheck(): Promise<Result>
-  /** What it printed so far. */
+  /** Output of the container so far. */
   output(): Promise<string>
   /** As an engine stops it: SIGTERM, and SIGKILL after the grace period. Resolves with the exit code. */
   stop(graceSeconds?: number): Promise<number>

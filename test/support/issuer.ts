@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { exportJWK, type JWTPayload, SignJWT } from 'jose'
 
 export interface Issuer {
-  /** What makes an app trust it. */
+  /** Environment that makes a service trust the issuer. */
   readonly env: Readonly<Record<string, string>>
   /** A token of the present key, for a minute unless `claims` say otherwise. */
   token(claims?: JWTPayload): Promise<string>

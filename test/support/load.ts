@@ -22,7 +22,7 @@ export interface LoadOptions {
   readonly signal: AbortSignal
   /** Of every request. @default every fourth is a POST */
   readonly method?: 'POST'
-  /** Whether a client keeps its connection for the next request. @default true */
+  /** Keeps the connection of a client for the next request. @default true */
   readonly keepAlive?: boolean
 }
 

@@ -2,7 +2,8 @@ import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 
 interface Media {
-  readonly schema: object
+  /** Unset: the body is not JSON. */
+  readonly schema?: object
   readonly example?: unknown
   readonly examples?: Readonly<Record<string, { readonly value: unknown }>>
 }
@@ -12,14 +13,14 @@ export interface DescribedOperation {
   readonly responses: Readonly<Record<string, { readonly content?: Readonly<Record<string, Media>> }>>
 }
 
-/** What /openapi.json answers, as far as tests look into it. */
+/** The properties of /openapi.json that the tests read. */
 export interface OpenapiDocument {
   readonly paths: Readonly<Record<string, Readonly<Record<string, DescribedOperation>>>>
 }
 
 export type Examine = (schema: object, value: unknown) => readonly ErrorObject[]
 
-/** What is wrong with a value by a schema of the document. */
+/** Returns the errors of a value by a schema of the document. */
 export function examinerOf(document: OpenapiDocument): Examine {
   const ajv = new Ajv2020({ strict: false })
   addFormats.default(ajv)

@@ -2,16 +2,16 @@ import { type FleetOptions, type Instance, rollingRestarts, startFleet } from '.
 import { until } from './services.ts'
 import { type SteadyLoad, type SteadyReport, startSteadyLoad, type Target } from './steady-load.ts'
 
-/** How requests reach the instances. */
+/** The path of requests to the instances. */
 export interface Route {
   readonly name: string
-  /** What requests are sent to. */
+  /** Opens the path. */
   open(fleet: readonly Instance[]): Promise<OpenRoute>
 }
 
 interface OpenRoute {
   readonly targets: readonly Target[]
-  /** All that a proxy has printed. */
+  /** Everything that the proxy has printed. */
   log(): string
   stop(): Promise<void>
 }
@@ -21,12 +21,12 @@ export const NO_PROXY: Route = {
   open: async (fleet) => ({ targets: fleet, log: () => '', stop: async () => {} }),
 }
 
-/** Longer than the time in which HAProxy, as the tests start it, sees that an instance drains. */
+/** Longer than the interval of the health checks of a proxy in the tests. */
 const DRAIN_DELAY_MS = '250'
 
 const CLIENTS = 16
 
-/** Runs `disturb` on a fleet under a steady load of GET and POST, and prints what became of the requests. */
+/** Runs `disturb` on a fleet under a steady load of GET and POST, and prints a report of the requests. */
 export async function underLoad(
   title: string,
   { route, ...options }: FleetOptions & { readonly route: Route },
@@ -47,13 +47,13 @@ export async function underLoad(
   }
 }
 
-/** Rolling restarts in which every SIGTERM finds requests waiting, behind a proxy those of half of the clients. */
+/** Restarts instances while requests wait for them: behind a proxy, the requests of half of the clients. */
 export const restarts =
   (route: Route, times: number) =>
   (fleet: readonly Instance[], load: SteadyLoad): Promise<number> =>
     rollingRestarts(fleet, {
       times,
-      // Without a proxy an instance has the clients that others sent away, and a new one has none yet.
+      // Without a proxy, clients move only when an instance closes their connection, so a new instance may have none.
       underWay: () => until(() => load.inFlight() >= (route === NO_PROXY ? 1 : CLIENTS / 2)),
       awaitUse: route !== NO_PROXY,
     })

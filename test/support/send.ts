@@ -7,7 +7,7 @@ export interface Outcome {
   readonly reason?: string
   /** The connection is not to be used again: the answer says so, or it broke. */
   readonly close: boolean
-  /** Nothing was sent. */
+  /** The request was not sent. */
   readonly refused?: boolean
 }
 

@@ -4,7 +4,7 @@ import { createServer, type RequestListener } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
 import { afterEach, describe, expect, jest, test } from '@jest/globals'
-import { reasonOf } from '../policy.ts'
+import { findReason } from '../policy.ts'
 import { commandCheck } from './command.ts'
 import { httpCheck } from './http.ts'
 import { postgresCheck } from './postgres.ts'
@@ -33,7 +33,7 @@ async function outcome(run: Promise<unknown>): Promise<string> {
     await run
     return 'ok'
   } catch (error) {
-    return reasonOf(error)
+    return findReason(error)
   }
 }
 
@@ -54,17 +54,17 @@ describe('httpCheck', () => {
     [302, 'unhealthy'],
     [404, 'unhealthy'],
     [503, 'unhealthy'],
-  ])('an answer of %d is %s', async (status, expected) => {
+  ])('status %d is %s', async (status, expected) => {
     const url = await serve((_request, response) => response.writeHead(status, { location: '/' }).end())
     expect(await outcome(httpCheck({ url })(never))).toBe(expected)
   })
 
-  test('a body without end is not waited for', async () => {
+  test('an endless body does not delay the result', async () => {
     const url = await serve((_request, response) => void response.writeHead(200).write('x'))
     expect(await outcome(httpCheck({ url })(never))).toBe('ok')
   })
 
-  test('a server that does not answer is given up on when the signal aborts', async () => {
+  test('a request without a response ends when the signal aborts', async () => {
     const abort = new AbortController()
     let closed: Promise<unknown> | undefined
     const url = await serve((request) => {
@@ -75,7 +75,7 @@ describe('httpCheck', () => {
     await closed
   })
 
-  test('nobody there is refused', async () => {
+  test('a closed port is refused', async () => {
     const url = `http://127.0.0.1:${await closedPort()}/`
     expect(await outcome(httpCheck({ url })(never))).toBe('refused')
   })
@@ -99,23 +99,23 @@ describe('tcpCheck', () => {
 })
 
 describe('commandCheck', () => {
-  test('exit code 0 is ok, another one unhealthy with the reason for the log', async () => {
+  test('exit code 0 is ok, and another exit code is unhealthy with the output for the log', async () => {
     expect(await outcome(commandCheck({ file: '/bin/true' })(never))).toBe('ok')
     const run = commandCheck({ file: '/bin/sh', args: ['-c', 'echo disk full >&2; exit 3'] })(never)
     await expect(run).rejects.toMatchObject({ reason: 'unhealthy', message: '/bin/sh ended with 3: disk full' })
   })
 
-  test('a command that is not there is an error of its own', async () => {
+  test('a missing command has its own reason', async () => {
     expect(await outcome(commandCheck({ file: '/no/such/command' })(never))).toBe('error')
   })
 
-  test('arguments are not seen by a shell', async () => {
+  test('no shell expands the arguments', async () => {
     expect(await outcome(commandCheck({ file: '/usr/bin/test', args: ['$(exit 1)', '=', '$(exit 1)'] })(never))).toBe(
       'ok',
     )
   })
 
-  test('what a command has started is killed with it, and it knows no secrets', async () => {
+  test('the processes of a command are killed with it, and its environment has no secrets', async () => {
     const abort = new AbortController()
     const mark = `600.${process.pid}`
     const run = commandCheck({ file: '/bin/sh', args: ['-c', `sleep ${mark}; true`] })(abort.signal)
@@ -136,7 +136,7 @@ describe('commandCheck', () => {
     await expect(run).rejects.toMatchObject({ reason: 'unhealthy', message: expect.stringContaining('SIGKILL') })
   })
 
-  test('a command that cannot be started for want of file descriptors is an error, and crashes nothing', () => {
+  test('a command that cannot start without file descriptors is an error, not a crash', () => {
     const script = `
       import { openSync } from 'node:fs'
       import { commandCheck } from '${import.meta.dirname}/command.ts'
@@ -152,7 +152,7 @@ describe('commandCheck', () => {
   test.each([
     ['belongs to another user', 'EPERM'],
     ['has just ended', 'ESRCH'],
-  ])('a command that %s cannot be killed, and its end is waited for', async (_name, code) => {
+  ])('a command that %s cannot be killed, and the check waits for its end', async (_name, code) => {
     const kill = jest.spyOn(process, 'kill').mockImplementationOnce(() => {
       throw Object.assign(new Error(code), { code })
     })
@@ -174,7 +174,7 @@ describe('postgresCheck', () => {
     return { release, pool: { connect: async () => ({ query, release }) } }
   }
 
-  test('keeps a connection that answered and closes one that did not', async () => {
+  test('keeps a connection that responded and closes a connection that did not', async () => {
     const good = pool(async () => names())
     await postgresCheck(good)(never)
     expect(good.release.mock.calls).toEqual([[false]])
@@ -183,7 +183,7 @@ describe('postgresCheck', () => {
     expect(bad.release.mock.calls).toEqual([[true]])
   })
 
-  test('a connection that comes too late is closed, and is no success', async () => {
+  test('a late connection is closed and is not a success', async () => {
     const abort = new AbortController()
     abort.abort(new Error('too late'))
     const late = pool(async () => names())
@@ -236,7 +236,7 @@ describe('postgresCheck', () => {
   })
 })
 
-test('redisCheck is a PING that may be given up', async () => {
+test('redisCheck sends a PING that can be aborted', async () => {
   const ping = jest.fn<(signal: AbortSignal) => Promise<unknown>>().mockResolvedValue('PONG')
   await redisCheck({ redis: { ping } })(never)
   expect(ping.mock.calls).toEqual([[never]])

@@ -3,7 +3,7 @@ import type { Check } from '../monitor.ts'
 import { CheckFailure } from './failure.ts'
 
 export interface CommandCheckOptions {
-  /** An absolute path. No shell is involved, so nothing in `args` is expanded. */
+  /** An absolute path. The program runs without a shell, so `args` are not expanded. */
   readonly file: string
   readonly args?: readonly string[]
 }
@@ -11,7 +11,7 @@ export interface CommandCheckOptions {
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 /**
- * Runs a program: exit code 0 is ok. The program gets a PATH and no other variable, because the environment holds the
+ * Runs a program: exit code 0 is ok. The program gets a PATH and no other variable, because the environment holds
  * secrets. When the signal aborts, the program and the processes that it has started are killed.
  */
 export function commandCheck({ file, args = [] }: CommandCheckOptions): Check {

@@ -1,6 +1,6 @@
 import type { Reason } from '../policy.ts'
 
-/** A failure that knows its published reason; the message is for the log. */
+/** A failure with a reason to publish. The message goes to the log only. */
 export class CheckFailure extends Error {
   override readonly name = 'CheckFailure'
   readonly reason: Reason

@@ -6,17 +6,17 @@ export interface HttpCheckOptions {
   readonly url: string
 }
 
-/** GET of another service's liveness: any 2xx is ok. Redirects are not followed: what they lead to is something else. */
+/** Requests the liveness of another service. Any 2xx status is ok. Does not follow redirects. */
 export function httpCheck({ url }: HttpCheckOptions): Check {
   const { get } = process.getBuiltinModule(url.startsWith('https:') ? 'node:https' : 'node:http')
   return function checkHttp(signal) {
     return new Promise<void>((resolve, reject) => {
       get(url, { signal, lookup, agent: false }, (response) => {
-        // The body is not wanted, however long it is.
+        // Discard the body: only the status counts.
         response.destroy()
         const { statusCode = 0 } = response
         if (statusCode >= 200 && statusCode < 300) resolve()
-        else reject(new CheckFailure('unhealthy', `${url} answered ${statusCode}`))
+        else reject(new CheckFailure('unhealthy', `${url} responded with status ${statusCode}`))
       }).once('error', reject)
     })
   }

@@ -5,9 +5,9 @@ type Done = (error: NodeJS.ErrnoException | null, address: string | LookupAddres
 const underWay = new Map<string, Done[]>()
 
 /**
- * The system's lookup, one at a time for each name. It cannot be cancelled and holds one of libuv's
- * few threads until the resolver gives up, so a check that is aborted and tried again would soon hold
- * them all, and no other name could be looked up.
+ * Looks up a name with the resolver of the system, one lookup at a time for each name. A lookup cannot be cancelled and
+ * occupies one of libuv's few threads until the resolver gives up. Without this limit, repeated checks of one name
+ * would occupy every thread and block the lookup of all other names.
  */
 export function lookup(name: string, options: LookupOptions, done: Done): void {
   const key = `${name} ${JSON.stringify(options)}`
@@ -18,7 +18,7 @@ export function lookup(name: string, options: LookupOptions, done: Done): void {
   }
   const all = [done]
   underWay.set(key, all)
-  // Loaded by the first check that looks something up, and not by each start.
+  // Loaded at the first lookup, which keeps the start fast.
   process.getBuiltinModule('node:dns').lookup(name, options, (...result) => {
     underWay.delete(key)
     for (const each of all) each(...(result as Parameters<Done>))

@@ -9,8 +9,8 @@ interface Client {
 
 export interface PostgresCheckOptions {
   /**
-   * A pool of its own with one connection: a service whose own pool is busy is slow, not unhealthy, and its removal from
-   * the rotation would only add load to the other instances.
+   * A separate pool with one connection. A service whose main pool is busy is slow, not unhealthy: its removal from the
+   * rotation would only add load to the other instances.
    */
   readonly pool: { connect(): Promise<Client> }
   /** Names of the migrations that must have been applied. The database may have newer ones. @default none */
@@ -18,8 +18,8 @@ export interface PostgresCheckOptions {
 }
 
 /**
- * Runs one query over a real connection. It fails with reason `migrations` until the table of the migrator, Kysely's, has
- * every name in `migrations`. Each run asks again, because a database may be restored from an older copy.
+ * Runs one query over a real connection. It fails with reason `migrations` until Kysely's migration table contains
+ * every name in `migrations`. Each run reads the table, because a database may be restored from an older copy.
  */
 export function postgresCheck({ pool, migrations = [] }: PostgresCheckOptions): Check {
   return async function checkPostgres(signal) {

@@ -4,7 +4,7 @@ export interface RedisCheckOptions {
   readonly redis: { ping(signal: AbortSignal): Promise<unknown> }
 }
 
-/** PING on the connection that requests use. */
+/** Sends PING on the connection that requests use. */
 export function redisCheck({ redis }: RedisCheckOptions): Check {
   return (signal) => redis.ping(signal)
 }
