@@ -31,7 +31,12 @@ export function createBodyReader({ maxBytes }: BodyReaderOptions): (body: Readab
     if (body.type === 'form') return form
     if (body.type === 'stream') return limitStream(body.mediaTypes, body.maxBytes)
     const type = [...body.mediaTypes]
-    return parseWith(express.raw({ limit: body.maxBytes ?? maxBytes, type }), { isText: false })
+    const raw = parseWith(express.raw({ limit: body.maxBytes ?? maxBytes, type }), { isText: false })
+    return function readRaw(req, res, next) {
+      if (hasBody(req.headers)) return raw(req, res, next)
+      req.body = Buffer.alloc(0)
+      next()
+    }
   }
 }
 
@@ -53,7 +58,7 @@ function hasBody(headers: IncomingHttpHeaders): boolean {
 
 /** Passes the body on as a stream that fails after `maxBytes`. */
 function limitStream(mediaTypes: readonly string[], maxBytes: number): RequestHandler {
-  return function limitStream(req, _res, next) {
+  return function limitStream(req, res, next) {
     if (hasBody(req.headers) && !req.is([...mediaTypes])) return next(new CodedError('unsupported_media_type'))
     if (Number(req.headers['content-length'] ?? 0) > maxBytes) return next(new CodedError('body_too_large'))
     let bytes = 0
@@ -64,6 +69,10 @@ function limitStream(mediaTypes: readonly string[], maxBytes: number): RequestHa
         else done(null, chunk)
       },
     })
+    // Without a listener, an error that occurs before the handler reads would end the process.
+    limit.on('error', () => {})
+    // The next request on the connection follows the unread rest, so discard it.
+    res.once('finish', () => req.unpipe(limit).resume())
     req.once('aborted', () => limit.destroy(new CodedError('incomplete_body')))
     req.body = req.pipe(limit) satisfies Readable
     next()
