@@ -14,8 +14,10 @@ const handle = (owner: Server | Socket) => (owner as unknown as { _handle?: Part
 
 const LOOPBACK: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
 
-/** Longest attempt, in milliseconds. Under a flood of new clients the queue may never have a free place. */
-const timeoutMs = 1_000
+export interface FillAcceptQueueOptions {
+  /** Longest attempt, in milliseconds: a flood of new clients may never leave a free place. @default 1_000 */
+  readonly timeoutMs?: number
+}
 
 /**
  * Keeps new connections out of the kernel's queue of a listening socket, because the kernel resets the connections that
