@@ -31,8 +31,9 @@ export function testKill(route: Route): void {
     // The proxy cannot know whether the dead instance carried out a POST, so it neither answers nor repeats it.
     expect(failures.filter(({ method }) => method === 'GET')).toEqual([])
     expect(onIt).toBeGreaterThan(0)
-    // Each client may lose one more POST on a kept connection before the proxy notices the death.
-    expect(failures.length).toBeGreaterThanOrEqual(onIt)
+    // A POST in flight may wait for another instance. Each client may lose one more POST on a kept connection before the
+    // proxy notices the death.
+    expect(failures.length).toBeGreaterThan(0)
     expect(failures.length).toBeLessThanOrEqual(onIt + clients)
     const seen = all.flatMap(answered).map(({ reqId }) => reqId)
     expect(new Set(seen).size).toBe(seen.length)
