@@ -15,7 +15,7 @@ const handle = (owner: Server | Socket) => (owner as unknown as { _handle?: Part
 const LOOPBACK: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
 
 /** Longest attempt, in milliseconds. Under a flood of new clients the queue may never have a free place. */
-const TIMEOUT_MS = 1_000
+const timeoutMs = 1_000
 
 /**
  * Keeps new connections out of the kernel's queue of a listening socket, because the kernel resets the connections that
@@ -29,15 +29,18 @@ const TIMEOUT_MS = 1_000
  * Resolves with a function to call when the socket is closed. Does nothing on a Node without these private methods. Must
  * not be used for a socket from which other processes accept too.
  */
-export async function fillAcceptQueue(server: Server): Promise<() => void> {
+export async function fillAcceptQueue(
+  server: Server,
+  { timeoutMs = 1_000 }: FillAcceptQueueOptions = {},
+): Promise<() => void> {
   const address = server.address()
   const listening = handle(server)
   if (address === null || typeof address === 'string' || listening?.listen === undefined) return () => {}
   const to = { port: address.port, host: LOOPBACK[address.address] ?? address.address }
-  const localPort = await findSourcePort(server, to)
+  const localPort = await findSourcePort(server, to, timeoutMs)
   if (localPort === undefined) return () => {}
   listening.listen(0)
-  for (const end = process.uptime() + TIMEOUT_MS / 1_000; process.uptime() < end; ) {
+  for (const end = process.uptime() + timeoutMs / 1_000; process.uptime() < end; ) {
     const filler = await startConnecting({ ...to, localPort })
     // The connection is established but not accepted, so it waits in the queue.
     if (handle(filler)?.getpeername?.({}) === 0) return () => filler.destroy()
@@ -66,14 +69,14 @@ async function nextTurn(): Promise<void> {
   await setImmediate()
 }
 
-async function findSourcePort(server: Server, to: Target): Promise<number | undefined> {
+async function findSourcePort(server: Server, to: Target, timeoutMs: number): Promise<number | undefined> {
   const accepted = new Map<number | undefined, Socket>()
   const remember = (socket: Socket) => void accepted.set(socket.remotePort, socket)
   server.on('connection', remember)
   try {
-    for (const end = process.uptime() + TIMEOUT_MS / 1_000; process.uptime() < end; ) {
+    for (const end = process.uptime() + timeoutMs / 1_000; process.uptime() < end; ) {
       const trial = connect(to).on('error', () => {})
-      await withTimeout(once(trial, 'connect'), TIMEOUT_MS).catch(() => {})
+      await withTimeout(once(trial, 'connect'), timeoutMs).catch(() => {})
       const { localPort } = trial
       for (let turn = 0; turn < 3 && !accepted.has(localPort); turn++) await nextTurn()
       const ours = accepted.get(localPort)
