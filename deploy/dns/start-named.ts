@@ -20,7 +20,8 @@ export async function startNamed(hosts: readonly string[]): Promise<NameServer> 
   const port = await freePort()
   const conf = join(directory, 'conf')
   const addresses = hosts.map((host, index): [string, string] => [`10.0.0.${11 + index}`, host])
-  copyWith('deploy/dns', conf, { 'named.conf': [], 'my-service.zone': addresses })
+  const zone = 'my-service.zone'
+  copyWith('deploy/dns', conf, { 'named.conf': [], [zone]: addresses })
   const running = await launch({
     command,
     args: ['-g', '-c', 'named.conf', '-p', String(port), '-n', '1'],

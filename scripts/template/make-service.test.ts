@@ -1,6 +1,7 @@
-import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { posix } from 'node:path'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join, posix, resolve } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { listWays, makeService, type Tree } from './make-service.ts'
 
@@ -55,6 +56,23 @@ describe.each([...ways, 'all'])('with deploy/%s alone', (deploy) => {
       if (path.endsWith('.md')) expect({ path, empty: /^##+ .*\n+(?=#{1,2} )/m.exec(text)?.[0] }).toEqual({ path })
     }
   })
+})
+
+// A line whose wrapping depends on the length of the name fails make lint in some services.
+test.each(['a', 'orders', 'a'.repeat(55)])('the code of a service named %s is formatted', (own) => {
+  const directory = mkdtempSync(join(tmpdir(), 'formatted-'))
+  const service = makeService(template, { name: own, example: 'yes', deploy: 'all' }, 'c0ffee')
+  const unchanged = new Set([...template.values()].map(({ text }) => text))
+  for (const [path, { text }] of service) {
+    if (path !== 'biome.json' && (unchanged.has(text) || !/\.(ts|cjs|mjs|json)$/.test(path))) continue
+    mkdirSync(dirname(join(directory, path)), { recursive: true })
+    writeFileSync(join(directory, path), text)
+  }
+  const biome = resolve('node_modules/@biomejs/biome/bin/biome')
+  const args = [biome, 'check', '--vcs-enabled=false', '--linter-enabled=false']
+  const { status, stderr } = spawnSync(process.execPath, args, { cwd: directory, encoding: 'utf8' })
+  rmSync(directory, { recursive: true })
+  expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
 })
 
 test('no file has a marker', () => {
