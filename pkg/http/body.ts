@@ -33,9 +33,8 @@ export function createBodyReader({ maxBytes }: BodyReaderOptions): (body: Readab
     const type = [...body.mediaTypes]
     const raw = parseWith(express.raw({ limit: body.maxBytes ?? maxBytes, type }), { isText: false })
     return function readRaw(req, res, next) {
-      if (hasBody(req.headers)) return raw(req, res, next)
-      req.body = Buffer.alloc(0)
-      next()
+      if (!hasBody(req.headers)) req.body = Buffer.alloc(0)
+      raw(req, res, next)
     }
   }
 }
