@@ -5,7 +5,7 @@ import express from 'express'
 import request from 'supertest'
 import { createSessions } from '#pkg/access/sessions.ts'
 import { registerRoute } from '#pkg/operation/index.ts'
-import { examinerOf, type OpenapiDocument } from '../test/support/openapi.ts'
+import { createExaminer, type OpenapiDocument } from '../test/support/openapi.ts'
 import { createAccess } from './access.ts'
 import { listResources } from './resources.ts'
 import { listRoutes, type RoutesDeps } from './routes.ts'
@@ -77,7 +77,7 @@ test('each operation has a unique id', () => {
 })
 
 test('every response with a body has an example, and each example matches its schema', () => {
-  const examine = examinerOf(document)
+  const examine = createExaminer(document)
   let examined = 0
   for (const { operationId, responses } of operations()) {
     for (const [status, { content = {} }] of Object.entries(responses)) {

@@ -1,5 +1,11 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { codeOf, type DescribedService, invalidOf, pathOf, startDescribed } from './support/described.ts'
+import {
+  type DescribedService,
+  listInvalidFields,
+  readCode,
+  readLocation,
+  startDescribed,
+} from './support/described.ts'
 
 let service: DescribedService
 beforeAll(async () => {
@@ -8,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => service.stop())
 
 let number = 0
-/** Other values each time. */
+/** Returns new values at each call. */
 function fields() {
   number += 1
   return { title: `title ${number}`, text: `text ${number}` }
@@ -24,7 +30,7 @@ test('notes are created, read, listed, changed and deleted', async () => {
   const { id, createdAt, updatedAt } = created.body
   expect(created.body).toEqual({ ...sent, id, version: 1, createdAt, updatedAt })
 
-  const path = pathOf(created)
+  const path = readLocation(created)
   expect((await service.send('get', path)).body).toEqual(created.body)
   expect((await service.send('get', '/v1/notes')).body).toEqual({ items: [created.body], next: null })
 
@@ -34,39 +40,39 @@ test('notes are created, read, listed, changed and deleted', async () => {
   expect((await service.send('get', path)).body).toEqual(changed.body)
 
   expect((await service.send('delete', path, { headers: { 'if-match': '"2"' } })).status).toBe(204)
-  expect(codeOf(await service.send('get', path))).toBe('404 not_found')
+  expect(readCode(await service.send('get', path))).toBe('404 not_found')
 })
 
-test('what may be left out is there all the same', async () => {
+test('an optional field has its default', async () => {
   const { text: _text, ...required } = fields()
   expect((await create(required)).body).toMatchObject({ ...required, text: '' })
 })
 
-test('each field that is not as it must be is named', async () => {
+test('the response names each invalid field', async () => {
   const wrong = { title: 7, text: 7 }
   const invalid = await create({ ...wrong, id: '1' })
-  expect(codeOf(invalid)).toBe('422 invalid_input')
-  expect(invalidOf(invalid)).toEqual([...Object.keys(wrong), 'id'])
+  expect(readCode(invalid)).toBe('422 invalid_input')
+  expect(listInvalidFields(invalid)).toEqual([...Object.keys(wrong), 'id'])
   const unchanged = await create()
-  const refused = await service.send('patch', pathOf(unchanged), { body: wrong, headers: any })
-  expect(invalidOf(refused)).toEqual(Object.keys(wrong))
+  const refused = await service.send('patch', readLocation(unchanged), { body: wrong, headers: any })
+  expect(listInvalidFields(refused)).toEqual(Object.keys(wrong))
 })
 
-test('nothing is changed without the version that was seen', async () => {
-  const path = pathOf(await create())
+test('a change needs the current version in if-match', async () => {
+  const path = readLocation(await create())
   for (const method of ['patch', 'delete'] as const) {
     const body = method === 'patch' ? { body: fields() } : {}
-    expect(codeOf(await service.send(method, path, body))).toBe('428 precondition_required')
-    const answer = await service.send(method, path, { ...body, headers: { 'if-match': '"2"' } })
-    expect(codeOf(answer)).toBe('412 precondition_failed')
+    expect(readCode(await service.send(method, path, body))).toBe('428 precondition_required')
+    const response = await service.send(method, path, { ...body, headers: { 'if-match': '"2"' } })
+    expect(readCode(response)).toBe('412 precondition_failed')
   }
   expect((await service.send('get', path)).body).toMatchObject({ version: 1 })
 })
 
-test.each(['title'])('no two have the same %s', async (name) => {
+test.each(['title'])('two notes cannot have the same %s', async (name) => {
   const [one, two] = [await create(), await create()]
   const same = { [name]: one.body[name] }
-  expect(codeOf(await create({ ...fields(), ...same }))).toBe('409 conflict')
-  expect(codeOf(await service.send('patch', pathOf(two), { body: same, headers: any }))).toBe('409 conflict')
-  expect((await service.send('get', pathOf(two))).body).toEqual(two.body)
+  expect(readCode(await create({ ...fields(), ...same }))).toBe('409 conflict')
+  expect(readCode(await service.send('patch', readLocation(two), { body: same, headers: any }))).toBe('409 conflict')
+  expect((await service.send('get', readLocation(two))).body).toEqual(two.body)
 })

@@ -48,13 +48,13 @@ afterAll(() => {
   server.close()
 })
 
-test('what is created has its place and version in the headers', async () => {
+test('a new note has its path and version in the headers', async () => {
   const { headers, body } = await client.post('/v1/notes').send(fields).expect(201)
   expect(headers).toMatchObject({ location: `/v1/notes/${id}`, etag: '"1"', 'cache-control': 'private, no-cache' })
   expect(body).toEqual({ ...stored, version: 1 })
 })
 
-test('a change has only the fields that were sent', async () => {
+test('an update changes only the fields of the request', async () => {
   const changes = { title: 'The title' }
   const { headers } = await client.patch(`/v1/notes/${id}`).set('if-match', '"3"').send(changes).expect(200)
   expect(headers['etag']).toBe('"4"')
@@ -62,7 +62,7 @@ test('a change has only the fields that were sent', async () => {
   expect(asked).toEqual([changes, {}])
 })
 
-test('a change of another version, or of none, is refused', async () => {
+test('a change needs the current version in if-match', async () => {
   for (const send of [client.patch(`/v1/notes/${id}`).send({}), client.delete(`/v1/notes/${id}`)]) {
     await send.set('if-match', '"2"').expect(412)
   }
@@ -70,16 +70,16 @@ test('a change of another version, or of none, is refused', async () => {
   await client.delete(`/v1/notes/${id}`).set('if-match', '"3"').expect(204)
 })
 
-test('the list is asked for as the query says', async () => {
+test('the query selects the page of the list', async () => {
   await client.get('/v1/notes?limit=7').expect(200, { items: [stored], next: null })
   expect(asked).toEqual([{ limit: 7 }])
 })
 
-test('a version that is at hand is not sent again', async () => {
+test('a client that has the current version gets 304 without a body', async () => {
   await client.get(`/v1/notes/${id}`).set('if-none-match', '"3"').expect(304, '')
 })
 
-test('a key without a Redis is refused, and nothing is created', async () => {
+test('without Redis a request with an idempotency-key is rejected', async () => {
   const refused = await client.post('/v1/notes').set('idempotency-key', 'k').send(fields).expect(503)
   expect(refused.body).toMatchObject({ code: 'idempotency_unavailable' })
   expect(refused.headers['retry-after']).toBe('1')

@@ -20,7 +20,7 @@ import type { Note, Notes } from '../service/notes.ts'
 
 const fields = { title: text(1, 200), text: text(0, 10_000) }
 
-const answer = z.object({ ...storedFields, ...fields })
+const responseSchema = z.object({ ...storedFields, ...fields })
 
 const example: Note = {
   id: '0198c0de-5a1b-4f6e-9d3c-2b7a1e4f8c90',
@@ -41,20 +41,20 @@ export interface NotesHandlerDeps {
 export function notes({ notes, idempotency }: NotesHandlerDeps): Route[] {
   const create = operation({
     id: 'createNote',
-    summary: 'Create one note',
+    summary: 'Creates one note',
     headers: idempotencyHeaders,
     body: z.strictObject({ ...fields, text: fields.text.default('') }),
     responses: {
       201: {
         description: 'The note',
-        schema: () => answer,
+        schema: () => responseSchema,
         example,
         headers: { ...VERSION_HEADERS, location: 'The path of the note' },
       },
     },
     problems: ['conflict', 'database_unavailable', ...IDEMPOTENCY_PROBLEMS],
     handler: async function createNote(req, res) {
-      // Two callers may use the same key.
+      // Each caller has its own keys.
       const scope = `POST /v1/notes ${req.auth?.subject ?? ''}`
       const key = { scope, key: req.get('idempotency-key'), body: req.body }
       const { status, headers, body } = await idempotency.once(key, async () => {
@@ -71,10 +71,14 @@ export function notes({ notes, idempotency }: NotesHandlerDeps): Route[] {
 
   const list = operation({
     id: 'listNotes',
-    summary: 'Notes, the newest first',
+    summary: 'Lists notes, newest first',
     query: pageQuery,
     responses: {
-      200: { description: 'A page', schema: () => pageSchema(answer), example: { items: [example], next: null } },
+      200: {
+        description: 'A page of notes',
+        schema: () => pageSchema(responseSchema),
+        example: { items: [example], next: null },
+      },
     },
     problems: ['database_unavailable'],
     handler: async function listNotes(req, res) {
@@ -84,29 +88,29 @@ export function notes({ notes, idempotency }: NotesHandlerDeps): Route[] {
 
   const read = operation({
     id: 'readNote',
-    summary: 'One note',
+    summary: 'Returns one note',
     params: idParams,
     headers: ifNoneMatchHeaders,
     responses: {
-      200: { description: 'The note', schema: () => answer, example, headers: VERSION_HEADERS },
-      304: { description: 'It is the version that if-none-match names', headers: VERSION_HEADERS },
+      200: { description: 'The note', schema: () => responseSchema, example, headers: VERSION_HEADERS },
+      304: { description: 'if-none-match names the current version', headers: VERSION_HEADERS },
     },
     problems: ['database_unavailable'],
     handler: async function readNote(req, res) {
       const found = await notes.get(req.params.id)
-      // Express answers 304 where the tag is the client's.
+      // Express responds with 304 when if-none-match names this version.
       res.set(versionHeaders(found)).json(found)
     },
   })
 
   const update = operation({
     id: 'updateNote',
-    summary: 'Change some fields of one note',
+    summary: 'Changes some fields of one note',
     params: idParams,
     headers: ifMatchHeaders,
     body: z.strictObject(fields).partial(),
     responses: {
-      200: { description: 'The note as it is now', schema: () => answer, example, headers: VERSION_HEADERS },
+      200: { description: 'The changed note', schema: () => responseSchema, example, headers: VERSION_HEADERS },
     },
     problems: ['conflict', ...CHANGE_PROBLEMS],
     handler: async function updateNote(req, res) {
@@ -117,10 +121,10 @@ export function notes({ notes, idempotency }: NotesHandlerDeps): Route[] {
 
   const remove = operation({
     id: 'deleteNote',
-    summary: 'Delete one note',
+    summary: 'Deletes one note',
     params: idParams,
     headers: ifMatchHeaders,
-    responses: { 204: { description: 'It is gone' } },
+    responses: { 204: { description: 'The note no longer exists' } },
     problems: CHANGE_PROBLEMS,
     handler: async function deleteNote(req, res) {
       await notes.remove(req.params.id, requireMatch(req.get('if-match')))

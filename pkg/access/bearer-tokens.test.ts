@@ -56,10 +56,10 @@ afterEach(() => {
 /** A service that trusts the issuer. */
 function service(options: Partial<IssuerKeysOptions> = {}) {
   const url = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}/keys`
-  const ofIssuer = issuerKeys({ url, timeoutMs: 100, now: () => time, ...options })
+  const issuerKeySet = issuerKeys({ url, timeoutMs: 100, now: () => time, ...options })
   const app = express()
   const causes: unknown[] = []
-  app.use(authenticate({ verify: bearerTokens({ issuer: ISSUER, audience: AUDIENCE, keys: ofIssuer }) }))
+  app.use(authenticate({ verify: bearerTokens({ issuer: ISSUER, audience: AUDIENCE, keys: issuerKeySet }) }))
   app.get('/', (req, res) => void res.json(req.auth))
   app.use(((error, _req, res, _next) => {
     causes.push(error.cause)

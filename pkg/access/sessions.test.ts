@@ -70,14 +70,15 @@ function service(options: Partial<SessionOptions> = {}) {
 
 const setCookie = ({ headers }: { headers: Record<string, unknown> }) =>
   String((headers['set-cookie'] as string[] | undefined)?.[0])
-const cookieOf = (response: request.Response) => setCookie(response).split(';', 1)[0] ?? ''
+const readCookie = (response: request.Response) => setCookie(response).split(';', 1)[0] ?? ''
 const OWN = { 'sec-fetch-site': 'same-origin' }
 
 test('every process accepts a session in place of its token', async () => {
   const response = await service().start().expect(201)
   await service()
-    .ask(cookieOf(response))
+    .ask(readCookie(response))
     .expect('cache-control', 'no-store')
+    .expect('vary', 'cookie')
     .expect(200, { subject: 'user-1', expiresAt: (time + HOUR) / 1000, scheme: 'session' })
 })
 
@@ -99,7 +100,7 @@ test('a session does not start on a connection without TLS', async () => {
 
 test('a session ends after its lifetime, even when the store keeps it and requests use it', async () => {
   const { ask, start } = service()
-  const cookie = cookieOf(await start())
+  const cookie = readCookie(await start())
   expect([...kept.values()][0]?.ttlMs).toBe(HOUR)
   time += HOUR - 1
   const used = await ask(cookie).expect(200)
@@ -111,7 +112,7 @@ test('a session ends after its lifetime, even when the store keeps it and reques
 
 test('the end of a session deletes it from the store and deletes its cookie', async () => {
   const { ask, start } = service()
-  const cookie = cookieOf(await start())
+  const cookie = readCookie(await start())
   const response = await ask(cookie, 'delete', '/session').set(OWN).expect(204)
   expect(setCookie(response)).toMatch(/^__Host-session=; Path=\/; Expires=Thu, 01 Jan 1970/)
   expect(kept.size).toBe(0)
@@ -120,8 +121,8 @@ test('the end of a session deletes it from the store and deletes its cookie', as
 
 test('the start of a session creates a new id and ends the previous session', async () => {
   const { ask, start } = service()
-  const planted = cookieOf(await start())
-  const own = cookieOf(await start(planted))
+  const planted = readCookie(await start())
+  const own = readCookie(await start(planted))
   expect(own).not.toBe(planted)
   await ask(planted).expect(401)
   await ask(own).expect(200)
@@ -130,7 +131,7 @@ test('the start of a session creates a new id and ends the previous session', as
 
 test('a changed or unsigned cookie is ignored', async () => {
   const { ask, start } = service()
-  const cookie = cookieOf(await start())
+  const cookie = readCookie(await start())
   const [id] = [...kept.keys()]
   const tampered = [
     cookie.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A')),
@@ -149,18 +150,18 @@ test('a changed or unsigned cookie is ignored', async () => {
 })
 
 test('the first secret signs, an old secret verifies, and a removed secret does not verify', async () => {
-  const before = cookieOf(await service({ secrets: [OLD] }).start())
+  const before = readCookie(await service({ secrets: [OLD] }).start())
   const both = service({ secrets: [NEW, OLD] })
   await both.ask(before).expect(200)
   const { ask } = service({ secrets: [NEW] })
   await ask(before).expect(401)
-  await ask(cookieOf(await both.start())).expect(200)
+  await ask(readCookie(await both.start())).expect(200)
 })
 
 describe('while the store is unavailable', () => {
   test('only requests that need a session fail, and no response sets a cookie', async () => {
     const { ask, start, client } = service()
-    const cookie = cookieOf(await start())
+    const cookie = readCookie(await start())
     isAway = true
     await ask(cookie).expect(503, { code: 'sessions_unavailable' })
     const refused = await start().expect(503, { code: 'sessions_unavailable' })
@@ -195,7 +196,7 @@ describe('a request that changes data', () => {
     [403, { origin: 'HTTPS://ADMIN.EXAMPLE.COM' }],
   ])('gets status %d when the browser sends %j', async (status, headers) => {
     const { ask, start } = service({ origins: [ADMIN] })
-    const cookie = cookieOf(await start())
+    const cookie = readCookie(await start())
     for (const method of ['post', 'put', 'delete'] as const) await ask(cookie, method).set(headers).expect(status)
     await ask(cookie).set(headers).expect(200)
   })

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import express from 'express'
 import request from 'supertest'
 import * as z from 'zod'
-import { problemHandler } from '../problem/index.ts'
+import { CodedError, problemHandler } from '../problem/index.ts'
 import type { FieldError } from './field-errors.ts'
 import { type Operation, operation } from './operation.ts'
 import { type Route, type RouteOptions, registerRoute } from './route.ts'
@@ -10,11 +10,16 @@ import { type Route, type RouteOptions, registerRoute } from './route.ts'
 const route = (app: express.Express, route: Route, options: Partial<RouteOptions> = {}) =>
   registerRoute(app, route, { readBody: () => (_req, _res, next) => next(), ...options })
 
-const of = (handler: express.RequestHandler): Operation => ({ id: 'x', summary: '', responses: {}, handler })
+const createOperation = (handler: express.RequestHandler): Operation => ({
+  id: 'x',
+  summary: '',
+  responses: {},
+  handler,
+})
 
-test('each method of a path reaches its handler, and the others are told which there are', async () => {
+test('each method of a path reaches its handler, and another method gets 405 with the allowed methods', async () => {
   const app = express()
-  const echo = of((req, res) => void res.json(req.method))
+  const echo = createOperation((req, res) => void res.json(req.method))
   route(app, { path: '/things/:id', patch: echo, get: echo, delete: echo })
   app.use(problemHandler())
   await request(app).patch('/things/1').expect(200, '"PATCH"')
@@ -26,10 +31,10 @@ test('each method of a path reaches its handler, and the others are told which t
   expect(refused.headers['allow']).toBe('DELETE, GET, HEAD, OPTIONS, PATCH')
 })
 
-test('a path may come and go: while it is not there it is no path, for any method', async () => {
+test('a disabled path is unknown for every method', async () => {
   let isThere = false
   const app = express()
-  route(app, { path: '/beta', get: of((_req, res) => void res.json({})), when: () => isThere })
+  route(app, { path: '/beta', get: createOperation((_req, res) => void res.json({})), when: () => isThere })
   app.use((_req, res) => void res.status(404).end())
   await request(app).get('/beta').expect(404)
   await request(app).post('/beta').expect(404)
@@ -41,17 +46,44 @@ test('a path may come and go: while it is not there it is no path, for any metho
   await request(app).get('/beta').expect(404)
 })
 
-test('a handler that passes a request on is not told that its method is not allowed', async () => {
+test('a handler may pass a request on to the next route', async () => {
   const app = express()
-  route(app, { path: '/things/:id', get: of((_req, _res, next) => next()) })
+  route(app, { path: '/things/:id', get: createOperation((_req, _res, next) => next()) })
   app.use((_req, res) => void res.status(404).end())
   await request(app).get('/things/1').expect(404)
 })
 
-test('an operation without schemas is its handler and nothing else', () => {
+test('the guard protects every operation that is not public, wherever its path is, before its body is read', async () => {
+  const app = express()
+  const steps: string[] = []
+  const guard: express.RequestHandler = (req, _res, next) => {
+    steps.push('guard')
+    if (req.headers.authorization === undefined) throw new CodedError('not_found')
+    next()
+  }
+  const readBody: express.RequestHandler = (_req, _res, next) => {
+    steps.push('body')
+    next()
+  }
+  const options: RouteOptions = { guard, readBody: () => readBody }
+  const respond = createOperation((_req, res) => void res.json({}))
+  registerRoute(app, { path: '/reports', get: respond, post: { ...respond, body: z.unknown() } }, options)
+  registerRoute(app, { path: '/status', get: { ...respond, public: true }, delete: respond }, options)
+  app.use(problemHandler())
+  await request(app).get('/reports').expect(404)
+  await request(app).post('/reports').expect(404)
+  await request(app).delete('/status').expect(404)
+  await request(app).get('/reports').set('authorization', 'x').expect(200)
+  expect(steps).toEqual(['guard', 'guard', 'guard', 'guard'])
+  await request(app).post('/reports').set('authorization', 'x').expect(200)
+  await request(app).get('/status').expect(200)
+  expect(steps.slice(4)).toEqual(['guard', 'body'])
+})
+
+test('an operation without schemas registers only its handler', () => {
   const app = express()
   const handler: express.RequestHandler = (_req, res) => void res.end()
-  route(app, { path: '/x', get: of(handler) })
+  route(app, { path: '/x', get: createOperation(handler) })
   const layers = app.router.stack[0]?.route?.stack ?? []
   expect(layers.filter(({ method }) => method === 'get').map(({ handle }) => handle)).toEqual([handler])
 })
@@ -85,7 +117,7 @@ describe('an operation with schemas', () => {
   const send = (content: object | undefined, { path = `/things/${id}`, reason = 'because' } = {}) =>
     request(app).put(path).set('x-reason', reason).send(content)
 
-  test('hands on what the schemas make of the request', async () => {
+  test('passes the parsed values to the handler', async () => {
     await send({ title: 'abc' }, { path: `/things/${id}?dry=yes&other=1` }).expect(200, {
       id,
       dry: 'yes',
@@ -94,7 +126,7 @@ describe('an operation with schemas', () => {
     })
   })
 
-  test('lists every invalid field once, wherever it is', async () => {
+  test('lists every invalid field of each part of the request once', async () => {
     const content = { title: 'long', tags: ['a', 'b'], admin: true, constructor: 1 }
     const refused = await send(content, { path: `/things/${id}?dry=maybe`, reason: 'x' }).expect(422)
     expect(refused.body).toMatchObject({ code: 'invalid_input' })
@@ -110,7 +142,7 @@ describe('an operation with schemas', () => {
     for (const { message } of refused.body.errors) expect(message).toMatch(/^.{8,}$/)
   })
 
-  test('lists a hundred invalid fields and no more', async () => {
+  test('lists at most a hundred invalid fields', async () => {
     const content = Object.fromEntries(Array.from({ length: 5_000 }, (_, index) => [`field${index}`, 0]))
     expect((await send(content).expect(422)).body.errors).toHaveLength(100)
   })
@@ -121,7 +153,7 @@ describe('an operation with schemas', () => {
   })
 
   test.each([['{"__proto__":{"admin":1},"title":"a"}'], ['{"title":"a","__proto__":[]}']])(
-    '%s is refused',
+    'the body %s is rejected',
     async (text) => {
       const refused = await request(app).put(`/things/${id}`).set('x-reason', 'because').type('json').send(text)
       expect([refused.status, refused.body.errors]).toEqual([422, [expect.objectContaining({ field: '__proto__' })]])
@@ -133,16 +165,16 @@ describe('an operation with schemas', () => {
     expect(refused.body.errors).toEqual([{ in: 'body', field: '', message: expect.stringContaining('object') }])
   })
 
-  test('a parameter that is given twice is not a guess', async () => {
+  test('rejects a repeated parameter', async () => {
     await send({ title: 'abc' }, { path: `/things/${id}?dry=yes&dry=no` }).expect(422)
   })
 
-  test('an id that cannot be one is not found, whatever else is wrong', async () => {
+  test('responds with 404 to an invalid id before it looks at other fields', async () => {
     const refused = await send({}, { path: '/things/7' }).expect(404)
     expect(refused.body).toMatchObject({ code: 'not_found' })
   })
 
-  test('a missing if-match is asked for before the rest', async () => {
+  test('responds with 428 to a missing if-match before it looks at other fields', async () => {
     expect((await request(app).delete('/things/1').expect(428)).body).toMatchObject({ code: 'precondition_required' })
     await request(app).delete('/things/1').set('if-match', '"1"').expect(422)
     await send({ title: 'abc', 'if-match': 1 }).expect(422)

@@ -33,7 +33,7 @@ afterEach(() => {
   server.close()
 })
 
-test("the service's own codes are answered from its table", async () => {
+test('the table of the service maps its own codes to responses', async () => {
   const { body } = await serve(() => {
     throw Object.assign(new Error('note 42 of user 7'), { code: 'note_not_found' })
   }).get('/')
@@ -45,7 +45,7 @@ test("the service's own codes are answered from its table", async () => {
   })
 })
 
-test('invalid input is 422 with one entry a field', async () => {
+test('invalid input is a 422 with one entry for each field', async () => {
   const errors = [{ field: 'title', message: 'is too long' }]
   const { body } = await serve(() => {
     throw Object.assign(new Error('invalid'), { code: 'invalid_input', errors })
@@ -62,7 +62,7 @@ test.each([
       return loop
     })(),
   ],
-])('fields that are no JSON are left out', async (errors) => {
+])('errors that cannot be rendered as JSON are omitted', async (errors) => {
   const { body } = await serve(() => {
     throw Object.assign(new Error('invalid'), { code: 'invalid_input', errors })
   })
@@ -77,20 +77,20 @@ test.each([
   ['an error', () => Promise.reject(new Error(SECRET))],
   ['a string', () => Promise.reject(SECRET)],
   [
-    'several errors at once, as of a host with several addresses',
+    'an AggregateError, as a host with several addresses causes',
     () => Promise.any([Promise.reject(Object.assign(new Error(), { address: SECRET }))]),
   ],
-  ['nothing', () => Promise.reject()],
+  ['undefined', () => Promise.reject()],
   ['an object without a prototype', () => Promise.reject(Object.create(null))],
   [
     'a driver error with a status',
     () => Promise.reject(Object.assign(new Error(SECRET), { status: 404, expose: true, code: '42P01' })),
   ],
   [
-    'a code that every object has',
+    'a code with the name of a property of every object',
     () => Promise.reject(Object.assign(new Error(SECRET), { code: 'constructor', type: 'toString' })),
   ],
-])('%s is a 500 that tells nothing, and its cause goes to the log', async (_name, handler) => {
+])('%s is a 500 without details, and its cause is logged', async (_name, handler) => {
   const response = await serve(handler as RequestHandler)
     .get('/')
     .expect(500)
@@ -99,7 +99,7 @@ test.each([
   expect(Error.isError(seen)).toBe(true)
 })
 
-test('an error after the first byte breaks the connection, because the status is out already', async () => {
+test('an error after the first byte ends the connection, because the status has been sent', async () => {
   const client = serve((_req, res) => {
     res.write('half')
     throw new Error('too late')

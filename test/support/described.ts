@@ -1,23 +1,23 @@
 import { expect } from '@jest/globals'
 import request, { type Response } from 'supertest'
 import { type RunningApp, runApp, startApp } from './app.ts'
-import { examinerOf, type OpenapiDocument } from './openapi.ts'
+import { createExaminer, type OpenapiDocument } from './openapi.ts'
 import { type TestService, testPostgres, testRedis, until } from './services.ts'
 
 export interface Sent {
   readonly body?: string | object
   readonly headers?: Readonly<Record<string, string>>
-  /** Another process of the same service. */
+  /** Another instance of the service. @default app */
   readonly to?: RunningApp
 }
 
-/** The service with stores of its own. */
+/** The service, with its own database and Redis. */
 export interface DescribedService {
   readonly app: RunningApp
   readonly env: Readonly<Record<string, string>>
   readonly database: TestService
   readonly redis: TestService
-  /** A request whose answer must be as /openapi.json says. */
+  /** Sends a request. The response must match /openapi.json. */
   send(method: 'get' | 'post' | 'patch' | 'delete', path: string, sent?: Sent): Promise<Response>
   stop(): Promise<void>
 }
@@ -31,7 +31,7 @@ export async function startDescribed(): Promise<DescribedService> {
   const app = await startApp({ env })
   await bothOk(app)
   const document: OpenapiDocument = (await request(app.url).get('/openapi.json').expect(200)).body
-  const examine = examinerOf(document)
+  const examine = createExaminer(document)
   return {
     app,
     env,
@@ -60,10 +60,10 @@ export async function startDescribed(): Promise<DescribedService> {
   }
 }
 
-/** Where what was created is. */
-export const pathOf = ({ headers }: Response) => String(headers['location'])
+/** Returns the path of a new resource. */
+export const readLocation = ({ headers }: Response) => String(headers['location'])
 
-export const codeOf = ({ status, body }: Response) => `${status} ${body.code}`
+export const readCode = ({ status, body }: Response) => `${status} ${body.code}`
 
-/** The fields that an answer calls invalid. */
-export const invalidOf = ({ body }: Response) => body.errors.map(({ field }: { field: string }) => field)
+/** Returns the names of the invalid fields in a response. */
+export const listInvalidFields = ({ body }: Response) => body.errors.map(({ field }: { field: string }) => field)

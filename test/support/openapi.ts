@@ -21,7 +21,7 @@ export interface OpenapiDocument {
 export type Examine = (schema: object, value: unknown) => readonly ErrorObject[]
 
 /** Returns the errors of a value by a schema of the document. */
-export function examinerOf(document: OpenapiDocument): Examine {
+export function createExaminer(document: OpenapiDocument): Examine {
   const ajv = new Ajv2020({ strict: false })
   addFormats.default(ajv)
   ajv.addSchema({ ...document, $id: 'service' })
