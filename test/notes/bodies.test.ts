@@ -3,11 +3,24 @@ import { request } from 'node:http'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterEach, expect, test } from '@jest/globals'
-import { killApps, refuses, startApp } from '../support/app.ts'
+import { killApps, type RunningApp, startApp } from '../support/app.ts'
 import { freePort, until } from '../support/services.ts'
 
 /* Request bodies at the artifact. The example is the only operation with a body; it needs no database to reject one. */
 afterEach(killApps)
+
+/** Returns true when the service accepts no more connections. */
+async function refuses({ port }: Pick<RunningApp, 'port'>): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1')
+  try {
+    await once(socket, 'connect')
+    return false
+  } catch {
+    return true
+  } finally {
+    socket.destroy()
+  }
+}
 
 const startWithoutDatabase = async (env: Readonly<Record<string, string>> = {}) => {
   const DATABASE_URL = `postgres://127.0.0.1:${await freePort()}/none`
