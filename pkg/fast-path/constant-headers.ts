@@ -1,4 +1,4 @@
-import { OutgoingMessage, ServerResponse } from 'node:http'
+import { ClientRequest, OutgoingMessage, ServerResponse } from 'node:http'
 import type { Express } from 'express'
 
 /** Headers that a response sends although none of them is stored in it yet. */
@@ -6,6 +6,8 @@ interface Deferred {
   /** Names and values in turn. */
   readonly fields: readonly string[]
   requestId?: string
+  /** Names and values of the head that was sent, in turn. */
+  sent?: readonly string[]
 }
 
 type DeferringResponse = ServerResponse & { deferred?: Deferred | undefined }
@@ -18,15 +20,20 @@ export function deferConstantHeaders(app: Express, constants: readonly ReadonlyM
   const fieldsByMap = new Map(constants.map((headers) => [headers, [...headers].flat()]))
   const node = OutgoingMessage.prototype
 
+  function setFields(response: ServerResponse, fields: readonly string[]): void {
+    for (let index = 0; index < fields.length; index += 2) {
+      node.setHeader.call(response, fields[index] ?? '', fields[index + 1] ?? '')
+    }
+  }
+
+  const listFields = ({ fields, requestId }: Deferred) =>
+    requestId === undefined ? fields : [...fields, 'x-request-id', requestId]
+
   function store(response: DeferringResponse): void {
     const { deferred } = response
     if (deferred === undefined || response.headersSent) return
     response.deferred = undefined
-    const { fields, requestId } = deferred
-    for (let index = 0; index < fields.length; index += 2) {
-      node.setHeader.call(response, fields[index] ?? '', fields[index + 1] ?? '')
-    }
-    if (requestId !== undefined) node.setHeader.call(response, 'x-request-id', requestId)
+    setFields(response, listFields(deferred))
   }
 
   /** Stores the deferred headers before a method of Node runs. */
@@ -34,6 +41,16 @@ export function deferConstantHeaders(app: Express, constants: readonly ReadonlyM
     function (this: DeferringResponse, ...args: never[]) {
       store(this)
       return method.apply(this, args)
+    }
+
+  /** Reads the headers of a sent head from a message that stores them. */
+  const read = (method: (...args: never[]) => unknown) =>
+    function (this: DeferringResponse, ...args: never[]) {
+      store(this)
+      if (this.deferred?.sent === undefined) return method.apply(this, args)
+      const copy = new ServerResponse(this.req)
+      setFields(copy, this.deferred.sent)
+      return method.apply(copy, args)
     }
 
   Object.assign(app.response, {
@@ -58,18 +75,18 @@ export function deferConstantHeaders(app: Express, constants: readonly ReadonlyM
       return node.setHeader.call(this, name, value)
     },
     appendHeader: storeFirst(node.appendHeader),
-    getHeader: storeFirst(node.getHeader),
-    getHeaders: storeFirst(node.getHeaders),
-    getHeaderNames: storeFirst(node.getHeaderNames),
-    hasHeader: storeFirst(node.hasHeader),
+    getHeader: read(node.getHeader),
+    getHeaders: read(node.getHeaders),
+    getHeaderNames: read(node.getHeaderNames),
+    getRawHeaderNames: read(ClientRequest.prototype.getRawHeaderNames),
+    hasHeader: read(node.hasHeader),
     removeHeader: storeFirst(node.removeHeader),
     writeHead(this: DeferringResponse, status: number, ...args: unknown[]) {
       const { deferred } = this
-      const [fields = []] = args
-      if (deferred !== undefined && Array.isArray(fields) && !this.headersSent) {
-        const { fields: constants, requestId } = deferred
-        const id = requestId === undefined ? [] : ['x-request-id', requestId]
-        return ServerResponse.prototype.writeHead.call(this, status, [...constants, ...id, ...fields])
+      const [fields] = args
+      if (deferred !== undefined && isJsonHead(fields) && !this.headersSent) {
+        deferred.sent = [...listFields(deferred), ...fields]
+        return ServerResponse.prototype.writeHead.call(this, status, deferred.sent as string[])
       }
       store(this)
       return ServerResponse.prototype.writeHead.apply(this, [status, ...args] as never)
@@ -78,3 +95,7 @@ export function deferConstantHeaders(app: Express, constants: readonly ReadonlyM
 }
 
 const SANE = /^[A-Za-z0-9._-]{1,128}$/
+
+/** Whether these are the fields of `sendJsonAtOnce`. Other fields may have the name of a constant header. */
+const isJsonHead = (fields: unknown): fields is string[] =>
+  Array.isArray(fields) && fields.length === 4 && fields[0] === 'Content-Type' && fields[2] === 'Content-Length'

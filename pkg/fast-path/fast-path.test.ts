@@ -1,7 +1,8 @@
 import { once } from 'node:events'
-import { createServer, type RequestListener, type Server } from 'node:http'
+import { type ClientRequest, createServer, type RequestListener, type Server } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { afterEach, expect, test } from '@jest/globals'
 import express, { type Express, type RequestHandler, type Response } from 'express'
@@ -67,6 +68,31 @@ const uses: Readonly<Record<string, (res: Response) => void>> = {
     const { headers } = { headers: res.getHeaders() }
     res.end(JSON.stringify([headers, res.getHeader('x-frame-options'), res.hasHeader('x-request-id')]))
   },
+  'the names of headers in their own case': (res) =>
+    void res.end(String((res as unknown as ClientRequest).getRawHeaderNames())),
+  'a head that names a constant header': (res) => void res.writeHead(201, ['x-frame-options', 'x']).end('ok'),
+  'a head without fields': (res) => void res.writeHead(201, []).end('ok'),
+  'a head of pairs': (res) => void res.writeHead(201, [['x-own', '1']] as never).end('ok'),
+  'a header removed and set again': (res) => {
+    res.removeHeader('x-frame-options')
+    res.set('X-Frame-Options', 'x').sendStatus(404)
+  },
+  'a file': (res) => void res.sendFile(fileURLToPath(import.meta.url)),
+  'a redirect': (res) => void res.redirect('/x'),
+  '304': (res) => void res.status(304).end(),
+  JSON: (res) => void res.json({ a: 1 }),
+  'JSON with a constant header removed': (res) => {
+    res.removeHeader('x-frame-options')
+    res.json({ a: 1 })
+  },
+  'a header after the head': (res) => {
+    res.flushHeaders()
+    try {
+      res.set('x-own', '1')
+    } catch (error) {
+      res.end(String(error))
+    }
+  },
   'an appended header': (res) => void res.append('x-frame-options', 'x').end('ok'),
   'a map of other headers': (res) => void res.setHeaders(OTHER).end('ok'),
   'the constants set twice': (res) => void res.setHeaders(CONSTANTS).end('ok'),
@@ -88,8 +114,10 @@ const uses: Readonly<Record<string, (res: Response) => void>> = {
 }
 
 test.each(Object.keys(uses))('constant headers send the bytes of plain headers with %s', async (name) => {
+  const seen: unknown[] = []
   const handlers: RequestHandler[] = [
     (req, res, next) => {
+      res.once('close', () => seen.push([res.getHeaders(), res.getHeaderNames(), res.getHeader('x-frame-options')]))
       req.id = 'id-1'
       res.setHeaders(CONSTANTS)
       res.setHeader('x-request-id', 'id-1')
@@ -100,11 +128,19 @@ test.each(Object.keys(uses))('constant headers send the bytes of plain headers w
   const plain = createApp(handlers)
   const fast = createApp(handlers)
   deferConstantHeaders(fast, [CONSTANTS])
-  const [expected, actual] = await Promise.all(
-    [plain, fast].map(async (app) => exchange(await listen(app), request('GET / HTTP/1.1'))),
-  )
-  expect(expected).toContain('Content-Security-Policy')
-  expect(actual).toBe(expected)
+  sendJsonAtOnce(fast)
+  const ports = await Promise.all([plain, fast].map((app) => listen(app)))
+  for (const method of ['GET', 'HEAD']) {
+    seen.length = 0
+    const [expected, actual] = [
+      await exchange(ports[0]!, request(`${method} / HTTP/1.1`)),
+      await exchange(ports[1]!, request(`${method} / HTTP/1.1`)),
+    ]
+    expect(expected).toContain('Content-Security-Policy')
+    expect(actual).toBe(expected)
+    // Middleware that runs after the response finds the headers.
+    expect(seen).toEqual([seen[0], seen[0]])
+  }
 })
 
 test('a request id that breaks a header is rejected as by Node', async () => {
