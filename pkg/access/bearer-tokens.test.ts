@@ -56,7 +56,7 @@ afterEach(() => {
 /** A service that trusts the issuer. */
 function service(options: Partial<IssuerKeysOptions> = {}) {
   const url = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}/keys`
-  const issuerKeySet = issuerKeys({ url, timeoutMs: 100, now: () => time, ...options })
+  const issuerKeySet = issuerKeys({ url, timeoutMs: 10_000, now: () => time, ...options })
   const app = express()
   const causes: unknown[] = []
   app.use(authenticate({ verify: bearerTokens({ issuer: ISSUER, audience: AUDIENCE, keys: issuerKeySet }) }))
@@ -237,7 +237,7 @@ describe('the keys of the issuer', () => {
   test.each(failures)(
     'when the issuer %s, a token of an unknown key gets 503 promptly and known keys remain valid',
     async (_name, failing) => {
-      const { ask, causes } = service()
+      const { ask, causes } = service({ timeoutMs: 1_000 })
       const works = answer
       const token = await signed(first())
       answer = failing
