@@ -26,8 +26,8 @@ export function deferConstantHeaders(app: Express, constants: readonly ReadonlyM
     }
   }
 
-  const listFields = ({ fields, requestId }: Deferred) =>
-    requestId === undefined ? fields : [...fields, 'x-request-id', requestId]
+  const listFields = ({ fields, requestId }: Deferred, others: readonly string[] = []) =>
+    fields.concat(requestId === undefined ? [] : ['x-request-id', requestId], others)
 
   function store(response: DeferringResponse): void {
     const { deferred } = response
@@ -85,8 +85,9 @@ export function deferConstantHeaders(app: Express, constants: readonly ReadonlyM
       const { deferred } = this
       const [fields] = args
       if (deferred !== undefined && isJsonHead(fields) && !this.headersSent) {
-        deferred.sent = [...listFields(deferred), ...fields]
-        return ServerResponse.prototype.writeHead.call(this, status, deferred.sent as string[])
+        const sent = listFields(deferred, fields)
+        deferred.sent = sent
+        return ServerResponse.prototype.writeHead.call(this, status, sent)
       }
       store(this)
       return ServerResponse.prototype.writeHead.apply(this, [status, ...args] as never)
