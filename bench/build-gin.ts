@@ -1,14 +1,11 @@
-import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { findOnPath } from '../scripts/services/path.ts'
-import { succeed } from '../test/support/run.ts'
+import { run } from '../test/support/run.ts'
 
-/** Where Debian's golang-*-dev packages put their sources. */
-const GOPATH = '/usr/share/gocode'
-
-/** Builds the peer in Go; resolves with false where Go or Debian's golang-github-gin-gonic-gin-dev is not installed. */
+/** Builds the peer in Go. Resolves with false where Go is not installed or its modules cannot be fetched. */
 export async function buildGin(outfile: string): Promise<boolean> {
   const go = findOnPath('go')
-  if (go === undefined || !existsSync(`${GOPATH}/src/github.com/gin-gonic/gin`)) return false
-  await succeed(go, ['build', '-o', outfile, './bench/peers/gin'], { env: { GO111MODULE: 'off', GOPATH } })
-  return true
+  if (go === undefined) return false
+  const { code } = await run(go, ['-C', 'bench/peers/gin', 'build', '-o', resolve(outfile), '.'])
+  return code === 0
 }

@@ -1,5 +1,5 @@
 /*
- * node bench/main.ts [start-up] [throughput] [memory]
+ * node bench/main.ts [start-up] [throughput] [database] [memory]
  * Measures those parts, or all of them, prints a table and says which budgets hold; exits with 1 when
  * one does not. A run of all parts writes bench/results/full.*, and with QUICK=1 bench/results/quick.*.
  */
@@ -12,6 +12,7 @@ import { judge, readBudgets } from './budgets.ts'
 import { buildGin } from './build-gin.ts'
 import { buildService } from './build-service.ts'
 import { chart } from './chart.ts'
+import { measureDatabase } from './database.ts'
 import { hungStores } from './hung-stores.ts'
 import type { Measurement } from './measurement.ts'
 import { measureMemory } from './memory.ts'
@@ -24,6 +25,7 @@ import { measureThroughput } from './throughput.ts'
 const PARTS: Readonly<Record<string, (bench: Bench) => Promise<Measurement[]>>> = {
   'start-up': measureStartup,
   throughput: measureThroughput,
+  database: measureDatabase,
   memory: measureMemory,
 }
 
@@ -65,8 +67,8 @@ function circumstances(): Circumstances {
       .map((each) => each.join(' '))
       .join(', '),
     gin: gin
-      ? "Debian's golang-github-gin-gonic-gin-dev"
-      : "not measured: Go or Debian's golang-github-gin-gonic-gin-dev is not installed",
+      ? (readFileSync('bench/peers/gin/go.mod', 'utf8').match(/\S+ v\S+$/gm) ?? []).join(', ')
+      : 'not measured: Go is not installed or its modules cannot be fetched',
   }
 }
 

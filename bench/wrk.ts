@@ -6,6 +6,10 @@ export interface WrkOptions {
   readonly seconds: number
   /** Sent as JSON with POST; without one it is GET. */
   readonly body?: string
+  /** Read by wrk.lua. */
+  readonly env?: Readonly<Record<string, string>>
+  /** @default 64 */
+  readonly connections?: number
   /** Whether the answers have to be errors, as of a probe that says no. @default false */
   readonly refused?: boolean
   /** Whether all else on the clients' core goes first, so that a prober there waits for the server only. @default false */
@@ -21,29 +25,28 @@ interface Report {
 }
 
 /**
- * Asks as fast as answers come over 64 connections, and resolves with how many came a second.
+ * Asks as fast as answers come over the connections and resolves with how many came a second.
  *
  * @throws when some answers are not what they should be: what is fast then is not the service
  */
 export async function wrk(
   url: string,
-  { seconds, body, refused = false, yielding = false }: WrkOptions,
+  { seconds, body, env, connections = 64, refused = false, yielding = false }: WrkOptions,
 ): Promise<number> {
-  const script = join(import.meta.dirname, 'wrk.lua')
   const command = [
     'nice',
     '-n',
     yielding ? '19' : '0',
     'wrk',
     '-t1',
-    '-c64',
+    `-c${connections}`,
     `-d${seconds}s`,
     '-s',
-    script,
+    join(import.meta.dirname, 'wrk.lua'),
     url,
   ] as const
   const [file, ...args] = onCpu(CLIENT_CPU, command)
-  const output = await succeed(file, args, body === undefined ? {} : { env: { BODY: body } })
+  const output = await succeed(file, args, { env: { ...env, ...(body !== undefined && { BODY: body }) } })
   const report: Report = JSON.parse(output.trim().split('\n').at(-1) ?? '')
   if (report.broken > 0 || report.refused !== (refused ? report.requests : 0)) {
     throw new Error(`${url}: ${report.refused} of ${report.requests} refused, ${report.broken} broken`)

@@ -1,7 +1,7 @@
 // The practical limit: what our service answers and logs, and nothing between that and node:http.
-const { write } = require('node:fs')
 const { createServer } = require('node:http')
-const { BASE, BODY_LIMIT, problem, requestId } = require('./support/duties.cjs')
+const { createAccessLog } = require('./support/access-log.cjs')
+const { BODY_LIMIT, problem, requestId } = require('./support/duties.cjs')
 const { echo } = require('./support/echo.cjs')
 
 // What helmet sends with the options in support/duties.cjs.
@@ -21,33 +21,7 @@ const SECURITY = Object.entries({
 }).flat()
 const JSON_TYPE = 'application/json; charset=utf-8'
 
-const FLUSH_AT = 16 * 1024
-let lines = ''
-let writing = false
-
-function flush() {
-  if (writing || lines === '') return
-  writing = true
-  const chunk = lines
-  lines = ''
-  write(1, chunk, () => {
-    writing = false
-    if (lines.length >= FLUSH_AT) flush()
-  })
-}
-setInterval(flush, 100).unref()
-
-const base = JSON.stringify(BASE).slice(1, -1)
-
-function log(id, { method, url }, response, bytes, startedAt, address) {
-  const now = new Date()
-  lines += `{"level":"info","time":"${now.toISOString()}",${base},"reqId":"${id}","method":"${method}","path":${JSON.stringify(
-    url.split('?', 1)[0].slice(0, 1024),
-  )},"status":${response.statusCode},"durationMs":${now - startedAt},"bytes":${bytes},"clientAddress":"${address}"${
-    response.writableFinished ? ',"msg":"request"' : ',"aborted":true,"msg":"request aborted"'
-  }}\n`
-  if (lines.length >= FLUSH_AT) flush()
-}
+const log = createAccessLog()
 
 const server = createServer((request, response) => {
   const startedAt = Date.now()

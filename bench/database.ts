@@ -1,0 +1,118 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import pg from 'pg'
+import { startPostgres } from '../scripts/services/postgres.ts'
+import { startProber } from '../test/support/prober.ts'
+import { succeed } from '../test/support/run.ts'
+import { SERVER_CPU, stayWithClients } from './cpu.ts'
+import { inRounds, type Measurement } from './measurement.ts'
+import { type Bench, BUILT, type Program, type ProgramName, pick } from './programs.ts'
+import { startServer } from './server.ts'
+import { type WrkOptions, wrk } from './wrk.ts'
+
+const OPERATIONS = {
+  read: 'GET /v1/notes/{id}',
+  list: 'GET /v1/notes?limit=20',
+  create: 'POST /v1/notes',
+  update: 'PATCH /v1/notes/{id} with if-match',
+} as const
+
+type Operation = keyof typeof OPERATIONS
+
+const QUICK: readonly ProgramName[] = ['notes: limit', 'service']
+const FULL: readonly ProgramName[] = [
+  ...QUICK,
+  'gin',
+  'notes: fastify with pg',
+  'notes: express with pg',
+  'notes: nest with typeorm',
+]
+
+const CONNECTIONS = 32
+
+/** The warm-up has notes of its own: its last updates may be in progress when the measurement starts. */
+const NOTES = 10_000
+
+const SEED = `
+  truncate notes;
+  insert into notes (id, title, text, created_at)
+    select ('00000000-0000-4000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'Note ' || n, repeat('text ', 20),
+      now() - n * interval '1 second'
+    from generate_series(0, ${2 * NOTES - 1}) n;
+  analyze notes`
+
+/** Reads of one note in fifty take 200 ms, for every program alike. */
+const SLOW_ROWS = `
+  alter table notes rename to all_notes;
+  create view notes as select * from all_notes where version > 0 or pg_sleep(0.2)::text = '';
+  update all_notes set version = 0 where substr(title, 6)::int % 50 = 0`
+
+/** Measures the programs with a real PostgreSQL, which shares a core with wrk. */
+export async function measureDatabase({ programs, quick }: Bench): Promise<Measurement[]> {
+  await using _ = await stayWithClients()
+  const directory = mkdtempSync(join(tmpdir(), 'bench-database-'))
+  const postgres = await startPostgres({ directory })
+  const env = { DATABASE_URL: postgres.url }
+  await succeed(BUILT.app, ['migrate'], { env })
+  const database = new pg.Client({ connectionString: postgres.url })
+  await database.connect()
+  const rows = Object.fromEntries(
+    Object.entries(pick(programs, quick ? QUICK : FULL)).map(([row, program]) => [
+      row.replace('notes: ', '').replace(/^gin$/, 'gin with pgx'),
+      { ...program, env: { ...program.env, ...env } },
+    ]),
+  )
+
+  const load = (url: string, operation: Operation, first: number, options: Pick<WrkOptions, 'seconds' | 'yielding'>) =>
+    wrk(url, {
+      connections: CONNECTIONS,
+      env: { OPERATION: operation, NOTES: String(NOTES), FIRST: String(first) },
+      ...options,
+    })
+
+  async function throughput(program: Program, operation: Operation): Promise<number> {
+    await database.query(SEED)
+    await using server = await startServer(program, { cpu: SERVER_CPU })
+    await load(server.url, operation, NOTES, { seconds: 2 })
+    return await load(server.url, operation, 0, { seconds: quick ? 1 : 3 })
+  }
+
+  async function readP99(program: Program): Promise<number> {
+    await using server = await startServer(program, { cpu: SERVER_CPU })
+    const loaded = load(server.url, 'read', 0, { seconds: 10, yielding: true })
+    const prober = startProber(`${server.url}/v1/notes/00000000-0000-4000-8000-000000000001`, 10, 100)
+    await loaded
+    const { statuses, p99Ms } = await prober.stop()
+    if (Object.keys(statuses).join() !== '200') throw new Error(`reads answered ${JSON.stringify(statuses)}`)
+    return p99Ms
+  }
+
+  const rounds = quick ? 3 : 5
+  const measurements: Measurement[] = []
+  for (const [operation, title] of Object.entries(OPERATIONS) as [Operation, string][]) {
+    measurements.push({
+      name: `database, ${operation}`,
+      title: `${title}, over ${CONNECTIONS} connections`,
+      unit: 'requests/s',
+      base: 'limit',
+      rows: await inRounds(rounds, rows, (program) => throughput(program, operation)),
+    })
+    if (quick) break
+  }
+  if (!quick) {
+    await database.query(SEED)
+    await database.query(SLOW_ROWS)
+    measurements.push({
+      name: 'database, p99',
+      title: '99th percentile of reads while one read in fifty takes 200 ms',
+      unit: 'ms',
+      base: 'fastify with pg',
+      rows: await inRounds(rounds, rows, readP99),
+    })
+  }
+  await database.end()
+  await postgres.stop()
+  rmSync(directory, { recursive: true })
+  return measurements
+}
