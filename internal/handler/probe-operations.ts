@@ -1,15 +1,16 @@
 import * as z from 'zod'
-import type { ResponseDescription } from '#pkg/operation/index.ts'
+import type { OperationDescription, ResponseDescription } from '#pkg/operation/index.ts'
 import type { DescribedRoute } from '#pkg/operation/openapi.ts'
+import { DIALECTS } from './probes.ts'
 
 /* The probes in /openapi.json. They respond before the router (probes.ts), so no route describes them. */
 
 const status = z.enum(['ok', 'fail'])
+const text = (maxLength: number, pattern: RegExp) => z.string().max(maxLength).regex(pattern)
+const word = text(200, /^\S+$/)
+const unixSeconds = z.int().min(0)
 
 const probeSchema = z.object({ status, reason: z.enum(['dependency', 'starting', 'draining']).optional() })
-
-const word = z.string().max(200).regex(/^\S+$/)
-const unixSeconds = z.int().min(0)
 
 const aggregateSchema = z.object({
   status,
@@ -17,10 +18,7 @@ const aggregateSchema = z.object({
   version: word,
   timestamp: unixSeconds,
   checks: z.record(
-    z
-      .string()
-      .max(32)
-      .regex(/^[a-z][a-z0-9-]*$/),
+    text(32, /^[a-z][a-z0-9-]*$/),
     z.object({
       status,
       critical: z.boolean(),
@@ -45,63 +43,48 @@ function describeAggregate(status: 'ok' | 'fail', description: string): Response
   return { description, schema: () => aggregateSchema, example, mediaTypes: ['text/html'] }
 }
 
-const describeProbe = (description: string, status: 'ok' | 'fail', reason?: string): ResponseDescription => ({
-  description,
-  schema: () => probeSchema,
-  example: { status, reason },
-})
+function describeReply(status: 'ok' | 'fail', description: string, reason?: string): ResponseDescription {
+  return { description, schema: () => probeSchema, example: { status, reason } }
+}
+
+const describeProbe = (id: string, summary: string, responses: OperationDescription['responses']) =>
+  ({ id, summary, responses, problems: ['bad_request'] }) satisfies OperationDescription
 
 export const PROBES: readonly DescribedRoute[] = [
   {
     path: '/health',
-    get: {
-      id: 'health',
-      summary: 'Returns the state of every check, as JSON or as a page',
-      responses: {
-        200: describeAggregate('ok', 'Every critical check succeeds'),
-        503: describeAggregate('fail', 'A critical check fails'),
-      },
-      problems: ['bad_request'],
-    },
+    get: describeProbe('health', 'Returns the state of every check, as JSON or as a page', {
+      200: describeAggregate('ok', 'Every critical check succeeds'),
+      503: describeAggregate('fail', 'A critical check fails'),
+    }),
   },
   {
     path: '/health/live',
-    get: {
-      id: 'live',
-      summary: 'Tells whether the process responds; depends on nothing else',
-      responses: { 200: describeProbe('The process responds', 'ok') },
-      problems: ['bad_request'],
-    },
+    get: describeProbe('live', 'Tells whether the process responds; depends on nothing else', {
+      200: describeReply('ok', 'The process responds'),
+    }),
   },
   {
     path: '/health/ready',
     get: {
-      id: 'ready',
-      summary: 'Tells whether the instance accepts traffic',
-      query: z.object({ dialect: z.enum(['standard', 'haproxy', 'envoy', 'consul']).optional() }),
-      responses: {
-        200: describeProbe('The instance accepts traffic', 'ok'),
-        404: describeProbe('HAProxy: send no new clients', 'fail', 'draining'),
-        429: describeProbe('Consul: a check that is not critical fails', 'ok', 'dependency'),
-        503: describeProbe(
-          'The instance is starting or draining, or a critical dependency is down',
+      ...describeProbe('ready', 'Tells whether the instance accepts traffic', {
+        200: describeReply('ok', 'The instance accepts traffic'),
+        404: describeReply('fail', 'HAProxy: send no new clients', 'draining'),
+        429: describeReply('ok', 'Consul: a check that is not critical fails', 'dependency'),
+        503: describeReply(
           'fail',
+          'The instance is starting or draining, or a critical dependency is down',
           'dependency',
         ),
-      },
-      problems: ['bad_request'],
+      }),
+      query: z.object({ dialect: z.enum(DIALECTS).optional() }),
     },
   },
   {
     path: '/health/startup',
-    get: {
-      id: 'startup',
-      summary: 'Tells whether the start has finished',
-      responses: {
-        200: describeProbe('The start has finished', 'ok'),
-        503: describeProbe('The start has not finished', 'fail', 'starting'),
-      },
-      problems: ['bad_request'],
-    },
+    get: describeProbe('startup', 'Tells whether the start has finished', {
+      200: describeReply('ok', 'The start has finished'),
+      503: describeReply('fail', 'The start has not finished', 'starting'),
+    }),
   },
 ]

@@ -32,6 +32,7 @@ const probe = probes({
   health: { snapshot: () => snapshot },
   service: 'payments',
   version: '1.4.0',
+  dialect: () => 'standard',
 })
 const server: Server = createServer((req, res) => {
   if (!probe(req, res)) res.writeHead(418).end()

@@ -5,13 +5,17 @@ import { requestId } from '#pkg/http/request-id.ts'
 import type { Lifecycle } from '#pkg/lifecycle/index.ts'
 import { sendProblem } from '#pkg/problem/index.ts'
 
+export const DIALECTS = ['standard', 'haproxy', 'envoy', 'consul'] as const
+/** Format of /health/ready. The standard dialect suits Kubernetes; the dialects of proxies carry more detail. */
+type Dialect = (typeof DIALECTS)[number]
+
 export interface ProbesDeps {
   readonly lifecycle: Pick<Lifecycle, 'phase'>
   readonly health: Pick<Health, 'snapshot'>
   readonly service: string
   readonly version: string
-  /** Dialect of /health/ready for requests without `?dialect=`. @default 'standard' */
-  readonly dialect?: () => Dialect
+  /** Dialect of /health/ready for requests without `?dialect=`. */
+  readonly dialect: () => Dialect
 }
 
 interface Reply {
@@ -30,33 +34,24 @@ function createReply(type: string, status: number, body: string, fields: readonl
 const reply = (status: number, content: object, fields: readonly string[] = []) =>
   createReply('application/json', status, JSON.stringify(content), fields)
 
-/** Header of the responses that are HTML or JSON, as the client prefers. */
-const VARY = ['vary', 'accept']
+const OK = reply(200, { status: 'ok' })
+const DRAINING = { status: 'fail', reason: 'draining' }
 
-/** Readiness in every dialect. `warning` means that only checks that are not critical fail. */
-type Readiness = 'ok' | 'warning' | 'dependency' | 'starting' | 'draining'
-
-const DIALECTS = ['standard', 'haproxy', 'envoy', 'consul'] as const
-/** Format of /health/ready. The standard dialect suits Kubernetes; the dialects of proxies carry more detail. */
-export type Dialect = (typeof DIALECTS)[number]
-
-const STANDARD: Readonly<Record<Readiness, Reply>> = {
-  ok: reply(200, { status: 'ok' }),
-  warning: reply(200, { status: 'ok' }),
+/** Responses to /health/ready. `warning` means that only checks that are not critical fail. */
+const STANDARD = {
+  ok: OK,
+  warning: OK,
   dependency: reply(503, { status: 'fail', reason: 'dependency' }),
   starting: reply(503, { status: 'fail', reason: 'starting' }),
-  draining: reply(503, { status: 'fail', reason: 'draining' }),
+  draining: reply(503, DRAINING),
 }
 
-const READY: Readonly<Record<Dialect, Readonly<Record<Readiness, Reply>>>> = {
+const READY: Readonly<Record<Dialect, typeof STANDARD>> = {
   standard: STANDARD,
   // With `http-check disable-on-404`, status 404 stops new clients and lets clients with a sticky session continue.
-  haproxy: { ...STANDARD, draining: { ...STANDARD.draining, status: 404 } },
+  haproxy: { ...STANDARD, draining: reply(404, DRAINING) },
   // The header fails the host at once, regardless of `unhealthy_threshold`.
-  envoy: {
-    ...STANDARD,
-    draining: reply(503, { status: 'fail', reason: 'draining' }, ['x-envoy-immediate-health-check-fail', 'true']),
-  },
+  envoy: { ...STANDARD, draining: reply(503, DRAINING, ['x-envoy-immediate-health-check-fail', 'true']) },
   // Consul shows status 429 as a warning and still routes to the instance.
   consul: { ...STANDARD, warning: reply(429, { status: 'ok', reason: 'dependency' }) },
 }
@@ -66,35 +61,30 @@ const READY: Readonly<Record<Dialect, Readonly<Record<Readiness, Reply>>>> = {
  * memory, and false for a request that is not a probe. Probes never wait, log, count against a limit or query a
  * dependency.
  */
-export function probes({ lifecycle, health, service, version, dialect = () => 'standard' }: ProbesDeps) {
-  const aggregate = oncePerSnapshot(({ status, timestamp, checks }) => {
-    const body = { status, service, version, timestamp, checks }
-    return reply(status === 'ok' ? 200 : 503, body, VARY)
-  })
+export function probes({ lifecycle, health, service, version, dialect }: ProbesDeps) {
+  const vary = ['vary', 'accept']
+  const aggregate = renderOnce(({ status, timestamp, checks }) =>
+    reply(status === 'ok' ? 200 : 503, { status, service, version, timestamp, checks }, vary),
+  )
 
   /** Loaded at the first request of a browser, because probers do not need it. */
-  const loadPage = once(async () => {
+  async function loadPage() {
     const { renderStatusPage, statusPageFields } = await import('./status-page.ts')
-    const fields = [...VARY, ...statusPageFields()]
-    return oncePerSnapshot((snapshot) => {
+    const fields = [...vary, ...statusPageFields()]
+    return renderOnce((snapshot) => {
       const text = renderStatusPage({ service, version, snapshot })
       return createReply('text/html', snapshot.status === 'ok' ? 200 : 503, text, fields)
     })
-  })
+  }
+  let loading: ReturnType<typeof loadPage> | undefined
 
-  /** Renders each snapshot once. */
-  function oncePerSnapshot(render: (snapshot: Snapshot) => Reply): () => Reply {
-    let last: Snapshot | undefined
-    let rendered: Reply
-    return () => {
-      const snapshot = health.snapshot()
-      if (last !== snapshot) rendered = render(snapshot)
-      last = snapshot
-      return rendered
-    }
+  async function renderPage(): Promise<Reply> {
+    loading ??= loadPage()
+    const render = await loading
+    return render(health.snapshot())
   }
 
-  function readiness(): Readiness {
+  function readiness(): keyof typeof STANDARD {
     const phase = lifecycle.phase()
     if (phase === 'starting') return 'starting'
     if (phase !== 'serving') return 'draining'
@@ -111,11 +101,11 @@ export function probes({ lifecycle, health, service, version, dialect = () => 's
     return READY[known][readiness()]
   }
 
-  const routes = new Map<string, (request: IncomingMessage) => Reply>([
-    ['/health', aggregate],
-    ['/health/live', () => STANDARD.ok],
+  const routes = new Map<string, (request: IncomingMessage) => Reply | Promise<Reply>>([
+    ['/health', ({ headers }) => (prefersHtml(headers.accept) ? renderPage() : aggregate(health.snapshot()))],
+    ['/health/live', () => OK],
     ['/health/ready', ready],
-    ['/health/startup', () => (lifecycle.phase() === 'starting' ? STANDARD.starting : STANDARD.ok)],
+    ['/health/startup', () => (lifecycle.phase() === 'starting' ? STANDARD.starting : OK)],
   ])
 
   return function probe(request: IncomingMessage, response: ServerResponse): boolean {
@@ -127,23 +117,25 @@ export function probes({ lifecycle, health, service, version, dialect = () => 's
       sendProblem(response, 'method_not_allowed', { requestId: requestId(request), headers: { allow: 'GET, HEAD' } })
       return true
     }
-    if (respond === aggregate && prefersHtml(request.headers.accept))
-      void loadPage().then((page) => send(response, page()))
-    else send(response, respond(request))
+    const reply = respond(request)
+    if (reply instanceof Promise) void reply.then((page) => send(response, page))
+    else send(response, reply)
     return true
+  }
+}
+
+/** Renders each snapshot once. */
+function renderOnce(render: (snapshot: Snapshot) => Reply): (snapshot: Snapshot) => Reply {
+  let last: Snapshot | undefined
+  let rendered: Reply
+  return (snapshot) => {
+    if (last !== snapshot) rendered = render(snapshot)
+    last = snapshot
+    return rendered
   }
 }
 
 function send(response: ServerResponse, { status, fields, body }: Reply): void {
   response.writeHead(status, fields)
   response.end(body)
-}
-
-/** Returns a function that calls `load` at most once. */
-function once<T>(load: () => T): () => T {
-  let loaded: { readonly value: T } | undefined
-  return () => {
-    loaded ??= { value: load() }
-    return loaded.value
-  }
 }

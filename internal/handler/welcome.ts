@@ -1,4 +1,4 @@
-import { html } from '#pkg/http/index.ts'
+import { html, renderPage } from '#pkg/http/index.ts'
 import { type Operation, operation } from '#pkg/operation/index.ts'
 
 const LINKS = [
@@ -16,22 +16,8 @@ export function welcome({ name }: { readonly name: string }): Operation {
     public: true,
     responses: { 200: { description: 'The page', mediaTypes: ['text/html'] } },
     handler: function welcome(_req, res) {
-      res.type('html').end(renderPage(name))
+      const items = LINKS.map(([path, text]) => html`<li><a href="${path}">${path}</a> ${text}</li>\n`)
+      res.type('html').send(renderPage(name, '', html`<h1>${name}</h1>\n<ul>\n${items}</ul>`))
     },
   })
-}
-
-function renderPage(name: string): string {
-  const items = LINKS.map(([path, text]) => html`<li><a href="${path}">${path}</a> ${text}</li>\n`)
-  const page = html`<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${name}</title></head>
-<body>
-<h1>${name}</h1>
-<ul>
-${items}</ul>
-</body>
-</html>
-`
-  return String(page)
 }

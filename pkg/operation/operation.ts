@@ -16,7 +16,7 @@ export interface ResponseDescription {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** How the body of an operation is read. A plain schema means `{ type: 'json', schema }`. */
+/** How the body of an operation is read. */
 export type BodyDescription =
   | { readonly type: 'json' | 'form'; readonly schema: Schema }
   /** `req.body` is a Buffer of the exact bytes, as the signature of a webhook needs them. */
@@ -35,7 +35,7 @@ export interface OperationDescription {
   readonly query?: Schema
   readonly headers?: Schema
   /** Unset: the body is not read. */
-  readonly body?: Schema | BodyDescription
+  readonly body?: BodyDescription
   readonly responses: Readonly<Record<number, ResponseDescription>>
   /** Codes of the errors that the handler throws. Those of the schemas, the body and the guard are added. */
   readonly problems?: readonly ProblemCode[]
@@ -48,23 +48,25 @@ export interface Operation extends OperationDescription {
 
 type Parsed<S, Otherwise> = S extends Schema ? z.output<S> : Otherwise
 
-type ParsedBody<B> = B extends Schema
-  ? z.output<B>
-  : B extends { readonly schema: infer S }
-    ? Parsed<S, unknown>
-    : B extends { readonly type: 'raw' }
-      ? Buffer
-      : B extends { readonly type: 'stream' }
-        ? Readable
-        : unknown
+type ParsedBody<B> = B extends { readonly type: 'raw' }
+  ? Buffer
+  : B extends { readonly type: 'stream' }
+    ? Readable
+    : Parsed<B extends { readonly schema: infer S } ? S : B, unknown>
 
+/** A body without a schema has a media type other than JSON. */
 type ResponseBody<R> = {
-  [Status in keyof R]: R[Status] extends { readonly schema: () => infer S } ? Parsed<S, never> : never
+  [Status in keyof R]: R[Status] extends { readonly schema: () => infer S }
+    ? Parsed<S, never>
+    : R[Status] extends { readonly mediaTypes: readonly string[] }
+      ? string | Buffer
+      : never
 }[keyof R]
 
 type TypedOperation<P, Q, B, R> = Omit<OperationDescription, 'params' | 'query' | 'body' | 'responses'> & {
   readonly params?: P
   readonly query?: Q
+  /** A plain schema means `{ type: 'json', schema }`. */
   readonly body?: B
   readonly responses: R
   readonly handler: RequestHandler<Parsed<P, unknown>, ResponseBody<R>, ParsedBody<B>, Parsed<Q, unknown>>
@@ -76,12 +78,7 @@ export function operation<
   P extends Schema | undefined = undefined,
   Q extends Schema | undefined = undefined,
   const B extends Schema | BodyDescription | undefined = undefined,
->(typed: TypedOperation<P, Q, B, R>): Operation {
-  return typed as unknown as Operation
-}
-
-/** Returns the body in its long form. */
-export function describeBody({ body }: Pick<OperationDescription, 'body'>): BodyDescription | undefined {
-  if (body === undefined) return undefined
-  return 'safeParse' in body ? { type: 'json', schema: body } : body
+>({ body, ...operation }: TypedOperation<P, Q, B, R>): Operation {
+  const described = body && 'safeParse' in body ? { type: 'json', schema: body } : body
+  return { ...operation, ...(described && { body: described }) } as unknown as Operation
 }

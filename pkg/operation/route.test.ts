@@ -3,9 +3,9 @@ import express from 'express'
 import request from 'supertest'
 import * as z from 'zod'
 import { CodedError, problemHandler } from '../problem/index.ts'
-import type { FieldError } from './field-errors.ts'
 import { type Operation, operation } from './operation.ts'
 import { type Route, type RouteOptions, registerRoute } from './route.ts'
+import type { FieldError } from './validate.ts'
 
 const route = (app: express.Express, route: Route, options: Partial<RouteOptions> = {}) =>
   registerRoute(app, route, { readBody: () => (_req, _res, next) => next(), ...options })
@@ -67,7 +67,11 @@ test('the guard protects every operation that is not public, wherever its path i
   }
   const options: RouteOptions = { guard, readBody: () => readBody }
   const respond = createOperation((_req, res) => void res.json({}))
-  registerRoute(app, { path: '/reports', get: respond, post: { ...respond, body: z.unknown() } }, options)
+  registerRoute(
+    app,
+    { path: '/reports', get: respond, post: { ...respond, body: { type: 'json', schema: z.unknown() } } },
+    options,
+  )
   registerRoute(app, { path: '/status', get: { ...respond, public: true }, delete: respond }, options)
   app.use(problemHandler())
   await request(app).get('/reports').expect(404)

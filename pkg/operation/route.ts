@@ -1,6 +1,6 @@
 import type { IRouter, RequestHandler } from 'express'
 import { CodedError } from '../problem/index.ts'
-import { type BodyDescription, describeBody, type Operation } from './operation.ts'
+import type { BodyDescription, Operation } from './operation.ts'
 import { validate } from './validate.ts'
 
 export const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const
@@ -41,12 +41,11 @@ export function registerRoute(router: IRouter, { path, when, ...operations }: Ro
   })
 }
 
-/** Lists the steps of one operation in order: guard, body, validation, handler. */
+/** Lists the steps of one operation in order. */
 function createHandlers(operation: Operation, { guard, readBody }: RouteOptions): RequestHandler[] {
-  const body = describeBody(operation)
   const handlers = [
     operation.public ? undefined : guard,
-    body && readBody(body),
+    operation.body && readBody(operation.body),
     validate(operation),
     operation.handler,
   ]

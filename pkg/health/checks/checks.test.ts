@@ -8,7 +8,6 @@ import { findReason } from '../policy.ts'
 import { commandCheck } from './command.ts'
 import { httpCheck } from './http.ts'
 import { postgresCheck } from './postgres.ts'
-import { redisCheck } from './redis.ts'
 import { tcpCheck } from './tcp.ts'
 
 const servers: Server[] = []
@@ -27,7 +26,7 @@ async function listen(server: Server): Promise<number> {
 
 const serve = async (listener: RequestListener) => `http://127.0.0.1:${await listen(createServer(listener))}/live`
 
-/** The published reason of a run, or `ok`. */
+/** Returns the published reason of a run, or `ok`. */
 async function outcome(run: Promise<unknown>): Promise<string> {
   try {
     await run
@@ -92,7 +91,7 @@ describe('tcpCheck', () => {
     await once(socket, 'close')
   })
 
-  test('a closed port is refused, an unknown host unresolved', async () => {
+  test('a closed port is refused, and an unknown host is unresolved', async () => {
     expect(await outcome(tcpCheck({ host: '127.0.0.1', port: await closedPort() })(never))).toBe('refused')
     expect(await outcome(tcpCheck({ host: 'no-such-host.invalid', port: 1 })(never))).toBe('unresolved')
   })
@@ -105,7 +104,7 @@ describe('commandCheck', () => {
     await expect(run).rejects.toMatchObject({ reason: 'unhealthy', message: '/bin/sh ended with 3: disk full' })
   })
 
-  test('a missing command has its own reason', async () => {
+  test('a missing command is an error', async () => {
     expect(await outcome(commandCheck({ file: '/no/such/command' })(never))).toBe('error')
   })
 
@@ -231,15 +230,7 @@ describe('postgresCheck', () => {
     ['42501', 'unauthorized'],
     ['XX000', 'error'],
   ])('a table of migrations that cannot be read with SQLSTATE %s is %s', async (code, expected) => {
-    const failing = pool(() => Promise.reject(Object.assign(new Error(), { code })))
-    expect(await outcome(postgresCheck({ ...failing, migrations: ['0001-updated-at'] })(never))).toBe(expected)
+    const unreadable = pool(() => Promise.reject(Object.assign(new Error(), { code })))
+    expect(await outcome(postgresCheck({ ...unreadable, migrations: ['0001-updated-at'] })(never))).toBe(expected)
   })
-})
-
-test('redisCheck sends a PING that can be aborted', async () => {
-  const ping = jest.fn<(signal: AbortSignal) => Promise<unknown>>().mockResolvedValue('PONG')
-  await redisCheck({ redis: { ping } })(never)
-  expect(ping.mock.calls).toEqual([[never]])
-  ping.mockRejectedValue(new Error('WRONGPASS invalid username-password pair'))
-  expect(await outcome(redisCheck({ redis: { ping } })(never))).toBe('unauthorized')
 })

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import type { Check } from '../monitor.ts'
 import { CheckFailure } from './failure.ts'
 
-export interface CommandCheckOptions {
+interface Command {
   /** An absolute path. The program runs without a shell, so `args` are not expanded. */
   readonly file: string
   readonly args?: readonly string[]
@@ -14,13 +14,11 @@ const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
  * Runs a program: exit code 0 is ok. The program gets a PATH and no other variable, because the environment holds
  * secrets. When the signal aborts, the program and the processes that it has started are killed.
  */
-export function commandCheck({ file, args = [] }: CommandCheckOptions): Check {
+export function commandCheck({ file, args = [] }: Command): Check {
   return function checkCommand(signal) {
     return new Promise<void>((resolve, reject) => {
       const child = spawn(file, args, { env: { PATH }, detached: true, stdio: ['ignore', 'ignore', 'pipe'] })
-      const kill = () => {
-        if (child.pid !== undefined) killGroup(child.pid)
-      }
+      const kill = () => killGroup(child.pid)
       let stderr = ''
       // Node creates no pipe when the process has no file descriptor left.
       child.stderr?.on('data', (chunk) => {
@@ -37,7 +35,8 @@ export function commandCheck({ file, args = [] }: CommandCheckOptions): Check {
   }
 }
 
-function killGroup(pid: number): void {
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return
   try {
     process.kill(-pid, 'SIGKILL')
   } catch {

@@ -1,21 +1,16 @@
 import type { Check } from '../monitor.ts'
-import { type CommandCheckOptions, commandCheck } from './command.ts'
-import { type HttpCheckOptions, httpCheck } from './http.ts'
-import { type TcpCheckOptions, tcpCheck } from './tcp.ts'
+import { commandCheck } from './command.ts'
+import { httpCheck } from './http.ts'
+import { tcpCheck } from './tcp.ts'
 
-export type HeartbeatTarget =
-  | ({ readonly type: 'http' } & HttpCheckOptions)
-  | ({ readonly type: 'tcp' } & TcpCheckOptions)
-  | ({ readonly type: 'command' } & CommandCheckOptions)
+type HeartbeatTarget =
+  | { readonly type: 'http'; readonly url: string }
+  | { readonly type: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly type: 'command'; readonly file: string; readonly args: readonly string[] }
 
 /** Creates the check of another service or of a program. */
 export function createHeartbeat(target: HeartbeatTarget): Check {
-  switch (target.type) {
-    case 'http':
-      return httpCheck(target)
-    case 'tcp':
-      return tcpCheck(target)
-    case 'command':
-      return commandCheck(target)
-  }
+  if (target.type === 'http') return httpCheck(target)
+  if (target.type === 'tcp') return tcpCheck(target)
+  return commandCheck(target)
 }

@@ -2,12 +2,8 @@ import type { Check } from '../monitor.ts'
 import { CheckFailure } from './failure.ts'
 import { lookup } from './lookup.ts'
 
-export interface HttpCheckOptions {
-  readonly url: string
-}
-
 /** Requests the liveness of another service. Any 2xx status is ok. Does not follow redirects. */
-export function httpCheck({ url }: HttpCheckOptions): Check {
+export function httpCheck({ url }: { readonly url: string }): Check {
   const { get } = process.getBuiltinModule(url.startsWith('https:') ? 'node:https' : 'node:http')
   return function checkHttp(signal) {
     return new Promise<void>((resolve, reject) => {

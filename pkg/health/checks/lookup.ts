@@ -2,7 +2,7 @@ import type { LookupAddress, LookupOptions } from 'node:dns'
 
 type Done = (error: NodeJS.ErrnoException | null, address: string | LookupAddress[], family?: number) => void
 
-const underWay = new Map<string, Done[]>()
+const pending = new Map<string, Done[]>()
 
 /**
  * Looks up a name with the resolver of the system, one lookup at a time for each name. A lookup cannot be cancelled and
@@ -11,16 +11,13 @@ const underWay = new Map<string, Done[]>()
  */
 export function lookup(name: string, options: LookupOptions, done: Done): void {
   const key = `${name} ${JSON.stringify(options)}`
-  const waiting = underWay.get(key)
-  if (waiting !== undefined) {
-    waiting.push(done)
-    return
-  }
+  const waiting = pending.get(key)
+  if (waiting) return void waiting.push(done)
   const all = [done]
-  underWay.set(key, all)
+  pending.set(key, all)
   // Loaded at the first lookup, which keeps the start fast.
   process.getBuiltinModule('node:dns').lookup(name, options, (...result) => {
-    underWay.delete(key)
+    pending.delete(key)
     for (const each of all) each(...(result as Parameters<Done>))
   })
 }
