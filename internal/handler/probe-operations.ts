@@ -1,7 +1,6 @@
 import * as z from 'zod'
 import type { OperationDescription, ResponseDescription } from '#pkg/operation/index.ts'
-import type { DescribedRoute } from '#pkg/operation/openapi.ts'
-import { DIALECTS } from './probes.ts'
+import { DIALECTS, READY, type Reply, STANDARD } from './probes.ts'
 
 /* The probes in /openapi.json. They respond before the router (probes.ts), so no route describes them. */
 
@@ -29,8 +28,11 @@ const aggregateSchema = z.object({
   ),
 })
 
-function describeAggregate(status: 'ok' | 'fail', description: string): ResponseDescription {
-  const example = {
+const describeAggregate = (description: string, status: 'ok' | 'fail'): ResponseDescription => ({
+  description,
+  mediaTypes: ['text/html'],
+  schema: () => aggregateSchema,
+  example: {
     status,
     service: 'my-service',
     version: '1.4.0',
@@ -39,52 +41,52 @@ function describeAggregate(status: 'ok' | 'fail', description: string): Response
       database: { status, critical: true, latencyMs: 0.8, checkedAt: 1_795_353_961 },
       redis: { status: 'fail', critical: false, reason: 'timeout', checkedAt: 1_795_353_960 },
     },
-  }
-  return { description, schema: () => aggregateSchema, example, mediaTypes: ['text/html'] }
-}
-
-function describeReply(status: 'ok' | 'fail', description: string, reason?: string): ResponseDescription {
-  return { description, schema: () => probeSchema, example: { status, reason } }
-}
-
-const describeProbe = (id: string, summary: string, responses: OperationDescription['responses']) =>
-  ({ id, summary, responses, problems: ['bad_request'] }) satisfies OperationDescription
-
-export const PROBES: readonly DescribedRoute[] = [
-  {
-    path: '/health',
-    get: describeProbe('health', 'Returns the state of every check, as JSON or as a page', {
-      200: describeAggregate('ok', 'Every critical check succeeds'),
-      503: describeAggregate('fail', 'A critical check fails'),
-    }),
   },
-  {
-    path: '/health/live',
-    get: describeProbe('live', 'Tells whether the process responds; depends on nothing else', {
-      200: describeReply('ok', 'The process responds'),
-    }),
-  },
-  {
-    path: '/health/ready',
-    get: {
-      ...describeProbe('ready', 'Tells whether the instance accepts traffic', {
-        200: describeReply('ok', 'The instance accepts traffic'),
-        404: describeReply('fail', 'HAProxy: send no new clients', 'draining'),
-        429: describeReply('ok', 'Consul: a check that is not critical fails', 'dependency'),
-        503: describeReply(
-          'fail',
-          'The instance is starting or draining, or a critical dependency is down',
-          'dependency',
-        ),
-      }),
-      query: z.object({ dialect: z.enum(DIALECTS).optional() }),
+})
+
+const describeReply = (description: string, { body }: Reply): ResponseDescription => ({
+  description,
+  schema: () => probeSchema,
+  example: JSON.parse(body),
+})
+
+const problems = ['bad_request'] as const
+
+export const PROBES: Readonly<Record<string, OperationDescription>> = {
+  '/health': {
+    id: 'health',
+    summary: 'Returns the state of every check, as JSON or as a page',
+    responses: {
+      200: describeAggregate('Every critical check succeeds', 'ok'),
+      503: describeAggregate('A critical check fails', 'fail'),
     },
+    problems,
   },
-  {
-    path: '/health/startup',
-    get: describeProbe('startup', 'Tells whether the start has finished', {
-      200: describeReply('ok', 'The start has finished'),
-      503: describeReply('fail', 'The start has not finished', 'starting'),
-    }),
+  '/health/live': {
+    id: 'live',
+    summary: 'Tells whether the process responds; depends on nothing else',
+    responses: { 200: describeReply('The process responds', STANDARD.ok) },
+    problems,
   },
-]
+  '/health/ready': {
+    id: 'ready',
+    summary: 'Tells whether the instance accepts traffic',
+    query: z.object({ dialect: z.enum(DIALECTS).optional() }),
+    responses: {
+      200: describeReply('The instance accepts traffic', STANDARD.ok),
+      404: describeReply('HAProxy: send no new clients', READY.haproxy.draining),
+      429: describeReply('Consul: a check that is not critical fails', READY.consul.warning),
+      503: describeReply('The instance is starting or draining, or a critical dependency is down', STANDARD.dependency),
+    },
+    problems,
+  },
+  '/health/startup': {
+    id: 'startup',
+    summary: 'Tells whether the start has finished',
+    responses: {
+      200: describeReply('The start has finished', STANDARD.ok),
+      503: describeReply('The start has not finished', STANDARD.starting),
+    },
+    problems,
+  },
+}

@@ -18,7 +18,7 @@ export interface ProbesDeps {
   readonly dialect: () => Dialect
 }
 
-interface Reply {
+export interface Reply {
   readonly status: number
   /** Alternating names and values, in the format of `writeHead`. */
   readonly fields: string[]
@@ -38,7 +38,7 @@ const OK = reply(200, { status: 'ok' })
 const DRAINING = { status: 'fail', reason: 'draining' }
 
 /** Responses to /health/ready. `warning` means that only checks that are not critical fail. */
-const STANDARD = {
+export const STANDARD = {
   ok: OK,
   warning: OK,
   dependency: reply(503, { status: 'fail', reason: 'dependency' }),
@@ -46,7 +46,7 @@ const STANDARD = {
   draining: reply(503, DRAINING),
 }
 
-const READY: Readonly<Record<Dialect, typeof STANDARD>> = {
+export const READY: Readonly<Record<Dialect, typeof STANDARD>> = {
   standard: STANDARD,
   // With `http-check disable-on-404`, status 404 stops new clients and lets clients with a sticky session continue.
   haproxy: { ...STANDARD, draining: reply(404, DRAINING) },
@@ -67,21 +67,22 @@ export function probes({ lifecycle, health, service, version, dialect }: ProbesD
     reply(status === 'ok' ? 200 : 503, { status, service, version, timestamp, checks }, vary),
   )
 
-  /** Loaded at the first request of a browser, because probers do not need it. */
+  let loading: ReturnType<typeof loadPage> | undefined
+
+  /** Loads the page at the first request of a browser, because probers do not need it. */
   async function loadPage() {
     const { renderStatusPage, statusPageFields } = await import('./status-page.ts')
     const fields = [...vary, ...statusPageFields()]
     return renderOnce((snapshot) => {
-      const text = renderStatusPage({ service, version, snapshot })
-      return createReply('text/html', snapshot.status === 'ok' ? 200 : 503, text, fields)
+      const page = renderStatusPage({ service, version, snapshot })
+      return createReply('text/html', snapshot.status === 'ok' ? 200 : 503, page, fields)
     })
   }
-  let loading: ReturnType<typeof loadPage> | undefined
 
-  async function renderPage(): Promise<Reply> {
+  function aggregateOrPage({ headers }: IncomingMessage): Reply | Promise<Reply> {
+    if (!prefersHtml(headers.accept)) return aggregate(health.snapshot())
     loading ??= loadPage()
-    const render = await loading
-    return render(health.snapshot())
+    return loading.then((render) => render(health.snapshot()))
   }
 
   function readiness(): keyof typeof STANDARD {
@@ -102,7 +103,7 @@ export function probes({ lifecycle, health, service, version, dialect }: ProbesD
   }
 
   const routes = new Map<string, (request: IncomingMessage) => Reply | Promise<Reply>>([
-    ['/health', ({ headers }) => (prefersHtml(headers.accept) ? renderPage() : aggregate(health.snapshot()))],
+    ['/health', aggregateOrPage],
     ['/health/live', () => OK],
     ['/health/ready', ready],
     ['/health/startup', () => (lifecycle.phase() === 'starting' ? STANDARD.starting : OK)],

@@ -1,5 +1,5 @@
 import type { CheckReport, History, Snapshot } from '#pkg/health/index.ts'
-import { createSecurityPolicy, html, type Markup } from '#pkg/http/index.ts'
+import { createSecurityPolicy, html, type Markup, renderPage } from '#pkg/http/index.ts'
 
 export interface StatusPage {
   readonly service: string
@@ -7,8 +7,11 @@ export interface StatusPage {
   readonly snapshot: Snapshot
 }
 
-/** Refresh interval of the page, in seconds. */
 const REFRESH_S = 5
+/** Size of the chart: most runs, height of the line above the top, and height. */
+const RUNS = 60
+const LINE = 24
+const HEIGHT = 32
 
 const STYLE = html`
 :root { color-scheme: light dark; --page: #f6f8fa; --card: #fff; --line: #d1d9e0; --text: #1f2328; --quiet: #59636e; --ok: #1a7f37; --fail: #cf222e }
@@ -44,7 +47,7 @@ path.fail { fill: var(--fail) }
 }
 `
 
-/** Header fields as alternating names and values. The policy permits the inline style and no other resource. */
+/** Returns header fields as alternating names and values. The policy permits the inline style and no other resource. */
 export function statusPageFields(): string[] {
   const hash = process.getBuiltinModule('node:crypto').hash('sha256', String(STYLE), 'base64')
   const { headers } = createSecurityPolicy({ styleSrc: [`'sha256-${hash}'`] })
@@ -55,44 +58,28 @@ export function statusPageFields(): string[] {
 export function renderStatusPage({ service, version, snapshot }: StatusPage): string {
   const { status, timestamp, checks, history = {} } = snapshot
   const rows = Object.entries(checks).map(([name, check]) => row(name, check, history[name] ?? [], timestamp))
-  const page = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>${status}: ${service}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<header><h1>${service}</h1><small>version ${version}</small></header>
+  const body = html`<header><h1>${service}</h1><small>version ${version}</small></header>
 <main>
 <section class="${status}"><p>${state(status)}</p><p>${summary(checks)}</p></section>
 ${rows.length === 0 ? '' : table(rows)}
 </main>
-<footer>As of ${time(timestamp, utc(timestamp))}. Refreshes every ${REFRESH_S} seconds.</footer>
-</body>
-</html>
-`
-  return String(page)
+<footer>As of ${time(timestamp, `${iso(timestamp).slice(0, 19).replace('T', ' ')} UTC`)}. Refreshes every ${REFRESH_S} seconds.</footer>`
+  return renderPage(`${status}: ${service}`, html`<style>${STYLE}</style>`, body)
 }
 
-function table(rows: readonly Markup[]): Markup {
-  const columns = ['Check', 'State', 'Checked', 'Last runs'].map((name) => html`<th scope="col">${name}</th>`)
-  return html`<table>
-<thead><tr>${columns}</tr></thead>
+const table = (rows: readonly Markup[]) => html`<table>
+<thead><tr><th scope="col">Check</th><th scope="col">State</th><th scope="col">Checked</th><th scope="col">Last runs</th></tr></thead>
 <tbody>
 ${rows}</tbody>
 </table>`
-}
 
 function row(name: string, check: CheckReport, history: History, timestamp: number): Markup {
   const { status, critical, checkedAt } = check
   const detail = check.status === 'ok' ? milliseconds(check.latencyMs) : check.reason
-  const checked = checkedAt === undefined ? 'never' : time(checkedAt, ago(timestamp - checkedAt))
   return html`<tr>
 <th scope="row">${name}<small>${critical ? 'critical' : 'not critical'}</small></th>
 <td>${state(status)}<small>${detail}</small></td>
-<td>${checked}</td>
+<td>${checkedAt === undefined ? 'never' : time(checkedAt, ago(timestamp - checkedAt))}</td>
 <td>${history.length === 0 ? 'none' : chart(history)}</td>
 </tr>
 `
@@ -108,31 +95,22 @@ function summary(checks: Snapshot['checks']): string {
 }
 
 /** A run is four units wide. A success is a bar above the line, as high as its latency; a failure is a bar below it. */
-const CHART = { runs: 60, line: 24, height: 32 }
-
 function chart(history: History): Markup {
   const latencies = history.flatMap((run) => (run.ok ? run.latencyMs : []))
   const longest = Math.max(...latencies)
   const bars = { ok: '', fail: '' }
   for (const [index, run] of history.entries()) {
-    const x = 4 * (CHART.runs - history.length + index)
-    const height = run.ok ? -barHeight(run.latencyMs / longest) : CHART.height - CHART.line
-    bars[run.ok ? 'ok' : 'fail'] += `M${x} ${CHART.line}v${height}h3v${-height}z`
+    const x = 4 * (RUNS - history.length + index)
+    // The share of the longest latency is NaN when that is 0.
+    const height = run.ok ? -Math.max(2, Math.round((run.latencyMs / longest || 0) * LINE)) : HEIGHT - LINE
+    bars[run.ok ? 'ok' : 'fail'] += `M${x} ${LINE}v${height}h3v${-height}z`
   }
   const range = latencies.length === 0 ? '' : `, ${milliseconds(Math.min(...latencies))} to ${milliseconds(longest)}`
-  return html`<svg viewBox="0 0 ${4 * CHART.runs} ${CHART.height}" preserveAspectRatio="none" aria-hidden="true"><path class="ok" d="${bars.ok}"/><path class="fail" d="${bars.fail}"/></svg>
+  return html`<svg viewBox="0 0 ${4 * RUNS} ${HEIGHT}" preserveAspectRatio="none" aria-hidden="true"><path class="ok" d="${bars.ok}"/><path class="fail" d="${bars.fail}"/></svg>
 <small>${latencies.length} of ${history.length} ok${range}</small>`
 }
 
-/** Height of a bar, from its share of the longest latency. The share is NaN when the longest latency is 0. */
-const barHeight = (share: number) => Math.max(2, Math.round((share || 0) * CHART.line))
-
 const milliseconds = (value: number) => `${Math.round(value * 10) / 10} ms`
-
 const ago = (seconds: number) => (seconds <= 0 ? 'just now' : `${seconds} s ago`)
-
 const iso = (timestamp: number) => new Date(timestamp * 1000).toISOString()
-
-const utc = (timestamp: number) => `${iso(timestamp).slice(0, 19).replace('T', ' ')} UTC`
-
 const time = (timestamp: number, text: string) => html`<time datetime="${iso(timestamp)}">${text}</time>`

@@ -1,16 +1,10 @@
 import * as z from 'zod'
 import { type ProblemCode, type ProblemTable, renderProblem } from '../problem/index.ts'
 import type { BodyDescription, OperationDescription, ResponseDescription, Schema } from './operation.ts'
-import { METHODS, type Method } from './route.ts'
+import { METHODS, type Route } from './route.ts'
 import { MAX_ERRORS, MAX_TEXT } from './validate.ts'
 
 type Json = Readonly<Record<string, unknown>>
-type Descriptions = Readonly<Record<string, string>>
-
-/** The properties of a route that the document shows. */
-export interface DescribedRoute extends Readonly<Partial<Record<Method, OperationDescription>>> {
-  readonly path: string
-}
 
 /** The authentication of every operation that is not public. */
 export interface Guard {
@@ -24,57 +18,52 @@ export interface OpenapiOptions {
   readonly title: string
   readonly version: string
   readonly description: string
-  readonly routes: readonly DescribedRoute[]
-  /** Paths that respond before the router, the guard and the rate limit. */
-  readonly probes: readonly DescribedRoute[]
+  readonly routes: readonly Route[]
+  /** GET operations that respond before the router, the guard and the rate limit, by path. */
+  readonly probes: Readonly<Record<string, OperationDescription>>
   readonly problems: ProblemTable<ProblemCode>
   /** Codes that every operation of the router may return, such as `internal`. */
   readonly commonProblems: readonly ProblemCode[]
   /** Descriptions of the headers that every response of the router may have, by name. */
-  readonly commonHeaders: Descriptions
+  readonly commonHeaders: Readonly<Record<string, string>>
   /** @default every operation is public */
   readonly guard?: Guard
 }
 
 /** Renders the OpenAPI 3.1 document of a service as JSON: https://spec.openapis.org/oas/v3.1.1.html */
-export function renderOpenapi({
-  routes,
-  probes,
-  problems,
-  commonProblems,
-  commonHeaders,
-  guard,
-  ...info
-}: OpenapiOptions) {
+export function renderOpenapi({ routes, probes, guard, ...options }: OpenapiOptions): string {
+  const { title, version, description, problems, commonProblems, commonHeaders } = options
   const schemes = Object.keys(guard?.schemes ?? {}).map((scheme) => ({ [scheme]: [] }))
-  const commonReferences = referTo(commonHeaders)
+  const headers = mapValues(commonHeaders, referToHeader)
 
-  function describeProbe(operation: OperationDescription): Json {
+  function renderProbe(operation: OperationDescription): Json {
     const errors = renderProblems(operation.problems ?? [], problems, {})
-    return { tags: ['health'], security: [], ...renderOperation(operation, errors, {}) }
+    return { get: { tags: ['health'], security: [], ...renderOperation(operation, errors, {}) } }
   }
 
-  function describeOperation(operation: OperationDescription, path: string): Json {
-    const own = operation.public ? undefined : guard
-    const codes = [...listProblems(operation), ...commonProblems, ...(own?.problems ?? [])]
-    const errors = renderProblems(codes, problems, commonReferences)
-    return {
-      tags: [nameTag(path)],
-      security: own ? schemes : [],
-      ...renderOperation(operation, errors, commonReferences),
-    }
+  function renderRoute({ path, ...operations }: Route): [string, Json] {
+    const methods = METHODS.map((method) => [method, operations[method] && describe(operations[method], path)])
+    return [path.replaceAll(/:(\w+)/g, '{$1}'), Object.fromEntries(methods)]
+  }
+
+  function describe(operation: OperationDescription, path: string): Json {
+    const protection = operation.public ? undefined : guard
+    const codes = [...listProblems(operation), ...commonProblems, ...(protection?.problems ?? [])]
+    const errors = renderProblems(codes, problems, headers)
+    const security = protection ? schemes : []
+    return { tags: [nameTag(path)], security, ...renderOperation(operation, errors, headers) }
   }
 
   const tags = new Set(['health', ...routes.map(({ path }) => nameTag(path))])
   return JSON.stringify({
     openapi: '3.1.1',
-    info,
+    info: { title, version, description },
     servers: [{ url: '/', description: 'The environment that serves this document: local, staging or production' }],
     tags: [...tags].map((name) => ({ name, description: `Operations of the group ${name}` })),
-    paths: { ...renderPaths(probes, describeProbe), ...renderPaths(routes, describeOperation) },
+    paths: { ...mapValues(probes, renderProbe), ...Object.fromEntries(routes.map(renderRoute)) },
     components: {
       schemas: { Problem: renderSchema(PROBLEM, 'output') },
-      headers: renderHeaders({ ...commonHeaders, ...RETRY_AFTER }),
+      headers: mapValues({ ...commonHeaders, ...RETRY_AFTER }, renderHeader),
       securitySchemes: guard?.schemes,
     },
   })
@@ -83,29 +72,18 @@ export function renderOpenapi({
 /** Returns the name of the resource in a path such as `/v1/items/:id`. */
 const nameTag = (path: string): string => /^\/v\d+\/([^/]+)/.exec(path)?.[1] ?? 'service'
 
-function renderPaths(
-  routes: readonly DescribedRoute[],
-  describe: (operation: OperationDescription, path: string) => Json,
-): Json {
-  const paths = routes.map(({ path, ...operations }) => {
-    const methods = METHODS.map((method) => [method, operations[method] && describe(operations[method], path)])
-    return [path.replaceAll(/:(\w+)/g, '{$1}'), Object.fromEntries(methods)]
-  })
-  return Object.fromEntries(paths)
-}
-
-function renderOperation(operation: OperationDescription, errors: Json, commonHeaders: Json): Json {
-  const { id, summary, params, query, headers, body, responses } = operation
+function renderOperation(operation: OperationDescription, errors: Json, headers: Json): Json {
+  const { id, summary, body, responses } = operation
   return {
     operationId: id,
     summary,
     parameters: [
-      ...renderParameters('path', params),
-      ...renderParameters('query', query),
-      ...renderParameters('header', headers),
+      ...renderParameters('path', operation.params),
+      ...renderParameters('query', operation.query),
+      ...renderParameters('header', operation.headers),
     ],
-    requestBody: body && renderBody(body),
-    responses: { ...errors, ...mapValues(responses, (response) => renderResponse(response, commonHeaders)) },
+    requestBody: body && { required: true, content: renderBody(body) },
+    responses: { ...errors, ...mapValues(responses, (response) => renderResponse(response, headers)) },
   }
 }
 
@@ -119,14 +97,10 @@ function renderParameters(place: 'path' | 'query' | 'header', schema: Schema | u
   })
 }
 
-const SCHEMA_MEDIA_TYPES = { json: 'application/json', form: 'application/x-www-form-urlencoded' }
-
 function renderBody(body: BodyDescription): Json {
-  const content =
-    'schema' in body
-      ? { [SCHEMA_MEDIA_TYPES[body.type]]: { schema: renderSchema(body.schema, 'input') } }
-      : renderMediaTypes(body.mediaTypes)
-  return { required: true, content }
+  if (!('schema' in body)) return renderMediaTypes(body.mediaTypes)
+  const mediaType = body.type === 'json' ? 'application/json' : 'application/x-www-form-urlencoded'
+  return { [mediaType]: { schema: renderSchema(body.schema, 'input') } }
 }
 
 const renderMediaTypes = (types: readonly string[]): Json => Object.fromEntries(types.map((type) => [type, {}]))
@@ -139,25 +113,20 @@ function renderResponse(response: ResponseDescription, commonHeaders: Json): Jso
   }
   return {
     description,
-    headers: { ...commonHeaders, ...renderHeaders(headers) },
+    headers: { ...commonHeaders, ...mapValues(headers, renderHeader) },
     ...(Object.keys(content).length > 0 && { content }),
   }
 }
 
-/** Codes of the errors that reading a body throws. */
-const BODY_PROBLEMS: Readonly<Record<BodyDescription['type'], readonly ProblemCode[]>> = (() => {
-  const stream = ['incomplete_body', 'body_too_large', 'unsupported_media_type'] as const
-  const raw = [...stream, 'unsupported_encoding'] as const
-  const form = [...raw, 'unsupported_charset'] as const
-  return { stream, raw, form, json: [...form, 'malformed_json'] }
-})()
-
-/** Lists the codes of an operation, and the codes that follow from its schemas. */
+/** Lists the codes of an operation, and the codes that follow from its schemas and its body. */
 function listProblems({ params, query, headers, body, problems = [] }: OperationDescription): ProblemCode[] {
   const codes = [...problems]
   if (params) codes.push('malformed_path', 'not_found')
-  if (query ?? headers ?? (body && 'schema' in body)) codes.push('invalid_input')
-  if (body) codes.push(...BODY_PROBLEMS[body.type])
+  if (query || headers || (body && 'schema' in body)) codes.push('invalid_input')
+  if (body) codes.push('incomplete_body', 'body_too_large', 'unsupported_media_type')
+  if (body && body.type !== 'stream') codes.push('unsupported_encoding')
+  if (body && 'schema' in body) codes.push('unsupported_charset')
+  if (body?.type === 'json') codes.push('malformed_json')
   return codes
 }
 
@@ -165,24 +134,29 @@ function listProblems({ params, query, headers, body, problems = [] }: Operation
 function renderProblems(codes: readonly ProblemCode[], problems: ProblemTable<ProblemCode>, headers: Json): Json {
   const byStatus = Object.groupBy(new Set(codes), (code) => problems[code].status)
   return mapValues(byStatus, (group = [], status) => {
-    const examples = group.map((code) => [code, renderProblemExample(code, problems)])
+    const examples = group.map((code) => {
+      const errors = code === 'invalid_input' ? [FIELD_ERROR] : undefined
+      const value = JSON.parse(renderProblem(code, problems[code], REQUEST_ID, errors))
+      return [code, { summary: problems[code].detail, value }]
+    })
     const isTemporary = status === '429' || group.some((code) => problems[code].retryAfterSeconds !== undefined)
     const schema = { $ref: '#/components/schemas/Problem' }
     return {
       description: group.join(', '),
-      headers: isTemporary ? { ...headers, ...referTo(RETRY_AFTER) } : headers,
+      headers: { ...headers, ...(isTemporary && mapValues(RETRY_AFTER, referToHeader)) },
       content: { 'application/problem+json': { schema, examples: Object.fromEntries(examples) } },
     }
   })
 }
 
+const REQUEST_ID = '0198c0de-5a1b-4f6e-9d3c-2b7a1e4f8c90'
 const FIELD_ERROR = { in: 'body', field: 'title', message: 'Invalid input: expected string, received undefined' }
+const RETRY_AFTER = { 'Retry-After': 'Seconds until a retry makes sense' }
+/** Any text that a header can carry. */
+const HEADER_TEXT = { type: 'string', maxLength: 8_192, pattern: '^[\\t\\x20-\\x7e\\x80-\\xff]*$' }
 
-function renderProblemExample(code: ProblemCode, problems: ProblemTable<ProblemCode>): Json {
-  const errors = code === 'invalid_input' ? [FIELD_ERROR] : undefined
-  const value = JSON.parse(renderProblem(code, problems[code], '0198c0de-5a1b-4f6e-9d3c-2b7a1e4f8c90', errors))
-  return { summary: problems[code].detail, value }
-}
+const renderHeader = (description: string): Json => ({ description, schema: HEADER_TEXT })
+const referToHeader = (_description: string, name: string): Json => ({ $ref: `#/components/headers/${name}` })
 
 const text = (maxLength: number, pattern = /^[\s\S]*$/) => z.string().max(maxLength).regex(pattern)
 
@@ -198,17 +172,6 @@ const PROBLEM = z.object({
     .max(MAX_ERRORS)
     .optional(),
 })
-
-/** Any text that a header can carry. */
-const HEADER_TEXT = { type: 'string', maxLength: 8_192, pattern: '^[\\t\\x20-\\x7e\\x80-\\xff]*$' }
-
-const RETRY_AFTER = { 'Retry-After': 'Seconds until a retry makes sense' }
-
-const renderHeaders = (headers: Descriptions): Json =>
-  mapValues(headers, (description) => ({ description, schema: HEADER_TEXT }))
-
-const referTo = (headers: Descriptions): Json =>
-  mapValues(headers, (_description, name) => ({ $ref: `#/components/headers/${name}` }))
 
 /** Longest text of each format. */
 const MAX_LENGTHS: Readonly<Record<string, number>> = { uuid: 36, date: 10, 'date-time': 35 }

@@ -4,7 +4,7 @@ import type { BodyDescription, Operation } from './operation.ts'
 import { validate } from './validate.ts'
 
 export const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const
-export type Method = (typeof METHODS)[number]
+type Method = (typeof METHODS)[number]
 
 /** A path in Express's syntax with its operations. */
 export interface Route extends Readonly<Partial<Record<Method, Operation>>> {

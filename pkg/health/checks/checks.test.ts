@@ -6,9 +6,8 @@ import { setImmediate } from 'node:timers/promises'
 import { afterEach, describe, expect, jest, test } from '@jest/globals'
 import { findReason } from '../policy.ts'
 import { commandCheck } from './command.ts'
-import { httpCheck } from './http.ts'
+import { createHeartbeat } from './heartbeat.ts'
 import { postgresCheck } from './postgres.ts'
-import { tcpCheck } from './tcp.ts'
 
 const servers: Server[] = []
 afterEach(() => {
@@ -46,7 +45,7 @@ async function closedPort(): Promise<number> {
   return port
 }
 
-describe('httpCheck', () => {
+describe('the check of a URL', () => {
   test.each([
     [200, 'ok'],
     [204, 'ok'],
@@ -55,12 +54,12 @@ describe('httpCheck', () => {
     [503, 'unhealthy'],
   ])('status %d is %s', async (status, expected) => {
     const url = await serve((_request, response) => response.writeHead(status, { location: '/' }).end())
-    expect(await outcome(httpCheck({ url })(never))).toBe(expected)
+    expect(await outcome(createHeartbeat({ type: 'http', url })(never))).toBe(expected)
   })
 
   test('an endless body does not delay the result', async () => {
     const url = await serve((_request, response) => void response.writeHead(200).write('x'))
-    expect(await outcome(httpCheck({ url })(never))).toBe('ok')
+    expect(await outcome(createHeartbeat({ type: 'http', url })(never))).toBe('ok')
   })
 
   test('a request without a response ends when the signal aborts', async () => {
@@ -70,30 +69,34 @@ describe('httpCheck', () => {
       closed = once(request.socket, 'close')
       abort.abort()
     })
-    await expect(httpCheck({ url })(abort.signal)).rejects.toThrow()
+    await expect(createHeartbeat({ type: 'http', url })(abort.signal)).rejects.toThrow()
     await closed
   })
 
   test('a closed port is refused', async () => {
     const url = `http://127.0.0.1:${await closedPort()}/`
-    expect(await outcome(httpCheck({ url })(never))).toBe('refused')
+    expect(await outcome(createHeartbeat({ type: 'http', url })(never))).toBe('refused')
   })
 })
 
-describe('tcpCheck', () => {
+describe('the check of a port', () => {
   test('an open port is ok and its connection is closed again', async () => {
     const server = createTcpServer()
     const port = await listen(server)
     const connected = once(server, 'connection')
-    expect(await outcome(tcpCheck({ host: '127.0.0.1', port })(never))).toBe('ok')
+    expect(await outcome(createHeartbeat({ type: 'tcp', host: '127.0.0.1', port })(never))).toBe('ok')
     const [socket] = await connected
     socket.resume()
     await once(socket, 'close')
   })
 
   test('a closed port is refused, and an unknown host is unresolved', async () => {
-    expect(await outcome(tcpCheck({ host: '127.0.0.1', port: await closedPort() })(never))).toBe('refused')
-    expect(await outcome(tcpCheck({ host: 'no-such-host.invalid', port: 1 })(never))).toBe('unresolved')
+    expect(await outcome(createHeartbeat({ type: 'tcp', host: '127.0.0.1', port: await closedPort() })(never))).toBe(
+      'refused',
+    )
+    expect(await outcome(createHeartbeat({ type: 'tcp', host: 'no-such-host.invalid', port: 1 })(never))).toBe(
+      'unresolved',
+    )
   })
 })
 

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import type { Check } from '../monitor.ts'
 import { CheckFailure } from './failure.ts'
 
-interface Command {
+export interface Command {
   /** An absolute path. The program runs without a shell, so `args` are not expanded. */
   readonly file: string
   readonly args?: readonly string[]
