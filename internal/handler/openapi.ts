@@ -11,6 +11,16 @@ export interface OpenapiDeps {
   readonly guard?: Guard
 }
 
+const DESCRIPTION =
+  'Each error is a problem document (RFC 9457). Programs read its `code`, which is stable; the other texts are for people.'
+
+const COMMON_HEADERS = {
+  'X-Request-Id': 'The id of the request in the log: the x-request-id of the request, or a new id',
+  RateLimit:
+    'The remaining requests of the client (r) and the seconds until the count restarts (t), if there is a limit',
+  'RateLimit-Policy': 'The requests of a client (q) in a window of seconds (w), if there is a limit',
+}
+
 /** Returns the document of the paths that exist at the moment. It is rendered once for each set of paths. */
 export function openapi({ build, routes, ...guard }: OpenapiDeps): Operation {
   let rendered: { readonly paths: string; readonly text: Promise<string> } | undefined
@@ -19,20 +29,12 @@ export function openapi({ build, routes, ...guard }: OpenapiDeps): Operation {
     const { renderOpenapi } = await import('#pkg/operation/openapi.ts')
     const { PROBES } = await import('./probe-operations.ts')
     return renderOpenapi({
-      title: build.name,
-      version: build.version,
-      description:
-        'Each error is a problem document (RFC 9457). Programs read its `code`, which is stable; the other texts are for people.',
+      info: { title: build.name, version: build.version, description: DESCRIPTION },
       routes: existing,
       probes: PROBES,
       problems: PROBLEMS,
       commonProblems: ['bad_request', 'too_many_requests', 'internal'],
-      commonHeaders: {
-        'X-Request-Id': 'The id of the request in the log: the x-request-id of the request, or a new id',
-        RateLimit:
-          'The remaining requests of the client (r) and the seconds until the count restarts (t), if there is a limit',
-        'RateLimit-Policy': 'The requests of a client (q) in a window of seconds (w), if there is a limit',
-      },
+      commonHeaders: COMMON_HEADERS,
       ...guard,
     })
   }

@@ -26,14 +26,15 @@ export interface Reply {
   readonly body: string
 }
 
-function createReply(type: string, status: number, body: string, fields: readonly string[]): Reply {
+/** Creates a reply of JSON or, from a string, of HTML. */
+function reply(status: number, content: object | string, fields: readonly string[] = []): Reply {
+  const [type, body] =
+    typeof content === 'string' ? ['text/html', content] : ['application/json', JSON.stringify(content)]
   const own = ['content-type', `${type}; charset=utf-8`, 'content-length', String(Buffer.byteLength(body))]
   return { status, body, fields: [...own, 'cache-control', 'no-store', ...fields] }
 }
 
-const reply = (status: number, content: object, fields: readonly string[] = []) =>
-  createReply('application/json', status, JSON.stringify(content), fields)
-
+const HTTP_STATUS = { ok: 200, fail: 503 }
 const OK = reply(200, { status: 'ok' })
 const DRAINING = { status: 'fail', reason: 'draining' }
 
@@ -63,26 +64,24 @@ export const READY: Readonly<Record<Dialect, typeof STANDARD>> = {
  */
 export function probes({ lifecycle, health, service, version, dialect }: ProbesDeps) {
   const vary = ['vary', 'accept']
-  const aggregate = renderOnce(({ status, timestamp, checks }) =>
-    reply(status === 'ok' ? 200 : 503, { status, service, version, timestamp, checks }, vary),
-  )
-
-  let loading: ReturnType<typeof loadPage> | undefined
+  const renderAggregate = renderOnce(({ status, timestamp, checks }) => {
+    return reply(HTTP_STATUS[status], { status, service, version, timestamp, checks }, vary)
+  })
+  let page: ReturnType<typeof loadPage> | undefined
 
   /** Loads the page at the first request of a browser, because probers do not need it. */
   async function loadPage() {
     const { renderStatusPage, statusPageFields } = await import('./status-page.ts')
     const fields = [...vary, ...statusPageFields()]
-    return renderOnce((snapshot) => {
-      const page = renderStatusPage({ service, version, snapshot })
-      return createReply('text/html', snapshot.status === 'ok' ? 200 : 503, page, fields)
-    })
+    return renderOnce((snapshot) =>
+      reply(HTTP_STATUS[snapshot.status], renderStatusPage(service, version, snapshot), fields),
+    )
   }
 
-  function aggregateOrPage({ headers }: IncomingMessage): Reply | Promise<Reply> {
-    if (!prefersHtml(headers.accept)) return aggregate(health.snapshot())
-    loading ??= loadPage()
-    return loading.then((render) => render(health.snapshot()))
+  function aggregate({ headers }: IncomingMessage): Reply | Promise<Reply> {
+    if (!prefersHtml(headers.accept)) return renderAggregate(health.snapshot())
+    page ??= loadPage()
+    return page.then((render) => render(health.snapshot()))
   }
 
   function readiness(): keyof typeof STANDARD {
@@ -103,7 +102,7 @@ export function probes({ lifecycle, health, service, version, dialect }: ProbesD
   }
 
   const routes = new Map<string, (request: IncomingMessage) => Reply | Promise<Reply>>([
-    ['/health', aggregateOrPage],
+    ['/health', aggregate],
     ['/health/live', () => OK],
     ['/health/ready', ready],
     ['/health/startup', () => (lifecycle.phase() === 'starting' ? STANDARD.starting : OK)],
@@ -119,7 +118,7 @@ export function probes({ lifecycle, health, service, version, dialect }: ProbesD
       return true
     }
     const reply = respond(request)
-    if (reply instanceof Promise) void reply.then((page) => send(response, page))
+    if (reply instanceof Promise) void reply.then((loaded) => send(response, loaded))
     else send(response, reply)
     return true
   }

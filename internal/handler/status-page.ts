@@ -1,12 +1,6 @@
 import type { CheckReport, History, Snapshot } from '#pkg/health/index.ts'
 import { createSecurityPolicy, html, type Markup, renderPage } from '#pkg/http/index.ts'
 
-export interface StatusPage {
-  readonly service: string
-  readonly version: string
-  readonly snapshot: Snapshot
-}
-
 const REFRESH_S = 5
 /** Size of the chart: most runs, height of the line above the top, and height. */
 const RUNS = 60
@@ -55,8 +49,8 @@ export function statusPageFields(): string[] {
 }
 
 /** Renders a snapshot as HTML: the content of the JSON response and the last runs of each check. */
-export function renderStatusPage({ service, version, snapshot }: StatusPage): string {
-  const { status, timestamp, checks, history = {} } = snapshot
+export function renderStatusPage(service: string, version: string, snapshot: Snapshot): string {
+  const { status, timestamp, checks, history } = snapshot
   const rows = Object.entries(checks).map(([name, check]) => row(name, check, history[name] ?? [], timestamp))
   const body = html`<header><h1>${service}</h1><small>version ${version}</small></header>
 <main>

@@ -7,7 +7,7 @@ export interface Snapshot {
   readonly timestamp: number
   readonly checks: Readonly<Record<string, CheckReport>>
   /** The last runs of each check. The JSON response omits them. */
-  readonly history?: Readonly<Record<string, History>>
+  readonly history: Readonly<Record<string, History>>
 }
 
 export interface Health {
@@ -26,24 +26,14 @@ export function createHealth(options: HealthOptions): Health {
   let latest: Snapshot | undefined
   let takenAt = 0
 
-  function forget(): void {
+  function forgetSnapshot(): void {
     latest = undefined
-  }
-
-  function takeSnapshot(): Snapshot {
-    const checks: Record<string, CheckReport> = {}
-    const history: Record<string, History> = {}
-    for (const [name, monitor] of monitors) {
-      checks[name] = monitor.report()
-      history[name] = monitor.history()
-    }
-    return { status: aggregate(Object.values(checks)), timestamp: Math.floor(Date.now() / 1000), checks, history }
   }
 
   return {
     watch(check) {
-      monitors.set(check.name, createMonitor(check, { ...options, onRun: forget }))
-      forget()
+      monitors.set(check.name, createMonitor(check, options, forgetSnapshot))
+      forgetSnapshot()
     },
     start() {
       for (const monitor of monitors.values()) monitor.start()
@@ -53,10 +43,15 @@ export function createHealth(options: HealthOptions): Health {
     },
     snapshot() {
       // A result becomes stale without an event, so a snapshot is reused for at most one second.
-      if (latest === undefined || clock() - takenAt >= 1_000) {
-        takenAt = clock()
-        latest = takeSnapshot()
+      if (latest !== undefined && clock() - takenAt < 1_000) return latest
+      takenAt = clock()
+      const checks: Record<string, CheckReport> = {}
+      const history: Record<string, History> = {}
+      for (const [name, monitor] of monitors) {
+        checks[name] = monitor.report()
+        history[name] = monitor.history()
       }
+      latest = { status: aggregate(Object.values(checks)), timestamp: Math.floor(Date.now() / 1000), checks, history }
       return latest
     },
   }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
-import { type Check, createMonitor, type HealthSettings, type MonitorOptions } from './monitor.ts'
+import { type Check, createMonitor, type HealthOptions } from './monitor.ts'
 
 beforeEach(() => {
   jest.useFakeTimers()
@@ -18,11 +18,17 @@ function manualCheck() {
   return { check, runs }
 }
 
-function watch(check: Check, options: Partial<MonitorOptions & HealthSettings> = {}) {
-  const { intervalMs = 1_000, timeoutMs = 200, fall = 2, rise = 1 } = options
+interface Options extends Partial<HealthOptions> {
+  readonly fall?: number
+  readonly rise?: number
+  readonly onRun?: () => void
+}
+
+function watch(check: Check, { fall = 2, rise = 1, onRun = () => {}, ...options }: Options = {}) {
   return createMonitor(
     { name: 'database', check },
-    { settings: () => ({ intervalMs, timeoutMs, fall, rise }), random: () => 0, onRun: () => {}, ...options },
+    { settings: () => ({ intervalMs: 1_000, timeoutMs: 200, fall, rise }), random: () => 0, ...options },
+    onRun,
   )
 }
 

@@ -1,15 +1,5 @@
 import { TimeoutError, withTimeout } from '../with-timeout.ts'
-import {
-  type CheckReport,
-  findReason,
-  type History,
-  nextState,
-  type Outcome,
-  PENDING,
-  type Reason,
-  report,
-  type Thresholds,
-} from './policy.ts'
+import { findReason, nextState, type Outcome, PENDING, type Reason, report, type Thresholds } from './policy.ts'
 
 /**
  * Resolves when the dependency is healthy and rejects otherwise. The `reason` property of the error is published. A
@@ -34,19 +24,14 @@ export interface HealthEvent {
   readonly error?: unknown
 }
 
-export interface HealthSettings extends Thresholds {
-  /**
-   * Longest time from the start of one run to the start of the next, in milliseconds. Jitter shortens it by up to
-   * a tenth. A failure is detected within `fall × intervalMs + timeoutMs`.
-   */
-  readonly intervalMs: number
-  /** Longest run, in milliseconds. A longer run fails with reason `timeout`, even if the check settles later. */
-  readonly timeoutMs: number
-}
-
 export interface HealthOptions {
   /** Called at each run, because the settings may change. A new interval applies from the next run on. */
-  readonly settings: () => HealthSettings
+  readonly settings: () => Thresholds & {
+    /** Milliseconds from the start of one run to the start of the next. Jitter shortens it by up to a tenth. */
+    readonly intervalMs: number
+    /** Longest run, in milliseconds. A longer run fails with reason `timeout`, even if the check settles later. */
+    readonly timeoutMs: number
+  }
   /** Called when the first run of a check ends, when its status changes, and when a failure has a new reason. */
   readonly onEvent?: (event: HealthEvent) => void
   /** Monotonic clock in milliseconds. */
@@ -55,17 +40,7 @@ export interface HealthOptions {
   readonly random?: () => number
 }
 
-export interface MonitorOptions extends HealthOptions {
-  readonly onRun: () => void
-}
-
-export interface Monitor {
-  start(): void
-  /** Aborts the current run. Later runs neither start nor report. */
-  stop(): void
-  report(): CheckReport
-  history(): History
-}
+export type Monitor = ReturnType<typeof createMonitor>
 
 /**
  * Runs one check periodically in the background, one run at a time. A check that ignores its abort is not started
@@ -73,8 +48,9 @@ export interface Monitor {
  */
 export function createMonitor(
   { name, check, critical = () => true, onEvent: onOwnEvent }: WatchedCheck,
-  { settings, onRun, onEvent, clock = () => performance.now(), random = Math.random }: MonitorOptions,
-): Monitor {
+  { settings, onEvent, clock = () => performance.now(), random = Math.random }: HealthOptions,
+  onRun: () => void,
+) {
   let state = PENDING
   /** What the events since the last change of the status have reported. */
   const reported = new Set<'ok' | Reason>()
@@ -136,6 +112,7 @@ export function createMonitor(
 
   return {
     start: () => void run(),
+    /** Aborts the current run. Later runs neither start nor report. */
     stop() {
       stopped = true
       clearTimeout(timer)

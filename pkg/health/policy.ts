@@ -1,18 +1,22 @@
 /* Derives the status of a check from its outcomes, in pure functions. */
 
-/** Published reasons of a failure. Hosts, URLs and the messages of drivers go to the log only. */
-const REASONS = [
-  'pending',
-  'timeout',
-  'refused',
-  'unresolved',
-  'unauthorized',
-  'unhealthy',
-  'migrations',
-  'stale',
-  'error',
-] as const
-export type Reason = (typeof REASONS)[number]
+/**
+ * Published reasons of a failure, with the system and SQLSTATE codes that mean them. Hosts, URLs and the messages of
+ * drivers go to the log only. https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
+const CODES = {
+  pending: [],
+  timeout: ['ETIMEDOUT'],
+  refused: ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'EHOSTUNREACH', 'ENETUNREACH', '57P03'],
+  unresolved: ['ENOTFOUND', 'EAI_AGAIN'],
+  unauthorized: ['28000', '28P01', '42501'],
+  unhealthy: [],
+  migrations: [],
+  stale: [],
+  error: [],
+}
+export type Reason = keyof typeof CODES
+const REASONS = Object.entries(CODES) as [Reason, readonly unknown[]][]
 
 /** The result of one run. `at` is its end, in milliseconds since the epoch. */
 export type Outcome =
@@ -82,27 +86,18 @@ export function aggregate(reports: readonly CheckReport[]): 'ok' | 'fail' {
   return reports.some(({ status, critical }) => critical && status === 'fail') ? 'fail' : 'ok'
 }
 
-/** System and SQLSTATE codes of each reason: https://www.postgresql.org/docs/current/errcodes-appendix.html */
-const CODES: Partial<Readonly<Record<Reason, readonly unknown[]>>> = {
-  timeout: ['ETIMEDOUT'],
-  refused: ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'EHOSTUNREACH', 'ENETUNREACH', '57P03'],
-  unresolved: ['ENOTFOUND', 'EAI_AGAIN'],
-  unauthorized: ['28000', '28P01', '42501'],
-}
-
 /** Returns the published reason of an error: its own or the reason of its causes. Defaults to `error`. */
 export function findReason(error: unknown): Reason {
   for (let current = error, depth = 0; Error.isError(current) && depth < 5; current = current.cause, depth++) {
     const { reason, code, name, message, errors } = current as Partial<AggregateError> & Record<string, unknown>
-    const own = REASONS.find((known) => known === reason)
-    if (own !== undefined) return own
+    if (REASONS.some(([known]) => known === reason)) return reason as Reason
     if (name === 'TimeoutError') return 'timeout'
     // Redis puts its error code into the first word of the message.
     if (/^(WRONGPASS|NOAUTH|NOPERM) /.test(String(message))) return 'unauthorized'
     // Node tries IPv6 and IPv4 at once and reports both failures together.
-    const cause = code ?? errors?.[0]?.code
-    const known = REASONS.find((reason) => CODES[reason]?.includes(cause))
-    if (known !== undefined) return known
+    const first = code ?? errors?.[0]?.code
+    const known = REASONS.find(([, codes]) => codes.includes(first))
+    if (known) return known[0]
   }
   return 'error'
 }

@@ -15,9 +15,7 @@ export interface Guard {
 }
 
 export interface OpenapiOptions {
-  readonly title: string
-  readonly version: string
-  readonly description: string
+  readonly info: { readonly title: string; readonly version: string; readonly description: string }
   readonly routes: readonly Route[]
   /** GET operations that respond before the router, the guard and the rate limit, by path. */
   readonly probes: Readonly<Record<string, OperationDescription>>
@@ -31,8 +29,8 @@ export interface OpenapiOptions {
 }
 
 /** Renders the OpenAPI 3.1 document of a service as JSON: https://spec.openapis.org/oas/v3.1.1.html */
-export function renderOpenapi({ routes, probes, guard, ...options }: OpenapiOptions): string {
-  const { title, version, description, problems, commonProblems, commonHeaders } = options
+export function renderOpenapi(options: OpenapiOptions): string {
+  const { info, routes, probes, problems, commonProblems, commonHeaders, guard } = options
   const schemes = Object.keys(guard?.schemes ?? {}).map((scheme) => ({ [scheme]: [] }))
   const headers = mapValues(commonHeaders, referToHeader)
 
@@ -49,15 +47,17 @@ export function renderOpenapi({ routes, probes, guard, ...options }: OpenapiOpti
   function describe(operation: OperationDescription, path: string): Json {
     const protection = operation.public ? undefined : guard
     const codes = [...listProblems(operation), ...commonProblems, ...(protection?.problems ?? [])]
-    const errors = renderProblems(codes, problems, headers)
-    const security = protection ? schemes : []
-    return { tags: [nameTag(path)], security, ...renderOperation(operation, errors, headers) }
+    return {
+      tags: [nameTag(path)],
+      security: protection ? schemes : [],
+      ...renderOperation(operation, renderProblems(codes, problems, headers), headers),
+    }
   }
 
   const tags = new Set(['health', ...routes.map(({ path }) => nameTag(path))])
   return JSON.stringify({
     openapi: '3.1.1',
-    info: { title, version, description },
+    info,
     servers: [{ url: '/', description: 'The environment that serves this document: local, staging or production' }],
     tags: [...tags].map((name) => ({ name, description: `Operations of the group ${name}` })),
     paths: { ...mapValues(probes, renderProbe), ...Object.fromEntries(routes.map(renderRoute)) },

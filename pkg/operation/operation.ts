@@ -16,6 +16,8 @@ export interface ResponseDescription {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+type Responses = Readonly<Record<number, ResponseDescription>>
+
 /** How the body of an operation is read. */
 export type BodyDescription =
   | { readonly type: 'json' | 'form'; readonly schema: Schema }
@@ -25,18 +27,18 @@ export type BodyDescription =
   | { readonly type: 'stream'; readonly mediaTypes: readonly string[]; readonly maxBytes: number }
 
 /** The contract of one method of a path: the source of its validation and of its part of the OpenAPI document. */
-export interface OperationDescription {
+export interface OperationDescription<P = Schema, Q = Schema, B = BodyDescription, R = Responses> {
   /** Unique within the service; client generators use it as the name of a function. */
   readonly id: string
   readonly summary: string
   /** Whether the operation needs no authentication. @default false */
   readonly public?: boolean
-  readonly params?: Schema
-  readonly query?: Schema
+  readonly params?: P
+  readonly query?: Q
   readonly headers?: Schema
   /** Unset: the body is not read. */
-  readonly body?: BodyDescription
-  readonly responses: Readonly<Record<number, ResponseDescription>>
+  readonly body?: B
+  readonly responses: R
   /** Codes of the errors that the handler throws. Those of the schemas, the body and the guard are added. */
   readonly problems?: readonly ProblemCode[]
 }
@@ -63,18 +65,13 @@ type ResponseBody<R> = {
       : never
 }[keyof R]
 
-type TypedOperation<P, Q, B, R> = Omit<OperationDescription, 'params' | 'query' | 'body' | 'responses'> & {
-  readonly params?: P
-  readonly query?: Q
-  /** A plain schema means `{ type: 'json', schema }`. */
-  readonly body?: B
-  readonly responses: R
+interface TypedOperation<P, Q, B, R> extends OperationDescription<P, Q, B, R> {
   readonly handler: RequestHandler<Parsed<P, unknown>, ResponseBody<R>, ParsedBody<B>, Parsed<Q, unknown>>
 }
 
-/** Declares an operation. The handler's types follow from the schemas. */
+/** Declares an operation. The handler's types follow from the schemas. A schema as `body` means a JSON body. */
 export function operation<
-  R extends OperationDescription['responses'],
+  R extends Responses,
   P extends Schema | undefined = undefined,
   Q extends Schema | undefined = undefined,
   const B extends Schema | BodyDescription | undefined = undefined,

@@ -18,7 +18,14 @@ export function commandCheck({ file, args = [] }: Command): Check {
   return function checkCommand(signal) {
     return new Promise<void>((resolve, reject) => {
       const child = spawn(file, args, { env: { PATH }, detached: true, stdio: ['ignore', 'ignore', 'pipe'] })
-      const kill = () => killGroup(child.pid)
+      const kill = () => {
+        try {
+          // The group has the id of its first process, which is undefined after a failed start.
+          process.kill(-Number(child.pid), 'SIGKILL')
+        } catch {
+          // EPERM: the program runs as another user now. ESRCH: the program has ended. Its exit settles the check.
+        }
+      }
       let stderr = ''
       // Node creates no pipe when the process has no file descriptor left.
       child.stderr?.on('data', (chunk) => {
@@ -32,14 +39,5 @@ export function commandCheck({ file, args = [] }: Command): Check {
       })
       signal.addEventListener('abort', kill)
     })
-  }
-}
-
-function killGroup(pid: number | undefined): void {
-  if (pid === undefined) return
-  try {
-    process.kill(-pid, 'SIGKILL')
-  } catch {
-    // EPERM: the program runs as another user now. ESRCH: the program has ended. Its exit settles the check.
   }
 }
