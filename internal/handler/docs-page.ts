@@ -44,12 +44,9 @@ const start = createFile('start', 'js', gzipSync(START))
 export const findFile = (path: string) => [style, script, start].find((file) => file.path === path)
 
 /** The page loads its own files and the responses of the service. The icons in its style are data URLs. */
-export const policy = createSecurityPolicy({
-  scriptSrc: ["'self'"],
-  styleSrc: ["'self'"],
-  imgSrc: ["'self'", 'data:'],
-  connectSrc: ["'self'"],
-})
+const self = ["'self'"]
+const sources = { scriptSrc: self, styleSrc: self, imgSrc: [...self, 'data:'], connectSrc: self }
+export const policy = createSecurityPolicy(sources)
 
 export function renderDocsPage(service: string): string {
   const head = html`<link rel="icon" href="data:,">

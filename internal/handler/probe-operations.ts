@@ -50,8 +50,6 @@ const describeReply = (description: string, { body }: Reply): ResponseDescriptio
   example: JSON.parse(body),
 })
 
-const problems = ['bad_request'] as const
-
 export const PROBES: Readonly<Record<string, OperationDescription>> = {
   '/health': {
     id: 'health',
@@ -60,13 +58,11 @@ export const PROBES: Readonly<Record<string, OperationDescription>> = {
       200: describeAggregate('Every critical check succeeds', 'ok'),
       503: describeAggregate('A critical check fails', 'fail'),
     },
-    problems,
   },
   '/health/live': {
     id: 'live',
     summary: 'Tells whether the process responds; depends on nothing else',
     responses: { 200: describeReply('The process responds', STANDARD.ok) },
-    problems,
   },
   '/health/ready': {
     id: 'ready',
@@ -78,7 +74,6 @@ export const PROBES: Readonly<Record<string, OperationDescription>> = {
       429: describeReply('Consul: a check that is not critical fails', READY.consul.warning),
       503: describeReply('The instance is starting or draining, or a critical dependency is down', STANDARD.dependency),
     },
-    problems,
   },
   '/health/startup': {
     id: 'startup',
@@ -87,6 +82,5 @@ export const PROBES: Readonly<Record<string, OperationDescription>> = {
       200: describeReply('The start has finished', STANDARD.ok),
       503: describeReply('The start has not finished', STANDARD.starting),
     },
-    problems,
   },
 }

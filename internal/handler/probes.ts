@@ -58,28 +58,27 @@ export const READY: Readonly<Record<Dialect, typeof STANDARD>> = {
 }
 
 /**
- * Responds to /health, /health/live, /health/ready and /health/startup before Express. Returns true after a response from
- * memory, and false for a request that is not a probe. Probes never wait, log, count against a limit or query a
- * dependency.
+ * Responds to the probes before Express. Returns true after a response from memory, and false for a request that is not a
+ * probe. Probes never wait, log, count against a limit or query a dependency.
  */
 export function probes({ lifecycle, health, service, version, dialect }: ProbesDeps) {
   const vary = ['vary', 'accept']
-  const renderAggregate = renderOnce(({ status, timestamp, checks }) => {
-    return reply(HTTP_STATUS[status], { status, service, version, timestamp, checks }, vary)
-  })
+  const renderJson = renderOnce(({ status, timestamp, checks }) =>
+    reply(HTTP_STATUS[status], { status, service, version, timestamp, checks }, vary),
+  )
   let page: ReturnType<typeof loadPage> | undefined
 
   /** Loads the page at the first request of a browser, because probers do not need it. */
   async function loadPage() {
     const { renderStatusPage, statusPageFields } = await import('./status-page.ts')
     const fields = [...vary, ...statusPageFields()]
-    return renderOnce((snapshot) =>
-      reply(HTTP_STATUS[snapshot.status], renderStatusPage(service, version, snapshot), fields),
-    )
+    return renderOnce((snapshot) => {
+      return reply(HTTP_STATUS[snapshot.status], renderStatusPage(service, version, snapshot), fields)
+    })
   }
 
   function aggregate({ headers }: IncomingMessage): Reply | Promise<Reply> {
-    if (!prefersHtml(headers.accept)) return renderAggregate(health.snapshot())
+    if (!prefersHtml(headers.accept)) return renderJson(health.snapshot())
     page ??= loadPage()
     return page.then((render) => render(health.snapshot()))
   }

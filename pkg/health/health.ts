@@ -10,17 +10,10 @@ export interface Snapshot {
   readonly history: Readonly<Record<string, History>>
 }
 
-export interface Health {
-  /** Adds a check. Call it before `start`. */
-  watch(check: WatchedCheck): void
-  start(): void
-  stop(): void
-  /** Returns the current state without waiting. The object stays the same until a run ends or a second has passed. */
-  snapshot(): Snapshot
-}
+export type Health = ReturnType<typeof createHealth>
 
 /** Watches dependencies in the background, so a probe only reads memory. */
-export function createHealth(options: HealthOptions): Health {
+export function createHealth(options: HealthOptions) {
   const { clock = () => performance.now() } = options
   const monitors = new Map<string, Monitor>()
   let latest: Snapshot | undefined
@@ -31,7 +24,8 @@ export function createHealth(options: HealthOptions): Health {
   }
 
   return {
-    watch(check) {
+    /** Adds a check. Call it before `start`. */
+    watch(check: WatchedCheck) {
       monitors.set(check.name, createMonitor(check, options, forgetSnapshot))
       forgetSnapshot()
     },
@@ -41,7 +35,8 @@ export function createHealth(options: HealthOptions): Health {
     stop() {
       for (const monitor of monitors.values()) monitor.stop()
     },
-    snapshot() {
+    /** Returns the current state without waiting. The object stays the same until a run ends or a second has passed. */
+    snapshot(): Snapshot {
       // A result becomes stale without an event, so a snapshot is reused for at most one second.
       if (latest !== undefined && clock() - takenAt < 1_000) return latest
       takenAt = clock()

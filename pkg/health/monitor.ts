@@ -71,6 +71,7 @@ export function createMonitor(
       outcome = { ok: true, at: Date.now(), latencyMs: clock() - startedAt }
     } catch (cause) {
       error = cause
+      if (error instanceof TimeoutError) abort.abort(error)
       outcome = { ok: false, at: Date.now(), reason: findReason(cause) }
     }
     if (stopped) return
@@ -87,12 +88,7 @@ export function createMonitor(
     unsettled ??= (async () => check(abort.signal))().finally(() => {
       unsettled = undefined
     })
-    try {
-      await withTimeout(unsettled, timeoutMs)
-    } catch (error) {
-      if (error instanceof TimeoutError) abort.abort(error)
-      throw error
-    }
+    await withTimeout(unsettled, timeoutMs)
     if (isLate) throw new TimeoutError('succeeded after the timeout')
   }
 

@@ -1,5 +1,3 @@
-/* Derives the status of a check from its outcomes, in pure functions. */
-
 /**
  * Published reasons of a failure, with the system and SQLSTATE codes that mean them. Hosts, URLs and the messages of
  * drivers go to the log only. https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -23,10 +21,8 @@ export type Outcome =
   | { readonly ok: true; readonly at: number; readonly latencyMs: number }
   | { readonly ok: false; readonly at: number; readonly reason: Reason }
 
-/** The last runs of a check, oldest first. */
+/** The last runs of a check, oldest first: two minutes at the default interval. */
 export type History = readonly Outcome[]
-
-/** Length of a history: two minutes at the default interval. */
 const MAX_HISTORY = 60
 
 export interface CheckState {

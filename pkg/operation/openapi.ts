@@ -17,7 +17,7 @@ export interface Guard {
 export interface OpenapiOptions {
   readonly info: { readonly title: string; readonly version: string; readonly description: string }
   readonly routes: readonly Route[]
-  /** GET operations that respond before the router, the guard and the rate limit, by path. */
+  /** GET operations that respond before the router, the guard and the rate limit, by path. They have no errors of their own. */
   readonly probes: Readonly<Record<string, OperationDescription>>
   readonly problems: ProblemTable<ProblemCode>
   /** Codes that every operation of the router may return, such as `internal`. */
@@ -35,7 +35,7 @@ export function renderOpenapi(options: OpenapiOptions): string {
   const headers = mapValues(commonHeaders, referToHeader)
 
   function renderProbe(operation: OperationDescription): Json {
-    const errors = renderProblems(operation.problems ?? [], problems, {})
+    const errors = renderProblems(['bad_request'], problems, {})
     return { get: { tags: ['health'], security: [], ...renderOperation(operation, errors, {}) } }
   }
 

@@ -3,7 +3,6 @@ import type * as z from 'zod'
 import { CodedError } from '../problem/index.ts'
 import type { OperationDescription, Schema } from './operation.ts'
 
-/** The validated parts of a request. */
 type Source = 'query' | 'headers' | 'body'
 
 /** One invalid field of a request, as `errors` of `invalid_input` lists it. */
@@ -45,8 +44,11 @@ export function validate({ params, query, headers, body }: OperationDescription)
         Object.defineProperty(req, source, { value: data, configurable: true, writable: true })
       }
     }
-    if (errors.length > 0) reject(req, errors)
-    next()
+    if (errors.length === 0) return next()
+    const isIfMatchInvalid = errors.some(({ in: source, field }) => source === 'headers' && field === 'if-match')
+    // A missing if-match comes before other errors (RFC 6585 §3).
+    if (isIfMatchInvalid && req.headers['if-match'] === undefined) throw new CodedError('precondition_required')
+    throw new CodedError('invalid_input', { errors: errors.slice(0, MAX_ERRORS) })
   }
 }
 
@@ -63,11 +65,4 @@ function fieldErrors(source: Source, issues: readonly z.core.$ZodIssue[]): Field
     }
   }
   return [...errors.values()]
-}
-
-/** A missing if-match is `precondition_required`, whatever else is invalid (RFC 6585 §3). */
-function reject(req: Request, errors: readonly FieldError[]): never {
-  const isInvalid = errors.some(({ in: source, field }) => source === 'headers' && field === 'if-match')
-  if (isInvalid && req.headers['if-match'] === undefined) throw new CodedError('precondition_required')
-  throw new CodedError('invalid_input', { errors: errors.slice(0, MAX_ERRORS) })
 }

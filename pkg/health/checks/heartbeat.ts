@@ -19,8 +19,8 @@ export function createHeartbeat(target: Target): Check {
 /** Requests the liveness of another service. Any 2xx status is ok. Does not follow redirects. */
 function httpCheck(url: string): Check {
   const { get } = process.getBuiltinModule(url.startsWith('https:') ? 'node:https' : 'node:http')
-  return function checkHttp(signal) {
-    return new Promise<void>((resolve, reject) => {
+  return (signal) =>
+    new Promise<void>((resolve, reject) => {
       get(url, { signal, lookup, agent: false }, (response) => {
         // Discard the body: only the status counts.
         response.destroy()
@@ -29,18 +29,16 @@ function httpCheck(url: string): Check {
         else reject(new CheckFailure('unhealthy', `${url} responded with status ${statusCode}`))
       }).once('error', reject)
     })
-  }
 }
 
 /** Opens a connection and closes it. */
 function tcpCheck(host: string, port: number): Check {
-  return function checkTcp(signal) {
-    return new Promise<void>((resolve, reject) => {
+  return (signal) =>
+    new Promise<void>((resolve, reject) => {
       const socket = connect({ host, port, signal, lookup }, () => {
         socket.destroy()
         resolve()
       })
       socket.once('error', reject)
     })
-  }
 }
