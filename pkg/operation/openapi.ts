@@ -107,16 +107,17 @@ const renderMediaTypes = (types: readonly string[]): Json => Object.fromEntries(
 
 function renderResponse(response: ResponseDescription, commonHeaders: Json): Json {
   const { description, schema, example, mediaTypes = [], headers = {} } = response
-  const content = {
-    ...(schema && { 'application/json': { schema: renderSchema(schema(), 'output'), example } }),
-    ...renderMediaTypes(mediaTypes),
-  }
   return {
     description,
-    headers: { ...commonHeaders, ...mapValues(headers, renderHeader) },
-    ...(Object.keys(content).length > 0 && { content }),
+    headers: omitEmpty({ ...commonHeaders, ...mapValues(headers, renderHeader) }),
+    content: omitEmpty({
+      ...(schema && { 'application/json': { schema: renderSchema(schema(), 'output'), example } }),
+      ...renderMediaTypes(mediaTypes),
+    }),
   }
 }
+
+const omitEmpty = (object: Json): Json | undefined => (Object.keys(object).length > 0 ? object : undefined)
 
 /** Lists the codes of an operation, and the codes that follow from its schemas and its body. */
 function listProblems({ params, query, headers, body, problems = [] }: OperationDescription): ProblemCode[] {
@@ -143,7 +144,7 @@ function renderProblems(codes: readonly ProblemCode[], problems: ProblemTable<Pr
     const schema = { $ref: '#/components/schemas/Problem' }
     return {
       description: group.join(', '),
-      headers: { ...headers, ...(isTemporary && mapValues(RETRY_AFTER, referToHeader)) },
+      headers: omitEmpty({ ...headers, ...(isTemporary && mapValues(RETRY_AFTER, referToHeader)) }),
       content: { 'application/problem+json': { schema, examples: Object.fromEntries(examples) } },
     }
   })
