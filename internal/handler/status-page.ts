@@ -15,14 +15,12 @@ const STYLE = html`
 * { box-sizing: border-box }
 body { margin: 0 auto; padding: 2rem 1rem; max-width: 46rem; background: var(--page); color: var(--text); font: 1rem/1.4 system-ui, sans-serif; font-variant-numeric: tabular-nums; overflow-wrap: anywhere }
 h1 { margin: 0; font-size: 1.5rem }
-p { margin: 0 }
+p { margin: 0; color: var(--text) }
+.ok { color: var(--ok); fill: var(--ok) }
+.fail { color: var(--fail); fill: var(--fail) }
 small, footer { display: block; color: var(--quiet); font-size: .8125rem; font-weight: 400 }
-b.ok { color: var(--ok) }
-b.fail { color: var(--fail) }
 section, table { margin: 1.25rem 0; background: var(--card); border: 1px solid var(--line); border-radius: .5rem }
 section { padding: 1rem; border-left: .375rem solid }
-section.ok { border-left-color: var(--ok) }
-section.fail { border-left-color: var(--fail) }
 section b { font-size: 1.25rem }
 table { width: 100%; border-spacing: 0; table-layout: fixed }
 th, td { padding: .625rem 1rem; text-align: left; vertical-align: top }
@@ -30,8 +28,6 @@ thead th { color: var(--quiet); font-size: .8125rem }
 tbody > tr > * { border-top: 1px solid var(--line) }
 th:last-child { width: 38% }
 svg { display: block; width: 100%; height: 2rem }
-path.ok { fill: var(--ok) }
-path.fail { fill: var(--fail) }
 @media (max-width: 30rem) {
   table { font-size: .875rem }
   small, thead th { font-size: .75rem }

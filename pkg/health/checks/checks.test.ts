@@ -102,38 +102,36 @@ describe('the check of a port', () => {
 
 describe('commandCheck', () => {
   test('exit code 0 is ok, and another exit code is unhealthy with the output for the log', async () => {
-    expect(await outcome(commandCheck({ file: '/bin/true' })(never))).toBe('ok')
-    const run = commandCheck({ file: '/bin/sh', args: ['-c', 'echo disk full >&2; exit 3'] })(never)
+    expect(await outcome(commandCheck('/bin/true')(never))).toBe('ok')
+    const run = commandCheck('/bin/sh', ['-c', 'echo disk full >&2; exit 3'])(never)
     await expect(run).rejects.toMatchObject({ reason: 'unhealthy', message: '/bin/sh ended with 3: disk full' })
   })
 
   test('a missing command is an error', async () => {
-    expect(await outcome(commandCheck({ file: '/no/such/command' })(never))).toBe('error')
+    expect(await outcome(commandCheck('/no/such/command')(never))).toBe('error')
   })
 
   test('no shell expands the arguments', async () => {
-    expect(await outcome(commandCheck({ file: '/usr/bin/test', args: ['$(exit 1)', '=', '$(exit 1)'] })(never))).toBe(
-      'ok',
-    )
+    expect(await outcome(commandCheck('/usr/bin/test', ['$(exit 1)', '=', '$(exit 1)'])(never))).toBe('ok')
   })
 
   test('the processes of a command are killed with it, and its environment has no secrets', async () => {
     const abort = new AbortController()
     const mark = `600.${process.pid}`
-    const run = commandCheck({ file: '/bin/sh', args: ['-c', `sleep ${mark}; true`] })(abort.signal)
+    const run = commandCheck('/bin/sh', ['-c', `sleep ${mark}; true`])(abort.signal)
     const sleeping = () => execFileSync('ps', ['-A', '-o', 'args='], { encoding: 'utf8' }).includes(`\nsleep ${mark}`)
     while (!sleeping()) await setImmediate()
     abort.abort()
     await expect(run).rejects.toThrow('SIGKILL')
     while (sleeping()) await setImmediate()
     process.env['CHECK_SECRET'] = 'hunter2'
-    const secret = commandCheck({ file: '/bin/sh', args: ['-c', 'test -z "$CHECK_SECRET"'] })(never)
+    const secret = commandCheck('/bin/sh', ['-c', 'test -z "$CHECK_SECRET"'])(never)
     expect(await outcome(secret)).toBe('ok')
   })
 
   test('a command that hangs is killed when the signal aborts', async () => {
     const abort = new AbortController()
-    const run = commandCheck({ file: '/bin/sleep', args: ['600'] })(abort.signal)
+    const run = commandCheck('/bin/sleep', ['600'])(abort.signal)
     abort.abort()
     await expect(run).rejects.toMatchObject({ reason: 'unhealthy', message: expect.stringContaining('SIGKILL') })
   })
@@ -142,7 +140,7 @@ describe('commandCheck', () => {
     const script = `
       import { openSync } from 'node:fs'
       import { commandCheck } from '${import.meta.dirname}/command.ts'
-      const run = commandCheck({ file: '/bin/true' })
+      const run = commandCheck('/bin/true')
       try {
         for (;;) openSync('/dev/null')
       } catch {}
@@ -159,7 +157,7 @@ describe('commandCheck', () => {
       throw Object.assign(new Error(code), { code })
     })
     const abort = new AbortController()
-    const run = commandCheck({ file: '/bin/sh', args: ['-c', 'exit 3'] })(abort.signal)
+    const run = commandCheck('/bin/sh', ['-c', 'exit 3'])(abort.signal)
     abort.abort()
     expect(kill.mock.calls).toEqual([[expect.any(Number), 'SIGKILL']])
     kill.mockRestore()

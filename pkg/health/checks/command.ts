@@ -2,21 +2,16 @@ import { spawn } from 'node:child_process'
 import type { Check } from '../monitor.ts'
 import { CheckFailure } from './failure.ts'
 
-export interface Command {
-  /** An absolute path. The program runs without a shell, so `args` are not expanded. */
-  readonly file: string
-  readonly args?: readonly string[]
-}
-
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 /**
- * Runs a program: exit code 0 is ok. The program gets a PATH and no other variable, because the environment holds
- * secrets. When the signal aborts, the program and the processes that it has started are killed.
+ * Runs the program at an absolute path, without a shell: exit code 0 is ok. The program gets a PATH and no other variable,
+ * because the environment holds secrets. When the signal aborts, the program and the processes that it has started are
+ * killed.
  */
-export function commandCheck({ file, args = [] }: Command): Check {
-  return function checkCommand(signal) {
-    return new Promise<void>((resolve, reject) => {
+export function commandCheck(file: string, args: readonly string[] = []): Check {
+  return (signal) =>
+    new Promise<void>((resolve, reject) => {
       const child = spawn(file, args, { env: { PATH }, detached: true, stdio: ['ignore', 'ignore', 'pipe'] })
       const kill = () => {
         try {
@@ -39,5 +34,4 @@ export function commandCheck({ file, args = [] }: Command): Check {
       })
       signal.addEventListener('abort', kill)
     })
-  }
 }

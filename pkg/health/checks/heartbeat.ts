@@ -1,19 +1,19 @@
 import { connect } from 'node:net'
 import type { Check } from '../monitor.ts'
-import { type Command, commandCheck } from './command.ts'
+import { commandCheck } from './command.ts'
 import { CheckFailure } from './failure.ts'
 import { lookup } from './lookup.ts'
 
 type Target =
   | { readonly type: 'http'; readonly url: string }
   | { readonly type: 'tcp'; readonly host: string; readonly port: number }
-  | ({ readonly type: 'command' } & Command)
+  | { readonly type: 'command'; readonly file: string; readonly args: readonly string[] }
 
 /** Creates the check of another service or of a program. */
 export function createHeartbeat(target: Target): Check {
   if (target.type === 'http') return httpCheck(target.url)
   if (target.type === 'tcp') return tcpCheck(target.host, target.port)
-  return commandCheck(target)
+  return commandCheck(target.file, target.args)
 }
 
 /** Requests the liveness of another service. Any 2xx status is ok. Does not follow redirects. */
