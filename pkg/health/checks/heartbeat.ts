@@ -1,8 +1,9 @@
+import type { LookupAddress, LookupOptions } from 'node:dns'
+import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { Check } from '../monitor.ts'
 import { commandCheck } from './command.ts'
 import { CheckFailure } from './failure.ts'
-import { lookup } from './lookup.ts'
 
 type Target =
   | { readonly type: 'http'; readonly url: string }
@@ -33,12 +34,31 @@ function httpCheck(url: string): Check {
 
 /** Opens a connection and closes it. */
 function tcpCheck(host: string, port: number): Check {
-  return (signal) =>
-    new Promise<void>((resolve, reject) => {
-      const socket = connect({ host, port, signal, lookup }, () => {
-        socket.destroy()
-        resolve()
-      })
-      socket.once('error', reject)
-    })
+  return async (signal) => {
+    const socket = connect({ host, port, signal, lookup })
+    await once(socket, 'connect')
+    socket.destroy()
+  }
+}
+
+type Done = (error: NodeJS.ErrnoException | null, address: string | LookupAddress[], family?: number) => void
+
+const pending = new Map<string, Done[]>()
+
+/**
+ * Looks up a name with the resolver of the system, one lookup at a time for each name. A lookup cannot be cancelled and
+ * occupies one of libuv's few threads until the resolver gives up. Without this limit, repeated checks of one name
+ * would occupy every thread and block the lookup of all other names.
+ */
+function lookup(name: string, options: LookupOptions, done: Done): void {
+  const key = `${name} ${JSON.stringify(options)}`
+  const waiting = pending.get(key)
+  if (waiting) return void waiting.push(done)
+  const all = [done]
+  pending.set(key, all)
+  // Loaded at the first lookup, which keeps the start fast.
+  process.getBuiltinModule('node:dns').lookup(name, options, (...result) => {
+    pending.delete(key)
+    for (const each of all) each(...(result as Parameters<Done>))
+  })
 }
