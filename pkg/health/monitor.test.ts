@@ -93,8 +93,9 @@ describe('createMonitor', () => {
     expect(runs).toHaveLength(2)
   })
 
-  test('a late success counts as a timeout every time', async () => {
-    const slow: Check = () => new Promise((resolve) => setTimeout(resolve, 1_250))
+  // After 1,100 ms the second run still waits for the first check. After 1,250 ms it has failed too.
+  test.each([1_100, 1_250])('a check that succeeds after %d ms counts as a timeout every time', async (ms) => {
+    const slow: Check = () => new Promise((resolve) => setTimeout(resolve, ms))
     const monitor = watch(slow, { fall: 3 })
     monitor.start()
     await advance(10_000)
