@@ -52,7 +52,7 @@ export function createMonitor(
   onRun: () => void,
 ) {
   let state = PENDING
-  /** What the events since the last change of the status have reported. */
+  /** The status and the reasons that events have reported since the status changed. */
   const reported = new Set<'ok' | Reason>()
   let stopped = false
   let abort = new AbortController()
@@ -97,10 +97,10 @@ export function createMonitor(
     state = nextState(previous, outcome, settings())
     onRun()
     const { status, reason } = state
-    const news = status === 'ok' ? status : reason
+    const subject = status === 'ok' ? status : reason
     if (status !== previous.status) reported.clear()
-    if (reported.has(news)) return
-    reported.add(news)
+    if (reported.has(subject)) return
+    reported.add(subject)
     const event = { name, status, critical: critical(), ...(status === 'fail' && { reason, error }) }
     onEvent?.(event)
     onOwnEvent?.(event)
