@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { Config } from '#config/env.ts'
 import { ConfigError } from '#config/load.ts'
 import type { Settings } from '#config/settings.ts'
-import { createHealth, createHeartbeat, postgresCheck, redisCheck } from '#pkg/health/index.ts'
+import { createHealth, createHeartbeat, postgresCheck } from '#pkg/health/index.ts'
 import { createRequestContext } from '#pkg/http/request-context.ts'
 import { createLifecycle, type Lifecycle, limitConnections, listen } from '#pkg/lifecycle/index.ts'
 import { createLogger, createOutput, type Logger } from '#pkg/logging/index.ts'
@@ -133,7 +133,7 @@ export function createApp(settings: Settings, systemd: Systemd): App {
         await use({ name: 'redis', start: () => redis.start(), stop: () => redis.stop(), stopTimeoutMs })
         health.watch({
           name: 'redis',
-          check: redisCheck({ redis }),
+          check: (signal) => redis.ping(signal),
           critical: () => current().REDIS_CRITICAL,
           // Commands on a connection that does not respond fail now, and the next command gets another connection.
           onEvent: ({ reason }) => reason === 'timeout' && redis.reconnect(),

@@ -18,7 +18,7 @@ export const compressPageFiles = () =>
   Object.entries(PAGE_FILES).map(([name, path]) => [name, gzipSync(readFileSync(path), { level: 9 })] as const)
 
 /**
- * Starts the last line of the bundle: the function that internal/handler/docs-files.ts calls. The executable has the
+ * Starts the last line of the bundle: the function that internal/handler/docs-page.ts calls. The executable has the
  * files as assets and goes without that line, so that no process keeps them in memory.
  */
 export const LAST_LINE = '\nfunction pageFiles() {'

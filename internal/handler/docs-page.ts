@@ -1,7 +1,9 @@
 import { hash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { getRawAsset, isSea } from 'node:sea'
 import { gunzipSync, gzipSync } from 'node:zlib'
-import { createSecurityPolicy, html, setSecurityHeaders } from '#pkg/http/index.ts'
-import { script, style } from './docs-files.ts'
+import { createSecurityPolicy, html, renderPage } from '#pkg/http/index.ts'
 
 /* The first request for /docs loads this module: half a megabyte that no start and no other request needs. */
 
@@ -11,60 +13,45 @@ document.documentElement.classList.toggle('dark-mode', matchMedia('(prefers-colo
 SwaggerUIBundle({ url: '/openapi.json', dom_id: '#docs', deepLinking: true, validatorUrl: null })
 `
 
-export interface PageFile {
-  readonly path: string
-  readonly type: string
-  readonly compressed: Uint8Array
-  /** Decompresses the file once, for clients without gzip. */
-  readonly content: () => Uint8Array
+/** The last line of dist/server.cjs declares it: the compressed files in Base64. */
+declare const pageFiles: undefined | (() => Readonly<Record<string, string>>)
+
+/** Reads a file of swagger-ui-dist, compressed with gzip. */
+function readCompressed(file: string): Buffer {
+  if (isSea()) return Buffer.from(getRawAsset(file))
+  if (typeof pageFiles === 'function') return Buffer.from(pageFiles()[file] ?? '', 'base64')
+  return gzipSync(readFileSync(createRequire(import.meta.url).resolve(`swagger-ui-dist/${file}`)))
 }
 
 /** The path contains a hash of the content, so a browser never requests the file again. */
-function createFile(name: string, extension: string, type: string, compressed: Uint8Array): PageFile {
-  let content: Uint8Array | undefined
+function createFile(name: string, extension: string, compressed: Buffer) {
+  let content: Buffer | undefined
   return {
     path: `${name}-${hash('sha256', compressed).slice(0, 16)}.${extension}`,
-    type,
     compressed,
-    content() {
+    /** Decompresses the file once, for clients without gzip. */
+    decompress() {
       content ??= gunzipSync(compressed)
       return content
     },
   }
 }
 
-const files = {
-  style: createFile('swagger-ui', 'css', 'text/css', style),
-  script: createFile('swagger-ui', 'js', 'text/javascript', script),
-  start: createFile('start', 'js', 'text/javascript', gzipSync(START)),
-}
+const style = createFile('swagger-ui', 'css', readCompressed('swagger-ui.css'))
+const script = createFile('swagger-ui', 'js', readCompressed('swagger-ui-bundle.js'))
+const start = createFile('start', 'js', gzipSync(START))
 
-export const findFile = (path: string): PageFile | undefined => Object.values(files).find((file) => file.path === path)
+export const findFile = (path: string) => [style, script, start].find((file) => file.path === path)
 
 /** The page loads its own files and the responses of the service. The icons in its style are data URLs. */
-const policy = createSecurityPolicy({
-  scriptSrc: ["'self'"],
-  styleSrc: ["'self'"],
-  imgSrc: ["'self'", 'data:'],
-  connectSrc: ["'self'"],
-})
-
-export const setPagePolicy = (res: Parameters<typeof setSecurityHeaders>[0]) => setSecurityHeaders(res, policy)
+const self = ["'self'"]
+const sources = { scriptSrc: self, styleSrc: self, imgSrc: [...self, 'data:'], connectSrc: self }
+export const policy = createSecurityPolicy(sources)
 
 export function renderDocsPage(service: string): string {
-  const page = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>${service}: operations</title>
-<link rel="icon" href="data:,">
-<link rel="stylesheet" href="/docs/${files.style.path}">
-<script defer src="/docs/${files.script.path}"></script>
-<script defer src="/docs/${files.start.path}"></script>
-</head>
-<body id="docs"></body>
-</html>
-`
-  return String(page)
+  const head = html`<link rel="icon" href="data:,">
+<link rel="stylesheet" href="/docs/${style.path}">
+<script defer src="/docs/${script.path}"></script>
+<script defer src="/docs/${start.path}"></script>`
+  return renderPage(`${service}: operations`, head, html`<div id="docs"></div>`)
 }

@@ -1,5 +1,5 @@
-import type { ServerResponse } from 'node:http'
 import * as z from 'zod'
+import { setSecurityHeaders } from '#pkg/http/index.ts'
 import { type Operation, operation } from '#pkg/operation/index.ts'
 import { CodedError } from '#pkg/problem/index.ts'
 import type { BuildInfo } from '../build-info.ts'
@@ -11,10 +11,10 @@ export function docs({ name }: Pick<BuildInfo, 'name'>): Operation {
     summary: 'Shows the document as a page',
     responses: { 200: { description: 'The page', mediaTypes: ['text/html'] } },
     handler: async function docs(_req, res) {
-      const { renderDocsPage, setPagePolicy } = await import('./docs-page.ts')
-      setPagePolicy(res)
+      const { policy, renderDocsPage } = await import('./docs-page.ts')
+      setSecurityHeaders(res, policy)
       // Another version of the service has other files.
-      send(res.set('cache-control', 'private, no-cache').type('html'), Buffer.from(renderDocsPage(name)))
+      res.set('cache-control', 'private, no-cache').type('html').send(renderDocsPage(name))
     },
   })
 }
@@ -33,12 +33,9 @@ export function docsFile(): Operation {
       if (file === undefined) throw new CodedError('not_found')
       const isCompressed = req.acceptsEncodings('gzip', 'identity') === 'gzip'
       const scope = req.auth ? 'private' : 'public'
-      res.vary('accept-encoding').set('cache-control', `${scope}, max-age=31536000, immutable`).type(file.type)
+      res.vary('accept-encoding').set('cache-control', `${scope}, max-age=31536000, immutable`).type(file.path)
       if (isCompressed) res.set('content-encoding', 'gzip')
-      send(res, isCompressed ? file.compressed : file.content())
+      res.send(isCompressed ? file.compressed : file.decompress())
     },
   })
 }
-
-/** Sends a body without a schema. */
-const send = (res: ServerResponse, body: Uint8Array) => void res.setHeader('content-length', body.length).end(body)

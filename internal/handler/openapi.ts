@@ -14,7 +14,6 @@ export interface OpenapiDeps {
 const DESCRIPTION =
   'Each error is a problem document (RFC 9457). Programs read its `code`, which is stable; the other texts are for people.'
 
-/** Headers that the router sets on each response. */
 const COMMON_HEADERS = {
   'X-Request-Id': 'The id of the request in the log: the x-request-id of the request, or a new id',
   RateLimit:
@@ -23,33 +22,21 @@ const COMMON_HEADERS = {
 }
 
 /** Returns the document of the paths that exist at the moment. It is rendered once for each set of paths. */
-export function openapi({ build, routes, ...rest }: OpenapiDeps): Operation {
+export function openapi({ build, routes, ...guard }: OpenapiDeps): Operation {
   let rendered: { readonly paths: string; readonly text: Promise<string> } | undefined
 
   async function render(existing: readonly Route[]): Promise<string> {
-    const [{ renderOpenapi }, { PROBES }] = await Promise.all([
-      import('#pkg/operation/openapi.ts'),
-      import('./probe-operations.ts'),
-    ])
-    const document = renderOpenapi({
-      title: build.name,
-      version: build.version,
-      description: DESCRIPTION,
+    const { renderOpenapi } = await import('#pkg/operation/openapi.ts')
+    const { PROBES } = await import('./probe-operations.ts')
+    return renderOpenapi({
+      info: { title: build.name, version: build.version, description: DESCRIPTION },
       routes: existing,
       probes: PROBES,
       problems: PROBLEMS,
       commonProblems: ['bad_request', 'too_many_requests', 'internal'],
       commonHeaders: COMMON_HEADERS,
-      ...rest,
+      ...guard,
     })
-    return JSON.stringify(document)
-  }
-
-  function readText(): Promise<string> {
-    const existing = routes.filter(({ when }) => when?.() !== false)
-    const paths = existing.map(({ path }) => path).join()
-    if (rendered?.paths !== paths) rendered = { paths, text: render(existing) }
-    return rendered.text
   }
 
   return operation({
@@ -57,7 +44,10 @@ export function openapi({ build, routes, ...rest }: OpenapiDeps): Operation {
     summary: 'Returns this document',
     responses: { 200: { description: 'OpenAPI 3.1', schema: () => z.looseObject({ openapi: z.literal('3.1.1') }) } },
     handler: async function openapi(_req, res: Response) {
-      res.type('json').send(await readText())
+      const existing = routes.filter(({ when }) => when?.() !== false)
+      const paths = existing.map(({ path }) => path).join()
+      if (rendered?.paths !== paths) rendered = { paths, text: render(existing) }
+      res.type('json').send(await rendered.text)
     },
   })
 }

@@ -32,6 +32,7 @@ const probe = probes({
   health: { snapshot: () => snapshot },
   service: 'payments',
   version: '1.4.0',
+  dialect: () => 'standard',
 })
 const server: Server = createServer((req, res) => {
   if (!probe(req, res)) res.writeHead(418).end()
@@ -42,7 +43,7 @@ afterAll(() => {
 })
 
 describe('/health', () => {
-  test('is the aggregate of the checks', async () => {
+  test('returns the aggregate of the checks', async () => {
     const { body } = await client.get('/health').expect(200)
     const { history: _, ...contract } = healthy
     expect(body).toEqual({ ...contract, service: 'payments', version: '1.4.0' })
@@ -84,7 +85,7 @@ describe('/health in a browser', () => {
     }
   })
 
-  test('may use its inline style and no other resource', async () => {
+  test('has a policy that permits its inline style and no other resource', async () => {
     const { headers, text } = await client.get('/health').set('accept', accept)
     const style = /<style>(.*)<\/style>/s.exec(text)?.[1] ?? ''
     expect(style).not.toBe('')
@@ -137,7 +138,7 @@ test.each([
   await client.get('/health/startup').expect(startup)
 })
 
-test('a response that is not ready has the reason in one word', async () => {
+test('a response with status 503 has the reason in one word', async () => {
   phase = 'draining'
   await client.get('/health/ready').expect(503, { status: 'fail', reason: 'draining' })
   phase = 'serving'
@@ -162,14 +163,14 @@ describe('/health/ready in the dialects of proxies', () => {
     ['consul', [503, 200, 429, 503, 503]],
     ['klingon', [503, 200, 200, 503, 503]],
   ])('%s', async (dialect, expected) => {
-    for (const [index, [, of, checks]] of states.entries()) {
-      phase = of
+    for (const [index, [, given, checks]] of states.entries()) {
+      phase = given
       snapshot = checks
       await client.get(`/health/ready?dialect=${dialect}`).expect(expected[index]!)
     }
   })
 
-  test('the header that makes Envoy fail the host is sent only while draining', async () => {
+  test('only a draining instance sends the header that makes Envoy fail the host', async () => {
     const header = 'x-envoy-immediate-health-check-fail'
     expect((await client.get('/health/ready?dialect=envoy')).headers).not.toHaveProperty(header)
     phase = 'draining'
@@ -179,7 +180,7 @@ describe('/health/ready in the dialects of proxies', () => {
 })
 
 test.each(['/health', '/health/live', '/health/ready', '/health/startup'])(
-  '%s has HEAD, no cache and no other method',
+  '%s supports GET and HEAD, forbids caching and rejects other methods',
   async (path) => {
     const get = await client.get(`${path}?from=kubelet`).expect(200).expect('cache-control', 'no-store')
     const head = await client.head(path).expect(200).expect('content-length', String(get.text.length))

@@ -5,16 +5,20 @@ import { requestId } from '#pkg/http/request-id.ts'
 import type { Lifecycle } from '#pkg/lifecycle/index.ts'
 import { sendProblem } from '#pkg/problem/index.ts'
 
+export const DIALECTS = ['standard', 'haproxy', 'envoy', 'consul'] as const
+/** Format of /health/ready. The standard dialect suits Kubernetes; the dialects of proxies carry more detail. */
+type Dialect = (typeof DIALECTS)[number]
+
 export interface ProbesDeps {
   readonly lifecycle: Pick<Lifecycle, 'phase'>
   readonly health: Pick<Health, 'snapshot'>
   readonly service: string
   readonly version: string
-  /** Dialect of /health/ready for requests without `?dialect=`. @default 'standard' */
-  readonly dialect?: () => Dialect
+  /** Dialect of /health/ready for requests without `?dialect=`. */
+  readonly dialect: () => Dialect
 }
 
-interface Reply {
+export interface Reply {
   readonly status: number
   /** Alternating names and values, in the format of `writeHead`. */
   readonly fields: string[]
@@ -22,79 +26,64 @@ interface Reply {
   readonly body: string
 }
 
-function createReply(type: string, status: number, body: string, fields: readonly string[]): Reply {
+/** Creates a reply of JSON or, from a string, of HTML. */
+function reply(status: number, content: object | string, fields: readonly string[] = []): Reply {
+  const [type, body] =
+    typeof content === 'string' ? ['text/html', content] : ['application/json', JSON.stringify(content)]
   const own = ['content-type', `${type}; charset=utf-8`, 'content-length', String(Buffer.byteLength(body))]
   return { status, body, fields: [...own, 'cache-control', 'no-store', ...fields] }
 }
 
-const reply = (status: number, content: object, fields: readonly string[] = []) =>
-  createReply('application/json', status, JSON.stringify(content), fields)
+const HTTP_STATUS = { ok: 200, fail: 503 }
+const OK = reply(200, { status: 'ok' })
+const DRAINING = { status: 'fail', reason: 'draining' }
 
-/** Header of the responses that are HTML or JSON, as the client prefers. */
-const VARY = ['vary', 'accept']
-
-/** Readiness in every dialect. `warning` means that only checks that are not critical fail. */
-type Readiness = 'ok' | 'warning' | 'dependency' | 'starting' | 'draining'
-
-const DIALECTS = ['standard', 'haproxy', 'envoy', 'consul'] as const
-/** Format of /health/ready. The standard dialect suits Kubernetes; the dialects of proxies carry more detail. */
-export type Dialect = (typeof DIALECTS)[number]
-
-const STANDARD: Readonly<Record<Readiness, Reply>> = {
-  ok: reply(200, { status: 'ok' }),
-  warning: reply(200, { status: 'ok' }),
+/** Responses to /health/ready. `warning` means that only checks that are not critical fail. */
+export const STANDARD = {
+  ok: OK,
+  warning: OK,
   dependency: reply(503, { status: 'fail', reason: 'dependency' }),
   starting: reply(503, { status: 'fail', reason: 'starting' }),
-  draining: reply(503, { status: 'fail', reason: 'draining' }),
+  draining: reply(503, DRAINING),
 }
 
-const READY: Readonly<Record<Dialect, Readonly<Record<Readiness, Reply>>>> = {
+export const READY: Readonly<Record<Dialect, typeof STANDARD>> = {
   standard: STANDARD,
   // With `http-check disable-on-404`, status 404 stops new clients and lets clients with a sticky session continue.
-  haproxy: { ...STANDARD, draining: { ...STANDARD.draining, status: 404 } },
+  haproxy: { ...STANDARD, draining: reply(404, DRAINING) },
   // The header fails the host at once, regardless of `unhealthy_threshold`.
-  envoy: {
-    ...STANDARD,
-    draining: reply(503, { status: 'fail', reason: 'draining' }, ['x-envoy-immediate-health-check-fail', 'true']),
-  },
+  envoy: { ...STANDARD, draining: reply(503, DRAINING, ['x-envoy-immediate-health-check-fail', 'true']) },
   // Consul shows status 429 as a warning and still routes to the instance.
   consul: { ...STANDARD, warning: reply(429, { status: 'ok', reason: 'dependency' }) },
 }
 
 /**
- * Responds to /health, /health/live, /health/ready and /health/startup before Express. Returns true after a response from
- * memory, and false for a request that is not a probe. Probes never wait, log, count against a limit or query a
- * dependency.
+ * Responds to the probes before Express. Returns true after a response from memory, and false for a request that is not a
+ * probe. Probes never wait, log, count against a limit or query a dependency.
  */
-export function probes({ lifecycle, health, service, version, dialect = () => 'standard' }: ProbesDeps) {
-  const aggregate = oncePerSnapshot(({ status, timestamp, checks }) => {
-    const body = { status, service, version, timestamp, checks }
-    return reply(status === 'ok' ? 200 : 503, body, VARY)
-  })
+export function probes({ lifecycle, health, service, version, dialect }: ProbesDeps) {
+  const vary = ['vary', 'accept']
+  const renderJson = renderOnce(({ status, timestamp, checks }) =>
+    reply(HTTP_STATUS[status], { status, service, version, timestamp, checks }, vary),
+  )
+  let page: ReturnType<typeof loadPage> | undefined
 
-  /** Loaded at the first request of a browser, because probers do not need it. */
-  const loadPage = once(async () => {
+  /** Loads the page at the first request of a browser, because probers do not need it. */
+  async function loadPage() {
     const { renderStatusPage, statusPageFields } = await import('./status-page.ts')
-    const fields = [...VARY, ...statusPageFields()]
-    return oncePerSnapshot((snapshot) => {
-      const text = renderStatusPage({ service, version, snapshot })
-      return createReply('text/html', snapshot.status === 'ok' ? 200 : 503, text, fields)
+    const fields = [...vary, ...statusPageFields()]
+    return renderOnce((snapshot) => {
+      return reply(HTTP_STATUS[snapshot.status], renderStatusPage(service, version, snapshot), fields)
     })
-  })
-
-  /** Renders each snapshot once. */
-  function oncePerSnapshot(render: (snapshot: Snapshot) => Reply): () => Reply {
-    let last: Snapshot | undefined
-    let rendered: Reply
-    return () => {
-      const snapshot = health.snapshot()
-      if (last !== snapshot) rendered = render(snapshot)
-      last = snapshot
-      return rendered
-    }
   }
 
-  function readiness(): Readiness {
+  function aggregate({ headers }: IncomingMessage): Reply | Promise<Reply> {
+    if (!prefersHtml(headers.accept)) return renderJson(health.snapshot())
+    page ??= loadPage()
+    return page.then((render) => render(health.snapshot()))
+  }
+
+  function readiness(): keyof typeof STANDARD {
     const phase = lifecycle.phase()
     if (phase === 'starting') return 'starting'
     if (phase !== 'serving') return 'draining'
@@ -111,11 +100,11 @@ export function probes({ lifecycle, health, service, version, dialect = () => 's
     return READY[known][readiness()]
   }
 
-  const routes = new Map<string, (request: IncomingMessage) => Reply>([
+  const routes = new Map<string, (request: IncomingMessage) => Reply | Promise<Reply>>([
     ['/health', aggregate],
-    ['/health/live', () => STANDARD.ok],
+    ['/health/live', () => OK],
     ['/health/ready', ready],
-    ['/health/startup', () => (lifecycle.phase() === 'starting' ? STANDARD.starting : STANDARD.ok)],
+    ['/health/startup', () => (lifecycle.phase() === 'starting' ? STANDARD.starting : OK)],
   ])
 
   return function probe(request: IncomingMessage, response: ServerResponse): boolean {
@@ -127,23 +116,25 @@ export function probes({ lifecycle, health, service, version, dialect = () => 's
       sendProblem(response, 'method_not_allowed', { requestId: requestId(request), headers: { allow: 'GET, HEAD' } })
       return true
     }
-    if (respond === aggregate && prefersHtml(request.headers.accept))
-      void loadPage().then((page) => send(response, page()))
-    else send(response, respond(request))
+    const reply = respond(request)
+    if (reply instanceof Promise) void reply.then((loaded) => send(response, loaded))
+    else send(response, reply)
     return true
+  }
+}
+
+/** Renders each snapshot once. */
+function renderOnce(render: (snapshot: Snapshot) => Reply): (snapshot: Snapshot) => Reply {
+  let last: Snapshot | undefined
+  let rendered: Reply
+  return (snapshot) => {
+    if (last !== snapshot) rendered = render(snapshot)
+    last = snapshot
+    return rendered
   }
 }
 
 function send(response: ServerResponse, { status, fields, body }: Reply): void {
   response.writeHead(status, fields)
   response.end(body)
-}
-
-/** Returns a function that calls `load` at most once. */
-function once<T>(load: () => T): () => T {
-  let loaded: { readonly value: T } | undefined
-  return () => {
-    loaded ??= { value: load() }
-    return loaded.value
-  }
 }

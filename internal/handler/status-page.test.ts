@@ -3,16 +3,15 @@ import type { CheckReport, History, Snapshot } from '#pkg/health/index.ts'
 import { renderStatusPage } from './status-page.ts'
 
 const ok: CheckReport = { status: 'ok', critical: true, latencyMs: 0.8, checkedAt: 1_795_353_959 }
-const failing: CheckReport = { status: 'fail', critical: false, reason: 'timeout', checkedAt: 1_795_353_962 }
+const failed: CheckReport = { status: 'fail', critical: false, reason: 'timeout', checkedAt: 1_795_353_962 }
 const pending: CheckReport = { status: 'fail', critical: true, reason: 'pending' }
 
-function pageOf(checks: Snapshot['checks'], history?: Snapshot['history'], service = 'payments'): string {
-  const snapshot: Snapshot = { status: 'ok', timestamp: 1_795_353_962, checks, ...(history && { history }) }
-  return renderStatusPage({ service, version: '1.4.0', snapshot })
+function renderPage(checks: Snapshot['checks'], history: Snapshot['history'] = {}, service = 'payments'): string {
+  return renderStatusPage(service, '1.4.0', { status: 'ok', timestamp: 1_795_353_962, checks, history })
 }
 
 /** Returns the text of the page without the markup. */
-const textOf = (page: string) =>
+const extractText = (page: string) =>
   page
     .slice(page.indexOf('<body>'))
     .replace(/<[^>]*>/g, ' ')
@@ -20,7 +19,7 @@ const textOf = (page: string) =>
     .trim()
 
 test('shows the data of the JSON response for each check', () => {
-  expect(textOf(pageOf({ database: ok, redis: failing, mail: pending }))).toBe(
+  expect(extractText(renderPage({ database: ok, redis: failed, mail: pending }))).toBe(
     'payments version 1.4.0 ✓ ok Failing: redis (not critical), mail. Check State Checked Last runs ' +
       'database critical ✓ ok 0.8 ms 3 s ago none ' +
       'redis not critical ✗ fail timeout just now none ' +
@@ -29,35 +28,35 @@ test('shows the data of the JSON response for each check', () => {
   )
 })
 
-test('has a summary for no checks and for no failures', () => {
-  expect(textOf(pageOf({}))).toContain('Nothing is watched.')
-  expect(pageOf({})).not.toContain('<table>')
-  expect(textOf(pageOf({ database: ok }))).toContain('Every check is ok.')
+test('summarizes a service without checks and a service without failures', () => {
+  expect(extractText(renderPage({}))).toContain('Nothing is watched.')
+  expect(renderPage({})).not.toContain('<table>')
+  expect(extractText(renderPage({ database: ok }))).toContain('Every check is ok.')
 })
 
 test('a name with markup is escaped', () => {
   const hostile = '<script>alert(1)</script>'
-  const page = pageOf({ [hostile]: ok, '"onload="': failing }, {}, hostile)
+  const page = renderPage({ [hostile]: ok, '"onload="': failed }, {}, hostile)
   expect(page).not.toContain('<script')
   expect(page).not.toContain('"onload="')
 })
 
-test('runs are bars: the slowest is the highest, a failure is below the line, and the last run is at the right', () => {
+test('the chart has a bar for each run: the slowest is the highest, a failure is below the line, and the last is at the right', () => {
   const history: History = [
     { ok: true, at: 1, latencyMs: 10 },
     { ok: false, at: 2, reason: 'timeout' },
     { ok: true, at: 3, latencyMs: 5.04 },
   ]
-  const page = pageOf({ database: ok }, { database: history })
+  const page = renderPage({ database: ok }, { database: history })
   expect(page).toContain('<path class="ok" d="M228 24v-24h3v24zM236 24v-12h3v12z"/>')
   expect(page).toContain('<path class="fail" d="M232 24v8h3v-8z"/>')
-  expect(textOf(page)).toContain('2 of 3 ok, 5 ms to 10 ms')
+  expect(extractText(page)).toContain('2 of 3 ok, 5 ms to 10 ms')
 })
 
-test('runs are bars even when every run took no time or failed', () => {
-  const instant = pageOf({ database: ok }, { database: [{ ok: true, at: 1, latencyMs: 0 }] })
+test('the chart is valid when every run took 0 ms or failed', () => {
+  const instant = renderPage({ database: ok }, { database: [{ ok: true, at: 1, latencyMs: 0 }] })
   expect(instant).toContain('d="M236 24v-2h3v2z"')
-  const failed = pageOf({ database: failing }, { database: [{ ok: false, at: 1, reason: 'refused' }] })
-  expect(textOf(failed)).toContain('0 of 1 ok As of')
-  expect(instant + failed).not.toMatch(/NaN|Infinity/)
+  const unreachable = renderPage({ database: failed }, { database: [{ ok: false, at: 1, reason: 'refused' }] })
+  expect(extractText(unreachable)).toContain('0 of 1 ok As of')
+  expect(instant + unreachable).not.toMatch(/NaN|Infinity/)
 })

@@ -1,12 +1,5 @@
-import { html } from '#pkg/http/index.ts'
+import { html, renderPage } from '#pkg/http/index.ts'
 import { type Operation, operation } from '#pkg/operation/index.ts'
-
-const LINKS = [
-  ['/ping', 'a response without dependencies'],
-  ['/health', 'the state of the service and its dependencies'],
-  ['/docs', 'the operations, with forms that send requests'],
-  ['/openapi.json', 'the OpenAPI document'],
-] as const
 
 /** Shows the first links to a developer who opens the service in a browser. */
 export function welcome({ name }: { readonly name: string }): Operation {
@@ -16,22 +9,14 @@ export function welcome({ name }: { readonly name: string }): Operation {
     public: true,
     responses: { 200: { description: 'The page', mediaTypes: ['text/html'] } },
     handler: function welcome(_req, res) {
-      res.type('html').end(renderPage(name))
+      const body = html`<h1>${name}</h1>
+<ul>
+<li><a href="/ping">/ping</a> a response without dependencies</li>
+<li><a href="/health">/health</a> the state of the service and its dependencies</li>
+<li><a href="/docs">/docs</a> the operations, with forms that send requests</li>
+<li><a href="/openapi.json">/openapi.json</a> the OpenAPI document</li>
+</ul>`
+      res.type('html').send(renderPage(name, '', body))
     },
   })
-}
-
-function renderPage(name: string): string {
-  const items = LINKS.map(([path, text]) => html`<li><a href="${path}">${path}</a> ${text}</li>\n`)
-  const page = html`<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${name}</title></head>
-<body>
-<h1>${name}</h1>
-<ul>
-${items}</ul>
-</body>
-</html>
-`
-  return String(page)
 }

@@ -1,10 +1,12 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
-import { createHealth as create, type HealthEvent, type HealthOptions, type WatchedCheck } from './health.ts'
-import type { Check } from './monitor.ts'
+import { createHealth } from './health.ts'
+import type { Check, HealthEvent, HealthOptions, WatchedCheck } from './monitor.ts'
 
-/** A health with these checks. */
-function createHealth({ checks, ...options }: HealthOptions & { readonly checks: readonly WatchedCheck[] }) {
-  const health = create(options)
+const DEFAULTS = { intervalMs: 2_000, timeoutMs: 1_000, fall: 2, rise: 1 }
+
+/** Creates a health with these checks. */
+function watch({ checks, ...options }: Partial<HealthOptions> & { readonly checks: readonly WatchedCheck[] }) {
+  const health = createHealth({ settings: () => DEFAULTS, ...options })
   for (const check of checks) health.watch(check)
   return health
 }
@@ -19,7 +21,7 @@ afterEach(() => {
 const refused = Object.assign(new Error('connect ECONNREFUSED 10.0.0.7:5432'), { code: 'ECONNREFUSED' })
 
 test('a snapshot names each check and no address', async () => {
-  const health = createHealth({
+  const health = watch({
     checks: [
       { name: 'database', check: async () => {} },
       { name: 'mail', check: () => Promise.reject(refused), critical: () => false },
@@ -51,7 +53,7 @@ test('a snapshot names each check and no address', async () => {
 })
 
 test('a snapshot is created once a second and once for each result', async () => {
-  const health = createHealth({
+  const health = watch({
     checks: [{ name: 'database', check: async () => {} }],
     settings: () => ({ intervalMs: 10_000, timeoutMs: 1_000, fall: 2, rise: 1 }),
   })
@@ -67,10 +69,10 @@ test('a snapshot is created once a second and once for each result', async () =>
   expect(health.snapshot()).not.toBe(checked)
 })
 
-test('events report each change of state with its cause, without repetitions', async () => {
+test('an event reports each change of the status once, with its cause', async () => {
   const events: HealthEvent[] = []
   let check: Check = async () => {}
-  const health = createHealth({
+  const health = watch({
     checks: [{ name: 'database', check: (signal) => check(signal) }],
     settings: () => ({ intervalMs: 100, timeoutMs: 50, fall: 2, rise: 1 }),
     onEvent: (event) => events.push(event),
@@ -88,10 +90,10 @@ test('events report each change of state with its cause, without repetitions', a
   ])
 })
 
-test('a failure reports each of its reasons once, in any order', async () => {
+test('a failure reports each of its reasons once', async () => {
   const events: HealthEvent[] = []
   const causes = [refused, new Error('odd'), refused, new Error('odd')]
-  const health = createHealth({
+  const health = watch({
     checks: [{ name: 'database', check: () => Promise.reject(causes.shift()) }],
     settings: () => ({ intervalMs: 100, timeoutMs: 50, fall: 1, rise: 1 }),
     onEvent: (event) => events.push(event),
@@ -103,14 +105,14 @@ test('a failure reports each of its reasons once, in any order', async () => {
   expect(events.map(({ reason }) => reason)).toEqual(['refused', 'error'])
 })
 
-test('results become stale without an event, as after a blocked event loop', async () => {
+test('results become stale without an event, as when the event loop was blocked', async () => {
   let blockedMs = 0
   const clock = () => performance.now() + blockedMs
-  const health = createHealth({ checks: [{ name: 'database', check: async () => {} }], clock })
+  const health = watch({ checks: [{ name: 'database', check: async () => {} }], clock })
   health.start()
   await jest.advanceTimersByTimeAsync(0)
   expect(health.snapshot().status).toBe('ok')
-  // The clock goes on while no timer fires: two intervals, two timeouts and a second are still in order.
+  // The clock advances while no timer fires. A result is fresh for two intervals, two timeouts and a second.
   blockedMs = 2 * (2_000 + 1_000) + 1_000
   expect(health.snapshot().status).toBe('ok')
   blockedMs += 1_000
@@ -122,24 +124,27 @@ test('results become stale without an event, as after a blocked event loop', asy
 test.each([
   ['back', -3_600_000],
   ['forward', 3_600_000],
-])('a clock that is set %s an hour makes no result stale and shows the new time', async (_name, step) => {
-  jest.setSystemTime(10_000_000)
-  const health = createHealth({ checks: [{ name: 'database', check: async () => {} }] })
-  health.start()
-  await jest.advanceTimersByTimeAsync(0)
-  jest.setSystemTime(10_000_000 + step)
-  for (let second = 0; second < 10; second++) {
-    const { status, timestamp } = health.snapshot()
-    expect({ status, timestamp }).toEqual({ status: 'ok', timestamp: 10_000 + step / 1_000 + second })
-    await jest.advanceTimersByTimeAsync(1_000)
-  }
-})
+])(
+  'when the system clock is set %s by an hour, results stay fresh and snapshots have the new time',
+  async (_name, step) => {
+    jest.setSystemTime(10_000_000)
+    const health = watch({ checks: [{ name: 'database', check: async () => {} }] })
+    health.start()
+    await jest.advanceTimersByTimeAsync(0)
+    jest.setSystemTime(10_000_000 + step)
+    for (let second = 0; second < 10; second++) {
+      const { status, timestamp } = health.snapshot()
+      expect({ status, timestamp }).toEqual({ status: 'ok', timestamp: 10_000 + step / 1_000 + second })
+      await jest.advanceTimersByTimeAsync(1_000)
+    }
+  },
+)
 
 test('thresholds and criticality may change at any time', async () => {
   let settings = { intervalMs: 100, timeoutMs: 50, fall: 50, rise: 1 }
   let critical = true
   let check: Check = async () => {}
-  const health = createHealth({
+  const health = watch({
     checks: [{ name: 'database', check: (signal) => check(signal), critical: () => critical }],
     settings: () => settings,
   })
@@ -159,9 +164,9 @@ test('thresholds and criticality may change at any time', async () => {
 test.each([
   [60_000, 100],
   [100, 60_000],
-])('an interval that changes from %d to %d ms makes no fresh result stale', async (before, after) => {
+])('results stay fresh when the interval changes from %d to %d ms', async (before, after) => {
   let intervalMs = before
-  const health = createHealth({
+  const health = watch({
     checks: [{ name: 'database', check: () => new Promise((resolve) => setTimeout(resolve, 10)) }],
     settings: () => ({ intervalMs, timeoutMs: 50, fall: 2, rise: 1 }),
   })

@@ -1,35 +1,5 @@
-import { type Check, createMonitor, type Monitor, type MonitorSettings, monotonicMs } from './monitor.ts'
-import { aggregate, type CheckReport, type History, type Reason, report } from './policy.ts'
-
-export interface HealthOptions {
-  /** Settings of every check, read before each run. @default every 2_000 ms for 1_000 ms, fall 2, rise 1 */
-  readonly settings?: () => MonitorSettings
-  /**
-   * Called when the first run of a check ends, when its status changes, and when a failing check reports a new reason.
-   * `error` is the cause of a failure.
-   */
-  readonly onEvent?: (event: HealthEvent) => void
-  /** Milliseconds since the epoch, for published times. */
-  readonly now?: () => number
-  /** Monotonic clock in milliseconds, for durations. */
-  readonly clock?: () => number
-}
-
-export interface WatchedCheck {
-  readonly name: string
-  readonly check: Check
-  /** A critical check makes the aggregate fail. Evaluated for each snapshot. @default () => true */
-  readonly critical?: () => boolean
-  readonly onEvent?: (event: HealthEvent) => void
-}
-
-export interface HealthEvent {
-  readonly name: string
-  readonly status: 'ok' | 'fail'
-  readonly critical: boolean
-  readonly reason?: Reason
-  readonly error?: unknown
-}
+import { createMonitor, type HealthOptions, type Monitor, type WatchedCheck } from './monitor.ts'
+import { aggregate, type CheckReport, type History } from './policy.ts'
 
 export interface Snapshot {
   readonly status: 'ok' | 'fail'
@@ -37,70 +7,46 @@ export interface Snapshot {
   readonly timestamp: number
   readonly checks: Readonly<Record<string, CheckReport>>
   /** The last runs of each check. The JSON response omits them. */
-  readonly history?: Readonly<Record<string, History>>
+  readonly history: Readonly<Record<string, History>>
 }
 
-export interface Health {
-  /** Adds a check. Call it before `start`. */
-  watch(check: WatchedCheck): void
-  start(): void
-  stop(): void
-  /** Returns the current state without waiting. The object stays the same until a run ends or a second has passed. */
-  snapshot(): Snapshot
-}
-
-const DEFAULTS: MonitorSettings = { intervalMs: 2_000, timeoutMs: 1_000, fall: 2, rise: 1 }
+export type Health = ReturnType<typeof createHealth>
 
 /** Watches dependencies in the background, so a probe only reads memory. */
-export function createHealth(options: HealthOptions): Health {
-  const { settings = () => DEFAULTS, now = Date.now, clock = monotonicMs, onEvent } = options
-  const monitors = new Map<string, { monitor: Monitor; critical: () => boolean }>()
+export function createHealth(options: HealthOptions) {
+  const { clock = () => performance.now() } = options
+  const monitors = new Map<string, Monitor>()
   let latest: Snapshot | undefined
   let takenAt = 0
 
+  function forgetSnapshot(): void {
+    latest = undefined
+  }
+
   return {
-    watch({ name, check, critical = () => true, onEvent: onOwnEvent }) {
-      /** The reasons of the current failure. */
-      const reported = new Set<Reason>()
-      const monitor = createMonitor({
-        check,
-        settings,
-        now,
-        clock,
-        onOutcome({ status, reason }, previous, error) {
-          latest = undefined
-          if (status === 'ok') {
-            reported.clear()
-            if (previous.status === 'ok') return
-          } else {
-            if (reported.has(reason)) return
-            reported.add(reason)
-          }
-          const event = { name, status, critical: critical(), ...(status === 'fail' && { reason, error }) }
-          onEvent?.(event)
-          onOwnEvent?.(event)
-        },
-      })
-      monitors.set(name, { monitor, critical })
-      latest = undefined
+    /** Adds a check. Call it before `start`. */
+    watch(check: WatchedCheck) {
+      monitors.set(check.name, createMonitor(check, options, forgetSnapshot))
+      forgetSnapshot()
     },
     start() {
-      for (const { monitor } of monitors.values()) monitor.start()
+      for (const monitor of monitors.values()) monitor.start()
     },
     stop() {
-      for (const { monitor } of monitors.values()) monitor.stop()
+      for (const monitor of monitors.values()) monitor.stop()
     },
-    snapshot() {
+    /** Returns the current state without waiting. The object stays the same until a run ends or a second has passed. */
+    snapshot(): Snapshot {
       // A result becomes stale without an event, so a snapshot is reused for at most one second.
       if (latest !== undefined && clock() - takenAt < 1_000) return latest
       takenAt = clock()
       const checks: Record<string, CheckReport> = {}
       const history: Record<string, History> = {}
-      for (const [name, { monitor, critical }] of monitors) {
-        checks[name] = report(monitor.state(), critical(), monitor.isStale())
+      for (const [name, monitor] of monitors) {
+        checks[name] = monitor.report()
         history[name] = monitor.history()
       }
-      latest = { status: aggregate(Object.values(checks)), timestamp: Math.floor(now() / 1000), checks, history }
+      latest = { status: aggregate(Object.values(checks)), timestamp: Math.floor(Date.now() / 1000), checks, history }
       return latest
     },
   }

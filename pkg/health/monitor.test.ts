@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
-import { type Check, createMonitor, type MonitorOptions, type MonitorSettings } from './monitor.ts'
-import type { CheckState } from './policy.ts'
+import { type Check, createMonitor, type HealthOptions } from './monitor.ts'
 
 beforeEach(() => {
   jest.useFakeTimers()
@@ -19,46 +18,47 @@ function manualCheck() {
   return { check, runs }
 }
 
-function monitorOf(check: Check, options: Partial<MonitorOptions & MonitorSettings> = {}) {
-  const { intervalMs = 1_000, timeoutMs = 200, fall = 2, rise = 1 } = options
-  const changes: CheckState[] = []
-  const monitor = createMonitor({
-    check,
-    settings: () => ({ intervalMs, timeoutMs, fall, rise }),
-    random: () => 0,
-    onOutcome: (next) => changes.push(next),
-    ...options,
-  })
-  return { monitor, changes }
+interface Options extends Partial<HealthOptions> {
+  readonly fall?: number
+  readonly rise?: number
+  readonly onRun?: () => void
 }
 
-const passed = (ms: number) => jest.advanceTimersByTimeAsync(ms)
+function watch(check: Check, { fall = 2, rise = 1, onRun = () => {}, ...options }: Options = {}) {
+  return createMonitor(
+    { name: 'database', check },
+    { settings: () => ({ intervalMs: 1_000, timeoutMs: 200, fall, rise }), random: () => 0, ...options },
+    onRun,
+  )
+}
+
+const advance = (ms: number) => jest.advanceTimersByTimeAsync(ms)
 
 describe('createMonitor', () => {
   test('runs at once, and again one interval after the start of the previous run', async () => {
     const { check, runs } = manualCheck()
-    const { monitor } = monitorOf(check)
+    const monitor = watch(check)
     monitor.start()
     expect(runs).toHaveLength(1)
-    await passed(150)
+    await advance(150)
     runs[0]?.resolve()
-    await passed(849)
+    await advance(849)
     expect(runs).toHaveLength(1)
-    expect(monitor.state()).toMatchObject({ status: 'ok', latencyMs: 150 })
-    await passed(1)
+    expect(monitor.report()).toMatchObject({ status: 'ok', latencyMs: 150 })
+    await advance(1)
     expect(runs).toHaveLength(2)
   })
 
   test('a dependency that hangs is detected within fall × interval + timeout', async () => {
     let check: Check = async () => {}
-    const { monitor } = monitorOf((signal) => check(signal))
+    const monitor = watch((signal) => check(signal))
     monitor.start()
-    await passed(0)
+    await advance(0)
     check = () => new Promise(() => {})
-    await passed(2 * 1_000 + 200 - 1)
-    expect(monitor.state().status).toBe('ok')
-    await passed(1)
-    expect(monitor.state()).toMatchObject({ status: 'fail', reason: 'timeout' })
+    await advance(2 * 1_000 + 200 - 1)
+    expect(monitor.report().status).toBe('ok')
+    await advance(1)
+    expect(monitor.report()).toMatchObject({ status: 'fail', reason: 'timeout' })
   })
 
   test('shortens the interval by up to a tenth', async () => {
@@ -67,11 +67,11 @@ describe('createMonitor', () => {
       [1, 900],
     ] as const) {
       const check = jest.fn<Check>().mockResolvedValue(undefined)
-      const { monitor } = monitorOf(check, { random: () => random })
+      const monitor = watch(check, { random: () => random })
       monitor.start()
-      await passed(intervalMs - 1)
+      await advance(intervalMs - 1)
       expect(check).toHaveBeenCalledTimes(1)
-      await passed(1)
+      await advance(1)
       expect(check).toHaveBeenCalledTimes(2)
       monitor.stop()
     }
@@ -79,57 +79,60 @@ describe('createMonitor', () => {
 
   test('a check that exceeds its timeout fails with reason timeout, is aborted and is not started twice', async () => {
     const { check, runs } = manualCheck()
-    const { monitor, changes } = monitorOf(check)
+    const monitor = watch(check)
     monitor.start()
-    await passed(200)
-    expect(monitor.state()).toMatchObject({ status: 'fail', reason: 'timeout' })
+    await advance(200)
+    expect(monitor.report()).toMatchObject({ status: 'fail', reason: 'timeout' })
     expect(runs[0]?.signal.aborted).toBe(true)
-    await passed(5_000)
+    await advance(5_000)
     expect(runs).toHaveLength(1)
-    expect(changes.length).toBeGreaterThan(3)
-    expect(changes.every(({ reason }) => reason === 'timeout')).toBe(true)
-    runs[0]?.reject(new Error('gave up at last'))
-    await passed(1_200)
+    expect(monitor.history().length).toBeGreaterThan(3)
+    expect(monitor.history().every((run) => !run.ok && run.reason === 'timeout')).toBe(true)
+    runs[0]?.reject(new Error('aborted'))
+    await advance(1_200)
     expect(runs).toHaveLength(2)
   })
 
-  test('a late success counts as a timeout every time', async () => {
-    const slow: Check = () => new Promise((resolve) => setTimeout(resolve, 1_250))
-    const { monitor, changes } = monitorOf(slow, { fall: 3 })
+  // After 1,100 ms the second run still waits for the first check. After 1,250 ms it has failed too.
+  test.each([1_100, 1_250])('a check that succeeds after %d ms counts as a timeout every time', async (ms) => {
+    const slow: Check = () => new Promise((resolve) => setTimeout(resolve, ms))
+    const monitor = watch(slow, { fall: 3 })
     monitor.start()
-    await passed(10_000)
-    expect(changes.length).toBeGreaterThan(5)
-    expect(monitor.state()).toMatchObject({ status: 'fail', reason: 'timeout' })
-    expect(changes.every(({ status }) => status === 'fail')).toBe(true)
+    await advance(10_000)
+    expect(monitor.history().length).toBeGreaterThan(5)
+    expect(monitor.report()).toMatchObject({ status: 'fail', reason: 'timeout' })
+    expect(monitor.history().every(({ ok }) => !ok)).toBe(true)
   })
 
-  test('a check that throws before it returns a promise fails like any other', async () => {
-    const { monitor } = monitorOf(() => {
+  test('a check that throws synchronously fails with the reason of its error', async () => {
+    const monitor = watch(() => {
       throw Object.assign(new Error(), { code: 'ECONNREFUSED' })
     })
     monitor.start()
-    await passed(0)
-    expect(monitor.state()).toMatchObject({ status: 'fail', reason: 'refused' })
+    await advance(0)
+    expect(monitor.report()).toMatchObject({ status: 'fail', reason: 'refused' })
   })
 
-  test('the history has each run, also those that do not change the state', async () => {
+  test('the history has every run, including runs that do not change the status', async () => {
     const check = jest.fn<Check>().mockRejectedValueOnce(new Error('once')).mockResolvedValue(undefined)
-    const { monitor } = monitorOf(check, { rise: 5 })
+    const monitor = watch(check, { rise: 5 })
     monitor.start()
-    await passed(2_000)
-    expect(monitor.state().status).toBe('fail')
+    await advance(2_000)
+    expect(monitor.report().status).toBe('fail')
     expect(monitor.history().map(({ ok }) => ok)).toEqual([false, true, true])
   })
 
-  test('stop aborts the current run, ends the reports and leaves no timer', async () => {
+  test('stop aborts the current run, discards its result and leaves no timer', async () => {
     const { check, runs } = manualCheck()
-    const { monitor, changes } = monitorOf(check)
+    const onRun = jest.fn()
+    const monitor = watch(check, { onRun })
     monitor.start()
     monitor.stop()
     expect(runs[0]?.signal.aborted).toBe(true)
     runs[0]?.reject(new Error('stopped'))
-    await passed(10_000)
-    expect(changes).toEqual([])
+    await advance(10_000)
+    expect(onRun).not.toHaveBeenCalled()
+    expect(monitor.history()).toEqual([])
     expect(runs).toHaveLength(1)
     expect(jest.getTimerCount()).toBe(0)
   })

@@ -4,51 +4,50 @@ import {
   type CheckReport,
   type CheckState,
   findReason,
-  type History,
   nextState,
   type Outcome,
   PENDING,
-  remember,
   report,
 } from './policy.ts'
 
 const success = (at: number): Outcome => ({ ok: true, at, latencyMs: 1.26 })
 const failure = (at: number): Outcome => ({ ok: false, at, reason: 'refused' })
 
-function settled(outcomes: readonly Outcome[], thresholds = { fall: 2, rise: 2 }): CheckState {
+function settle(outcomes: readonly Outcome[], thresholds = { fall: 2, rise: 2 }): CheckState {
   return outcomes.reduce((state, outcome) => nextState(state, outcome, thresholds), PENDING)
 }
 
 describe('nextState', () => {
   test('the first outcome sets the status', () => {
-    expect(settled([success(1)]).status).toBe('ok')
-    expect(settled([failure(1)])).toMatchObject({ status: 'fail', reason: 'refused' })
+    expect(settle([success(1)]).status).toBe('ok')
+    expect(settle([failure(1)])).toMatchObject({ status: 'fail', reason: 'refused' })
   })
 
-  test('one failure keeps an ok check ok, and two consecutive failures fail it', () => {
-    expect(settled([success(1), failure(2)]).status).toBe('ok')
-    expect(settled([success(1), failure(2), failure(3)]).status).toBe('fail')
-    expect(settled([success(1), failure(2), success(3), failure(4)]).status).toBe('ok')
+  test('a check fails after two consecutive failures', () => {
+    expect(settle([success(1), failure(2)]).status).toBe('ok')
+    expect(settle([success(1), failure(2), failure(3)]).status).toBe('fail')
+    expect(settle([success(1), failure(2), success(3), failure(4)]).status).toBe('ok')
   })
 
-  test('a failing check needs consecutive successes', () => {
-    expect(settled([failure(1), success(2)]).status).toBe('fail')
-    expect(settled([failure(1), success(2), success(3)]).status).toBe('ok')
-    expect(settled([failure(1), success(2), failure(3), success(4)]).status).toBe('fail')
+  test('a check recovers after two consecutive successes', () => {
+    expect(settle([failure(1), success(2)]).status).toBe('fail')
+    expect(settle([failure(1), success(2), success(3)]).status).toBe('ok')
+    expect(settle([failure(1), success(2), failure(3), success(4)]).status).toBe('fail')
   })
 
   test('a check that continues to fail has the latest reason', () => {
-    const state = nextState(settled([failure(1)]), { ok: false, at: 2, reason: 'timeout' }, { fall: 1, rise: 1 })
-    expect(state).toMatchObject({ status: 'fail', reason: 'timeout', at: 2 })
+    const state = nextState(settle([failure(1)]), { ok: false, at: 2, reason: 'timeout' }, { fall: 1, rise: 1 })
+    expect(report(state, true, false)).toMatchObject({ status: 'fail', reason: 'timeout' })
+    expect(state.history.at(-1)).toMatchObject({ at: 2 })
   })
 })
 
-test('a history holds the last sixty runs, oldest first, and is never changed', () => {
+test('the history has the last sixty runs, oldest first, and is immutable', () => {
   const outcomes = Array.from({ length: 61 }, (_, index) => (index % 2 === 0 ? success(index) : failure(index)))
-  const sixty = outcomes.slice(0, 60).reduce<History>(remember, [])
-  expect(sixty).toEqual(outcomes.slice(0, 60))
-  expect(remember(sixty, outcomes[60]!)).toEqual(outcomes.slice(1))
-  expect(sixty).toHaveLength(60)
+  const sixty = settle(outcomes.slice(0, 60))
+  expect(sixty.history).toEqual(outcomes.slice(0, 60))
+  expect(nextState(sixty, outcomes[60]!, { fall: 2, rise: 2 }).history).toEqual(outcomes.slice(1))
+  expect(sixty.history).toHaveLength(60)
 })
 
 describe('report', () => {
@@ -57,7 +56,7 @@ describe('report', () => {
   })
 
   test('an ok check has its latency with one decimal and its time in seconds', () => {
-    expect(report(settled([success(5_900)]), false, false)).toEqual({
+    expect(report(settle([success(5_900)]), false, false)).toEqual({
       status: 'ok',
       critical: false,
       latencyMs: 1.3,
@@ -66,19 +65,19 @@ describe('report', () => {
   })
 
   test('a stale result fails as stale, even after a success', () => {
-    expect(report(settled([success(1_000)]), true, true)).toMatchObject({ status: 'fail', reason: 'stale' })
-    expect(report(settled([failure(1_000)]), true, true)).toMatchObject({ status: 'fail', reason: 'stale' })
+    expect(report(settle([success(1_000)]), true, true)).toMatchObject({ status: 'fail', reason: 'stale' })
+    expect(report(settle([failure(1_000)]), true, true)).toMatchObject({ status: 'fail', reason: 'stale' })
   })
 })
 
 describe('aggregate', () => {
   const ok: CheckReport = { status: 'ok', critical: true, latencyMs: 1, checkedAt: 1 }
-  const failing = (critical: boolean): CheckReport => ({ status: 'fail', critical, reason: 'error', checkedAt: 1 })
+  const failed = (critical: boolean): CheckReport => ({ status: 'fail', critical, reason: 'error', checkedAt: 1 })
 
-  test('fails with a critical check only', () => {
+  test('is fail only when a critical check fails', () => {
     expect(aggregate([])).toBe('ok')
-    expect(aggregate([ok, failing(false)])).toBe('ok')
-    expect(aggregate([ok, failing(true)])).toBe('fail')
+    expect(aggregate([ok, failed(false)])).toBe('ok')
+    expect(aggregate([ok, failed(true)])).toBe('fail')
   })
 })
 
@@ -96,12 +95,12 @@ describe('findReason', () => {
     expect(findReason(withCode(code))).toBe(reason)
   })
 
-  test('searches the causes and both attempts of a connection', () => {
+  test('searches the causes of an error and both attempts of a connection', () => {
     expect(findReason(new TypeError('fetch failed', { cause: withCode('ECONNREFUSED') }))).toBe('refused')
     expect(findReason(new AggregateError([withCode('ECONNREFUSED'), withCode('ENETUNREACH')]))).toBe('refused')
   })
 
-  test("takes a check's own reason only from the closed list", () => {
+  test('accepts the reason of an error only from the closed list', () => {
     expect(findReason(Object.assign(new Error(), { reason: 'unhealthy' }))).toBe('unhealthy')
     expect(findReason(Object.assign(new Error(), { reason: 'db.internal is down' }))).toBe('error')
     expect(findReason('a string')).toBe('error')

@@ -1,48 +1,43 @@
-/*
- * Derives the status of a check from its outcomes, in pure functions.
+/**
+ * Published reasons of a failure, with the system and SQLSTATE codes that mean them. Hosts, URLs and the messages of
+ * drivers go to the log only. https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
+const CODES = {
+  pending: [],
+  timeout: ['ETIMEDOUT'],
+  refused: ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'EHOSTUNREACH', 'ENETUNREACH', '57P03'],
+  unresolved: ['ENOTFOUND', 'EAI_AGAIN'],
+  unauthorized: ['28000', '28P01', '42501'],
+  unhealthy: [],
+  migrations: [],
+  stale: [],
+  error: [],
+}
+export type Reason = keyof typeof CODES
+const REASONS = Object.entries(CODES) as [Reason, readonly unknown[]][]
 
-/** Published reasons of a failure. Hosts, URLs and the messages of drivers go to the log only. */
-export const REASONS = [
-  'pending',
-  'timeout',
-  'refused',
-  'unresolved',
-  'unauthorized',
-  'unhealthy',
-  'migrations',
-  'stale',
-  'error',
-] as const
-export type Reason = (typeof REASONS)[number]
-
+/** The result of one run. `at` is its end, in milliseconds since the epoch. */
 export type Outcome =
   | { readonly ok: true; readonly at: number; readonly latencyMs: number }
   | { readonly ok: false; readonly at: number; readonly reason: Reason }
 
-/** The last runs of a check, oldest first. */
+/** The last runs of a check, oldest first: two minutes at the default interval. */
 export type History = readonly Outcome[]
-
-/** Length of a history: two minutes at the default interval. */
-const REMEMBERED = 60
-
-export function remember(history: History, outcome: Outcome): History {
-  return [...history.slice(1 - REMEMBERED), outcome]
-}
+const MAX_HISTORY = 60
 
 export interface CheckState {
   readonly status: 'ok' | 'fail'
+  /** Reason of the last failure. */
   readonly reason: Reason
+  /** Latency of the last success, in milliseconds. */
+  readonly latencyMs: number
   /** Number of consecutive outcomes that contradict `status`. */
   readonly against: number
-  /** Latency of the last successful run, in milliseconds. */
-  readonly latencyMs: number
-  /** End of the last run, in milliseconds since the epoch. 0 before the first run has ended. */
-  readonly at: number
+  readonly history: History
 }
 
 /** State of a check until its first run has ended. */
-export const PENDING: CheckState = { status: 'fail', reason: 'pending', against: 0, latencyMs: 0, at: 0 }
+export const PENDING: CheckState = { status: 'fail', reason: 'pending', latencyMs: 0, against: 0, history: [] }
 
 export interface Thresholds {
   /** Consecutive failures that turn `ok` into `fail`. */
@@ -53,67 +48,52 @@ export interface Thresholds {
 
 /** The first outcome sets the status. Afterwards only `fall` or `rise` consecutive outcomes change it. */
 export function nextState(state: CheckState, outcome: Outcome, { fall, rise }: Thresholds): CheckState {
-  const { at } = outcome
-  const latencyMs = outcome.ok ? outcome.latencyMs : state.latencyMs
-  const reason = outcome.ok ? state.reason : outcome.reason
-  if (outcome.ok === (state.status === 'ok')) return { ...state, reason, latencyMs, at, against: 0 }
-  const against = state.against + 1
-  const needed = state.at === 0 ? 1 : outcome.ok ? rise : fall
-  if (against < needed) return { ...state, reason, latencyMs, at, against }
-  return { status: outcome.ok ? 'ok' : 'fail', reason, latencyMs, at, against: 0 }
+  const status = outcome.ok ? 'ok' : 'fail'
+  const threshold = outcome.ok ? rise : fall
+  const against = status === state.status ? 0 : state.against + 1
+  const isReached = state.history.length === 0 || against >= threshold
+  return {
+    status: isReached ? status : state.status,
+    reason: outcome.ok ? state.reason : outcome.reason,
+    latencyMs: outcome.ok ? outcome.latencyMs : state.latencyMs,
+    against: isReached ? 0 : against,
+    history: [...state.history.slice(1 - MAX_HISTORY), outcome],
+  }
 }
 
-/** Returns the published form of a check: times in Unix seconds, latency in milliseconds with one decimal. */
+/** The published form of a check: times in Unix seconds, latency in milliseconds with one decimal. */
 export type CheckReport =
   | { readonly status: 'ok'; readonly critical: boolean; readonly latencyMs: number; readonly checkedAt: number }
   | { readonly status: 'fail'; readonly critical: boolean; readonly reason: Reason; readonly checkedAt?: number }
 
 /** A stale result is a failure: the runs have stopped, for example because the event loop is blocked. */
 export function report(state: CheckState, critical: boolean, isStale: boolean): CheckReport {
-  if (state.at === 0) return { status: 'fail', critical, reason: 'pending' }
-  const checkedAt = Math.floor(state.at / 1000)
+  const { status, reason, latencyMs, history } = state
+  const last = history.at(-1)
+  if (last === undefined) return { status: 'fail', critical, reason }
+  const checkedAt = Math.floor(last.at / 1000)
   if (isStale) return { status: 'fail', critical, reason: 'stale', checkedAt }
-  if (state.status === 'fail') return { status: 'fail', critical, reason: state.reason, checkedAt }
-  return { status: 'ok', critical, latencyMs: Math.round(state.latencyMs * 10) / 10, checkedAt }
+  if (status === 'fail') return { status, critical, reason, checkedAt }
+  return { status, critical, latencyMs: Math.round(latencyMs * 10) / 10, checkedAt }
 }
 
 /** Returns `fail` when a critical check fails, and `ok` otherwise. A service without checks is `ok`. */
-export function aggregate(reports: Iterable<CheckReport>): 'ok' | 'fail' {
-  for (const { status, critical } of reports) if (critical && status === 'fail') return 'fail'
-  return 'ok'
+export function aggregate(reports: readonly CheckReport[]): 'ok' | 'fail' {
+  return reports.some(({ status, critical }) => critical && status === 'fail') ? 'fail' : 'ok'
 }
 
-const REASON_BY_CODE: Readonly<Record<string, Reason>> = {
-  ECONNREFUSED: 'refused',
-  ECONNRESET: 'refused',
-  EPIPE: 'refused',
-  ENOTFOUND: 'unresolved',
-  EAI_AGAIN: 'unresolved',
-  ETIMEDOUT: 'timeout',
-  EHOSTUNREACH: 'refused',
-  ENETUNREACH: 'refused',
-  // https://www.postgresql.org/docs/current/errcodes-appendix.html
-  '28000': 'unauthorized',
-  '28P01': 'unauthorized',
-  '42501': 'unauthorized',
-  '57P03': 'refused',
-}
-
-/**
- * Returns the published reason of an error, from the first of these that exists: its `reason`, its system or SQLSTATE
- * code, the same of its causes, and `error`.
- */
+/** Returns the published reason of an error: its own or the reason of its causes. Defaults to `error`. */
 export function findReason(error: unknown): Reason {
   for (let current = error, depth = 0; Error.isError(current) && depth < 5; current = current.cause, depth++) {
-    const { reason, code, name, message } = current as Error & { reason?: Reason; code?: unknown }
-    if (reason !== undefined && REASONS.includes(reason)) return reason
+    const { reason, code, name, message, errors } = current as Partial<AggregateError> & Record<string, unknown>
+    if (REASONS.some(([known]) => known === reason)) return reason as Reason
     if (name === 'TimeoutError') return 'timeout'
     // Redis puts its error code into the first word of the message.
-    if (/^(WRONGPASS|NOAUTH|NOPERM) /.test(message)) return 'unauthorized'
+    if (/^(WRONGPASS|NOAUTH|NOPERM) /.test(String(message))) return 'unauthorized'
     // Node tries IPv6 and IPv4 at once and reports both failures together.
-    const first = (current as Partial<AggregateError>).errors?.[0]?.code
-    const known = REASON_BY_CODE[String(code ?? first)]
-    if (known !== undefined) return known
+    const first = code ?? errors?.[0]?.code
+    const known = REASONS.find(([, codes]) => codes.includes(first))
+    if (known) return known[0]
   }
   return 'error'
 }

@@ -10,6 +10,6 @@ test('values are escaped, and markup is unchanged', () => {
   expect(String(html`<p>${inner}${[inner, hostile]}${7}</p>`)).toBe(`<p>${inner}${inner}${harmless}7</p>`)
 })
 
-test('an object that resembles markup is escaped', () => {
+test('an object with a toString method is escaped', () => {
   expect(String(html`${{ toString: () => hostile } as never}`)).toBe(harmless)
 })

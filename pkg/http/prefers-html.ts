@@ -5,26 +5,15 @@
 export function prefersHtml(accept = ''): boolean {
   // Skip parsing for clients other than browsers.
   if (!/text\//i.test(accept)) return false
-  const ranges = accept.split(',').map(parseRange)
-  return findQuality('text/html', ranges) > findQuality('application/json', ranges)
+  const qualities = new Map(accept.split(',').map(parseRange))
+  const find = (...ranges: readonly string[]) =>
+    ranges.map((range) => qualities.get(range)).find((quality) => quality !== undefined) ?? 0
+  return find('text/html', 'text/*', '*/*') > find('application/json', 'application/*', '*/*')
 }
 
-interface Range {
-  readonly type: string
-  readonly quality: number
-}
-
-function parseRange(text: string): Range {
+/** Returns the type and the quality of a range. */
+function parseRange(text: string): [string, number] {
   const [type = '', ...parameters] = text.split(';').map((part) => part.trim().toLowerCase())
   const quality = Number(parameters.find((parameter) => parameter.startsWith('q='))?.slice(2) ?? 1)
-  return { type, quality: quality >= 0 && quality <= 1 ? quality : 0 }
-}
-
-/** Returns the quality of the most specific range that matches the type. */
-function findQuality(type: string, ranges: readonly Range[]): number {
-  for (const wanted of [type, type.replace(/[^/]+$/, '*'), '*/*']) {
-    const matching = ranges.filter((range) => range.type === wanted)
-    if (matching.length > 0) return Math.max(...matching.map(({ quality }) => quality))
-  }
-  return 0
+  return [type, quality >= 0 && quality <= 1 ? quality : 0]
 }

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 import * as z from 'zod'
 import { operation } from './operation.ts'
 
-/* `tsc` reports each `@ts-expect-error` whose line has no error, so these mistakes cannot begin to compile. */
+/* `tsc` reports each `@ts-expect-error` whose next line has no error. */
 
 const responses = { 200: { description: 'The note', schema: () => z.object({ title: z.string() }) } }
 const base = { id: 'x', summary: 'x', responses } as const
@@ -17,7 +17,7 @@ test('a misspelt code in the problems of an operation does not compile', () => {
   expect(problems).toEqual(['not_found', 'confilct'])
 })
 
-test('a handler that responds with another body, or reads another field, does not compile', () => {
+test('a handler that sends a wrong body or reads an undeclared field does not compile', () => {
   const { handler } = operation({
     ...base,
     query: z.object({ limit: z.string() }),
@@ -31,7 +31,7 @@ test('a handler that responds with another body, or reads another field, does no
   expect(handler).toBeInstanceOf(Function)
 })
 
-test('the kind of a body is the type of req.body', () => {
+test('the body type of an operation determines the type of req.body', () => {
   const raw = operation({
     ...base,
     body: { type: 'raw', mediaTypes: ['text/plain'] },

@@ -16,7 +16,9 @@ export interface ResponseDescription {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** How the body of an operation is read. A plain schema means `{ type: 'json', schema }`. */
+type Responses = Readonly<Record<number, ResponseDescription>>
+
+/** How the body of an operation is read. */
 export type BodyDescription =
   | { readonly type: 'json' | 'form'; readonly schema: Schema }
   /** `req.body` is a Buffer of the exact bytes, as the signature of a webhook needs them. */
@@ -25,18 +27,18 @@ export type BodyDescription =
   | { readonly type: 'stream'; readonly mediaTypes: readonly string[]; readonly maxBytes: number }
 
 /** The contract of one method of a path: the source of its validation and of its part of the OpenAPI document. */
-export interface OperationDescription {
+export interface OperationDescription<P = Schema, Q = Schema, B = BodyDescription, R = Responses> {
   /** Unique within the service; client generators use it as the name of a function. */
   readonly id: string
   readonly summary: string
   /** Whether the operation needs no authentication. @default false */
   readonly public?: boolean
-  readonly params?: Schema
-  readonly query?: Schema
+  readonly params?: P
+  readonly query?: Q
   readonly headers?: Schema
   /** Unset: the body is not read. */
-  readonly body?: Schema | BodyDescription
-  readonly responses: Readonly<Record<number, ResponseDescription>>
+  readonly body?: B
+  readonly responses: R
   /** Codes of the errors that the handler throws. Those of the schemas, the body and the guard are added. */
   readonly problems?: readonly ProblemCode[]
 }
@@ -48,40 +50,32 @@ export interface Operation extends OperationDescription {
 
 type Parsed<S, Otherwise> = S extends Schema ? z.output<S> : Otherwise
 
-type ParsedBody<B> = B extends Schema
-  ? z.output<B>
-  : B extends { readonly schema: infer S }
-    ? Parsed<S, unknown>
-    : B extends { readonly type: 'raw' }
-      ? Buffer
-      : B extends { readonly type: 'stream' }
-        ? Readable
-        : unknown
+type ParsedBody<B> = B extends { readonly type: 'raw' }
+  ? Buffer
+  : B extends { readonly type: 'stream' }
+    ? Readable
+    : Parsed<B extends { readonly schema: infer S } ? S : B, unknown>
 
+/** A body without a schema has a media type other than JSON. */
 type ResponseBody<R> = {
-  [Status in keyof R]: R[Status] extends { readonly schema: () => infer S } ? Parsed<S, never> : never
+  [Status in keyof R]: R[Status] extends { readonly schema: () => infer S }
+    ? Parsed<S, never>
+    : R[Status] extends { readonly mediaTypes: readonly string[] }
+      ? string | Buffer
+      : never
 }[keyof R]
 
-type TypedOperation<P, Q, B, R> = Omit<OperationDescription, 'params' | 'query' | 'body' | 'responses'> & {
-  readonly params?: P
-  readonly query?: Q
-  readonly body?: B
-  readonly responses: R
+interface TypedOperation<P, Q, B, R> extends OperationDescription<P, Q, B, R> {
   readonly handler: RequestHandler<Parsed<P, unknown>, ResponseBody<R>, ParsedBody<B>, Parsed<Q, unknown>>
 }
 
-/** Declares an operation. The handler's types follow from the schemas. */
+/** Declares an operation. The handler's types follow from the schemas. A schema as `body` means a JSON body. */
 export function operation<
-  R extends OperationDescription['responses'],
+  R extends Responses,
   P extends Schema | undefined = undefined,
   Q extends Schema | undefined = undefined,
   const B extends Schema | BodyDescription | undefined = undefined,
->(typed: TypedOperation<P, Q, B, R>): Operation {
-  return typed as unknown as Operation
-}
-
-/** Returns the body in its long form. */
-export function describeBody({ body }: Pick<OperationDescription, 'body'>): BodyDescription | undefined {
-  if (body === undefined) return undefined
-  return 'safeParse' in body ? { type: 'json', schema: body } : body
+>({ body, ...operation }: TypedOperation<P, Q, B, R>): Operation {
+  const described = body && 'safeParse' in body ? { type: 'json', schema: body } : body
+  return { ...operation, ...(described && { body: described }) } as unknown as Operation
 }

@@ -3,9 +3,9 @@ import express from 'express'
 import request from 'supertest'
 import * as z from 'zod'
 import { CodedError, problemHandler } from '../problem/index.ts'
-import type { FieldError } from './field-errors.ts'
 import { type Operation, operation } from './operation.ts'
 import { type Route, type RouteOptions, registerRoute } from './route.ts'
+import type { FieldError } from './validate.ts'
 
 const route = (app: express.Express, route: Route, options: Partial<RouteOptions> = {}) =>
   registerRoute(app, route, { readBody: () => (_req, _res, next) => next(), ...options })
@@ -32,17 +32,17 @@ test('each method of a path reaches its handler, and another method gets 405 wit
 })
 
 test('a disabled path is unknown for every method', async () => {
-  let isThere = false
+  let exists = false
   const app = express()
-  route(app, { path: '/beta', get: createOperation((_req, res) => void res.json({})), when: () => isThere })
+  route(app, { path: '/beta', get: createOperation((_req, res) => void res.json({})), when: () => exists })
   app.use((_req, res) => void res.status(404).end())
   await request(app).get('/beta').expect(404)
   await request(app).post('/beta').expect(404)
   await request(app).options('/beta').expect(404)
-  isThere = true
+  exists = true
   await request(app).get('/beta').expect(200)
   await request(app).options('/beta').expect(204).expect('allow', 'GET, HEAD, OPTIONS')
-  isThere = false
+  exists = false
   await request(app).get('/beta').expect(404)
 })
 
@@ -53,7 +53,7 @@ test('a handler may pass a request on to the next route', async () => {
   await request(app).get('/things/1').expect(404)
 })
 
-test('the guard protects every operation that is not public, wherever its path is, before its body is read', async () => {
+test('the guard runs before the body is read, for every operation that is not public', async () => {
   const app = express()
   const steps: string[] = []
   const guard: express.RequestHandler = (req, _res, next) => {
@@ -67,7 +67,11 @@ test('the guard protects every operation that is not public, wherever its path i
   }
   const options: RouteOptions = { guard, readBody: () => readBody }
   const respond = createOperation((_req, res) => void res.json({}))
-  registerRoute(app, { path: '/reports', get: respond, post: { ...respond, body: z.unknown() } }, options)
+  registerRoute(
+    app,
+    { path: '/reports', get: respond, post: { ...respond, body: { type: 'json', schema: z.unknown() } } },
+    options,
+  )
   registerRoute(app, { path: '/status', get: { ...respond, public: true }, delete: respond }, options)
   app.use(problemHandler())
   await request(app).get('/reports').expect(404)

@@ -1,10 +1,10 @@
 import type { IRouter, RequestHandler } from 'express'
 import { CodedError } from '../problem/index.ts'
-import { type BodyDescription, describeBody, type Operation } from './operation.ts'
+import type { BodyDescription, Operation } from './operation.ts'
 import { validate } from './validate.ts'
 
 export const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const
-export type Method = (typeof METHODS)[number]
+type Method = (typeof METHODS)[number]
 
 /** A path in Express's syntax with its operations. */
 export interface Route extends Readonly<Partial<Record<Method, Operation>>> {
@@ -21,14 +21,17 @@ export interface RouteOptions {
 }
 
 /** Registers a path. HEAD follows GET, OPTIONS lists the methods, and any other method is a 405 with `allow`. */
-export function registerRoute(router: IRouter, { path, when, ...operations }: Route, options: RouteOptions): void {
+export function registerRoute(router: IRouter, route: Route, { guard, readBody }: RouteOptions): void {
+  const { path, when, ...operations } = route
   const registered = router.route(path)
   if (when) registered.all((_req, _res, next) => next(when() ? undefined : 'route'))
   const allowed = ['OPTIONS']
   for (const method of METHODS) {
     const operation = operations[method]
     if (operation === undefined) continue
-    registered[method](...createHandlers(operation, options))
+    const { body, handler } = operation
+    const steps = [operation.public ? undefined : guard, body && readBody(body), validate(operation), handler]
+    registered[method](...steps.filter((step) => step !== undefined))
     allowed.push(...(method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()]))
   }
   const allow = allowed.sort().join(', ')
@@ -39,16 +42,4 @@ export function registerRoute(router: IRouter, { path, when, ...operations }: Ro
     if (req.method !== 'OPTIONS') throw new CodedError('method_not_allowed')
     res.status(204).end()
   })
-}
-
-/** Lists the steps of one operation in order: guard, body, validation, handler. */
-function createHandlers(operation: Operation, { guard, readBody }: RouteOptions): RequestHandler[] {
-  const body = describeBody(operation)
-  const handlers = [
-    operation.public ? undefined : guard,
-    body && readBody(body),
-    validate(operation),
-    operation.handler,
-  ]
-  return handlers.filter((handler) => handler !== undefined)
 }

@@ -1,30 +1,31 @@
 import type { Request, RequestHandler } from 'express'
+import type * as z from 'zod'
 import { CodedError } from '../problem/index.ts'
-import { fieldErrors, MAX_ERRORS, type Source } from './field-errors.ts'
-import { describeBody, type OperationDescription, type Schema } from './operation.ts'
+import type { OperationDescription, Schema } from './operation.ts'
 
-type Check = readonly [Source, Schema]
+type Source = 'query' | 'headers' | 'body'
 
-/** Rejects with `precondition_required` first when if-match is missing: no other error matters before it (RFC 6585 §3). */
-function reject(req: Request, failed: readonly Check[]): never {
-  const errors = failed.flatMap(([source, schema]) => fieldErrors(source, schema, req[source]))
-  const isInvalid = errors.some(({ in: source, field }) => source === 'headers' && field === 'if-match')
-  const lacksPrecondition = isInvalid && req.headers['if-match'] === undefined
-  throw lacksPrecondition
-    ? new CodedError('precondition_required')
-    : new CodedError('invalid_input', { errors: errors.slice(0, MAX_ERRORS) })
+/** One invalid field of a request, as `errors` of `invalid_input` lists it. */
+export interface FieldError {
+  readonly in: Source
+  /** Names and positions joined by dots; empty when the whole value is invalid. */
+  readonly field: string
+  readonly message: string
 }
+
+/** A hostile body of 100 kB can have thousands of unknown fields. No form has that many. */
+export const MAX_ERRORS = 100
+
+/** Longest name and longest message of a field. An unknown field may have any name. */
+export const MAX_TEXT = 1_000
 
 /**
  * Validates a request against the schemas of its operation and replaces the raw values by the parsed ones. Invalid
  * path parameters are `not_found`. Returns undefined when the operation has no schema.
  */
-export function validate(operation: OperationDescription): RequestHandler | undefined {
-  const { params, query, headers } = operation
-  const body = describeBody(operation)
-  const checks = Object.entries({ query, headers, body: body && 'schema' in body ? body.schema : undefined }).filter(
-    (check): check is [Source, Schema] => check[1] !== undefined,
-  )
+export function validate({ params, query, headers, body }: OperationDescription): RequestHandler | undefined {
+  const sources = { query, headers, body: body && 'schema' in body ? body.schema : undefined }
+  const checks = Object.entries(sources).filter((check): check is [Source, Schema] => check[1] !== undefined)
   if (params === undefined && checks.length === 0) return undefined
 
   return function validate(req, _res, next) {
@@ -33,15 +34,35 @@ export function validate(operation: OperationDescription): RequestHandler | unde
       if (!success) throw new CodedError('not_found')
       req.params = data as Request['params']
     }
-    const failed = checks.filter(([source, schema]) => {
-      const { success, data } = schema.safeParse(req[source])
-      // Express computes `query` on each access, so the parsed value needs a property of its own.
-      if (success && source !== 'headers') {
+    let errors: FieldError[] = []
+    for (const [source, schema] of checks) {
+      const { error, data } = schema.safeParse(req[source])
+      if (error) {
+        errors = errors.concat(fieldErrors(source, error.issues))
+      } else if (source !== 'headers') {
+        // Express computes `query` on each access, so the parsed value needs a property of its own.
         Object.defineProperty(req, source, { value: data, configurable: true, writable: true })
       }
-      return !success
-    })
-    if (failed.length > 0) reject(req, failed)
-    next()
+    }
+    if (errors.length === 0) return next()
+    const isIfMatchInvalid = errors.some(({ in: source, field }) => source === 'headers' && field === 'if-match')
+    // A missing if-match comes before other errors (RFC 6585 §3).
+    if (isIfMatchInvalid && req.headers['if-match'] === undefined) throw new CodedError('precondition_required')
+    throw new CodedError('invalid_input', { errors: errors.slice(0, MAX_ERRORS) })
   }
+}
+
+/** Returns one entry for each invalid field and for each unknown field. */
+function fieldErrors(source: Source, issues: readonly z.core.$ZodIssue[]): FieldError[] {
+  const errors = new Map<string, FieldError>()
+  for (const issue of issues) {
+    const isUnknown = issue.code === 'unrecognized_keys'
+    const paths = isUnknown ? issue.keys.map((key) => [...issue.path, key]) : [issue.path]
+    const message = isUnknown ? 'Unknown field' : issue.message.slice(0, MAX_TEXT)
+    for (const path of paths) {
+      const field = path.join('.').slice(0, MAX_TEXT)
+      if (!errors.has(field)) errors.set(field, { in: source, field, message })
+    }
+  }
+  return [...errors.values()]
 }

@@ -6,10 +6,8 @@ import { setImmediate } from 'node:timers/promises'
 import { afterEach, describe, expect, jest, test } from '@jest/globals'
 import { findReason } from '../policy.ts'
 import { commandCheck } from './command.ts'
-import { httpCheck } from './http.ts'
+import { createHeartbeat } from './heartbeat.ts'
 import { postgresCheck } from './postgres.ts'
-import { redisCheck } from './redis.ts'
-import { tcpCheck } from './tcp.ts'
 
 const servers: Server[] = []
 afterEach(() => {
@@ -27,7 +25,7 @@ async function listen(server: Server): Promise<number> {
 
 const serve = async (listener: RequestListener) => `http://127.0.0.1:${await listen(createServer(listener))}/live`
 
-/** The published reason of a run, or `ok`. */
+/** Returns the published reason of a run, or `ok`. */
 async function outcome(run: Promise<unknown>): Promise<string> {
   try {
     await run
@@ -47,7 +45,7 @@ async function closedPort(): Promise<number> {
   return port
 }
 
-describe('httpCheck', () => {
+describe('the check of a URL', () => {
   test.each([
     [200, 'ok'],
     [204, 'ok'],
@@ -56,12 +54,12 @@ describe('httpCheck', () => {
     [503, 'unhealthy'],
   ])('status %d is %s', async (status, expected) => {
     const url = await serve((_request, response) => response.writeHead(status, { location: '/' }).end())
-    expect(await outcome(httpCheck({ url })(never))).toBe(expected)
+    expect(await outcome(createHeartbeat({ type: 'http', url })(never))).toBe(expected)
   })
 
   test('an endless body does not delay the result', async () => {
     const url = await serve((_request, response) => void response.writeHead(200).write('x'))
-    expect(await outcome(httpCheck({ url })(never))).toBe('ok')
+    expect(await outcome(createHeartbeat({ type: 'http', url })(never))).toBe('ok')
   })
 
   test('a request without a response ends when the signal aborts', async () => {
@@ -71,67 +69,69 @@ describe('httpCheck', () => {
       closed = once(request.socket, 'close')
       abort.abort()
     })
-    await expect(httpCheck({ url })(abort.signal)).rejects.toThrow()
+    await expect(createHeartbeat({ type: 'http', url })(abort.signal)).rejects.toThrow()
     await closed
   })
 
   test('a closed port is refused', async () => {
     const url = `http://127.0.0.1:${await closedPort()}/`
-    expect(await outcome(httpCheck({ url })(never))).toBe('refused')
+    expect(await outcome(createHeartbeat({ type: 'http', url })(never))).toBe('refused')
   })
 })
 
-describe('tcpCheck', () => {
+describe('the check of a port', () => {
   test('an open port is ok and its connection is closed again', async () => {
     const server = createTcpServer()
     const port = await listen(server)
     const connected = once(server, 'connection')
-    expect(await outcome(tcpCheck({ host: '127.0.0.1', port })(never))).toBe('ok')
+    expect(await outcome(createHeartbeat({ type: 'tcp', host: '127.0.0.1', port })(never))).toBe('ok')
     const [socket] = await connected
     socket.resume()
     await once(socket, 'close')
   })
 
-  test('a closed port is refused, an unknown host unresolved', async () => {
-    expect(await outcome(tcpCheck({ host: '127.0.0.1', port: await closedPort() })(never))).toBe('refused')
-    expect(await outcome(tcpCheck({ host: 'no-such-host.invalid', port: 1 })(never))).toBe('unresolved')
+  test('a closed port is refused, and an unknown host is unresolved', async () => {
+    expect(await outcome(createHeartbeat({ type: 'tcp', host: '127.0.0.1', port: await closedPort() })(never))).toBe(
+      'refused',
+    )
+    expect(await outcome(createHeartbeat({ type: 'tcp', host: 'no-such-host.invalid', port: 1 })(never))).toBe(
+      'unresolved',
+    )
   })
 })
 
 describe('commandCheck', () => {
   test('exit code 0 is ok, and another exit code is unhealthy with the output for the log', async () => {
-    expect(await outcome(commandCheck({ file: '/bin/true' })(never))).toBe('ok')
-    const run = commandCheck({ file: '/bin/sh', args: ['-c', 'echo disk full >&2; exit 3'] })(never)
+    expect(await outcome(commandCheck('/bin/true')(never))).toBe('ok')
+    const run = commandCheck('/bin/sh', ['-c', 'echo disk full >&2; exit 3'])(never)
     await expect(run).rejects.toMatchObject({ reason: 'unhealthy', message: '/bin/sh ended with 3: disk full' })
   })
 
-  test('a missing command has its own reason', async () => {
-    expect(await outcome(commandCheck({ file: '/no/such/command' })(never))).toBe('error')
+  test('a missing command is an error', async () => {
+    expect(await outcome(commandCheck('/no/such/command')(never))).toBe('error')
   })
 
   test('no shell expands the arguments', async () => {
-    expect(await outcome(commandCheck({ file: '/usr/bin/test', args: ['$(exit 1)', '=', '$(exit 1)'] })(never))).toBe(
-      'ok',
-    )
+    expect(await outcome(commandCheck('/usr/bin/test', ['$(exit 1)', '=', '$(exit 1)'])(never))).toBe('ok')
   })
 
   test('the processes of a command are killed with it, and its environment has no secrets', async () => {
     const abort = new AbortController()
     const mark = `600.${process.pid}`
-    const run = commandCheck({ file: '/bin/sh', args: ['-c', `sleep ${mark}; true`] })(abort.signal)
+    const run = commandCheck('/bin/sh', ['-c', `sleep ${mark}; true`])(abort.signal)
     const sleeping = () => execFileSync('ps', ['-A', '-o', 'args='], { encoding: 'utf8' }).includes(`\nsleep ${mark}`)
     while (!sleeping()) await setImmediate()
     abort.abort()
     await expect(run).rejects.toThrow('SIGKILL')
     while (sleeping()) await setImmediate()
     process.env['CHECK_SECRET'] = 'hunter2'
-    const secret = commandCheck({ file: '/bin/sh', args: ['-c', 'test -z "$CHECK_SECRET"'] })(never)
+    const secret = commandCheck('/bin/sh', ['-c', 'test -z "$CHECK_SECRET"'])(never)
     expect(await outcome(secret)).toBe('ok')
   })
 
   test('a command that hangs is killed when the signal aborts', async () => {
     const abort = new AbortController()
-    const run = commandCheck({ file: '/bin/sleep', args: ['600'] })(abort.signal)
+    const run = commandCheck('/bin/sleep', ['600'])(abort.signal)
     abort.abort()
     await expect(run).rejects.toMatchObject({ reason: 'unhealthy', message: expect.stringContaining('SIGKILL') })
   })
@@ -140,7 +140,7 @@ describe('commandCheck', () => {
     const script = `
       import { openSync } from 'node:fs'
       import { commandCheck } from '${import.meta.dirname}/command.ts'
-      const run = commandCheck({ file: '/bin/true' })
+      const run = commandCheck('/bin/true')
       try {
         for (;;) openSync('/dev/null')
       } catch {}
@@ -157,7 +157,7 @@ describe('commandCheck', () => {
       throw Object.assign(new Error(code), { code })
     })
     const abort = new AbortController()
-    const run = commandCheck({ file: '/bin/sh', args: ['-c', 'exit 3'] })(abort.signal)
+    const run = commandCheck('/bin/sh', ['-c', 'exit 3'])(abort.signal)
     abort.abort()
     expect(kill.mock.calls).toEqual([[expect.any(Number), 'SIGKILL']])
     kill.mockRestore()
@@ -231,15 +231,7 @@ describe('postgresCheck', () => {
     ['42501', 'unauthorized'],
     ['XX000', 'error'],
   ])('a table of migrations that cannot be read with SQLSTATE %s is %s', async (code, expected) => {
-    const failing = pool(() => Promise.reject(Object.assign(new Error(), { code })))
-    expect(await outcome(postgresCheck({ ...failing, migrations: ['0001-updated-at'] })(never))).toBe(expected)
+    const unreadable = pool(() => Promise.reject(Object.assign(new Error(), { code })))
+    expect(await outcome(postgresCheck({ ...unreadable, migrations: ['0001-updated-at'] })(never))).toBe(expected)
   })
-})
-
-test('redisCheck sends a PING that can be aborted', async () => {
-  const ping = jest.fn<(signal: AbortSignal) => Promise<unknown>>().mockResolvedValue('PONG')
-  await redisCheck({ redis: { ping } })(never)
-  expect(ping.mock.calls).toEqual([[never]])
-  ping.mockRejectedValue(new Error('WRONGPASS invalid username-password pair'))
-  expect(await outcome(redisCheck({ redis: { ping } })(never))).toBe('unauthorized')
 })

@@ -2,24 +2,24 @@ import { spawn } from 'node:child_process'
 import type { Check } from '../monitor.ts'
 import { CheckFailure } from './failure.ts'
 
-export interface CommandCheckOptions {
-  /** An absolute path. The program runs without a shell, so `args` are not expanded. */
-  readonly file: string
-  readonly args?: readonly string[]
-}
-
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 /**
- * Runs a program: exit code 0 is ok. The program gets a PATH and no other variable, because the environment holds
- * secrets. When the signal aborts, the program and the processes that it has started are killed.
+ * Runs the program at an absolute path, without a shell: exit code 0 is ok. The program gets a PATH and no other variable,
+ * because the environment holds secrets. When the signal aborts, the program and the processes that it has started are
+ * killed.
  */
-export function commandCheck({ file, args = [] }: CommandCheckOptions): Check {
-  return function checkCommand(signal) {
-    return new Promise<void>((resolve, reject) => {
+export function commandCheck(file: string, args: readonly string[] = []): Check {
+  return (signal) =>
+    new Promise<void>((resolve, reject) => {
       const child = spawn(file, args, { env: { PATH }, detached: true, stdio: ['ignore', 'ignore', 'pipe'] })
       const kill = () => {
-        if (child.pid !== undefined) killGroup(child.pid)
+        try {
+          // The group has the id of its first process, which is undefined after a failed start.
+          process.kill(-Number(child.pid), 'SIGKILL')
+        } catch {
+          // EPERM: the program runs as another user now. ESRCH: the program has ended. Its exit settles the check.
+        }
       }
       let stderr = ''
       // Node creates no pipe when the process has no file descriptor left.
@@ -34,13 +34,4 @@ export function commandCheck({ file, args = [] }: CommandCheckOptions): Check {
       })
       signal.addEventListener('abort', kill)
     })
-  }
-}
-
-function killGroup(pid: number): void {
-  try {
-    process.kill(-pid, 'SIGKILL')
-  } catch {
-    // EPERM: the program runs as another user now. ESRCH: the program has ended. Its exit settles the check.
-  }
 }

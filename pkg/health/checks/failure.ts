@@ -5,8 +5,8 @@ export class CheckFailure extends Error {
   override readonly name = 'CheckFailure'
   readonly reason: Reason
 
-  constructor(reason: Reason, message: string, options?: ErrorOptions) {
-    super(message, options)
+  constructor(reason: Reason, message: string) {
+    super(message)
     this.reason = reason
   }
 }
