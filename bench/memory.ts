@@ -23,16 +23,21 @@ export async function measureMemory({ programs, quick }: Bench): Promise<Measure
     await wrk(`${server.url}/ping`, { seconds })
     return { idle, load: await residentMb(server.pid) }
   })
-  const rowsOf = (what: 'idle' | 'load') =>
+  const selectRows = (what: 'idle' | 'load') =>
     Object.fromEntries(Object.entries(samples).map(([row, values]) => [row, values.map((value) => value[what])]))
   const common = { unit: 'MB', base: 'express bare' } as const
   return [
-    { name: 'memory, idle', title: 'Resident memory a second after the first answer', ...common, rows: rowsOf('idle') },
+    {
+      name: 'memory, idle',
+      title: 'Resident memory a second after the first answer',
+      ...common,
+      rows: selectRows('idle'),
+    },
     {
       name: 'memory, load',
       title: `Resident memory after ${seconds} s of GET /ping at saturation`,
       ...common,
-      rows: rowsOf('load'),
+      rows: selectRows('load'),
     },
   ]
 }

@@ -24,7 +24,7 @@ export interface StartOptions {
 }
 
 /** Status of a GET request, or undefined when the connection is refused. */
-function statusFrom(port: number, path: string): Promise<number | undefined> {
+function fetchStatus(port: number, path: string): Promise<number | undefined> {
   return new Promise((resolve) => {
     get({ host: '127.0.0.1', port, path, agent: false }, (response) => {
       response.resume().once('end', () => resolve(response.statusCode))
@@ -59,7 +59,7 @@ export async function startServer(
     await closed
     rmSync(directory, { recursive: true })
   }
-  while ((await statusFrom(port, path)) !== 200) {
+  while ((await fetchStatus(port, path)) !== 200) {
     if (child.exitCode !== null || performance.now() - startedAt > 10_000) {
       const printed = readFileSync(logFile, 'utf8')
       await stop()

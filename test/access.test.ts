@@ -3,7 +3,7 @@ import { request } from 'node:http'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
-import { killApps, linesOf, type RunningApp, runApp, startApp } from './support/app.ts'
+import { findLines, killApps, type RunningApp, runApp, startApp } from './support/app.ts'
 import { type Issuer, startIssuer } from './support/issuer.ts'
 import { type TestService, testRedis, until } from './support/services.ts'
 import { temporaryDirectory } from './support/temporary.ts'
@@ -231,7 +231,7 @@ test('a capability is loaded only when its variable is set', async () => {
   writeFileSync(traced, readFileSync('dist/server.cjs', 'utf8').replaceAll(part, trace))
   const program = [process.execPath, traced]
   const loaded = async (env = {}) => {
-    const files = linesOf(await startApp({ program, env }), 'loaded').map(({ file }) => String(file))
+    const files = findLines(await startApp({ program, env }), 'loaded').map(({ file }) => String(file))
     return ['jose', 'express-session', 'access'].filter((name) => files.some((file) => file.includes(name)))
   }
   expect(await loaded({ REDIS_URL: redis.url, RATE_LIMIT: '1', CORS_ORIGINS: '*' })).toEqual([])

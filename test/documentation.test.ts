@@ -25,7 +25,7 @@ const anchor = (heading: string) =>
     .replaceAll(/[^\w\- ]/g, '')
     .replaceAll(' ', '-')
 
-const anchorsOf = (file: string) =>
+const listAnchors = (file: string) =>
   [...readFileSync(file, 'utf8').matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => anchor(heading))
 
 /** Of this service, or of what builds and runs it. */
@@ -47,7 +47,7 @@ describe.each(pages)('%s', (page) => {
     const dead = links.filter((link) => {
       const [path = '', heading] = link.split('#')
       const file = path === '' ? page : join(dirname(page), path)
-      return !existsSync(file) || (heading !== undefined && !anchorsOf(file).includes(heading))
+      return !existsSync(file) || (heading !== undefined && !listAnchors(file).includes(heading))
     })
     expect(dead).toEqual([])
   })

@@ -6,7 +6,7 @@ import { resolve } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { migrations } from '../internal/store/migrations/index.ts'
-import { healthOf, killApps, linesOf, type RunningApp, runApp, startApp } from './support/app.ts'
+import { fetchHealth, findLines, killApps, type RunningApp, runApp, startApp } from './support/app.ts'
 import { startProber } from './support/prober.ts'
 import { freePort, type TestService, testPostgres, testRedis, until } from './support/services.ts'
 
@@ -33,14 +33,14 @@ const ready = (app: RunningApp, expected: boolean) =>
   until(async () => (await fetch(`${app.url}/health/ready`)).ok === expected)
 
 const reason = (app: RunningApp, name: string, expected: string) =>
-  until(async () => (await healthOf(app)).checks[name]?.reason === expected)
+  until(async () => (await fetchHealth(app)).checks[name]?.reason === expected)
 
 /** Memory of a process in MiB. */
-const rssOf = (pid: number) =>
+const readResidentMb = (pid: number) =>
   Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' })) / 1024
 
 /** Established connections to a port of the loopback address: https://docs.kernel.org/networking/proc_net_tcp.html */
-function connectionsTo(port: number): number {
+function countConnections(port: number): number {
   const remote = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`
   const rows = readFileSync('/proc/net/tcp', 'utf8')
     .split('\n')
@@ -70,12 +70,12 @@ describe.each(['database', 'redis'] as const)('%s', (name) => {
     await stores[name].kill()
     await ready(app, false)
     await reason(app, name, 'refused')
-    const { code, status, checks } = await healthOf(app)
+    const { code, status, checks } = await fetchHealth(app)
     expect({ code, status }).toEqual({ code: 503, status: 'fail' })
     expect(checks[name]).toMatchObject({ status: 'fail', reason: 'refused' })
     await stores[name].restart()
     await ready(app, true)
-    expect((await healthOf(app)).code).toBe(200)
+    expect((await fetchHealth(app)).code).toBe(200)
     const failures = app.lines.filter(({ msg, check }) => msg === 'check failed' && check === name)
     expect(failures.filter((line) => line['reason'] === 'refused')).toHaveLength(1)
   })
@@ -85,7 +85,7 @@ describe.each(['database', 'redis'] as const)('%s', (name) => {
     await ready(app, false)
     // It hangs still, so a probe that waited for the dependency would wait for ever.
     expect((await fetch(`${app.url}/health/live`)).status).toBe(200)
-    expect((await healthOf(app)).checks[name]).toMatchObject({ status: 'fail', reason: 'timeout' })
+    expect((await fetchHealth(app)).checks[name]).toMatchObject({ status: 'fail', reason: 'timeout' })
     stores[name].resume()
     await ready(app, true)
   })
@@ -93,15 +93,15 @@ describe.each(['database', 'redis'] as const)('%s', (name) => {
   test('hanging for long costs no memory and no connections', async () => {
     stores[name].hang()
     await ready(app, false)
-    const before = rssOf(app.pid)
+    const before = readResidentMb(app.pid)
     const checkedAt = new Set<unknown>()
     await until(async () => {
-      const { checks } = await healthOf(app)
+      const { checks } = await fetchHealth(app)
       checkedAt.add(checks[name]?.checkedAt)
       return checkedAt.size > 4
     })
-    expect(rssOf(app.pid) - before).toBeLessThan(30)
-    if (process.platform === 'linux') expect(connectionsTo(stores[name].port)).toBeLessThan(10)
+    expect(readResidentMb(app.pid) - before).toBeLessThan(30)
+    if (process.platform === 'linux') expect(countConnections(stores[name].port)).toBeLessThan(10)
     stores[name].resume()
     await ready(app, true)
   })
@@ -112,8 +112,8 @@ test('both down at the start: it serves, is not ready, and becomes ready when th
   const app = await startApp({ env: { ...HEALTH, DATABASE_URL: stores.database.url, REDIS_URL: stores.redis.url } })
   expect((await fetch(`${app.url}/ping`)).status).toBe(200)
   expect((await fetch(`${app.url}/health/startup`)).status).toBe(200)
-  await until(async () => Object.values((await healthOf(app)).checks).every(({ reason }) => reason === 'refused'))
-  expect((await healthOf(app)).code).toBe(503)
+  await until(async () => Object.values((await fetchHealth(app)).checks).every(({ reason }) => reason === 'refused'))
+  expect((await fetchHealth(app)).code).toBe(503)
   await Promise.all([stores.database.restart(), stores.redis.restart()])
   await ready(app, true)
 })
@@ -136,11 +136,11 @@ describe('a database without the migrations of this build', () => {
     expect(response.status).toBe(503)
     expect(await response.json()).toEqual({ status: 'fail', reason: 'dependency' })
     const checkedAt = new Set<unknown>()
-    await until(async () => checkedAt.add((await healthOf(app)).checks['database']?.checkedAt).size > 2)
+    await until(async () => checkedAt.add((await fetchHealth(app)).checks['database']?.checkedAt).size > 2)
     await migrate(url)
     await ready(app, true)
     const names = Object.keys(migrations)
-    expect(failuresOf(app)).toEqual([
+    expect(listFailures(app)).toEqual([
       expect.objectContaining({
         level: 'error',
         check: 'database',
@@ -162,7 +162,7 @@ describe('a database without the migrations of this build', () => {
     await ready(app, true)
   })
 
-  const failuresOf = (app: RunningApp) =>
+  const listFailures = (app: RunningApp) =>
     app.lines.filter(({ msg, reason }) => msg === 'check failed' && reason === 'migrations')
 })
 
@@ -170,7 +170,7 @@ test('a store that is not critical fails in the report only', async () => {
   const env = { ...HEALTH, REDIS_URL: `redis://127.0.0.1:${await freePort()}`, REDIS_CRITICAL: 'false' }
   const app = await startApp({ env })
   await app.line({ msg: 'check failed', check: 'redis' })
-  expect(await healthOf(app)).toMatchObject({
+  expect(await fetchHealth(app)).toMatchObject({
     code: 200,
     status: 'ok',
     checks: { redis: { status: 'fail', critical: false } },
@@ -226,9 +226,9 @@ describe('256 file descriptors and 400 idle connections', () => {
       expect(await askOld('/health/live')).toBe(ok)
     }
     const checkedAt = new Set<unknown>()
-    await until(async () => checkedAt.add((await healthOf(app)).checks['true']?.checkedAt).size > 2)
+    await until(async () => checkedAt.add((await fetchHealth(app)).checks['true']?.checkedAt).size > 2)
     await ready(app, true)
-    expect(linesOf(app, 'connection limit reached')).toEqual([expect.objectContaining({ level: 'warn' })])
+    expect(findLines(app, 'connection limit reached')).toEqual([expect.objectContaining({ level: 'warn' })])
     for (const socket of sockets) socket.destroy()
     expect(await app.line({ msg: 'connection limit left' })).toMatchObject({ refused: 0 })
   })
@@ -251,7 +251,7 @@ describe('public responses', () => {
     const app = await startApp({ env: { ...PATIENT, ...env() } })
     const name = 'REDIS_URL' in env() ? 'redis' : 'database'
     const line = await app.line({ msg: 'check failed', check: name })
-    const { checks } = await healthOf(app)
+    const { checks } = await fetchHealth(app)
     expect(checks[name]).toEqual({ status: 'fail', critical: true, reason, checkedAt: expect.any(Number) })
     expect(line).toMatchObject({ reason, err: { message: expect.any(String) } })
     expect(JSON.stringify(app.lines)).not.toContain(secret)
@@ -261,7 +261,7 @@ describe('public responses', () => {
     const guarded = await testRedis({ password: 'right' })
     const app = await startApp({ env: { ...PATIENT, REDIS_URL: guarded.url.replace('right', secret) } })
     await app.line({ msg: 'check failed', check: 'redis' })
-    expect((await healthOf(app)).checks['redis']).toMatchObject({ reason: 'unauthorized' })
+    expect((await fetchHealth(app)).checks['redis']).toMatchObject({ reason: 'unauthorized' })
     const healthy = await startApp({ env: { ...HEALTH, REDIS_URL: guarded.url } })
     await ready(healthy, true)
     await guarded.stop()
@@ -274,8 +274,8 @@ test('heartbeats of other services are in the report, critical only by name', as
   const times = { HEALTH_INTERVAL_MS: '1000', HEALTH_TIMEOUT_MS: '1000' }
   const app = await startApp({ env: { ...times, HEALTH_CHECKS, HEALTH_CRITICAL: 'peer' } })
   await ready(app, true)
-  await until(async () => Object.values((await healthOf(app)).checks).every(({ status }) => status === 'ok'))
-  expect((await healthOf(app)).checks).toMatchObject({
+  await until(async () => Object.values((await fetchHealth(app)).checks).every(({ status }) => status === 'ok'))
+  expect((await fetchHealth(app)).checks).toMatchObject({
     peer: { status: 'ok', critical: true },
     port: { status: 'ok', critical: false },
     disk: { status: 'ok', critical: false },
@@ -284,5 +284,5 @@ test('heartbeats of other services are in the report, critical only by name', as
   await peer.ended
   await ready(app, false)
   await reason(app, 'peer', 'refused')
-  await until(async () => (await healthOf(app)).checks['disk']?.status === 'ok')
+  await until(async () => (await fetchHealth(app)).checks['disk']?.status === 'ok')
 })

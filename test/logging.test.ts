@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { afterEach, expect, test } from '@jest/globals'
-import { interruptApps, killApps, linesOf, runApp, startApp } from './support/app.ts'
+import { findLines, interruptApps, killApps, runApp, startApp } from './support/app.ts'
 import { freePort, until } from './support/services.ts'
 import { temporaryDirectory } from './support/temporary.ts'
 
@@ -17,7 +17,7 @@ afterEach(killApps)
 const ready = (port: number) =>
   until(async () => (await fetch(`http://127.0.0.1:${port}/health/ready`).catch(() => undefined))?.ok === true)
 
-const linesIn = (text: string): Record<string, unknown>[] =>
+const parseLines = (text: string): Record<string, unknown>[] =>
   text
     .split('\n')
     .filter(Boolean)
@@ -28,7 +28,7 @@ test('probes are not logged, and other requests are logged once', async () => {
   for (const path of ['/health', '/health/live', '/health/ready', '/health/startup']) await fetch(app.url + path)
   await fetch(`${app.url}/ping?secret=hunter2`, { headers: { authorization: 'Bearer hunter2', cookie: 'a=hunter2' } })
   await app.line({ path: '/ping' })
-  expect(linesOf(app, 'request')).toHaveLength(1)
+  expect(findLines(app, 'request')).toHaveLength(1)
   expect(JSON.stringify(app.lines)).not.toMatch(/hunter2|health\//)
 })
 
@@ -49,7 +49,7 @@ test('LOG_LEVEL decides which lines are written', async () => {
     await ready(port)
     expect((await fetch(`http://127.0.0.1:${port}/ping`)).status).toBe(200)
     interruptApps()
-    const lines = linesIn((await app).stdout).map(({ msg }) => msg)
+    const lines = parseLines((await app).stdout).map(({ msg }) => msg)
     expect(lines.filter((msg) => msg === 'request')).toEqual(written)
   }
 })
@@ -154,7 +154,7 @@ test('a log that is not read does not keep the process from ending', async () =>
 test('no line is lost on SIGTERM', async () => {
   const { child, ended, log } = await startUnread(100)
   child.kill('SIGTERM')
-  expect(countRequests(linesIn(await text(log)))).toBe(100)
+  expect(countRequests(parseLines(await text(log)))).toBe(100)
   expect(await ended).toEqual({ code: 0, signal: null })
 })
 
@@ -168,5 +168,5 @@ test.each([
   await Promise.all(Array.from({ length: 50 }, () => fetch(`${app.url}/ping`)))
   app.signal('SIGUSR2')
   expect(await app.ended).toEqual({ code: expected, signal: null })
-  expect(linesOf(app, 'request')).toHaveLength(50)
+  expect(findLines(app, 'request')).toHaveLength(50)
 })

@@ -1,7 +1,7 @@
 import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from '@jest/globals'
-import { killApps, linesOf, type RunningApp, startApp } from './support/app.ts'
+import { findLines, killApps, type RunningApp, startApp } from './support/app.ts'
 import { startLoad } from './support/load.ts'
 import { freePort, until } from './support/services.ts'
 import { temporaryDirectory } from './support/temporary.ts'
@@ -17,7 +17,7 @@ function write(content: object): void {
 
 afterEach(killApps)
 
-const count = (app: RunningApp, msg: string) => linesOf(app, msg).length
+const count = (app: RunningApp, msg: string) => findLines(app, msg).length
 
 test('a reload on SIGHUP under load loses no request, and an invalid file changes nothing', async () => {
   write({ LOG_LEVEL: 'info' })

@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterEach, describe, expect, test } from '@jest/globals'
-import { healthOf, killApps, linesOf, type RunningApp, runApp, startApp } from './support/app.ts'
+import { fetchHealth, findLines, killApps, type RunningApp, runApp, startApp } from './support/app.ts'
 import { startLoad } from './support/load.ts'
 import { testPostgres, testRedis, until } from './support/services.ts'
 import { temporaryDirectory } from './support/temporary.ts'
@@ -28,9 +28,9 @@ describe('SIGTERM', () => {
     await until(() => app.lines.length > 200)
     app.signal('SIGTERM')
     await app.line({ msg: 'draining' })
-    const before = linesOf(app, 'request').length
+    const before = findLines(app, 'request').length
     // Well before the end of the delay: what arrives after it is refused.
-    await until(() => linesOf(app, 'request').length > before + 200)
+    await until(() => findLines(app, 'request').length > before + 200)
     end.abort()
     const { sent, failures, closes } = await load
     expect(failures).toEqual([])
@@ -38,7 +38,7 @@ describe('SIGTERM', () => {
     expect(closes).toBeGreaterThan(32)
     expect(await app.ended).toEqual({ code: 0, signal: null })
     // Each has its line: nothing is lost at the exit either.
-    expect(linesOf(app, 'request').length).toBe(sent)
+    expect(findLines(app, 'request').length).toBe(sent)
     expect(app.lines.at(-1)).toMatchObject({ msg: 'stopped' })
   })
 
@@ -122,7 +122,7 @@ test('stores are closed after the server, and ones that hang do not hold the end
   // A query and a PING are under way when the signal comes, and will be for ever.
   const seen = new Set<unknown>()
   await until(async () => {
-    seen.add((await healthOf(app)).checks['redis']?.checkedAt)
+    seen.add((await fetchHealth(app)).checks['redis']?.checkedAt)
     return seen.size > 2
   })
   app.signal('SIGTERM')

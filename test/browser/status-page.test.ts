@@ -21,7 +21,7 @@ const FAST = { HEALTH_INTERVAL_MS: '200', HEALTH_TIMEOUT_MS: '200' }
 const start = (env: Readonly<Record<string, string>> = {}): Promise<RunningApp> =>
   startApp({ env: { ...FAST, DATABASE_URL: database.url, REDIS_URL: redis.url, REDIS_CRITICAL: 'false', ...env } })
 
-const rowOf = (page: Page, check: string) => page.getByRole('row', { name: check })
+const findRow = (page: Page, check: string) => page.getByRole('row', { name: check })
 
 test.each(['1', '2'])(
   'with WORKERS=%s it shows a store that is killed, without a hand on the page',
@@ -30,18 +30,18 @@ test.each(['1', '2'])(
     await Promise.all([app.line({ msg: 'check ok', check: 'database' }), app.line({ msg: 'check ok', check: 'redis' })])
     const { page, complaints, requests } = await browser.open()
     await page.goto(`${app.url}/health`)
-    await rowOf(page, 'redis').getByText('✓ ok').waitFor()
+    await findRow(page, 'redis').getByText('✓ ok').waitFor()
     expect(await page.getByRole('columnheader').allTextContents()).toEqual(['Check', 'State', 'Checked', 'Last runs'])
     await redis.kill()
-    await rowOf(page, 'redis not critical').getByText('✗ fail').waitFor()
-    await rowOf(page, 'redis').getByText('refused').waitFor()
+    await findRow(page, 'redis not critical').getByText('✗ fail').waitFor()
+    await findRow(page, 'redis').getByText('refused').waitFor()
     await page.getByText('Failing: redis (not critical).').waitFor()
     // Some runs ended well and some did not.
-    expect(await rowOf(page, 'redis').innerText()).toMatch(/[1-9]\d* of \d+ ok/)
-    expect(await rowOf(page, 'redis').locator('path.fail').getAttribute('d')).toMatch(/^M/)
-    expect(await rowOf(page, 'database').getByText('✓ ok').count()).toBe(1)
+    expect(await findRow(page, 'redis').innerText()).toMatch(/[1-9]\d* of \d+ ok/)
+    expect(await findRow(page, 'redis').locator('path.fail').getAttribute('d')).toMatch(/^M/)
+    expect(await findRow(page, 'database').getByText('✓ ok').count()).toBe(1)
     await redis.restart()
-    await rowOf(page, 'redis').getByText('✓ ok').waitFor()
+    await findRow(page, 'redis').getByText('✓ ok').waitFor()
     expect(complaints).toEqual([])
     expect(new Set(requests)).toEqual(new Set([`${app.url}/health`]))
   },

@@ -67,11 +67,11 @@ const get = (path: string) => fetch(`http://localhost:${port}${path}`).catch(() 
 const answers = async (path: string, status: number) => (await get(path))?.status === status
 
 async function serving(run: ReturnType<typeof make>): Promise<void> {
-  await until(() => run.output.stderr.includes('Ctrl-C ends all of it.') || run.child.exitCode !== null, 300_000)
+  await until(() => run.output.stderr.includes('Press Ctrl-C') || run.child.exitCode !== null, 300_000)
   if (run.child.exitCode !== null) throw new Error(`make ended early:\n${run.output.stderr}`)
 }
 
-const addressOf = (scheme: string, output: string) => new URL(new RegExp(`${scheme}://\\S+`).exec(output)![0])
+const findUrl = (scheme: string, output: string) => new URL(new RegExp(`${scheme}://\\S+`).exec(output)![0])
 
 const readme = readFileSync('README.md', 'utf8')
 
@@ -130,7 +130,7 @@ test('make run gets everything and serves; Redis may go and come back; Ctrl-C en
   }
 
   const [, pid] = /"pid":(\d+)/.exec(run.output.stdout)!
-  const redis = addressOf('redis', run.output.stderr)
+  const redis = findUrl('redis', run.output.stderr)
   connect(Number(redis.port), '127.0.0.1')
     .end('SHUTDOWN NOSAVE\r\n')
     .on('error', () => {})
@@ -147,7 +147,7 @@ test('make run gets everything and serves; Redis may go and come back; Ctrl-C en
   run.interrupt()
   await run.ended
   expect(run.output.stdout).toContain('"msg":"stopped"')
-  const database = addressOf('postgres', run.output.stderr)
+  const database = findUrl('postgres', run.output.stderr)
   expect(await freePort(Number(database.port))).toBe(Number(database.port))
 })
 
@@ -165,7 +165,7 @@ test('the second make run is up within 3 seconds', async () => {
 test('a make run that is killed leaves nothing running', async () => {
   const run = make('run')
   await serving(run)
-  const ports = [port, addressOf('redis', run.output.stderr).port, addressOf('postgres', run.output.stderr).port].map(
+  const ports = [port, findUrl('redis', run.output.stderr).port, findUrl('postgres', run.output.stderr).port].map(
     Number,
   )
   process.kill(-run.child.pid!, 'SIGKILL')

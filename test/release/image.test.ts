@@ -9,9 +9,9 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { localBaseImages } from '../support/base-images.ts'
 import {
-  filesOf,
+  listImageFiles,
   missingContainerTools,
-  readFileOf,
+  readImageFile,
   replaceImage,
   runInContainer,
   startContainer,
@@ -225,7 +225,7 @@ suite('the image', () => {
   })
 
   test('adds the executable, its licences and libatomic to the base, and nothing else', async () => {
-    const [files, base] = await Promise.all([filesOf(image), filesOf(bases.runtime)])
+    const [files, base] = await Promise.all([listImageFiles(image), listImageFiles(bases.runtime)])
     const given = new Set(base)
     expect(files.filter((path) => !given.has(path)).sort()).toEqual([
       'app',
@@ -238,7 +238,7 @@ suite('the image', () => {
   })
 
   test('carries the licences of the packages and of Node', async () => {
-    const licenses = await readFileOf(image, '/licenses/THIRD_PARTY_LICENSES')
+    const licenses = await readImageFile(image, '/licenses/THIRD_PARTY_LICENSES')
     for (const name of Object.keys(packageJson.dependencies)) expect(licenses).toMatch(new RegExp(`^${name} \\d`, 'm'))
     expect(licenses).toContain('Node.js is licensed for use as follows')
   })
@@ -248,7 +248,7 @@ suite('the image', () => {
     const containerfile = join(scratch, 'Containerfile')
     writeFileSync(containerfile, 'FROM scratch\nCOPY . /\n')
     await replaceImage(context, () => succeed('buildah', ['build', '--tag', context, '--file', containerfile, root]))
-    const paths = await filesOf(context)
+    const paths = await listImageFiles(context)
     const allowed =
       /^(package(-lock)?\.json|\.npmrc|tsconfig\.json|scripts\/.*|(src|config|internal|pkg)\/(?!.*\.test\.ts).*\.ts)$/
     expect(paths).toContain('src/main.ts')

@@ -124,11 +124,11 @@ export interface Report {
 }
 
 /** The lines with this message, so far. */
-export const linesOf = ({ lines }: Pick<RunningApp, 'lines'>, msg: string) =>
+export const findLines = ({ lines }: Pick<RunningApp, 'lines'>, msg: string) =>
   lines.filter((line) => line['msg'] === msg)
 
 /** Returns the body and the status of /health. */
-export async function healthOf({ url }: Pick<RunningApp, 'url'>): Promise<Report & { readonly code: number }> {
+export async function fetchHealth({ url }: Pick<RunningApp, 'url'>): Promise<Report & { readonly code: number }> {
   const response = await fetch(`${url}/health`)
   return { code: response.status, ...((await response.json()) as Report) }
 }

@@ -24,14 +24,14 @@ async function withStopped<T>(image: string, read: (id: string) => Promise<T>): 
 }
 
 /** Every path in an image but directories. */
-export const filesOf = (image: string): Promise<string[]> =>
+export const listImageFiles = (image: string): Promise<string[]> =>
   withStopped(image, async (id) => {
     const listing = await succeed('sh', ['-c', 'podman export "$0" | tar -t', id])
     return listing.split('\n').filter((path) => path !== '' && !path.endsWith('/'))
   })
 
 /** A text file of an image. */
-export const readFileOf = (image: string, path: string): Promise<string> =>
+export const readImageFile = (image: string, path: string): Promise<string> =>
   withStopped(image, (id) => succeed('sh', ['-c', 'podman cp "$0:$1" - | tar -xO', id, path]))
 
 /** Limits that every host grants. Engines request more by default, which some hosts reject. */
