@@ -1,61 +1,48 @@
 /*
  * NAME=orders [EXAMPLE=no] [DEPLOY=kubernetes,systemd] [HISTORY=reset] node scripts/init.ts
  *
- * Turns the template into a service, in place, in one commit. Prepares the commit in git's object store before it changes
- * the working tree. Needs Node alone, because the packages are not installed yet.
+ * Turns the template into a service, in place, in one commit. Computes every file before it changes one. Needs Node alone,
+ * because the packages are not installed yet.
  */
-import { existsSync, readFileSync, readlinkSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { openGit } from './git.ts'
 import { readChoices } from './template/choices.ts'
 import { listWays, makeService, type Tree } from './template/make-service.ts'
 
-const root = dirname(import.meta.dirname)
-const git = openGit(root)
+process.chdir(dirname(import.meta.dirname))
+const git = openGit('.')
 const list = (...args: string[]) =>
   git(args)
     .split(/[\0\n]/)
     .filter(Boolean)
 
-/** Reads the tracked files as Latin-1, which keeps every byte of a binary file. */
-function readTree(): Tree {
-  return new Map(
-    list('ls-files', '--stage', '-z').map((line) => {
-      const [attributes = '', path = ''] = line.split('\t')
-      const [mode = ''] = attributes.split(' ')
-      const file = join(root, path)
-      return [path, { mode, text: mode === '120000' ? readlinkSync(file, 'latin1') : readFileSync(file, 'latin1') }]
-    }),
-  )
-}
-
-/** Stores the files in git without touching the working tree. @returns the hash of the tree */
-function writeTree(files: Tree): string {
-  const entries = [...files].map(([path, { mode, text }]) => {
-    const hash = git(['hash-object', '-w', '--stdin'], Buffer.from(text, 'latin1'))
-    return `${mode} ${hash}\t${path}\0`
-  })
-  git(['read-tree', '--empty'])
-  git(['update-index', '-z', '--add', '--index-info'], entries.join(''))
-  const tree = git(['write-tree'])
-  // The index must list the files of the template again, or `git reset` would leave the deleted ones behind.
-  git(['read-tree', 'HEAD'])
-  return tree
+/** Replaces the tracked files in the working tree and in the index. */
+function replaceFiles(before: Tree, after: Tree): void {
+  git(['rm', '--quiet', '--', ...[...before.keys()].filter((path) => !after.has(path))])
+  const changed = [...after].filter(([path, text]) => before.get(path) !== text)
+  for (const [path, text] of changed) {
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, text, 'latin1')
+  }
+  git(['add', '--all'])
 }
 
 function init(): void {
-  if (!existsSync(join(root, '.git')))
-    throw new Error('this folder is not the root of a git repository: clone the template')
+  if (!existsSync('.git')) throw new Error('this folder is not the root of a git repository: clone the template')
   if (git(['status', '--porcelain']) !== '') throw new Error('some changes are not committed: git status')
+  // Fails before any file changes when git does not know the author of a commit.
+  git(['var', 'GIT_AUTHOR_IDENT'])
 
-  const template = readTree()
-  const { name, version } = JSON.parse(template.get('package.json')?.text ?? '')
+  // Latin-1 keeps every byte of a binary file.
+  const template = new Map(list('ls-files', '-z').map((path) => [path, readFileSync(path, 'latin1')]))
+  const { name, version } = JSON.parse(template.get('package.json') ?? '')
   const { choices, reset } = readChoices(process.env, { name, ways: listWays(template.keys()) })
-  const commit = git(['rev-parse', 'HEAD'])
-  const tree = writeTree(makeService(template, choices, commit))
-  const message = `${choices.name}, from the template at ${version} (${commit.slice(0, 12)})`
-  const parent = reset ? [] : ['-p', commit]
-  git(['reset', '--hard', '--quiet', git(['commit-tree', tree, ...parent, '-m', message])])
+  const parent = git(['rev-parse', 'HEAD'])
+  replaceFiles(template, makeService(template, choices, parent))
+  const message = `${choices.name}, from the template at ${version} (${parent.slice(0, 12)})`
+  const commit = git(['commit-tree', git(['write-tree']), ...(reset ? [] : ['-p', parent]), '-m', message])
+  git(['reset', '--soft', commit])
   if (reset) {
     for (const remote of list('remote')) git(['remote', 'remove', remote])
     for (const tag of list('tag')) git(['tag', '--delete', tag])

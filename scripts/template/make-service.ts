@@ -6,14 +6,8 @@ import { dropOrphans } from './orphans.ts'
 import { dropPackages } from './packages.ts'
 import { renaming } from './rename.ts'
 
-export interface File {
-  /** The mode of git: 100644, 100755 or 120000. */
-  readonly mode: string
-  readonly text: string
-}
-
-/** Files by path. */
-export type Tree = ReadonlyMap<string, File>
+/** Texts by path. */
+export type Tree = ReadonlyMap<string, string>
 
 /** Files and folders that stay with the template. */
 const TEMPLATE_ONLY = [
@@ -37,16 +31,10 @@ export function listWays(paths: Iterable<string>): readonly string[] {
 const filter = (tree: Tree, isKept: (path: string) => boolean): Tree =>
   new Map([...tree].filter(([path]) => isKept(path)))
 
-const withTexts = (tree: Tree, texts: Iterable<readonly [string, string]>): Tree =>
-  new Map([...tree, ...[...texts].map(([path, text]) => [path, { mode: '100644', text }] as const)])
-
 function dropExample(tree: Tree): Tree {
-  const read = (path: string) => tree.get(path)?.text ?? ''
+  const read = (path: string) => tree.get(path) ?? ''
   const { deleted, edited } = unmakeResource({ names: EXAMPLE, read }, [...tree.keys()])
-  return withTexts(
-    filter(tree, (path) => !deleted.includes(path)),
-    edited,
-  )
+  return new Map([...filter(tree, (path) => !deleted.includes(path)), ...edited])
 }
 
 /** Makes the service that a template becomes with these choices. */
@@ -59,14 +47,16 @@ export function makeService(template: Tree, { name, example, deploy }: Choices, 
   }
   const { kept, packages } = dropOrphans(template, filter(template, isChosen))
   const chosen = dropPackages(example === 'yes' ? kept : dropExample(kept), packages)
-  const read = (path: string) => chosen.get(path)?.text ?? ''
+  const read = (path: string) => chosen.get(path) ?? ''
   // A service starts its own changelog.
   const [changelog = ''] = read('CHANGELOG.md').split(/(?<=^## Unreleased\n)/m)
-  const linked = withTexts(chosen, [...dropDeadLinks(chosen.keys(), read), ['CHANGELOG.md', changelog]])
+  const linked = new Map([...chosen, ...dropDeadLinks(chosen.keys(), read), ['CHANGELOG.md', changelog]])
 
-  const before = JSON.parse(template.get('package.json')?.text ?? '')
-  const rename = renaming(before.name, name)
-  const renamed = [...linked].map(([path, { mode, text }]) => [rename(path), { mode, text: rename(text) }] as const)
-  const record = { version: before.version, commit, name, example, deploy }
-  return withTexts(new Map(renamed), [['.template.json', `${JSON.stringify(record, null, 2)}\n`]])
+  const { name: before, version } = JSON.parse(template.get('package.json') ?? '')
+  const rename = renaming(before, name)
+  const record = { version, commit, name, example, deploy }
+  return new Map([
+    ...[...linked].map(([path, text]) => [rename(path), rename(text)] as const),
+    ['.template.json', `${JSON.stringify(record, null, 2)}\n`],
+  ])
 }

@@ -12,8 +12,8 @@ const without = (all: object = {}, names: readonly string[]) =>
  * @throws when a removed package has dependencies of its own, which would stay in package-lock.json
  */
 export function dropPackages(tree: Tree, names: readonly string[]): Tree {
-  const read = (path: string) => JSON.parse(tree.get(path)?.text ?? '')
-  const write = (value: unknown) => ({ mode: '100644', text: `${JSON.stringify(value, null, 2)}\n` })
+  const read = (path: string) => JSON.parse(tree.get(path) ?? '')
+  const write = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`
   const trim = <T extends { readonly devDependencies?: object }>(manifest: T) => ({
     ...manifest,
     version,

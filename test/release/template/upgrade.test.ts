@@ -93,12 +93,8 @@ test('version 2 comes in as one commit, keeps the changes of the service, and le
 })
 
 test('version 3 comes in with a changed init script, and each version is made by its own', async () => {
-  const made = 'makeService(template, choices, commit)'
-  template.replace(
-    'scripts/init.ts',
-    made,
-    `new Map([...${made}, ['OWNERS', { mode: '100644', text: \`Team of \${choices.name}\\n\` }]])`,
-  )
+  const made = 'makeService(template, choices, parent)'
+  template.replace('scripts/init.ts', made, `new Map([...${made}, ['OWNERS', \`Team of \${choices.name}\\n\`]])`)
   template.replace('docs/pages/moved.md', 'Line 18.', 'Line 18 of the template.')
   service.replace('docs/pages/moved.md', 'Line 5.', 'Line 5 of the service.')
   service.write('internal/own.ts', 'export const own = 1\n')
