@@ -1,10 +1,10 @@
 import { formatted } from './chart.ts'
 import { type Measurement, median, ratios } from './measurement.ts'
 
-/** Where and with what the figures were taken. */
+/** The machine and the versions behind the figures. */
 export type Circumstances = Readonly<Record<string, string>>
 
-/** One table a measurement. */
+/** Renders a table for each measurement. */
 export function report(circumstances: Circumstances, measurements: readonly Measurement[]): string {
   const facts = Object.entries(circumstances).map(([name, value]) => `- ${name}: ${value}`)
   return `${[facts.join('\n'), ...measurements.map(table)].join('\n\n')}\n`

@@ -71,10 +71,9 @@ function makeExecutable(target: string | undefined, output: string): void {
       writeFileSync(assets[name], content)
     }
     // A code cache is valid for one version of V8 and one processor, so only this platform's executable has one.
-    const codeCaches = target === undefined ? { 'code-cache': false, 'code-cache-with-stores': true } : {}
-    for (const [name, withStores] of Object.entries(codeCaches)) {
+    for (const name of target === undefined ? ['code-cache', 'code-cache-with-stores'] : []) {
       assets[name] = join(parts, name)
-      writeCodeCache(join(parts, 'bundle'), assets[name], withStores)
+      writeCodeCache(join(parts, 'bundle'), assets[name], name === 'code-cache-with-stores')
     }
     const settings = {
       main: 'scripts/executable/main.cjs',
@@ -119,7 +118,7 @@ function writeCodeCache(bundle: string, output: string, withStores: boolean): vo
   )
 }
 
-/** Removes the outputs of an earlier build first, and the outputs of this build when `make` fails. */
+/** Removes the outputs of an earlier build. When `make` fails, removes the outputs of this build too. */
 async function produce(outputs: readonly string[], make: () => void | Promise<void>): Promise<void> {
   const remove = () => outputs.forEach((output) => void rmSync(output, { force: true }))
   mkdirSync('dist', { recursive: true })

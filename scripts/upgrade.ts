@@ -15,12 +15,7 @@ const root = dirname(import.meta.dirname)
 const git = openGit(root)
 
 /** The part of `.template.json` that an upgrade needs. */
-interface Origin {
-  readonly commit: string
-  readonly name: string
-  readonly example: string
-  readonly deploy: string
-}
+type Origin = Readonly<Record<'commit' | 'name' | 'example' | 'deploy', string>>
 
 const RECORD = join(root, '.template.json')
 

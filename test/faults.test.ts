@@ -10,9 +10,9 @@ import { fetchHealth, findLines, killApps, type RunningApp, runApp, startApp } f
 import { startProber } from './support/prober.ts'
 import { freePort, type TestService, testPostgres, testRedis, until } from './support/services.ts'
 
-/** In the proportions of the defaults. How soon a check fails is proved with a fake clock in monitor.test.ts. */
+/** Has the proportions of the defaults. monitor.test.ts tests the times with a fake clock. */
 const HEALTH = { HEALTH_INTERVAL_MS: '300', HEALTH_TIMEOUT_MS: '250', HEALTH_FALL: '2' }
-/** For a test of one reason: on a busy machine, a shorter timeout could be over before the dependency has answered. */
+/** Waits long enough for the response of the dependency on a busy machine, so that a check fails for one reason only. */
 const PATIENT = { HEALTH_INTERVAL_MS: '20000', HEALTH_TIMEOUT_MS: '20000' }
 
 const stores: Record<'database' | 'redis', TestService> = {} as never
@@ -35,11 +35,11 @@ const ready = (app: RunningApp, expected: boolean) =>
 const reason = (app: RunningApp, name: string, expected: string) =>
   until(async () => (await fetchHealth(app)).checks[name]?.reason === expected)
 
-/** Memory of a process in MiB. */
+/** Returns the resident set of a process in MiB. */
 const readResidentMb = (pid: number) =>
   Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' })) / 1024
 
-/** Established connections to a port of the loopback address: https://docs.kernel.org/networking/proc_net_tcp.html */
+/** Counts the established connections to a port of the loopback address: https://docs.kernel.org/networking/proc_net_tcp.html */
 function countConnections(port: number): number {
   const remote = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`
   const rows = readFileSync('/proc/net/tcp', 'utf8')
@@ -59,14 +59,14 @@ describe.each(['database', 'redis'] as const)('%s', (name) => {
     prober = startProber(`${app.url}/health/live`)
   })
 
-  /** Whatever happened: liveness never failed, in the same process. */
+  /** Liveness must not fail in any of these tests. */
   afterEach(async () => {
     const { count, statuses } = await prober.stop()
     expect(count).toBeGreaterThan(0)
     expect(statuses).toEqual({ 200: count })
   })
 
-  test('killed, it is refused; started again, it is ok in the same process', async () => {
+  test('a killed server fails its check with reason refused, and its restart makes the same process ready again', async () => {
     await stores[name].kill()
     await ready(app, false)
     await reason(app, name, 'refused')
@@ -80,17 +80,17 @@ describe.each(['database', 'redis'] as const)('%s', (name) => {
     expect(failures.filter((line) => line['reason'] === 'refused')).toHaveLength(1)
   })
 
-  test('hanging, it times out; resumed, it is ok', async () => {
+  test('a server that hangs fails its check with reason timeout, and the service is ready again when the server resumes', async () => {
     stores[name].hang()
     await ready(app, false)
-    // It hangs still, so a probe that waited for the dependency would wait for ever.
+    // The server still hangs, so a probe that waited for it would never end.
     expect((await fetch(`${app.url}/health/live`)).status).toBe(200)
     expect((await fetchHealth(app)).checks[name]).toMatchObject({ status: 'fail', reason: 'timeout' })
     stores[name].resume()
     await ready(app, true)
   })
 
-  test('hanging for long costs no memory and no connections', async () => {
+  test('a server that hangs for several checks costs neither memory nor connections', async () => {
     stores[name].hang()
     await ready(app, false)
     const before = readResidentMb(app.pid)
@@ -107,7 +107,7 @@ describe.each(['database', 'redis'] as const)('%s', (name) => {
   })
 })
 
-test('both down at the start: it serves, is not ready, and becomes ready when they come', async () => {
+test('a start without stores serves /ping, is not ready, and becomes ready when the stores start', async () => {
   await Promise.all([stores.database.kill(), stores.redis.kill()])
   const app = await startApp({ env: { ...HEALTH, DATABASE_URL: stores.database.url, REDIS_URL: stores.redis.url } })
   expect((await fetch(`${app.url}/ping`)).status).toBe(200)
@@ -129,7 +129,7 @@ describe('a database without the migrations of this build', () => {
   })
   afterAll(() => admin.end())
 
-  test('makes the service not ready, with one line in the log, until they are applied; and so does a restore', async () => {
+  test('makes the service not ready and logs one line until they are applied, and a restored older database does too', async () => {
     const app = await startApp({ env: { ...HEALTH, DATABASE_URL: url } })
     await reason(app, 'database', 'migrations')
     const response = await fetch(`${app.url}/health/ready`)
@@ -166,7 +166,7 @@ describe('a database without the migrations of this build', () => {
     app.lines.filter(({ msg, reason }) => msg === 'check failed' && reason === 'migrations')
 })
 
-test('a store that is not critical fails in the report only', async () => {
+test('a failed store that is not critical leaves the service ready', async () => {
   const env = { ...HEALTH, REDIS_URL: `redis://127.0.0.1:${await freePort()}`, REDIS_CRITICAL: 'false' }
   const app = await startApp({ env })
   await app.line({ msg: 'check failed', check: 'redis' })
@@ -178,7 +178,7 @@ test('a store that is not critical fails in the report only', async () => {
   await ready(app, true)
 })
 
-test('app healthcheck exits 0 although a store that is not critical fails and the service speaks to Consul', async () => {
+test('app healthcheck exits with 0 when a store that is not critical fails and HEALTH_DIALECT is consul', async () => {
   const redis = { REDIS_URL: `redis://127.0.0.1:${await freePort()}`, REDIS_CRITICAL: 'false' }
   const app = await startApp({ env: { ...HEALTH, ...redis, HEALTH_DIALECT: 'consul' } })
   await until(async () => (await fetch(`${app.url}/health/ready`)).status === 429)
@@ -192,7 +192,7 @@ describe('256 file descriptors and 400 idle connections', () => {
     for (const socket of sockets.splice(0)) socket.destroy()
   })
 
-  /** Opens a connection, and returns a function that asks for a path on it. It rejects when the service closes it. */
+  /** Opens a connection. @returns a function that requests a path on it, and rejects when the service closes the connection */
   async function open(app: RunningApp): Promise<(path: string) => Promise<string | undefined>> {
     const socket = connect(app.port, '127.0.0.1').on('error', () => {})
     sockets.push(socket)
@@ -207,7 +207,7 @@ describe('256 file descriptors and 400 idle connections', () => {
     }
   }
 
-  test('probes get a response on old and new connections, checks go on, and the log has one line', async () => {
+  test('probes get a response on old and new connections, checks continue, and the log has one line', async () => {
     const program = ['/bin/sh', '-c', 'ulimit -n 256; exec "$0"', resolve('dist/app')]
     const check = { HEALTH_CHECKS: 'true=command:/bin/true', HEALTH_CRITICAL: 'true' }
     const app = await startApp({ program, env: { ...HEALTH, ...check } })
@@ -216,7 +216,7 @@ describe('256 file descriptors and 400 idle connections', () => {
     const askOld = await open(app)
     for (let count = 1; count <= 400; count++) {
       const askIdle = await open(app)
-      // Half of the connections have had a response before they become idle.
+      // Half of the connections have received a response before they become idle.
       if (count % 2 === 0) expect(await askIdle('/ping')).toBe(ok)
       if (count % 10 === 0) expect(await askOld('/health/live')).toBe(ok)
     }
@@ -246,8 +246,8 @@ describe('public responses', () => {
     ['an unknown database host', () => ({ DATABASE_URL: `postgres://app:${secret}@db.invalid/app` }), 'unresolved'],
     ['an unknown database', () => ({ DATABASE_URL: stores.database.url.replace(/postgres$/, 'nothing') }), 'error'],
     ['an unknown Redis host', () => ({ REDIS_URL: `redis://:${secret}@cache.invalid` }), 'unresolved'],
-    ['a server that is no Redis', () => ({ REDIS_URL: `redis://127.0.0.1:${stores.database.port}` }), 'error'],
-  ])('%s is a reason in one word, and the cause is in the log without its secret', async (_name, env, reason) => {
+    ['a server that is not Redis', () => ({ REDIS_URL: `redis://127.0.0.1:${stores.database.port}` }), 'error'],
+  ])('%s gives a reason of one word, and the log has the cause without the secret', async (_name, env, reason) => {
     const app = await startApp({ env: { ...PATIENT, ...env() } })
     const name = 'REDIS_URL' in env() ? 'redis' : 'database'
     const line = await app.line({ msg: 'check failed', check: name })
@@ -257,7 +257,7 @@ describe('public responses', () => {
     expect(JSON.stringify(app.lines)).not.toContain(secret)
   })
 
-  test('a wrong Redis password is unauthorized', async () => {
+  test('a wrong Redis password gives the reason unauthorized', async () => {
     const guarded = await testRedis({ password: 'right' })
     const app = await startApp({ env: { ...PATIENT, REDIS_URL: guarded.url.replace('right', secret) } })
     await app.line({ msg: 'check failed', check: 'redis' })
@@ -268,7 +268,7 @@ describe('public responses', () => {
   })
 })
 
-test('heartbeats of other services are in the report, critical only by name', async () => {
+test('the report contains heartbeats of other services, and only HEALTH_CRITICAL makes them critical', async () => {
   const peer = await startApp()
   const HEALTH_CHECKS = `peer=${peer.url}/health/live,port=tcp://127.0.0.1:${peer.port},disk=command:/bin/df /`
   const times = { HEALTH_INTERVAL_MS: '1000', HEALTH_TIMEOUT_MS: '1000' }

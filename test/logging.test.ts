@@ -13,7 +13,7 @@ import { temporaryDirectory } from './support/temporary.ts'
 
 afterEach(killApps)
 
-/** Waits until the service wants traffic. Probes are not logged. */
+/** Waits until the service is ready. Probes are not logged. */
 const ready = (port: number) =>
   until(async () => (await fetch(`http://127.0.0.1:${port}/health/ready`).catch(() => undefined))?.ok === true)
 
@@ -38,7 +38,7 @@ test('each line of a request has the request id', async () => {
   expect(await app.line({ reqId: 'r-42' })).toMatchObject({ msg: 'request', clientAddress: '127.0.0.1' })
 })
 
-test('LOG_LEVEL decides which lines are written', async () => {
+test('the service writes lines from LOG_LEVEL upwards', async () => {
   for (const [level, written] of [
     ['debug', ['request']],
     ['info', ['request']],
@@ -82,7 +82,7 @@ test('bytes that are not HTTP are logged with the request id of their response',
 
 test.each([
   ['a full disk', () => openSync('/dev/full', 'w')],
-  ['a reader that went away', () => 'pipe' as const],
+  ['a pipe without a reader', () => 'pipe' as const],
 ])('logging to %s does not stop the service', async (_name, destination) => {
   const port = await freePort()
   const child = spawn(resolve('dist/app'), {
@@ -99,7 +99,7 @@ test.each([
   expect({ code, errors: await errors }).toEqual({ code: 0, errors: '' })
 })
 
-/** Starts the service with a pipe as its log, which is not read yet, and sends it requests. */
+/** Starts the service with a pipe as its log, without a reader, and sends requests. */
 async function startUnread(requests: number) {
   const port = await freePort()
   const child = spawn(resolve('dist/app'), {
@@ -124,7 +124,7 @@ async function startUnread(requests: number) {
 
 const countRequests = (lines: readonly Record<string, unknown>[]) => lines.filter(({ msg }) => msg === 'request').length
 
-test('a log that is not read does not stop the service: lines wait, further lines are dropped, and their number is logged', async () => {
+test('a log without a reader does not stop the service: lines wait, further lines are dropped, and the service logs their number', async () => {
   const { child, ended, log } = await startUnread(4_000)
   const lines: Record<string, unknown>[] = []
   const reports = () => lines.filter(({ msg }) => msg === 'log lines dropped')
@@ -134,7 +134,7 @@ test('a log that is not read does not stop the service: lines wait, further line
       if (reports().length > 0) resolve()
     })
   })
-  // Until the service reports them, only lines of requests are dropped. A line of its stop must not be among them.
+  // Wait for the report before the stop, so that every dropped line belongs to a request.
   await reported
   child.kill('SIGTERM')
   expect(await ended).toEqual({ code: 0, signal: null })
@@ -143,7 +143,7 @@ test('a log that is not read does not stop the service: lines wait, further line
   expect(lines.at(-1)).toMatchObject({ msg: 'stopped' })
 })
 
-test('a log that is not read does not keep the process from ending', async () => {
+test('a log without a reader does not keep the process from ending', async () => {
   const { child, ended, log } = await startUnread(2_000)
   child.kill('SIGTERM')
   await once(child, 'exit')

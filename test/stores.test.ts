@@ -29,7 +29,7 @@ afterAll(async () => {
 })
 afterEach(killApps)
 
-/** A database of its own for a test that changes it. */
+/** Creates a database for one test. */
 async function freshDatabase(name: string): Promise<string> {
   await admin.query(`create database ${name}`)
   return database.url.replace(/[^/]+$/, name)
@@ -48,7 +48,7 @@ function openPostgres(url: string, options: { statementTimeoutMs?: number } = {}
   })
 }
 
-test('days and moments come as JSON has them, whatever the time zone of the session', async () => {
+test('dates and timestamps are strings of JSON in any time zone of the session', async () => {
   const { db, stop } = openPostgres(`${database.url}?options=-c%20timezone%3DAsia%2FTokyo`)
   const { rows } = await sql`
     select current_setting('timezone') as zone, date '2026-11-22' as due_on, null::date as no_day,
@@ -66,7 +66,7 @@ test('days and moments come as JSON has them, whatever the time zone of the sess
 })
 
 describe('probes and queries', () => {
-  /** The query of the check, in the log of PostgreSQL. */
+  /** Matches the query of the check in the log of PostgreSQL. */
   const CHECK = /execute <unnamed>: select name from kysely_migration where/
 
   test('a thousand requests for /health at once cause no query', async () => {
@@ -81,13 +81,13 @@ describe('probes and queries', () => {
           reject,
         )
       })
-    const answers = await Promise.all(Array.from({ length: 1_000 }, ask))
+    const statuses = await Promise.all(Array.from({ length: 1_000 }, ask))
     agent.destroy()
-    expect(answers.filter((status) => status === 200)).toHaveLength(1_000)
+    expect(statuses.filter((status) => status === 200)).toHaveLength(1_000)
     const since = readFileSync(`${await dataDirectory()}/../postgres.log`, 'utf8').slice(log.length)
     expect(log).toMatch(CHECK)
     expect(since).not.toMatch(CHECK)
-    // The way of counting works: one query more is one line more.
+    // A further query adds a line to the log, so the assertion above can fail.
     await admin.query('select name from kysely_migration where name = any($1)', [[]])
     await until(async () =>
       CHECK.test(readFileSync(`${await dataDirectory()}/../postgres.log`, 'utf8').slice(log.length)),
@@ -99,7 +99,7 @@ describe('probes and queries', () => {
     return rows[0].data_directory
   }
 
-  test('the connection of the check can be told from those of requests', async () => {
+  test('the connection of the check has an application name of its own', async () => {
     const app = await startApp({ env: { DATABASE_URL: database.url, SERVICE_NAME: 'orders' } })
     await app.line({ msg: 'check ok', check: 'database' })
     const { rows } = await admin.query(
@@ -114,7 +114,7 @@ describe('probes and queries', () => {
     )
   })
 
-  test('the connection of the check is there beside a pool that is used up', async () => {
+  test('the check has a connection while every connection of the pool is busy', async () => {
     const postgres = openPostgres(database.url)
     const busy = [1, 2].map(() => sql`select pg_sleep(1)`.execute(postgres.db))
     const client = await postgres.checkPool.connect()
@@ -126,17 +126,17 @@ describe('probes and queries', () => {
 })
 
 describe('postgres', () => {
-  test('a statement that takes too long is ended by the server', async () => {
+  test('the server ends a statement that exceeds the timeout', async () => {
     const postgres = openPostgres(database.url, { statementTimeoutMs: 100 })
     await expect(sql`select pg_sleep(10)`.execute(postgres.db)).rejects.toMatchObject({ code: '57014' })
     await postgres.stop()
   })
 
-  test('a connection that does not answer is given up with its query, and the next query gets another one', async () => {
+  test('a query that times out closes its connection, and the next query gets another connection', async () => {
     const postgres = openPostgres(database.url, { statementTimeoutMs: 100 })
     const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(postgres.db)
     const pid = rows[0]!.pid
-    // As a way through the network that has forgotten the connection: nothing comes back, and others are well.
+    // SIGSTOP makes this connection silent, like a firewall that has dropped it. Other connections work.
     process.kill(pid, 'SIGSTOP')
     try {
       await expect(sql`select 1`.execute(postgres.db)).rejects.toThrow('Query read timeout')
@@ -147,7 +147,7 @@ describe('postgres', () => {
     await postgres.stop()
   })
 
-  test('connections that the server ends do not end the process, and the next query works', async () => {
+  test('the next query works after the server has ended every connection', async () => {
     const postgres = openPostgres(database.url)
     await sql`select 1`.execute(postgres.db)
     await admin.query(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'stores-test'`)
@@ -162,10 +162,10 @@ describe('postgres', () => {
 })
 
 test.each([
-  ['a log-in that pg does not know', Buffer.from('52000000080000000700', 'hex').subarray(0, 9)],
-  ['a row description that makes no sense', Buffer.from('54000000067fff', 'hex')],
-  ['what is no PostgreSQL', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')],
-])('a server that answers %s ends a connection and not the process', async (_name, bytes) => {
+  ['an unknown authentication request', Buffer.from('52000000080000000700', 'hex').subarray(0, 9)],
+  ['an invalid row description', Buffer.from('54000000067fff', 'hex')],
+  ['HTTP', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')],
+])('a server that responds with %s ends a connection and not the process', async (_name, bytes) => {
   const server = createServer((socket) => socket.on('error', () => {}).once('data', () => socket.write(bytes)))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -192,7 +192,7 @@ describe('redis', () => {
   })
   const never = new AbortController().signal
 
-  test('a command on a broken connection fails at once instead of waiting', async () => {
+  test('a command on a broken connection fails at once', async () => {
     const store = createRedis(options())
     store.start()
     await store.ping(never)
@@ -207,7 +207,7 @@ describe('redis', () => {
     await store.stop()
   })
 
-  test('an error that is an answer does not outlast its cause', async () => {
+  test('an error response does not affect the next command', async () => {
     const store = createRedis(options())
     store.start()
     await store.ping(never)
@@ -216,11 +216,11 @@ describe('redis', () => {
     await store.stop()
   })
 
-  test('a connection that no longer answers is replaced, however much is written to it', async () => {
+  test('a connection without responses is replaced while commands are written to it', async () => {
     const store = createRedis({ ...options(), pingIntervalMs: 100 })
     store.start()
     await store.ping(never)
-    const answers = () =>
+    const responds = () =>
       store
         .run(50, (client) => client.ping())
         .then(
@@ -231,12 +231,12 @@ describe('redis', () => {
       .client()
       .sendCommand(['CLIENT', 'REPLY', 'OFF'])
       .catch(() => {})
-    expect(await answers()).toBe(false)
-    await until(answers)
+    expect(await responds()).toBe(false)
+    await until(responds)
     await store.stop()
   })
 
-  test('reconnect fails what waits on a connection that hangs', async () => {
+  test('reconnect fails the commands that wait on a connection that hangs', async () => {
     const store = createRedis(options())
     store.start()
     await store.ping(never)
@@ -256,7 +256,7 @@ describe('app migrate', () => {
     '0002-more': { up: 'alter table things add column name text' },
   }
 
-  test('applies what is missing, says what it did, and then has nothing to do', async () => {
+  test('applies the missing migrations, prints their names, and then has nothing to apply', async () => {
     const env = { DATABASE_URL: await freshDatabase('migrate_cli') }
     expect(await runApp(['migrate'], { env })).toEqual({
       code: 0,
@@ -275,7 +275,7 @@ describe('app migrate', () => {
     await client.end()
   })
 
-  test('four at once apply each migration once', async () => {
+  test('four concurrent runs apply each migration once', async () => {
     const url = await freshDatabase('migrate_race')
     const stores = [1, 2, 3, 4].map(() => openPostgres(url))
     const applied = await Promise.all(stores.map(({ db }) => migrate({ db, scripts })))
@@ -283,7 +283,7 @@ describe('app migrate', () => {
     await Promise.all(stores.map((store) => store.stop()))
   })
 
-  test('one that fails leaves nothing behind', async () => {
+  test('a migration that fails leaves the database unchanged', async () => {
     const postgres = openPostgres(await freshDatabase('migrate_fail'))
     const broken = { ...scripts, '0003-broken': { up: 'create table other (id int); select from nowhere' } }
     await expect(migrate({ db: postgres.db, scripts: broken })).rejects.toMatchObject({
@@ -295,7 +295,7 @@ describe('app migrate', () => {
     await postgres.stop()
   })
 
-  test('does not queue behind a lock for ever', async () => {
+  test('gives up when a lock is held longer than the lock timeout', async () => {
     const url = await freshDatabase('migrate_lock')
     const postgres = openPostgres(url)
     await migrate({ db: postgres.db, scripts: { '0001-things': scripts['0001-things'] } })
@@ -307,7 +307,7 @@ describe('app migrate', () => {
     await postgres.stop()
   })
 
-  test('without a database it says so and exits 78, with one that is down 1', async () => {
+  test('exits with 78 without DATABASE_URL, and with 1 when the database is down', async () => {
     expect(await runApp(['migrate'])).toMatchObject({ code: 78, stderr: expect.stringContaining('DATABASE_URL') })
     const env = { DATABASE_URL: 'postgres://app:hunter2@127.0.0.1:1/app' }
     const { code, stderr } = await runApp(['migrate'], { env })

@@ -7,8 +7,7 @@ import { killApps, startApp } from './support/app.ts'
 import { freePort } from './support/services.ts'
 
 /*
- * These tests prove the effect of a variable on the artifact, from outside. The options of each part have tests of their
- * own.
+ * These tests check the effect of each variable on the artifact. Unit tests check the options of each module.
  */
 afterEach(killApps)
 
@@ -68,7 +67,7 @@ test.each([
 
 test('HEALTH_RISE', async () => {
   let requests = 0
-  // The second failure interrupts a run of four successes, which must not count.
+  // The second failure interrupts four successes, so they must not count.
   const peer = createServer((_request, response) => {
     requests++
     response.writeHead(requests === 1 || requests === 6 ? 500 : 200).end()

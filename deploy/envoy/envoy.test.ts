@@ -21,7 +21,7 @@ beforeAll(async () => {
 
 describe('forwarding', () => testForwarding(startEnvoy))
 
-test('Envoy validates the configuration, and refuses it with a field that Envoy does not know', async () => {
+test('Envoy accepts the configuration, and rejects an unknown field', async () => {
   const validate = (file: string) => run(envoy, ['--mode', 'validate', '-c', file])
   expect((await validate(FILE)).code).toBe(0)
   const wrong = join(temporaryDirectory('envoy'), 'envoy.yaml')
@@ -38,7 +38,7 @@ describe('a draining instance', () => {
     await killApps()
   })
 
-  test('tells the health check of Envoy at once', async () => {
+  test('fails the health check of Envoy at once', async () => {
     const [, path] = /http_health_check: \{ path: '([^']+)'/.exec(readFileSync(FILE, 'utf8')) ?? []
     const app = await startApp({ env: { DRAIN_DELAY_MS: '5000' } })
     const ask = async () => {
@@ -59,14 +59,14 @@ describe('a draining instance', () => {
     await draining!.app().line({ msg: 'request' })
     draining!.app().signal('SIGTERM')
     await draining!.app().line({ msg: 'draining' })
-    const answerMore = async (count: number) => {
+    const serveMore = async (count: number) => {
       const before = others.flatMap(answered).length
       await until(() => others.flatMap(answered).length > before + count)
     }
     await until(() => proxy!.events().includes('eject_unhealthy_event'))
-    await answerMore(50)
+    await serveMore(50)
     const before = answered(draining!).length
-    await answerMore(400)
+    await serveMore(400)
     expect(answered(draining!)).toHaveLength(before)
     expect((await load.stop()).failures).toEqual([])
   })

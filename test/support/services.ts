@@ -8,20 +8,20 @@ import type { LocalServer } from '../../scripts/services/service.ts'
 
 export { freePort, until } from '../../scripts/services/service.ts'
 
-/** A server of one test file that can fail in every way that servers fail. */
+/** A server of one test file that can be killed, hang, and restart. */
 export interface TestService {
   readonly url: string
   readonly port: number
-  /** The present process. */
+  /** The current process. */
   readonly pid: number
-  /** SIGKILL: connections are reset and the port is closed. */
+  /** Sends SIGKILL. The system resets the connections and closes the port. */
   kill(): Promise<void>
-  /** SIGSTOP to all its processes: connections stay open and nothing answers. */
+  /** Sends SIGSTOP to all processes of the server. Connections stay open, but no response arrives. */
   hang(): void
   resume(): void
-  /** Starts it again on the same port with the same data. */
+  /** Starts the server again on the same port with the same data. */
   restart(): Promise<void>
-  /** Ends it and removes its data. */
+  /** Ends the server and removes its data. */
   stop(): Promise<void>
 }
 
@@ -59,7 +59,7 @@ async function testService(start: (port?: number) => Promise<LocalServer>, direc
   }
 }
 
-/** PostgreSQL's backends are processes of their own, and go on serving when only their parent is stopped. */
+/** Lists the backends of PostgreSQL, which continue to serve when only their parent is stopped. */
 function listChildren(pid: number): number[] {
   const rows = execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' }).trim().split('\n')
   const pairs = rows.map((row) => row.trim().split(/\s+/).map(Number))

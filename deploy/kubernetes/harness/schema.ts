@@ -21,7 +21,7 @@ const TYPES: Readonly<Record<string, string>> = {
 export async function schemaErrors(manifests: readonly Manifest[]): Promise<string> {
   const lines = manifests.map((manifest, index) => {
     const path = TYPES[`${manifest.apiVersion} ${manifest.kind}`]
-    if (path === undefined) throw new Error(`${manifest.apiVersion} ${manifest.kind}: it has no type here`)
+    if (path === undefined) throw new Error(`${manifest.apiVersion} ${manifest.kind}: this harness has no type for it`)
     const type = `import('kubernetes-types/${path}.js').${manifest.kind}`
     return `export const manifest${index}: ${type} = ${JSON.stringify(manifest, null, 2)}`
   })

@@ -5,7 +5,7 @@ import { run } from '../../support/run.ts'
 import { temporaryDirectory } from '../../support/temporary.ts'
 import { cloneTo, type WorkingTree } from './working-tree.ts'
 
-// Each choice installs its packages and runs the whole of make test.
+// Each service installs its packages and runs make test.
 jest.setTimeout(1_800_000)
 
 const { name: TEMPLATE_NAME } = JSON.parse(readFileSync('package.json', 'utf8'))
@@ -26,7 +26,7 @@ describe.each(CHOICES.map((choices) => ({ choices })))('make init $choices', ({ 
     expect({ code, stderr }).toMatchObject({ code: 0 })
   })
 
-  test('makes one commit, leaves no change open, and removes the old name', async () => {
+  test('makes one commit, leaves a clean working tree, and removes the old name', async () => {
     const isReset = choices.includes('HISTORY=reset')
     expect(await service.git('rev-list', '--count', isReset ? 'HEAD' : 'origin/HEAD..HEAD')).toBe('1')
     expect(await service.git('status', '--porcelain')).toBe('')
@@ -93,7 +93,7 @@ describe('make init', () => {
     expect([await tree.git('remote'), await tree.git('status', '--porcelain')]).toEqual(['', ''])
   })
 
-  test('is no target of a service', async () => {
+  test('is not a target of a service', async () => {
     const { code, stderr } = await tree.make('init', 'NAME=payments')
     expect(code).not.toBe(0)
     expect(stderr).toContain("No rule to make target 'init'")

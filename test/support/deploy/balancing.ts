@@ -38,7 +38,7 @@ function setUp(start: StartProxy) {
 export function testStrategies(start: StartProxy): void {
   const open = setUp(start)
 
-  test('weights of 3:2:1 are the shares of 60 requests', async () => {
+  test('weights of 3:2:1 give the shares of 60 requests', async () => {
     const { fleet, proxy } = await open({ weights: [3, 2, 1] })
     const [first, second, third] = await countShares(fleet, await askTimes(proxy, 60))
     expect(Math.abs(first! - 30)).toBeLessThanOrEqual(2)
@@ -46,7 +46,7 @@ export function testStrategies(start: StartProxy): void {
     expect(Math.abs(third! - 10)).toBeLessThanOrEqual(2)
   })
 
-  test('least connections: an instance that hangs gets no more requests than it has', async () => {
+  test('least connections: an instance that hangs gets no further requests', async () => {
     const { fleet, proxy } = await open({ strategy: 'least_connections' })
     const hanging = fleet[0]!.app()
     hanging.signal('SIGSTOP')
@@ -58,7 +58,7 @@ export function testStrategies(start: StartProxy): void {
   })
 
   test.each(['ip_hash', 'consistent_hash'])(
-    '%s: a client stays on one instance, and clients spread',
+    '%s: each client stays on one instance, and the clients use several instances',
     async (strategy) => {
       const { fleet, proxy } = await open({ strategy })
       for (const from of clients) await askTimes(proxy, 5, { from })
@@ -68,7 +68,7 @@ export function testStrategies(start: StartProxy): void {
     },
   )
 
-  test('consistent hash: when an instance goes, only its own clients move', async () => {
+  test('consistent hash: when an instance dies, only its own clients move', async () => {
     const { fleet, proxy } = await open({ strategy: 'consistent_hash' })
     for (const from of clients) await askTimes(proxy, 1, { from })
     await until(() => fleet.flatMap(answered).length === clients.length)
@@ -97,7 +97,7 @@ export function testForwarding(start: StartProxy): void {
     await until(() => answered(backup).length >= 10)
   })
 
-  test('the address of the client reaches the service, and an address that the client claims does not', async () => {
+  test('the service receives the address of the client, and ignores an address that the client claims', async () => {
     const { fleet, proxy } = await open()
     const claims = { 'x-forwarded-for': '6.6.6.6, 127.0.0.1', forwarded: 'for=6.6.6.6', 'x-real-ip': '6.6.6.6' }
     await ask(proxy, { from: '127.50.0.9', headers: claims })

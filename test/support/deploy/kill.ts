@@ -10,7 +10,7 @@ import { answered } from './ask.ts'
 export function testKill(route: Route): void {
   afterEach(killApps)
 
-  test(`kill -9 of a busy instance, ${route.name}: only the POSTs that it had are lost, and none is sent twice`, async () => {
+  test(`kill -9 of a busy instance, ${route.name}: only its POSTs are lost, and no request is sent twice`, async () => {
     let all: readonly Instance[] = []
     let onIt = 0
     let clients = 0
@@ -28,7 +28,7 @@ export function testKill(route: Route): void {
       await victim!.start()
       await victim!.app().line({ msg: 'request' })
     })
-    // The proxy cannot know whether the dead instance carried out a POST, so it neither answers nor repeats it.
+    // The proxy cannot know whether the dead instance has processed a POST, so it does not retry it.
     expect(failures.filter(({ method }) => method === 'GET')).toEqual([])
     expect(onIt).toBeGreaterThan(0)
     // A POST in flight may wait for another instance. Each client may lose one more POST on a kept connection before the
