@@ -7,7 +7,11 @@ export interface Budget {
   /** The row to compare with. @default the limit applies to the value itself */
   readonly to?: string
   readonly limit: Limit
-  /** A more generous limit for quick runs, which also happen on shared machines. @default a quick run skips the budget */
+  /**
+   * A more generous limit for quick runs, which also happen on shared machines.
+   *
+   * @default a quick run skips the budget
+   */
   readonly quick?: Limit
   readonly reason: string
 }

@@ -1,7 +1,7 @@
 /*
  * node bench/main.ts [start-up] [throughput] [memory]
- * Measures these parts (default: all), prints a table and the verdict on each budget, and exits with 1 when a budget does
- * not hold. A run of all parts writes bench/results/full.*, and with QUICK=1 bench/results/quick.*.
+ * Measures these parts (default: all), prints a table and the verdict on each budget, and exits with 1 when a budget
+ * does not hold. A run of all parts writes bench/results/full.*, and with QUICK=1 bench/results/quick.*.
  */
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -20,7 +20,9 @@ import { type Circumstances, report } from './report.ts'
 import { measureStartup } from './startup.ts'
 import { measureThroughput } from './throughput.ts'
 
-/** The start-up part is first, because a machine after ten minutes at saturation is slower, and its figures vary more. */
+/**
+ * The start-up part is first, because a machine after ten minutes at saturation is slower, and its figures vary more.
+ */
 const PARTS: Readonly<Record<string, (bench: Bench) => Promise<Measurement[]>>> = {
   'start-up': measureStartup,
   throughput: measureThroughput,

@@ -11,7 +11,9 @@ export const BUILT = { app: '.local/bench/app', service: '.local/bench/server.cj
 
 const node = (file: string): Program => ({ command: [process.execPath, file] })
 
-/** Lists the programs to measure. `stores` has the URLs of a database and a Redis. `gin` is false when it is not built. */
+/**
+ * Lists the programs to measure. `stores` has the URLs of a database and a Redis. `gin` is false when it is not built.
+ */
 export function createPrograms({ stores, gin }: { stores: Environment; gin: boolean }) {
   return {
     raw: node('bench/peers/raw.cjs'),

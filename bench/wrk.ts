@@ -8,7 +8,11 @@ export interface WrkOptions {
   readonly body?: string
   /** The responses must be errors, like those of a failing probe. @default false */
   readonly refused?: boolean
-  /** Gives other processes on the core of the clients priority, so that a prober waits for the server only. @default false */
+  /**
+   * Gives other processes on the core of the clients priority, so that a prober waits for the server only.
+   *
+   * @default false
+   */
   readonly yielding?: boolean
 }
 

@@ -46,7 +46,7 @@ function readLicense(directory: string): string | undefined {
   return readme && /^#+ licen[cs]e\s+([\s\S]+)/im.exec(read(readme))?.[1]
 }
 
-/** Node's own code cache stays valid with these flags. Most flags of V8 invalidate it, which costs a start 9 ms (docs/performance.md). */
+/** These flags keep Node's own code cache valid. Without it, a start takes 9 ms longer (docs/performance.md). */
 const NODE_FLAGS = [
   // Without this flag, SIGUSR1 opens a debugger.
   '--disable-sigusr1',
@@ -98,7 +98,7 @@ const installNode = (target: string) =>
 
 const STUB = 'scripts/executable/stub.env'
 
-/** Starts the service once in a minimal environment. @throws an error with the output of the service when the start fails */
+/** Starts the service once in a minimal environment. @throws with the output of the service when the start fails */
 function writeCodeCache(bundle: string, output: string, withStores: boolean): void {
   const stub = Object.entries(parse(readFileSync(STUB)))
   // scripts/executable/main.cjs reads the code cache with stores when one of these variables is set.

@@ -18,8 +18,8 @@ export const compressPageFiles = () =>
   Object.entries(PAGE_FILES).map(([name, path]) => [name, gzipSync(readFileSync(path), { level: 9 })] as const)
 
 /**
- * The start of the last line of the bundle, a function that internal/handler/docs-files.ts calls. The executable has the
- * files as assets instead of that line, so its process does not keep them in memory.
+ * The start of the last line of the bundle, a function that internal/handler/docs-files.ts calls. The executable has
+ * the files as assets instead of that line, so its process does not keep them in memory.
  */
 export const LAST_LINE = '\nfunction pageFiles() {'
 
@@ -38,7 +38,7 @@ function readBuildInfo(): BuildInfo {
   return { name, version, commit: commit || 'unknown', time }
 }
 
-/** Writes the service as one CommonJS file. `plugins` run before the plugin of the bundle. @throws with the syntax errors */
+/** Writes the service as one CommonJS file, with further `plugins` of esbuild. @throws with the syntax errors */
 export async function bundle(outfile: string, plugins: readonly Plugin[] = []): Promise<Metafile> {
   const encoded = compressPageFiles().map(([name, content]) => [name, content.toString('base64')])
   const { metafile, warnings } = await build({

@@ -1,8 +1,8 @@
 /*
  * NAME=orders [EXAMPLE=no] [DEPLOY=kubernetes,systemd] [HISTORY=reset] node scripts/init.ts
  *
- * Turns the template into a service, in place, in one commit. Computes every file before it changes one. Needs Node alone,
- * because the packages are not installed yet.
+ * Turns the template into a service, in place, in one commit. Computes every file before it changes one. Needs Node
+ * alone, because the packages are not installed yet.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'

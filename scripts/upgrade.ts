@@ -2,8 +2,8 @@
  * TEMPLATE=url-or-path [REF=main] node scripts/upgrade.ts
  *
  * Merges a newer template into this service with git. Each of the two commits of the template, the recorded one and the
- * newer one, makes the service with its own scripts/init.ts in a clone. The difference is a single commit, which git picks
- * here, so only a line that both sides changed is a conflict.
+ * newer one, makes the service with its own scripts/init.ts in a clone. The difference is a single commit, which git
+ * picks here, so only a line that both sides changed is a conflict.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'

@@ -97,7 +97,7 @@ describe('a service that has grown', () => {
   })
 })
 
-test('the build names stub.env and leaves no executable when a variable is missing, and succeeds when stub.env has it', () => {
+test('without a required variable in stub.env, the build names stub.env and leaves no executable', () => {
   const tree = copyTree()
   tree.edit('src/main.ts', requireKey('true'))
   expect(tree.build('bundle')).toMatchObject({ status: 0 })

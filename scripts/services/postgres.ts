@@ -82,7 +82,7 @@ function findBinaries(): string {
   return copy
 }
 
-/** Creates the directory. For root, creates it in the temporary directory when the user of the server cannot reach it. */
+/** Creates the directory, or for root another in the temporary directory when the server cannot reach the first. */
 function makeHome(directory: string): string {
   if (!unprivilegedUser) {
     mkdirSync(directory, { recursive: true })

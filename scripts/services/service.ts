@@ -5,7 +5,7 @@ import { createWriteStream } from 'node:fs'
 import { createServer } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 
-/** The user for servers that refuse to run as root. It owns no file. Undefined when this process does not run as root. */
+/** The user for servers that refuse to run as root. Undefined when this process does not run as root. */
 export const unprivilegedUser = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : undefined
 
 /** A PostgreSQL or Redis on this machine, for development and tests. */
@@ -66,7 +66,7 @@ export async function launch(options: LaunchOptions): Promise<{ pid: number; sto
   }
 }
 
-/** Starts a guard that ends another process when this process ends in any way, SIGKILL included: its pipe closes then. */
+/** Starts a guard that ends a process when this process ends in any way, SIGKILL included: its pipe closes then. */
 export function endWithThisProcess(pid: number, signal: NodeJS.Signals): ChildProcess {
   const script = 'cat >/dev/null; kill -CONT "$1"; kill "-$2" "$1"'
   const args = ['-c', script, 'guard', String(pid), signal.replace('SIG', '')]
@@ -78,7 +78,7 @@ export function endWithThisProcess(pid: number, signal: NodeJS.Signals): ChildPr
 /**
  * Finds a free port of the loopback address.
  *
- * @param preferred is tried first. @default a port below the range of outgoing connections, which could take it meanwhile
+ * @param preferred is tried first. @default a port below the range that the system gives to outgoing connections
  */
 export async function freePort(preferred = randomInt(11_000, 32_768)): Promise<number> {
   const server = createServer()

@@ -18,7 +18,7 @@ function missing(service: Tree): string[] {
   const exists = (path: string) => files.some((file) => file === path || file.startsWith(`${path}/`))
   const isThere = (path: string) => ['', '.ts', '.test.ts'].some((ending) => exists(path + ending))
   return [...service].flatMap(([path, text]) => {
-    // The templates of a resource refer to files that exist once they are filled, and patterns of knip may match no file.
+    // The templates of a resource refer to files of the resource, and patterns of knip may match no file.
     if (/^scripts\/|package-lock\.json$|\.svg$|^knip\.ts$/.test(path)) return []
     const pattern = path.endsWith('.md') ? /\]\(([\w./-]+)\)/g : /from '(\.[^']+)'/g
     const relative = [...text.matchAll(pattern)].map(([, to = '']) => posix.join(posix.dirname(path), to))

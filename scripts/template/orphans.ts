@@ -14,7 +14,7 @@ function findImports(tree: Tree): ReadonlySet<string> {
   return new Set(imports)
 }
 
-/** Removes test support that only removed files imported. @returns the packages that only removed files imported, too */
+/** Removes the test support that only removed files import. @returns the packages that only removed files import */
 export function dropOrphans(template: Tree, kept: Tree): { readonly kept: Tree; readonly packages: readonly string[] } {
   const used = findImports(kept)
   const orphans = [...findImports(template)].filter((name) => !used.has(name))

@@ -1,4 +1,4 @@
-/** Lists the spellings of a name in texts and code, in a fixed order: `my-service`, `MY_SERVICE`, `MyService`, `My service`… */
+/** Lists the spellings of a name in texts and code: `my-service`, `MY_SERVICE`, `MyService`, `My service`… */
 function listSpellings(name: string): readonly string[] {
   const words = name.split('-')
   const capitals = words.map((word) => word.charAt(0).toUpperCase() + word.slice(1))

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the Node that builds and runs this project in .toolchain/. With an argument, such as linux-arm64, installs the
-# Node of another platform and prints the path of its binary. The lock file beside this script has the versions and hashes.
+# Installs the Node of package-lock.json, beside this script, in .toolchain/. With an argument, such as linux-arm64,
+# installs the Node of another platform and prints the path of its binary.
 set -eu
 cd "$(dirname "$0")/../.."
 # Node trusts the certificates of the system, such as the certificate of a TLS-inspecting proxy.
@@ -21,7 +21,7 @@ make then fetches Node $wanted for this project."
 fetch() {
   directory=.toolchain/$1
   shift
-  # npm writes this file last.
+  # npm writes .package-lock.json last.
   if [ -f "$directory/node_modules/.package-lock.json" ] && cmp -s scripts/toolchain/package-lock.json "$directory/package-lock.json"; then return; fi
   mkdir -p "$directory"
   cp scripts/toolchain/package.json scripts/toolchain/package-lock.json .npmrc "$directory/"

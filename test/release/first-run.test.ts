@@ -9,8 +9,8 @@ import { startRedis } from '../../scripts/services/redis.ts'
 import { freePort, until } from '../support/services.ts'
 
 /*
- * These tests run the commands of the README in its order, from a fresh clone, with an empty home, an empty npm cache and
- * the Node of the machine.
+ * These tests run the commands of the README in its order, from a fresh clone, with an empty home, an empty npm cache
+ * and the Node of the machine.
  */
 jest.setTimeout(300_000)
 
@@ -115,7 +115,7 @@ test('make run without npm prints the software to install', () => {
   expect(run).toThrow(/npm is needed and is not on the PATH\.\nInstall Node\.js 20 or later with npm/)
 })
 
-test('make run installs everything and serves, survives a restart of Redis, and Ctrl-C ends every process', async () => {
+test('make run installs and serves, survives a restart of Redis, and Ctrl-C ends every process', async () => {
   const run = make('run')
   await serving(run)
   expect(await (await get('/ping'))!.json()).toEqual({ message: 'pong' })

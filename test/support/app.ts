@@ -68,7 +68,11 @@ export async function runApp(args: readonly string[], options: AppOptions = {}) 
   return { code: code as number, stdout, stderr }
 }
 
-/** Starts the service on a free port of the loopback address. Resolves when it serves. @throws when it ends before that */
+/**
+ * Starts the service on a free port of the loopback address. Resolves when it serves.
+ *
+ * @throws when it ends before that
+ */
 export async function startApp(options: AppOptions = {}): Promise<RunningApp> {
   const env = { HOST: '127.0.0.1', PORT: '0', ...options.env }
   const child = spawnApp({ ...options, env }, [])

@@ -15,8 +15,8 @@ export interface BaseImagesOptions {
 }
 
 /**
- * Builds stand-ins for the two base images of the Dockerfile from Debian packages, for machines that cannot pull an image.
- * The engine's store keeps them. Like the real images, they lack libatomic, so the Dockerfile must add it.
+ * Builds stand-ins for the two base images of the Dockerfile from Debian packages, for machines that cannot pull an
+ * image. The engine's store keeps them. Like the real images, they lack libatomic, so the Dockerfile must add it.
  */
 export async function localBaseImages({ directory }: BaseImagesOptions): Promise<{ build: string; runtime: string }> {
   const [build, runtime] = await Promise.all([

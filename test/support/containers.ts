@@ -1,7 +1,9 @@
 import { type Result, run, succeed } from './run.ts'
 import { missingTools } from './tools.ts'
 
-/** Installs the tools that build and run an image, if that needs no password. Resolves with the reason for a failure. */
+/**
+ * Installs the tools that build and run an image, if that needs no password. Resolves with the reason for a failure.
+ */
 export const missingContainerTools = (): Promise<string | undefined> =>
   missingTools(['buildah', 'podman', 'mmdebstrap'], 'buildah podman runc mmdebstrap debian-archive-keyring')
 

@@ -8,8 +8,8 @@ export interface ProbeReport {
 }
 
 /**
- * Requests one URL at an interval over keep-alive connections, like an orchestrator. With one connection, a probe waits for
- * the response to the probe before it.
+ * Requests one URL at an interval over keep-alive connections, like an orchestrator. With one connection, a probe waits
+ * for the response to the probe before it.
  */
 export function startProber(url: string, intervalMs = 5, connections = 1) {
   const agent = new Agent({ keepAlive: true, maxSockets: connections })

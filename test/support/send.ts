@@ -16,7 +16,9 @@ const STATUS: Readonly<Record<Method, number>> = { GET: 200, POST: 405 }
 
 const BODY = JSON.stringify({ text: 'x'.repeat(200) })
 
-/** Sends one request for /ping with this request id. Never rejects. `options` has the target, the agent and the timeout. */
+/**
+ * Sends one request for /ping with this request id. Never rejects. `options` has the target, the agent and the timeout.
+ */
 export function send(method: Method, id: string, options: RequestOptions): Promise<Outcome> {
   return new Promise((resolve) => {
     const headers = {

@@ -45,9 +45,9 @@ export interface SteadyLoad {
 const TIMEOUT_MS = 10_000
 
 /**
- * Starts keep-alive clients that send GET and POST in turn at a steady rate. A request fails when the service itself does
- * not respond. A client sends each request once. It tries the next address only when a connection is refused, because the
- * request has not been sent then.
+ * Starts keep-alive clients that send GET and POST in turn at a steady rate. A request fails when the service itself
+ * does not respond. A client sends each request once. It tries the next address only when a connection is refused,
+ * because the request has not been sent then.
  */
 export function startSteadyLoad(options: SteadyLoadOptions): SteadyLoad {
   const { targets, clients, intervalMs, methods = ['GET', 'POST'] } = options

@@ -1,7 +1,9 @@
 import { findOnPath } from '../../scripts/services/path.ts'
 import { run } from './run.ts'
 
-/** Installs Debian packages when one of their tools is missing, if that needs no password. Resolves with the problem. */
+/**
+ * Installs Debian packages when one of their tools is missing, if that needs no password. Resolves with the problem.
+ */
 export async function missingTools(tools: readonly string[], packages: string): Promise<string | undefined> {
   const missing = () => tools.filter((tool) => findOnPath(tool) === undefined).join(', ')
   if (missing() === '') return

@@ -110,7 +110,7 @@ test('make remove-resource rejects a resource whose registration has changed', a
   await service.git('checkout', '--quiet', '.')
 })
 
-test('after the removal of an earlier resource, the other resources work, and the database still needs its migration', async () => {
+test('after the removal of a resource, the other resource works, and the database needs the old migration', async () => {
   service.write(
     'docs/map.md',
     '- [orders](../internal/handler/orders.ts)\n- [profiles](../internal/handler/user-profiles.ts)\n',

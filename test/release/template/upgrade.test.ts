@@ -39,7 +39,7 @@ test('a service of the newest commit is up to date', async () => {
   expect((await upgrade()).stdout).toContain('up to date')
 })
 
-test('an upgrade to version 2 is one commit, keeps the changes of the service, and leaves no reference behind', async () => {
+test('an upgrade is one commit, keeps the changes of the service, and leaves no reference behind', async () => {
   service.replace('docs/pages/both.md', 'Line 2.', 'Line 2 of the service.')
   service.replace('docs/pages/renamed-there.md', 'Line 2.', 'Line 2 of the service.')
   service.replace('docs/pages/conflict.md', 'Line 2.', 'Line 2 of the service.')
@@ -92,7 +92,7 @@ test('an upgrade to version 2 is one commit, keeps the changes of the service, a
   expect(await service.git('rev-list', '--count', `${head.slice(0, 40)}..HEAD`)).toBe('1')
 })
 
-test('an upgrade to version 3 runs the changed init script of version 3, and the init script of version 2 for its base', async () => {
+test('an upgrade makes each version of the template with the init script of that version', async () => {
   const made = 'makeService(template, choices, parent)'
   template.replace('scripts/init.ts', made, `new Map([...${made}, ['OWNERS', \`Team of \${choices.name}\\n\`]])`)
   template.replace('docs/pages/moved.md', 'Line 18.', 'Line 18 of the template.')

@@ -4,7 +4,7 @@ import type { Instance } from '../fleet.ts'
 import { type Route, underLoad } from '../restarts.ts'
 import { until } from '../services.ts'
 import { allWaiting } from './all-waiting.ts'
-import { answered } from './ask.ts'
+import { listRequests } from './ask.ts'
 
 /** Defines the test of `kill -9` behind one proxy. */
 export function testKill(route: Route): void {
@@ -31,11 +31,11 @@ export function testKill(route: Route): void {
     // The proxy cannot know whether the dead instance has processed a POST, so it does not retry it.
     expect(failures.filter(({ method }) => method === 'GET')).toEqual([])
     expect(onIt).toBeGreaterThan(0)
-    // A POST in flight may wait for another instance. Each client may lose one more POST on a kept connection before the
-    // proxy notices the death.
+    // A POST in flight may wait for another instance. Each client may lose one more POST on a kept connection before
+    // the proxy notices the death.
     expect(failures.length).toBeGreaterThan(0)
     expect(failures.length).toBeLessThanOrEqual(onIt + clients)
-    const seen = all.flatMap(answered).map(({ reqId }) => reqId)
+    const seen = all.flatMap(listRequests).map(({ reqId }) => reqId)
     expect(new Set(seen).size).toBe(seen.length)
     for (const { id } of failures) expect(seen).not.toContain(id)
   }, 60_000)
