@@ -21,10 +21,7 @@ export function formatted(value: number, unit: Measurement['unit']): string {
   return `${unit === 'requests/s' ? Math.round(value).toLocaleString('en-US') : value.toFixed(1)} ${unit}`
 }
 
-/**
- * Renders an SVG document with a panel for each measurement and a bar for each median. Highlights rows where `isOwn`
- * holds.
- */
+/** Renders an SVG document with a panel for each measurement and a bar for each median. Highlights `isOwn` rows. */
 export function chart(measurements: readonly Measurement[], isOwn: (row: string) => boolean): string {
   const parts: string[] = []
   let y = 0

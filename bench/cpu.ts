@@ -16,7 +16,7 @@ type Command = readonly [string, ...string[]]
 
 export const onCpu = (cpu: number, command: Command): Command => ['taskset', '-c', String(cpu), ...command]
 
-/** Pins this process, which sends probes, to the core of the clients. Disposing ends that. */
+/** Pins this process, which sends probes, to the core of the clients. Disposing unpins the process. */
 export async function stayWithClients(): Promise<AsyncDisposable> {
   const move = (cpus: string) => succeed('taskset', ['-acp', cpus, String(process.pid)])
   await move(String(CLIENT_CPU))

@@ -1,5 +1,4 @@
-// The routes of the service that build-service.ts builds. The file is CommonJS, because it shares POST /echo with the
-// peers.
+// The routes of the service that build-service.ts builds. The file shares POST /echo with the peers, so it is CommonJS.
 const { listRoutes } = require('../internal/routes.ts')
 const { unknown } = require('zod')
 const { operation } = require('../pkg/operation/index.ts')

@@ -21,10 +21,7 @@ async function findScript(app: RunningApp): Promise<string> {
   return /\/docs\/swagger-ui-\w+\.js/.exec(page)?.[0] ?? ''
 }
 
-/**
- * Opens a connection and sends `bytes`. `served` resolves at the first byte of a response or when the connection
- * closes.
- */
+/** Opens a connection and sends `bytes`. `served` resolves at the first byte of a response or at the end. */
 function flood(app: RunningApp, bytes: string) {
   const socket = connect(app.port, '127.0.0.1')
   const { promise: served, resolve } = Promise.withResolvers<void>()

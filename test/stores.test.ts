@@ -29,7 +29,7 @@ afterAll(async () => {
 })
 afterEach(killApps)
 
-/** Creates a database for one test. */
+/** A database of its own for a test that changes it. */
 async function freshDatabase(name: string): Promise<string> {
   await admin.query(`create database ${name}`)
   return database.url.replace(/[^/]+$/, name)
@@ -66,7 +66,7 @@ test('dates and timestamps are strings of JSON in any time zone of the session',
 })
 
 describe('probes and queries', () => {
-  /** Matches the query of the check in the log of PostgreSQL. */
+  /** The query of the check, in the log of PostgreSQL. */
   const CHECK = /execute <unnamed>: select name from kysely_migration where/
 
   test('a thousand requests for /health at once cause no query', async () => {
@@ -87,7 +87,7 @@ describe('probes and queries', () => {
     const since = readFileSync(`${await dataDirectory()}/../postgres.log`, 'utf8').slice(log.length)
     expect(log).toMatch(CHECK)
     expect(since).not.toMatch(CHECK)
-    // A further query adds a line to the log, so the assertion above can fail.
+    // The way of counting works: one query more is one line more.
     await admin.query('select name from kysely_migration where name = any($1)', [[]])
     await until(async () =>
       CHECK.test(readFileSync(`${await dataDirectory()}/../postgres.log`, 'utf8').slice(log.length)),
@@ -216,11 +216,11 @@ describe('redis', () => {
     await store.stop()
   })
 
-  test('a connection without responses is replaced while commands are written to it', async () => {
+  test('a connection that no longer answers is replaced, however much is written to it', async () => {
     const store = createRedis({ ...options(), pingIntervalMs: 100 })
     store.start()
     await store.ping(never)
-    const responds = () =>
+    const answers = () =>
       store
         .run(50, (client) => client.ping())
         .then(
@@ -231,12 +231,12 @@ describe('redis', () => {
       .client()
       .sendCommand(['CLIENT', 'REPLY', 'OFF'])
       .catch(() => {})
-    expect(await responds()).toBe(false)
-    await until(responds)
+    expect(await answers()).toBe(false)
+    await until(answers)
     await store.stop()
   })
 
-  test('reconnect fails the commands that wait on a connection that hangs', async () => {
+  test('reconnect fails what waits on a connection that hangs', async () => {
     const store = createRedis(options())
     store.start()
     await store.ping(never)
@@ -256,7 +256,7 @@ describe('app migrate', () => {
     '0002-more': { up: 'alter table things add column name text' },
   }
 
-  test('applies the missing migrations, prints their names, and then has nothing to apply', async () => {
+  test('applies what is missing, says what it did, and then has nothing to do', async () => {
     const env = { DATABASE_URL: await freshDatabase('migrate_cli') }
     expect(await runApp(['migrate'], { env })).toEqual({
       code: 0,
@@ -275,7 +275,7 @@ describe('app migrate', () => {
     await client.end()
   })
 
-  test('four concurrent runs apply each migration once', async () => {
+  test('four at once apply each migration once', async () => {
     const url = await freshDatabase('migrate_race')
     const stores = [1, 2, 3, 4].map(() => openPostgres(url))
     const applied = await Promise.all(stores.map(({ db }) => migrate({ db, scripts })))
@@ -283,7 +283,7 @@ describe('app migrate', () => {
     await Promise.all(stores.map((store) => store.stop()))
   })
 
-  test('a migration that fails leaves the database unchanged', async () => {
+  test('one that fails leaves nothing behind', async () => {
     const postgres = openPostgres(await freshDatabase('migrate_fail'))
     const broken = { ...scripts, '0003-broken': { up: 'create table other (id int); select from nowhere' } }
     await expect(migrate({ db: postgres.db, scripts: broken })).rejects.toMatchObject({
@@ -295,7 +295,7 @@ describe('app migrate', () => {
     await postgres.stop()
   })
 
-  test('gives up when a lock is held longer than the lock timeout', async () => {
+  test('does not queue behind a lock for ever', async () => {
     const url = await freshDatabase('migrate_lock')
     const postgres = openPostgres(url)
     await migrate({ db: postgres.db, scripts: { '0001-things': scripts['0001-things'] } })
@@ -307,7 +307,7 @@ describe('app migrate', () => {
     await postgres.stop()
   })
 
-  test('exits with 78 without DATABASE_URL, and with 1 when the database is down', async () => {
+  test('without a database it says so and exits 78, with one that is down 1', async () => {
     expect(await runApp(['migrate'])).toMatchObject({ code: 78, stderr: expect.stringContaining('DATABASE_URL') })
     const env = { DATABASE_URL: 'postgres://app:hunter2@127.0.0.1:1/app' }
     const { code, stderr } = await runApp(['migrate'], { env })

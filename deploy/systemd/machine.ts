@@ -10,7 +10,7 @@ import { missingTools } from '../../test/support/tools.ts'
 
 /** A container in which systemd runs as on a server. It has the network of this machine. */
 export interface Machine extends AsyncDisposable {
-  /** Runs a command as root, whatever its exit code. */
+  /** Runs a command as root. Resolves with any exit code. */
   run(file: string, ...args: string[]): Promise<Result>
   /** Runs a command as root. @throws when its exit code is not 0 */
   succeed(file: string, ...args: string[]): Promise<string>
@@ -65,7 +65,7 @@ export async function bootMachine(mounts: Readonly<Record<string, string>>): Pro
   const binds = Object.entries(mounts).map(([outside, inside]) => `--bind-ro=${outside}:${inside}`)
   const args = [`--directory=${await debianTree()}`, '--volatile=overlay', '--console=pipe', ...binds]
   const child = spawn('sh', [join(import.meta.dirname, 'machine.sh'), name, ...args], {
-    // A process group of its own: Ctrl-C must not end the script before it has removed the machine.
+    // In a separate process group, Ctrl-C does not end the script before it has removed the machine.
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],
   })

@@ -10,7 +10,7 @@ export interface ClientsReport {
   readonly failures: readonly string[]
 }
 
-/** Disposing stops them too. */
+/** Disposing stops the clients too. */
 export interface Clients extends AsyncDisposable {
   /** Resolves when each client has its last response. */
   stop(): Promise<ClientsReport>

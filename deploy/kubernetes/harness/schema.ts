@@ -15,8 +15,10 @@ const TYPES: Readonly<Record<string, string>> = {
 }
 
 /**
- * Compiles the manifests against the types of the API. @returns the errors of the compiler about missing fields, wrong
- * types and unknown fields. `kubectl apply` refuses unknown fields, and a JSON schema of the API does not.
+ * Compiles the manifests against the types of the API. Like `kubectl apply`, the compiler rejects unknown fields. A JSON
+ * schema of the API accepts them.
+ *
+ * @returns the errors of the compiler
  */
 export async function schemaErrors(manifests: readonly Manifest[]): Promise<string> {
   const lines = manifests.map((manifest, index) => {

@@ -14,7 +14,7 @@ const directory = temporaryDirectory('init')
 const CHOICES = [
   [`NAME=a-${'very-'.repeat(8)}long-name-too`],
   ['NAME=orders', 'DEPLOY=kubernetes,systemd'],
-  // The name of a package that the service depends on.
+  // The name is that of a package that the service depends on.
   ['NAME=express', 'EXAMPLE=no', 'DEPLOY=kubernetes', 'HISTORY=reset'],
 ]
 

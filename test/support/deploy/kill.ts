@@ -18,7 +18,7 @@ export function testKill(route: Route): void {
       all = fleet
       clients = load.clients
       const [victim] = fleet
-      // The instance is stopped first, so that it certainly has requests when it is killed.
+      // SIGSTOP makes requests wait for the instance, so that it has requests when it is killed.
       victim!.app().signal('SIGSTOP')
       await until(allWaiting(load))
       onIt = load.inFlight('POST')
