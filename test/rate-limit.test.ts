@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import { killApps, type RunningApp, startApp } from './support/app.ts'
 import { type TestService, testRedis, until } from './support/services.ts'
@@ -43,12 +44,33 @@ const ALONE = {
   left: [5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0, 0, 0],
 }
 
+let clients = 0
+
+/**
+ * Sends 8 requests of a new client, and repeats that until the instances have counted them together. On a busy machine,
+ * Redis may respond too late, and an instance counts alone then.
+ */
+async function askTogether(): Promise<string> {
+  let client = ''
+  await until(async () => {
+    clients++
+    client = `10.0.${clients >> 8}.${clients & 255}`
+    return isDeepStrictEqual(await ask(client, 8), TOGETHER)
+  })
+  return client
+}
+
 test('two instances share the quota of a client', async () => {
-  expect(await ask('192.0.2.1', 8)).toEqual(TOGETHER)
+  const client = await askTogether()
   expect(await ask('192.0.2.2', 1)).toEqual({ statuses: [200], left: [5] })
-  const { headers } = await fetch(`${apps[0]!.url}/ping`, { headers: { 'x-forwarded-for': '192.0.2.1' } })
-  expect(headers.get('ratelimit')).toMatch(/^"client";r=0;t=(5\d|60)$/)
-  expect(Number(headers.get('retry-after'))).toBeGreaterThan(49)
+  const request = () => fetch(`${apps[0]!.url}/ping`, { headers: { 'x-forwarded-for': client } })
+  let headers = new Headers()
+  await until(async () => {
+    headers = (await request()).headers
+    return headers.has('retry-after')
+  })
+  expect(headers.get('ratelimit-policy')).toBe('"client";q=6;w=60')
+  expect(headers.get('ratelimit')).toBe(`"client";r=0;t=${headers.get('retry-after')}`)
 })
 
 test('without Redis each instance counts alone, and with Redis they share the quota again', async () => {
@@ -63,7 +85,7 @@ test('without Redis each instance counts alone, and with Redis they share the qu
       return app.lines.some(({ msg }) => msg === 'rate limit counted together')
     })
   }
-  expect(await ask('192.0.2.4', 8)).toEqual(TOGETHER)
+  await askTogether()
 })
 
 test('a Redis that hangs delays one request a second of each instance, and the instances count alone', async () => {
