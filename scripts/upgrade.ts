@@ -35,15 +35,16 @@ function resolve(clone: Git, ref: string): string {
   }
 }
 
-/** Makes the service of one commit of the template. @returns its tree */
+/** Makes the service of one commit of the template. @returns a commit of this repository, without history */
 function replay(clone: Git, directory: string, commit: string, { name, example, deploy }: Origin): string {
   clone(['checkout', '--quiet', '--detach', commit])
   const ways = clone(['ls-tree', '--name-only', 'HEAD', 'deploy/']).split('\n')
   // A newer template may have dropped a way that this service chose.
   const kept = deploy.split(',').filter((way) => ways.includes(`deploy/${way}`))
-  const env = { ...process.env, NAME: name, EXAMPLE: example, DEPLOY: kept.join(',') || deploy }
+  const env = { ...process.env, NAME: name, EXAMPLE: example, DEPLOY: kept.join(',') || deploy, HISTORY: 'reset' }
   execFileSync(process.execPath, ['scripts/init.ts'], { cwd: directory, env })
-  return clone(['rev-parse', 'HEAD^{tree}'])
+  git(['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', directory, 'HEAD'])
+  return clone(['rev-parse', 'HEAD'])
 }
 
 /** Returns the commit that turns the older service into the newer one, or undefined when the service is up to date. */
@@ -56,16 +57,12 @@ function prepare(template: string, ref: string, origin: Origin): string | undefi
     for (const setting of ['core.bare=false', 'user.name=template', 'user.email=template']) {
       clone(['config', ...setting.split('=')])
     }
-    const to = resolve(clone, ref)
-    if (to === origin.commit) return undefined
-    const before = replay(clone, directory, resolve(clone, origin.commit), origin)
+    const [from, to] = [resolve(clone, origin.commit), resolve(clone, ref)]
+    if (from === to) return undefined
+    const before = replay(clone, directory, from, origin)
     const after = replay(clone, directory, to, origin)
-    // A commit whose parent has the other tree carries both trees into this repository, without the template's history.
-    const carry = (commit: Git, message: string) =>
-      commit(['commit-tree', after, '-p', commit(['commit-tree', before, '-m', 'The template before']), '-m', message])
-    clone(['update-ref', 'refs/heads/carrier', carry(clone, 'carrier')])
-    git(['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', directory, 'refs/heads/carrier'])
-    return carry(git, `The template at ${ref} (${to.slice(0, 12)})`)
+    const message = `The template at ${ref} (${to.slice(0, 12)})`
+    return git(['commit-tree', `${after}^{tree}`, '-p', before, '-m', message])
   } finally {
     rmSync(directory, { recursive: true })
   }
