@@ -13,24 +13,22 @@ export interface Choices {
  */
 const VALID_NAME = /^[a-z]([a-z0-9-]{0,53}[a-z0-9])?$/
 
-const FORM = 'expected at most 55 lower-case letters, digits and hyphens, the first a letter, the last no hyphen'
-
-/** Names that the manifests, which are YAML, cannot use. */
-const RESERVED: Readonly<Record<string, readonly string[]>> = {
-  'which YAML does not read as text': ['true', 'false', 'null', 'yes', 'no', 'on', 'off', 'y', 'n'],
-  'which is the name of the Service of the Kubernetes API': ['kubernetes'],
-}
+/** YAML, the format of the manifests, reads these words as values that are not text. */
+const NOT_TEXT = ['true', 'false', 'null', 'yes', 'no', 'on', 'off', 'y', 'n']
 
 interface Template {
   readonly name: string
   readonly ways: readonly string[]
 }
 
-function nameProblem(name: string, template: Template): string | undefined {
+function nameProblem(name: string, { name: current }: Template): string | undefined {
   if (name === '') return 'is missing: make init NAME=orders'
-  const reserved = { ...RESERVED, 'which is the name of the template': [template.name] }
-  const reason = VALID_NAME.test(name) ? Object.entries(reserved).find(([, names]) => names.includes(name))?.[0] : FORM
-  return reason && `got ${JSON.stringify(name)}, ${reason}`
+  const got = `got ${JSON.stringify(name)},`
+  if (!VALID_NAME.test(name))
+    return `${got} expected at most 55 lower-case letters, digits and hyphens, the first a letter, the last no hyphen`
+  if (NOT_TEXT.includes(name)) return `${got} which YAML does not read as text`
+  if (name === 'kubernetes') return `${got} which is the name of the Service of the Kubernetes API`
+  return name === current ? `${got} which is the name of the template` : undefined
 }
 
 /** Reads the variables of `make init`. @throws with one line for each problem */
