@@ -31,18 +31,23 @@ function replaceFiles(before: Tree, after: Tree): void {
 function init(): void {
   if (!existsSync('.git')) throw new Error('this folder is not the root of a git repository: clone the template')
   if (git(['status', '--porcelain']) !== '') throw new Error('some changes are not committed: git status')
-  // Fails before any file changes when git does not know the author of a commit.
-  git(['var', 'GIT_AUTHOR_IDENT'])
 
   // Latin-1 keeps every byte of a binary file.
   const template = new Map(list('ls-files', '-z').map((path) => [path, readFileSync(path, 'latin1')]))
   const { name, version } = JSON.parse(template.get('package.json') ?? '')
   const { choices, reset } = readChoices(process.env, { name, ways: listWays(template.keys()) })
   const parent = git(['rev-parse', 'HEAD'])
-  replaceFiles(template, makeService(template, choices, parent))
+  const service = makeService(template, choices, parent)
   const message = `${choices.name}, from the template at ${version} (${parent.slice(0, 12)})`
-  const commit = git(['commit-tree', git(['write-tree']), ...(reset ? [] : ['-p', parent]), '-m', message])
-  git(['reset', '--soft', commit])
+  try {
+    replaceFiles(template, service)
+    git(['reset', '--soft', git(['commit-tree', git(['write-tree']), ...(reset ? [] : ['-p', parent]), '-m', message])])
+  } catch (error) {
+    // This restores the working tree, because it had no changes before.
+    git(['add', '--all'])
+    git(['reset', '--hard', '--quiet', parent])
+    throw error
+  }
   if (reset) {
     for (const remote of list('remote')) git(['remote', 'remove', remote])
     for (const tag of list('tag')) git(['tag', '--delete', tag])
