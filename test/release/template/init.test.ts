@@ -84,6 +84,15 @@ describe('make init', () => {
     rmSync(tree.at('mine.txt'))
   })
 
+  test('restores the working tree when git cannot commit', async () => {
+    const before = await tree.state()
+    const args = ['init', 'NAME=orders', 'DEPLOY=kubernetes']
+    const { stderr } = await run('make', args, { cwd: tree.path, env: { GIT_AUTHOR_NAME: '' } })
+    expect(stderr).toMatch(/empty ident name.*Error 64/s)
+    expect(await tree.state()).toEqual(before)
+    expect(tree.read('deploy/nginx/nginx.conf')).not.toBe('')
+  })
+
   test('with HISTORY=reset leaves one commit, no tag and no remote, and keeps a local branch', async () => {
     await tree.git('tag', 'v1')
     await tree.git('branch', 'mine')
