@@ -12,7 +12,7 @@ import { runApp } from '../../test/support/app.ts'
 import { testPostgres } from '../../test/support/services.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
 import { allowsEgress, type Destination } from './harness/egress.ts'
-import { type Manifest, realKustomize, render, renderForReal, renderHere } from './harness/kustomize.ts'
+import { type Manifest, realKustomize, render, renderWithoutTool, renderWithTool } from './harness/kustomize.ts'
 import { buildEnvironment, find } from './harness/manifest.ts'
 import { schemaErrors } from './harness/schema.ts'
 
@@ -27,8 +27,8 @@ if (realKustomize === undefined)
 const withRealTool = realKustomize === undefined ? test.skip : test
 
 withRealTool.each(OVERLAYS)('our rendering of %s equals that of the real tool', async (overlay) => {
-  const real = await renderForReal(realKustomize!, overlayDirectory(overlay))
-  expect(byName(renderHere(overlayDirectory(overlay)))).toEqual(byName(real))
+  const real = await renderWithTool(realKustomize!, overlayDirectory(overlay))
+  expect(byName(renderWithoutTool(overlayDirectory(overlay)))).toEqual(byName(real))
 })
 
 test.each([
@@ -37,7 +37,7 @@ test.each([
 ])('our rendering rejects an unsupported field: %s', async (line, name) => {
   const directory = temporaryDirectory('kustomize')
   writeFileSync(join(directory, 'kustomization.yaml'), `resources: []\n${line}\n`)
-  expect(() => renderHere(directory)).toThrow(`${name}: not supported here`)
+  expect(() => renderWithoutTool(directory)).toThrow(`${name}: not supported here`)
 })
 
 test('overlays differ only in replicas, resources and image', async () => {
