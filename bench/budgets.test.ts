@@ -7,7 +7,7 @@ const budget: Budget = {
   to: 'raw',
   limit: { atLeast: 0.5 },
   quick: { atLeast: 0.4 },
-  reason: 'of a test',
+  reason: 'a test',
 }
 const ping = (service: number) => ({
   name: 'ping',
@@ -18,31 +18,31 @@ const ping = (service: number) => ({
 })
 const holds = (...args: Parameters<typeof judge>) => judge(...args).map((verdict) => verdict.holds)
 
-test('a budget holds at its limit and not beyond', () => {
+test('a budget holds at its limit and fails beyond it', () => {
   expect(holds([budget], [ping(50)], { quick: false })).toEqual([true])
   expect(holds([budget], [ping(49)], { quick: false })).toEqual([false])
   expect(holds([{ ...budget, limit: { atMost: 0.5 } }], [ping(50)], { quick: false })).toEqual([true])
   expect(holds([{ ...budget, limit: { atMost: 0.5 } }], [ping(51)], { quick: false })).toEqual([false])
 })
 
-test('a quick run is held to the generous limit, and to none that has no such', () => {
+test('a quick run uses the quick limits, and skips budgets without a quick limit', () => {
   const { quick: _, ...unstable } = budget
   expect(holds([budget, unstable], [ping(40)], { quick: true })).toEqual([true])
   expect(holds([budget, unstable], [ping(39)], { quick: true })).toEqual([false])
 })
 
-test('a budget to nothing else limits the value', () => {
+test('a budget without a row to compare with limits the value itself', () => {
   const { to: _, ...absolute } = { ...budget, of: 'raw', limit: { atMost: 55 } }
   expect(holds([absolute], [ping(1)], { quick: false })).toEqual([true])
   expect(holds([{ ...absolute, limit: { atMost: 54 } }], [ping(1)], { quick: false })).toEqual([false])
 })
 
-test('a row that is missing breaks its budget, a measurement that was not asked for does not', () => {
-  expect(holds([{ ...budget, of: 'nobody' }], [ping(50)], { quick: false })).toEqual([false])
+test('a missing row breaks its budget, and a missing measurement does not', () => {
+  expect(holds([{ ...budget, of: 'missing' }], [ping(50)], { quick: false })).toEqual([false])
   expect(holds([{ ...budget, measurement: 'start-up, ping' }], [ping(50)], { quick: false })).toEqual([])
 })
 
-test('no quick limit is stricter than the one it stands for', () => {
+test('every quick limit is at least as generous as its full limit', () => {
   const number = (limit: object | undefined) => Object.values(limit ?? {})[0]
   for (const { limit, quick = limit } of readBudgets()) {
     expect(Object.keys(quick)).toEqual(Object.keys(limit))

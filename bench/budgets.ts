@@ -7,7 +7,11 @@ export interface Budget {
   /** The row to compare with. @default the limit applies to the value itself */
   readonly to?: string
   readonly limit: Limit
-  /** Generous limit of a quick run, which also happens on shared machines. @default none: too few rounds for this figure */
+  /**
+   * A more generous limit for quick runs, which also happen on shared machines.
+   *
+   * @default a quick run skips the budget
+   */
   readonly quick?: Limit
   readonly reason: string
 }

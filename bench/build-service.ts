@@ -3,7 +3,7 @@ import { bundle } from '../scripts/bundle.ts'
 
 const ROUTES = resolve(import.meta.dirname, 'service-routes.cjs')
 
-/** Builds this project's service with one route more: the peers' POST /echo. */
+/** Builds the service with a further route, the POST /echo of the peers. */
 export async function buildService(outfile: string): Promise<void> {
   await bundle(outfile, [
     {

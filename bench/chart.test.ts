@@ -10,21 +10,21 @@ const measurement = {
 }
 const svg = chart([measurement, measurement], (row) => row === 'service')
 
-test('a bar is as long as its median', () => {
+test('the length of a bar is proportional to its median', () => {
   const widths = [...svg.matchAll(/ width="([\d.]+)" height="16"/g)].map(([, width]) => Number(width))
   expect(widths).toEqual([400, 200, 400, 200])
 })
 
-test('each row says its median and its ratio to the base', () => {
+test('each row has its median and its ratio to the base', () => {
   expect(svg).toContain('>15,000 requests/s · 0.50<')
   expect(svg).toContain('class="own"')
 })
 
-test('text of the measurement cannot break the document', () => {
+test('text of a measurement is escaped', () => {
   expect(svg).toContain('GET /ping &#38; &#60;more&#62;')
 })
 
-test('panels stand below each other within the document', () => {
+test('panels are below each other, within the height of the document', () => {
   const height = Number(/ height="(\d+)">/.exec(svg)?.[1])
   const titles = [...svg.matchAll(/class="title" x="0" y="(\d+)"/g)].map(([, y]) => Number(y))
   const bars = [...svg.matchAll(/<rect .* y="(\d+)"/g)].map(([, y]) => Number(y))

@@ -6,7 +6,7 @@ const BAR_WIDTH = 400
 const ROW_HEIGHT = 22
 const TITLE_HEIGHT = 34
 
-// Text takes the colour of the page that it stands on; the bars are readable on both.
+// Text follows the colour scheme. The bars are readable on light and dark pages.
 const STYLE = `
   text { font: 13px system-ui, sans-serif; fill: #1f2328 }
   .title { font-weight: 600 }
@@ -16,12 +16,12 @@ const STYLE = `
 
 const escaped = (text: string) => text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`)
 
-/** A value as tables and charts show it. */
+/** Formats a value for tables and charts. */
 export function formatted(value: number, unit: Measurement['unit']): string {
   return `${unit === 'requests/s' ? Math.round(value).toLocaleString('en-US') : value.toFixed(1)} ${unit}`
 }
 
-/** Bars of the medians, one panel a measurement, as a whole SVG document. Rows for which `isOwn` holds stand out. */
+/** Renders an SVG document with a panel for each measurement and a bar for each median. Highlights `isOwn` rows. */
 export function chart(measurements: readonly Measurement[], isOwn: (row: string) => boolean): string {
   const parts: string[] = []
   let y = 0

@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { succeed } from '../test/support/run.ts'
 
-/** The cores that this process may use: in a container they need not begin with 0. */
+/** The cores that this process may use. In a container, the first core may have another number than 0. */
 const ALLOWED = /^Cpus_allowed_list:\s*(\S+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0'
 const cores = ALLOWED.split(',').flatMap((range) => {
   const [first = 0, last = first] = range.split('-').map(Number)
   return Array.from({ length: last - first + 1 }, (_, index) => first + index)
 })
 
-/** One core for the server and another for its clients, so that neither takes from the other. */
+/** The server and its clients have a core each, so they do not compete for it. */
 export const SERVER_CPU = cores[0] ?? 0
 export const CLIENT_CPU = cores[1] ?? SERVER_CPU
 
@@ -16,7 +16,7 @@ type Command = readonly [string, ...string[]]
 
 export const onCpu = (cpu: number, command: Command): Command => ['taskset', '-c', String(cpu), ...command]
 
-/** Keeps this process where the clients are until disposed of: it probes, and would wake up on the server's core. */
+/** Pins this process, which sends probes, to the core of the clients. Disposing unpins the process. */
 export async function stayWithClients(): Promise<AsyncDisposable> {
   const move = (cpus: string) => succeed('taskset', ['-acp', cpus, String(process.pid)])
   await move(String(CLIENT_CPU))

@@ -3,7 +3,9 @@ import { type AddressInfo, createServer } from 'node:net'
 
 export type Environment = Readonly<Record<string, string>>
 
-/** A database and a Redis that accept connections and never answer: the worst that a dependency can do. */
+/**
+ * Starts a database and a Redis that accept connections and never respond, which is the worst failure of a dependency.
+ */
 export async function hungStores(): Promise<Environment> {
   const server = createServer((socket) => socket.on('error', () => {}).resume())
   server.listen(0, '127.0.0.1').unref()

@@ -1,7 +1,7 @@
 /*
  * node bench/main.ts [start-up] [throughput] [database] [memory]
- * Measures those parts, or all of them, prints a table and says which budgets hold; exits with 1 when
- * one does not. A run of all parts writes bench/results/full.*, and with QUICK=1 bench/results/quick.*.
+ * Measures these parts (default: all), prints a table and the verdict on each budget, and exits with 1 when a budget
+ * does not hold. A run of all parts writes bench/results/full.*, and with QUICK=1 bench/results/quick.*.
  */
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -21,7 +21,9 @@ import { type Circumstances, report } from './report.ts'
 import { measureStartup } from './startup.ts'
 import { measureThroughput } from './throughput.ts'
 
-/** Starts come first: a machine that has been at saturation for ten minutes is slower, and from one start to the next. */
+/**
+ * The start-up part is first, because a machine after ten minutes at saturation is slower, and its figures vary more.
+ */
 const PARTS: Readonly<Record<string, (bench: Bench) => Promise<Measurement[]>>> = {
   'start-up': measureStartup,
   throughput: measureThroughput,
@@ -33,23 +35,22 @@ process.chdir(dirname(import.meta.dirname))
 const quick = Boolean(process.env['QUICK'])
 const names = process.argv.slice(2)
 const unknown = names.filter((name) => !Object.hasOwn(PARTS, name))
-if (unknown.length > 0)
-  throw new Error(`no such part: ${unknown.join(', ')}; there are ${Object.keys(PARTS).join(', ')}`)
+if (unknown.length > 0) throw new Error(`unknown part ${unknown.join(', ')}: expected ${Object.keys(PARTS).join(', ')}`)
 
 await needTools(['wrk', 'taskset', 'ps'], 'wrk util-linux procps')
 await buildService(BUILT.service)
-// Of a file that has just been linked, the page cache holds larger pieces, and all of a piece counts as resident.
+// The page cache holds larger pieces of a file that has just been linked, and each piece counts as resident.
 copyFileSync('dist/app', BUILT.app)
 const gin = await buildGin(BUILT.gin)
 const bench: Bench = { programs: createPrograms({ stores: await hungStores(), gin }), quick }
 
-// What else the machine does shows in every figure.
+// Other load of the machine affects every figure.
 const loadBefore = loadavg()[0] ?? 0
 const measurements: Measurement[] = []
 for (const [name, measure] of Object.entries(PARTS)) {
   if (names.length > 0 && !names.includes(name)) continue
   console.error(`measuring: ${name}`)
-  // The disk is still busy with the logs of the part before, and takes the processor's time.
+  // Without sync, the disk would still write the logs of the previous part and take processor time.
   execFileSync('sync')
   measurements.push(...(await measure(bench)))
 }

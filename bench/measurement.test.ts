@@ -1,25 +1,25 @@
 import { expect, test } from '@jest/globals'
 import { inRounds, median, ratios } from './measurement.ts'
 
-test('a median is the value in the middle, or between the two in the middle', () => {
+test('a median is the middle value, or the mean of the two middle values', () => {
   expect(median([3, 1, 100])).toBe(3)
   expect(median([4, 1, 3, 100])).toBe(3.5)
 })
 
-test('the median of nothing compares with nothing', () => {
+test('the median of an empty list is NaN', () => {
   expect(median([])).toBeNaN()
 })
 
-test('ratios are taken within a round, so that a slow round changes none', () => {
+test('a ratio compares values of one round, so a slow round does not change it', () => {
   expect(ratios({ rows: { a: [10, 5], b: [20, 10] } }, 'a', 'b')).toEqual([0.5, 0.5])
 })
 
-test('a row that was not measured has no ratio', () => {
+test('a row without values has no ratio', () => {
   expect(ratios({ rows: { a: [1] } }, 'a', 'b')).toEqual([Number.NaN])
   expect(ratios({ rows: { b: [1] } }, 'a', 'b')).toEqual([])
 })
 
-test('rounds measure every row in turn', async () => {
+test('each round measures every row in turn', async () => {
   const order: string[] = []
   const rows = await inRounds(2, { first: 'a', second: 'b' }, async (item) => {
     order.push(item)

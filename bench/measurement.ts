@@ -1,16 +1,16 @@
-/** Values of several programs, taken in rounds: each round measures every program once, in turn. */
+/** Values of several programs. Each round measures every program once. */
 export interface Measurement {
   readonly name: string
-  /** For people: what is counted, and under which conditions. */
+  /** The heading of the table: the figure and its conditions. */
   readonly title: string
   readonly unit: 'requests/s' | 'ms' | 'MB'
-  /** The row that the others are compared with. */
+  /** The row to compare the other rows with. */
   readonly base: string
-  /** One value a round, by row. */
+  /** One value for each round, by row. */
   readonly rows: Readonly<Record<string, readonly number[]>>
 }
 
-/** NaN for nothing, so that no comparison with it holds. */
+/** Returns NaN for an empty list. A comparison with NaN never holds. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b)
   const upper = sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
@@ -18,13 +18,13 @@ export function median(values: readonly number[]): number {
   return (lower + upper) / 2
 }
 
-/** Of one row to another, round by round: a machine that gets slower gets slower for both. */
+/** Compares two rows round by round, because a slow round of the machine is slow for both. */
 export function ratios({ rows }: Pick<Measurement, 'rows'>, of: string, to: string): number[] {
   const divisors = rows[to] ?? []
   return (rows[of] ?? []).map((value, round) => value / (divisors[round] ?? Number.NaN))
 }
 
-/** Measures every row once a round. Neighbours in `rows` are measured within seconds of each other. */
+/** Measures every row once in each round. Neighbours in `rows` are measured within seconds of each other. */
 export async function inRounds<Item, Value>(
   rounds: number,
   rows: Readonly<Record<string, Item>>,

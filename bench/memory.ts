@@ -8,8 +8,8 @@ import { wrk } from './wrk.ts'
 
 const ROWS: readonly ProgramName[] = ['express bare', 'service']
 
-/** Resident set, in MB. */
-async function residentMb(pid: number): Promise<number> {
+/** Reads the resident set in MiB. */
+async function readResidentMb(pid: number): Promise<number> {
   return Number(await succeed('ps', ['-o', 'rss=', '-p', String(pid)])) / 1024
 }
 
@@ -17,22 +17,27 @@ export async function measureMemory({ programs, quick }: Bench): Promise<Measure
   const seconds = quick ? 3 : 10
   const samples = await inRounds(quick ? 1 : 5, pick(programs, ROWS), async (program) => {
     await using server = await startServer(program, { cpu: SERVER_CPU })
-    // Long enough for what a program does right after its start.
+    // A program still allocates right after its start.
     await setTimeout(1_000)
-    const idle = await residentMb(server.pid)
+    const idle = await readResidentMb(server.pid)
     await wrk(`${server.url}/ping`, { seconds })
-    return { idle, load: await residentMb(server.pid) }
+    return { idle, load: await readResidentMb(server.pid) }
   })
-  const rowsOf = (what: 'idle' | 'load') =>
-    Object.fromEntries(Object.entries(samples).map(([row, values]) => [row, values.map((value) => value[what])]))
+  const selectRows = (state: 'idle' | 'load') =>
+    Object.fromEntries(Object.entries(samples).map(([row, values]) => [row, values.map((value) => value[state])]))
   const common = { unit: 'MB', base: 'express bare' } as const
   return [
-    { name: 'memory, idle', title: 'Resident memory a second after the first answer', ...common, rows: rowsOf('idle') },
+    {
+      name: 'memory, idle',
+      title: 'Resident memory a second after the first response',
+      ...common,
+      rows: selectRows('idle'),
+    },
     {
       name: 'memory, load',
       title: `Resident memory after ${seconds} s of GET /ping at saturation`,
       ...common,
-      rows: rowsOf('load'),
+      rows: selectRows('load'),
     },
   ]
 }

@@ -1,17 +1,19 @@
 import type { Environment } from './hung-stores.ts'
 
-/** A server that listens on HOST and PORT and answers GET /ping. */
+/** A server that listens on HOST and PORT and serves GET /ping. */
 export interface Program {
   readonly command: readonly [string, ...string[]]
   readonly env?: Environment
 }
 
-/** Made here for the measurements, see build-service.ts and build-gin.ts; `app` is dist/app as it is installed. */
+/** Programs that the benchmark builds (build-service.ts, build-gin.ts). `app` is a copy of dist/app. */
 export const BUILT = { app: '.local/bench/app', service: '.local/bench/server.cjs', gin: '.local/bench/gin' }
 
 const node = (file: string): Program => ({ command: [process.execPath, file] })
 
-/** Everything that is measured. `stores` are the URLs of a database and a Redis; without `gin` there is none. */
+/**
+ * Lists the programs to measure. `stores` has the URLs of a database and a Redis. `gin` is false when it is not built.
+ */
 export function createPrograms({ stores, gin }: { stores: Environment; gin: boolean }) {
   return {
     raw: node('bench/peers/raw.cjs'),
@@ -39,14 +41,14 @@ export function createPrograms({ stores, gin }: { stores: Environment; gin: bool
 export type Programs = ReturnType<typeof createPrograms>
 export type ProgramName = keyof Programs
 
-/** The programs of these names that are there. */
+/** Picks the programs of these names that exist. */
 export function pick(programs: Programs, names: readonly ProgramName[]): Record<string, Program> {
   return Object.fromEntries(names.flatMap((name) => (programs[name] ? [[name, programs[name]]] : [])))
 }
 
-/** What each part of the benchmark is given. */
+/** The input of each part of the benchmark. */
 export interface Bench {
   readonly programs: Programs
-  /** Fewer and shorter rounds of what the budgets are about. */
+  /** Measures only the rows of the budgets, in fewer and shorter rounds. */
   readonly quick: boolean
 }

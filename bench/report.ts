@@ -1,10 +1,10 @@
 import { formatted } from './chart.ts'
 import { type Measurement, median, ratios } from './measurement.ts'
 
-/** Where and with what the figures were taken. */
+/** The machine and the versions behind the figures. */
 export type Circumstances = Readonly<Record<string, string>>
 
-/** One table a measurement. */
+/** Renders a table for each measurement. */
 export function report(circumstances: Circumstances, measurements: readonly Measurement[]): string {
   const facts = Object.entries(circumstances).map(([name, value]) => `- ${name}: ${value}`)
   return `${[facts.join('\n'), ...measurements.map(table)].join('\n\n')}\n`
@@ -13,9 +13,9 @@ export function report(circumstances: Circumstances, measurements: readonly Meas
 function table(measurement: Measurement): string {
   const { title, unit, base, rows } = measurement
   const lines = Object.entries(rows).map(([row, values]) => {
-    const ofBase = ratios(measurement, row, base)
-    const range = `${Math.min(...ofBase).toFixed(2)}–${Math.max(...ofBase).toFixed(2)}`
-    return `| ${row} | ${formatted(median(values), unit)} | ${median(ofBase).toFixed(2)} | ${range} |`
+    const ratiosToBase = ratios(measurement, row, base)
+    const range = `${Math.min(...ratiosToBase).toFixed(2)}–${Math.max(...ratiosToBase).toFixed(2)}`
+    return `| ${row} | ${formatted(median(values), unit)} | ${median(ratiosToBase).toFixed(2)} | ${range} |`
   })
   return [`${title}:`, '', `| | median | of ${base} | from–to |`, '|---|--:|--:|--:|', ...lines].join('\n')
 }

@@ -19,12 +19,12 @@ export interface RunningServer extends AsyncDisposable {
 export interface StartOptions {
   /** Pins the program to one core. Unset: it runs on all of them. */
   readonly cpu?: number
-  /** The path that the program has to answer with 200. @default '/ping' */
+  /** The path whose first 200 ends the start. @default '/ping' */
   readonly path?: string
 }
 
-/** Status of a GET request, or undefined when the connection is refused. */
-function statusFrom(port: number, path: string): Promise<number | undefined> {
+/** Returns the status of a GET request, or undefined when the connection is refused. */
+function fetchStatus(port: number, path: string): Promise<number | undefined> {
   return new Promise((resolve) => {
     get({ host: '127.0.0.1', port, path, agent: false }, (response) => {
       response.resume().once('end', () => resolve(response.statusCode))
@@ -33,7 +33,7 @@ function statusFrom(port: number, path: string): Promise<number | undefined> {
 }
 
 /**
- * Starts a program as it would run in production, with its output in a file, and resolves after its first 200.
+ * Starts a program in production mode, with its output in a file. Resolves after its first 200.
  *
  * @throws with the program's output when it ends before that, or when it takes more than ten seconds
  */
@@ -48,7 +48,7 @@ export async function startServer(
   const [file, ...args] = cpu === undefined ? command : onCpu(cpu, command)
   const startedAt = performance.now()
   const child = spawn(file, args, {
-    // Nothing of this shell's own, which may configure the service or Node.
+    // The environment of this shell may configure the service or Node, so it is not passed on.
     env: { PATH: process.env['PATH'], NODE_ENV: 'production', HOST: '127.0.0.1', PORT: String(port), ...env },
     stdio: ['ignore', log, log],
   })
@@ -59,17 +59,17 @@ export async function startServer(
     await closed
     rmSync(directory, { recursive: true })
   }
-  while ((await statusFrom(port, path)) !== 200) {
+  while ((await fetchStatus(port, path)) !== 200) {
     if (child.exitCode !== null || performance.now() - startedAt > 10_000) {
       const printed = readFileSync(logFile, 'utf8')
       await stop()
-      throw new Error(`${command.join(' ')} did not answer GET ${path} with 200:\n${printed}`)
+      throw new Error(`${command.join(' ')} did not respond to GET ${path} with 200:\n${printed}`)
     }
     await setTimeout(1)
   }
   const startedInMs = performance.now() - startedAt
   const { pid = 0 } = child
-  // Only now, so that starting the guard is no part of what was measured.
+  // The start of the guard is not part of the measurement.
   const guard = endWithThisProcess(pid, 'SIGKILL')
   return {
     url: `http://127.0.0.1:${port}`,

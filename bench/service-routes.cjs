@@ -1,4 +1,4 @@
-// The routes of the service that build-service.ts builds. CommonJS like the peers, whose POST /echo it shares.
+// The routes of the service that build-service.ts builds. The file shares POST /echo with the peers, so it is CommonJS.
 const { listRoutes } = require('../internal/routes.ts')
 const { unknown } = require('zod')
 const { operation } = require('../pkg/operation/index.ts')

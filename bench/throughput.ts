@@ -6,7 +6,7 @@ import { type Bench, type Program, type ProgramName, pick } from './programs.ts'
 import { startServer } from './server.ts'
 import { type WrkOptions, wrk } from './wrk.ts'
 
-/** What the budgets are about comes first, and then the peers. */
+/** The rows of the budgets come first, then the peers. */
 const PING: Names = {
   quick: ['raw', 'raw with duties', 'service'],
   full: [
@@ -27,18 +27,18 @@ const ECHO: Names = {
 
 interface Names {
   readonly quick: readonly ProgramName[]
-  /** Besides the quick ones. */
+  /** In addition to the quick rows. */
   readonly full: readonly ProgramName[]
 }
 
 const NOTE = JSON.stringify({ title: 'Something to remember', tags: ['one', 'two', 'three', 'four'], count: 3 })
 
-/** As many as orchestrators, proxies and monitors together may send. */
+/** The probes of orchestrators, proxies and monitors together. */
 const PROBES_PER_SECOND = 100
 
 /**
- * Saturation is what is asked about, and not the first seconds, in which V8 compiles what has turned out to be hot:
- * it does so on threads of its own, which here have the same core as the server, and it takes that for tens of milliseconds.
+ * The measurement begins after the first seconds, in which V8 compiles hot functions. Its threads share the core of the
+ * server here, and take it for tens of milliseconds.
  */
 const SETTLED_AFTER_S = 6
 
@@ -53,11 +53,11 @@ export async function measureThroughput({ programs, quick }: Bench): Promise<Mea
   const warmUp = { seconds: 2 }
   const pickNames = ({ quick: few, full }: Names) => pick(programs, quick ? few : [...few, ...full])
 
-  // Each has a process for itself, so that none profits or suffers from what was measured before.
+  // Each measurement has a new process, so that earlier measurements do not affect it.
   async function throughput({ program, path, ...options }: Drive): Promise<number> {
     await using server = await startServer(program, { cpu: SERVER_CPU })
     await wrk(server.url + path, { ...options, ...warmUp })
-    // Awaited here: the server ends with this function.
+    // Without await, the server would end before the measurement.
     return await wrk(server.url + path, { ...options, seconds: quick ? 1 : 3 })
   }
 
@@ -65,14 +65,15 @@ export async function measureThroughput({ programs, quick }: Bench): Promise<Mea
     await using server = await startServer(program, { cpu: SERVER_CPU })
     const load = wrk(`${server.url}/ping`, { seconds: SETTLED_AFTER_S + (quick ? 2 : 10), yielding: true })
     const probe = () => startProber(`${server.url}/health/live`, 1_000 / PROBES_PER_SECOND, PROBES_PER_SECOND)
-    // Probes come from the start: what V8 has compiled without having seen one, it compiles again at the first.
+    // V8 compiles functions again when the first probe comes after the load, so probes begin with the load.
     const early = probe()
     await Promise.race([load, setTimeout(SETTLED_AFTER_S * 1_000)])
     await early.stop()
     const prober = probe()
     await load
     const { statuses, p99Ms } = await prober.stop()
-    if (Object.keys(statuses).join() !== '200') throw new Error(`probes answered ${JSON.stringify(statuses)}`)
+    if (Object.keys(statuses).join() !== '200')
+      throw new Error(`the statuses of the probes are ${JSON.stringify(statuses)}`)
     return p99Ms
   }
 
@@ -98,7 +99,7 @@ export async function measureThroughput({ programs, quick }: Bench): Promise<Mea
         {
           raw: { program: raw, path: '/health/live' },
           '/health/live': { program: withStores, path: '/health/live' },
-          // It says no, because both stores are critical.
+          // The status is 503, because both stores are critical.
           '/health/ready': { program: withStores, path: '/health/ready', refused: true },
         },
         throughput,
@@ -109,7 +110,7 @@ export async function measureThroughput({ programs, quick }: Bench): Promise<Mea
       title: `99th percentile of GET /health/live, ${PROBES_PER_SECOND} a second, while GET /ping is at saturation`,
       unit: 'ms',
       base: 'raw',
-      // Of what no budget holds a quick run to, one round shows that it can be measured.
+      // A quick run has no budget for this figure, so one round only tests the measurement.
       rows: await inRounds(quick ? 1 : rounds, pick(programs, ['raw', 'service with stores']), livenessP99),
     },
     {

@@ -4,30 +4,34 @@ import { CLIENT_CPU, onCpu } from './cpu.ts'
 
 export interface WrkOptions {
   readonly seconds: number
-  /** Sent as JSON with POST; without one it is GET. */
+  /** Sent as JSON with POST. @default the requests are GET */
   readonly body?: string
   /** Read by wrk.lua. */
   readonly env?: Readonly<Record<string, string>>
   /** @default 64 */
   readonly connections?: number
-  /** Whether the answers have to be errors, as of a probe that says no. @default false */
+  /** The responses must be errors, like those of a failing probe. @default false */
   readonly refused?: boolean
-  /** Whether all else on the clients' core goes first, so that a prober there waits for the server only. @default false */
+  /**
+   * Gives other processes on the core of the clients priority, so that a prober waits for the server only.
+   *
+   * @default false
+   */
   readonly yielding?: boolean
 }
 
 interface Report {
   readonly requests: number
   readonly seconds: number
-  /** Answers with a status above 399. */
+  /** Responses with a status above 399. */
   readonly refused: number
   readonly broken: number
 }
 
 /**
- * Asks as fast as answers come over the connections and resolves with how many came a second.
+ * Sends requests at saturation. Resolves with the responses per second.
  *
- * @throws when some answers are not what they should be: what is fast then is not the service
+ * @throws when a response has an unexpected status or a connection breaks
  */
 export async function wrk(
   url: string,

@@ -9,43 +9,35 @@ import { dirname, join, resolve } from 'node:path'
 import { parse } from 'dotenv'
 import { bundle, compressPageFiles, LAST_LINE, PAGE_FILES } from './bundle.ts'
 
-const root = dirname(import.meta.dirname)
-
-async function server(): Promise<void> {
-  const metafile = await bundle('dist/server.cjs')
-  writeFileSync('dist/THIRD_PARTY_LICENSES', licenses([...Object.keys(metafile.inputs), ...Object.values(PAGE_FILES)]))
-  const bytes = metafile.outputs['dist/server.cjs']?.bytes ?? 0
+async function makeBundle(): Promise<void> {
+  const { inputs, outputs } = await bundle('dist/server.cjs')
+  writeFileSync('dist/THIRD_PARTY_LICENSES', joinLicenses([...Object.keys(inputs), ...Object.values(PAGE_FILES)]))
+  const bytes = outputs['dist/server.cjs']?.bytes ?? 0
   console.error(`dist/server.cjs ${(bytes / 1e6).toFixed(2)} MB`)
 }
 
 /** Joins the licence texts of the packages that these files belong to, and of Node, which the executable contains. */
-function licenses(paths: readonly string[]): string {
+function joinLicenses(paths: readonly string[]): string {
   const files = paths.filter((path) => !/^\w+:/.test(path))
   // The last node_modules of a path: packages contain packages, and node_modules may be a link.
   const directories = new Set(files.flatMap((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []))
-  // A file that is a bundle itself has the notices of its parts beside it.
+  // A published bundle has the notices of its parts in a file beside it.
   const notices = files.map((path) => `${path}.LICENSE.txt`).filter((path) => existsSync(path))
   const sections = [...directories].sort().map((directory) => {
     const { name, version, license, repository } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'))
-    const text =
-      licenseText(directory) ?? `The package has no licence text of its own: see ${repository.url ?? repository}`
+    const own = readLicense(directory)
+    const text = own ?? `The package has no licence text of its own: see ${repository.url ?? repository}`
     const parts = notices.filter((path) => path.startsWith(`${directory}/`)).map((path) => readFileSync(path, 'utf8'))
     return [`${name} ${version} (${license})`, text, ...parts.map((part) => part.trim())].join('\n\n')
   })
-  return `${[...sections, nodeLicense()].join(`\n\n${'-'.repeat(80)}\n\n`)}\n`
-}
-
-function nodeLicense(): string {
-  // Node's own archives, images and npm packages keep it beside bin/; a distribution may keep it elsewhere.
-  const file = join(dirname(dirname(process.execPath)), 'LICENSE')
-  const text = existsSync(file)
-    ? readFileSync(file, 'utf8').trim()
-    : `https://github.com/nodejs/node/blob/${process.version}/LICENSE`
-  return `Node.js ${process.version}\n\n${text}`
+  // Node's archives, images and npm packages have a LICENSE beside bin/. A distribution may have none there.
+  const nodeText = readLicense(dirname(dirname(process.execPath)))
+  const url = `https://github.com/nodejs/node/blob/${process.version}/LICENSE`
+  return `${[...sections, `Node.js ${process.version}\n\n${nodeText ?? url}`].join(`\n\n${'-'.repeat(80)}\n\n`)}\n`
 }
 
 /** Reads the licence files of a package, else the licence section of its README. */
-function licenseText(directory: string): string | undefined {
+function readLicense(directory: string): string | undefined {
   const files = readdirSync(directory)
   const read = (file: string) => readFileSync(join(directory, file), 'utf8').trim()
   const texts = files.filter((file) => /^(licen[cs]e|copying|notice)/i.test(file)).map(read)
@@ -54,7 +46,7 @@ function licenseText(directory: string): string | undefined {
   return readme && /^#+ licen[cs]e\s+([\s\S]+)/im.exec(read(readme))?.[1]
 }
 
-/** Node's own code cache stays valid with these flags. Most flags of V8 invalidate it, which costs a start 9 ms (docs/performance.md). */
+/** These flags keep Node's own code cache valid. Without it, a start takes 9 ms longer (docs/performance.md). */
 const NODE_FLAGS = [
   // Without this flag, SIGUSR1 opens a debugger.
   '--disable-sigusr1',
@@ -66,26 +58,22 @@ const NODE_FLAGS = [
   '--max-semi-space-size=8',
 ]
 
-/** scripts/executable/main.cjs reads the code cache with stores when one of these variables is set. */
-const STORES = /^(DATABASE|REDIS)_URL/
-
-function executable(target: string | undefined, output: string): void {
+function makeExecutable(target: string | undefined, output: string): void {
   const parts = mkdtempSync(join(tmpdir(), 'executable-'))
   try {
-    const assets: Record<string, string> = { bundle: join(parts, 'bundle') }
     // esbuild escapes non-ASCII characters, so V8 can keep the text with one byte per character.
     const [code, lastLine] = readFileSync('dist/server.cjs', 'latin1').split(LAST_LINE)
     if (lastLine === undefined) throw new Error('dist/server.cjs has no page files: build the bundle again')
-    writeFileSync(join(parts, 'bundle'), `(function (exports, require, module) {\n${code}\n})`, 'latin1')
-    for (const [name, content] of compressPageFiles()) {
+    const bundle = Buffer.from(`(function (exports, require, module) {\n${code}\n})`, 'latin1')
+    const assets: Record<string, string> = {}
+    for (const [name, content] of [['bundle', bundle] as const, ...compressPageFiles()]) {
       assets[name] = join(parts, name)
       writeFileSync(assets[name], content)
     }
     // A code cache is valid for one version of V8 and one processor, so only this platform's executable has one.
-    const codeCaches = target === undefined ? { 'code-cache': false, 'code-cache-with-stores': true } : {}
-    for (const [name, withStores] of Object.entries(codeCaches)) {
+    for (const name of target === undefined ? ['code-cache', 'code-cache-with-stores'] : []) {
       assets[name] = join(parts, name)
-      writeCodeCache(join(parts, 'bundle'), assets[name], withStores)
+      writeCodeCache(join(parts, 'bundle'), assets[name], name === 'code-cache-with-stores')
     }
     const settings = {
       main: 'scripts/executable/main.cjs',
@@ -93,10 +81,10 @@ function executable(target: string | undefined, output: string): void {
       disableExperimentalSEAWarning: true,
       execArgv: NODE_FLAGS,
       assets,
-      ...(target !== undefined && { executable: nodeOf(target) }),
+      ...(target !== undefined && { executable: installNode(target) }),
     }
     writeFileSync(join(parts, 'sea.json'), JSON.stringify(settings))
-    run(process.execPath, '--build-sea', join(parts, 'sea.json'))
+    execFileSync(process.execPath, ['--build-sea', join(parts, 'sea.json')])
   } finally {
     rmSync(parts, { recursive: true })
   }
@@ -104,12 +92,17 @@ function executable(target: string | undefined, output: string): void {
   if (target?.startsWith('darwin-')) console.error(`sign it on a Mac before it is run: codesign --sign - ${output}`)
 }
 
+/** Returns the path of the Node for another platform. */
+const installNode = (target: string) =>
+  execFileSync('sh', ['scripts/toolchain/install.sh', target], { encoding: 'utf8' }).trim()
+
 const STUB = 'scripts/executable/stub.env'
 
-/** Starts the service once in a minimal environment. @throws an error with the output of the service when the start fails */
+/** Starts the service once in a minimal environment. @throws with the output of the service when the start fails */
 function writeCodeCache(bundle: string, output: string, withStores: boolean): void {
   const stub = Object.entries(parse(readFileSync(STUB)))
-  const env = Object.fromEntries(stub.filter(([name]) => withStores || !STORES.test(name)))
+  // scripts/executable/main.cjs reads the code cache with stores when one of these variables is set.
+  const env = Object.fromEntries(stub.filter(([name]) => withStores || !/^(DATABASE|REDIS)_URL/.test(name)))
   const script = resolve('scripts/executable/code-cache.ts')
   const { status, stdout, stderr } = spawnSync(process.execPath, [script, bundle, output], {
     // Away from the `.env` of development.
@@ -125,16 +118,7 @@ function writeCodeCache(bundle: string, output: string, withStores: boolean): vo
   )
 }
 
-const run = (command: string, ...args: string[]) =>
-  execFileSync(command, args, { stdio: ['ignore', 'ignore', 'inherit'] })
-
-function nodeOf(target: string): string {
-  run('sh', 'scripts/toolchain/install.sh', target)
-  const [directory = ''] = readdirSync(`.toolchain/${target}/node_modules`).filter((name) => name.startsWith('node-'))
-  return `.toolchain/${target}/node_modules/${directory}/bin/node${target.startsWith('win-') ? '.exe' : ''}`
-}
-
-/** Makes `outputs`, of which nothing is left when `make` fails. */
+/** Removes the outputs of an earlier build. When `make` fails, removes the outputs of this build too. */
 async function produce(outputs: readonly string[], make: () => void | Promise<void>): Promise<void> {
   const remove = () => outputs.forEach((output) => void rmSync(output, { force: true }))
   mkdirSync('dist', { recursive: true })
@@ -148,11 +132,11 @@ async function produce(outputs: readonly string[], make: () => void | Promise<vo
   }
 }
 
-process.chdir(root)
-const [what, target] = process.argv.slice(2)
-if (what === 'bundle') {
-  await produce(['dist/server.cjs', 'dist/server.cjs.map', 'dist/THIRD_PARTY_LICENSES'], server)
-} else if (what === 'executable') {
+process.chdir(dirname(import.meta.dirname))
+const [artifact, target] = process.argv.slice(2)
+if (artifact === 'bundle') {
+  await produce(['dist/server.cjs', 'dist/server.cjs.map', 'dist/THIRD_PARTY_LICENSES'], makeBundle)
+} else if (artifact === 'executable') {
   const output = target ? `dist/app-${target}${target.startsWith('win-') ? '.exe' : ''}` : 'dist/app'
-  await produce([output], () => executable(target || undefined, output))
-} else throw new Error(`unknown artifact ${what}: bundle or executable`)
+  await produce([output], () => makeExecutable(target || undefined, output))
+} else throw new Error(`unknown artifact ${artifact}: bundle or executable`)

@@ -1,11 +1,11 @@
-import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 import { build, formatMessages, type Metafile, type Plugin } from 'esbuild'
 import type { BuildInfo } from '#internal/build-info.ts'
+import { openGit } from './git.ts'
 import { loadLater } from './load-later.ts'
 
-/** Modules that packages ask for at their start and use later, if at all (docs/performance.md). */
+/** Modules that packages require when they are loaded and use later or never (docs/performance.md). */
 const LOADED_LATER = ['http-errors', 'iconv-lite', 'mime-types', 'qs', 'statuses', 'crypto', 'node:crypto', 'node:zlib']
 
 /** The files of the page at /docs. */
@@ -18,29 +18,27 @@ export const compressPageFiles = () =>
   Object.entries(PAGE_FILES).map(([name, path]) => [name, gzipSync(readFileSync(path), { level: 9 })] as const)
 
 /**
- * Starts the last line of the bundle: the function that internal/handler/docs-page.ts calls. The executable has the
- * files as assets and goes without that line, so that no process keeps them in memory.
+ * The start of the last line of the bundle, a function that internal/handler/docs-page.ts calls. The executable has
+ * the files as assets instead of that line, so its process does not keep them in memory.
  */
 export const LAST_LINE = '\nfunction pageFiles() {'
 
-const git = (...args: string[]) =>
-  execFileSync('git', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
-
-/** Reads git, or COMMIT and SOURCE_DATE_EPOCH where there is no history, as in an image build. */
+/** Reads COMMIT and SOURCE_DATE_EPOCH, which the build of the image sets, else the history of git. */
 function readBuildInfo(): BuildInfo {
   const { name, version } = JSON.parse(readFileSync('package.json', 'utf8'))
+  const git = openGit('.')
   let { COMMIT: commit, SOURCE_DATE_EPOCH: epoch } = process.env
   try {
-    commit ||= git('rev-parse', '--short=12', 'HEAD') + (git('status', '--porcelain') === '' ? '' : '-dirty')
-    epoch ||= git('log', '-1', '--format=%ct')
+    commit ||= git(['rev-parse', '--short=12', 'HEAD']) + (git(['status', '--porcelain']) === '' ? '' : '-dirty')
+    epoch ||= git(['log', '-1', '--format=%ct'])
   } catch {
-    // Not a checkout: an archive, or an image's build stage without the arguments.
+    // An archive of the sources has no history.
   }
   const time = epoch ? new Date(Number(epoch) * 1000).toISOString() : 'unknown'
   return { name, version, commit: commit || 'unknown', time }
 }
 
-/** Writes the service as one CommonJS file. `plugins` come before the bundle's own. @throws with the mistakes in the code */
+/** Writes the service as one CommonJS file, with further `plugins` of esbuild. @throws with the syntax errors */
 export async function bundle(outfile: string, plugins: readonly Plugin[] = []): Promise<Metafile> {
   const encoded = compressPageFiles().map(([name, content]) => [name, content.toString('base64')])
   const { metafile, warnings } = await build({

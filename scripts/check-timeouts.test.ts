@@ -17,7 +17,7 @@ test('the timeouts of every folder of deploy/ fit the defaults of the service', 
   expect(checkTimeouts(loadConfig({}), await discoverRules('deploy'), read)).toEqual([])
 })
 
-test('each rule of deploy/ refuses a wrong value and a file without a value', async () => {
+test('each rule of deploy/ rejects a wrong value and a file without a value', async () => {
   const rules = await discoverRules('deploy')
   for (const rule of rules) {
     const wrong = rule.must === 'exceed' ? '1' : '999'
@@ -30,7 +30,7 @@ test('each rule of deploy/ refuses a wrong value and a file without a value', as
 test.each([
   ['exceed', 'SHUTDOWN_TIMEOUT_MS', 25],
   ['stay below', 'KEEP_ALIVE_TIMEOUT_MS', 75],
-] as const)('a value that must %s %s may not be equal to it', (must, setting, seconds) => {
+] as const)('a value that must %s %s must differ from it', (must, setting, seconds) => {
   const rule: TimeoutRule = { file: 'tool.conf', pattern: /^timeout (\d+)s$/gm, must, setting }
   expect(checkTimeouts(service, [rule], () => `timeout ${seconds}s`)).toEqual([
     expect.stringMatching(`^tool.conf: «timeout ${seconds}s» must ${must} ${setting}, or the service `),
@@ -39,11 +39,11 @@ test.each([
   expect(checkTimeouts(service, [rule], () => `timeout ${valid}s`)).toEqual([])
 })
 
-test('a stop without room for the last request is refused', () => {
+test('SHUTDOWN_TIMEOUT_MS must leave room for the drain delay and the last request', () => {
   expect(checkTimeouts({ ...service, DRAIN_DELAY_MS: 12_000 }, [], read)).toEqual([expect.stringContaining('no room')])
 })
 
-test('rules are found in the folders that exist and have some', async () => {
+test('discoverRules reads every folder that declares rules', async () => {
   const deploy = temporaryDirectory('deploy')
   mkdirSync(join(deploy, 'without'))
   mkdirSync(join(deploy, 'with'))

@@ -2,8 +2,8 @@
  * Compares the timeouts of each way of deployment with the timeouts of the service. Each folder of deploy/ declares its
  * rules in a file timeouts.ts. The defaults in config/env.ts are the reference.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { loadConfig } from '#config/load.ts'
 
@@ -28,16 +28,12 @@ export interface TimeoutRule {
 /** In milliseconds. */
 export type Timeouts = Readonly<Record<Setting | 'DRAIN_DELAY_MS', number>>
 
-/** Reads the rules of every folder of `directory` that has some. */
+/** Reads the rules of every folder of `directory` that declares rules. */
 export async function discoverRules(directory: string): Promise<readonly TimeoutRule[]> {
-  if (!existsSync(directory)) return []
-  const files = readdirSync(directory).map((way) => join(directory, way, 'timeouts.ts'))
-  const all = files
-    .filter((file) => existsSync(file))
-    .map(async (file) => {
-      const { rules }: { readonly rules: readonly TimeoutRule[] } = await import(pathToFileURL(file).href)
-      return rules.map((rule) => ({ ...rule, file: join(file, '..', rule.file) }))
-    })
+  const all = globSync(join(directory, '*/timeouts.ts')).map(async (path) => {
+    const { rules }: { readonly rules: readonly TimeoutRule[] } = await import(pathToFileURL(path).href)
+    return rules.map((rule) => ({ ...rule, file: join(dirname(path), rule.file) }))
+  })
   return (await Promise.all(all)).flat()
 }
 
@@ -47,11 +43,7 @@ export function checkTimeouts(
   rules: readonly TimeoutRule[],
   read: (file: string) => string,
 ): readonly string[] {
-  const own =
-    service.DRAIN_DELAY_MS + service.REQUEST_TIMEOUT_MS < service.SHUTDOWN_TIMEOUT_MS
-      ? []
-      : ['config/env.ts: SHUTDOWN_TIMEOUT_MS has no room for DRAIN_DELAY_MS and a request that begins at its end']
-  const others = rules.flatMap(({ file, pattern, must, setting }) => {
+  const violations = rules.flatMap(({ file, pattern, must, setting }) => {
     const matches = [...read(file).matchAll(pattern)]
     if (matches.length === 0) return [`${file}: no text matches ${pattern}`]
     const holds = (ms: number) => (must === 'exceed' ? ms > service[setting] : ms < service[setting])
@@ -59,10 +51,11 @@ export function checkTimeouts(
       .filter(([, seconds]) => !holds(Number(seconds) * 1_000))
       .map(([text]) => `${file}: «${text}» must ${must} ${setting}, ${DANGERS[setting]}`)
   })
-  return [...own, ...others]
+  if (service.DRAIN_DELAY_MS + service.REQUEST_TIMEOUT_MS < service.SHUTDOWN_TIMEOUT_MS) return violations
+  return ['config/env.ts: SHUTDOWN_TIMEOUT_MS has no room for DRAIN_DELAY_MS and the last request', ...violations]
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+if (import.meta.main) {
   const read = (file: string) => (existsSync(file) ? readFileSync(file, 'utf8') : '')
   const violations = checkTimeouts(loadConfig({}), await discoverRules('deploy'), read)
   for (const line of violations) console.error(line)

@@ -1,69 +1,57 @@
 /*
- * node scripts/init.ts, with NAME=orders and, where wanted, EXAMPLE=no, DEPLOY=kubernetes,systemd, HISTORY=reset
+ * NAME=orders [EXAMPLE=no] [DEPLOY=kubernetes,systemd] [HISTORY=reset] node scripts/init.ts
  *
- * Turns the template into a service, in place, in one commit. Prepares the commit in git's object store before it changes
- * the working tree. Needs Node alone: no package is installed yet.
+ * Turns the template into a service, in place, in one commit. Computes every file before it changes one. Needs Node
+ * alone, because the packages are not installed yet.
  */
-import { existsSync, readFileSync, readlinkSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { gitIn } from './git.ts'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { openGit } from './git.ts'
 import { readChoices } from './template/choices.ts'
 import { listWays, makeService, type Tree } from './template/make-service.ts'
 
-const root = dirname(import.meta.dirname)
-const git = gitIn(root)
+process.chdir(dirname(import.meta.dirname))
+const git = openGit('.')
+const list = (...args: string[]) =>
+  git(args)
+    .split(/[\0\n]/)
+    .filter(Boolean)
 
-/** @throws when the working tree cannot become a service */
-function checkWorkingTree(): void {
-  if (!existsSync(join(root, '.git')))
-    throw new Error('this folder is not the root of a git repository: clone the template')
-  if (git(['status', '--porcelain']) !== '') throw new Error('some changes are not committed: git status')
-}
-
-/** Reads the tracked files as Latin-1, which keeps every byte of a binary file. */
-function readTree(): Tree {
-  const lines = git(['ls-files', '--stage', '-z']).split('\0').filter(Boolean)
-  return new Map(
-    lines.map((line) => {
-      const [attributes = '', path = ''] = line.split('\t')
-      const [mode = ''] = attributes.split(' ')
-      const file = join(root, path)
-      return [path, { mode, text: mode === '120000' ? readlinkSync(file, 'latin1') : readFileSync(file, 'latin1') }]
-    }),
-  )
-}
-
-/** Stores the files in git without touching the working tree. @returns the hash of the tree */
-function writeTree(files: Tree): string {
-  const entries = [...files].map(([path, { mode, text }]) => {
-    const hash = git(['hash-object', '-w', '--stdin'], { input: Buffer.from(text, 'latin1') })
-    return `${mode} ${hash}\t${path}\0`
-  })
-  git(['read-tree', '--empty'])
-  git(['update-index', '-z', '--add', '--index-info'], { input: entries.join('') })
-  const tree = git(['write-tree'])
-  // The index must list the files of the template again, or `git reset` would leave the deleted ones behind.
-  git(['read-tree', 'HEAD'])
-  return tree
-}
-
-/** Removes the remotes and the tags of the template. Keeps local branches, which hold somebody's work. */
-function forgetTemplate(): void {
-  for (const remote of git(['remote']).split('\n').filter(Boolean)) git(['remote', 'remove', remote])
-  for (const tag of git(['tag']).split('\n').filter(Boolean)) git(['tag', '--delete', tag])
+/** Replaces the tracked files in the working tree and in the index. */
+function replaceFiles(before: Tree, after: Tree): void {
+  git(['rm', '--quiet', '--', ...[...before.keys()].filter((path) => !after.has(path))])
+  const changed = [...after].filter(([path, text]) => before.get(path) !== text)
+  for (const [path, text] of changed) {
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, text, 'latin1')
+  }
+  git(['add', '--all'])
 }
 
 function init(): void {
-  checkWorkingTree()
-  const template = readTree()
-  const { name, version } = JSON.parse(template.get('package.json')?.text ?? '')
+  if (!existsSync('.git')) throw new Error('this folder is not the root of a git repository: clone the template')
+  if (git(['status', '--porcelain']) !== '') throw new Error('some changes are not committed: git status')
+
+  // Latin-1 keeps every byte of a binary file.
+  const template = new Map(list('ls-files', '-z').map((path) => [path, readFileSync(path, 'latin1')]))
+  const { name, version } = JSON.parse(template.get('package.json') ?? '')
   const { choices, reset } = readChoices(process.env, { name, ways: listWays(template.keys()) })
-  const commit = git(['rev-parse', 'HEAD'])
-  const tree = writeTree(makeService(template, choices, commit))
-  const message = `${choices.name}, from the template at ${version} (${commit.slice(0, 12)})`
-  const parent = reset ? [] : ['-p', commit]
-  git(['reset', '--hard', '--quiet', git(['commit-tree', tree, ...parent, '-m', message])])
-  if (reset) forgetTemplate()
+  const parent = git(['rev-parse', 'HEAD'])
+  const service = makeService(template, choices, parent)
+  const message = `${choices.name}, from the template at ${version} (${parent.slice(0, 12)})`
+  try {
+    replaceFiles(template, service)
+    git(['reset', '--soft', git(['commit-tree', git(['write-tree']), ...(reset ? [] : ['-p', parent]), '-m', message])])
+  } catch (error) {
+    // This restores the working tree, because it had no changes before.
+    git(['add', '--all'])
+    git(['reset', '--hard', '--quiet', parent])
+    throw error
+  }
+  if (reset) {
+    for (const remote of list('remote')) git(['remote', 'remove', remote])
+    for (const tag of list('tag')) git(['tag', '--delete', tag])
+  }
   console.info(`The template is the service ${choices.name} now, in one commit. Try: make run`)
 }
 

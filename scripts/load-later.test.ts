@@ -13,10 +13,10 @@ const modules: Readonly<Record<string, object>> = Object.fromEntries(
   ['http-errors', 'iconv-lite', 'mime-types', 'qs', 'statuses', 'crypto', 'zlib'].map((name) => [name, require(name)]),
 )
 
-describe.each(Object.entries(modules))('%s, loaded later, is the module itself', (_name, module) => {
+describe.each(Object.entries(modules))('%s, loaded later, behaves like the module', (_name, module) => {
   const lazy = () => later(() => module, typeof module)
 
-  test('to typeof, in, the keys, spread and for…in', () => {
+  test('for typeof, in, the keys, spread and for…in', () => {
     expect(typeof lazy()).toBe(typeof module)
     expect(Reflect.ownKeys(lazy())).toEqual(Reflect.ownKeys(module))
     expect(Object.keys(lazy())).toEqual(Object.keys(module))
@@ -28,7 +28,7 @@ describe.each(Object.entries(modules))('%s, loaded later, is the module itself',
     expect('no such key' in lazy()).toBe(false)
   })
 
-  test('to descriptors and the prototype', () => {
+  test('for descriptors and the prototype', () => {
     expect(Object.getOwnPropertyDescriptors(lazy())).toEqual(Object.getOwnPropertyDescriptors(module))
     expect(Object.getPrototypeOf(lazy())).toBe(Object.getPrototypeOf(module))
     for (const key of Object.keys(module)) expect(Reflect.get(lazy(), key)).toBe(Reflect.get(module, key))
@@ -51,7 +51,7 @@ describe('a class that is loaded later', () => {
   }
   const lazy = later(() => Shape, 'function')
 
-  test('is constructed, extended and known to instanceof', () => {
+  test('works with new, extends and instanceof', () => {
     const square = new lazy(4)
     expect(square).toMatchObject({ sides: 4, target: Shape })
     expect(square).toBeInstanceOf(Shape)
@@ -62,12 +62,12 @@ describe('a class that is loaded later', () => {
     expect(new Square(4)).toBeInstanceOf(Square)
   })
 
-  test('gives its accessors itself, private members included', () => {
+  test('runs its accessors on the class, so private members work', () => {
     expect(lazy.count).toBe(Shape.count)
   })
 })
 
-test('a function that is loaded later is called with its receiver and its arguments', () => {
+test('a call of a function that is loaded later passes the receiver and the arguments', () => {
   const receiver = {
     sum: later(
       () =>
@@ -81,7 +81,7 @@ test('a function that is loaded later is called with its receiver and its argume
   expect(later(() => (value: number) => value + 1, 'function').apply(undefined, [1])).toBe(2)
 })
 
-test('a module is loaded at the first operation, and once', () => {
+test('the first operation loads the module, and the next operation does not load it again', () => {
   let loads = 0
   const lazy = later(() => ({ loads: ++loads }), 'object')
   expect(loads).toBe(0)
@@ -115,7 +115,7 @@ describe('a bundle', () => {
     }
   }
 
-  test('has one module for all that require it, and its classes and functions work', async () => {
+  test('shares one module between all packages that require it, and its classes and functions work', async () => {
     const entry = `
       const errors = require('http-errors')
       module.exports = { errors, same: require('http-errors') === errors, type: typeof errors }`
@@ -126,7 +126,7 @@ describe('a bundle', () => {
     expect(exports.errors(418)).toMatchObject({ status: 418 })
   })
 
-  test('warns of a name that no package requires, and is built', async () => {
+  test('is built with a warning about a name that no package requires', async () => {
     const { exports, warnings } = await bundle('module.exports = 1', ['qs'])
     expect(exports).toBe(1)
     expect(warnings).toEqual(['no package requires "qs" to load it later'])

@@ -1,11 +1,13 @@
 import { expect, test } from '@jest/globals'
-import { dropAllDeadLinks, dropDeadLinks } from './markdown.ts'
+import { dropDeadLinks } from './markdown.ts'
 
 const lines = (...text: string[]) => text.join('\n')
-const drop = (text: string) =>
-  dropDeadLinks('docs/page.md', text, (path) => ['docs/here.md', 'deploy/nginx'].includes(path))
+const drop = (text: string) => {
+  const files: Record<string, string> = { 'docs/page.md': text, 'docs/here.md': '', 'deploy/nginx/nginx.conf': '' }
+  return dropDeadLinks(Object.keys(files), (path) => files[path] ?? '').get('docs/page.md') ?? text
+}
 
-test('an item and a row that link to a missing file are removed, and those that link to an existing one stay', () => {
+test('only items and rows that link to a missing file are removed', () => {
   expect(
     drop(lines('- [a](here.md#part)', '- [b](gone.md#part)', '1. [c](../deploy/nginx/)', '2. [d](../deploy/dns/)')),
   ).toBe(lines('- [a](here.md#part)', '1. [c](../deploy/nginx/)'))
@@ -14,7 +16,7 @@ test('an item and a row that link to a missing file are removed, and those that 
   )
 })
 
-test('the lines that continue an item go with it, and its neighbours stay', () => {
+test('the continuation lines of an item are removed with it, and the items around it stay', () => {
   const list = lines(
     '- one',
     '  of two lines',
@@ -27,13 +29,13 @@ test('the lines that continue an item go with it, and its neighbours stay', () =
   expect(drop(list)).toBe(lines('- one', '  of two lines', '  - nested', '- three'))
 })
 
-test('a list or a table without items leaves no header and one empty line', () => {
+test('an empty list or table leaves neither a header nor a second empty line', () => {
   expect(
     drop(lines('one', '', '| a |', '| - |', '| [x](gone.md) |', '', 'two', '', '- [x](gone.md)', '', 'three')),
   ).toBe(lines('one', '', 'two', '', 'three'))
 })
 
-test('prose, addresses, headings of the page and pages without dead links stay as they are', () => {
+test('prose, URLs, links to headings and pages without dead links stay unchanged', () => {
   const text = lines('See [there](gone.md).', '', '', '- [a](https://example.com/gone.md)', '- [b](#gone)', '- [c]')
   expect(drop(text)).toBe(text)
 })
@@ -44,5 +46,5 @@ test('only pages that change are returned, and a folder exists when it holds a f
     'docs/b.md': '- [x](../a.md)',
     'c.txt': '',
   }
-  expect([...dropAllDeadLinks(Object.keys(pages), (path) => pages[path] ?? '')]).toEqual([['a.md', '- [x](docs)']])
+  expect([...dropDeadLinks(Object.keys(pages), (path) => pages[path] ?? '')]).toEqual([['a.md', '- [x](docs)']])
 })

@@ -6,8 +6,8 @@
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { gitIn } from './git.ts'
-import { dropAllDeadLinks } from './markdown.ts'
+import { openGit } from './git.ts'
+import { dropDeadLinks } from './markdown.ts'
 import { readFields } from './resource/fields.ts'
 import { collisions, makeResource, unmakeResource } from './resource/files.ts'
 import { format } from './resource/format.ts'
@@ -46,11 +46,11 @@ function write(names: Names, text: string | undefined): void {
 }
 
 function remove(names: Names): void {
-  const tracked = gitIn('.')(['ls-files', '-z', '--cached', '--others', '--exclude-standard']).split('\0')
+  const tracked = openGit('.')(['ls-files', '-z', '--cached', '--others', '--exclude-standard']).split('\0')
   const paths = tracked.filter((path) => path !== '' && existsSync(path))
   const { deleted, edited, migration } = unmakeResource({ names, read }, paths)
   const kept = paths.filter((path) => !deleted.includes(path))
-  const changed = new Map([...edited, ...dropAllDeadLinks(kept, read)])
+  const changed = new Map([...edited, ...dropDeadLinks(kept, read)])
   for (const path of deleted) rmSync(path)
   for (const [path, text] of changed) writeFileSync(path, text)
   console.info(list('Deleted:', deleted))

@@ -3,7 +3,7 @@ import { request } from 'node:http'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
-import { killApps, linesOf, type RunningApp, runApp, startApp } from './support/app.ts'
+import { findLines, killApps, type RunningApp, runApp, startApp } from './support/app.ts'
 import { type Issuer, startIssuer } from './support/issuer.ts'
 import { type TestService, testRedis, until } from './support/services.ts'
 import { temporaryDirectory } from './support/temporary.ts'
@@ -71,7 +71,7 @@ async function login(app: RunningApp, cookie?: string): Promise<string> {
 }
 
 describe('bearer tokens', () => {
-  test('protect every operation that is not public', async () => {
+  test('are required by every operation that is not public', async () => {
     const app = await start({ FEATURES: 'docs,version' })
     for (const path of ['/openapi.json', '/docs', '/docs/x.js', '/version', '/openapi.json?x', '/openapi.json/']) {
       const { status, body, headers } = await ask(app, { path })
@@ -93,7 +93,7 @@ describe('bearer tokens', () => {
     expect((await ask(app, { path: '/openapi.json', token: await issuer.token() })).status).toBe(200)
   })
 
-  test('with a new key work without a restart, and invalid tokens are rejected without a reason', async () => {
+  test('with a new key work without a restart, and the response to an invalid token gives no reason', async () => {
     const app = await start()
     const fetchStatus = async (token: string) => (await ask(app, { path: '/openapi.json', token })).status
     const before = await issuer.token()
@@ -105,12 +105,12 @@ describe('bearer tokens', () => {
     issuer.rotate()
     await until(async () => (await fetchStatus(await issuer.token())) === 200)
     expect(await fetchStatus(before)).toBe(401)
-    // The first token exceeds the limit of all headers, the second one the limit of a token.
+    // The first token exceeds the limit of all headers. The second token exceeds the limit of a token.
     expect(await fetchStatus('x'.repeat(20_000))).toBe(431)
     expect(await fetchStatus('x'.repeat(9_000))).toBe(401)
   })
 
-  test('are a 503 while the issuer is down, and only the log has the cause', async () => {
+  test('get a 503 while the issuer is down, and only the log has the cause', async () => {
     const other = await startIssuer()
     const app = await start(other.env)
     other.close()
@@ -121,7 +121,7 @@ describe('bearer tokens', () => {
     expect((await ask(app, { path: '/ping' })).status).toBe(200)
   })
 
-  test('need no variables when every operation is public', async () => {
+  test('add neither operations nor headers when AUTH_* is unset', async () => {
     const app = await startApp()
     expect((await ask(app)).status).toBe(404)
     const { headers } = await ask(app, { path: '/ping', cookie: '__Host-session=x' })
@@ -130,7 +130,7 @@ describe('bearer tokens', () => {
 })
 
 describe('sessions', () => {
-  test('are shared by two instances from start to end', async () => {
+  test('are shared by two instances from their start to their end', async () => {
     const [one, two] = await Promise.all([withSessions(), withSessions()])
     const cookie = await login(one)
     expect(cookie).toMatch(/^__Host-session=/)
@@ -185,7 +185,7 @@ describe('sessions', () => {
   })
 
   test.each(['killed', 'hanging'])(
-    'while Redis is %s are a 503, other requests work, and sessions work again afterwards',
+    'get a 503 while Redis is %s, other requests work, and sessions work again afterwards',
     async (how) => {
       const app = await withSessions({ REDIS_CRITICAL: 'false' })
       const cookie = await login(app)
@@ -213,7 +213,7 @@ describe('sessions', () => {
     expect(body['paths'] as object).toHaveProperty('/v1/session')
   })
 
-  test('have a secret that `app config` masks', async () => {
+  test('have a secret, and `app config` masks it', async () => {
     const { stdout } = await runApp(['config'], {
       env: { ...issuer.env, REDIS_URL: redis.url, SESSION_SECRET: `${NEW},${OLD}` },
     })
@@ -231,7 +231,7 @@ test('a capability is loaded only when its variable is set', async () => {
   writeFileSync(traced, readFileSync('dist/server.cjs', 'utf8').replaceAll(part, trace))
   const program = [process.execPath, traced]
   const loaded = async (env = {}) => {
-    const files = linesOf(await startApp({ program, env }), 'loaded').map(({ file }) => String(file))
+    const files = findLines(await startApp({ program, env }), 'loaded').map(({ file }) => String(file))
     return ['jose', 'express-session', 'access'].filter((name) => files.some((file) => file.includes(name)))
   }
   expect(await loaded({ REDIS_URL: redis.url, RATE_LIMIT: '1', CORS_ORIGINS: '*' })).toEqual([])

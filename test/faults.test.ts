@@ -6,13 +6,15 @@ import { resolve } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { migrations } from '../internal/store/migrations/index.ts'
-import { healthOf, killApps, linesOf, type RunningApp, runApp, startApp } from './support/app.ts'
+import { fetchHealth, findLines, killApps, type RunningApp, runApp, startApp } from './support/app.ts'
 import { startProber } from './support/prober.ts'
 import { freePort, type TestService, testPostgres, testRedis, until } from './support/services.ts'
 
-/** In the proportions of the defaults. How soon a check fails is proved with a fake clock in monitor.test.ts. */
+/** Has the proportions of the defaults. monitor.test.ts tests the times with a fake clock. */
 const HEALTH = { HEALTH_INTERVAL_MS: '300', HEALTH_TIMEOUT_MS: '250', HEALTH_FALL: '2' }
-/** For a test of one reason: on a busy machine, a shorter timeout could be over before the dependency has answered. */
+/**
+ * Waits long enough for the response of the dependency on a busy machine, so that a check fails for one reason only.
+ */
 const PATIENT = { HEALTH_INTERVAL_MS: '20000', HEALTH_TIMEOUT_MS: '20000' }
 
 const stores: Record<'database' | 'redis', TestService> = {} as never
@@ -33,14 +35,17 @@ const ready = (app: RunningApp, expected: boolean) =>
   until(async () => (await fetch(`${app.url}/health/ready`)).ok === expected)
 
 const reason = (app: RunningApp, name: string, expected: string) =>
-  until(async () => (await healthOf(app)).checks[name]?.reason === expected)
+  until(async () => (await fetchHealth(app)).checks[name]?.reason === expected)
 
-/** Memory of a process in MiB. */
-const rssOf = (pid: number) =>
+/** Returns the resident set of a process in MiB. */
+const readResidentMb = (pid: number) =>
   Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' })) / 1024
 
-/** Established connections to a port of the loopback address: https://docs.kernel.org/networking/proc_net_tcp.html */
-function connectionsTo(port: number): number {
+/**
+ * Counts the established connections to a port of the loopback address:
+ * https://docs.kernel.org/networking/proc_net_tcp.html
+ */
+function countConnections(port: number): number {
   const remote = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`
   const rows = readFileSync('/proc/net/tcp', 'utf8')
     .split('\n')
@@ -59,61 +64,61 @@ describe.each(['database', 'redis'] as const)('%s', (name) => {
     prober = startProber(`${app.url}/health/live`)
   })
 
-  /** Whatever happened: liveness never failed, in the same process. */
+  /** Liveness must not fail in any of these tests. */
   afterEach(async () => {
     const { count, statuses } = await prober.stop()
     expect(count).toBeGreaterThan(0)
     expect(statuses).toEqual({ 200: count })
   })
 
-  test('killed, it is refused; started again, it is ok in the same process', async () => {
+  test('a killed server fails its check with reason refused, and its restart makes the process ready again', async () => {
     await stores[name].kill()
     await ready(app, false)
     await reason(app, name, 'refused')
-    const { code, status, checks } = await healthOf(app)
+    const { code, status, checks } = await fetchHealth(app)
     expect({ code, status }).toEqual({ code: 503, status: 'fail' })
     expect(checks[name]).toMatchObject({ status: 'fail', reason: 'refused' })
     await stores[name].restart()
     await ready(app, true)
-    expect((await healthOf(app)).code).toBe(200)
+    expect((await fetchHealth(app)).code).toBe(200)
     const failures = app.lines.filter(({ msg, check }) => msg === 'check failed' && check === name)
     expect(failures.filter((line) => line['reason'] === 'refused')).toHaveLength(1)
   })
 
-  test('hanging, it times out; resumed, it is ok', async () => {
+  test('a hanging server fails its check with reason timeout, and the service is ready when the server resumes', async () => {
     stores[name].hang()
     await ready(app, false)
-    // It hangs still, so a probe that waited for the dependency would wait for ever.
+    // The server still hangs, so a probe that waited for it would never end.
     expect((await fetch(`${app.url}/health/live`)).status).toBe(200)
-    expect((await healthOf(app)).checks[name]).toMatchObject({ status: 'fail', reason: 'timeout' })
+    expect((await fetchHealth(app)).checks[name]).toMatchObject({ status: 'fail', reason: 'timeout' })
     stores[name].resume()
     await ready(app, true)
   })
 
-  test('hanging for long costs no memory and no connections', async () => {
+  test('a hanging server costs neither memory nor connections', async () => {
     stores[name].hang()
     await ready(app, false)
-    const before = rssOf(app.pid)
+    const before = readResidentMb(app.pid)
     const checkedAt = new Set<unknown>()
     await until(async () => {
-      const { checks } = await healthOf(app)
+      const { checks } = await fetchHealth(app)
       checkedAt.add(checks[name]?.checkedAt)
       return checkedAt.size > 4
     })
-    expect(rssOf(app.pid) - before).toBeLessThan(30)
-    if (process.platform === 'linux') expect(connectionsTo(stores[name].port)).toBeLessThan(10)
+    expect(readResidentMb(app.pid) - before).toBeLessThan(30)
+    if (process.platform === 'linux') expect(countConnections(stores[name].port)).toBeLessThan(10)
     stores[name].resume()
     await ready(app, true)
   })
 })
 
-test('both down at the start: it serves, is not ready, and becomes ready when they come', async () => {
+test('a start without stores serves /ping, is not ready, and becomes ready when the stores start', async () => {
   await Promise.all([stores.database.kill(), stores.redis.kill()])
   const app = await startApp({ env: { ...HEALTH, DATABASE_URL: stores.database.url, REDIS_URL: stores.redis.url } })
   expect((await fetch(`${app.url}/ping`)).status).toBe(200)
   expect((await fetch(`${app.url}/health/startup`)).status).toBe(200)
-  await until(async () => Object.values((await healthOf(app)).checks).every(({ reason }) => reason === 'refused'))
-  expect((await healthOf(app)).code).toBe(503)
+  await until(async () => Object.values((await fetchHealth(app)).checks).every(({ reason }) => reason === 'refused'))
+  expect((await fetchHealth(app)).code).toBe(503)
   await Promise.all([stores.database.restart(), stores.redis.restart()])
   await ready(app, true)
 })
@@ -129,18 +134,18 @@ describe('a database without the migrations of this build', () => {
   })
   afterAll(() => admin.end())
 
-  test('makes the service not ready, with one line in the log, until they are applied; and so does a restore', async () => {
+  test('makes the service not ready until they are applied, and a restored older database does too', async () => {
     const app = await startApp({ env: { ...HEALTH, DATABASE_URL: url } })
     await reason(app, 'database', 'migrations')
     const response = await fetch(`${app.url}/health/ready`)
     expect(response.status).toBe(503)
     expect(await response.json()).toEqual({ status: 'fail', reason: 'dependency' })
     const checkedAt = new Set<unknown>()
-    await until(async () => checkedAt.add((await healthOf(app)).checks['database']?.checkedAt).size > 2)
+    await until(async () => checkedAt.add((await fetchHealth(app)).checks['database']?.checkedAt).size > 2)
     await migrate(url)
     await ready(app, true)
     const names = Object.keys(migrations)
-    expect(failuresOf(app)).toEqual([
+    expect(listFailures(app)).toEqual([
       expect.objectContaining({
         level: 'error',
         check: 'database',
@@ -162,15 +167,15 @@ describe('a database without the migrations of this build', () => {
     await ready(app, true)
   })
 
-  const failuresOf = (app: RunningApp) =>
+  const listFailures = (app: RunningApp) =>
     app.lines.filter(({ msg, reason }) => msg === 'check failed' && reason === 'migrations')
 })
 
-test('a store that is not critical fails in the report only', async () => {
+test('a failed store that is not critical leaves the service ready', async () => {
   const env = { ...HEALTH, REDIS_URL: `redis://127.0.0.1:${await freePort()}`, REDIS_CRITICAL: 'false' }
   const app = await startApp({ env })
   await app.line({ msg: 'check failed', check: 'redis' })
-  expect(await healthOf(app)).toMatchObject({
+  expect(await fetchHealth(app)).toMatchObject({
     code: 200,
     status: 'ok',
     checks: { redis: { status: 'fail', critical: false } },
@@ -178,7 +183,7 @@ test('a store that is not critical fails in the report only', async () => {
   await ready(app, true)
 })
 
-test('app healthcheck exits 0 although a store that is not critical fails and the service speaks to Consul', async () => {
+test('app healthcheck exits with 0 when a store that is not critical fails and HEALTH_DIALECT is consul', async () => {
   const redis = { REDIS_URL: `redis://127.0.0.1:${await freePort()}`, REDIS_CRITICAL: 'false' }
   const app = await startApp({ env: { ...HEALTH, ...redis, HEALTH_DIALECT: 'consul' } })
   await until(async () => (await fetch(`${app.url}/health/ready`)).status === 429)
@@ -192,7 +197,11 @@ describe('256 file descriptors and 400 idle connections', () => {
     for (const socket of sockets.splice(0)) socket.destroy()
   })
 
-  /** Opens a connection, and returns a function that asks for a path on it. It rejects when the service closes it. */
+  /**
+   * Opens a connection.
+   *
+   * @returns a function that requests a path on it, and rejects when the service closes the connection
+   */
   async function open(app: RunningApp): Promise<(path: string) => Promise<string | undefined>> {
     const socket = connect(app.port, '127.0.0.1').on('error', () => {})
     sockets.push(socket)
@@ -207,7 +216,7 @@ describe('256 file descriptors and 400 idle connections', () => {
     }
   }
 
-  test('probes get a response on old and new connections, checks go on, and the log has one line', async () => {
+  test('probes get a response on old and new connections, checks continue, and the log has one line', async () => {
     const program = ['/bin/sh', '-c', 'ulimit -n 256; exec "$0"', resolve('dist/app')]
     const check = { HEALTH_CHECKS: 'true=command:/bin/true', HEALTH_CRITICAL: 'true' }
     const app = await startApp({ program, env: { ...HEALTH, ...check } })
@@ -216,7 +225,7 @@ describe('256 file descriptors and 400 idle connections', () => {
     const askOld = await open(app)
     for (let count = 1; count <= 400; count++) {
       const askIdle = await open(app)
-      // Half of the connections have had a response before they become idle.
+      // Half of the connections have received a response before they become idle.
       if (count % 2 === 0) expect(await askIdle('/ping')).toBe(ok)
       if (count % 10 === 0) expect(await askOld('/health/live')).toBe(ok)
     }
@@ -226,9 +235,9 @@ describe('256 file descriptors and 400 idle connections', () => {
       expect(await askOld('/health/live')).toBe(ok)
     }
     const checkedAt = new Set<unknown>()
-    await until(async () => checkedAt.add((await healthOf(app)).checks['true']?.checkedAt).size > 2)
+    await until(async () => checkedAt.add((await fetchHealth(app)).checks['true']?.checkedAt).size > 2)
     await ready(app, true)
-    expect(linesOf(app, 'connection limit reached')).toEqual([expect.objectContaining({ level: 'warn' })])
+    expect(findLines(app, 'connection limit reached')).toEqual([expect.objectContaining({ level: 'warn' })])
     for (const socket of sockets) socket.destroy()
     expect(await app.line({ msg: 'connection limit left' })).toMatchObject({ refused: 0 })
   })
@@ -246,36 +255,36 @@ describe('public responses', () => {
     ['an unknown database host', () => ({ DATABASE_URL: `postgres://app:${secret}@db.invalid/app` }), 'unresolved'],
     ['an unknown database', () => ({ DATABASE_URL: stores.database.url.replace(/postgres$/, 'nothing') }), 'error'],
     ['an unknown Redis host', () => ({ REDIS_URL: `redis://:${secret}@cache.invalid` }), 'unresolved'],
-    ['a server that is no Redis', () => ({ REDIS_URL: `redis://127.0.0.1:${stores.database.port}` }), 'error'],
-  ])('%s is a reason in one word, and the cause is in the log without its secret', async (_name, env, reason) => {
+    ['a server that is not Redis', () => ({ REDIS_URL: `redis://127.0.0.1:${stores.database.port}` }), 'error'],
+  ])('%s gives a reason of one word, and the log has the cause without the secret', async (_name, env, reason) => {
     const app = await startApp({ env: { ...PATIENT, ...env() } })
     const name = 'REDIS_URL' in env() ? 'redis' : 'database'
     const line = await app.line({ msg: 'check failed', check: name })
-    const { checks } = await healthOf(app)
+    const { checks } = await fetchHealth(app)
     expect(checks[name]).toEqual({ status: 'fail', critical: true, reason, checkedAt: expect.any(Number) })
     expect(line).toMatchObject({ reason, err: { message: expect.any(String) } })
     expect(JSON.stringify(app.lines)).not.toContain(secret)
   })
 
-  test('a wrong Redis password is unauthorized', async () => {
+  test('a wrong Redis password gives the reason unauthorized', async () => {
     const guarded = await testRedis({ password: 'right' })
     const app = await startApp({ env: { ...PATIENT, REDIS_URL: guarded.url.replace('right', secret) } })
     await app.line({ msg: 'check failed', check: 'redis' })
-    expect((await healthOf(app)).checks['redis']).toMatchObject({ reason: 'unauthorized' })
+    expect((await fetchHealth(app)).checks['redis']).toMatchObject({ reason: 'unauthorized' })
     const healthy = await startApp({ env: { ...HEALTH, REDIS_URL: guarded.url } })
     await ready(healthy, true)
     await guarded.stop()
   })
 })
 
-test('heartbeats of other services are in the report, critical only by name', async () => {
+test('the report contains heartbeats of other services, and only HEALTH_CRITICAL makes them critical', async () => {
   const peer = await startApp()
   const HEALTH_CHECKS = `peer=${peer.url}/health/live,port=tcp://127.0.0.1:${peer.port},disk=command:/bin/df /`
   const times = { HEALTH_INTERVAL_MS: '1000', HEALTH_TIMEOUT_MS: '1000' }
   const app = await startApp({ env: { ...times, HEALTH_CHECKS, HEALTH_CRITICAL: 'peer' } })
   await ready(app, true)
-  await until(async () => Object.values((await healthOf(app)).checks).every(({ status }) => status === 'ok'))
-  expect((await healthOf(app)).checks).toMatchObject({
+  await until(async () => Object.values((await fetchHealth(app)).checks).every(({ status }) => status === 'ok'))
+  expect((await fetchHealth(app)).checks).toMatchObject({
     peer: { status: 'ok', critical: true },
     port: { status: 'ok', critical: false },
     disk: { status: 'ok', critical: false },
@@ -284,5 +293,5 @@ test('heartbeats of other services are in the report, critical only by name', as
   await peer.ended
   await ready(app, false)
   await reason(app, 'peer', 'refused')
-  await until(async () => (await healthOf(app)).checks['disk']?.status === 'ok')
+  await until(async () => (await fetchHealth(app)).checks['disk']?.status === 'ok')
 })

@@ -5,7 +5,7 @@ import { run } from './support/run.ts'
 import { temporaryDirectory } from './support/temporary.ts'
 
 const bin = temporaryDirectory('image-bases')
-// Prints how it is called.
+// This stand-in prints its arguments.
 writeFileSync(join(bin, 'buildah'), '#!/bin/sh\nprintf "%s\\n" "$@"\n')
 chmodSync(join(bin, 'buildah'), 0o755)
 
@@ -17,7 +17,7 @@ const makeImage = (env: Readonly<Record<string, string>>) =>
     env: { PATH: `${bin}:${process.env['PATH']}`, ENGINE: 'buildah', ALLOW_UNPINNED_BASE: '', ...env },
   })
 
-test('an image is built on bases that have a digest', async () => {
+test('make image accepts bases that have a digest', async () => {
   const { code, stdout } = await makeImage(PINNED)
   expect(code).toBe(0)
   for (const [name, image] of Object.entries(PINNED)) expect(stdout).toContain(`\n${name}=${image}\n`)
@@ -27,7 +27,7 @@ test.each([
   ['BUILD_IMAGE', 'node:26'],
   ['RUNTIME_IMAGE', 'base:latest'],
   ['RUNTIME_IMAGE', 'base@sha256:abc'],
-])('%s=%s is refused, because it may be another image tomorrow', async (name, image) => {
+])('%s=%s is rejected, because its content may change', async (name, image) => {
   const { code, stdout, stderr } = await makeImage({ ...PINNED, [name]: image })
   expect([code, stdout]).toEqual([1, ''])
   expect(stderr).toContain(`${name} is ${image}, which has no digest`)

@@ -10,7 +10,7 @@ beforeAll(() => {
   for (const file of ['biome.json', 'package.json']) copyFileSync(file, join(project, file))
 })
 
-/** The rules that `make lint` finds broken in a file of this name and text. */
+/** Lists the rules that a file of this name and text violates. */
 function findings(path: string, text: string): string[] {
   const file = join(project, path)
   mkdirSync(dirname(file), { recursive: true })
@@ -60,7 +60,7 @@ test('only src/ and the tools read process.env', () => {
   expect(findings('pkg/web/x.ts', text)).toContain('noProcessEnv')
 })
 
-test('one Node version is pinned everywhere', () => {
+test('every platform has the Node version of .nvmrc', () => {
   const pinned = readFileSync('.nvmrc', 'utf8').trim()
   const { optionalDependencies } = JSON.parse(readFileSync('scripts/toolchain/package.json', 'utf8'))
   expect(Object.values(optionalDependencies)).toEqual(Object.values(optionalDependencies).map(() => pinned))
@@ -76,7 +76,7 @@ test('the lock file has every package of every platform, with its hash', () => {
   }
 })
 
-test('versions are exact and the lock files hold no download addresses', () => {
+test('versions are exact, and the lock files contain no download addresses', () => {
   for (const manifest of ['package.json', 'bench/package.json']) {
     const { dependencies, devDependencies } = JSON.parse(readFileSync(manifest, 'utf8'))
     for (const version of Object.values({ ...dependencies, ...devDependencies }))

@@ -7,17 +7,17 @@ import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { afterEach, expect, test } from '@jest/globals'
-import { interruptApps, killApps, linesOf, runApp, startApp } from './support/app.ts'
+import { findLines, interruptApps, killApps, runApp, startApp } from './support/app.ts'
 import { freePort, until } from './support/services.ts'
 import { temporaryDirectory } from './support/temporary.ts'
 
 afterEach(killApps)
 
-/** Waits until the service wants traffic. Probes are not logged. */
+/** Waits until the service is ready. Probes are not logged. */
 const ready = (port: number) =>
   until(async () => (await fetch(`http://127.0.0.1:${port}/health/ready`).catch(() => undefined))?.ok === true)
 
-const linesIn = (text: string): Record<string, unknown>[] =>
+const parseLines = (text: string): Record<string, unknown>[] =>
   text
     .split('\n')
     .filter(Boolean)
@@ -28,7 +28,7 @@ test('probes are not logged, and other requests are logged once', async () => {
   for (const path of ['/health', '/health/live', '/health/ready', '/health/startup']) await fetch(app.url + path)
   await fetch(`${app.url}/ping?secret=hunter2`, { headers: { authorization: 'Bearer hunter2', cookie: 'a=hunter2' } })
   await app.line({ path: '/ping' })
-  expect(linesOf(app, 'request')).toHaveLength(1)
+  expect(findLines(app, 'request')).toHaveLength(1)
   expect(JSON.stringify(app.lines)).not.toMatch(/hunter2|health\//)
 })
 
@@ -38,7 +38,7 @@ test('each line of a request has the request id', async () => {
   expect(await app.line({ reqId: 'r-42' })).toMatchObject({ msg: 'request', clientAddress: '127.0.0.1' })
 })
 
-test('LOG_LEVEL decides which lines are written', async () => {
+test('the service writes lines from LOG_LEVEL upwards', async () => {
   for (const [level, written] of [
     ['debug', ['request']],
     ['info', ['request']],
@@ -49,7 +49,7 @@ test('LOG_LEVEL decides which lines are written', async () => {
     await ready(port)
     expect((await fetch(`http://127.0.0.1:${port}/ping`)).status).toBe(200)
     interruptApps()
-    const lines = linesIn((await app).stdout).map(({ msg }) => msg)
+    const lines = parseLines((await app).stdout).map(({ msg }) => msg)
     expect(lines.filter((msg) => msg === 'request')).toEqual(written)
   }
 })
@@ -63,10 +63,10 @@ test('hostile requests receive problem documents and do not stop the service', a
   ] as const) {
     const socket = connect(app.port, '127.0.0.1')
     socket.write(bytes)
-    const [answer] = (await once(socket, 'data')).map(String)
+    const [response] = (await once(socket, 'data')).map(String)
     socket.destroy()
-    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
-    if (status !== 200) expect(answer).toMatch(/content-type: application\/problem\+json/i)
+    expect(response).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
+    if (status !== 200) expect(response).toMatch(/content-type: application\/problem\+json/i)
   }
   expect((await fetch(`${app.url}/ping`)).status).toBe(200)
   expect(JSON.stringify(app.lines)).not.toContain('hunter2')
@@ -82,7 +82,7 @@ test('bytes that are not HTTP are logged with the request id of their response',
 
 test.each([
   ['a full disk', () => openSync('/dev/full', 'w')],
-  ['a reader that went away', () => 'pipe' as const],
+  ['a pipe without a reader', () => 'pipe' as const],
 ])('logging to %s does not stop the service', async (_name, destination) => {
   const port = await freePort()
   const child = spawn(resolve('dist/app'), {
@@ -99,7 +99,7 @@ test.each([
   expect({ code, errors: await errors }).toEqual({ code: 0, errors: '' })
 })
 
-/** Starts the service with a pipe as its log, which is not read yet, and sends it requests. */
+/** Starts the service with a pipe as its log, without a reader, and sends requests. */
 async function startUnread(requests: number) {
   const port = await freePort()
   const child = spawn(resolve('dist/app'), {
@@ -124,7 +124,7 @@ async function startUnread(requests: number) {
 
 const countRequests = (lines: readonly Record<string, unknown>[]) => lines.filter(({ msg }) => msg === 'request').length
 
-test('a log that is not read does not stop the service: lines wait, further lines are dropped, and their number is logged', async () => {
+test('a log without a reader does not stop the service, which logs the number of dropped lines', async () => {
   const { child, ended, log } = await startUnread(4_000)
   const lines: Record<string, unknown>[] = []
   const reports = () => lines.filter(({ msg }) => msg === 'log lines dropped')
@@ -134,7 +134,7 @@ test('a log that is not read does not stop the service: lines wait, further line
       if (reports().length > 0) resolve()
     })
   })
-  // Until the service reports them, only lines of requests are dropped. A line of its stop must not be among them.
+  // Wait for the report before the stop, so that every dropped line belongs to a request.
   await reported
   child.kill('SIGTERM')
   expect(await ended).toEqual({ code: 0, signal: null })
@@ -143,7 +143,7 @@ test('a log that is not read does not stop the service: lines wait, further line
   expect(lines.at(-1)).toMatchObject({ msg: 'stopped' })
 })
 
-test('a log that is not read does not keep the process from ending', async () => {
+test('a log without a reader does not keep the process from ending', async () => {
   const { child, ended, log } = await startUnread(2_000)
   child.kill('SIGTERM')
   await once(child, 'exit')
@@ -154,7 +154,7 @@ test('a log that is not read does not keep the process from ending', async () =>
 test('no line is lost on SIGTERM', async () => {
   const { child, ended, log } = await startUnread(100)
   child.kill('SIGTERM')
-  expect(countRequests(linesIn(await text(log)))).toBe(100)
+  expect(countRequests(parseLines(await text(log)))).toBe(100)
   expect(await ended).toEqual({ code: 0, signal: null })
 })
 
@@ -168,5 +168,5 @@ test.each([
   await Promise.all(Array.from({ length: 50 }, () => fetch(`${app.url}/ping`)))
   app.signal('SIGUSR2')
   expect(await app.ended).toEqual({ code: expected, signal: null })
-  expect(linesOf(app, 'request')).toHaveLength(50)
+  expect(findLines(app, 'request')).toHaveLength(50)
 })

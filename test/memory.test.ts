@@ -7,10 +7,10 @@ import { killApps, type RunningApp, startApp } from './support/app.ts'
 afterEach(killApps)
 
 const CONNECTIONS = 100
-/** Below the 256 MiB of the manifests, on a busy machine too. A quiet machine measures 140 to 165 MB. */
+/** The manifests allow 256 MiB. A quiet machine measures 140 to 165 MB. */
 const MAX_BYTES = 240e6
 
-/** The largest resident set of the process so far, in bytes. */
+/** Returns the largest resident set of the process so far, in bytes. */
 function readPeak({ pid }: Pick<RunningApp, 'pid'>): number {
   const kilobytes = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
   return Number(kilobytes) * 1024
@@ -21,14 +21,14 @@ async function findScript(app: RunningApp): Promise<string> {
   return /\/docs\/swagger-ui-\w+\.js/.exec(page)?.[0] ?? ''
 }
 
-/** A connection that sends `bytes`. `served` resolves at the first byte of a response or when the service destroys it. */
+/** Opens a connection and sends `bytes`. `served` resolves at the first byte of a response or at the end. */
 function flood(app: RunningApp, bytes: string) {
   const socket = connect(app.port, '127.0.0.1')
   const { promise: served, resolve } = Promise.withResolvers<void>()
   socket.on('error', () => {})
   socket.once('close', resolve)
   socket.once('data', () => {
-    // From here on the client does not read.
+    // The client stops reading here.
     socket.pause()
     resolve()
   })
@@ -61,7 +61,7 @@ test.each([
   for (const { socket } of clients) socket.destroy()
 })
 
-test('a client that reads gets every response of 50 pipelined requests', async () => {
+test('a client that reads receives every response of 50 pipelined requests', async () => {
   const app = await startApp()
   const socket = connect(app.port, '127.0.0.1')
   const close = 'GET /ping HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n'

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import { killApps, type RunningApp, startApp } from './support/app.ts'
 import { type TestService, testRedis, until } from './support/services.ts'
@@ -24,15 +25,15 @@ afterEach(killApps)
 
 const ready = (app: RunningApp) => until(async () => (await fetch(`${app.url}/health/ready`)).ok)
 
-/** The statuses of so many requests of one client, by turns to each process, and what it had left after each. */
+/** Sends requests of one client to each instance in turn. @returns the statuses and the remaining quotas */
 async function ask(client: string, times: number) {
   const statuses: number[] = []
   const left: number[] = []
   for (let time = 0; time < times; time++) {
     const app = apps[time % apps.length]!
-    const answer = await fetch(`${app.url}/ping`, { headers: { 'x-forwarded-for': client } })
-    statuses.push(answer.status)
-    left.push(Number(/r=(\d+)/.exec(answer.headers.get('ratelimit') ?? '')?.[1]))
+    const response = await fetch(`${app.url}/ping`, { headers: { 'x-forwarded-for': client } })
+    statuses.push(response.status)
+    left.push(Number(/r=(\d+)/.exec(response.headers.get('ratelimit') ?? '')?.[1]))
   }
   return { statuses, left }
 }
@@ -43,15 +44,36 @@ const ALONE = {
   left: [5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0, 0, 0],
 }
 
-test('two processes have one count for a client', async () => {
-  expect(await ask('192.0.2.1', 8)).toEqual(TOGETHER)
+let clients = 0
+
+/**
+ * Sends 8 requests of a new client, and repeats that until the instances have counted them together. On a busy machine,
+ * Redis may respond too late, and an instance counts alone then.
+ */
+async function askTogether(): Promise<string> {
+  let client = ''
+  await until(async () => {
+    clients++
+    client = `10.0.${clients >> 8}.${clients & 255}`
+    return isDeepStrictEqual(await ask(client, 8), TOGETHER)
+  })
+  return client
+}
+
+test('two instances share the quota of a client', async () => {
+  const client = await askTogether()
   expect(await ask('192.0.2.2', 1)).toEqual({ statuses: [200], left: [5] })
-  const { headers } = await fetch(`${apps[0]!.url}/ping`, { headers: { 'x-forwarded-for': '192.0.2.1' } })
-  expect(headers.get('ratelimit')).toMatch(/^"client";r=0;t=(5\d|60)$/)
-  expect(Number(headers.get('retry-after'))).toBeGreaterThan(49)
+  const request = () => fetch(`${apps[0]!.url}/ping`, { headers: { 'x-forwarded-for': client } })
+  let headers = new Headers()
+  await until(async () => {
+    headers = (await request()).headers
+    return headers.has('retry-after')
+  })
+  expect(headers.get('ratelimit-policy')).toBe('"client";q=6;w=60')
+  expect(headers.get('ratelimit')).toBe(`"client";r=0;t=${headers.get('retry-after')}`)
 })
 
-test('without Redis each counts for itself, and together again when it is back', async () => {
+test('without Redis each instance counts alone, and with Redis they share the quota again', async () => {
   await redis.kill()
   expect(await ask('192.0.2.3', 14)).toEqual(ALONE)
   for (const app of apps) await app.line({ msg: 'rate limit counted alone', level: 'warn' })
@@ -63,16 +85,17 @@ test('without Redis each counts for itself, and together again when it is back',
       return app.lines.some(({ msg }) => msg === 'rate limit counted together')
     })
   }
-  expect(await ask('192.0.2.4', 8)).toEqual(TOGETHER)
+  await askTogether()
 })
 
-test('a Redis that hangs costs one request a second a moment, and the others nothing', async () => {
+test('a Redis that hangs delays one request a second of each instance, and the instances count alone', async () => {
   redis.hang()
   const startedAt = performance.now()
   expect(await ask('192.0.2.5', 14)).toEqual(ALONE)
   const tookMs = performance.now() - startedAt
-  console.info(`14 requests to two processes took ${tookMs.toFixed(0)} ms`)
-  // One request of each process waits 50 ms. pkg/rate-limit/rate-counter.test.ts proves that the others do not wait.
+  console.info(`14 requests to two instances took ${tookMs.toFixed(0)} ms`)
+  // One request of each instance waits 50 ms. pkg/rate-limit/rate-counter.test.ts tests that the next requests do not
+  // wait.
   expect(tookMs).toBeGreaterThan(95)
   redis.resume()
   await Promise.all(apps.map(ready))

@@ -1,7 +1,7 @@
 import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from '@jest/globals'
-import { killApps, linesOf, type RunningApp, startApp } from './support/app.ts'
+import { findLines, killApps, type RunningApp, startApp } from './support/app.ts'
 import { startLoad } from './support/load.ts'
 import { freePort, until } from './support/services.ts'
 import { temporaryDirectory } from './support/temporary.ts'
@@ -9,7 +9,7 @@ import { temporaryDirectory } from './support/temporary.ts'
 const directory = temporaryDirectory('reload')
 const SETTINGS_FILE = join(directory, 'settings.json')
 
-/** Replaces the file at once: the service may read it at any time, and must not read half of it. */
+/** Replaces the file with a rename, because the service may read the file at any time. */
 function write(content: object): void {
   writeFileSync(`${SETTINGS_FILE}.new`, JSON.stringify(content))
   renameSync(`${SETTINGS_FILE}.new`, SETTINGS_FILE)
@@ -17,7 +17,7 @@ function write(content: object): void {
 
 afterEach(killApps)
 
-const count = (app: RunningApp, msg: string) => linesOf(app, msg).length
+const count = (app: RunningApp, msg: string) => findLines(app, msg).length
 
 test('a reload on SIGHUP under load loses no request, and an invalid file changes nothing', async () => {
   write({ LOG_LEVEL: 'info' })
@@ -44,7 +44,7 @@ test('a reload on SIGHUP under load loses no request, and an invalid file change
   expect(failures).toEqual([])
 })
 
-test('a change of the file applies without a signal: log level, criticality and dialect', async () => {
+test('a change of the log level, criticality or dialect in the file applies without a signal', async () => {
   write({})
   const env = { SETTINGS_FILE, REDIS_URL: `redis://127.0.0.1:${await freePort()}` }
   const app = await startApp({ env })
@@ -69,9 +69,9 @@ test('the file turns a rate limit and a feature on and off, and probes are not l
   expect([await status('/version'), await status('/ping')]).toEqual([404, 200])
   write({ FEATURES: 'version', RATE_LIMIT: 3 })
   await app.line({ msg: 'settings reloaded' })
-  const answer = await fetch(`${app.url}/version`)
-  expect([answer.status, answer.headers.get('ratelimit-policy')]).toEqual([200, '"client";q=3;w=60'])
-  expect(await answer.json()).toMatchObject({
+  const response = await fetch(`${app.url}/version`)
+  expect([response.status, response.headers.get('ratelimit-policy')]).toEqual([200, '"client";q=3;w=60'])
+  expect(await response.json()).toMatchObject({
     name: 'my-service',
     version: expect.any(String),
   })

@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterEach, describe, expect, test } from '@jest/globals'
-import { healthOf, killApps, linesOf, type RunningApp, runApp, startApp } from './support/app.ts'
+import { fetchHealth, findLines, killApps, type RunningApp, runApp, startApp } from './support/app.ts'
 import { startLoad } from './support/load.ts'
 import { testPostgres, testRedis, until } from './support/services.ts'
 import { temporaryDirectory } from './support/temporary.ts'
@@ -17,32 +17,32 @@ async function open(app: RunningApp): Promise<Socket> {
   return socket
 }
 
-/** Longer than any test: a service that waited for it would fail the test by its timeout. */
+/** A test times out when the service waits for one of these. */
 const VERY_LONG = { DRAIN_DELAY_MS: '600000', SHUTDOWN_TIMEOUT_MS: '700000' }
 
 describe('SIGTERM', () => {
-  test('under load loses no request of 32 keep-alive clients, and ends with 0', async () => {
+  test('under load loses no request of 32 keep-alive clients, and the exit code is 0', async () => {
     const app = await startApp({ env: { DRAIN_DELAY_MS: '3000' } })
     const end = new AbortController()
     const load = startLoad({ port: app.port, clients: 32, signal: end.signal })
     await until(() => app.lines.length > 200)
     app.signal('SIGTERM')
     await app.line({ msg: 'draining' })
-    const before = linesOf(app, 'request').length
-    // Well before the end of the delay: what arrives after it is refused.
-    await until(() => linesOf(app, 'request').length > before + 200)
+    const before = findLines(app, 'request').length
+    // The clients end before the delay does, because the service refuses connections after it.
+    await until(() => findLines(app, 'request').length > before + 200)
     end.abort()
     const { sent, failures, closes } = await load
     expect(failures).toEqual([])
     expect(sent).toBeGreaterThan(200)
     expect(closes).toBeGreaterThan(32)
     expect(await app.ended).toEqual({ code: 0, signal: null })
-    // Each has its line: nothing is lost at the exit either.
-    expect(linesOf(app, 'request').length).toBe(sent)
+    // The exit loses no log line.
+    expect(findLines(app, 'request').length).toBe(sent)
     expect(app.lines.at(-1)).toMatchObject({ msg: 'stopped' })
   })
 
-  test('makes it not ready at once while it goes on serving and stays alive for the delay', async () => {
+  test('makes the service not ready at once, and the service still serves and stays live for the delay', async () => {
     const app = await startApp({ env: { DRAIN_DELAY_MS: '2000' } })
     app.signal('SIGTERM')
     await app.line({ msg: 'draining' })
@@ -56,7 +56,7 @@ describe('SIGTERM', () => {
     expect(await app.ended).toEqual({ code: 0, signal: null })
   })
 
-  test('a client that opens after the signal and never finishes is cut at the deadline, which is exit 1', async () => {
+  test('cuts a request that never finishes at the deadline, and the exit code is 1', async () => {
     const env = { DRAIN_DELAY_MS: '2000', SHUTDOWN_TIMEOUT_MS: '2500', HEADERS_TIMEOUT_MS: '15000' }
     const app = await startApp({ env })
     app.signal('SIGTERM')
@@ -68,7 +68,7 @@ describe('SIGTERM', () => {
     expect(app.lines.at(-1)).toMatchObject({ level: 'error', msg: 'deadline missed' })
   })
 
-  test('such a client meets its own timeout before that, which is a clean end', async () => {
+  test('ends with 0 when the headers timeout ends such a request before the deadline', async () => {
     const env = { DRAIN_DELAY_MS: '100', SHUTDOWN_TIMEOUT_MS: '10000', HEADERS_TIMEOUT_MS: '400' }
     const app = await startApp({ env })
     const slow = await open(app)
@@ -78,13 +78,13 @@ describe('SIGTERM', () => {
     expect(await app.ended).toEqual({ code: 0, signal: null })
   })
 
-  test('idle connections, used or not, do not hold it', async () => {
+  test('does not wait for idle connections, used or unused', async () => {
     const app = await startApp({ env: { DRAIN_DELAY_MS: '0', SHUTDOWN_TIMEOUT_MS: '10000' } })
     const sockets = await Promise.all([open(app), open(app)])
     sockets[1]?.write('GET /ping HTTP/1.1\r\nhost: x\r\n\r\n')
     await once(sockets[1]!, 'data')
     app.signal('SIGTERM')
-    // It would end with 1 at the deadline if it waited for them.
+    // Waiting for them would give exit code 1 at the deadline.
     expect(await app.ended).toEqual({ code: 0, signal: null })
   })
 })
@@ -95,7 +95,7 @@ test('SIGINT does not wait for the delay', async () => {
   expect(await app.ended).toEqual({ code: 0, signal: null })
 })
 
-test('a second signal ends it at once, with 1', async () => {
+test('a second signal ends the process at once, with 1', async () => {
   const app = await startApp({ env: VERY_LONG })
   app.signal('SIGTERM')
   await app.line({ msg: 'draining' })
@@ -104,7 +104,7 @@ test('a second signal ends it at once, with 1', async () => {
   expect(app.lines.at(-1)).toMatchObject({ level: 'error', msg: 'cut' })
 })
 
-test('stores are closed after the server, and ones that hang do not hold the end', async () => {
+test('stores that hang do not delay the end of the process', async () => {
   const [database, redis] = await Promise.all([testPostgres(), testRedis()])
   const env = {
     DATABASE_URL: database.url,
@@ -119,44 +119,47 @@ test('stores are closed after the server, and ones that hang do not hold the end
   await Promise.all(['database', 'redis'].map((check) => app.line({ msg: 'check ok', check })))
   database.hang()
   redis.hang()
-  // A query and a PING are under way when the signal comes, and will be for ever.
+  // A query and a PING are in flight at the signal, and never get a response.
   const seen = new Set<unknown>()
   await until(async () => {
-    seen.add((await healthOf(app)).checks['redis']?.checkedAt)
+    seen.add((await fetchHealth(app)).checks['redis']?.checkedAt)
     return seen.size > 2
   })
   app.signal('SIGTERM')
-  // It would end with 1 at the deadline if it waited for them.
+  // Waiting for them would give exit code 1 at the deadline.
   expect(await app.ended).toEqual({ code: 0, signal: null })
   expect(app.lines).toContainEqual(expect.objectContaining({ msg: 'part failed to stop', part: 'redis' }))
   await Promise.all([database.stop(), redis.stop()])
 })
 
 describe('a crash', () => {
-  /** Node runs this before the artifact. */
+  /** Node loads this file before the artifact. */
   const crashOn = join(temporaryDirectory('crash'), 'crash.cjs')
   writeFileSync(
     crashOn,
     `process.on('SIGUSR2', () => { throw new Error('bug in postgres://app:hunter2@db/app') })
-     process.on('SIGALRM', () => { Promise.reject(new Error('nobody waited')) })`,
+     process.on('SIGALRM', () => { Promise.reject(new Error('not handled')) })`,
   )
 
   test.each([
-    ['an error that nobody caught', 'SIGUSR2', 'bug in postgres://***@db/app'],
-    ['a rejection that nobody handled', 'SIGALRM', 'nobody waited'],
-  ] as const)('%s is logged with its cause, drains what is in flight, and exits 1', async (_name, signal, message) => {
-    const app = await startApp({ nodeOptions: `--require ${crashOn}` })
-    const socket = await open(app)
-    socket.write('POST /ping HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{')
-    await fetch(`${app.url}/ping`)
-    app.signal(signal)
-    expect(await app.line({ level: 'fatal' })).toMatchObject({
-      msg: 'crash',
-      err: { message, stack: expect.stringContaining('at ') },
-    })
-    socket.write('}')
-    expect(await text(socket)).toMatch(/^HTTP\/1\.1 405/)
-    expect(await app.ended).toEqual({ code: 1, signal: null })
-    expect(JSON.stringify(app.lines)).not.toContain('hunter2')
-  })
+    ['an uncaught error', 'SIGUSR2', 'bug in postgres://***@db/app'],
+    ['an unhandled rejection', 'SIGALRM', 'not handled'],
+  ] as const)(
+    '%s is logged with its cause, requests in flight finish, and the exit code is 1',
+    async (_name, signal, message) => {
+      const app = await startApp({ nodeOptions: `--require ${crashOn}` })
+      const socket = await open(app)
+      socket.write('POST /ping HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{')
+      await fetch(`${app.url}/ping`)
+      app.signal(signal)
+      expect(await app.line({ level: 'fatal' })).toMatchObject({
+        msg: 'crash',
+        err: { message, stack: expect.stringContaining('at ') },
+      })
+      socket.write('}')
+      expect(await text(socket)).toMatch(/^HTTP\/1\.1 405/)
+      expect(await app.ended).toEqual({ code: 1, signal: null })
+      expect(JSON.stringify(app.lines)).not.toContain('hunter2')
+    },
+  )
 })

@@ -48,7 +48,7 @@ function openPostgres(url: string, options: { statementTimeoutMs?: number } = {}
   })
 }
 
-test('days and moments come as JSON has them, whatever the time zone of the session', async () => {
+test('dates and timestamps are strings of JSON in any time zone of the session', async () => {
   const { db, stop } = openPostgres(`${database.url}?options=-c%20timezone%3DAsia%2FTokyo`)
   const { rows } = await sql`
     select current_setting('timezone') as zone, date '2026-11-22' as due_on, null::date as no_day,
@@ -81,9 +81,9 @@ describe('probes and queries', () => {
           reject,
         )
       })
-    const answers = await Promise.all(Array.from({ length: 1_000 }, ask))
+    const statuses = await Promise.all(Array.from({ length: 1_000 }, ask))
     agent.destroy()
-    expect(answers.filter((status) => status === 200)).toHaveLength(1_000)
+    expect(statuses.filter((status) => status === 200)).toHaveLength(1_000)
     const since = readFileSync(`${await dataDirectory()}/../postgres.log`, 'utf8').slice(log.length)
     expect(log).toMatch(CHECK)
     expect(since).not.toMatch(CHECK)
@@ -99,7 +99,7 @@ describe('probes and queries', () => {
     return rows[0].data_directory
   }
 
-  test('the connection of the check can be told from those of requests', async () => {
+  test('the connection of the check has an application name of its own', async () => {
     const app = await startApp({ env: { DATABASE_URL: database.url, SERVICE_NAME: 'orders' } })
     await app.line({ msg: 'check ok', check: 'database' })
     const { rows } = await admin.query(
@@ -114,7 +114,7 @@ describe('probes and queries', () => {
     )
   })
 
-  test('the connection of the check is there beside a pool that is used up', async () => {
+  test('the check has a connection while every connection of the pool is busy', async () => {
     const postgres = openPostgres(database.url)
     const busy = [1, 2].map(() => sql`select pg_sleep(1)`.execute(postgres.db))
     const client = await postgres.checkPool.connect()
@@ -126,17 +126,17 @@ describe('probes and queries', () => {
 })
 
 describe('postgres', () => {
-  test('a statement that takes too long is ended by the server', async () => {
+  test('the server ends a statement that exceeds the timeout', async () => {
     const postgres = openPostgres(database.url, { statementTimeoutMs: 100 })
     await expect(sql`select pg_sleep(10)`.execute(postgres.db)).rejects.toMatchObject({ code: '57014' })
     await postgres.stop()
   })
 
-  test('a connection that does not answer is given up with its query, and the next query gets another one', async () => {
+  test('a query that times out closes its connection, and the next query gets another connection', async () => {
     const postgres = openPostgres(database.url, { statementTimeoutMs: 100 })
     const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(postgres.db)
     const pid = rows[0]!.pid
-    // As a way through the network that has forgotten the connection: nothing comes back, and others are well.
+    // SIGSTOP makes this connection silent, like a firewall that has dropped it. Other connections work.
     process.kill(pid, 'SIGSTOP')
     try {
       await expect(sql`select 1`.execute(postgres.db)).rejects.toThrow('Query read timeout')
@@ -147,7 +147,7 @@ describe('postgres', () => {
     await postgres.stop()
   })
 
-  test('connections that the server ends do not end the process, and the next query works', async () => {
+  test('the next query works after the server has ended every connection', async () => {
     const postgres = openPostgres(database.url)
     await sql`select 1`.execute(postgres.db)
     await admin.query(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'stores-test'`)
@@ -162,10 +162,10 @@ describe('postgres', () => {
 })
 
 test.each([
-  ['a log-in that pg does not know', Buffer.from('52000000080000000700', 'hex').subarray(0, 9)],
-  ['a row description that makes no sense', Buffer.from('54000000067fff', 'hex')],
-  ['what is no PostgreSQL', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')],
-])('a server that answers %s ends a connection and not the process', async (_name, bytes) => {
+  ['an unknown authentication request', Buffer.from('52000000080000000700', 'hex').subarray(0, 9)],
+  ['an invalid row description', Buffer.from('54000000067fff', 'hex')],
+  ['HTTP', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')],
+])('a server that responds with %s ends a connection and not the process', async (_name, bytes) => {
   const server = createServer((socket) => socket.on('error', () => {}).once('data', () => socket.write(bytes)))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -192,7 +192,7 @@ describe('redis', () => {
   })
   const never = new AbortController().signal
 
-  test('a command on a broken connection fails at once instead of waiting', async () => {
+  test('a command on a broken connection fails at once', async () => {
     const store = createRedis(options())
     store.start()
     await store.ping(never)
@@ -207,7 +207,7 @@ describe('redis', () => {
     await store.stop()
   })
 
-  test('an error that is an answer does not outlast its cause', async () => {
+  test('an error response does not affect the next command', async () => {
     const store = createRedis(options())
     store.start()
     await store.ping(never)

@@ -7,8 +7,7 @@ import { killApps, startApp } from './support/app.ts'
 import { freePort } from './support/services.ts'
 
 /*
- * These tests prove the effect of a variable on the artifact, from outside. The options of each part have tests of their
- * own.
+ * These tests check the effect of each variable on the artifact. Unit tests check the options of each module.
  */
 afterEach(killApps)
 
@@ -18,13 +17,13 @@ test.each([
   ['2', '198.51.100.7'],
   ['127.0.0.0/8', '203.0.113.9'],
   ['10.0.0.0/8', '127.0.0.1'],
-])('TRUST_PROXY=%s', async (TRUST_PROXY, clientAddress) => {
+])('TRUST_PROXY=%s logs the client address %s', async (TRUST_PROXY, clientAddress) => {
   const app = await startApp({ env: { TRUST_PROXY } })
   await fetch(`${app.url}/ping`, { headers: { 'x-forwarded-for': '198.51.100.7, 203.0.113.9' } })
   expect(await app.line({ path: '/ping' })).toMatchObject({ clientAddress })
 })
 
-test('CORS_ORIGINS, in error responses too', async () => {
+test('CORS_ORIGINS lets a listed origin read every response, errors included', async () => {
   const origin = 'https://app.example.com'
   const app = await startApp({ env: { CORS_ORIGINS: origin, RATE_LIMIT: '2' } })
   const readable: unknown[] = []
@@ -35,19 +34,19 @@ test('CORS_ORIGINS, in error responses too', async () => {
   expect(readable).toEqual([200, 404, 429].map((status) => [status, origin]))
 })
 
-test('KEEP_ALIVE_TIMEOUT_MS', async () => {
+test('KEEP_ALIVE_TIMEOUT_MS sets the timeout of the keep-alive header', async () => {
   const app = await startApp({ env: { KEEP_ALIVE_TIMEOUT_MS: '33000' } })
   expect((await fetch(`${app.url}/ping`)).headers.get('keep-alive')).toBe('timeout=33')
 })
 
-test('HEADERS_TIMEOUT_MS', async () => {
+test('HEADERS_TIMEOUT_MS ends a request whose headers are late', async () => {
   const app = await startApp({ env: { HEADERS_TIMEOUT_MS: '200' } })
   const socket = connect(app.port, '127.0.0.1')
   socket.write('GET / HTTP/1.1\r\nhost:')
   expect((await text(socket)).slice(0, 12)).toBe('HTTP/1.1 408')
 })
 
-test.each(['DATABASE', 'REDIS'])('%s_CRITICAL', async (store) => {
+test.each(['DATABASE', 'REDIS'])('%s_CRITICAL=false keeps the service ready while the store is down', async (store) => {
   const url = `${store === 'REDIS' ? 'redis' : 'postgres'}://127.0.0.1:${await freePort()}`
   const check = store.toLowerCase()
   const app = await startApp({ env: { [`${store}_URL`]: url, [`${store}_CRITICAL`]: 'false' } })
@@ -60,15 +59,15 @@ test.each([
   ['none', 404, 404],
   ['version', 404, 200],
   ['docs, version', 200, 200],
-])('FEATURES=%s', async (FEATURES, docs, version) => {
+])('FEATURES=%s gives %s for /openapi.json and %s for /version', async (FEATURES, docs, version) => {
   const app = await startApp(FEATURES === undefined ? {} : { env: { FEATURES } })
   expect((await fetch(`${app.url}/openapi.json`)).status).toBe(docs)
   expect((await fetch(`${app.url}/version`)).status).toBe(version)
 })
 
-test('HEALTH_RISE', async () => {
+test('HEALTH_RISE successes in sequence end the failure of a check', async () => {
   let requests = 0
-  // The second failure interrupts a run of four successes, which must not count.
+  // The second failure interrupts four successes, so they must not count.
   const peer = createServer((_request, response) => {
     requests++
     response.writeHead(requests === 1 || requests === 6 ? 500 : 200).end()

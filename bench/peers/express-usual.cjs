@@ -7,7 +7,7 @@ const { echo } = require('./support/echo.cjs')
 const app = express()
 app.use(helmet())
 app.use(pinoHttp())
-// Counted as usual, and never reached.
+// The limit counts every request and never rejects one.
 app.use(
   rateLimit({ windowMs: 60_000, limit: Number.MAX_SAFE_INTEGER, standardHeaders: 'draft-8', legacyHeaders: false }),
 )

@@ -1,4 +1,4 @@
-// Everything that our service does for a request, with what Fastify has for it.
+// Does the duties of our service for each request, with the means of Fastify.
 const { default: helmet } = require('@fastify/helmet')
 const { fastify, LogController } = require('fastify')
 const { destination, pino, stdTimeFunctions } = require('pino')
@@ -7,12 +7,12 @@ const { echo } = require('./support/echo.cjs')
 
 const logger = pino(
   { base: BASE, timestamp: stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
-  // Buffered, as our service's: a write for each line would cost it a good part of its throughput.
+  // Like our service, this peer buffers log lines. A write for each line would lower the throughput.
   destination({ dest: 1, sync: false, minLength: 8 * 1024, periodicFlush: 100 }),
 )
 const app = fastify({
   loggerInstance: logger,
-  // Two lines a request with other fields than ours; the hook below writes one.
+  // Fastify would log two lines for each request, with other fields. The hook below logs one line.
   logController: new LogController({ disableRequestLogging: true }),
   genReqId: requestId,
   bodyLimit: BODY_LIMIT,
@@ -48,7 +48,7 @@ function sendProblem(error, request, reply) {
 app.setErrorHandler(sendProblem)
 app.setNotFoundHandler((request, reply) => sendProblem({ statusCode: 404 }, request, reply))
 
-// Hooks and headers of plugins are for the routes of what is registered after them.
+// The hooks and headers of plugins apply to routes in plugins that are registered after them.
 app.register(async (routes) => {
   routes.get('/ping', async () => ({ message: 'pong' }))
   routes.post('/echo', async (request) => echo(request.body))

@@ -9,7 +9,7 @@ class PingController {
     return { message: 'pong' }
   }
 }
-// By hand what a compiler makes of @Get('ping') and @Controller().
+// The compiled form of @Get('ping') and @Controller().
 Get('ping')(PingController.prototype, 'ping', Object.getOwnPropertyDescriptor(PingController.prototype, 'ping'))
 Controller()(PingController)
 

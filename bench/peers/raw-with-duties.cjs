@@ -1,10 +1,10 @@
-// The practical limit: what our service answers and logs, and nothing between that and node:http.
+// The practical limit: the responses and log lines of our service, written directly on node:http.
 const { createServer } = require('node:http')
 const { createAccessLog } = require('./support/access-log.cjs')
 const { BODY_LIMIT, problem, requestId } = require('./support/duties.cjs')
 const { echo } = require('./support/echo.cjs')
 
-// What helmet sends with the options in support/duties.cjs.
+// The headers of helmet with the options in support/duties.cjs.
 const SECURITY = Object.entries({
   'Content-Security-Policy': "default-src 'none';frame-ancestors 'none';base-uri 'none';form-action 'none'",
   'Cross-Origin-Opener-Policy': 'same-origin',
@@ -30,7 +30,7 @@ const server = createServer((request, response) => {
   let bytes = 0
   response.once('close', () => log(id, request, response, bytes, startedAt, address))
 
-  // A string goes out in one piece with the headers, where a buffer would be a second one.
+  // Node sends a string in one packet with the headers, and a buffer in a second packet.
   function send(status, type, body) {
     bytes = Buffer.byteLength(body)
     response.writeHead(status, ['x-request-id', id, ...SECURITY, 'Content-Type', type, 'Content-Length', bytes])

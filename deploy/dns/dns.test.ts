@@ -48,7 +48,7 @@ test('clients that resolve the name for each connection spread evenly', async ()
   expect(await countShares(fleet, await askByNameTimes(30, 1))).toEqual([10, 10, 10])
 })
 
-test('a dead instance stays in every response: only clients that try the next address do not notice', async () => {
+test('a dead instance stays in every response, so only clients that try the next address lose no request', async () => {
   await fleet[0]!.kill()
   expect(await dns.resolve()).toContain(fleet[0]!.host)
   expect(await askByNameTimes(30, 1)).toHaveLength(20)

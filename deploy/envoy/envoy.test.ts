@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { killApps, startApp } from '../../test/support/app.ts'
-import { answered } from '../../test/support/deploy/ask.ts'
+import { listRequests } from '../../test/support/deploy/ask.ts'
 import { testForwarding } from '../../test/support/deploy/balancing.ts'
 import { addresses } from '../../test/support/deploy/proxy.ts'
 import { startFleet } from '../../test/support/fleet.ts'
@@ -21,7 +21,7 @@ beforeAll(async () => {
 
 describe('forwarding', () => testForwarding(startEnvoy))
 
-test('Envoy validates the configuration, and refuses it with a field that Envoy does not know', async () => {
+test('Envoy accepts the configuration, and rejects an unknown field', async () => {
   const validate = (file: string) => run(envoy, ['--mode', 'validate', '-c', file])
   expect((await validate(FILE)).code).toBe(0)
   const wrong = join(temporaryDirectory('envoy'), 'envoy.yaml')
@@ -38,7 +38,7 @@ describe('a draining instance', () => {
     await killApps()
   })
 
-  test('tells the health check of Envoy at once', async () => {
+  test('fails the health check of Envoy at once', async () => {
     const [, path] = /http_health_check: \{ path: '([^']+)'/.exec(readFileSync(FILE, 'utf8')) ?? []
     const app = await startApp({ env: { DRAIN_DELAY_MS: '5000' } })
     const ask = async () => {
@@ -59,15 +59,15 @@ describe('a draining instance', () => {
     await draining!.app().line({ msg: 'request' })
     draining!.app().signal('SIGTERM')
     await draining!.app().line({ msg: 'draining' })
-    const answerMore = async (count: number) => {
-      const before = others.flatMap(answered).length
-      await until(() => others.flatMap(answered).length > before + count)
+    const serveMore = async (count: number) => {
+      const before = others.flatMap(listRequests).length
+      await until(() => others.flatMap(listRequests).length > before + count)
     }
     await until(() => proxy!.events().includes('eject_unhealthy_event'))
-    await answerMore(50)
-    const before = answered(draining!).length
-    await answerMore(400)
-    expect(answered(draining!)).toHaveLength(before)
+    await serveMore(50)
+    const before = listRequests(draining!).length
+    await serveMore(400)
+    expect(listRequests(draining!)).toHaveLength(before)
     expect((await load.stop()).failures).toEqual([])
   })
 })

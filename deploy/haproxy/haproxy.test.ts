@@ -2,7 +2,7 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { killApps, type Line } from '../../test/support/app.ts'
-import { answered, ask, askTimes, countShares } from '../../test/support/deploy/ask.ts'
+import { ask, askTimes, countShares, listRequests } from '../../test/support/deploy/ask.ts'
 import { testForwarding, testStrategies } from '../../test/support/deploy/balancing.ts'
 import { addresses, type RunningProxy } from '../../test/support/deploy/proxy.ts'
 import { type Instance, startFleet } from '../../test/support/fleet.ts'
@@ -21,15 +21,15 @@ describe('health checks and sessions', () => {
     await killApps()
   })
 
-  /** Waits until the instances have answered more requests, and with them every earlier request. */
-  async function answerMore(instances: readonly Instance[], count: number): Promise<void> {
-    const before = instances.flatMap(answered).length
-    await until(() => instances.flatMap(answered).length > before + count)
+  /** Waits until the instances have served more requests, and with them every earlier request. */
+  async function serveMore(instances: readonly Instance[], count: number): Promise<void> {
+    const before = instances.flatMap(listRequests).length
+    await until(() => instances.flatMap(listRequests).length > before + count)
   }
 
-  /** Prints how long after a line of its log the instance answered its last request. */
+  /** Prints the time from a log line of the instance to its last request. */
   function report(title: string, instance: Instance, line: Line): void {
-    const lastAt = Math.max(...answered(instance).map(({ time }) => Date.parse(String(time))))
+    const lastAt = Math.max(...listRequests(instance).map(({ time }) => Date.parse(String(time))))
     process.stdout.write(`HAProxy: last request ${lastAt - Date.parse(String(line['time']))} ms after ${title}\n`)
   }
 
@@ -42,15 +42,15 @@ describe('health checks and sessions', () => {
     draining!.app().signal('SIGTERM')
     const line = await draining!.app().line({ msg: 'draining' })
     await until(() => proxy.log().includes('round_robin/app-1 is stopping'))
-    await answerMore(others, 50)
-    const before = answered(draining!).length
-    await answerMore(others, 400)
-    expect(answered(draining!)).toHaveLength(before)
+    await serveMore(others, 50)
+    const before = listRequests(draining!).length
+    await serveMore(others, 400)
+    expect(listRequests(draining!)).toHaveLength(before)
     report('the start of the drain', draining!, line)
     expect((await load.stop()).failures).toEqual([])
   })
 
-  test('an instance that is not ready gets no request after two checks, and its share again when it is ready', async () => {
+  test('an instance gets no request after two failed checks, and gets its share again when it is ready', async () => {
     const directory = temporaryDirectory('ready')
     const flag = (index: number) => join(directory, String(index))
     for (const index of [0, 1, 2]) writeFileSync(flag(index), '')
@@ -67,17 +67,17 @@ describe('health checks and sessions', () => {
     rmSync(flag(0))
     const line = await unready!.app().line({ msg: 'check failed' })
     await until(() => proxy.log().includes('round_robin/app-1 is DOWN'))
-    await answerMore(others, 50)
-    const before = answered(unready!).length
-    await answerMore(others, 400)
-    expect(answered(unready!)).toHaveLength(before)
+    await serveMore(others, 50)
+    const before = listRequests(unready!).length
+    await serveMore(others, 400)
+    expect(listRequests(unready!)).toHaveLength(before)
     report('the failed check of the service', unready!, line)
     writeFileSync(flag(0), '')
-    await until(() => answered(unready!).length > before)
+    await until(() => listRequests(unready!).length > before)
     expect((await load.stop()).failures).toEqual([])
   })
 
-  test('a client with a cookie stays on its instance, during the drain too, and then loses no request', async () => {
+  test('a client with a cookie stays on its instance during the drain, and loses no request afterwards', async () => {
     const fleet = await startFleet({ env: { DRAIN_DELAY_MS: '3000' } })
     proxy = await startHaproxy({ instances: addresses(fleet), strategy: 'sticky_cookie' })
     const { cookie } = await ask(proxy)
@@ -94,7 +94,7 @@ describe('health checks and sessions', () => {
     await askTimes(proxy, 10, mine)
   })
 
-  test('a client without cookies stays on the instance that the table has for its address', async () => {
+  test('a client without cookies stays on the instance of its address in the stick table', async () => {
     const fleet = await startFleet()
     proxy = await startHaproxy({ instances: addresses(fleet), strategy: 'sticky_source' })
     await askTimes(proxy, 1, { from: '127.40.0.1' })

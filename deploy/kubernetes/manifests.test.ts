@@ -12,7 +12,7 @@ import { runApp } from '../../test/support/app.ts'
 import { testPostgres } from '../../test/support/services.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
 import { allowsEgress, type Destination } from './harness/egress.ts'
-import { type Manifest, realKustomize, render, renderForReal, renderHere } from './harness/kustomize.ts'
+import { type Manifest, realKustomize, render, renderWithoutTool, renderWithTool } from './harness/kustomize.ts'
 import { buildEnvironment, find } from './harness/manifest.ts'
 import { schemaErrors } from './harness/schema.ts'
 
@@ -27,17 +27,17 @@ if (realKustomize === undefined)
 const withRealTool = realKustomize === undefined ? test.skip : test
 
 withRealTool.each(OVERLAYS)('our rendering of %s equals that of the real tool', async (overlay) => {
-  const real = await renderForReal(realKustomize!, overlayDirectory(overlay))
-  expect(byName(renderHere(overlayDirectory(overlay)))).toEqual(byName(real))
+  const real = await renderWithTool(realKustomize!, overlayDirectory(overlay))
+  expect(byName(renderWithoutTool(overlayDirectory(overlay)))).toEqual(byName(real))
 })
 
 test.each([
   ['namePrefix: x-', 'namePrefix'],
   ['images: [{name: a, newName: b, newTag: c, digest: d}]', 'digest'],
-])('our rendering refuses what it does not support: %s', async (line, name) => {
+])('our rendering rejects an unsupported field: %s', async (line, name) => {
   const directory = temporaryDirectory('kustomize')
   writeFileSync(join(directory, 'kustomization.yaml'), `resources: []\n${line}\n`)
-  expect(() => renderHere(directory)).toThrow(`${name}: not supported here`)
+  expect(() => renderWithoutTool(directory)).toThrow(`${name}: not supported here`)
 })
 
 test('overlays differ only in replicas, resources and image', async () => {
@@ -60,7 +60,7 @@ describe.each(OVERLAYS)('%s', (overlay) => {
   })
   const podTemplates = () => [deployment.spec!.template, find<Job>(manifests, 'Job').spec!.template]
 
-  test('the API knows every field, and every value has its type', async () => {
+  test('the API has every field, and every value has its type', async () => {
     expect(await schemaErrors(manifests)).toBe('')
     const wrong = [{ readinesProbe: {} }, { args: 'serve' }].map((fields) => {
       const clone = structuredClone(deployment) as Deployment & Manifest
@@ -88,7 +88,7 @@ describe.each(OVERLAYS)('%s', (overlay) => {
     expect(strategy!.rollingUpdate).toEqual({ maxUnavailable: 0, maxSurge: 1 })
   })
 
-  test('pods run as the user of the image, without any privilege', () => {
+  test('pods run as the user of the image, without privileges', () => {
     const [, user] = /^USER (\d+):\1$/m.exec(readFileSync('Dockerfile', 'utf8'))!
     for (const { spec } of podTemplates()) {
       expect(spec).toMatchObject({
@@ -115,7 +115,7 @@ describe.each(OVERLAYS)('%s', (overlay) => {
     }
   })
 
-  test('selectors select the pods that serve, and the network policy selects the migration too', () => {
+  test('selectors select the pods that serve, and the network policy also selects the migration', () => {
     const [serving, migrating] = podTemplates().map(({ metadata }) => metadata!.labels!)
     const selects = (labels: Record<string, string> = {}, pod: Record<string, string> = {}) =>
       Object.entries(labels).every(([name, value]) => pod[name] === value)
@@ -147,20 +147,20 @@ describe.each(OVERLAYS)('%s', (overlay) => {
     ['PostgreSQL in a pod', true, { pod: otherPod, protocol: 'TCP', port: 5432 }],
     ['Redis in a private network', true, { address: '10.20.0.9', protocol: 'TCP', port: 6379 }],
     ['PostgreSQL in a private network, by IPv6', true, { address: 'fd12::9', protocol: 'TCP', port: 5432 }],
-    ['a pod of another port', false, { pod: otherPod, protocol: 'TCP', port: 443 }],
-    ['the DNS port of any other pod', false, { pod: otherPod, protocol: 'UDP', port: 53 }],
+    ['another port of a pod', false, { pod: otherPod, protocol: 'TCP', port: 443 }],
+    ['the DNS port of another pod', false, { pod: otherPod, protocol: 'UDP', port: 53 }],
     ['another pod beside the DNS', false, { pod: { namespace: kubeSystem, labels: {} }, protocol: 'UDP', port: 53 }],
     ['a DNS server on the internet', false, { address: '198.51.100.1', protocol: 'UDP', port: 53 }],
     ['the internet', false, { address: '198.51.100.1', protocol: 'TCP', port: 443 }],
     ['the port of PostgreSQL on the internet', false, { address: '198.51.100.1', protocol: 'TCP', port: 5432 }],
     ['the port of Redis on the internet, by IPv6', false, { address: '2001:db8::1', protocol: 'TCP', port: 6379 }],
-    ['the metadata of the cloud', false, { address: '169.254.169.254', protocol: 'TCP', port: 80 }],
+    ['the metadata server of the cloud', false, { address: '169.254.169.254', protocol: 'TCP', port: 80 }],
     ['the API of Kubernetes', false, { address: '10.96.0.1', protocol: 'TCP', port: 443 }],
   ])('the network policy on %s: allowed is %s', (_to, allowed, destination) => {
     expect(allowsEgress(find<NetworkPolicy>(manifests, 'NetworkPolicy'), destination)).toBe(allowed)
   })
 
-  test('the service understands its settings, and its secrets are files', async () => {
+  test('the service accepts its settings, and reads its secrets from files', async () => {
     for (const name of Object.keys(settings)) expect(Object.keys(schema)).toContain(name)
     const secrets = { 'database-url': 'postgres://app:mounted@db/app', 'redis-url': 'redis://:mounted@redis' }
     const pod = deployment.spec!.template.spec!
@@ -172,7 +172,7 @@ describe.each(OVERLAYS)('%s', (overlay) => {
   })
 })
 
-test('the migration runs with the environment of its Job, and applies nothing the second time', async () => {
+test('the migration runs with the environment of its Job, and a second run has nothing to apply', async () => {
   const manifests = await render(overlayDirectory('production'))
   const database = await testPostgres()
   const pod = find<Job>(manifests, 'Job').spec!.template.spec!

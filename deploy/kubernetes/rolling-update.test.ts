@@ -1,6 +1,6 @@
 /*
- * Rolling updates of real processes with the rendered manifests. A harness does what a kubelet, the controller of
- * Deployments and the endpoints of a Service do, `SPEED` times as fast.
+ * These tests run rolling updates of real processes with the rendered manifests. A harness acts as the kubelet, the
+ * controller of Deployments and the endpoints of a Service, `SPEED` times as fast.
  */
 import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals'
 import { runApp } from '../../test/support/app.ts'
@@ -11,7 +11,7 @@ import { killContainers } from './harness/container.ts'
 import { render } from './harness/kustomize.ts'
 import { createPlan, type DeploymentPlan, type PodPlan } from './harness/manifest.ts'
 
-/** A pod that hangs is killed after the failures of its liveness probe and the grace period. */
+/** Covers the failures of a liveness probe and the grace period of a pod that hangs. */
 const PATIENCE_MS = 120_000
 jest.setTimeout(2 * PATIENCE_MS)
 
@@ -62,7 +62,7 @@ test('three rolling updates under load lose no request, and every old pod ends w
   expect(countRestarts(cluster)).toEqual([0, 0, 0])
 })
 
-test('a version that never becomes ready stops the roll-out, and the old pods serve on', async () => {
+test('a version that never becomes ready stops the roll-out, and the old pods still serve', async () => {
   await using cluster = await startCluster(plan)
   const old = cluster.pods()
   await using clients = startClients({ endpoints: cluster.endpoints })
@@ -79,7 +79,7 @@ test('a version that never becomes ready stops the roll-out, and the old pods se
   expect(failures).toEqual([])
 })
 
-test('a dependency that is down makes every pod not ready and restarts none', async () => {
+test('a dependency that is down makes every pod not ready and restarts no pod', async () => {
   await using cluster = await startCluster(plan)
   await redis.kill()
   await until(() => cluster.endpoints.present().length === 0, PATIENCE_MS)
@@ -93,7 +93,7 @@ test('a dependency that is down makes every pod not ready and restarts none', as
   await until(() => cluster.endpoints.present().length === plan.replicas, PATIENCE_MS)
 })
 
-test('a process that hangs is taken out of rotation, killed and started again, and the other pods do not change', async () => {
+test('a process that hangs leaves the rotation and is restarted, and the other pods do not change', async () => {
   await using cluster = await startCluster(plan)
   const [hanging, ...others] = cluster.pods()
   process.kill(hanging!.pid(), 'SIGSTOP')
@@ -106,7 +106,7 @@ test('a process that hangs is taken out of rotation, killed and started again, a
   ])
 })
 
-test('without the drain delay the same updates lose requests', async () => {
+test('without the drain delay the same update loses requests', async () => {
   await using cluster = await startCluster({ ...plan, pod: withEnv(plan.pod, { DRAIN_DELAY_MS: '0' }) })
   await using clients = startClients({ endpoints: cluster.endpoints })
   expect(await cluster.rollOut(cluster.pods()[0]!.plan)).toBe('complete')

@@ -16,7 +16,7 @@ describe('a dead instance', () => {
     await killApps()
   })
 
-  test('is tried once in fail_timeout, and clients do not notice', async () => {
+  test('is tried once in fail_timeout, and clients lose no request', async () => {
     const fleet = await startFleet()
     const [dead, ...others] = fleet
     proxy = await startNginx({ instances: addresses(fleet) })

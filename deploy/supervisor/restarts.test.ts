@@ -6,7 +6,7 @@ import { NAMES, startSupervisor } from './start-supervisor.ts'
 beforeAll(() => needTools(['supervisord', 'supervisorctl'], 'supervisor'), 300_000)
 
 const ROUNDS = 3
-test('restarts one after the other on a shared socket lose no request and refuse no connection', async () => {
+test('sequential restarts on a shared socket lose no request and refuse no connection', async () => {
   await using supervisor = await startSupervisor({ DRAIN_DELAY_MS: '200', LOG_LEVEL: 'silent' })
   await supervisor.allRun()
   const end = new AbortController()

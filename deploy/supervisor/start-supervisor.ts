@@ -29,7 +29,9 @@ export interface Supervisor extends AsyncDisposable {
 /** The programs of app.conf. */
 export const NAMES = ['app-0', 'app-1']
 
-/** Starts a supervisord with the file of this folder, for the user who runs the test. Changes paths, user and address. */
+/**
+ * Starts a supervisord with the file of this folder, for the user who runs the test. Changes paths, user and address.
+ */
 export async function startSupervisor(env: Readonly<Record<string, string>>): Promise<Supervisor> {
   const directory = temporaryDirectory('supervisor')
   const path = (name: string) => join(directory, name)

@@ -8,18 +8,18 @@ import { needTools } from '../../test/support/tools.ts'
 import { NAMES, type Supervisor, startSupervisor } from './start-supervisor.ts'
 
 let supervisor: Supervisor
-/** Runs programs whose configuration is invalid. */
+/** Runs programs with an invalid configuration. */
 let invalid: Supervisor
 
 beforeAll(async () => {
   await needTools(['supervisord', 'supervisorctl'], 'supervisor')
   supervisor = await startSupervisor({ DRAIN_DELAY_MS: '500' })
-  // Started here because supervisord waits between the tries.
+  // The programs fail while the other tests run, because supervisord waits between its attempts.
   invalid = await startSupervisor({ DRAIN_DELAY_MS: 'long' })
 }, 300_000)
 afterAll(() => Promise.all([supervisor[Symbol.asyncDispose](), invalid[Symbol.asyncDispose]()]))
 
-test('two processes serve on one socket, and a killed process is started again', async () => {
+test('two processes serve on one socket, and supervisord restarts a killed process', async () => {
   await supervisor.allRun()
   expect((await fetch(`http://127.0.0.1:${supervisor.port}/ping`)).status).toBe(200)
   const [killed = '', other = ''] = NAMES
@@ -33,7 +33,7 @@ test('two processes serve on one socket, and a killed process is started again',
   expect((await supervisor.status())[other]).toEqual(before[other])
 })
 
-test('a restart of one process drains it to exit 0 and finishes its requests, and no client loses a request', async () => {
+test('a restart of one process finishes its requests and ends with 0, and no client loses a request', async () => {
   await supervisor.allRun()
   const end = new AbortController()
   const load = startLoad({ port: supervisor.port, clients: 8, signal: end.signal })
@@ -45,13 +45,13 @@ test('a restart of one process drains it to exit 0 and finishes its requests, an
   const findProcess = () => NAMES.find((name) => supervisor.programLog(name).includes(id))
   await until(() => findProcess() !== undefined)
   const restarted = findProcess()!
-  const answer = text(socket)
+  const response = text(socket)
   socket.write('POST /ping HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{')
   try {
     const done = supervisor.ctl('restart', `app:${restarted}`)
     await until(async () => (await supervisor.status())[restarted]?.state === 'STOPPING')
     socket.write('}')
-    expect(await answer).toMatch(/^HTTP\/1\.1 405/)
+    expect(await response).toMatch(/^HTTP\/1\.1 405/)
     await done
   } finally {
     end.abort()
@@ -63,7 +63,7 @@ test('a restart of one process drains it to exit 0 and finishes its requests, an
   expect(sent).toBeGreaterThan(100)
 })
 
-test('an invalid configuration is tried at most four times', async () => {
+test('a program with an invalid configuration starts at most four times', async () => {
   const settled = async () => {
     const programs = Object.values(await invalid.status())
     return programs.length === NAMES.length && programs.every(({ state }) => ['FATAL', 'EXITED'].includes(state))

@@ -15,7 +15,7 @@ sh -c 'for group in $0; do echo $$ >"$group/cgroup.procs" || exit; done; exec sy
 cat >/dev/null
 
 set -- $groups
-# Killing the contents of the container lets systemd-nspawn end in order. Without contents, systemd-nspawn is killed too.
+# systemd-nspawn ends in order when the contents of the container are killed. Otherwise kill systemd-nspawn too.
 echo 1 2>/dev/null >"$1/payload/cgroup.kill" || echo 1 >"$1/cgroup.kill"
 wait
 for group in $groups; do

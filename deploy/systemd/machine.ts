@@ -8,13 +8,13 @@ import { type Result, run, succeed } from '../../test/support/run.ts'
 import { until } from '../../test/support/services.ts'
 import { missingTools } from '../../test/support/tools.ts'
 
-/** A container that systemd boots as on a server. It has the network of this machine. */
+/** A container in which systemd runs as on a server. It has the network of this machine. */
 export interface Machine extends AsyncDisposable {
-  /** Runs a command as root, whatever its exit code. */
+  /** Runs a command as root. Resolves with any exit code. */
   run(file: string, ...args: string[]): Promise<Result>
   /** Runs a command as root. @throws when its exit code is not 0 */
   succeed(file: string, ...args: string[]): Promise<string>
-  /** The path of a file of the machine, for access from outside. */
+  /** Returns the path of a file of the machine on the host. */
   path(inside: string): string
 }
 
@@ -38,7 +38,7 @@ async function debianTree(): Promise<string> {
   const directory = mkdtempSync(join(cache, 'new-'))
   try {
     await succeed('mmdebstrap', [...DEBIAN, join(directory, 'tree')])
-    // Another test run may have finished the same directory by now.
+    // Another test run may have built the tree meanwhile.
     if (!existsSync(tree)) renameSync(join(directory, 'tree'), tree)
   } finally {
     rmSync(directory, { recursive: true, force: true })
@@ -46,7 +46,7 @@ async function debianTree(): Promise<string> {
   return tree
 }
 
-/** Whether the process is the first of its container. The others in its control group are short-lived children. */
+/** Returns whether the process is the first of its container. Its control group also has short-lived children. */
 function isFirstProcess(pid: string): boolean {
   try {
     return /^NSpid:.*\s1$/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
@@ -65,7 +65,7 @@ export async function bootMachine(mounts: Readonly<Record<string, string>>): Pro
   const binds = Object.entries(mounts).map(([outside, inside]) => `--bind-ro=${outside}:${inside}`)
   const args = [`--directory=${await debianTree()}`, '--volatile=overlay', '--console=pipe', ...binds]
   const child = spawn('sh', [join(import.meta.dirname, 'machine.sh'), name, ...args], {
-    // A process group of its own: Ctrl-C must not end the script before it has removed the machine.
+    // In a separate process group, Ctrl-C does not end the script before it has removed the machine.
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],
   })

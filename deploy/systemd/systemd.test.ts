@@ -15,18 +15,18 @@ if (obstacle !== undefined) {
   if (process.env['CI'] === 'true') throw new Error(message)
   process.stderr.write(message)
 }
-// A test ends when its events have happened. The limit is for a machine that is far too busy.
+// Tests wait for events. The timeout has room for a very busy machine.
 jest.setTimeout(180_000)
 const testWithSystemd = obstacle === undefined ? test : test.skip
 
 const README = readFileSync(join(import.meta.dirname, 'README.md'), 'utf8')
-/** Where the repository is in the machine. */
+/** The path of the repository in the machine. */
 const REPOSITORY = '/srv/my-service'
-/** Files that the artifact loads with `--require`. */
+/** The folder of files that the artifact loads with `--require`. */
 const SCRIPTS = '/srv/scripts'
 const scripts = temporaryDirectory('systemd')
 
-/** The admin ports of the page, and the free ports that the test takes in their place. */
+/** Maps the admin ports of the README to free ports. */
 const ports = new Map<string, string>()
 let instances: readonly string[] = []
 let port = 0
@@ -58,13 +58,13 @@ function write(path: string, content: string): void {
   writeFileSync(machine.path(path), content)
 }
 
-/** Writes a file that the artifact loads before its own code. Returns the unit setting that makes it do so. */
+/** Writes a file that the artifact loads before its own code. @returns the unit setting that loads the file */
 function requireScript(name: string, code: string): string {
   writeFileSync(join(scripts, name), code, { mode: 0o644 })
   return `Environment=NODE_OPTIONS=--require=${SCRIPTS}/${name}`
 }
 
-/** Runs the commands of a section of the page. */
+/** Runs the commands of a section of the README. */
 async function runCommands(section: string): Promise<string> {
   const commands = new RegExp(`^## ${section}\\n[^]*?\`\`\`sh\\n([^]*?)\`\`\``, 'm').exec(README)?.[1]
   if (commands === undefined) throw new Error(`README.md has no commands in its section ${section}`)
@@ -84,8 +84,8 @@ const waitFor = (unit: string, property: string, value: string) =>
 
 const mainPids = () => Promise.all(instances.map((unit) => show(unit, 'MainPID')))
 
-/** Log lines of a unit that contain these fields. */
-async function logLines(unit: string, fields: Readonly<Record<string, unknown>>): Promise<Record<string, unknown>[]> {
+/** Reads the log lines of a unit that contain these fields. */
+async function readLines(unit: string, fields: Readonly<Record<string, unknown>>): Promise<Record<string, unknown>[]> {
   const journal = await machine.succeed('journalctl', '--output=cat', '--unit', unit)
   const lines = journal.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line)] : []))
   return lines.filter((line) => Object.entries(fields).every(([name, value]) => line[name] === value))
@@ -95,7 +95,7 @@ interface Instance extends AsyncDisposable {
   readonly unit: string
 }
 
-/** One more instance, which is not started, with settings of its own. */
+/** Adds an instance with further settings, without starting it. */
 async function addInstance(...settings: readonly string[]): Promise<Instance> {
   const unit = `app@${await freePort()}`
   const directory = `/etc/systemd/system/${unit}.service.d`
@@ -163,7 +163,7 @@ testWithSystemd('the first connection starts every enabled instance and is serve
   for (const unit of instances) await waitFor(unit, 'ActiveState', 'active')
 })
 
-testWithSystemd('an instance is active when it is ready, and not before', async () => {
+testWithSystemd('an instance becomes active when it is ready', async () => {
   // The process stops itself before it runs the code of the service.
   await using instance = await addInstance(requireScript('stop.cjs', `process.kill(process.pid, 'SIGSTOP')`))
   const { unit } = instance
@@ -215,7 +215,7 @@ testWithSystemd(
   },
 )
 
-testWithSystemd('an instance that is killed is restarted, and the others are left alone', async () => {
+testWithSystemd('systemd restarts a killed instance, and the other instances keep their processes', async () => {
   const [killed = '', ...others] = instances
   const [, ...before] = await mainPids()
   await systemctl('kill', '--kill-who=main', '--signal=SIGKILL', killed)
@@ -224,23 +224,20 @@ testWithSystemd('an instance that is killed is restarted, and the others are lef
   expect(await Promise.all(others.map((unit) => show(unit, 'MainPID')))).toEqual(before)
 })
 
-testWithSystemd(
-  'an instance with an invalid configuration is not restarted, neither by systemd nor by a connection',
-  async () => {
-    await using instance = await addInstance('Environment=HEALTH_INTERVAL_MS=long')
-    const { unit } = instance
-    expect((await machine.run('systemctl', 'start', unit)).code).not.toBe(0)
-    await waitFor(unit, 'SubState', 'failed')
-    expect(await show(unit, 'ExecMainStatus')).toBe('78')
-    const started = await show(unit, 'ExecMainStartTimestampMonotonic')
-    for (let request = 0; request < 50; request++) expect(await ping()).toBe(200)
-    expect(await show(unit, 'ExecMainStartTimestampMonotonic')).toBe(started)
-    expect(await show(unit, 'NRestarts')).toBe('0')
-  },
-)
+testWithSystemd('neither systemd nor a connection restarts an instance with an invalid configuration', async () => {
+  await using instance = await addInstance('Environment=HEALTH_INTERVAL_MS=long')
+  const { unit } = instance
+  expect((await machine.run('systemctl', 'start', unit)).code).not.toBe(0)
+  await waitFor(unit, 'SubState', 'failed')
+  expect(await show(unit, 'ExecMainStatus')).toBe('78')
+  const started = await show(unit, 'ExecMainStartTimestampMonotonic')
+  for (let request = 0; request < 50; request++) expect(await ping()).toBe(200)
+  expect(await show(unit, 'ExecMainStartTimestampMonotonic')).toBe(started)
+  expect(await show(unit, 'NRestarts')).toBe('0')
+})
 
 testWithSystemd(
-  'the event loop feeds the watchdog, and an instance whose event loop is blocked is restarted',
+  'the event loop feeds the watchdog, and systemd restarts an instance with a blocked event loop',
   async () => {
     const block = `process.on('SIGUSR2', () => { for (;;); })`
     await using instance = await addInstance(requireScript('block.cjs', block), 'WatchdogSec=4')
@@ -262,16 +259,18 @@ testWithSystemd('a reload reaches every instance and keeps its process', async (
   await systemctl('reload', 'app.service')
   for (const [index, unit] of instances.entries()) {
     const reloaded = { msg: 'settings reloaded', pid: Number(before[index]) }
-    await until(async () => (await logLines(unit, reloaded)).length === 1, WAIT_MS)
+    await until(async () => (await readLines(unit, reloaded)).length === 1, WAIT_MS)
   }
   expect(await mainPids()).toEqual(before)
 })
 
-testWithSystemd('an instance has no capabilities and sees neither the files nor the processes of others', async () => {
-  for (const path of ['/opt/writable', '/home/somebody', '/tmp/of-somebody']) {
-    await machine.succeed('install', '-d', '-m', '777', path)
-  }
-  const probe = `
+testWithSystemd(
+  'an instance has no capabilities and sees neither the files nor the processes of other users',
+  async () => {
+    for (const path of ['/opt/writable', '/home/somebody', '/tmp/of-somebody']) {
+      await machine.succeed('install', '-d', '-m', '777', path)
+    }
+    const probe = `
     const { readFileSync, readdirSync, writeFileSync } = require('node:fs')
     const code = (action) => { try { action(); return 'allowed' } catch (error) { return error.code ?? error.message } }
     const status = readFileSync('/proc/self/status', 'utf8')
@@ -288,22 +287,23 @@ testWithSystemd('an instance has no capabilities and sees neither the files nor 
       kernel: code(() => readFileSync('/proc/meminfo')),
       netlink: code(() => require('node:os').networkInterfaces()),
     }))`
-  await using instance = await addInstance(requireScript('sandbox.cjs', probe))
-  await systemctl('start', instance.unit)
-  const [{ write, ...seen } = {}] = await logLines(instance.unit, { msg: 'sandbox' })
-  expect(write).toBe('EROFS')
-  expect(seen).toEqual({
-    msg: 'sandbox',
-    root: false,
-    status: { NoNewPrivs: '1', CapEff: '0000000000000000', CapBnd: '0000000000000000' },
-    writeTmp: 'allowed',
-    tmp: ['file'],
-    home: 'EACCES',
-    init: 'ENOENT',
-    kernel: 'ENOENT',
-    netlink: 'ERR_SYSTEM_ERROR',
-  })
-})
+    await using instance = await addInstance(requireScript('sandbox.cjs', probe))
+    await systemctl('start', instance.unit)
+    const [{ write, ...seen } = {}] = await readLines(instance.unit, { msg: 'sandbox' })
+    expect(write).toBe('EROFS')
+    expect(seen).toEqual({
+      msg: 'sandbox',
+      root: false,
+      status: { NoNewPrivs: '1', CapEff: '0000000000000000', CapBnd: '0000000000000000' },
+      writeTmp: 'allowed',
+      tmp: ['file'],
+      home: 'EACCES',
+      init: 'ENOENT',
+      kernel: 'ENOENT',
+      netlink: 'ERR_SYSTEM_ERROR',
+    })
+  },
+)
 
 testWithSystemd('the exposure of an instance is at most 2 of 10', async () => {
   const [unit = ''] = instances
@@ -313,7 +313,7 @@ testWithSystemd('the exposure of an instance is at most 2 of 10', async () => {
   expect(report.code).toBe(0)
 })
 
-testWithSystemd('an instance uses secrets that it cannot read where they are stored', async () => {
+testWithSystemd('an instance uses its secrets, but cannot read the stored files', async () => {
   write(`${REPOSITORY}/database-url`, 'postgres://app:of-this-test@127.0.0.1:1/app')
   write(`${REPOSITORY}/redis-url`, 'redis://127.0.0.1:1')
   await runCommands('Secrets')
@@ -323,8 +323,8 @@ testWithSystemd('an instance uses secrets that it cannot read where they are sto
     await using instance = await addInstance(requireScript('secret.cjs', probe), 'Environment=DATABASE_CRITICAL=false')
     const { unit } = instance
     await systemctl('start', unit)
-    await until(async () => (await logLines(unit, { msg: 'check failed', check: 'database' })).length > 0, WAIT_MS)
-    expect(await logLines(unit, { msg: 'secret' })).toEqual([{ msg: 'secret', code: 'EACCES' }])
+    await until(async () => (await readLines(unit, { msg: 'check failed', check: 'database' })).length > 0, WAIT_MS)
+    expect(await readLines(unit, { msg: 'secret' })).toEqual([{ msg: 'secret', code: 'EACCES' }])
   } finally {
     rmSync(machine.path('/etc/systemd/system/app@.service.d'), { recursive: true })
     await systemctl('daemon-reload')
@@ -366,14 +366,17 @@ testWithSystemd(
   120_000,
 )
 
-testWithSystemd('a version that does not start replaces one instance, and the others serve every request', async () => {
-  const [broken = '', ...others] = instances
-  const [, ...before] = await mainPids()
-  write('/etc/app/app.env', 'DRAIN_DELAY_MS=long\n')
-  const { failures } = await underLoad('a version that does not start', () => runCommands('Replace a version'))
-  expect(failures).toEqual([])
-  expect(await show(broken, 'ExecMainStatus')).toBe('78')
-  expect(await Promise.all(others.map((unit) => show(unit, 'MainPID')))).toEqual(before)
-  write('/etc/app/app.env', 'DRAIN_DELAY_MS=500\n')
-  await systemctl('restart', broken)
-})
+testWithSystemd(
+  'a version that does not start replaces one instance, and the other instances serve every request',
+  async () => {
+    const [broken = '', ...others] = instances
+    const [, ...before] = await mainPids()
+    write('/etc/app/app.env', 'DRAIN_DELAY_MS=long\n')
+    const { failures } = await underLoad('a version that does not start', () => runCommands('Replace a version'))
+    expect(failures).toEqual([])
+    expect(await show(broken, 'ExecMainStatus')).toBe('78')
+    expect(await Promise.all(others.map((unit) => show(unit, 'MainPID')))).toEqual(before)
+    write('/etc/app/app.env', 'DRAIN_DELAY_MS=500\n')
+    await systemctl('restart', broken)
+  },
+)

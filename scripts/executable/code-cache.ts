@@ -1,8 +1,8 @@
 /*
  * node scripts/executable/code-cache.ts BUNDLE OUTPUT
  *
- * Serves from the wrapped bundle on the loopback address, sends it a few requests, and writes the code that V8 has
- * compiled by then. The environment is the service's (stub.env), except for HOST and PORT.
+ * Starts the service from the wrapped bundle, sends a few requests, and writes the code that V8 has compiled by then.
+ * The environment is stub.env, except for HOST and PORT.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -13,8 +13,7 @@ const [bundle = '', output = ''] = process.argv.splice(2)
 const port = await freePort()
 Object.assign(process.env, { HOST: '127.0.0.1', PORT: String(port) })
 
-const source = readFileSync(bundle, 'latin1')
-const script = new Script(source, { filename: 'server.cjs', lineOffset: -1 })
+const script = new Script(readFileSync(bundle, 'latin1'), { filename: 'server.cjs', lineOffset: -1 })
 script.runInThisContext()({}, createRequire(import.meta.url), { exports: {} })
 
 const status = async (path: string) => (await fetch(`http://127.0.0.1:${port}${path}`).catch(() => undefined))?.status
@@ -22,7 +21,7 @@ await until(async () => (await status('/health/live')) === 200, 60_000).catch(()
   throw new Error('GET /health/live did not return 200 within 60 s')
 })
 
-// The response does not matter: further requests only enlarge the code cache and speed up the start.
+// These requests only enlarge the code cache, so the build does not depend on their responses.
 const hasStores = process.env['DATABASE_URL'] !== undefined
 const isWarm = async () =>
   (await status('/health/startup')) === 200 && (await status('/health')) === (hasStores ? 503 : 200)

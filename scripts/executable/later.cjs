@@ -1,7 +1,7 @@
 'use strict'
 /*
- * Stands for the module that `load` returns, and loads it at the first operation. An operation on the result is the
- * same operation on the module. `type` is the module's typeof: 'function' or 'object'.
+ * Returns a stand-in for the module that `load` returns. The first operation on the stand-in loads the module, and
+ * every operation is forwarded to it. `type` is the module's typeof: 'function' or 'object'.
  */
 module.exports = function later(load, type) {
   // A bound class can be called and constructed, and each of its properties can be deleted.

@@ -1,8 +1,7 @@
 /*
- * Entry point of the executable. Runs the bundle with the code cache that code-cache.ts created.
- * Node's own `useCodeCache` knows only what is compiled before the first line runs; this one has
- * every function that a start and a first request need: with the drivers of the stores, where one is configured, and
- * without them, which is half as much to read.
+ * Entry point of the executable. Runs the bundle with a code cache of code-cache.ts, which contains every function of a
+ * start and a first request. Node's own `useCodeCache` contains only the functions that are compiled before the first
+ * line runs. The code cache without the drivers of the stores is half as large as the other.
  */
 const { getAssetKeys, getRawAsset } = require('node:sea')
 const { Script } = require('node:vm')
@@ -16,7 +15,7 @@ const script = new Script(asset('bundle').latin1Slice(), {
   filename: 'server.cjs',
   // The wrapper has a separate line, so that positions in stack traces are those of dist/server.cjs.
   lineOffset: -1,
-  // Of another version or processor, V8 refuses it and compiles as usual.
+  // V8 rejects the code cache of another version or processor and compiles as usual.
   cachedData: getAssetKeys().includes(codeCache) ? asset(codeCache) : undefined,
 })
 script.runInThisContext()(exports, require, module)

@@ -1,23 +1,9 @@
-import { accessSync, constants } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { spawnSync } from 'node:child_process'
+import { delimiter } from 'node:path'
 
-/** The first executable of this name on the PATH. */
+/** Finds an executable on the PATH or in a directory of servers, which the PATH of a user may leave out. */
 export function findOnPath(name: string): string | undefined {
-  // Where Debian and its like keep servers, which a user's PATH may leave out.
-  const directories = [
-    ...(process.env['PATH'] ?? '').split(delimiter),
-    '/usr/sbin',
-    '/usr/local/bin',
-    '/opt/homebrew/bin',
-  ]
-  return directories
-    .map((directory) => join(directory, name))
-    .find((path) => {
-      try {
-        accessSync(path, constants.X_OK)
-        return true
-      } catch {
-        return false
-      }
-    })
+  const PATH = [process.env['PATH'], '/usr/sbin', '/usr/local/bin', '/opt/homebrew/bin'].join(delimiter)
+  const { stdout } = spawnSync('sh', ['-c', 'command -v "$0"', name], { env: { PATH }, encoding: 'utf8' })
+  return stdout.trim() || undefined
 }

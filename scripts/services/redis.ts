@@ -2,64 +2,51 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { findOnPath } from './path.ts'
-import { freePort, type LocalService, launch } from './service.ts'
+import { freePort, type LocalServer, launch } from './service.ts'
 
-export interface RedisServiceOptions {
+export interface RedisOptions {
   readonly directory: string
   /** Used when it is free. @default any */
   readonly port?: number
   readonly password?: string
 }
 
-export async function startRedis({ directory, port: preferred, password }: RedisServiceOptions): Promise<LocalService> {
+export async function startRedis({ directory, port: preferred, password }: RedisOptions): Promise<LocalServer> {
   mkdirSync(directory, { recursive: true })
   const port = await freePort(preferred)
+  const settings = { port, bind: '127.0.0.1', dir: directory, save: '', ...(password && { requirepass: password }) }
   const server = await launch({
-    command: redisServer(),
-    args: [
-      ['--port', String(port)],
-      ['--bind', '127.0.0.1'],
-      ['--dir', directory],
-      ['--save', ''],
-      ['--daemonize', 'no'],
-      password === undefined ? [] : ['--requirepass', password],
-    ].flat(),
+    command: findServer() ?? installServer(),
+    args: Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]),
     readyPattern: /Ready to accept connections/,
     logFile: join(directory, 'redis.log'),
     stopSignal: 'SIGTERM',
   })
-  const credentials = password === undefined ? '' : `:${password}@`
-  return { ...server, port, url: `redis://${credentials}127.0.0.1:${port}` }
+  return { ...server, port, url: `redis://${password ? `:${password}@` : ''}127.0.0.1:${port}` }
 }
 
-const INSTALLERS = [
-  {
-    tool: 'apt-get',
-    command:
-      'apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends redis-server',
-  },
-  { tool: 'apk', command: 'apk add --no-cache redis' },
-  { tool: 'dnf', command: 'dnf install -y -q redis || dnf install -y -q valkey' },
-  { tool: 'brew', command: 'brew install redis' },
-]
+const findServer = () => findOnPath('redis-server') ?? findOnPath('valkey-server')
 
-/** From the PATH, else installed with the system's package manager where that needs no password. */
-function redisServer(): string {
-  const find = () => findOnPath('redis-server') ?? findOnPath('valkey-server')
-  const found = find()
-  if (found !== undefined) return found
-  const installer = INSTALLERS.find(({ tool }) => findOnPath(tool))
-  const byHand = 'redis-server (or valkey-server) is needed on the PATH: install it, or set REDIS_URL'
-  if (installer === undefined) throw new Error(byHand)
-  const root = process.getuid?.() === 0 || installer.tool === 'brew'
-  console.error(`installing Redis: ${installer.command}`)
+/** By package manager. */
+const INSTALL_COMMANDS = {
+  'apt-get': 'apt-get update -qq && apt-get install -y -qq --no-install-recommends redis-server',
+  apk: 'apk add --no-cache redis',
+  dnf: 'dnf install -y -q redis || dnf install -y -q valkey',
+  brew: 'brew install redis',
+}
+
+/** Installs Redis as root, with a sudo that needs no password, or with Homebrew. @throws with advice when that fails */
+function installServer(): string {
+  const advice = 'Redis is missing: install redis-server or valkey-server, or set REDIS_URL'
+  const [manager, command] = Object.entries(INSTALL_COMMANDS).find(([name]) => findOnPath(name)) ?? []
+  if (command === undefined) throw new Error(advice)
+  console.error(`installing Redis: ${command}`)
+  const sudo = process.getuid?.() === 0 || manager === 'brew' ? [] : ['sudo', '-n']
+  const [file = '', ...args] = [...sudo, 'env', 'DEBIAN_FRONTEND=noninteractive', 'sh', '-c', command]
   try {
-    const [file = '', ...prefix] = root ? ['sh', '-c'] : ['sudo', '-n', 'sh', '-c']
-    execFileSync(file, [...prefix, installer.command], { stdio: ['ignore', 'ignore', 'inherit'] })
+    execFileSync(file, args)
   } catch (cause) {
-    throw new Error(`${byHand}\n  ${installer.command}`, { cause })
+    throw new Error(`${advice}\n  ${command}`, { cause })
   }
-  const installed = find()
-  if (installed === undefined) throw new Error(byHand)
-  return installed
+  return findServer() ?? 'redis-server'
 }

@@ -5,15 +5,15 @@ import { createWriteStream } from 'node:fs'
 import { createServer } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 
-/** For servers that will not run as root: a user that exists everywhere and owns nothing. Undefined where we are not root. */
+/** The user for servers that refuse to run as root. Undefined when this process does not run as root. */
 export const unprivilegedUser = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : undefined
 
-/** A server that this project starts for itself, for development and tests. */
-export interface LocalService {
+/** A PostgreSQL or Redis on this machine, for development and tests. */
+export interface LocalServer {
   readonly url: string
   readonly port: number
   readonly pid: number
-  /** Ends it and resolves when it is gone. */
+  /** Resolves when the process has ended. */
   stop(): Promise<void>
 }
 
@@ -21,29 +21,28 @@ export interface LaunchOptions {
   readonly command: string
   readonly args: readonly string[]
   readonly spawnOptions?: SpawnOptions
-  /** Output that shows that the server is ready. */
+  /** Matches the output of a server that is ready. */
   readonly readyPattern: RegExp
-  /** Everything that it prints goes here too. */
+  /** Receives the output of the server. */
   readonly logFile: string
   readonly stopSignal: NodeJS.Signals
 }
 
-/**
- * Starts a server in a separate process group, so that Ctrl-C reaches its user first and not it,
- * and resolves when it is ready.
- *
- * @throws with its last words when it ends before it is ready
- */
+/** Starts a server. Resolves when it is ready. @throws with its output when it ends before that */
 export async function launch(options: LaunchOptions): Promise<{ pid: number; stop(): Promise<void> }> {
   const { command, args, spawnOptions, readyPattern, logFile, stopSignal } = options
+  // A process group of its own keeps Ctrl-C from the server until its clients have ended.
   const child = spawn(command, args, { ...spawnOptions, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
-  const exited = new Promise<void>((resolve) => child.once('close', () => resolve()))
-  const { pid } = child
-  if (pid === undefined) throw new Error(`${command} could not be started`)
+  await once(child, 'spawn')
+  const { pid = 0 } = child
   const guard = endWithThisProcess(pid, stopSignal)
   const log = createWriteStream(logFile)
+  const closed = once(child, 'close').then(() => {
+    guard.kill('SIGKILL')
+    log.end()
+  })
   let output = ''
-  await new Promise<void>((resolve, reject) => {
+  const ready = new Promise<void>((resolve) => {
     const read = (chunk: Buffer) => {
       log.write(chunk)
       output = (output + chunk).slice(-4_000)
@@ -51,27 +50,23 @@ export async function launch(options: LaunchOptions): Promise<{ pid: number; sto
     }
     child.stdout?.on('data', read)
     child.stderr?.on('data', read)
-    child.once('close', () => {
-      guard.kill('SIGKILL')
-      reject(new Error(`${command} ended before it was ready:\n${output}`))
-    })
   })
+  const failed = closed.then(() => {
+    throw new Error(`${command} ended before it was ready:\n${output}`)
+  })
+  await Promise.race([ready, failed])
   return {
     pid,
     async stop() {
-      // A stopped process (SIGSTOP) would not see the signal.
-      if (child.exitCode === null && child.signalCode === null) {
-        process.kill(pid, 'SIGCONT')
-        process.kill(pid, stopSignal)
-      }
-      await exited
-      guard.kill('SIGKILL')
-      log.end()
+      // A process that SIGSTOP has stopped does not handle other signals.
+      child.kill('SIGCONT')
+      child.kill(stopSignal)
+      await closed
     },
   }
 }
 
-/** Waits on a pipe that closes when this process ends in any way, SIGKILL included, and then ends another. */
+/** Starts a guard that ends a process when this process ends in any way, SIGKILL included: its pipe closes then. */
 export function endWithThisProcess(pid: number, signal: NodeJS.Signals): ChildProcess {
   const script = 'cat >/dev/null; kill -CONT "$1"; kill "-$2" "$1"'
   const args = ['-c', script, 'guard', String(pid), signal.replace('SIG', '')]
@@ -80,8 +75,12 @@ export function endWithThisProcess(pid: number, signal: NodeJS.Signals): ChildPr
   return guard
 }
 
-/** The preferred port when it is free on the loopback address, else one that is. */
-export async function freePort(preferred = anyPort()): Promise<number> {
+/**
+ * Finds a free port of the loopback address.
+ *
+ * @param preferred is tried first. @default a port below the range that the system gives to outgoing connections
+ */
+export async function freePort(preferred = randomInt(11_000, 32_768)): Promise<number> {
   const server = createServer()
   try {
     server.listen(preferred, '127.0.0.1')
@@ -94,12 +93,7 @@ export async function freePort(preferred = anyPort()): Promise<number> {
   }
 }
 
-/** Below the ports that the system gives to outgoing connections: none of them can take it before it is used. */
-function anyPort(): number {
-  return randomInt(11_000, 32_768)
-}
-
-/** Resolves when `condition` holds; asks every 20 ms. @throws when it does not within `timeoutMs` */
+/** Tests `condition` every 20 ms until it holds. @throws after `timeoutMs` */
 export async function until(condition: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<void> {
   const deadline = performance.now() + timeoutMs
   while (!(await condition())) {

@@ -3,14 +3,14 @@ import { readChoices } from './choices.ts'
 
 const template = { name: 'old-name', ways: ['kubernetes', 'nginx'] }
 
-test('a name alone keeps everything', () => {
+test('NAME alone keeps the example and every way of deployment', () => {
   expect(readChoices({ NAME: 'orders' }, template)).toEqual({
     choices: { name: 'orders', example: 'yes', deploy: 'all' },
     reset: false,
   })
 })
 
-test('choices are recorded as given', () => {
+test('the choices have the values of the variables', () => {
   const given = { NAME: 'orders', EXAMPLE: 'no', DEPLOY: 'nginx,kubernetes', HISTORY: 'reset' }
   expect(readChoices(given, template)).toEqual({
     choices: { name: 'orders', example: 'no', deploy: 'nginx,kubernetes' },

@@ -8,8 +8,8 @@ export interface Choices {
 }
 
 /**
- * The name becomes a DNS label and the name of an image. Kubernetes limits a label to 63 characters, and the manifests append
- * `-migrate` to the name. Code never uses the name as an identifier, so a reserved word such as `new` is valid.
+ * The name becomes a DNS label and the name of an image. Kubernetes limits a label to 63 characters, and the manifests
+ * append `-migrate` to the name. Code never uses the name as an identifier, so a reserved word such as `new` is valid.
  */
 const VALID_NAME = /^[a-z]([a-z0-9-]{0,53}[a-z0-9])?$/
 

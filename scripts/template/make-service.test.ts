@@ -6,7 +6,7 @@ import { describe, expect, test } from '@jest/globals'
 import { listWays, makeService, type Tree } from './make-service.ts'
 
 const paths = execFileSync('git', ['ls-files', '-z'], { encoding: 'utf8' }).split('\0').filter(Boolean)
-const template: Tree = new Map(paths.map((path) => [path, { mode: '100644', text: readFileSync(path, 'utf8') }]))
+const template: Tree = new Map(paths.map((path) => [path, readFileSync(path, 'utf8')]))
 const ways = listWays(paths)
 const { name } = JSON.parse(readFileSync('package.json', 'utf8'))
 
@@ -17,8 +17,8 @@ function missing(service: Tree): string[] {
   const files = [...service.keys()]
   const exists = (path: string) => files.some((file) => file === path || file.startsWith(`${path}/`))
   const isThere = (path: string) => ['', '.ts', '.test.ts'].some((ending) => exists(path + ending))
-  return [...service].flatMap(([path, { text }]) => {
-    // The templates of a resource refer to files that exist once they are filled, and patterns of knip may match no file.
+  return [...service].flatMap(([path, text]) => {
+    // The templates of a resource refer to files of the resource, and patterns of knip may match no file.
     if (/^scripts\/|package-lock\.json$|\.svg$|^knip\.ts$/.test(path)) return []
     const pattern = path.endsWith('.md') ? /\]\(([\w./-]+)\)/g : /from '(\.[^']+)'/g
     const relative = [...text.matchAll(pattern)].map(([, to = '']) => posix.join(posix.dirname(path), to))
@@ -30,20 +30,20 @@ function missing(service: Tree): string[] {
 describe.each([...ways, 'all'])('with deploy/%s alone', (deploy) => {
   const service = make(deploy)
 
-  test('no file refers to a missing one', () => {
+  test('no file refers to a missing file', () => {
     expect(missing(service)).toEqual([])
   })
 
-  test('the chosen ways are complete, and the others are gone', () => {
+  test('the chosen ways of deployment are complete, and the other ways are removed', () => {
     const kept = deploy === 'all' ? ways : [deploy]
     expect(listWays(service.keys())).toEqual(kept)
     const before = paths.filter((path) => kept.some((way) => path.startsWith(`deploy/${way}/`)))
     expect([...service.keys()].filter((path) => path.startsWith('deploy/'))).toHaveLength(before.length)
   })
 
-  test('the name and the files of the template are gone', () => {
+  test('no file has the name of the template, and the files of the template are removed', () => {
     const spelling = new RegExp(name.replaceAll('-', '[-_ .]?'), 'i')
-    for (const [path, { text }] of service) {
+    for (const [path, text] of service) {
       expect({ path, line: text.split('\n').find((line) => spelling.test(line)) }).toEqual({ path })
       if (!path.startsWith('scripts/')) expect({ path, init: /\bmake init\b/.exec(text)?.[0] }).toEqual({ path })
     }
@@ -52,7 +52,7 @@ describe.each([...ways, 'all'])('with deploy/%s alone', (deploy) => {
   })
 
   test('every page has text under each heading', () => {
-    for (const [path, { text }] of service) {
+    for (const [path, text] of service) {
       if (path.endsWith('.md')) expect({ path, empty: /^##+ .*\n+(?=#{1,2} )/m.exec(text)?.[0] }).toEqual({ path })
     }
   })
@@ -62,8 +62,8 @@ describe.each([...ways, 'all'])('with deploy/%s alone', (deploy) => {
 test.each(['a', 'orders', 'a'.repeat(55)])('the code of a service named %s is formatted', (own) => {
   const directory = mkdtempSync(join(tmpdir(), 'formatted-'))
   const service = makeService(template, { name: own, example: 'yes', deploy: 'all' }, 'c0ffee')
-  const unchanged = new Set([...template.values()].map(({ text }) => text))
-  for (const [path, { text }] of service) {
+  const unchanged = new Set(template.values())
+  for (const [path, text] of service) {
     if (path !== 'biome.json' && (unchanged.has(text) || !/\.(ts|cjs|mjs|json)$/.test(path))) continue
     mkdirSync(dirname(join(directory, path)), { recursive: true })
     writeFileSync(join(directory, path), text)
@@ -77,22 +77,22 @@ test.each(['a', 'orders', 'a'.repeat(55)])('the code of a service named %s is fo
 
 test('no file has a marker', () => {
   const marker = / \[(?:only [a-z ]+|end)\](?: -->)?$/m
-  expect([...template].filter(([, { text }]) => marker.test(text)).map(([path]) => path)).toEqual([])
+  expect([...template].filter(([, text]) => marker.test(text)).map(([path]) => path)).toEqual([])
 })
 
 test('a service without the example does not mention it', () => {
   const service = make('all', 'no')
   expect(missing(service)).toEqual([])
   const notes = /\bv1\/notes|0002-notes|createNotes/
-  expect([...service].filter(([path, { text }]) => notes.test(path + text)).map(([path]) => path)).toEqual([])
+  expect([...service].filter(([path, text]) => notes.test(path + text)).map(([path]) => path)).toEqual([])
 })
 
 test('a service starts its own changelog', () => {
-  expect(make('all').get('CHANGELOG.md')?.text).toMatch(/^# Changelog\n\n.*\n\n## Unreleased\n$/)
+  expect(make('all').get('CHANGELOG.md')).toMatch(/^# Changelog\n\n.*\n\n## Unreleased\n$/)
 })
 
 test('package.json and package-lock.json lose the packages that only a removed way imports', () => {
-  const read = (service: Tree, path: string) => JSON.parse(service.get(path)?.text ?? '')
+  const read = (service: Tree, path: string) => JSON.parse(service.get(path) ?? '')
   const service = make('nginx')
   expect(read(service, 'package.json').devDependencies).not.toHaveProperty('kubernetes-types')
   expect(read(make('kubernetes'), 'package.json').devDependencies).toHaveProperty('kubernetes-types')
@@ -104,9 +104,9 @@ test('package.json and package-lock.json lose the packages that only a removed w
   expect(Object.keys(packages)).toContain('node_modules/yaml')
 })
 
-test('the record names the origin and the choices', () => {
+test('.template.json records the origin and the choices', () => {
   const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
-  expect(JSON.parse(make('dns', 'no').get('.template.json')?.text ?? '')).toEqual({
+  expect(JSON.parse(make('dns', 'no').get('.template.json') ?? '')).toEqual({
     ...{ version, commit: 'c0ffee' },
     ...{ name: 'orders-2', example: 'no', deploy: 'dns' },
   })

@@ -2,10 +2,7 @@ import { expect, test } from '@jest/globals'
 import type { Tree } from './make-service.ts'
 import { dropOrphans } from './orphans.ts'
 
-const tree = (files: Record<string, string>): Tree =>
-  new Map(Object.entries(files).map(([path, text]) => [path, { mode: '100644', text }]))
-
-const template = tree({
+const files = {
   'deploy/a/a.test.ts': `import { parse } from 'yaml'\nimport type { Pod } from '@kube/types/v1'\nimport '../../test/support/a.ts'`,
   'deploy/b/b.test.ts': `import { shared } from '../../test/support/shared.ts'\nimport { test } from 'jest'`,
   'test/support/a.ts': `const { deep } = await import('./deep.ts')`,
@@ -13,9 +10,10 @@ const template = tree({
   'test/support/shared.ts': '',
   'test/support/by-name.cjs': '',
   'pkg/table.ts': '',
-})
+}
+const template: Tree = new Map(Object.entries(files))
 
-test('test support and packages that only removed files import go with them, and everything else stays', () => {
+test('test support and packages are removed when only removed files import them', () => {
   const without = new Map([...template].filter(([path]) => path !== 'deploy/a/a.test.ts'))
   const { kept, packages } = dropOrphans(template, without)
   expect([...kept.keys()]).toEqual([

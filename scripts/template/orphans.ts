@@ -5,7 +5,7 @@ const IMPORT = /(?:\bfrom |\bimport |\bimport\(|\brequire\()'([^'\n]+)'/g
 
 /** Finds the files and the packages that the code of a tree imports. */
 function findImports(tree: Tree): ReadonlySet<string> {
-  const imports = [...tree].flatMap(([path, { text }]) =>
+  const imports = [...tree].flatMap(([path, text]) =>
     [...text.matchAll(IMPORT)].map(([, name = '']) => {
       if (name.startsWith('.')) return posix.join(posix.dirname(path), name)
       return name.split('/', name.startsWith('@') ? 2 : 1).join('/')
@@ -14,7 +14,7 @@ function findImports(tree: Tree): ReadonlySet<string> {
   return new Set(imports)
 }
 
-/** Removes the test support that only removed files imported. @returns the packages that only removed files imported, too */
+/** Removes the test support that only removed files import. @returns the packages that only removed files import */
 export function dropOrphans(template: Tree, kept: Tree): { readonly kept: Tree; readonly packages: readonly string[] } {
   const used = findImports(kept)
   const orphans = [...findImports(template)].filter((name) => !used.has(name))

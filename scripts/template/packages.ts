@@ -3,32 +3,31 @@ import type { Tree } from './make-service.ts'
 /** A service counts its own versions, so an upgrade of the template must not change them. */
 const version = '0.1.0'
 
-interface Manifest {
-  readonly dependencies?: object
-  readonly devDependencies?: object
-}
-
 const without = (all: object = {}, names: readonly string[]) =>
   Object.fromEntries(Object.entries(all).filter(([name]) => !names.includes(name)))
 
 /**
  * Removes development packages from package.json and package-lock.json, and resets the version.
  *
- * @throws when one of them has dependencies of its own, which would stay in package-lock.json
+ * @throws when a removed package has dependencies of its own, which would stay in package-lock.json
  */
 export function dropPackages(tree: Tree, names: readonly string[]): Tree {
-  const read = (path: string) => JSON.parse(tree.get(path)?.text ?? '')
-  const write = (value: unknown) => ({ mode: '100644', text: `${JSON.stringify(value, null, 2)}\n` })
+  const read = (path: string) => JSON.parse(tree.get(path) ?? '')
+  const write = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`
+  const trim = <T extends { readonly devDependencies?: object }>(manifest: T) => ({
+    ...manifest,
+    version,
+    devDependencies: without(manifest.devDependencies, names),
+  })
   const [manifest, lock] = [read('package.json'), read('package-lock.json')]
-  const trim = <T extends Manifest>(of: T) => ({ ...of, version, devDependencies: without(of.devDependencies, names) })
-  const { '': root, ...locked }: Record<string, Manifest> = lock.packages
+  const { '': root, ...locked } = lock.packages
   const dependencies = JSON.stringify(Object.values(locked))
   const paths = names
     .filter((name) => Object.hasOwn(manifest.devDependencies, name) && !dependencies.includes(`"${name}":`))
     .map((name) => `node_modules/${name}`)
   const parent = paths.find((path) => locked[path]?.dependencies)
   if (parent !== undefined) throw new Error(`${parent} has dependencies: remove them from package-lock.json too`)
-  const packages = { '': trim(root ?? {}), ...without(locked, paths) }
+  const packages = { '': trim(root), ...without(locked, paths) }
   return new Map([
     ...tree,
     ['package.json', write(trim(manifest))],

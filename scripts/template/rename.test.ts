@@ -11,10 +11,10 @@ test.each([
   expect(renaming('old-name', 'orders-2')(text)).toBe(expected)
 })
 
-test('a new name that contains the old one is written once', () => {
+test('a new name may contain the old name', () => {
   expect(renaming('old-name', 'old-name-2')('old-name/old-name')).toBe('old-name-2/old-name-2')
 })
 
-test('dollars in a text are nothing special', () => {
+test('dollar signs in a text stay unchanged', () => {
   expect(renaming('old-name', 'orders')('old-name $& $1')).toBe('orders $& $1')
 })

@@ -1,31 +1,21 @@
-/** In every way in which text and code write it: `my-service`, my_service, myService, «My service». */
-function spellings(name: string): readonly string[] {
+/** Lists the spellings of a name in texts and code: `my-service`, `MY_SERVICE`, `MyService`, `My service`… */
+function listSpellings(name: string): readonly string[] {
   const words = name.split('-')
-  const capital = (word: string) => word.charAt(0).toUpperCase() + word.slice(1)
-  const pascal = words.map(capital).join('')
-  return [
-    name,
-    name.toUpperCase(),
-    words.join('_'),
-    words.join('_').toUpperCase(),
-    words.join(' '),
-    capital(words.join(' ')),
-    words.map(capital).join(' '),
-    pascal,
-    pascal.charAt(0).toLowerCase() + pascal.slice(1),
-    words.join(''),
-  ]
+  const capitals = words.map((word) => word.charAt(0).toUpperCase() + word.slice(1))
+  const sentence = [...capitals.slice(0, 1), ...words.slice(1)]
+  const camel = [...words.slice(0, 1), ...capitals.slice(1)]
+  return ['-', '_', ' ', ''].flatMap((separator) => [
+    ...[words, sentence, capitals, camel].map((each) => each.join(separator)),
+    words.join(separator).toUpperCase(),
+  ])
 }
 
-/** Renames in texts and paths, in one pass: a new name that contains the old one is left alone. */
+/** Renames texts and paths in one pass, so that a new name may contain the old name. */
 export function renaming(from: string, to: string): (text: string) => string {
-  const after = spellings(to)
-  // The first of two spellings that are the same wins.
-  const replacements = new Map(
-    spellings(from)
-      .map((spelling, index) => [spelling, after[index] ?? to] as const)
-      .reverse(),
-  )
+  const after = listSpellings(to)
+  const pairs = listSpellings(from).map((spelling, index) => [spelling, after[index] ?? to] as const)
+  // When two spellings are equal, the first pair applies.
+  const replacements = new Map(pairs.toReversed())
   const pattern = new RegExp([...replacements.keys()].join('|'), 'g')
   return (text) => text.replace(pattern, (spelling) => replacements.get(spelling) ?? spelling)
 }

@@ -1,10 +1,9 @@
 #!/bin/sh
-# Puts Node into .toolchain/: the one that builds and runs everything here (no argument), or the
-# plain binary that an executable for another platform is made from (install.sh linux-arm64).
-# The versions and hashes are in package-lock.json beside this file.
+# Installs the Node of package-lock.json, beside this script, in .toolchain/. With an argument, such as linux-arm64,
+# installs the Node of another platform and prints the path of its binary.
 set -eu
 cd "$(dirname "$0")/../.."
-# Node trusts the certificates of the system, such as a company's for its TLS-inspecting proxy.
+# Node trusts the certificates of the system, such as the certificate of a TLS-inspecting proxy.
 export NODE_USE_SYSTEM_CA=1
 wanted=$(cat .nvmrc)
 
@@ -16,29 +15,31 @@ fail() {
 command -v npm >/dev/null 2>&1 || fail "npm is needed and is not on the PATH.
 Install Node.js 20 or later with npm, from https://nodejs.org/ or with your system's package manager
 (apt-get install npm, dnf install npm, brew install node), and run make again.
-The Node $wanted that this project uses is then fetched by itself."
+make then fetches Node $wanted for this project."
 
 # fetch DIRECTORY [npm options]: installs the package of one platform into .toolchain/DIRECTORY
 fetch() {
   directory=.toolchain/$1
   shift
-  # npm writes the last file when all else is in place.
+  # npm writes .package-lock.json last.
   if [ -f "$directory/node_modules/.package-lock.json" ] && cmp -s scripts/toolchain/package-lock.json "$directory/package-lock.json"; then return; fi
   mkdir -p "$directory"
   cp scripts/toolchain/package.json scripts/toolchain/package-lock.json .npmrc "$directory/"
   (cd "$directory" && npm ci --include=optional --loglevel=error "$@" >/dev/null) || fail "Node $wanted could not be fetched from the npm registry."
 }
 
-if [ $# -gt 0 ]; then
-  case $1 in
-    linux-x64 | linux-arm64 | darwin-x64 | darwin-arm64 | win-x64) ;;
-    *) fail "unknown target $1: linux-x64, linux-arm64, darwin-x64, darwin-arm64 or win-x64" ;;
-  esac
-  os=${1%-*}
-  [ "$os" = win ] && os=win32
-  fetch "$1" --os="$os" --cpu="${1#*-}"
-  exit
-fi
+case ${1:-host} in
+  host) ;;
+  linux-x64 | linux-arm64 | darwin-x64 | darwin-arm64)
+    fetch "$1" --os="${1%-*}" --cpu="${1#*-}"
+    echo ".toolchain/$1/node_modules"/node-*/bin/node
+    exit ;;
+  win-x64)
+    fetch "$1" --os=win32 --cpu=x64
+    echo ".toolchain/$1/node_modules"/node-*/bin/node.exe
+    exit ;;
+  *) fail "unknown target $1: linux-x64, linux-arm64, darwin-x64, darwin-arm64 or win-x64" ;;
+esac
 
 mkdir -p .toolchain/bin
 own=$(PATH=$(printf '%s' "$PATH" | sed "s|$PWD/.toolchain/bin:||g") command -v node || true)

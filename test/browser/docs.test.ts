@@ -7,26 +7,29 @@ jest.setTimeout(60_000)
 const browser = useBrowser()
 afterEach(killApps)
 
-test.each(['executable', 'bundle'] as const)('from the %s: lists the operations and tries one', async (artifact) => {
-  const app = await startApp({ artifact })
-  const { page, complaints, requests } = await browser.open()
-  await page.goto(`${app.url}/docs`)
-  const operation = page.locator('.opblock').filter({ has: page.locator('[data-path="/ping"]') })
-  await operation.waitFor()
-  const { paths } = (await (await fetch(`${app.url}/openapi.json`)).json()) as { paths: object }
-  const shown = await page.locator('[data-path]').evaluateAll((all) => all.map(({ dataset }) => dataset['path']))
-  expect([...new Set(shown)].sort()).toEqual(Object.keys(paths).sort())
-  await operation.click()
-  await operation.getByRole('button', { name: 'Try it out' }).click()
-  await operation.getByRole('button', { name: 'Execute' }).click()
-  const answer = operation.locator('.live-responses-table')
-  await answer.getByText('"pong"').waitFor()
-  expect(await answer.locator('tbody .response-col_status').first().innerText()).toBe('200')
-  expect(requests).toContain(`${app.url}/ping`)
-  expect(complaints).toEqual([])
-})
+test.each(['executable', 'bundle'] as const)(
+  'the page of the %s lists the operations and sends a request',
+  async (artifact) => {
+    const app = await startApp({ artifact })
+    const { page, complaints, requests } = await browser.open()
+    await page.goto(`${app.url}/docs`)
+    const operation = page.locator('.opblock').filter({ has: page.locator('[data-path="/ping"]') })
+    await operation.waitFor()
+    const { paths } = (await (await fetch(`${app.url}/openapi.json`)).json()) as { paths: object }
+    const shown = await page.locator('[data-path]').evaluateAll((all) => all.map(({ dataset }) => dataset['path']))
+    expect([...new Set(shown)].sort()).toEqual(Object.keys(paths).sort())
+    await operation.click()
+    await operation.getByRole('button', { name: 'Try it out' }).click()
+    await operation.getByRole('button', { name: 'Execute' }).click()
+    const response = operation.locator('.live-responses-table')
+    await response.getByText('"pong"').waitFor()
+    expect(await response.locator('tbody .response-col_status').first().innerText()).toBe('200')
+    expect(requests).toContain(`${app.url}/ping`)
+    expect(complaints).toEqual([])
+  },
+)
 
-test('under a name of the internet it asks nobody but the service', async () => {
+test('the page sends requests to its own origin only', async () => {
   const app = await startApp()
   const { page, requests } = await browser.open()
   const origin = `http://service.test:${app.port}`

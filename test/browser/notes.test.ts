@@ -12,7 +12,7 @@ afterEach(async () => {
   await database.stop()
 })
 
-test('a note is made from the page at /docs', async () => {
+test('the page at /docs can create a note', async () => {
   database = await testPostgres()
   const env = { DATABASE_URL: database.url }
   await runApp(['migrate'], { env })
@@ -23,9 +23,9 @@ test('a note is made from the page at /docs', async () => {
   await operation.getByRole('button', { name: 'Try it out' }).click()
   await operation.locator('textarea').fill('{"title":"From a browser"}')
   await operation.getByRole('button', { name: 'Execute' }).click()
-  const answer = operation.locator('.live-responses-table')
-  await answer.getByText('"From a browser"').first().waitFor()
-  expect(await answer.locator('tbody .response-col_status').first().innerText()).toBe('201')
+  const response = operation.locator('.live-responses-table')
+  await response.getByText('"From a browser"').first().waitFor()
+  expect(await response.locator('tbody .response-col_status').first().innerText()).toBe('201')
   const { items } = (await (await fetch(`${app.url}/v1/notes`)).json()) as { items: unknown[] }
   expect(items).toEqual([expect.objectContaining({ title: 'From a browser' })])
   expect(complaints).toEqual([])

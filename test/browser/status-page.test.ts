@@ -21,33 +21,30 @@ const FAST = { HEALTH_INTERVAL_MS: '200', HEALTH_TIMEOUT_MS: '200' }
 const start = (env: Readonly<Record<string, string>> = {}): Promise<RunningApp> =>
   startApp({ env: { ...FAST, DATABASE_URL: database.url, REDIS_URL: redis.url, REDIS_CRITICAL: 'false', ...env } })
 
-const rowOf = (page: Page, check: string) => page.getByRole('row', { name: check })
+const findRow = (page: Page, check: string) => page.getByRole('row', { name: check })
 
-test.each(['1', '2'])(
-  'with WORKERS=%s it shows a store that is killed, without a hand on the page',
-  async (WORKERS) => {
-    const app = await start({ WORKERS })
-    await Promise.all([app.line({ msg: 'check ok', check: 'database' }), app.line({ msg: 'check ok', check: 'redis' })])
-    const { page, complaints, requests } = await browser.open()
-    await page.goto(`${app.url}/health`)
-    await rowOf(page, 'redis').getByText('✓ ok').waitFor()
-    expect(await page.getByRole('columnheader').allTextContents()).toEqual(['Check', 'State', 'Checked', 'Last runs'])
-    await redis.kill()
-    await rowOf(page, 'redis not critical').getByText('✗ fail').waitFor()
-    await rowOf(page, 'redis').getByText('refused').waitFor()
-    await page.getByText('Failing: redis (not critical).').waitFor()
-    // Some runs ended well and some did not.
-    expect(await rowOf(page, 'redis').innerText()).toMatch(/[1-9]\d* of \d+ ok/)
-    expect(await rowOf(page, 'redis').locator('path.fail').getAttribute('d')).toMatch(/^M/)
-    expect(await rowOf(page, 'database').getByText('✓ ok').count()).toBe(1)
-    await redis.restart()
-    await rowOf(page, 'redis').getByText('✓ ok').waitFor()
-    expect(complaints).toEqual([])
-    expect(new Set(requests)).toEqual(new Set([`${app.url}/health`]))
-  },
-)
+test.each(['1', '2'])('with WORKERS=%s the page shows that a store is killed, without a reload', async (WORKERS) => {
+  const app = await start({ WORKERS })
+  await Promise.all([app.line({ msg: 'check ok', check: 'database' }), app.line({ msg: 'check ok', check: 'redis' })])
+  const { page, complaints, requests } = await browser.open()
+  await page.goto(`${app.url}/health`)
+  await findRow(page, 'redis').getByText('✓ ok').waitFor()
+  expect(await page.getByRole('columnheader').allTextContents()).toEqual(['Check', 'State', 'Checked', 'Last runs'])
+  await redis.kill()
+  await findRow(page, 'redis not critical').getByText('✗ fail').waitFor()
+  await findRow(page, 'redis').getByText('refused').waitFor()
+  await page.getByText('Failing: redis (not critical).').waitFor()
+  // The history has successes and failures.
+  expect(await findRow(page, 'redis').innerText()).toMatch(/[1-9]\d* of \d+ ok/)
+  expect(await findRow(page, 'redis').locator('path.fail').getAttribute('d')).toMatch(/^M/)
+  expect(await findRow(page, 'database').getByText('✓ ok').count()).toBe(1)
+  await redis.restart()
+  await findRow(page, 'redis').getByText('✓ ok').waitFor()
+  expect(complaints).toEqual([])
+  expect(new Set(requests)).toEqual(new Set([`${app.url}/health`]))
+})
 
-test('a critical store that is away makes a 503 that is still the page', async () => {
+test('a critical store that is down gives the page with status 503', async () => {
   const app = await start({ DATABASE_URL: 'postgres://app:hunter2@127.0.0.1:1/app' })
   await app.line({ msg: 'check failed', check: 'database' })
   const { page } = await browser.open()
@@ -57,7 +54,7 @@ test('a critical store that is away makes a 503 that is still the page', async (
   expect(await page.content()).not.toMatch(/hunter2|127\.0\.0\.1|ECONNREFUSED/)
 })
 
-/** Relative luminance of a computed colour: https://www.w3.org/TR/WCAG22/#dfn-relative-luminance */
+/** Computes the relative luminance of a colour: https://www.w3.org/TR/WCAG22/#dfn-relative-luminance */
 function luminance(colour: string): number {
   const [red = 0, green = 0, blue = 0] = (colour.match(/\d+/g) ?? []).map((channel) => {
     const share = Number(channel) / 255
@@ -71,7 +68,7 @@ function contrast(one: string, other: string): number {
   return (light + 0.05) / (dark + 0.05)
 }
 
-/** For the page: each colour of text with the colour behind it. */
+/** A script of the page. It lists each text colour with the colour behind it. */
 const COLOURS = `
   const behind = (element) => {
     const { backgroundColor } = getComputedStyle(element)
@@ -82,7 +79,7 @@ const COLOURS = `
     return { text: element.localName === 'path' ? fill : color, behind: behind(element) }
   })`
 
-test('is readable in light and in dark, on a screen and on a phone', async () => {
+test('the page is readable in light and dark mode, on a screen and on a phone', async () => {
   const app = await start({ HEALTH_CHECKS: 'a-service-with-a-very-long-name=tcp://127.0.0.1:1' })
   await app.line({ msg: 'check failed' })
   const backgrounds = new Set<string>()

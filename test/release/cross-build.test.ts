@@ -5,7 +5,7 @@ import { succeed } from '../support/run.ts'
 
 const root = join(import.meta.dirname, '../..')
 
-/** Format and processor as the first bytes say. */
+/** Reads the format and the processor from the first bytes. */
 function format(file: Buffer): string {
   const machine = (offset: number, bytes: 2 | 4) => `0x${file.readUIntLE(offset, bytes).toString(16)}`
   if (file.readUInt32BE(0) === 0x7f454c46) return `ELF ${machine(18, 2)}`
@@ -22,12 +22,12 @@ test.each([
   ['darwin-arm64', '', 'Mach-O 0x100000c'],
   ['win-x64', '.exe', 'PE 0x8664'],
 ])(
-  'TARGET=%s is an executable of that platform with the service in it',
+  'TARGET=%s builds an executable for that platform that contains the service',
   async (target, suffix, expected) => {
     await succeed('make', ['build', `TARGET=${target}`], { cwd: root })
     const file = readFileSync(join(root, `dist/app-${target}${suffix}`))
     expect(format(file)).toBe(expected)
-    // Node runs what it carries when this mark ends with 1.
+    // Node runs the bundled program when this mark ends with 1.
     expect(file.includes('NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2:1')).toBe(true)
     const bundle = readFileSync(join(root, 'dist/server.cjs'), 'latin1')
     const [code = '', files = ''] = bundle.split('\nfunction pageFiles() {')

@@ -9,8 +9,8 @@ import { startRedis } from '../../scripts/services/redis.ts'
 import { freePort, until } from '../support/services.ts'
 
 /*
- * The first steps of a new user, from a fresh clone, an empty home and an empty npm cache: the README's
- * commands, in its order, with the machine's own Node and nothing that this checkout has made.
+ * These tests run the commands of the README in its order, from a fresh clone, with an empty home, an empty npm cache
+ * and the Node of the machine.
  */
 jest.setTimeout(300_000)
 
@@ -22,7 +22,7 @@ const started = new Set<ChildProcess>()
 
 beforeAll(async () => {
   home = mkdtempSync(join(tmpdir(), 'newcomer-'))
-  // Where root's PostgreSQL, which may not run as root, can go though the home is closed to others.
+  // PostgreSQL does not run as root, and its user may not enter the home of root.
   temporary = mkdtempSync(join(tmpdir(), 'newcomer-tmp-'))
   chmodSync(temporary, 0o755)
   clone = join(home, 'my-service')
@@ -35,7 +35,7 @@ afterAll(async () => {
   for (const directory of [home, temporary]) rmSync(directory, { recursive: true, force: true })
 })
 
-/** Without this checkout's own Node and packages. */
+/** The PATH without the Node and the packages of this checkout. */
 const PATH = process.env['PATH']!.split(delimiter)
   .filter((directory) => !directory.includes('.toolchain') && !directory.includes('node_modules'))
   .join(delimiter)
@@ -46,7 +46,7 @@ function make(target: string, env: Readonly<Record<string, string>> = {}) {
   )
   const child = spawn('make', [target], {
     cwd: clone,
-    // A group of its own, as a terminal gives it: Ctrl-C goes to all of it.
+    // A terminal gives a command its own process group, and sends Ctrl-C to the whole group.
     detached: true,
     env: { ...inherited, HOME: home, TMPDIR: temporary, PATH, PORT: port, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -64,22 +64,22 @@ function make(target: string, env: Readonly<Record<string, string>> = {}) {
 }
 
 const get = (path: string) => fetch(`http://localhost:${port}${path}`).catch(() => undefined)
-const answers = async (path: string, status: number) => (await get(path))?.status === status
+const hasStatus = async (path: string, status: number) => (await get(path))?.status === status
 
 async function serving(run: ReturnType<typeof make>): Promise<void> {
-  await until(() => run.output.stderr.includes('Ctrl-C ends all of it.') || run.child.exitCode !== null, 300_000)
+  await until(() => run.output.stderr.includes('Press Ctrl-C') || run.child.exitCode !== null, 300_000)
   if (run.child.exitCode !== null) throw new Error(`make ended early:\n${run.output.stderr}`)
 }
 
-const addressOf = (scheme: string, output: string) => new URL(new RegExp(`${scheme}://\\S+`).exec(output)![0])
+const findUrl = (scheme: string, output: string) => new URL(new RegExp(`${scheme}://\\S+`).exec(output)![0])
 
 const readme = readFileSync('README.md', 'utf8')
 
-/** The requests of the README, in blocks of commands and in items of lists. */
-const readmeRequests = () =>
+/** Lists the requests of the README, in blocks of commands and in items of lists. */
+const listRequests = () =>
   [...readme.matchAll(/^(?:\s*`)?(curl localhost:8080.*?)(?:`|\s+#|$)/gm)].map(([, command = '']) => command)
 
-test('the README has no command that is not run here or by CI', () => {
+test('these tests or CI run every command of the README', () => {
   const blocks = [...readme.matchAll(/```sh\n(.*?)```/gs)].map(([, block = '']) => block)
   const commands = blocks.flatMap((block) => block.trim().split('\n')).map((line) => line.split(/\s+#/)[0]!.trim())
   expect(commands).toEqual([
@@ -87,7 +87,7 @@ test('the README has no command that is not run here or by CI', () => {
     'curl localhost:8080/ping',
     'curl localhost:8080/health',
     'make dev',
-    // In a clone, by the tests of the template.
+    // The tests of the template run this command in a clone.
     'make resource NAME=invoice FIELDS=number:string:unique,total:int',
     'make test',
     'make build',
@@ -105,7 +105,7 @@ test('make alone lists every target with one line', () => {
   }
 })
 
-test('without npm, one plain message says what to install', () => {
+test('make run without npm prints the software to install', () => {
   const bin = join(home, 'bin')
   mkdirSync(bin)
   for (const tool of ['sh', 'cat', 'dirname', 'sed', 'sort', 'find', 'git', 'mkdir', 'make', 'cmp']) {
@@ -115,57 +115,59 @@ test('without npm, one plain message says what to install', () => {
   expect(run).toThrow(/npm is needed and is not on the PATH\.\nInstall Node\.js 20 or later with npm/)
 })
 
-test('make run gets everything and serves; Redis may go and come back; Ctrl-C ends all of it', async () => {
+test('make run installs and serves, survives a restart of Redis, and Ctrl-C ends every process', async () => {
   const run = make('run')
   await serving(run)
   expect(await (await get('/ping'))!.json()).toEqual({ message: 'pong' })
-  await until(() => answers('/health', 200))
+  await until(() => hasStatus('/health', 200))
   expect(await (await get('/health'))!.json()).toMatchObject({
     status: 'ok',
     checks: { database: { status: 'ok' }, redis: { status: 'ok' } },
   })
-  for (const command of readmeRequests()) {
-    const answer = execFileSync('sh', ['-c', `${command.replace('8080', port)} --silent --fail`], { encoding: 'utf8' })
-    expect({ command, answer: JSON.parse(answer) }).toEqual({ command, answer: expect.any(Object) })
+  for (const command of listRequests()) {
+    const response = execFileSync('sh', ['-c', `${command.replace('8080', port)} --silent --fail`], {
+      encoding: 'utf8',
+    })
+    expect({ command, response: JSON.parse(response) }).toEqual({ command, response: expect.any(Object) })
   }
 
   const [, pid] = /"pid":(\d+)/.exec(run.output.stdout)!
-  const redis = addressOf('redis', run.output.stderr)
+  const redis = findUrl('redis', run.output.stderr)
   connect(Number(redis.port), '127.0.0.1')
     .end('SHUTDOWN NOSAVE\r\n')
     .on('error', () => {})
-  await until(() => answers('/health', 503))
+  await until(() => hasStatus('/health', 503))
   expect(await (await get('/health'))!.json()).toMatchObject({
     checks: { database: { status: 'ok' }, redis: { status: 'fail' } },
   })
-  expect(await answers('/health/live', 200)).toBe(true)
+  expect(await hasStatus('/health/live', 200)).toBe(true)
   const again = await startRedis({ directory: join(home, 'redis'), port: Number(redis.port) })
-  await until(() => answers('/health', 200))
+  await until(() => hasStatus('/health', 200))
   expect(new Set(run.output.stdout.match(/"pid":\d+/g))).toEqual(new Set([`"pid":${pid}`]))
   await again.stop()
 
   run.interrupt()
   await run.ended
   expect(run.output.stdout).toContain('"msg":"stopped"')
-  const database = addressOf('postgres', run.output.stderr)
+  const database = findUrl('postgres', run.output.stderr)
   expect(await freePort(Number(database.port))).toBe(Number(database.port))
 })
 
-test('the second make run is up within 3 seconds', async () => {
+test('the second make run is healthy within 3 seconds', async () => {
   const startedAt = performance.now()
   const run = make('run')
-  await until(() => answers('/health', 200), 60_000)
+  await until(() => hasStatus('/health', 200), 60_000)
   const elapsed = performance.now() - startedAt
   run.interrupt()
   await run.ended
-  console.info(`the second make run answered after ${elapsed.toFixed(0)} ms`)
+  console.info(`the second make run was healthy after ${elapsed.toFixed(0)} ms`)
   expect(elapsed).toBeLessThan(3_000)
 })
 
-test('a make run that is killed leaves nothing running', async () => {
+test('a killed make run leaves no process running', async () => {
   const run = make('run')
   await serving(run)
-  const ports = [port, addressOf('redis', run.output.stderr).port, addressOf('postgres', run.output.stderr).port].map(
+  const ports = [port, findUrl('redis', run.output.stderr).port, findUrl('postgres', run.output.stderr).port].map(
     Number,
   )
   process.kill(-run.child.pid!, 'SIGKILL')
@@ -178,7 +180,7 @@ test('make dev restarts on save, with readable logs', async () => {
   await serving(run)
   expect(run.output.stdout).toMatch(/INFO.*: listening/)
   const handler = join(clone, 'internal/handler/ping.ts')
-  // Twice, and as editors do it that replace the file: a watcher that looks at the old one is deaf by then.
+  // Editors replace a file when they save it. The second replacement finds watchers that still watch the old file.
   for (const message of ['pong-1', 'pong-2']) {
     writeFileSync(`${handler}.new`, readFileSync(handler, 'utf8').replaceAll(/pong(-\d)?/g, message))
     renameSync(`${handler}.new`, handler)
@@ -189,7 +191,7 @@ test('make dev restarts on save, with readable logs', async () => {
   execFileSync('git', ['checkout', '--quiet', '.'], { cwd: clone })
 })
 
-test('make build makes both artifacts, the same bundle as here, and they say what they are', async () => {
+test('make build builds both artifacts, and a second build gives an identical bundle', async () => {
   const build = make('build')
   expect(await build.ended).toBe(0)
   const app = (command: string) =>

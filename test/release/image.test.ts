@@ -1,6 +1,6 @@
 /*
- * Builds the image as `make image` does and runs it as a strict cluster would. BUILD_IMAGE and
- * RUNTIME_IMAGE say which bases it is built on; unset, both are made here, and nothing is pulled.
+ * These tests build the image with `make image` and run it like a strict cluster. BUILD_IMAGE and RUNTIME_IMAGE are its
+ * bases. When they are unset, the tests build both bases on this machine and pull no image.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -9,9 +9,9 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { localBaseImages } from '../support/base-images.ts'
 import {
-  filesOf,
+  listImageFiles,
   missingContainerTools,
-  readFileOf,
+  readImageFile,
   replaceImage,
   runInContainer,
   startContainer,
@@ -23,13 +23,13 @@ const root = join(import.meta.dirname, '../..')
 const scratch = join(tmpdir(), `release-test-${process.pid}`)
 const image = 'localhost/release-test:latest'
 const packageJson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-/** Name, version, commit, time and Node of `make build`. */
+/** The name, version, commit, time and Node of `make build`. */
 const built = execFileSync(join(root, 'dist/app'), ['version'], { encoding: 'utf8' })
 
 const missing = await missingContainerTools()
-const untested = `NOTHING ABOUT THE CONTAINER IMAGE WAS TESTED.\n${missing}\n`
+const untested = `THE CONTAINER IMAGE WAS NOT TESTED.\n${missing}\n`
 if (missing !== undefined && process.env['ALLOW_NO_IMAGE_TEST'] !== '1') {
-  throw new Error(`${untested}Install by hand what is missing, or set ALLOW_NO_IMAGE_TEST=1 to go on without.`)
+  throw new Error(`${untested}Install the missing tools, or set ALLOW_NO_IMAGE_TEST=1 to skip these tests.`)
 }
 if (missing !== undefined) process.stderr.write(untested)
 
@@ -37,7 +37,7 @@ let postgres: TestService
 let redis: TestService
 let bases: { readonly build: string; readonly runtime: string }
 
-/** As `make image` does it, in a way that asks the least of the machine: no namespaces, no bridge. */
+/** Runs `make image` without namespaces and without a bridge, which some machines do not allow. */
 const makeImage = (tag: string, options = '') =>
   replaceImage(tag, () =>
     succeed('make', ['image'], {
@@ -47,14 +47,14 @@ const makeImage = (tag: string, options = '') =>
         IMAGE: tag,
         BUILD_IMAGE: bases.build,
         RUNTIME_IMAGE: bases.runtime,
-        // The stand-ins are made on this machine, and no registry gives them a digest.
+        // The bases of this machine have no digest of a registry.
         ALLOW_UNPINNED_BASE: '1',
         BUILD_OPTIONS: `--isolation chroot --network host ${options}`,
       },
     }),
   )
 
-/** Starts the service on a port of its own and waits until it listens. */
+/** Starts the service on a free port and waits until it has started. */
 async function serve(env: Readonly<Record<string, string>>, options: readonly string[] = []) {
   const port = await freePort()
   const base = `http://127.0.0.1:${port}`
@@ -84,7 +84,7 @@ suite('the image', () => {
     mkdirSync(scratch, { recursive: true })
     const servers = Promise.all([testPostgres(), testRedis({ password: 'of-the-release-test' })])
     bases = build && runtime ? { build, runtime } : await localBaseImages({ directory: join(scratch, 'bases') })
-    // By a name of its own, or the layers of each build stage would be kept for ever.
+    // Without a name, the layers of the build stage would stay on the machine.
     await makeImage('localhost/release-test-stage:latest', '--target build')
     await makeImage(image)
     ;[postgres, redis] = await servers
@@ -96,14 +96,14 @@ suite('the image', () => {
     rmSync(scratch, { recursive: true, force: true })
   })
 
-  // The tests below need it: a service is not ready before its migrations have been applied.
-  test('migrates the database, once', async () => {
+  // The tests below need the migrations, because a service without them is not ready.
+  test('migrates the database once', async () => {
     const migrate = () => runInContainer({ image, env: stores() }, 'migrate')
     await expect(migrate()).resolves.toMatchObject({ code: 0, stdout: expect.stringMatching(/^applied /) })
     await expect(migrate()).resolves.toMatchObject({ code: 0, stdout: expect.stringMatching(/nothing to apply/) })
   })
 
-  test('serves on real PostgreSQL and Redis, with a root that cannot be written and no rights', async () => {
+  test('serves with PostgreSQL and Redis, on a read-only root, without privileges', async () => {
     await using service = await serve(stores())
     await until(async () => (await service.status('/health/ready')) === 200)
     await expect((await service.get('/ping')).json()).resolves.toEqual({ message: 'pong' })
@@ -122,7 +122,7 @@ suite('the image', () => {
     const status = readFileSync(`/proc/${service.pid}/status`, 'utf8')
     const field = (name: string) => new RegExp(`^${name}:\\s+(.*)$`, 'm').exec(status)?.[1]?.split(/\s+/) ?? []
     const inside = (kind: 'uid' | 'gid', id: string | undefined) => {
-      // One line a range: first id in the container, first id here, how many.
+      // Each line is a range: first id in the container, first id on the machine, length.
       const ranges = readFileSync(`/proc/${service.pid}/${kind}_map`, 'utf8').trim().split('\n')
       const offsets = ranges.map((range) => range.trim().split(/\s+/).map(Number))
       return offsets.flatMap(([first = 0, here = 0, count = 0]) => {
@@ -139,14 +139,14 @@ suite('the image', () => {
     expect(readFileSync(`/proc/${service.pid}/mountinfo`, 'utf8')).toMatch(/^\d+ \d+ \S+ \S+ \/ ro,/m)
   })
 
-  test('its health check passes when the service is ready', async () => {
+  test('has a health check that passes when the service is ready', async () => {
     await using service = await serve(stores())
     await until(async () => (await service.status('/health/ready')) === 200)
     await expect(service.exec('/app', 'healthcheck')).resolves.toMatchObject({ code: 0 })
     await expect(service.healthcheck()).resolves.toMatchObject({ code: 0 })
   })
 
-  test('its health check fails when Redis is gone', async () => {
+  test('has a health check that fails when Redis is down', async () => {
     await using service = await serve({ ...stores(), REDIS_URL: `redis://127.0.0.1:${await freePort()}` })
     await until(async () => (await service.status('/health')) === 503)
     await expect(service.exec('/app', 'healthcheck')).resolves.toMatchObject({ code: 1 })
@@ -154,7 +154,7 @@ suite('the image', () => {
     expect(await service.status('/health/live')).toBe(200)
   })
 
-  test('drains when it is told to stop, and ends with 0', async () => {
+  test('drains when the engine stops it, and ends with 0', async () => {
     await using service = await serve({ ...stores(), DRAIN_DELAY_MS: '2000' })
     await until(async () => (await service.status('/health/ready')) === 200)
     const stopped = service.stop()
@@ -168,10 +168,10 @@ suite('the image', () => {
     expect(messages.filter((message) => message !== 'request').slice(-3)).toEqual(['signal', 'draining', 'stopped'])
   })
 
-  test('takes a secret from a mounted file that only its user can read', async () => {
+  test('reads a secret from a mounted file that only its user can read', async () => {
     const secret = join(scratch, 'database-url')
     writeFileSync(secret, `${postgres.url}\n`, { mode: 0o400 })
-    // U: the file becomes the property of the container's user.
+    // With U, the user of the container owns the file.
     const mount = `--volume=${secret}:/run/secrets/database-url:ro,U`
     await using service = await serve({ DATABASE_URL_FILE: '/run/secrets/database-url' }, [mount])
     await until(async () => (await service.status('/health/ready')) === 200)
@@ -180,7 +180,7 @@ suite('the image', () => {
     })
   })
 
-  test('shows its configuration without the secrets', async () => {
+  test('prints its configuration without the secrets', async () => {
     const { code, stdout, stderr } = await runInContainer({ image, env: stores() }, 'config')
     expect(code).toBe(0)
     expect(JSON.parse(stdout)).toMatchObject({
@@ -191,18 +191,18 @@ suite('the image', () => {
     for (const { url } of [postgres, redis]) expect(stdout + stderr).not.toContain(new URL(url).password)
   })
 
-  test('ends with 78 and every problem when the configuration is invalid', async () => {
+  test('prints every problem and ends with 78 when the configuration is invalid', async () => {
     const { code, stderr } = await runInContainer({ image, env: { PORT: '0x50', TRUST_PROXY: 'true' } })
     expect(code).toBe(78)
     expect(stderr).toMatch(/2 problems:\n {2}PORT: .*\n {2}TRUST_PROXY: /)
   })
 
-  test('says of itself what the artifact built outside of it says', async () => {
+  test('has the version, commit and time of the artifact outside the image', async () => {
     const { stdout } = await runInContainer({ image }, 'version')
     expect(stdout).toBe(built)
   })
 
-  test('declares its user, its health check, how it is stopped, and its labels', async () => {
+  test('declares its user, its health check, its stop signal and its labels', async () => {
     const [{ Config: config, Healthcheck: healthcheck }] = JSON.parse(
       await succeed('podman', ['image', 'inspect', image]),
     )
@@ -224,8 +224,8 @@ suite('the image', () => {
     expect(config.Env).toContain('NODE_ENV=production')
   })
 
-  test('adds the executable, its licences and libatomic to the base, and nothing else', async () => {
-    const [files, base] = await Promise.all([filesOf(image), filesOf(bases.runtime)])
+  test('adds only the executable, its licences and libatomic to the base', async () => {
+    const [files, base] = await Promise.all([listImageFiles(image), listImageFiles(bases.runtime)])
     const given = new Set(base)
     expect(files.filter((path) => !given.has(path)).sort()).toEqual([
       'app',
@@ -237,18 +237,18 @@ suite('the image', () => {
     )
   })
 
-  test('carries the licences of the packages and of Node', async () => {
-    const licenses = await readFileOf(image, '/licenses/THIRD_PARTY_LICENSES')
+  test('contains the licences of the packages and of Node', async () => {
+    const licenses = await readImageFile(image, '/licenses/THIRD_PARTY_LICENSES')
     for (const name of Object.keys(packageJson.dependencies)) expect(licenses).toMatch(new RegExp(`^${name} \\d`, 'm'))
     expect(licenses).toContain('Node.js is licensed for use as follows')
   })
 
-  test('the build sees the sources alone: no tests, no packages, no history, no environment file', async () => {
+  test('is built from the sources alone, without tests, packages, history and environment files', async () => {
     const context = 'localhost/release-test-context:latest'
     const containerfile = join(scratch, 'Containerfile')
     writeFileSync(containerfile, 'FROM scratch\nCOPY . /\n')
     await replaceImage(context, () => succeed('buildah', ['build', '--tag', context, '--file', containerfile, root]))
-    const paths = await filesOf(context)
+    const paths = await listImageFiles(context)
     const allowed =
       /^(package(-lock)?\.json|\.npmrc|tsconfig\.json|scripts\/.*|(src|config|internal|pkg)\/(?!.*\.test\.ts).*\.ts)$/
     expect(paths).toContain('src/main.ts')

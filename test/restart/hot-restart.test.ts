@@ -8,7 +8,7 @@ afterEach(killApps)
 
 const RESTARTS = 20
 
-test(`${RESTARTS} times a new process takes the port over with REUSE_PORT, and no request is lost`, async () => {
+test(`${RESTARTS} hot restarts with REUSE_PORT lose no request`, async () => {
   const port = await freePort()
   const env = { PORT: String(port), REUSE_PORT: 'true', DRAIN_DELAY_MS: '200', LOG_LEVEL: 'info' }
   let app: RunningApp = await startApp({ env })

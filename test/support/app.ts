@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { temporaryDirectory } from './temporary.ts'
 
-/** A line of the log. */
+/** A log line. */
 export type Line = Readonly<Record<string, unknown>>
 
 export interface Ended {
@@ -19,7 +19,7 @@ export interface RunningApp {
   readonly url: string
   readonly port: number
   readonly lines: readonly Line[]
-  /** The first line with these fields, waited for. @throws when the process ends without it */
+  /** Waits for the first line with these fields. @throws when the process ends without it */
   line(fields: Line): Promise<Line>
   signal(signal: NodeJS.Signals): void
   readonly ended: Promise<Ended>
@@ -27,15 +27,15 @@ export interface RunningApp {
 
 export interface AppOptions {
   readonly artifact?: 'executable' | 'bundle'
-  /** Something else than the artifacts of this build. */
+  /** Replaces the artifact. */
   readonly program?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
-  /** Node's own options. */
+  /** The value of NODE_OPTIONS. */
   readonly nodeOptions?: string
 }
 
 const emptyDirectory = temporaryDirectory('artifact')
-// Away from this project, so that nothing can be found in a node_modules above it.
+// The directory is outside this project, so the bundle finds no node_modules above it.
 const bundle = join(emptyDirectory, 'server.cjs')
 copyFileSync('dist/server.cjs', bundle)
 
@@ -61,14 +61,18 @@ function spawnApp(
   return child
 }
 
-/** One command of the artifact, to its end. */
+/** Runs a command of the artifact. Resolves when it has ended. */
 export async function runApp(args: readonly string[], options: AppOptions = {}) {
   const child = spawnApp(options, args)
   const [stdout, stderr, [code]] = await Promise.all([text(child.stdout!), text(child.stderr!), once(child, 'close')])
   return { code: code as number, stdout, stderr }
 }
 
-/** Serves on a free port of the loopback address and resolves when it does. @throws when it ends before */
+/**
+ * Starts the service on a free port of the loopback address. Resolves when it serves.
+ *
+ * @throws when it ends before that
+ */
 export async function startApp(options: AppOptions = {}): Promise<RunningApp> {
   const env = { HOST: '127.0.0.1', PORT: '0', ...options.env }
   const child = spawnApp({ ...options, env }, [])
@@ -113,7 +117,7 @@ export async function startApp(options: AppOptions = {}): Promise<RunningApp> {
   }
 }
 
-/** SIGINT to all that run. */
+/** Sends SIGINT to every running app. */
 export function interruptApps(): void {
   for (const child of running) child.kill('SIGINT')
 }
@@ -123,17 +127,17 @@ export interface Report {
   readonly checks: Readonly<Record<string, { status: string; critical: boolean; reason?: string; checkedAt?: number }>>
 }
 
-/** The lines with this message, so far. */
-export const linesOf = ({ lines }: Pick<RunningApp, 'lines'>, msg: string) =>
+/** Returns the lines with this message so far. */
+export const findLines = ({ lines }: Pick<RunningApp, 'lines'>, msg: string) =>
   lines.filter((line) => line['msg'] === msg)
 
-/** Returns the body and the status of /health. */
-export async function healthOf({ url }: Pick<RunningApp, 'url'>): Promise<Report & { readonly code: number }> {
+/** Fetches the body and the status of /health. */
+export async function fetchHealth({ url }: Pick<RunningApp, 'url'>): Promise<Report & { readonly code: number }> {
   const response = await fetch(`${url}/health`)
   return { code: response.status, ...((await response.json()) as Report) }
 }
 
-/** For afterEach: nothing that a failed test started outlives it. */
+/** For afterEach: ends the apps that a failed test has left. */
 export async function killApps(): Promise<void> {
   await Promise.all(
     [...running].map((child) => {

@@ -3,21 +3,20 @@ import { cpSync, existsSync, mkdirSync, readFileSync, realpathSync, rmSync, syml
 import { dirname, join } from 'node:path'
 import { run, succeed } from './run.ts'
 
-/** Any npm that runs on the pinned Node will do. */
+/** Any version that runs on the pinned Node works. */
 const NPM = '11.19.1'
 
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 const CERTIFICATES = '/etc/ssl/certs/ca-certificates.crt'
 
 export interface BaseImagesOptions {
-  /** Where they are put together; emptied first. */
+  /** The working directory. It is emptied first. */
   readonly directory: string
 }
 
 /**
- * Stand-ins for the two base images of the Dockerfile, made from Debian packages as those are, so
- * that the image can be built where no image can be pulled. Both are kept in the engine's store.
- * Neither has libatomic: the Dockerfile has to bring it.
+ * Builds stand-ins for the two base images of the Dockerfile from Debian packages, for machines that cannot pull an
+ * image. The engine's store keeps them. Like the real images, they lack libatomic, so the Dockerfile must add it.
  */
 export async function localBaseImages({ directory }: BaseImagesOptions): Promise<{ build: string; runtime: string }> {
   const [build, runtime] = await Promise.all([
@@ -29,13 +28,13 @@ export async function localBaseImages({ directory }: BaseImagesOptions): Promise
 
 interface Recipe {
   readonly name: string
-  /** Arguments of mmdebstrap: what of Debian is in it. */
+  /** Arguments of mmdebstrap, which select the Debian packages. */
   readonly debian: readonly string[]
   /** Lines of the Containerfile after the files. */
   readonly instructions: readonly string[]
   /** Inputs of the image in addition to this recipe. */
   readonly versions: readonly string[]
-  /** Puts further files under `root`. */
+  /** Writes further files under `root`. */
   addFiles(root: string): Promise<void>
 }
 
@@ -47,7 +46,7 @@ async function baseImage(directory: string, recipe: Recipe): Promise<string> {
   rmSync(directory, { recursive: true, force: true })
   const files = join(directory, 'files')
   mkdirSync(files, { recursive: true })
-  // The engine makes the devices; only root could unpack them.
+  // Only root can unpack devices, and the engine creates them.
   await succeed('mmdebstrap', [...recipe.debian, '--skip=output/dev', 'bookworm', join(directory, 'debian.tar')])
   await recipe.addFiles(files)
   const containerfile = ['FROM scratch', 'ADD debian.tar /', 'COPY files /', ...recipe.instructions]
@@ -57,7 +56,7 @@ async function baseImage(directory: string, recipe: Recipe): Promise<string> {
   return image
 }
 
-/** Debian with apt, Node and npm where the official images have them. */
+/** Debian with apt, and with Node and npm at the paths of the official image. */
 function buildBase(): Recipe {
   const home = dirname(dirname(realpathSync('.toolchain/bin/node')))
   const certificates = [process.env['NODE_EXTRA_CA_CERTS'], CERTIFICATES].find((path) => path && existsSync(path))
@@ -76,7 +75,7 @@ function buildBase(): Recipe {
       await succeed('tar', ['-xzf', `npm-${NPM}.tgz`, '--transform=s/^package/npm/'], { cwd: modules })
       rmSync(join(modules, `npm-${NPM}.tgz`))
       symlinkSync('../lib/node_modules/npm/bin/npm-cli.js', join(local, 'bin/npm'))
-      // Where this machine gets packages from, the build gets them too.
+      // The build uses the registry of this machine.
       const registry = (await succeed('npm', ['config', 'get', 'registry'])).trim()
       writeFileSync(join(local, 'etc/npmrc'), `registry=${registry}\n`)
       if (certificates) {
@@ -87,7 +86,7 @@ function buildBase(): Recipe {
   }
 }
 
-/** The C++ library with what it needs, unpacked and not installed, and the two users, as distroless has them. */
+/** The C++ library and its dependencies, unpacked without installation, and the two users of distroless. */
 function runtimeBase(): Recipe {
   return {
     name: 'distroless',

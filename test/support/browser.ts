@@ -6,19 +6,19 @@ export interface BrowserPage {
   readonly page: Page
   /** Problems that the browser reported: script errors, policy violations, failed requests. */
   readonly complaints: readonly string[]
-  /** The address of everything that was asked for. */
+  /** The URL of every request. */
   readonly requests: readonly string[]
 }
 
 interface TestBrowser {
-  /** A page of a profile of its own. */
+  /** Opens a page with a new profile. */
   open(options?: BrowserContextOptions): Promise<BrowserPage>
   close(): Promise<void>
 }
 
 /**
- * Debian's Chromium, which is installed when it is missing, and which asks nobody for anything of its own. It knows this
- * machine as service.test too.
+ * Starts Debian's Chromium, and installs it when it is missing. The browser sends no requests of its own. It resolves
+ * service.test to this machine.
  */
 async function startBrowser(): Promise<TestBrowser> {
   const quiet = ['background-networking', 'component-update', 'sync', 'quic', 'gpu'].map((part) => `--disable-${part}`)
@@ -50,7 +50,7 @@ async function startBrowser(): Promise<TestBrowser> {
   }
 }
 
-/** A browser for the tests of a file. Their first run on a machine installs it, which may take minutes. */
+/** Provides a browser for the tests of a file. The first run on a machine installs it, which may take minutes. */
 export function useBrowser(): Pick<TestBrowser, 'open'> {
   let browser: TestBrowser | undefined
   beforeAll(async () => {

@@ -1,11 +1,13 @@
 import { type Result, run, succeed } from './run.ts'
 import { missingTools } from './tools.ts'
 
-/** Installs what building and running an image needs, where that needs no password. Resolves with what went wrong. */
+/**
+ * Installs the tools that build and run an image, if that needs no password. Resolves with the reason for a failure.
+ */
 export const missingContainerTools = (): Promise<string | undefined> =>
   missingTools(['buildah', 'podman', 'mmdebstrap'], 'buildah podman runc mmdebstrap debian-archive-keyring')
 
-/** Runs a build of this tag and removes the image that had it before, which would be kept without a name. */
+/** Runs a build of this tag and removes the image that had the tag, which would stay on the machine without a name. */
 export async function replaceImage(tag: string, build: () => Promise<unknown>): Promise<void> {
   const id = async () => (await run('podman', ['image', 'inspect', '--format', '{{.Id}}', tag])).stdout.trim()
   const before = await id()
@@ -13,7 +15,7 @@ export async function replaceImage(tag: string, build: () => Promise<unknown>): 
   if (before !== '' && before !== (await id())) await run('podman', ['rmi', before])
 }
 
-/** Calls `read` with a container of the image that never runs. */
+/** Calls `read` with a container of the image that does not run. */
 async function withStopped<T>(image: string, read: (id: string) => Promise<T>): Promise<T> {
   const id = (await succeed('podman', ['create', image, 'not-run'])).trim()
   try {
@@ -23,21 +25,21 @@ async function withStopped<T>(image: string, read: (id: string) => Promise<T>): 
   }
 }
 
-/** Every path in an image but directories. */
-export const filesOf = (image: string): Promise<string[]> =>
+/** Lists the paths of the files in an image. */
+export const listImageFiles = (image: string): Promise<string[]> =>
   withStopped(image, async (id) => {
     const listing = await succeed('sh', ['-c', 'podman export "$0" | tar -t', id])
     return listing.split('\n').filter((path) => path !== '' && !path.endsWith('/'))
   })
 
-/** A text file of an image. */
-export const readFileOf = (image: string, path: string): Promise<string> =>
+/** Reads a text file of an image. */
+export const readImageFile = (image: string, path: string): Promise<string> =>
   withStopped(image, (id) => succeed('sh', ['-c', 'podman cp "$0:$1" - | tar -xO', id, path]))
 
 /** Limits that every host grants. Engines request more by default, which some hosts reject. */
 const LIMITS = ['--ulimit=nofile=1024:1024', '--ulimit=nproc=256:256']
 
-/** As a strict cluster runs it: nothing may be written, not even in /tmp, and nothing may be gained. */
+/** The restrictions of a strict cluster: no writable file, not even in /tmp, and no privileges. */
 const LOCKED = ['--read-only', '--read-only-tmpfs=false', '--cap-drop=all', '--security-opt=no-new-privileges']
 
 export interface ContainerOptions {
@@ -52,24 +54,24 @@ function runArguments({ image, env = {}, options = [] }: ContainerOptions): stri
   return ['--network=host', ...LIMITS, ...LOCKED, ...variables, ...options, image]
 }
 
-/** Runs one command of the image to its end. */
+/** Runs a command of the image. Resolves when it has ended. */
 export const runInContainer = (options: ContainerOptions, ...command: string[]): Promise<Result> =>
   run('podman', ['run', '--rm', '--no-healthcheck', ...runArguments(options), ...command])
 
 export interface Container extends AsyncDisposable {
-  /** The process as this machine sees it. */
+  /** The process id on this machine, outside the container. */
   readonly pid: number
-  /** Runs the program in the container once more. */
+  /** Runs a further process in the container. */
   exec(...command: string[]): Promise<Result>
   /** Runs the HEALTHCHECK of the image, as an engine does. */
   healthcheck(): Promise<Result>
-  /** Output of the container so far. */
+  /** Returns the output of the container so far. */
   output(): Promise<string>
-  /** As an engine stops it: SIGTERM, and SIGKILL after the grace period. Resolves with the exit code. */
+  /** Sends SIGTERM, and SIGKILL after the grace period. Resolves with the exit code. */
   stop(graceSeconds?: number): Promise<number>
 }
 
-/** Starts a container; disposing removes it in whatever state it is. */
+/** Starts a container. Disposing ends and removes it. */
 export async function startContainer(options: ContainerOptions): Promise<Container> {
   const id = (await succeed('podman', ['run', '--detach', ...runArguments(options)])).trim()
   const inspect = async (field: string) => (await succeed('podman', ['inspect', '--format', `{{${field}}}`, id])).trim()

@@ -39,16 +39,16 @@ export async function startDescribed(): Promise<DescribedService> {
     redis,
 
     async send(method, path, { body, headers = {}, to = app } = {}) {
-      const asked = request(to.url)[method](path).set(headers)
-      const answer = body === undefined ? await asked : await asked.type('json').send(body)
+      const pending = request(to.url)[method](path).set(headers)
+      const response = body === undefined ? await pending : await pending.type('json').send(body)
       const template = path.replace(/\?.*/, '').replace(/^(\/v1\/[^/]+)\/.+/, '$1/{id}')
-      const described = document.paths[template]?.[method]?.responses[answer.status]
-      expect([method, path, answer.status, described]).toEqual([method, path, answer.status, expect.anything()])
-      const [type = ''] = (answer.headers['content-type'] ?? '').split(';')
+      const described = document.paths[template]?.[method]?.responses[response.status]
+      expect([method, path, response.status, described]).toEqual([method, path, response.status, expect.anything()])
+      const [type = ''] = (response.headers['content-type'] ?? '').split(';')
       const media = described?.content?.[type]
       expect(Object.keys(described?.content ?? {})).toEqual(type === '' ? [] : [type])
-      if (media?.schema) expect(examine(media.schema, answer.body)).toEqual([])
-      return answer
+      if (media?.schema) expect(examine(media.schema, response.body)).toEqual([])
+      return response
     },
 
     async stop() {

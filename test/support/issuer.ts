@@ -7,9 +7,9 @@ import { exportJWK, type JWTPayload, SignJWT } from 'jose'
 export interface Issuer {
   /** Environment that makes a service trust the issuer. */
   readonly env: Readonly<Record<string, string>>
-  /** A token of the present key, for a minute unless `claims` say otherwise. */
+  /** Signs a token with the present key. It is valid for a minute unless `claims` has another `exp`. */
   token(claims?: JWTPayload): Promise<string>
-  /** Takes a new key and forgets the one of before. */
+  /** Replaces the key. */
   rotate(): void
   close(): void
 }
@@ -19,7 +19,7 @@ const AUTH_AUDIENCE = 'orders'
 
 const newKey = () => ({ kid: randomUUID(), ...generateKeyPairSync('ec', { namedCurve: 'P-256' }) })
 
-/** Signs tokens and answers with its key. */
+/** Starts a server that publishes the key of the tokens. */
 export async function startIssuer(): Promise<Issuer> {
   let key = newKey()
   const server = createServer(async (_req, res) => {

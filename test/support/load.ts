@@ -7,26 +7,26 @@ const THINK_MS = 2
 
 export interface LoadReport {
   readonly sent: number
-  /** Answers with a status that was not wanted, and connections that broke with a request on them. */
+  /** Unexpected statuses, and connections that broke with a request in flight. */
   readonly failures: readonly string[]
-  /** Answers that said `Connection: close`. */
+  /** Responses with `Connection: close`. */
   readonly closes: number
-  /** Longest wait for an answer, in milliseconds. */
+  /** Longest time to a response, in milliseconds. */
   readonly slowestMs: number
 }
 
 export interface LoadOptions {
   readonly port: number
   readonly clients: number
-  /** No request is begun after this; those that were are waited for. */
+  /** Ends the load. The clients still wait for their responses. */
   readonly signal: AbortSignal
-  /** Of every request. @default every fourth is a POST */
+  /** The method of every request. @default GET, and POST for each fourth request */
   readonly method?: 'POST'
   /** Keeps the connection of a client for the next request. @default true */
   readonly keepAlive?: boolean
 }
 
-/** Clients, each sending one request after the other, every fourth a POST. Whatever is sent must be answered. */
+/** Starts clients that send their requests in sequence. Resolves when the signal has ended them. */
 export async function startLoad({ port, clients, signal, method, keepAlive = true }: LoadOptions): Promise<LoadReport> {
   let sent = 0
   let closes = 0

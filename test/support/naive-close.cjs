@@ -1,4 +1,4 @@
-// Node runs this before the artifact: SIGTERM then does what many services do, and no more.
+// Node loads this file before the artifact. SIGTERM then only calls server.close(), as in many services.
 const { Server } = require('node:http')
 const { Server: NetServer } = require('node:net')
 
@@ -13,7 +13,7 @@ const { on } = process
 process.on = (event, listener) => {
   const naive = () => {
     for (const server of servers) Server.prototype.close.call(server, () => process.exit(0))
-    // As they all have it sooner or later: connections that are used all the time keep such a server open.
+    // Busy keep-alive connections keep such a server open, so many services exit after a delay.
     setTimeout(() => process.exit(0), 500)
   }
   return on.call(process, event, event === 'SIGTERM' ? naive : listener)

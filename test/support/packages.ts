@@ -20,7 +20,7 @@ export async function installPackages(directory: string, name: string): Promise<
         cpSync(join(directory, file), join(temporary, file))
       }
       await succeed('npm', ['ci', '--loglevel=error'], { cwd: temporary })
-      // Another test run may have finished the same directory by now.
+      // Another test run may have installed the packages meanwhile.
       if (!existsSync(installed)) renameSync(temporary, installed)
     } finally {
       rmSync(temporary, { recursive: true, force: true })

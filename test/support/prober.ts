@@ -2,14 +2,14 @@ import { Agent, get } from 'node:http'
 
 export interface ProbeReport {
   readonly count: number
-  /** Status (0 for none at all) to how often. */
+  /** The number of responses by status. Status 0 counts requests without a response. */
   readonly statuses: Readonly<Record<number, number>>
   readonly p99Ms: number
 }
 
 /**
- * Asks one URL every few milliseconds over one kept connection, as an impatient orchestrator would, or
- * over as many as it takes for none to wait for another, as several would.
+ * Requests one URL at an interval over keep-alive connections, like an orchestrator. With one connection, a probe waits
+ * for the response to the probe before it.
  */
 export function startProber(url: string, intervalMs = 5, connections = 1) {
   const agent = new Agent({ keepAlive: true, maxSockets: connections })

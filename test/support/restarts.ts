@@ -11,7 +11,7 @@ export interface Route {
 
 interface OpenRoute {
   readonly targets: readonly Target[]
-  /** Everything that the proxy has printed. */
+  /** Returns the output of the proxy so far. */
   log(): string
   stop(): Promise<void>
 }

@@ -11,7 +11,7 @@ export interface RunOptions {
   readonly cwd?: string
 }
 
-/** Runs a program to its end, whatever its exit code. @throws when it cannot be started */
+/** Runs a program. Resolves with any exit code. @throws when the program cannot be started */
 export function run(file: string, args: readonly string[], { env, cwd }: RunOptions = {}): Promise<Result> {
   const options = { env: { ...process.env, ...env }, cwd, maxBuffer: 64 * 1024 ** 2 }
   return new Promise((resolve, reject) => {
@@ -22,7 +22,7 @@ export function run(file: string, args: readonly string[], { env, cwd }: RunOpti
   })
 }
 
-/** The same for a program that must succeed. @throws with all that it printed when it does not */
+/** Runs a program that must succeed. @throws with its output when the exit code is not 0 */
 export async function succeed(file: string, args: readonly string[], options?: RunOptions): Promise<string> {
   const { code, stdout, stderr } = await run(file, args, options)
   if (code !== 0) throw new Error(`${file} ${args.join(' ')} ended with ${code}:\n${stdout}\n${stderr}`)

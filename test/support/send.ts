@@ -3,20 +3,22 @@ import { type RequestOptions, request } from 'node:http'
 export type Method = 'GET' | 'POST'
 
 export interface Outcome {
-  /** Why it did not get the service's own answer, whoever is to blame; undefined when it did. */
+  /** The reason of a failure. Undefined when the service itself has responded. */
   readonly reason?: string
-  /** The connection is not to be used again: the answer says so, or it broke. */
+  /** The connection cannot be used again: it broke, or the response has `Connection: close`. */
   readonly close: boolean
   /** The request was not sent. */
   readonly refused?: boolean
 }
 
-/** There is no POST endpoint: the service's own 405, after it has read the body, is its answer. */
+/** The service has no endpoint for POST, so it responds with 405 after it has read the body. */
 const STATUS: Readonly<Record<Method, number>> = { GET: 200, POST: 405 }
 
 const BODY = JSON.stringify({ text: 'x'.repeat(200) })
 
-/** One request for /ping with that id, sent once. Never rejects. `options` say where, how, and how long it may take. */
+/**
+ * Sends one request for /ping with this request id. Never rejects. `options` has the target, the agent and the timeout.
+ */
 export function send(method: Method, id: string, options: RequestOptions): Promise<Outcome> {
   return new Promise((resolve) => {
     const headers = {
@@ -31,9 +33,9 @@ export function send(method: Method, id: string, options: RequestOptions): Promi
         statusCode !== STATUS[method]
           ? `status ${statusCode}`
           : headers['x-request-id'] !== id
-            ? 'answered by somebody else'
+            ? 'a response to another request'
             : undefined
-      res.once('error', ({ message }) => resolve({ reason: `broken answer: ${message}`, close: true }))
+      res.once('error', ({ message }) => resolve({ reason: `broken response: ${message}`, close: true }))
       res.resume().once('end', () => resolve({ close, ...(reason !== undefined && { reason }) }))
     })
     req.once('timeout', () => req.destroy(new Error('timeout')))

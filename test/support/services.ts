@@ -2,33 +2,33 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type PostgresServiceOptions, startPostgres } from '../../scripts/services/postgres.ts'
-import { type RedisServiceOptions, startRedis } from '../../scripts/services/redis.ts'
-import type { LocalService } from '../../scripts/services/service.ts'
+import { type PostgresOptions, startPostgres } from '../../scripts/services/postgres.ts'
+import { type RedisOptions, startRedis } from '../../scripts/services/redis.ts'
+import type { LocalServer } from '../../scripts/services/service.ts'
 
 export { freePort, until } from '../../scripts/services/service.ts'
 
-/** A server of one test file that can fail in every way that servers fail. */
+/** A server of one test file that can be killed, hang, and restart. */
 export interface TestService {
   readonly url: string
   readonly port: number
-  /** The present process. */
+  /** The current process. */
   readonly pid: number
-  /** SIGKILL: connections are reset and the port is closed. */
+  /** Sends SIGKILL. The system resets the connections and closes the port. */
   kill(): Promise<void>
-  /** SIGSTOP to all its processes: connections stay open and nothing answers. */
+  /** Sends SIGSTOP to all processes of the server. Connections stay open, but no response arrives. */
   hang(): void
   resume(): void
-  /** Starts it again on the same port with the same data. */
+  /** Starts the server again on the same port with the same data. */
   restart(): Promise<void>
-  /** Ends it and removes its data. */
+  /** Ends the server and removes its data. */
   stop(): Promise<void>
 }
 
-async function testService(start: (port?: number) => Promise<LocalService>, directory: string): Promise<TestService> {
+async function testService(start: (port?: number) => Promise<LocalServer>, directory: string): Promise<TestService> {
   let service = await start()
   const { url, port } = service
-  const processes = () => [service.pid, ...childrenOf(service.pid)]
+  const processes = () => [service.pid, ...listChildren(service.pid)]
   let running = true
   const signalAll = (signal: NodeJS.Signals) => {
     for (const pid of processes()) process.kill(pid, signal)
@@ -59,19 +59,19 @@ async function testService(start: (port?: number) => Promise<LocalService>, dire
   }
 }
 
-/** PostgreSQL's backends are processes of their own, and go on serving when only their parent is stopped. */
-function childrenOf(pid: number): number[] {
+/** Lists the backends of PostgreSQL, which continue to serve when only their parent is stopped. */
+function listChildren(pid: number): number[] {
   const rows = execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' }).trim().split('\n')
   const pairs = rows.map((row) => row.trim().split(/\s+/).map(Number))
   return pairs.flatMap(([child = 0, parent]) => (parent === pid ? child : []))
 }
 
-export function testPostgres(options: Omit<PostgresServiceOptions, 'directory' | 'port'> = {}): Promise<TestService> {
+export function testPostgres(options: Omit<PostgresOptions, 'directory' | 'port'> = {}): Promise<TestService> {
   const directory = mkdtempSync(join(tmpdir(), 'postgres-'))
   return testService((port) => startPostgres({ ...options, directory, ...(port && { port }) }), directory)
 }
 
-export function testRedis(options: Omit<RedisServiceOptions, 'directory' | 'port'> = {}): Promise<TestService> {
+export function testRedis(options: Omit<RedisOptions, 'directory' | 'port'> = {}): Promise<TestService> {
   const directory = mkdtempSync(join(tmpdir(), 'redis-'))
   return testService((port) => startRedis({ ...options, directory, ...(port && { port }) }), directory)
 }

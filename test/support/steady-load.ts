@@ -8,12 +8,12 @@ export interface Target {
 }
 
 export interface SteadyLoadOptions {
-  /** One proxy, or the instances themselves, as a name with several addresses gives them. */
+  /** One proxy, or the instances, like the addresses of one name. */
   readonly targets: readonly Target[]
   readonly clients: number
-  /** From one request of a client to its next, in milliseconds; later when an answer takes longer. */
+  /** Time between two requests of a client, in milliseconds. A slow response delays the next request. */
   readonly intervalMs: number
-  /** Taken in turn by each client. @default both */
+  /** Each client uses them in turn. @default both */
   readonly methods?: readonly Method[]
 }
 
@@ -26,9 +26,9 @@ export interface Failure {
 export interface SteadyReport {
   readonly sent: Readonly<Record<Method, number>>
   readonly failures: readonly Failure[]
-  /** Answers that said `Connection: close`. */
+  /** Responses with `Connection: close`, and broken connections. */
   readonly closes: number
-  /** New connections that were refused, where another address was there to go to. */
+  /** Refused connections that made a client try its next address. */
   readonly refused: number
   readonly maxMs: number
 }
@@ -36,18 +36,18 @@ export interface SteadyReport {
 export interface SteadyLoad {
   readonly clients: number
   sent(): number
-  /** Requests without an answer as yet. */
+  /** Counts the requests that wait for a response. */
   inFlight(method?: Method): number
   stop(): Promise<SteadyReport>
 }
 
-/** Of one request, in milliseconds. */
+/** Timeout of one request, in milliseconds. */
 const TIMEOUT_MS = 10_000
 
 /**
- * Keep-alive clients at a steady rate, GET and POST in turn. A request fails when it does not get the
- * service's own answer, whoever is to blame. Nothing is sent twice: only a connection that was refused,
- * so that nothing was sent, makes a client try its next address.
+ * Starts keep-alive clients that send GET and POST in turn at a steady rate. A request fails when the service itself
+ * does not respond. A client sends each request once. It tries the next address only when a connection is refused,
+ * because the request has not been sent then.
  */
 export function startSteadyLoad(options: SteadyLoadOptions): SteadyLoad {
   const { targets, clients, intervalMs, methods = ['GET', 'POST'] } = options
@@ -57,13 +57,13 @@ export function startSteadyLoad(options: SteadyLoadOptions): SteadyLoad {
   let [closes, refused, maxMs, turn] = [0, 0, 0, 0]
   let stopping = false
 
-  /** As a name with several addresses rotates, for all clients together. */
+  /** Returns the addresses in rotation, like a name server does for all clients. */
   const nextTarget = () => targets[turn++ % targets.length]!
 
   async function client(name: number): Promise<void> {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 })
     let target = nextTarget()
-    // Spread over the interval, so that the rate is steady for all of them together.
+    // The clients spread over the interval, so that their common rate is steady.
     let due = performance.now() + (name / clients) * intervalMs
     for (let count = 0; ; count++) {
       await setTimeout(Math.max(0, due - performance.now()))

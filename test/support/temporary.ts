@@ -5,7 +5,7 @@ import { afterAll } from '@jest/globals'
 
 const made: string[] = []
 
-/** A directory that is gone when the test file has ended. */
+/** Creates a directory that is removed when the test file has ended. */
 export function temporaryDirectory(name: string): string {
   const directory = mkdtempSync(join(tmpdir(), `${name}-`))
   made.push(directory)

@@ -1,4 +1,4 @@
-// What a complete service does for every request, in the form that this project's service does it.
+// The duties of a complete service for each request, in the form of this service.
 const { randomUUID } = require('node:crypto')
 
 exports.BODY_LIMIT = 100 * 1024
@@ -19,7 +19,7 @@ exports.requestId = function requestId(request) {
   return typeof given === 'string' && SANE.test(given) ? given : randomUUID()
 }
 
-/** What every line of the log begins with. */
+/** The first fields of every log line. */
 exports.BASE = {
   service: 'my-service',
   version: '0.1.0',
@@ -34,7 +34,7 @@ const PROBLEMS = {
   500: ['Internal Server Error', 'internal', 'Something went wrong here.'],
 }
 
-/** The status and the document of RFC 9457 for an error that may carry a status. */
+/** Returns the status and the RFC 9457 document for an error with an optional status. */
 exports.problem = function problem({ statusCode, errors }, requestId) {
   const status = statusCode in PROBLEMS ? statusCode : 500
   const [title, code, detail] = PROBLEMS[status]

@@ -1,6 +1,6 @@
-// What POST /echo does with a parsed body, the same in every stack.
+// Processes a parsed body of POST /echo, for every stack.
 
-// The first request loads it: the time to start is measured too, and most peers' has no part in it.
+// The first request loads zod, because most peers do not need it for their start, which is measured too.
 let schema
 
 function createSchema() {
@@ -8,7 +8,7 @@ function createSchema() {
   return z.object({ title: z.string().min(1).max(200), tags: z.array(z.string()).max(10), count: z.int() })
 }
 
-/** An answer of about 1 KB. Throws an error that Express, Fastify and this project's service all answer with 422. */
+/** Returns a body of about 1 KB. Throws an error that Express, Fastify and our service turn into a 422. */
 exports.echo = function echo(input) {
   schema ??= createSchema()
   const { success, data, error } = schema.safeParse(input)

@@ -10,7 +10,7 @@ export interface ClientsReport {
   readonly failures: readonly string[]
 }
 
-/** Disposing stops them too. */
+/** Disposing stops the clients too. */
 export interface Clients extends AsyncDisposable {
   /** Resolves when each client has its last response. */
   stop(): Promise<ClientsReport>
@@ -39,8 +39,8 @@ class ServiceAgent extends Agent {
 }
 
 /**
- * Half of the clients connect to the Service. Half use an ingress, which keeps connections to each endpoint and chooses an
- * endpoint for each request. Every client sends GET and POST in turn, and never sends a request twice.
+ * Half of the clients connect to the Service. Half use an ingress, which keeps connections to each endpoint and chooses
+ * an endpoint for each request. Every client sends GET and POST in turn, and never sends a request twice.
  */
 export function startClients({ endpoints, clients = 8, thinkMs = 40 }: ClientsOptions): Clients {
   const stopped = new AbortController()

@@ -11,8 +11,8 @@ export interface Cluster extends AsyncDisposable {
   readonly endpoints: Endpoints
   pods(): readonly Pod[]
   /**
-   * Replaces the pods by pods of this plan, step by step. Resolves like `kubectl rollout status` ends: when all pods are
-   * new and available, or when the progress deadline has passed.
+   * Replaces the pods by pods of this plan, step by step. Resolves like `kubectl rollout status` ends: when all pods
+   * are new and available, or when the progress deadline has passed.
    */
   rollOut(pod: PodPlan): Promise<'complete' | 'no progress'>
   /** The ends of all terminated pods. Waits for the pods that still stop. */

@@ -27,7 +27,7 @@ function includes({ ipBlock, namespaceSelector, podSelector }: NetworkPolicyPeer
     if (ipBlock.except !== undefined) throw new Error('ipBlock.except is not supported here')
     return address !== undefined && contains(ipBlock.cidr, address)
   }
-  // Without a selector of namespaces, a policy means its own namespace, which no destination of a test is in.
+  // Without a selector of namespaces, a peer is in the namespace of the policy. The tests have no such destination.
   return (
     pod !== undefined &&
     namespaceSelector !== undefined &&

@@ -1,7 +1,7 @@
 import type { Pod } from './pod.ts'
 
 export interface Endpoints {
-  /** Takes in whether a pod is ready. */
+  /** Records whether a pod is ready. */
   update(pod: Pod): void
   /** The ports that the proxies know. */
   present(): readonly number[]

@@ -19,13 +19,13 @@ const parseAll = (yaml: string): Manifest[] => parseAllDocuments(yaml).map((docu
 export const realKustomize = ['kubectl', 'kustomize'].map(findOnPath).find((path) => path !== undefined)
 
 /** Renders with the real tool, which needs no cluster. */
-export async function renderForReal(tool: string, directory: string): Promise<Manifest[]> {
+export async function renderWithTool(tool: string, directory: string): Promise<Manifest[]> {
   return parseAll(await succeed(tool, [tool.endsWith('kubectl') ? 'kustomize' : 'build', directory]))
 }
 
 /** Renders with the real tool when it is installed, otherwise with our own rendering. */
 export const render = (directory: string): Promise<Manifest[]> =>
-  realKustomize === undefined ? Promise.resolve(renderHere(directory)) : renderForReal(realKustomize, directory)
+  realKustomize === undefined ? Promise.resolve(renderWithoutTool(directory)) : renderWithTool(realKustomize, directory)
 
 type Tree = Record<string, unknown>
 
@@ -56,7 +56,7 @@ interface Kustomization {
 }
 
 /** Implements the part of kustomize that this folder uses. @throws on every other feature */
-export function renderHere(directory: string): Manifest[] {
+export function renderWithoutTool(directory: string): Manifest[] {
   const manifests = accumulate(directory)
   for (const generated of manifests.filter(({ kind }) => kind === 'ConfigMap')) {
     const { name } = generated.metadata

@@ -47,7 +47,11 @@ export function find<T = Manifest>(manifests: readonly Manifest[], kind: string)
   return found[0] as T
 }
 
-/** Reads the times and settings of a rendered overlay, divided by `SPEED`. @param secrets values of the Secret by key */
+/**
+ * Reads the times and settings of a rendered overlay, divided by `SPEED`.
+ *
+ * @param secrets values of the Secret by key
+ */
 export function createPlan(manifests: readonly Manifest[], secrets: Readonly<Record<string, string>>): DeploymentPlan {
   const { spec } = find<Deployment>(manifests, 'Deployment')
   const { maxSurge, maxUnavailable } = spec!.strategy!.rollingUpdate!
@@ -84,7 +88,9 @@ function probeTimes(probe: Probe): ProbeTimes {
   }
 }
 
-/** Builds the environment of a container from its ConfigMaps and its variables. The Secret becomes a local directory. */
+/**
+ * Builds the environment of a container from its ConfigMaps and its variables. The Secret becomes a local directory.
+ */
 export function buildEnvironment(
   pod: PodSpec,
   container: Container,

@@ -25,7 +25,7 @@ export interface PodOptions {
 /** The delay before a kubelet restarts a container for the first time. */
 const BACKOFF_MS = 10_000 / SPEED
 
-/** Does what a kubelet does with a pod of one container: starts it, probes it, restarts it, stops it. */
+/** Acts as the kubelet of a pod with one container: starts, probes, restarts and stops the container. */
 export function startPod({ plan, onChange }: PodOptions): Pod {
   const { args, env, startup, readiness, liveness, graceMs } = plan
   const terminating = new AbortController()

@@ -15,13 +15,15 @@ const TYPES: Readonly<Record<string, string>> = {
 }
 
 /**
- * Compiles the manifests against the types of the API. @returns the errors of the compiler about missing fields, wrong types
- * and unknown fields. `kubectl apply` refuses unknown fields, and a JSON schema of the API does not.
+ * Compiles the manifests against the types of the API. Like `kubectl apply`, the compiler rejects unknown fields. A JSON
+ * schema of the API accepts them.
+ *
+ * @returns the errors of the compiler
  */
 export async function schemaErrors(manifests: readonly Manifest[]): Promise<string> {
   const lines = manifests.map((manifest, index) => {
     const path = TYPES[`${manifest.apiVersion} ${manifest.kind}`]
-    if (path === undefined) throw new Error(`${manifest.apiVersion} ${manifest.kind}: it has no type here`)
+    if (path === undefined) throw new Error(`${manifest.apiVersion} ${manifest.kind}: this harness has no type for it`)
     const type = `import('kubernetes-types/${path}.js').${manifest.kind}`
     return `export const manifest${index}: ${type} = ${JSON.stringify(manifest, null, 2)}`
   })

@@ -5,7 +5,7 @@ import { run } from '../../support/run.ts'
 import { temporaryDirectory } from '../../support/temporary.ts'
 import { cloneTo, type WorkingTree } from './working-tree.ts'
 
-// Each choice installs its packages and runs the whole of make test.
+// Each service installs its packages and runs make test.
 jest.setTimeout(1_800_000)
 
 const { name: TEMPLATE_NAME } = JSON.parse(readFileSync('package.json', 'utf8'))
@@ -14,7 +14,7 @@ const directory = temporaryDirectory('init')
 const CHOICES = [
   [`NAME=a-${'very-'.repeat(8)}long-name-too`],
   ['NAME=orders', 'DEPLOY=kubernetes,systemd'],
-  // The name of a package that the service depends on.
+  // The name is that of a package that the service depends on.
   ['NAME=express', 'EXAMPLE=no', 'DEPLOY=kubernetes', 'HISTORY=reset'],
 ]
 
@@ -26,7 +26,7 @@ describe.each(CHOICES.map((choices) => ({ choices })))('make init $choices', ({ 
     expect({ code, stderr }).toMatchObject({ code: 0 })
   })
 
-  test('makes one commit, leaves no change open, and removes the old name', async () => {
+  test('makes one commit, leaves a clean working tree, and removes the old name', async () => {
     const isReset = choices.includes('HISTORY=reset')
     expect(await service.git('rev-list', '--count', isReset ? 'HEAD' : 'origin/HEAD..HEAD')).toBe('1')
     expect(await service.git('status', '--porcelain')).toBe('')
@@ -84,6 +84,15 @@ describe('make init', () => {
     rmSync(tree.at('mine.txt'))
   })
 
+  test('restores the working tree when git cannot commit', async () => {
+    const before = await tree.state()
+    const args = ['init', 'NAME=orders', 'DEPLOY=kubernetes']
+    const { stderr } = await run('make', args, { cwd: tree.path, env: { GIT_AUTHOR_NAME: '' } })
+    expect(stderr).toMatch(/empty ident name.*Error 64/s)
+    expect(await tree.state()).toEqual(before)
+    expect(tree.read('deploy/nginx/nginx.conf')).not.toBe('')
+  })
+
   test('with HISTORY=reset leaves one commit, no tag and no remote, and keeps a local branch', async () => {
     await tree.git('tag', 'v1')
     await tree.git('branch', 'mine')
@@ -93,7 +102,7 @@ describe('make init', () => {
     expect([await tree.git('remote'), await tree.git('status', '--porcelain')]).toEqual(['', ''])
   })
 
-  test('is no target of a service', async () => {
+  test('is not a target of a service', async () => {
     const { code, stderr } = await tree.make('init', 'NAME=payments')
     expect(code).not.toBe(0)
     expect(stderr).toContain("No rule to make target 'init'")

@@ -51,7 +51,7 @@ test('NAME in the environment is ignored, since it may be the name of the machin
   expect(stderr).toContain('NAME: is missing')
 })
 
-test('a missing list is refused, and no file is written', async () => {
+test('make resource without its list fails and writes no file', async () => {
   const file = join(service.path, 'internal/resources.ts')
   writeFileSync(file, readFileSync(file, 'utf8').replaceAll('RESOURCES', 'THINGS'))
   const { code, stderr } = await resource('NAME=order', 'FIELDS=a:int')
@@ -61,7 +61,7 @@ test('a missing list is refused, and no file is written', async () => {
   await service.git('checkout', '--quiet', '.')
 })
 
-test('two resources pass lint, types and their own tests as they are written', async () => {
+test('two generated resources pass lint, types and their own tests without a change', async () => {
   expect(await resource('NAME=user-profile', `FIELDS=${ALL_TYPES.join(',')}`)).toMatchObject({ code: 0 })
   await service.git('add', '--all')
   await service.git('commit', '--quiet', '--message', 'User profiles')
@@ -76,7 +76,7 @@ test('two resources pass lint, types and their own tests as they are written', a
   await succeed(join(service.path, '.toolchain/bin/node'), [...options, ...files], { cwd: service.path })
 })
 
-test('the artifact serves both and describes them', async () => {
+test('the artifact serves both resources and describes them', async () => {
   database = await testPostgres()
   const options = { program: [join(service.path, 'dist/app')], env: { DATABASE_URL: database.url } }
   expect(await runApp(['migrate'], options)).toMatchObject({ code: 0 })
@@ -101,7 +101,7 @@ test('make remove-resource undoes make resource', async () => {
   expect(await status()).toBe('')
 })
 
-test('a resource that was changed where it is registered is not removed', async () => {
+test('make remove-resource rejects a resource whose registration has changed', async () => {
   service.replace('internal/resources.ts', "cache('orders')", "cache('order')")
   const { code, stderr } = await service.make('remove-resource', 'NAME=order')
   expect(code).not.toBe(0)
@@ -110,7 +110,7 @@ test('a resource that was changed where it is registered is not removed', async 
   await service.git('checkout', '--quiet', '.')
 })
 
-test('without an earlier resource the others work, and the database needs the migration, as the warning says', async () => {
+test('after the removal of a resource, the other resource works, and the database needs the old migration', async () => {
   service.write(
     'docs/map.md',
     '- [orders](../internal/handler/orders.ts)\n- [profiles](../internal/handler/user-profiles.ts)\n',

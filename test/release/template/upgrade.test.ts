@@ -9,7 +9,7 @@ jest.setTimeout(600_000)
 const { name: TEMPLATE_NAME } = JSON.parse(readFileSync('package.json', 'utf8'))
 const directory = temporaryDirectory('upgrade')
 
-/** A page with enough lines for two changes that do not meet. */
+/** Writes a page with enough lines for two changes that do not conflict. */
 const page = (title: string) =>
   [`# ${title} of ${TEMPLATE_NAME}`, ...Array.from({ length: 20 }, (_, index) => `Line ${index}.`), ''].join('\n')
 
@@ -28,7 +28,7 @@ beforeAll(async () => {
   service = await cloneTo(join(directory, 'service'), template.path)
 })
 
-test('a template that is not a service yet is refused', async () => {
+test('an upgrade of the template itself is rejected', async () => {
   expect((await upgrade()).stderr).toMatch(/\.template\.json.*Error 64/s)
 })
 
@@ -39,7 +39,7 @@ test('a service of the newest commit is up to date', async () => {
   expect((await upgrade()).stdout).toContain('up to date')
 })
 
-test('version 2 comes in as one commit, keeps the changes of the service, and leaves no reference behind', async () => {
+test('an upgrade is one commit, keeps the changes of the service, and leaves no reference behind', async () => {
   service.replace('docs/pages/both.md', 'Line 2.', 'Line 2 of the service.')
   service.replace('docs/pages/renamed-there.md', 'Line 2.', 'Line 2 of the service.')
   service.replace('docs/pages/conflict.md', 'Line 2.', 'Line 2 of the service.')
@@ -92,13 +92,9 @@ test('version 2 comes in as one commit, keeps the changes of the service, and le
   expect(await service.git('rev-list', '--count', `${head.slice(0, 40)}..HEAD`)).toBe('1')
 })
 
-test('version 3 comes in with a changed init script, and each version is made by its own', async () => {
-  const made = 'makeService(template, choices, commit)'
-  template.replace(
-    'scripts/init.ts',
-    made,
-    `new Map([...${made}, ['OWNERS', { mode: '100644', text: \`Team of \${choices.name}\\n\` }]])`,
-  )
+test('an upgrade makes each version of the template with the init script of that version', async () => {
+  const made = 'makeService(template, choices, parent)'
+  template.replace('scripts/init.ts', made, `new Map([...${made}, ['OWNERS', \`Team of \${choices.name}\\n\`]])`)
   template.replace('docs/pages/moved.md', 'Line 18.', 'Line 18 of the template.')
   service.replace('docs/pages/moved.md', 'Line 5.', 'Line 5 of the service.')
   service.write('internal/own.ts', 'export const own = 1\n')
@@ -160,7 +156,7 @@ test.each([
   expect(await service.state()).toEqual(before)
 })
 
-test('an upgrade from a template that has lost the recorded commit says so', async () => {
+test('an upgrade from a template without the recorded commit names the commit', async () => {
   const lost = '0123456789'.repeat(4)
   service.write('.template.json', JSON.stringify({ ...record(), commit: lost }))
   await service.commit('A commit that the template does not have')

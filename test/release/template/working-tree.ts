@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type Result, run, succeed } from '../../support/run.ts'
 
-/** A working tree under git, with the commands that the tests of the template give. */
+/** Gives the tests of the template their commands for a working tree. */
 export function workingTree(path: string) {
   const at = (file: string) => join(path, file)
   const git = async (...args: string[]) => (await succeed('git', args, { cwd: path })).trim()

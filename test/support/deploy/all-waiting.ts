@@ -1,6 +1,6 @@
 import type { SteadyLoad } from '../steady-load.ts'
 
-/** A condition for `until`: every client waits for one instance that hangs, in two successive looks. */
+/** Returns a condition for `until`: in two successive calls, every client waits for an instance that hangs. */
 export function allWaiting(load: SteadyLoad): () => boolean {
   let sent = -1
   return () => {

@@ -5,13 +5,13 @@ import type { Instance } from '../fleet.ts'
 import { until } from '../services.ts'
 import type { Target } from '../steady-load.ts'
 
-export interface Question {
+export interface PingOptions {
   /** The address of the client: any address of 127.0.0.0/8. */
   readonly from?: string
   readonly headers?: Readonly<Record<string, string>>
 }
 
-export interface Answer {
+export interface PingResponse {
   /** The request id, which the log of the instance names. */
   readonly id: string
   readonly status: number
@@ -20,7 +20,7 @@ export interface Answer {
 }
 
 /** Sends GET /ping on a new connection. */
-export function ask({ host, port }: Target, { from, headers }: Question = {}): Promise<Answer> {
+export function ask({ host, port }: Target, { from, headers }: PingOptions = {}): Promise<PingResponse> {
   return new Promise((resolve, reject) => {
     const id = randomUUID()
     const own = { ...headers, 'x-request-id': id }
@@ -35,27 +35,27 @@ export function ask({ host, port }: Target, { from, headers }: Question = {}): P
 }
 
 /** Sends several requests in sequence. @returns the request ids. @throws when a response is not 200 */
-export async function askTimes(target: Target, times: number, question?: Question): Promise<string[]> {
+export async function askTimes(target: Target, times: number, options?: PingOptions): Promise<string[]> {
   const ids: string[] = []
   for (let time = 0; time < times; time++) {
-    const { id, status, body } = await ask(target, question)
+    const { id, status, body } = await ask(target, options)
     if (status !== 200) throw new Error(`${status}: ${body}`)
     ids.push(id)
   }
   return ids
 }
 
-/** The log lines of the requests that an instance has answered. */
-export const answered = (instance: Instance) => instance.lines().filter(({ msg }) => msg === 'request')
+/** Returns the log lines of the requests that an instance has served. */
+export const listRequests = (instance: Instance) => instance.lines().filter(({ msg }) => msg === 'request')
 
-/** Counts how many of these requests each instance has answered. Waits for the log lines of all of them. */
+/** Counts the requests that each instance has served. Waits for their log lines. */
 export async function countShares(fleet: readonly Instance[], ids: readonly string[]): Promise<number[]> {
   const wanted = new Set<unknown>(ids)
-  const shares = () => fleet.map((instance) => answered(instance).filter(({ reqId }) => wanted.has(reqId)).length)
+  const shares = () => fleet.map((instance) => listRequests(instance).filter(({ reqId }) => wanted.has(reqId)).length)
   await until(() => shares().reduce((sum, share) => sum + share, 0) >= ids.length)
   return shares()
 }
 
-/** Finds the instances that have answered a client with this address. */
+/** Finds the instances that have served a client with this address. */
 export const findInstances = (fleet: readonly Instance[], client: string): Instance[] =>
-  fleet.filter((instance) => answered(instance).some(({ clientAddress }) => clientAddress === client))
+  fleet.filter((instance) => listRequests(instance).some(({ clientAddress }) => clientAddress === client))

@@ -4,7 +4,7 @@ import { type Instance, startFleet } from '../fleet.ts'
 import { until } from '../services.ts'
 import { startSteadyLoad } from '../steady-load.ts'
 import { allWaiting } from './all-waiting.ts'
-import { answered, ask, askTimes, countShares, findInstances } from './ask.ts'
+import { ask, askTimes, countShares, findInstances, listRequests } from './ask.ts'
 import { addresses, type ProxyOptions, type RunningProxy, type StartProxy } from './proxy.ts'
 
 /** Trusts the address of the proxy. Every other address belongs to a client. */
@@ -38,7 +38,7 @@ function setUp(start: StartProxy) {
 export function testStrategies(start: StartProxy): void {
   const open = setUp(start)
 
-  test('weights of 3:2:1 are the shares of 60 requests', async () => {
+  test('weights of 3:2:1 give the shares of 60 requests', async () => {
     const { fleet, proxy } = await open({ weights: [3, 2, 1] })
     const [first, second, third] = await countShares(fleet, await askTimes(proxy, 60))
     expect(Math.abs(first! - 30)).toBeLessThanOrEqual(2)
@@ -46,7 +46,7 @@ export function testStrategies(start: StartProxy): void {
     expect(Math.abs(third! - 10)).toBeLessThanOrEqual(2)
   })
 
-  test('least connections: an instance that hangs gets no more requests than it has', async () => {
+  test('least connections: an instance that hangs gets no further requests', async () => {
     const { fleet, proxy } = await open({ strategy: 'least_connections' })
     const hanging = fleet[0]!.app()
     hanging.signal('SIGSTOP')
@@ -58,20 +58,20 @@ export function testStrategies(start: StartProxy): void {
   })
 
   test.each(['ip_hash', 'consistent_hash'])(
-    '%s: a client stays on one instance, and clients spread',
+    '%s: each client stays on one instance, and the clients use several instances',
     async (strategy) => {
       const { fleet, proxy } = await open({ strategy })
       for (const from of clients) await askTimes(proxy, 5, { from })
-      await until(() => fleet.flatMap(answered).length === clients.length * 5)
+      await until(() => fleet.flatMap(listRequests).length === clients.length * 5)
       for (const client of clients) expect(findInstances(fleet, client)).toHaveLength(1)
       expect(new Set(clients.map((client) => findInstances(fleet, client)[0])).size).toBeGreaterThan(1)
     },
   )
 
-  test('consistent hash: when an instance goes, only its own clients move', async () => {
+  test('consistent hash: when an instance dies, only its own clients move', async () => {
     const { fleet, proxy } = await open({ strategy: 'consistent_hash' })
     for (const from of clients) await askTimes(proxy, 1, { from })
-    await until(() => fleet.flatMap(answered).length === clients.length)
+    await until(() => fleet.flatMap(listRequests).length === clients.length)
     const homes = new Map(clients.map((client) => [client, findInstances(fleet, client)[0]]))
     const gone = homes.get(clients[0]!)
     await gone!.kill()
@@ -94,17 +94,17 @@ export function testForwarding(start: StartProxy): void {
     await fleet[2]!.kill()
     await until(async () => (await ask(proxy)).status === 200)
     await askTimes(proxy, 10)
-    await until(() => answered(backup).length >= 10)
+    await until(() => listRequests(backup).length >= 10)
   })
 
-  test('the address of the client reaches the service, and an address that the client claims does not', async () => {
+  test('the service receives the address of the client, and ignores an address that the client claims', async () => {
     const { fleet, proxy } = await open()
     const claims = { 'x-forwarded-for': '6.6.6.6, 127.0.0.1', forwarded: 'for=6.6.6.6', 'x-real-ip': '6.6.6.6' }
     await ask(proxy, { from: '127.50.0.9', headers: claims })
     // Without the proxy in between, the service ignores the headers.
     await ask(fleet[0]!, { from: '127.51.0.9', headers: claims })
-    await until(() => fleet.flatMap(answered).length === 2)
-    const seen = fleet.flatMap(answered).map(({ clientAddress }) => clientAddress)
+    await until(() => fleet.flatMap(listRequests).length === 2)
+    const seen = fleet.flatMap(listRequests).map(({ clientAddress }) => clientAddress)
     expect(seen.sort()).toEqual(['127.50.0.9', '127.51.0.9'])
   })
 }

@@ -4,13 +4,13 @@ import type { Instance } from '../fleet.ts'
 import { type Route, underLoad } from '../restarts.ts'
 import { until } from '../services.ts'
 import { allWaiting } from './all-waiting.ts'
-import { answered } from './ask.ts'
+import { listRequests } from './ask.ts'
 
 /** Defines the test of `kill -9` behind one proxy. */
 export function testKill(route: Route): void {
   afterEach(killApps)
 
-  test(`kill -9 of a busy instance, ${route.name}: only the POSTs that it had are lost, and none is sent twice`, async () => {
+  test(`kill -9 of a busy instance, ${route.name}: only its POSTs are lost, and no request is sent twice`, async () => {
     let all: readonly Instance[] = []
     let onIt = 0
     let clients = 0
@@ -18,7 +18,7 @@ export function testKill(route: Route): void {
       all = fleet
       clients = load.clients
       const [victim] = fleet
-      // The instance is stopped first, so that it certainly has requests when it is killed.
+      // SIGSTOP makes requests wait for the instance, so that it has requests when it is killed.
       victim!.app().signal('SIGSTOP')
       await until(allWaiting(load))
       onIt = load.inFlight('POST')
@@ -28,14 +28,14 @@ export function testKill(route: Route): void {
       await victim!.start()
       await victim!.app().line({ msg: 'request' })
     })
-    // The proxy cannot know whether the dead instance carried out a POST, so it neither answers nor repeats it.
+    // The proxy cannot know whether the dead instance has processed a POST, so it does not retry it.
     expect(failures.filter(({ method }) => method === 'GET')).toEqual([])
     expect(onIt).toBeGreaterThan(0)
-    // A POST in flight may wait for another instance. Each client may lose one more POST on a kept connection before the
-    // proxy notices the death.
+    // A POST in flight may wait for another instance. Each client may lose one more POST on a kept connection before
+    // the proxy notices the death.
     expect(failures.length).toBeGreaterThan(0)
     expect(failures.length).toBeLessThanOrEqual(onIt + clients)
-    const seen = all.flatMap(answered).map(({ reqId }) => reqId)
+    const seen = all.flatMap(listRequests).map(({ reqId }) => reqId)
     expect(new Set(seen).size).toBe(seen.length)
     for (const { id } of failures) expect(seen).not.toContain(id)
   }, 60_000)

@@ -14,7 +14,7 @@ export interface ProxyOptions {
 export interface RunningProxy {
   readonly host: string
   readonly port: number
-  /** Everything that the proxy has printed. */
+  /** Returns the output of the proxy so far. */
   log(): string
   stop(): Promise<void>
 }
