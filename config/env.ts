@@ -116,61 +116,51 @@ const PLACEHOLDERS = new Set(['changeme', 'change-me', 'password', 'secret', 'ex
 
 /**
  * Checks the rules between variables. A variable with an invalid value is absent from `config`, and its rules are
- * skipped.
+ * skipped: a comparison with NaN is false.
  */
 export function contradictions(config: Partial<Config>): Problem[] {
   const problems: Problem[] = []
-  const demand = (name: Name, expected: string, holds: boolean) => {
-    if (!holds) problems.push({ name, expected })
-  }
-  const { HEADERS_TIMEOUT_MS: headers, REQUEST_TIMEOUT_MS: request } = config
-  if (headers !== undefined && request !== undefined) {
-    // The headers are a part of the request, so Node throws when this does not hold.
-    demand('HEADERS_TIMEOUT_MS', `at most REQUEST_TIMEOUT_MS (${request})`, headers <= request)
-  }
-  const { DRAIN_DELAY_MS: delay, SHUTDOWN_TIMEOUT_MS: shutdown } = config
-  if (delay !== undefined && shutdown !== undefined) {
-    demand('SHUTDOWN_TIMEOUT_MS', `more than DRAIN_DELAY_MS (${delay}), which it includes`, shutdown > delay)
-  }
-  const { HEALTH_INTERVAL_MS: interval, HEALTH_TIMEOUT_MS: timeout } = config
-  if (interval !== undefined && timeout !== undefined) {
-    // This bounds the time to detect a dependency that hangs: HEALTH_FALL × HEALTH_INTERVAL_MS + HEALTH_TIMEOUT_MS.
-    demand('HEALTH_TIMEOUT_MS', `at most HEALTH_INTERVAL_MS (${interval})`, timeout <= interval)
-  }
-  const checks = config.HEALTH_CHECKS?.map(({ name }) => name)
-  if (checks !== undefined && config.HEALTH_CRITICAL !== undefined) {
-    demand(
-      'HEALTH_CRITICAL',
-      `names from HEALTH_CHECKS (${checks.join(', ') || 'which has none'})`,
-      config.HEALTH_CRITICAL.every((name) => checks.includes(name)),
-    )
+  const reject = (name: Name, expected: string, isWrong: boolean | undefined) => {
+    if (isWrong) problems.push({ name, expected })
   }
   const isUnset = (name: Name) => name in config && config[name] === undefined
+
+  const { HEADERS_TIMEOUT_MS: headers = Number.NaN, REQUEST_TIMEOUT_MS: request = Number.NaN } = config
+  // The headers are a part of the request, so Node throws for such values.
+  reject('HEADERS_TIMEOUT_MS', `at most REQUEST_TIMEOUT_MS (${request})`, headers > request)
+  const { DRAIN_DELAY_MS: delay = Number.NaN, SHUTDOWN_TIMEOUT_MS: shutdown = Number.NaN } = config
+  reject('SHUTDOWN_TIMEOUT_MS', `more than DRAIN_DELAY_MS (${delay}), which it includes`, shutdown <= delay)
+  const { HEALTH_INTERVAL_MS: interval = Number.NaN, HEALTH_TIMEOUT_MS: timeout = Number.NaN } = config
+  // This bounds the time to detect a dependency that hangs: HEALTH_FALL × HEALTH_INTERVAL_MS + HEALTH_TIMEOUT_MS.
+  reject('HEALTH_TIMEOUT_MS', `at most HEALTH_INTERVAL_MS (${interval})`, timeout > interval)
+
+  const checks = config.HEALTH_CHECKS?.map(({ name }) => name)
+  reject(
+    'HEALTH_CRITICAL',
+    `names from HEALTH_CHECKS (${checks?.join(', ') || 'which has none'})`,
+    checks && config.HEALTH_CRITICAL?.some((name) => !checks.includes(name)),
+  )
   const AUTH = ['AUTH_JWKS_URL', 'AUTH_ISSUER', 'AUTH_AUDIENCE'] as const
   for (const name of AUTH) {
-    if (config[name] !== undefined) demand(name, `${AUTH.join(', ')}: all of them or none`, !AUTH.some(isUnset))
+    reject(name, `${AUTH.join(', ')}: all of them or none`, config[name] !== undefined && AUTH.some(isUnset))
   }
-  if (config.SESSION_SECRET !== undefined) {
-    // A client starts a session with a bearer token, and Redis shares it between instances.
-    demand(
-      'SESSION_SECRET',
-      'REDIS_URL and AUTH_JWKS_URL to be set too',
-      !(isUnset('REDIS_URL') || isUnset('AUTH_JWKS_URL')),
-    )
-    demand('CORS_ORIGINS', 'exact origins, because SESSION_SECRET is set', !config.CORS_ORIGINS?.includes('*'))
-  }
-  if (config.NODE_ENV === 'production') {
-    const { protocol = 'https:', hostname = '' } = URL.parse(config.AUTH_JWKS_URL ?? '') ?? {}
-    const isSafe = protocol === 'https:' || /^(localhost|127\.[\d.]+|\[::1\])$/.test(hostname)
-    demand(
-      'AUTH_JWKS_URL',
-      'https in production, because an attacker who replaces the keys can impersonate every user',
-      isSafe,
-    )
-    for (const name of ['DATABASE_URL', 'REDIS_URL'] as const) {
-      const password = URL.parse(config[name] ?? '')?.password.toLowerCase() ?? ''
-      demand(name, 'a password in production that is not a well-known placeholder', !PLACEHOLDERS.has(password))
-    }
+  const hasSessions = config.SESSION_SECRET !== undefined
+  // A client starts a session with a bearer token, and Redis shares it between instances.
+  const lacks = isUnset('REDIS_URL') || isUnset('AUTH_JWKS_URL')
+  reject('SESSION_SECRET', 'REDIS_URL and AUTH_JWKS_URL to be set too', hasSessions && lacks)
+  const isAnyOrigin = config.CORS_ORIGINS?.includes('*')
+  reject('CORS_ORIGINS', 'exact origins, because SESSION_SECRET is set', hasSessions && isAnyOrigin)
+
+  if (config.NODE_ENV !== 'production') return problems
+  const { protocol, hostname = '' } = URL.parse(config.AUTH_JWKS_URL ?? '') ?? {}
+  reject(
+    'AUTH_JWKS_URL',
+    'https in production, because an attacker who replaces the keys can impersonate every user',
+    protocol === 'http:' && !/^(localhost|127\.[\d.]+|\[::1\])$/.test(hostname),
+  )
+  for (const name of ['DATABASE_URL', 'REDIS_URL'] as const) {
+    const password = URL.parse(config[name] ?? '')?.password.toLowerCase() ?? ''
+    reject(name, 'a password in production that is not a well-known placeholder', PLACEHOLDERS.has(password))
   }
   return problems
 }

@@ -1,4 +1,4 @@
-import { BlockList, isIP } from 'node:net'
+import { isIP, isIPv4 } from 'node:net'
 import * as z from 'zod'
 
 /*
@@ -71,7 +71,7 @@ export const url = (protocols: readonly string[], example: string, path = /^/) =
   text.refine((text) => {
     const url = URL.parse(text)
     if (url === null || !protocols.includes(url.protocol) || url.hostname === '') return false
-    // An unencoded slash in a password ends the host early, and `app config` would show the rest of the password as a path.
+    // An unencoded slash in a password ends the host early.
     if (url.pathname.includes('@')) return false
     return path.test(url.pathname) && isDecodable(url.username + url.password + url.pathname)
   }, `a URL such as ${example}`)
@@ -97,25 +97,18 @@ export const origins = () =>
 
 const NAMED_RANGES = ['loopback', 'linklocal', 'uniquelocal']
 
-/** A range of nearly every address trusts every client, exactly as `true` does. */
-function smallestPrefix(address: string, family: number): number {
-  if (family === 4) return 8
+/** The smallest prefix. A range of nearly every address trusts every client, exactly as `true` does. */
+function smallestPrefix(address: string): number {
+  if (isIPv4(address)) return 8
   return address.toLowerCase().startsWith('::ffff:') ? 104 : 7
 }
 
 function isAddressRange(text: string): boolean {
   if (NAMED_RANGES.includes(text)) return true
-  const [address = '', prefix, ...rest] = text.split('/')
-  const family = isIP(address)
-  if (family === 0 || rest.length > 0) return false
-  if (prefix === undefined) return true
-  if (!/^\d{1,3}$/.test(prefix)) return false
-  try {
-    new BlockList().addSubnet(address, Number(prefix), family === 4 ? 'ipv4' : 'ipv6')
-    return Number(prefix) >= smallestPrefix(address, family)
-  } catch {
-    return false
-  }
+  const [, address = '', prefix] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
+  if (!isIP(address)) return false
+  const bits = isIPv4(address) ? 32 : 128
+  return prefix === undefined || parseInteger(prefix, smallestPrefix(address), bits) !== undefined
 }
 
 /** The number of proxies, or their addresses. `true` is an error: it lets every client choose its own address. */
@@ -136,48 +129,36 @@ export const namesOrNone = <const T extends string>(names: readonly T[], subject
     return found.every((name) => name !== undefined) ? found : undefined
   })
 
-/** The target of a check in HEALTH_CHECKS. */
-export type HeartbeatTarget =
-  | { readonly type: 'http'; readonly url: string }
-  | { readonly type: 'tcp'; readonly host: string; readonly port: number }
-  | { readonly type: 'command'; readonly file: string; readonly args: readonly string[] }
-
-export interface Heartbeat {
-  readonly name: string
-  readonly target: HeartbeatTarget
-}
-
-function parseTarget(text: string): HeartbeatTarget | undefined {
+/** Returns the target of a check in HEALTH_CHECKS. */
+function parseTarget(text: string) {
   if (text.startsWith('command:')) {
     const [file = '', ...args] = text.slice('command:'.length).trim().split(/\s+/)
-    return file.startsWith('/') ? { type: 'command', file, args } : undefined
+    return file.startsWith('/') ? { type: 'command' as const, file, args } : undefined
   }
   const url = URL.parse(text)
   if (url === null || url.hostname === '' || url.username !== '' || url.password !== '') return undefined
-  if (url.protocol === 'http:' || url.protocol === 'https:') return { type: 'http', url: text }
+  if (url.protocol === 'http:' || url.protocol === 'https:') return { type: 'http' as const, url: text }
   const port = Number(url.port)
   if (url.protocol !== 'tcp:' || port === 0 || url.pathname + url.search !== '') return undefined
-  return { type: 'tcp', host: url.hostname.replace(/^\[|\]$/g, ''), port }
+  return { type: 'tcp' as const, host: url.hostname.replace(/^\[|\]$/g, ''), port }
 }
 
 /** The names of the stores' own checks. */
 const RESERVED_CHECKS = ['database', 'redis']
 
-function parseHeartbeats(text: string): readonly Heartbeat[] | undefined {
-  const names = new Set(RESERVED_CHECKS)
-  const heartbeats: Heartbeat[] = []
-  for (const entry of text.split(',')) {
-    const [, name = '', rest = ''] = /^\s*([a-z][a-z0-9-]{0,31})=(.*\S)\s*$/.exec(entry) ?? []
-    const target = parseTarget(rest)
-    if (name === '' || names.has(name) || target === undefined) return undefined
-    names.add(name)
-    heartbeats.push({ name, target })
-  }
-  return heartbeats
-}
-
 export const heartbeats = () =>
   parsed(
     `name=target pairs separated by commas, each name once and none of ${RESERVED_CHECKS.join(', ')}; a target is http(s)://…, tcp://host:port or command:/path arguments`,
-    parseHeartbeats,
+    (text) => {
+      const names = new Set(RESERVED_CHECKS)
+      const heartbeats = []
+      for (const entry of text.split(',')) {
+        const [, name = '', rest = ''] = /^\s*([a-z][a-z0-9-]{0,31})=(.*\S)\s*$/.exec(entry) ?? []
+        const target = parseTarget(rest)
+        if (name === '' || names.has(name) || target === undefined) return undefined
+        names.add(name)
+        heartbeats.push({ name, target })
+      }
+      return heartbeats
+    },
   )

@@ -2,15 +2,14 @@ import {
   createServer as createHttpServer,
   type IncomingMessage,
   type RequestListener,
-  type Server,
   type ServerResponse,
 } from 'node:http'
-import { createMessageClasses, type MessageClasses } from '#pkg/fast-path/index.ts'
+import { createMessageClasses } from '#pkg/fast-path/index.ts'
 import { answerClientErrors, type ClientErrorOptions } from '#pkg/http/client-errors.ts'
 import { hasValidHost } from '#pkg/http/request-host.ts'
 import { requestId } from '#pkg/http/request-id.ts'
 import { requestTarget } from '#pkg/http/request-target.ts'
-import { createHttpDrain, type HttpDrain } from '#pkg/lifecycle/index.ts'
+import { createHttpDrain } from '#pkg/lifecycle/index.ts'
 import { sendProblem } from '#pkg/problem/index.ts'
 
 export interface ServerOptions {
@@ -29,16 +28,10 @@ export interface ServerOptions {
   readonly onClientError?: ClientErrorOptions['onEvent']
 }
 
-export interface HttpServer {
-  readonly server: Server
-  readonly drain: HttpDrain
-  readonly messages: MessageClasses
-  /** Sets the handler of the requests that are not probes. Earlier requests wait for it. */
-  handle(handler: RequestListener): void
-}
+export type HttpServer = ReturnType<typeof createServer>
 
 /** Creates a server with every limit set. Probes never wait: neither for the handler nor for the requests before them. */
-export function createServer({ probe, ownsSocket, onClientError, ...options }: ServerOptions): HttpServer {
+export function createServer({ probe, ownsSocket, onClientError, ...options }: ServerOptions) {
   const loaded = Promise.withResolvers<RequestListener>()
   let handler: RequestListener = (request, response) => {
     void loaded.promise.then((handler) => handler(request, response))
@@ -85,7 +78,8 @@ export function createServer({ probe, ownsSocket, onClientError, ...options }: S
     server,
     drain,
     messages,
-    handle(next) {
+    /** Sets the handler of the requests that are not probes. Earlier requests wait for it. */
+    handle(next: RequestListener): void {
       handler = next
       loaded.resolve(next)
     },

@@ -1,24 +1,26 @@
-import { once } from 'node:events'
-import { Agent, createServer, get, type RequestListener, request, type ServerResponse } from 'node:http'
+import { execFileSync } from 'node:child_process'
+import { EventEmitter, once } from 'node:events'
+import { Agent, createServer, get, type RequestListener, request, type Server, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { setImmediate as turnOfLoop } from 'node:timers/promises'
-import { afterEach, expect, test } from '@jest/globals'
-import { createHttpDrain, type HttpDrainOptions } from './http-drain.ts'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { afterEach, expect, jest, test } from '@jest/globals'
+import { createHttpDrain } from './http-drain.ts'
 
 const agents: Agent[] = []
 afterEach(() => {
+  jest.restoreAllMocks()
   for (const agent of agents.splice(0)) agent.destroy()
 })
 
-async function serve(listener: RequestListener, headersTimeout = 60_000, options: Partial<HttpDrainOptions> = {}) {
+async function serve(listener: RequestListener, headersTimeout = 60_000) {
   const server = createServer(
     { keepAliveTimeout: 60_000, headersTimeout, requestTimeout: 60_000, connectionsCheckingInterval: 20 },
     (req, res) => {
       drain.track(req, res, listener)
     },
   )
-  const drain = createHttpDrain({ server, sweepIntervalMs: 10, ...options })
+  const drain = createHttpDrain({ server, searchIntervalMs: 1 })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return { drain, server, port: (server.address() as AddressInfo).port }
@@ -39,6 +41,22 @@ async function rawConnection(port: number): Promise<Socket> {
   const socket = connect(port, '127.0.0.1')
   await once(socket, 'connect')
   return socket
+}
+
+/** Stops the clock of the drain, which reads it in each search for idle connections. */
+function stopClock(server: Server) {
+  const searches = new EventEmitter()
+  let now = 1_000
+  jest.spyOn(process, 'uptime').mockImplementation(() => {
+    if (!server.listening) searches.emit('search')
+    return now
+  })
+  return {
+    nextSearch: () => once(searches, 'search'),
+    advance(seconds: number) {
+      now += seconds
+    },
+  }
 }
 
 const never = new AbortController().signal
@@ -138,15 +156,16 @@ test('requests in the network at the end of accepting get responses', async () =
 })
 
 test('a client that connects just before the end may send its first request later', async () => {
-  const { drain, server, port } = await serve((_req, res) => res.end('ok'), undefined, { firstRequestMs: 60_000 })
+  const { drain, server, port } = await serve((_req, res) => res.end('ok'))
+  const clock = stopClock(server)
   const accepted = once(server, 'connection')
   const slow = await rawConnection(port)
   await accepted
   drain.begin()
   const closed = drain.close(never)
   const answer = text(slow)
-  // Longer than several sweeps, as on a busy machine.
-  setTimeout(() => slow.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n'), 60)
+  for (let searches = 0; searches < 3; searches++) await clock.nextSearch()
+  slow.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
   expect(await answer).toMatch(/^HTTP\/1\.1 200 OK/)
   await closed
 })
@@ -183,17 +202,25 @@ test('used and unused idle connections do not delay the close', async () => {
 })
 
 test('a request that arrives while the process is busy gets its response before idle connections are closed', async () => {
-  const { drain, server, port } = await serve((_req, res) => res.end('ok'), undefined, { sweepIntervalMs: 200 })
-  const kept = await rawConnection(port)
-  kept.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
-  await once(kept, 'data')
+  const { drain, server, port } = await serve((_req, res) => res.end('ok'))
+  const clock = stopClock(server)
+  const used = await rawConnection(port)
+  used.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
+  await once(used, 'data')
+  // While the first request of this connection is awaited, no connection is closed.
+  const accepted = once(server, 'connection')
+  const unused = await rawConnection(port)
+  await accepted
   drain.begin()
   const closed = drain.close(never)
-  // Until it no longer takes connections in, and waits to look for idle ones.
-  while (server.listening) await turnOfLoop()
-  kept.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
-  for (const end = performance.now() + 250; performance.now() < end; );
-  expect(await text(kept)).toMatch(/^HTTP\/1\.1 200 OK/)
+  await clock.nextSearch()
+  clock.advance(60)
+  const answer = text(used)
+  used.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
+  // The process is busy until another program has ended, which takes longer than searchIntervalMs.
+  execFileSync(process.execPath, ['-e', ''])
+  expect(await answer).toMatch(/^HTTP\/1\.1 200 OK/)
+  if (!unused.closed) await once(unused.resume(), 'close')
   await closed
 })
 
@@ -205,7 +232,7 @@ test('the header timeout still applies to slow clients during the close', async 
   const answer = text(slow)
   const [serverSide] = await accepted
   // Unread bytes would turn the end of the connection into a reset.
-  while (serverSide.bytesRead === 0) await turnOfLoop()
+  while (serverSide.bytesRead === 0) await nextTurn()
   await drain.close(never)
   expect(await answer).toMatch(/^HTTP\/1\.1 408/)
 })
