@@ -7,6 +7,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterEach, expect, jest, test } from '@jest/globals'
 import { createHttpDrain } from './http-drain.ts'
 
+const SEARCH_INTERVAL_MS = 10
+
 const agents: Agent[] = []
 afterEach(() => {
   jest.restoreAllMocks()
@@ -20,7 +22,7 @@ async function serve(listener: RequestListener, headersTimeout = 60_000) {
       drain.track(req, res, listener)
     },
   )
-  const drain = createHttpDrain({ server, searchIntervalMs: 1 })
+  const drain = createHttpDrain({ server, searchIntervalMs: SEARCH_INTERVAL_MS })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return { drain, server, port: (server.address() as AddressInfo).port }
@@ -43,18 +45,21 @@ async function rawConnection(port: number): Promise<Socket> {
   return socket
 }
 
-/** Stops the clock of the drain, which reads it in each search for idle connections. */
-function stopClock(server: Server) {
+/** After the end of accepting, every connection is new until the test calls `age`. */
+function controlAge(server: Server) {
+  const uptime = process.uptime.bind(process)
   const searches = new EventEmitter()
-  let now = 1_000
+  let now = 0
   jest.spyOn(process, 'uptime').mockImplementation(() => {
-    if (!server.listening) searches.emit('search')
+    if (server.listening) return uptime()
+    searches.emit('search')
     return now
   })
   return {
+    /** Resolves at the next search for idle connections. */
     nextSearch: () => once(searches, 'search'),
-    advance(seconds: number) {
-      now += seconds
+    age() {
+      now = Number.POSITIVE_INFINITY
     },
   }
 }
@@ -157,14 +162,14 @@ test('requests in the network at the end of accepting get responses', async () =
 
 test('a client that connects just before the end may send its first request later', async () => {
   const { drain, server, port } = await serve((_req, res) => res.end('ok'))
-  const clock = stopClock(server)
+  const { nextSearch } = controlAge(server)
   const accepted = once(server, 'connection')
   const slow = await rawConnection(port)
   await accepted
   drain.begin()
   const closed = drain.close(never)
   const answer = text(slow)
-  for (let searches = 0; searches < 3; searches++) await clock.nextSearch()
+  for (let searches = 0; searches < 3; searches++) await nextSearch()
   slow.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
   expect(await answer).toMatch(/^HTTP\/1\.1 200 OK/)
   await closed
@@ -203,7 +208,7 @@ test('used and unused idle connections do not delay the close', async () => {
 
 test('a request that arrives while the process is busy gets its response before idle connections are closed', async () => {
   const { drain, server, port } = await serve((_req, res) => res.end('ok'))
-  const clock = stopClock(server)
+  const { nextSearch, age } = controlAge(server)
   const used = await rawConnection(port)
   used.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
   await once(used, 'data')
@@ -213,12 +218,18 @@ test('a request that arrives while the process is busy gets its response before 
   await accepted
   drain.begin()
   const closed = drain.close(never)
-  await clock.nextSearch()
-  clock.advance(60)
+  let searchedAt: number
+  do {
+    await nextSearch()
+    searchedAt = performance.now()
+    await nextTurn()
+    // Repeat when the next search has begun already.
+  } while (performance.now() - searchedAt > SEARCH_INTERVAL_MS / 2)
+  age()
   const answer = text(used)
   used.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
-  // The process is busy until another program has ended, which takes longer than searchIntervalMs.
-  execFileSync(process.execPath, ['-e', ''])
+  // The process is busy with another program until the next search is due.
+  while (performance.now() - searchedAt < 2 * SEARCH_INTERVAL_MS) execFileSync(process.execPath, ['-e', ''])
   expect(await answer).toMatch(/^HTTP\/1\.1 200 OK/)
   if (!unused.closed) await once(unused.resume(), 'close')
   await closed
