@@ -1,6 +1,5 @@
-import * as z from 'zod'
+import type * as z from 'zod'
 import {
-  absolutePath,
   boolean,
   byteSize,
   heartbeats,
@@ -11,22 +10,19 @@ import {
   oneOf,
   origins,
   publicUrl,
+  text,
   trustProxy,
   url,
 } from './formats.ts'
 
+const isLongSecret = (text: string) => text.length >= 32
+
 /** Every variable that the service reads, with its format and its default, in the order of .env.example. */
 export const schema = {
-  SERVICE_NAME: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'lower-case letters, digits and hyphens, at most 63')
-    .optional(),
+  SERVICE_NAME: text(/^[a-z0-9][a-z0-9-]{0,62}$/, 'lower-case letters, digits and hyphens, at most 63').optional(),
   NODE_ENV: oneOf(['production', 'development', 'test']).default('production'),
 
-  HOST: z
-    .string()
-    .regex(/^[A-Za-z0-9.:_-]{1,253}$/, 'an address or a host name to listen on')
-    .default('0.0.0.0'),
+  HOST: text(/^[A-Za-z0-9.:_-]{1,253}$/, 'an address or a host name to listen on').default('0.0.0.0'),
   PORT: integer(0, 65_535).default(8080),
   LISTEN_FD: integer(0, 1023).optional(),
   REUSE_PORT: boolean().default(false),
@@ -35,18 +31,9 @@ export const schema = {
   RATE_LIMIT: integer(0, 1_000_000, 'requests a minute').default(0),
   CORS_ORIGINS: origins().optional(),
   AUTH_JWKS_URL: publicUrl(['https:', 'http:'], 'https://issuer.example.com/jwks.json').optional(),
-  AUTH_ISSUER: z
-    .string()
-    .regex(/^\S{1,1000}$/, 'the text of the claim iss')
-    .optional(),
-  AUTH_AUDIENCE: z
-    .string()
-    .regex(/^\S{1,1000}$/, 'the text of the claim aud')
-    .optional(),
-  SESSION_SECRET: list(
-    'texts of at least 32 characters, separated by commas',
-    (secret) => secret.length >= 32,
-  ).optional(),
+  AUTH_ISSUER: text(/^\S{1,1000}$/, 'the text of the claim iss').optional(),
+  AUTH_AUDIENCE: text(/^\S{1,1000}$/, 'the text of the claim aud').optional(),
+  SESSION_SECRET: list('texts of at least 32 characters, separated by commas', isLongSecret).optional(),
   SESSION_TTL_MS: milliseconds(1_000, 31 * 24 * 3_600_000).default(8 * 3_600_000),
   HEADERS_TIMEOUT_MS: milliseconds(100, 600_000).default(10_000),
   REQUEST_TIMEOUT_MS: milliseconds(100, 3_600_000).default(15_000),
@@ -78,7 +65,7 @@ export const schema = {
 
   /** Remove a feature once it is always on. */
   FEATURES: namesOrNone(['docs', 'version'], 'features').default(['docs']),
-  SETTINGS_FILE: absolutePath().optional(),
+  SETTINGS_FILE: text(/^\/.{1,4096}$/, 'an absolute path').optional(),
 
   DRAIN_DELAY_MS: milliseconds(0, 600_000).default(5_000),
   SHUTDOWN_TIMEOUT_MS: milliseconds(100, 3_600_000).default(25_000),
@@ -114,10 +101,7 @@ export interface Problem {
 /** Passwords of examples and images. Attackers try them first. */
 const PLACEHOLDERS = new Set(['changeme', 'change-me', 'password', 'secret', 'example', 'postgres', 'redis', 'admin'])
 
-/**
- * Checks the rules between variables. A variable with an invalid value is absent from `config`, and its rules are
- * skipped: a comparison with NaN is false.
- */
+/** Checks the rules between variables. A variable with an invalid value is absent: a comparison with NaN is false. */
 export function contradictions(config: Partial<Config>): Problem[] {
   const problems: Problem[] = []
   const reject = (name: Name, expected: string, isWrong: boolean | undefined) => {

@@ -6,19 +6,23 @@ import * as z from 'zod'
  * the sentence "expected …"; load.ts adds the name of the variable and the given text.
  */
 
-const text = z.string()
-
 /**
- * Converts a text with `parse`, which returns undefined for an invalid text. A start creates the schemas of all
+ * Converts a text with `parse`, which returns undefined or throws for an invalid text. A start creates the schemas of all
  * variables, so a format is one schema object: `z.string().transform()` would be three.
  */
 const parsed = <T>(expected: string, parse: (text: string) => T | undefined) =>
   z.transform((given: string, context): T => {
-    const value = parse(given)
-    if (value !== undefined) return value
+    try {
+      const value = parse(given)
+      if (value !== undefined) return value
+    } catch {
+      // The text is invalid.
+    }
     context.addIssue(expected)
     return z.NEVER
   })
+
+export const text = (pattern: RegExp, expected: string) => z.string().regex(pattern, expected)
 
 /** Accepts digits only: a sign, an exponent or white space is an error, so no number is rounded or guessed. */
 function parseInteger(text: string, min: number, max: number): number | undefined {
@@ -36,8 +40,6 @@ export const oneOf = <const T extends readonly string[]>(values: T) => z.enum(va
 export const boolean = () =>
   parsed('one of true, false', (text) => (text === 'true' || text === 'false' ? text === 'true' : undefined))
 
-export const absolutePath = () => text.regex(/^\/.{1,4096}$/, 'an absolute path')
-
 const splitList = (text: string): readonly string[] => (text === '' ? [] : text.split(',').map((item) => item.trim()))
 
 /** Texts separated by commas. An empty text is an empty list. */
@@ -47,34 +49,25 @@ export const list = (expected: string, isItem: (item: string) => boolean = () =>
     return items.every(isItem) ? items : undefined
   })
 
-const BYTES = { b: 1, kb: 1024, mb: 1024 ** 2 }
+const BYTES: Readonly<Record<string, number>> = { b: 1, kb: 1024, mb: 1024 ** 2 }
 
 /** `100`, `100b`, `64kb` or `1mb` in bytes. The units are binary, as in Express's body parsers. */
 export const byteSize = (maxMegabytes: number) =>
   parsed(`a size from 1b to ${maxMegabytes}mb, such as 100kb`, (text) => {
     const [, amount, unit = 'b'] = /^(\d{1,9})(b|kb|mb)?$/.exec(text) ?? []
-    const bytes = Number(amount) * BYTES[unit as keyof typeof BYTES]
-    return bytes >= 1 && bytes <= maxMegabytes * BYTES.mb ? bytes : undefined
+    const bytes = Number(amount) * (BYTES[unit] ?? 0)
+    return bytes >= 1 && bytes <= maxMegabytes * 1024 ** 2 ? bytes : undefined
   })
 
-/** The drivers decode percent-encoded text and throw errors of their own when it is malformed. */
-function isDecodable(text: string): boolean {
-  try {
-    decodeURIComponent(text)
-    return true
-  } catch {
-    return false
-  }
-}
-
 export const url = (protocols: readonly string[], example: string, path = /^/) =>
-  text.refine((text) => {
-    const url = URL.parse(text)
-    if (url === null || !protocols.includes(url.protocol) || url.hostname === '') return false
-    // An unencoded slash in a password ends the host early.
-    if (url.pathname.includes('@')) return false
-    return path.test(url.pathname) && isDecodable(url.username + url.password + url.pathname)
-  }, `a URL such as ${example}`)
+  parsed(`a URL such as ${example}`, (text) => {
+    const { protocol, hostname, username, password, pathname } = new URL(text)
+    // The drivers decode percent-encoded text and throw errors of their own when it is malformed.
+    decodeURIComponent(username + password + pathname)
+    // An unencoded slash in a password ends the host early, and the rest of the password becomes the path.
+    const isValid = protocols.includes(protocol) && hostname !== '' && !pathname.includes('@') && path.test(pathname)
+    return isValid ? text : undefined
+  })
 
 /** A URL that `app config` shows, so it may not contain a secret. */
 export const publicUrl = (protocols: readonly string[], example: string) =>
@@ -135,12 +128,11 @@ function parseTarget(text: string) {
     const [file = '', ...args] = text.slice('command:'.length).trim().split(/\s+/)
     return file.startsWith('/') ? { type: 'command' as const, file, args } : undefined
   }
-  const url = URL.parse(text)
-  if (url === null || url.hostname === '' || url.username !== '' || url.password !== '') return undefined
-  if (url.protocol === 'http:' || url.protocol === 'https:') return { type: 'http' as const, url: text }
-  const port = Number(url.port)
-  if (url.protocol !== 'tcp:' || port === 0 || url.pathname + url.search !== '') return undefined
-  return { type: 'tcp' as const, host: url.hostname.replace(/^\[|\]$/g, ''), port }
+  const { protocol, hostname, port, username, password, pathname, search } = new URL(text)
+  if (hostname === '' || username + password !== '') return undefined
+  if (protocol === 'http:' || protocol === 'https:') return { type: 'http' as const, url: text }
+  if (protocol !== 'tcp:' || Number(port) === 0 || pathname + search !== '') return undefined
+  return { type: 'tcp' as const, host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) }
 }
 
 /** The names of the stores' own checks. */

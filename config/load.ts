@@ -4,7 +4,7 @@ import { type Config, contradictions, type Problem, SECRETS, schema } from './en
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** Returns the contents of a text file. Throws an error with a `code` when it cannot be read. */
+/** Throws an error with a `code` when the file cannot be read. */
 export type ReadFile = (path: string) => string
 
 /** The configuration is invalid. `message` has one line for each problem and shows no secret. */
@@ -29,21 +29,15 @@ export function readTextFile(path: string): string {
 }
 
 /**
- * Reads the listening address and nothing else. A running service stays healthy when someone breaks its settings file
- * or a secret's file afterwards, so a health check must not read them.
- *
- * @throws ConfigError when HOST or PORT is invalid
+ * Reads the listening address only: `app healthcheck` must succeed although someone has broken a file that the running
+ * service has read. @throws ConfigError
  */
 export function loadAddress(environment: Environment): Pick<Config, 'HOST' | 'PORT'> {
   const { HOST, PORT } = withEnvFile(environment)
   return validate({ HOST, PORT }, [])
 }
 
-/**
- * Validates the values and returns one frozen configuration.
- *
- * @throws ConfigError with every problem at once, those of `found` first
- */
+/** Returns one frozen configuration. @throws ConfigError with every problem at once, those of `found` first */
 export function validate(values: Environment, found: readonly string[]): Config {
   const problems = [...found]
   const config: Record<string, unknown> = {}

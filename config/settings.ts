@@ -7,11 +7,7 @@ const WATCH_INTERVAL_MS = 1_000
 
 export type Settings = ReturnType<typeof createSettings>
 
-/**
- * Reads the environment, the files of secrets and SETTINGS_FILE. Only the values of SETTINGS_FILE change afterwards.
- *
- * @throws ConfigError with every problem at once
- */
+/** Reads the environment, the files of secrets and SETTINGS_FILE. @throws ConfigError with every problem at once */
 export function createSettings(environment: Environment, readFile: ReadFile = readTextFile) {
   const problems: string[] = []
   const fixed = readSecrets(withEnvFile(environment, readFile), readFile, problems)
@@ -31,7 +27,6 @@ export function createSettings(environment: Environment, readFile: ReadFile = re
     current: () => current,
     /**
      * Reads SETTINGS_FILE again, replaces all values at once, and returns the names of those that changed.
-     *
      * @throws ConfigError when the file has any problem; the previous values stay
      */
     reload(): readonly Name[] {
@@ -50,10 +45,7 @@ export function createSettings(environment: Environment, readFile: ReadFile = re
   }
 }
 
-/**
- * Reads the values of SETTINGS_FILE and adds to `problems`. An empty value counts as unset unless the variable accepts an
- * empty text.
- */
+/** Adds to `problems`. An empty value counts as unset unless the variable accepts an empty text. */
 function readSettings(path: string, readFile: ReadFile, problems: string[]): Environment {
   const report = (expected: string) => problems.push(`SETTINGS_FILE: got ${JSON.stringify(path)}, expected ${expected}`)
   const values: Record<string, string> = {}

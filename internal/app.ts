@@ -35,7 +35,6 @@ export function serve(settings: Settings, systemd: Systemd): Promise<0 | 1> {
     },
   })
 
-  /** Applies the changes of SETTINGS_FILE, or logs why it cannot and changes nothing. */
   function reload(): void {
     try {
       const changed = settings.reload()

@@ -1,5 +1,5 @@
 /** Defined by scripts/bundle.ts. */
-declare const BUILD_INFO: BuildInfo
+declare const BUILD_INFO: typeof NOT_BUILT
 
 const NOT_BUILT = {
   name: 'my-service',
@@ -9,6 +9,6 @@ const NOT_BUILT = {
   time: 'unknown',
 }
 
-export type BuildInfo = Readonly<typeof NOT_BUILT>
+export type BuildInfo = typeof NOT_BUILT
 
-export const buildInfo: BuildInfo = typeof BUILD_INFO === 'undefined' ? NOT_BUILT : BUILD_INFO
+export const buildInfo = typeof BUILD_INFO === 'undefined' ? NOT_BUILT : BUILD_INFO

@@ -8,7 +8,6 @@ export interface RateLimitDeps {
   readonly perMinute: () => number
   /** Counts for all instances. @default each instance counts for itself */
   readonly redis: Pick<Redis, 'run'> | undefined
-  /** Prefix of the keys in Redis. */
   readonly service: string
   readonly logger: Logger
 }

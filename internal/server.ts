@@ -12,16 +12,12 @@ import { requestTarget } from '#pkg/http/request-target.ts'
 import { createHttpDrain } from '#pkg/lifecycle/index.ts'
 import { sendProblem } from '#pkg/problem/index.ts'
 
+/** The timeouts are those of .env.example. */
 export interface ServerOptions {
-  /** From the first byte of a request to the end of its headers, in milliseconds. */
   readonly headersTimeoutMs: number
-  /** From the first byte of a request to the end of its body, in milliseconds. */
   readonly requestTimeoutMs: number
-  /** Lifetime of an idle connection, in milliseconds. Keep it longer than the proxy's, so that the proxy closes first. */
   readonly keepAliveTimeoutMs: number
-  /** Socket inactivity timeout while a request is in progress, in milliseconds. */
   readonly socketTimeoutMs: number
-  /** Set it to false when other processes accept connections from the listening socket. */
   readonly ownsSocket: boolean
   /** Responds to a probe and returns true; returns false for any other request. */
   readonly probe: (request: IncomingMessage, response: ServerResponse) => boolean

@@ -1,12 +1,11 @@
 import { execFile } from 'node:child_process'
 
-/** The instructions that systemd passes to a service in its environment. */
 export interface Systemd {
   /** File descriptor of the listening socket that systemd passed. */
   readonly listenFd?: number
-  /** True when systemd expects notifications: `Type=notify`. */
+  /** `Type=notify` */
   readonly notify: boolean
-  /** systemd restarts the service after this time without a watchdog notification: `WatchdogSec=`, in milliseconds. */
+  /** `WatchdogSec=`: systemd restarts the service after this time without a notification, in milliseconds. */
   readonly watchdogMs?: number
 }
 
@@ -14,9 +13,7 @@ export interface Systemd {
 const FIRST_FD = 3
 
 /**
- * Reads the variables that systemd sets. Variables that name the process id of another process are ignored: a shell
- * passes them on to its children.
- *
+ * Reads the variables that systemd sets. Variables for another process are ignored: a shell passes them on to its children.
  * @throws when systemd passed several sockets, because the service listens on one
  */
 export function readSystemd(environment: Readonly<Record<string, string | undefined>>, pid: number): Systemd {
@@ -33,7 +30,7 @@ export function readSystemd(environment: Readonly<Record<string, string | undefi
 export interface NotifierOptions extends Omit<Systemd, 'listenFd'> {
   /** Called when a notification could not be sent. The service continues. */
   readonly onError: (error: Error) => void
-  /** Runs a program. @default execFile */
+  /** @default execFile */
   readonly run?: (file: string, args: readonly string[], done: (error: Error | null) => void) => void
 }
 

@@ -3,7 +3,6 @@ import type { Config } from '#config/env.ts'
 import { ConfigError, describeConfig, loadAddress } from '#config/load.ts'
 import { createSettings } from '#config/settings.ts'
 import { buildInfo } from '#internal/build-info.ts'
-// Only `serve` needs a logger.
 import { withoutCredentials } from '#pkg/logging/credentials.ts'
 
 const USAGE = `usage: app [serve | migrate | healthcheck | config | version]

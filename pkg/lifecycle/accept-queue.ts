@@ -3,14 +3,10 @@ import { connect, type Server, type Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
 import { withTimeout } from '../with-timeout.ts'
 
-/** The methods of Node's private handle of a listening or connecting socket. */
-interface Handle {
-  listen(backlog: number): number
-  /** 0 when the socket is connected. */
-  getpeername(out: object): number
-}
+/** Node's private handle of a listening or connecting socket. `getpeername` returns 0 when the socket is connected. */
+type Handle = Partial<Record<'listen', (backlog: number) => void> & Record<'getpeername', (out: object) => number>>
 
-const handle = (owner: Server | Socket) => (owner as unknown as { _handle?: Partial<Handle> | null })._handle
+const handle = (owner: Server | Socket) => (owner as unknown as { _handle?: Handle | null })._handle
 
 const LOOPBACK: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
 
@@ -45,7 +41,7 @@ export async function fillAcceptQueue(server: Server, timeoutMs = 1_000): Promis
   return undefined
 }
 
-/** Resolves when the event loop has looked for new connections. */
+/** Resolves when the event loop has accepted waiting connections. */
 export async function nextTurn(): Promise<void> {
   await setImmediate()
   await setImmediate()

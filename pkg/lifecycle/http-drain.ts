@@ -12,7 +12,7 @@ export interface HttpDrainOptions {
 }
 
 interface Connection {
-  /** Seconds of `process.uptime()`: unlike `performance`, it loads no module during the start. */
+  /** Seconds of `process.uptime()`, which loads no module during the start. */
   readonly acceptedAt: number
   /** Order of the last use: acceptance, or the start of a request. */
   lastUse: number
@@ -30,18 +30,12 @@ const PAUSE_AT = 16
 /** Pipelined requests at which the connection is destroyed: each costs 4 kB, and no client sends as many. */
 const MAX_WAITING = 64
 
-/**
- * Pipelined requests of all connections at which reading pauses for one turn of the event loop. Sockets release their
- * requests at the end of a turn, so a turn must not read a chunk from each of a thousand connections.
- */
+/** Pipelined requests of all connections at which reading pauses for one turn: sockets release requests after a turn. */
 const MAX_WAITING_IN_ALL = 1_000
 
 /**
- * Ends an HTTP server without losing a request that a client has sent.
- *
- * `http.Server.close()` is not safe: it destroys idle keep-alive connections on which a request may be arriving. It also
- * stops the timer that enforces `headersTimeout` and `requestTimeout`, so one slow client could keep the process running
- * forever.
+ * Ends an HTTP server without losing a request that a client has sent. `http.Server.close()` is not safe: it destroys idle
+ * connections on which a request may be arriving, and stops the timer of `headersTimeout` and `requestTimeout`.
  */
 export function createHttpDrain({ server, ownsSocket = true, searchIntervalMs = 50 }: HttpDrainOptions) {
   const connections = new Map<Socket, Connection>()
@@ -76,10 +70,9 @@ export function createHttpDrain({ server, ownsSocket = true, searchIntervalMs = 
   }
 
   /**
-   * Accepts the connections that wait in the kernel. The kernel resets them, with their requests, when accepting ends.
-   * Each turn of the event loop accepts one connection, so this runs turns until a turn accepts none. Reading is paused
-   * meanwhile: turns stay short, and clients that wait for a response open no further connections. The number of turns
-   * is limited, because a flood of new clients may never end.
+   * Accepts the connections that wait in the kernel, which resets them, with their requests, when accepting ends. Each
+   * turn of the event loop accepts one. Reading is paused meanwhile, so that turns stay short and clients that wait for a
+   * response open no further connections. A flood of new clients may never end, so the attempt is limited to a second.
    */
   async function acceptWaiting(signal: AbortSignal): Promise<void> {
     pauseReading(true)

@@ -7,7 +7,7 @@ export type Phase = 'starting' | 'serving' | 'draining' | 'stopped'
 export interface Part {
   readonly name: string
   start?(): unknown
-  /** Called when draining begins, before the drain delay. From now on clients should use other instances. */
+  /** Called before the drain delay. From now on clients should use other instances. */
   drain?(): void
   /** Stops the part. The lifecycle stops waiting when `signal` aborts, so the part must then cut its remaining work. */
   stop?(signal: AbortSignal): unknown
@@ -16,10 +16,9 @@ export interface Part {
 }
 
 type Signal = 'SIGTERM' | 'SIGINT' | 'SIGHUP'
-type StopOutcome = 'stopped' | 'cut' | 'deadline missed'
 
 export type LifecycleEvent =
-  | { readonly type: 'serving' | 'draining' | StopOutcome }
+  | { readonly type: 'serving' | 'draining' | 'stopped' | 'cut' | 'deadline missed' }
   | { readonly type: 'signal'; readonly signal: Signal }
   | { readonly type: 'crash' | 'failed to start'; readonly err: unknown }
   | { readonly type: 'part failed to stop'; readonly part: string; readonly err: unknown }
@@ -33,13 +32,11 @@ export interface LifecycleOptions {
   readonly shutdownTimeoutMs: number
   /** Longest stop after a crash, in milliseconds. @default 3_000 */
   readonly crashTimeoutMs?: number
-  /** Called on SIGHUP. */
   readonly reload: () => void
   readonly onEvent: (event: LifecycleEvent) => void
 }
 
-/** Starts a part and registers it for the stop. */
-export type Use = (part: Part) => Promise<void>
+type StartParts = (use: (part: Part) => Promise<void>) => Promise<void>
 
 /** Ends `startParts` when a stop was requested meanwhile. */
 const STOPPING = Symbol('stopping')
@@ -66,7 +63,7 @@ export function createLifecycle(options: LifecycleOptions) {
     if (stopping) throw STOPPING
   }
 
-  async function start(startParts: (use: Use) => Promise<void>): Promise<void> {
+  async function start(startParts: StartParts): Promise<void> {
     try {
       await startParts(use)
     } catch (err) {
@@ -95,20 +92,21 @@ export function createLifecycle(options: LifecycleOptions) {
 
   /** A second call cuts the remaining work. */
   async function stop(code: 0 | 1, delayMs: number, timeoutMs: number): Promise<void> {
-    if (stopping) return deadline.abort('cut' satisfies StopOutcome)
+    if (stopping) return deadline.abort('cut')
     stopping = true
     const delay = phase === 'serving' ? delayMs : 0
     phase = 'draining'
     onEvent({ type: 'draining' })
-    const timer = setTimeout(() => deadline.abort('deadline missed' satisfies StopOutcome), timeoutMs)
+    const timer = setTimeout(() => deadline.abort('deadline missed'), timeoutMs)
     await Promise.race([starting, missed])
     for (const part of parts) part.drain?.()
     await Promise.race([new Promise((resolve) => setTimeout(resolve, delay)), missed])
     await stopParts()
     clearTimeout(timer)
     phase = 'stopped'
-    onEvent({ type: deadline.signal.reason ?? 'stopped' })
-    ended.resolve(deadline.signal.aborted ? 1 : code)
+    const { aborted, reason } = deadline.signal
+    onEvent({ type: aborted ? reason : 'stopped' })
+    ended.resolve(aborted ? 1 : code)
   }
 
   function onSignal(signal: Signal, act: () => unknown): void {
@@ -126,7 +124,7 @@ export function createLifecycle(options: LifecycleOptions) {
      * reverse. SIGTERM drains, and SIGINT drains without the delay. A stop during the start begins after the current
      * part. A second signal, or a crash during the stop, ends the stop at once.
      */
-    run(startParts: (use: Use) => Promise<void>): Promise<0 | 1> {
+    run(startParts: StartParts): Promise<0 | 1> {
       onSignal('SIGTERM', () => stop(0, drainDelayMs, shutdownTimeoutMs))
       onSignal('SIGINT', () => stop(0, 0, shutdownTimeoutMs))
       onSignal('SIGHUP', reload)

@@ -3,9 +3,9 @@ import type { Server, Socket } from 'node:net'
 
 export interface ConnectionLimitOptions {
   readonly server: Server
-  /** Closes up to `count` idle connections and returns how many it closed. Must be registered on the server before this limiter. */
+  /** Closes up to `count` idle connections and returns how many it closed. Listens to new connections before this limiter. */
   readonly closeIdle: (count: number) => number
-  /** File descriptors to keep free of connections: for the log, stores, health checks and Node itself. */
+  /** File descriptors for the log, stores, health checks and Node itself. */
   readonly reservedFiles: number
   /** File descriptors that this process may open. @default the limit of the process, Infinity where the system has none */
   readonly openFiles?: number
@@ -23,14 +23,13 @@ const HEADROOM = 16
 /**
  * Keeps the connections of a server below the limit of open files. When the limit is near, a new connection takes the place
  * of an idle one, so that probes and clients still get in. When no connection is idle, new connections are closed at once.
- * Reports the begin and the end of the condition.
  */
 export function limitConnections(options: ConnectionLimitOptions): void {
   const { server, closeIdle, reservedFiles, openFiles = readOpenFileLimit(), onEvent } = options
   if (openFiles === Number.POSITIVE_INFINITY) return
   const max = Math.max(openFiles - reservedFiles, Math.floor(openFiles / 2))
   const limit = Math.max(max - HEADROOM, 1)
-  /** Closes several connections at a time, because the search for idle connections is linear in their number. */
+  /** The search for idle connections is linear in their number, so it closes several connections at a time. */
   const batch = Math.ceil(limit / 100)
   let connections = 0
   let episode: { closed: number; refused: number } | undefined

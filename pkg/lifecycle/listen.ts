@@ -3,14 +3,12 @@ import net, { type Server } from 'node:net'
 
 export interface ListenOptions {
   readonly server: Server
-  /** An address of this machine, or a host name that resolves to one. */
   readonly host: string
   readonly port: number
   /** A listening socket that this process has inherited. It replaces `host` and `port`. */
   readonly fd?: number | undefined
   /**
-   * Lets other processes of the same user listen on the same port (SO_REUSEPORT), so that a new process can take over from
-   * an old one. Every process on the port must set it. @default false
+   * Lets other processes of the same user, which set it too, listen on the same port (SO_REUSEPORT). @default false
    */
   readonly reusePort?: boolean
 }
@@ -23,8 +21,7 @@ export interface ListenOptions {
 export async function listen({ server, host, port, fd, reusePort = false }: ListenOptions): Promise<void> {
   try {
     if (fd !== undefined) server.listen({ fd })
-    // `listen()` tests the host with an IPv6 regular expression that takes V8 4 ms to compile, so an IPv4 address is
-    // bound here. Node before 26 has no BoundSocket.
+    // `listen()` tests the host with an IPv6 regular expression that takes 4 ms to compile. Node 24 has no BoundSocket.
     else if (net.isIPv4(host) && 'BoundSocket' in net) {
       server.listen({ handle: new net.BoundSocket({ host, port, reusePort }) })
     } else server.listen({ host, port, reusePort })

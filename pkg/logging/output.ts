@@ -1,12 +1,9 @@
 import { fstatSync, writeSync } from 'node:fs'
 
 export interface OutputOptions {
-  /** @default 1, standard output */
+  /** @default 1 */
   readonly fd?: number
-  /**
-   * The maximum size of one write, unless a single line is longer. A pipe takes 4096 bytes whole or not at all, so the
-   * lines of several processes do not mix. @default 4096
-   */
+  /** The maximum size of one write, unless a single line is longer. A pipe takes 4096 bytes whole or not at all. @default 4096 */
   readonly bufferBytes?: number
   /** The maximum time that a line stays in the buffer, in milliseconds. @default 100 */
   readonly bufferMs?: number
