@@ -3,8 +3,7 @@ import { describe, expect, test } from '@jest/globals'
 import { parse } from 'dotenv'
 import { WRONG } from '../test/support/wrong-environment.ts'
 import { SECRETS, schema } from './env.ts'
-import { ConfigError, describeConfig, type Environment } from './load.ts'
-import { createSettings } from './settings.ts'
+import { ConfigError, createSettings, describeConfig, type Environment } from './load.ts'
 
 const noFiles = () => {
   throw Object.assign(new Error('no such file'), { code: 'ENOENT' })

@@ -1,11 +1,12 @@
 import { readFileSync, statSync } from 'node:fs'
+import { isDeepStrictEqual } from 'node:util'
 import { parse } from 'dotenv'
-import { type Config, contradictions, type Problem, SECRETS, schema } from './env.ts'
+import { type Config, contradictions, type Name, type Problem, RELOADABLE, SECRETS, schema } from './env.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /** Throws an error with a `code` when the file cannot be read. */
-export type ReadFile = (path: string) => string
+type ReadFile = (path: string) => string
 
 /** The configuration is invalid. `message` has one line for each problem and shows no secret. */
 export class ConfigError extends Error {
@@ -20,12 +21,54 @@ export class ConfigError extends Error {
 }
 
 /** Accepts small regular files only, because reading a device or a pipe may never end. */
-export function readTextFile(path: string): string {
+function readTextFile(path: string): string {
   const file = statSync(path)
   if (!file.isFile() || file.size > 1024 * 1024) {
     throw Object.assign(new Error(), { code: 'not a regular file of at most 1 MiB' })
   }
   return readFileSync(path, 'utf8')
+}
+
+const WATCH_INTERVAL_MS = 1_000
+
+export type Settings = ReturnType<typeof createSettings>
+
+/** Reads the environment, the files of secrets and SETTINGS_FILE. @throws ConfigError with every problem at once */
+export function createSettings(environment: Environment, readFile: ReadFile = readTextFile) {
+  const problems: string[] = []
+  const fixed = readSecrets(withEnvFile(environment, readFile), readFile, problems)
+  const path = fixed['SETTINGS_FILE']
+  let identity: string | undefined
+
+  function read(problems: string[]): Config {
+    if (path === undefined) return validate(fixed, problems)
+    // Identify the file before reading it: a change between the two counts as a change.
+    identity = identifyFile(path)
+    return validate({ ...fixed, ...readSettings(path, readFile, problems) }, problems)
+  }
+
+  let current = read(problems)
+  return {
+    /** Returns the current values. Call it each time: a reload replaces them. */
+    current: () => current,
+    /**
+     * Reads SETTINGS_FILE again, replaces all values at once, and returns the names of those that changed.
+     * @throws ConfigError when the file has any problem; the previous values stay
+     */
+    reload(): readonly Name[] {
+      const previous = current
+      current = read([])
+      return (Object.keys(current) as Name[]).filter((name) => !isDeepStrictEqual(current[name], previous[name]))
+    },
+    /** Calls `listener` when the file has changed since it was last read. Does not keep the process running. */
+    watch(listener: () => void): void {
+      if (path === undefined) return
+      const timer = setInterval(() => {
+        if (identifyFile(path) !== identity) listener()
+      }, WATCH_INTERVAL_MS)
+      timer.unref()
+    },
+  }
 }
 
 /**
@@ -34,12 +77,11 @@ export function readTextFile(path: string): string {
  */
 export function loadAddress(environment: Environment): Pick<Config, 'HOST' | 'PORT'> {
   const { HOST, PORT } = withEnvFile(environment)
-  return validate({ HOST, PORT }, [])
+  return validate({ HOST, PORT })
 }
 
-/** Returns one frozen configuration. @throws ConfigError with every problem at once, those of `found` first */
-export function validate(values: Environment, found: readonly string[]): Config {
-  const problems = [...found]
+/** Returns one frozen configuration. @throws ConfigError with every problem at once, those in `problems` first */
+function validate(values: Environment, problems: string[] = []): Config {
   const config: Record<string, unknown> = {}
   for (const [name, variable] of Object.entries(schema)) {
     const given = values[name]
@@ -85,7 +127,7 @@ const withoutEmpty = (environment: Environment) =>
   Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
 
 /** Replaces each `X_FILE` of a secret with `X` and the contents of that file, and adds to `problems`. */
-export function readSecrets(environment: Environment, readFile: ReadFile, problems: string[]): Environment {
+function readSecrets(environment: Environment, readFile: ReadFile, problems: string[]): Environment {
   const values = { ...environment }
   for (const name of SECRETS) {
     const path = environment[`${name}_FILE`]
@@ -104,6 +146,47 @@ export function readSecrets(environment: Environment, readFile: ReadFile, proble
     }
   }
   return values
+}
+
+/** Adds to `problems`. An empty value counts as unset unless the variable accepts an empty text. */
+function readSettings(path: string, readFile: ReadFile, problems: string[]): Environment {
+  const report = (expected: string) => problems.push(`SETTINGS_FILE: got ${JSON.stringify(path)}, expected ${expected}`)
+  const values: Record<string, string> = {}
+  let content: unknown
+  try {
+    content = JSON.parse(readFile(path))
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    // Keep the position only: the rest of the message quotes the file, which may be a secret's by mistake.
+    const [position = ''] = / \(line \d+ column \d+\)/.exec(message) ?? []
+    report(code === undefined ? `a JSON file${position}` : `a file that can be read (${code})`)
+    return values
+  }
+  if (typeof content !== 'object' || content === null || Array.isArray(content)) {
+    report('a JSON object of names and values')
+    return values
+  }
+  for (const [name, value] of Object.entries(content)) {
+    if (!Object.hasOwn(schema, name)) report(`names of settings: there is no ${name}`)
+    else if (!RELOADABLE.has(name)) report(`no ${name}: it cannot change while the service runs`)
+    else if (value === '' && !schema[name as Name].safeParse(value).success) continue
+    else if (['string', 'number', 'boolean'].includes(typeof value)) values[name] = String(value)
+    else report(`a string, number or boolean for ${name}`)
+  }
+  return values
+}
+
+/**
+ * Returns a text that differs once the file has changed. Polling replaces file system events, which get lost on network
+ * mounts and when a symbolic link on the path is swapped, as Kubernetes does for a ConfigMap.
+ */
+function identifyFile(path: string): string {
+  try {
+    const { dev, ino, mtimeMs, size } = statSync(path)
+    return `${dev} ${ino} ${mtimeMs} ${size}`
+  } catch (error) {
+    return `error ${(error as NodeJS.ErrnoException).code}`
+  }
 }
 
 /** Returns the effective values as JSON, without unset variables. Secrets, and URLs' credentials and queries, are masked. */

@@ -2,8 +2,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
-import { ConfigError } from './load.ts'
-import { createSettings, type Settings } from './settings.ts'
+import { ConfigError, createSettings, type Settings } from './load.ts'
 
 let directory: string
 let file: string

@@ -1,6 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import { ConfigError } from '#config/load.ts'
-import type { Settings } from '#config/settings.ts'
+import { ConfigError, type Settings } from '#config/load.ts'
 import { createHealth, createHeartbeat, postgresCheck, redisCheck } from '#pkg/health/index.ts'
 import { createRequestContext } from '#pkg/http/request-context.ts'
 import { createLifecycle, limitConnections, listen } from '#pkg/lifecycle/index.ts'

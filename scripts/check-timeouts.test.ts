@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
-import { createSettings } from '../config/settings.ts'
+import { createSettings } from '../config/load.ts'
 import { temporaryDirectory } from '../test/support/temporary.ts'
 import { checkTimeouts, discoverRules, type TimeoutRule, type Timeouts } from './check-timeouts.ts'
 

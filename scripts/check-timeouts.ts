@@ -5,7 +5,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { createSettings } from '#config/settings.ts'
+import { createSettings } from '#config/load.ts'
 
 /** Settings that other programs depend on, each with the danger of a wrong timeout there. */
 const DANGERS = {

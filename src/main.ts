@@ -1,7 +1,6 @@
 import { inspect } from 'node:util'
 import type { Config } from '#config/env.ts'
-import { ConfigError, describeConfig, loadAddress } from '#config/load.ts'
-import { createSettings } from '#config/settings.ts'
+import { ConfigError, createSettings, describeConfig, loadAddress } from '#config/load.ts'
 import { buildInfo } from '#internal/build-info.ts'
 import { withoutCredentials } from '#pkg/logging/credentials.ts'
 
