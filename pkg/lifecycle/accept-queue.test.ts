@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
 import { expect, test } from '@jest/globals'
 import { fillAcceptQueue } from './accept-queue.ts'
@@ -59,6 +59,29 @@ test('of two servers that share a port, one closes its queue, and new connection
   await setImmediate()
   expect(connectNow()).toMatch(/^\d+$/)
   other.server.close()
+})
+
+test('on a machine with many connections the source port is one that no other connection uses', async () => {
+  const { server: other } = await listening({ host: '127.0.0.1' })
+  const { port } = other.address() as AddressInfo
+  const connections: Socket[] = []
+  other.on('connection', (socket) => connections.push(socket))
+  while (connections.length < 1_000) {
+    const socket = connect(port, '127.0.0.1')
+    connections.push(socket)
+    await once(socket, 'connect')
+  }
+  let failures = 0
+  for (let attempt = 0; attempt < 60; attempt++) {
+    const { server } = await listening({ host: '127.0.0.1' })
+    const free = await fillAcceptQueue(server, 200)
+    if (free === undefined) failures++
+    server.close()
+    free?.()
+  }
+  for (const socket of connections) socket.destroy()
+  other.close()
+  expect(failures).toBe(0)
 })
 
 test('without the private methods of Node the call has no effect', async () => {

@@ -24,7 +24,9 @@ export async function fillAcceptQueue(server: Server, timeoutMs = 1_000): Promis
   const address = server.address()
   const listening = handle(server)
   if (address === null || typeof address === 'string' || listening?.listen === undefined) return undefined
-  const to = { port: address.port, host: LOOPBACK[address.address] ?? address.address }
+  const host = LOOPBACK[address.address] ?? address.address
+  // With a local address the system picks a source port that no other connection uses, so it can be used again.
+  const to = { host, port: address.port, localAddress: host }
   const localPort = await findSourcePort(server, to, timeoutMs)
   if (localPort === undefined) return undefined
   listening.listen(0)
@@ -54,7 +56,7 @@ export async function nextTurn(): Promise<void> {
  */
 async function findSourcePort(
   server: Server,
-  to: { readonly host: string; readonly port: number },
+  to: { readonly host: string; readonly port: number; readonly localAddress: string },
   timeoutMs: number,
 ): Promise<number | undefined> {
   const accepted = new Map<number | undefined, Socket>()
