@@ -1,11 +1,11 @@
-import type { RequestHandler } from 'express'
 import { bearerTokens } from '#pkg/access/bearer-tokens.ts'
 import { authenticate } from '#pkg/access/index.ts'
 import { issuerKeys } from '#pkg/access/issuer-keys.ts'
-import type { Sessions } from '#pkg/access/sessions.ts'
+import type { SessionOptions, Sessions } from '#pkg/access/sessions.ts'
 import type { Route } from '#pkg/operation/index.ts'
 import type { Guard } from '#pkg/operation/openapi.ts'
 import { session } from './handler/session.ts'
+import type { SessionsDeps } from './store/sessions.ts'
 
 export interface AccessOptions {
   readonly issuer: string
@@ -16,33 +16,34 @@ export interface AccessOptions {
   readonly sessions?: Sessions
 }
 
-/** Authentication of every operation that is not public. */
-export interface Access {
-  readonly authenticate: RequestHandler
-  readonly routes: readonly Route[]
+export type Access = ReturnType<typeof createAccess>
+
+/** Creates the authentication of every operation that is not public. */
+export function createAccess({ jwksUrl: url, sessions, ...claims }: AccessOptions) {
+  const verify = bearerTokens({ ...claims, keys: issuerKeys({ url }) })
+  const routes: readonly Route[] = sessions ? [session({ sessions })] : []
   /** The authentication in the OpenAPI document. */
-  readonly guard: Guard
+  const guard: Guard = {
+    schemes: {
+      bearer: {
+        type: 'http',
+        scheme: 'bearer',
+        bearerFormat: 'JWT',
+        description: 'A JSON Web Token of the issuer, verified according to RFC8725.',
+      },
+      ...(sessions && { session: { type: 'apiKey', in: 'cookie', name: sessions.cookieName } }),
+    },
+    problems: [
+      ...(['unauthenticated', 'invalid_token', 'expired_token', 'keys_unavailable'] as const),
+      ...(sessions ? (['cross_site_request', 'sessions_unavailable'] as const) : []),
+    ],
+  }
+  return { authenticate: authenticate({ verify, ...(sessions && { session: sessions.find }) }), routes, guard }
 }
 
-export function createAccess({ jwksUrl: url, sessions, ...claims }: AccessOptions): Access {
-  const verify = bearerTokens({ ...claims, keys: issuerKeys({ url }) })
-  return {
-    authenticate: authenticate({ verify, ...(sessions && { session: sessions.find }) }),
-    routes: sessions ? [session({ sessions })] : [],
-    guard: {
-      schemes: {
-        bearer: {
-          type: 'http',
-          scheme: 'bearer',
-          bearerFormat: 'JWT',
-          description: 'A JSON Web Token of the issuer, verified according to RFC8725.',
-        },
-        ...(sessions && { session: { type: 'apiKey', in: 'cookie', name: sessions.cookieName } }),
-      },
-      problems: [
-        ...(['unauthenticated', 'invalid_token', 'expired_token', 'keys_unavailable'] as const),
-        ...(sessions ? (['cross_site_request', 'sessions_unavailable'] as const) : []),
-      ],
-    },
-  }
+/** Creates the sessions of the browsers, which are in Redis. */
+export async function createSessions({ redis, service, ...options }: Omit<SessionOptions, 'store'> & SessionsDeps) {
+  const { createSessions } = await import('#pkg/access/sessions.ts')
+  const { createSessionStore } = await import('./store/sessions.ts')
+  return createSessions({ ...options, store: createSessionStore({ redis, service }) })
 }
