@@ -1,9 +1,7 @@
-import type { RequestHandler } from 'express'
+import { authenticate } from '#pkg/access/authenticate.ts'
 import { bearerTokens } from '#pkg/access/bearer-tokens.ts'
-import { authenticate } from '#pkg/access/index.ts'
 import { issuerKeys } from '#pkg/access/issuer-keys.ts'
 import type { Sessions } from '#pkg/access/sessions.ts'
-import type { Route } from '#pkg/operation/index.ts'
 import type { Guard } from '#pkg/operation/openapi.ts'
 import { session } from './handler/session.ts'
 
@@ -16,33 +14,27 @@ export interface AccessOptions {
   readonly sessions?: Sessions
 }
 
-/** Authentication of every operation that is not public. */
-export interface Access {
-  readonly authenticate: RequestHandler
-  readonly routes: readonly Route[]
-  /** The authentication in the OpenAPI document. */
-  readonly guard: Guard
-}
-
-export function createAccess({ jwksUrl: url, sessions, ...claims }: AccessOptions): Access {
+/** Composes the authentication of every operation that is not public, and its part of the OpenAPI document. */
+export function createAccess({ jwksUrl: url, sessions, ...claims }: AccessOptions) {
   const verify = bearerTokens({ ...claims, keys: issuerKeys({ url }) })
-  return {
-    authenticate: authenticate({ verify, ...(sessions && { session: sessions.find }) }),
-    routes: sessions ? [session({ sessions })] : [],
-    guard: {
-      schemes: {
-        bearer: {
-          type: 'http',
-          scheme: 'bearer',
-          bearerFormat: 'JWT',
-          description: 'A JSON Web Token of the issuer, verified according to RFC8725.',
-        },
-        ...(sessions && { session: { type: 'apiKey', in: 'cookie', name: sessions.cookieName } }),
+  const guard: Guard = {
+    schemes: {
+      bearer: {
+        type: 'http',
+        scheme: 'bearer',
+        bearerFormat: 'JWT',
+        description: 'A JSON Web Token of the issuer, verified according to RFC8725.',
       },
-      problems: [
-        ...(['unauthenticated', 'invalid_token', 'expired_token', 'keys_unavailable'] as const),
-        ...(sessions ? (['cross_site_request', 'sessions_unavailable'] as const) : []),
-      ],
+      ...(sessions && { session: { type: 'apiKey', in: 'cookie', name: sessions.cookieName } }),
     },
+    problems: [
+      ...(['unauthenticated', 'invalid_token', 'expired_token', 'keys_unavailable'] as const),
+      ...(sessions ? (['cross_site_request', 'sessions_unavailable'] as const) : []),
+    ],
+  }
+  return {
+    authenticate: authenticate({ verify, findSession: sessions?.find }),
+    routes: sessions ? [session(sessions)] : [],
+    guard,
   }
 }

@@ -131,13 +131,7 @@ export function createApp(settings: Settings, systemd: Systemd): App {
       const redis = await createRedis(config, service, logger)
       if (redis) {
         await use({ name: 'redis', start: () => redis.start(), stop: () => redis.stop(), stopTimeoutMs })
-        health.watch({
-          name: 'redis',
-          check: redisCheck({ redis }),
-          critical: () => current().REDIS_CRITICAL,
-          // Commands on a connection that does not respond fail now, and the next command gets another connection.
-          onEvent: ({ reason }) => reason === 'timeout' && redis.reconnect(),
-        })
+        health.watch({ name: 'redis', check: redisCheck({ redis }), critical: () => current().REDIS_CRITICAL })
       }
       for (const { name, target } of config.HEALTH_CHECKS) {
         const critical = () => current().HEALTH_CRITICAL.includes(name)
@@ -246,11 +240,9 @@ async function createAccess(config: Config, service: string, redis: Redis) {
 }
 
 async function createRateLimit({ current }: Settings, service: string, redis: Redis, logger: Logger) {
-  const { localCounter, rateLimit, sharedCounter } = await import('#pkg/rate-limit/index.ts')
+  const { rateLimit } = await import('#pkg/rate-limit/rate-limit.ts')
   const perMinute = () => current().RATE_LIMIT
-  const local = localCounter()
-  if (redis === undefined) return rateLimit({ perMinute, count: local })
+  if (redis === undefined) return rateLimit({ perMinute })
   const { createSharedCount } = await import('./store/rate-counts.ts')
-  const shared = createSharedCount({ redis, service })
-  return rateLimit({ perMinute, count: sharedCounter({ shared, local, onEvent: logCounter(logger) }) })
+  return rateLimit({ perMinute, shared: createSharedCount({ redis, service }), onEvent: logCounter(logger) })
 }

@@ -1,7 +1,7 @@
 import type { HealthEvent } from '#pkg/health/index.ts'
 import type { LifecycleEvent } from '#pkg/lifecycle/index.ts'
 import type { Logger } from '#pkg/logging/index.ts'
-import type { CounterEvent } from '#pkg/rate-limit/index.ts'
+import type { CounterEvent } from '#pkg/rate-limit/counter.ts'
 
 /** Logs the phases of the service and the parts that fail to stop. */
 export const logLifecycle = (logger: Logger) => (event: LifecycleEvent) => {

@@ -5,7 +5,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http'
-import { createMessageClasses, type MessageClasses } from '#pkg/fast-path/index.ts'
+import { createMessageClasses, type MessageClasses } from '#pkg/fast-path/messages.ts'
 import { answerClientErrors, type ClientErrorOptions } from '#pkg/http/client-errors.ts'
 import { hasValidHost } from '#pkg/http/request-host.ts'
 import { requestId } from '#pkg/http/request-id.ts'

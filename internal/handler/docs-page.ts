@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { gunzipSync, gzipSync } from 'node:zlib'
-import { createSecurityPolicy, html, setSecurityHeaders } from '#pkg/http/index.ts'
+import { html } from '#pkg/http/html.ts'
+import { createSecurityPolicy, setSecurityHeaders } from '#pkg/http/security-headers.ts'
 import { script, style } from './docs-files.ts'
 
 /* The first request for /docs loads this module: half a megabyte that no start and no other request needs. */

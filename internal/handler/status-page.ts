@@ -1,5 +1,6 @@
 import type { CheckReport, History, Snapshot } from '#pkg/health/index.ts'
-import { createSecurityPolicy, html, type Markup } from '#pkg/http/index.ts'
+import { html, type Markup } from '#pkg/http/html.ts'
+import { createSecurityPolicy } from '#pkg/http/security-headers.ts'
 
 export interface StatusPage {
   readonly service: string

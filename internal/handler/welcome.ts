@@ -1,4 +1,4 @@
-import { html } from '#pkg/http/index.ts'
+import { html } from '#pkg/http/html.ts'
 import { type Operation, operation } from '#pkg/operation/index.ts'
 
 const LINKS = [

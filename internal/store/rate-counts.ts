@@ -1,4 +1,4 @@
-import { type Count, WINDOW_MS } from '#pkg/rate-limit/index.ts'
+import { type Count, WINDOW_MS } from '#pkg/rate-limit/counter.ts'
 import type { Redis } from './redis.ts'
 
 export interface RateCountsDeps {

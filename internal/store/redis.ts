@@ -7,8 +7,6 @@ export interface RedisOptions {
   /** Name of the connection in `CLIENT LIST`. */
   readonly clientName: string
   readonly connectTimeoutMs: number
-  /** Interval of the pings that detect a connection without responses, and their timeout, in milliseconds. @default 4_000 */
-  readonly pingIntervalMs?: number
   /** Called when a connection breaks or fails. The next attempt has already begun. */
   readonly onError: (error: Error) => void
 }
@@ -45,14 +43,15 @@ class Client extends RedisClient<RedisModules, RedisFunctions, RedisScripts, 2, 
 }
 
 export interface Redis {
-  /** Returns the current connection; `reconnect` replaces it. Commands fail at once while it is not connected. */
+  /** Returns the current connection, which `ping` may replace. Commands fail at once while it is not connected. */
   client(): Client
   /** Runs a command. Rejects with TimeoutError after `timeoutMs`, although Redis may still execute it. */
   run<T>(timeoutMs: number, command: (client: Client) => Promise<T>): Promise<T>
-  /** Rejects with the error of the last attempt to connect, and waits for the first attempt and for one after `reconnect`. */
+  /**
+   * Waits for a connection and its response. Rejects with the error of the last attempt to connect. When `signal` aborts
+   * with a TimeoutError, it replaces the connection, whose pending commands fail.
+   */
   ping(signal: AbortSignal): Promise<unknown>
-  /** Replaces a connection that no longer responds. Its pending commands fail. */
-  reconnect(): void
   start(): void
   /** Waits for the pending commands, then closes the connection. */
   stop(): Promise<void>
@@ -79,10 +78,8 @@ function connectClient({ url, clientName, connectTimeoutMs }: RedisOptions): Cli
 
 /** Connects in the background and retries until it succeeds. */
 export function createRedis(options: RedisOptions): Redis {
-  const { pingIntervalMs = 4_000 } = options
   let lastError: Error | undefined
   let client = connectClient(options)
-  let timer: NodeJS.Timeout | undefined
 
   function connect(): void {
     lastError = undefined
@@ -98,20 +95,9 @@ export function createRedis(options: RedisOptions): Redis {
   }
 
   function reconnect(): void {
-    if (!client.isReady) return
     client.destroy()
     client = connectClient(options)
     connect()
-  }
-
-  async function checkConnection(): Promise<void> {
-    const pinged = client
-    try {
-      if (pinged.isReady) await withTimeout(pinged.ping(), pingIntervalMs)
-    } catch (error) {
-      // Any other error is a response, or has been reported.
-      if (error instanceof TimeoutError && pinged === client && timer !== undefined) reconnect()
-    }
   }
 
   return {
@@ -123,16 +109,16 @@ export function createRedis(options: RedisOptions): Redis {
         if (lastError !== undefined) throw lastError
         await once(client, 'ready', { signal })
       }
-      await client.ping()
+      const pinged = client
+      const replace = () => {
+        if (signal.reason instanceof TimeoutError && pinged === client && pinged.isReady) reconnect()
+      }
+      signal.addEventListener('abort', replace, { once: true })
+      await pinged.ping()
+      signal.removeEventListener('abort', replace)
     },
-    reconnect,
-    start() {
-      connect()
-      timer = setInterval(checkConnection, pingIntervalMs)
-    },
+    start: connect,
     async stop() {
-      clearInterval(timer)
-      timer = undefined
       if (client.isReady) await client.close()
       else client.destroy()
     },

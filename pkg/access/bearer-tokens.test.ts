@@ -6,10 +6,10 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import express from 'express'
 import { exportJWK, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose'
 import request from 'supertest'
+import { HTTP_PROBLEMS } from '../problem/index.ts'
 import { authenticate } from './authenticate.ts'
 import { bearerTokens } from './bearer-tokens.ts'
 import { type IssuerKeysOptions, issuerKeys } from './issuer-keys.ts'
-import { ACCESS_PROBLEMS } from './problems.ts'
 
 interface Key {
   readonly kid: string
@@ -63,7 +63,7 @@ function service(options: Partial<IssuerKeysOptions> = {}) {
   app.get('/', (req, res) => void res.json(req.auth))
   app.use(((error, _req, res, _next) => {
     causes.push(error.cause)
-    const { status, detail } = ACCESS_PROBLEMS[error.code as keyof typeof ACCESS_PROBLEMS]
+    const { status, detail } = HTTP_PROBLEMS[error.code as keyof typeof HTTP_PROBLEMS]
     res.status(status).json({ code: error.code, detail })
   }) as express.ErrorRequestHandler)
   const ask = (token: string) => request(app).get('/').set('authorization', `Bearer ${token}`)

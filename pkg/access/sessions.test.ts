@@ -2,9 +2,8 @@ import { createServer, type Server } from 'node:http'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import express from 'express'
 import request from 'supertest'
-import { CodedError } from '../problem/index.ts'
+import { CodedError, HTTP_PROBLEMS } from '../problem/index.ts'
 import { authenticate } from './authenticate.ts'
-import { ACCESS_PROBLEMS } from './problems.ts'
 import { createSessions, type SessionOptions } from './sessions.ts'
 
 const OLD = 'old-secret-of-the-sessions-0123456789'
@@ -45,7 +44,7 @@ function service(options: Partial<SessionOptions> = {}) {
     if (token !== 'right') throw new CodedError('invalid_token')
     return { subject: 'user-1', expiresAt: 1 }
   }
-  app.use(authenticate({ verify, session: sessions.find }))
+  app.use(authenticate({ verify, findSession: sessions.find }))
   app.post('/session', async (req, res) => {
     await sessions.start(req, res, req.auth!.subject)
     res.status(201).json({})
@@ -56,7 +55,7 @@ function service(options: Partial<SessionOptions> = {}) {
   })
   app.all('/', (req, res) => void res.json(req.auth))
   app.use(((error, _req, res, _next) => {
-    res.status(ACCESS_PROBLEMS[error.code as keyof typeof ACCESS_PROBLEMS].status).json({ code: error.code })
+    res.status(HTTP_PROBLEMS[error.code as keyof typeof HTTP_PROBLEMS].status).json({ code: error.code })
   }) as express.ErrorRequestHandler)
   const server = createServer(app).listen(0)
   servers.push(server)

@@ -2,9 +2,7 @@ import { createServer, type Server } from 'node:http'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import express from 'express'
 import request from 'supertest'
-import { HTTP_PROBLEMS, problemHandler } from '../problem/index.ts'
-import { RATE_LIMIT_PROBLEMS } from './problems.ts'
-import { localCounter } from './rate-counter.ts'
+import { problemHandler } from '../problem/index.ts'
 import { identifyClient, rateLimit } from './rate-limit.ts'
 
 let perMinute: number
@@ -12,9 +10,9 @@ let server: Server
 beforeEach(() => {
   const app = express()
   app.set('trust proxy', 1)
-  app.use(rateLimit({ perMinute: () => perMinute, count: localCounter() }))
+  app.use(rateLimit({ perMinute: () => perMinute }))
   app.get('/', (_req, res) => void res.json({}))
-  app.use(problemHandler({ table: { ...HTTP_PROBLEMS, ...RATE_LIMIT_PROBLEMS } }))
+  app.use(problemHandler())
   server = createServer(app).listen(0)
 })
 afterEach(() => {

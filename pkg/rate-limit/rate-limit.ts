@@ -1,12 +1,13 @@
 import { isIPv6 } from 'node:net'
 import type { Request, RequestHandler, Response } from 'express'
 import { CodedError } from '../problem/index.ts'
-import { type Counter, WINDOW_MS } from './rate-counter.ts'
+import { localCounter, type SharedCounterOptions, sharedCounter, WINDOW_MS } from './counter.ts'
 
-export interface RateLimitOptions {
+export interface RateLimitOptions extends Pick<SharedCounterOptions, 'onEvent'> {
   /** Limit of requests of one client in a minute; 0 is no limit. Evaluated for each request. */
   readonly perMinute: () => number
-  readonly count: Counter
+  /** Counts for all instances. @default this process counts alone */
+  readonly shared?: SharedCounterOptions['shared'] | undefined
 }
 
 /** Returns the IPv4 address, or the /64 network of an IPv6 address, which one client usually owns. Some proxies add the port. */
@@ -39,7 +40,9 @@ function expandIPv6(address: string): string[] {
  * Rejects a client that exceeds its limit with 429, and reports the remaining requests in each response:
  * https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/
  */
-export function rateLimit({ perMinute, count }: RateLimitOptions): RequestHandler {
+export function rateLimit({ perMinute, shared, onEvent }: RateLimitOptions): RequestHandler {
+  const count = shared ? sharedCounter({ shared, onEvent }) : localCounter()
+
   async function checkLimit(limit: number, req: Request, res: Response): Promise<void> {
     const { used, resetMs } = await count(identifyClient(req.ip ?? ''))
     const seconds = Math.ceil(resetMs / 1000)

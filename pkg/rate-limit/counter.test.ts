@@ -1,5 +1,5 @@
 import { expect, jest, test } from '@jest/globals'
-import { type Count, localCounter, sharedCounter } from './rate-counter.ts'
+import { type Count, localCounter, sharedCounter } from './counter.ts'
 
 let time = 0
 const now = () => time
@@ -43,7 +43,6 @@ function shared() {
       asked += 1
       return answer()
     },
-    local: () => ({ used: 1, resetMs: 1 }),
     now,
     onEvent: ({ type }) => events.push(type),
   })
