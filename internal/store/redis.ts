@@ -42,83 +42,71 @@ class Client extends RedisClient<RedisModules, RedisFunctions, RedisScripts, 2, 
   }
 }
 
-export interface Redis {
-  /** Returns the current connection, which `ping` may replace. Commands fail at once while it is not connected. */
-  client(): Client
-  /** Runs a command. Rejects with TimeoutError after `timeoutMs`, although Redis may still execute it. */
-  run<T>(timeoutMs: number, command: (client: Client) => Promise<T>): Promise<T>
-  /**
-   * Waits for a connection and its response. Rejects with the error of the last attempt to connect. When `signal` aborts
-   * with a TimeoutError, it replaces the connection, whose pending commands fail.
-   */
-  ping(signal: AbortSignal): Promise<unknown>
-  start(): void
-  /** Waits for the pending commands, then closes the connection. */
-  stop(): Promise<void>
-}
-
-const MAX_BACKOFF_MS = 1_000
-
 /** Doubles from 50 ms to one second, plus a random quarter, so that many instances do not reconnect at once. */
-function backoff(retries: number): number {
-  return Math.min(50 * 2 ** retries, MAX_BACKOFF_MS) * (1 + Math.random() / 4)
-}
+const backoff = (retries: number) => Math.min(50 * 2 ** retries, 1_000) * (1 + Math.random() / 4)
 
-function connectClient({ url, clientName, connectTimeoutMs }: RedisOptions): Client {
-  return new Client({
-    url,
-    name: clientName,
-    // Commands fail at once instead of waiting for a server that may not return.
-    disableOfflineQueue: true,
-    commandsQueueMaxLength: 10_000,
-    // socketTimeout bounds the login, which has no other timeout. Every later write extends it, even without a response.
-    socket: { connectTimeout: connectTimeoutMs, socketTimeout: 10_000, reconnectStrategy: backoff },
-  })
-}
+export type Redis = ReturnType<typeof createRedis>
 
-/** Connects in the background and retries until it succeeds. */
-export function createRedis(options: RedisOptions): Redis {
+/** Connects in the background and retries until it succeeds. Commands fail at once while it is not connected. */
+export function createRedis({ url, clientName, connectTimeoutMs, onError }: RedisOptions) {
   let lastError: Error | undefined
-  let client = connectClient(options)
+  let client = createClient()
 
-  function connect(): void {
+  function createClient(): Client {
     lastError = undefined
-    client.on('ready', () => {
-      lastError = undefined
+    return new Client({
+      url,
+      name: clientName,
+      // Commands fail at once instead of waiting for a server that may not return.
+      disableOfflineQueue: true,
+      commandsQueueMaxLength: 10_000,
+      // socketTimeout bounds the login, which has no other timeout. Every later write extends it, even without a response.
+      socket: { connectTimeout: connectTimeoutMs, socketTimeout: 10_000, reconnectStrategy: backoff },
     })
-    client.on('error', (error: Error) => {
-      lastError = error
-      options.onError(error)
-    })
+      .on('ready', () => {
+        lastError = undefined
+      })
+      .on('error', (error: Error) => {
+        lastError = error
+        onError(error)
+      })
+  }
+
+  function start(): void {
     // Rejects only after a stop; each failed attempt is an error event.
     client.connect().catch(() => {})
   }
 
-  function reconnect(): void {
-    client.destroy()
-    client = connectClient(options)
-    connect()
-  }
-
   return {
+    start,
+    /** Returns the current connection, which `ping` may replace. */
     client: () => client,
-    run: async (timeoutMs, command) => withTimeout(command(client), timeoutMs),
-    async ping(signal) {
+    /** Runs a command. Rejects with TimeoutError after `timeoutMs`, although Redis may still execute it. */
+    run: async <T>(timeoutMs: number, command: (client: Client) => Promise<T>) =>
+      withTimeout(command(client), timeoutMs),
+    /**
+     * Waits for a connection and its response. Rejects with the error of the last attempt to connect. Replaces the
+     * connection when `signal` aborts with a TimeoutError: its pending commands fail, and the next command gets another.
+     */
+    async ping(signal: AbortSignal): Promise<void> {
       // On a ready connection, lastError may be the response to some command (-BUSY, -LOADING).
       if (!client.isReady) {
         if (lastError !== undefined) throw lastError
         await once(client, 'ready', { signal })
       }
       const pinged = client
-      const replace = () => {
-        if (signal.reason instanceof TimeoutError && pinged === client && pinged.isReady) reconnect()
+      function replace(): void {
+        if (!(signal.reason instanceof TimeoutError) || pinged !== client || !pinged.isReady) return
+        pinged.destroy()
+        client = createClient()
+        start()
       }
       signal.addEventListener('abort', replace, { once: true })
       await pinged.ping()
       signal.removeEventListener('abort', replace)
     },
-    start: connect,
-    async stop() {
+    /** Waits for the pending commands, then closes the connection. */
+    async stop(): Promise<void> {
       if (client.isReady) await client.close()
       else client.destroy()
     },

@@ -47,7 +47,7 @@ export function createSessions(options: SessionOptions) {
     name: cookieName,
     secret: [...secrets],
     cookie: { ...attributes, maxAge: ttlMs },
-    store: new SessionStoreAdapter(store, now),
+    store: adaptStore(store, now),
     rolling: false,
     resave: false,
     saveUninitialized: false,
@@ -113,35 +113,31 @@ function isOwnSite({ method, headers, protocol, host }: Request, origins: readon
 type Done<T> = (error: unknown, result?: T) => void
 
 /** Adapts the store to express-session. It has no `touch`, so requests do not extend a session. */
-class SessionStoreAdapter extends Store {
-  readonly #store: SessionStore
-  readonly #now: () => number
-
-  constructor(store: SessionStore, now: () => number) {
-    super()
-    this.#store = store
-    this.#now = now
+function adaptStore(store: SessionStore, now: () => number): Store {
+  async function find(id: string): Promise<SessionData | null> {
+    const found: SessionData | null = JSON.parse((await store.get(id)) ?? 'null')
+    return found !== null && found.expiresAt > now() ? found : null
   }
 
-  override get(id: string, done: Done<SessionData | null>): void {
-    settle(async () => {
-      const found = JSON.parse((await this.#store.get(id)) ?? 'null') as SessionData | null
-      return found !== null && found.expiresAt > this.#now() ? found : null
-    }, done)
+  function settle<T>(result: Promise<T>, done: Done<T>): void {
+    result.then(
+      (result) => done(null, result),
+      (cause) => done(new CodedError('sessions_unavailable', { cause })),
+    )
   }
 
-  override set(id: string, data: SessionData, done: Done<unknown>): void {
-    settle(() => this.#store.set(id, JSON.stringify(data), data.expiresAt - this.#now()), done)
-  }
+  class SessionStoreAdapter extends Store {
+    override get(id: string, done: Done<SessionData | null>): void {
+      settle(find(id), done)
+    }
 
-  override destroy(id: string, done: Done<unknown>): void {
-    settle(() => this.#store.delete(id), done)
-  }
-}
+    override set(id: string, data: SessionData, done: Done<unknown>): void {
+      settle(store.set(id, JSON.stringify(data), data.expiresAt - now()), done)
+    }
 
-function settle<T>(use: () => Promise<T>, done: Done<T>): void {
-  use().then(
-    (result) => done(null, result),
-    (cause) => done(new CodedError('sessions_unavailable', { cause })),
-  )
+    override destroy(id: string, done: Done<unknown>): void {
+      settle(store.delete(id), done)
+    }
+  }
+  return new SessionStoreAdapter()
 }

@@ -4,18 +4,13 @@ import helmet, { type HelmetOptions } from 'helmet'
 
 const NOTHING = { defaultSrc: ["'none'"], frameAncestors: ["'none'"], baseUri: ["'none'"], formAction: ["'none'"] }
 
-/** The headers of one policy. They never change, so helmet computes them once. */
-export interface SecurityPolicy {
-  readonly headers: ReadonlyMap<string, string>
-  /** The headers with strict-transport-security. Browsers ignore it on plain connections (RFC 6797 §7.2). */
-  readonly tlsHeaders: ReadonlyMap<string, string>
-}
+export type SecurityPolicy = ReturnType<typeof createSecurityPolicy>
 
 /**
  * Creates the policy of a page, which loads only `sources`, such as `{ scriptSrc: ["'self'"] }`. The default, without
- * sources, is for data: a browser must not run, frame, embed or sniff it.
+ * sources, is for data: a browser must not run, frame, embed or sniff it. helmet renders the headers once.
  */
-export function createSecurityPolicy(sources: Readonly<Record<string, readonly string[]>> = {}): SecurityPolicy {
+export function createSecurityPolicy(sources: Readonly<Record<string, readonly string[]>> = {}) {
   const directives = { ...NOTHING, ...(sources as Record<string, string[]>) }
   const renderHeaders = (strictTransportSecurity: boolean) =>
     recordHeaders({
@@ -24,6 +19,7 @@ export function createSecurityPolicy(sources: Readonly<Record<string, readonly s
       xFrameOptions: { action: 'deny' },
       strictTransportSecurity,
     })
+  // Browsers ignore strict-transport-security on plain connections (RFC 6797 §7.2).
   return { headers: renderHeaders(false), tlsHeaders: renderHeaders(true) }
 }
 
