@@ -200,11 +200,11 @@ describe('redis', () => {
     await redis.kill()
     await until(() => !store.client().isReady)
     const late = setTimeout(1_000).then(() => 'waited')
-    await expect(Promise.race([store.client().get('x'), late])).rejects.toThrow()
+    await expect(Promise.race([store.run(60_000, 'GET', 'x'), late])).rejects.toThrow()
     await redis.restart()
     await until(() => store.client().isReady)
-    await store.client().set('x', '1')
-    expect(await store.client().get('x')).toBe('1')
+    await store.run(1_000, 'SET', 'x', '1')
+    expect(await store.run(1_000, 'GET', 'x')).toBe('1')
     await store.stop()
   })
 
@@ -230,12 +230,10 @@ describe('redis', () => {
     store.start()
     await store.ping(never)
     const responds = () =>
-      store
-        .run(1_000, (client) => client.ping())
-        .then(
-          () => true,
-          () => false,
-        )
+      store.run(1_000, 'PING').then(
+        () => true,
+        () => false,
+      )
     store
       .client()
       .sendCommand(['CLIENT', 'REPLY', 'OFF'])
@@ -265,7 +263,7 @@ describe('redis', () => {
     store.start()
     await store.ping(never)
     redis.hang()
-    const waiting = expect(store.client().get('x')).rejects.toThrow()
+    const waiting = expect(store.run(60_000, 'GET', 'x')).rejects.toThrow()
     await expect(pingTooLate(store)).rejects.toThrow()
     await waiting
     redis.resume()

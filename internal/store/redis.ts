@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { RedisClient, type RedisFunctions, type RedisModules, type RedisScripts, type TypeMapping } from '@redis/client'
+import { RedisClient } from '@redis/client'
 import { TimeoutError, withTimeout } from '#pkg/with-timeout.ts'
 
 export interface RedisOptions {
@@ -9,37 +9,6 @@ export interface RedisOptions {
   readonly connectTimeoutMs: number
   /** Called when a connection breaks or fails. The next attempt has already begun. */
   readonly onError: (error: Error) => void
-}
-
-/**
- * The official client with the commands that the service uses, under their usual names. Add a method for another command.
- * `createClient()` builds a method for each of a thousand commands, which takes longer than the rest of a start.
- */
-class Client extends RedisClient<RedisModules, RedisFunctions, RedisScripts, 2, TypeMapping> {
-  ping(): Promise<string> {
-    return this.sendCommand(['PING'])
-  }
-
-  get(key: string): Promise<string | null> {
-    return this.sendCommand(['GET', key])
-  }
-
-  /** `PX` is the lifetime in milliseconds. With `NX` it resolves with null when the key exists. */
-  set(key: string, value: string, { NX = false, PX }: { NX?: boolean; PX?: number } = {}): Promise<string | null> {
-    return this.sendCommand([
-      ...['SET', key, value],
-      ...(NX ? ['NX'] : []),
-      ...(PX === undefined ? [] : ['PX', String(PX)]),
-    ])
-  }
-
-  del(key: string): Promise<number> {
-    return this.sendCommand(['DEL', key])
-  }
-
-  eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown> {
-    return this.sendCommand(['EVAL', script, String(options.keys.length), ...options.keys, ...options.arguments])
-  }
 }
 
 /** Doubles from 50 ms to one second, plus a random quarter, so that many instances do not reconnect at once. */
@@ -52,9 +21,10 @@ export function createRedis({ url, clientName, connectTimeoutMs, onError }: Redi
   let lastError: Error | undefined
   let client = createClient()
 
-  function createClient(): Client {
+  function createClient() {
     lastError = undefined
-    return new Client({
+    // The package's `createClient` builds a method for each of a thousand commands: longer than the rest of a start.
+    const created = new RedisClient({
       url,
       name: clientName,
       // Commands fail at once instead of waiting for a server that may not return.
@@ -63,13 +33,14 @@ export function createRedis({ url, clientName, connectTimeoutMs, onError }: Redi
       // socketTimeout bounds the login, which has no other timeout. Every later write extends it, even without a response.
       socket: { connectTimeout: connectTimeoutMs, socketTimeout: 10_000, reconnectStrategy: backoff },
     })
-      .on('ready', () => {
-        lastError = undefined
-      })
-      .on('error', (error: Error) => {
-        lastError = error
-        onError(error)
-      })
+    created.on('ready', () => {
+      lastError = undefined
+    })
+    created.on('error', (error: Error) => {
+      lastError = error
+      onError(error)
+    })
+    return created
   }
 
   function start(): void {
@@ -79,11 +50,12 @@ export function createRedis({ url, clientName, connectTimeoutMs, onError }: Redi
 
   return {
     start,
-    /** Returns the current connection, which `ping` may replace. */
+    /** Returns the client of the current connection, which `ping` may replace. */
     client: () => client,
     /** Runs a command. Rejects with TimeoutError after `timeoutMs`, although Redis may still execute it. */
-    run: async <T>(timeoutMs: number, command: (client: Client) => Promise<T>) =>
-      withTimeout(command(client), timeoutMs),
+    async run<T>(timeoutMs: number, ...command: string[]): Promise<T> {
+      return withTimeout(client.sendCommand<T>(command), timeoutMs)
+    },
     /**
      * Waits for a connection and its response. Rejects with the error of the last attempt to connect. Replaces the
      * connection when `signal` aborts with a TimeoutError: its pending commands fail, and the next command gets another.
@@ -102,7 +74,7 @@ export function createRedis({ url, clientName, connectTimeoutMs, onError }: Redi
         start()
       }
       signal.addEventListener('abort', replace, { once: true })
-      await pinged.ping()
+      await pinged.sendCommand(['PING'])
       signal.removeEventListener('abort', replace)
     },
     /** Waits for the pending commands, then closes the connection. */

@@ -1,4 +1,4 @@
-import type { Request, RequestHandler, Response } from 'express'
+import type { Request, RequestHandler } from 'express'
 import { CodedError, type ProblemCode } from '../problem/index.ts'
 
 /** The subject of a token or a session. */
@@ -24,7 +24,7 @@ declare global {
 export interface AuthenticateDeps {
   readonly verify: (token: string) => Promise<Caller>
   /** Resolves with undefined when the request has no session. @default no sessions */
-  readonly findSession?: ((req: Request, res: Response) => Promise<Caller | undefined>) | undefined
+  readonly findSession?: ((req: Request) => Promise<Caller | undefined>) | undefined
 }
 
 /** https://datatracker.ietf.org/doc/html/rfc6750#section-3 */
@@ -36,18 +36,18 @@ const CHALLENGES: Partial<Record<ProblemCode, string>> = {
 
 /** Rejects requests that carry neither a valid bearer token nor a valid session, and puts the caller on `req.auth`. */
 export function authenticate({ verify, findSession }: AuthenticateDeps): RequestHandler {
-  async function findCaller(req: Request, res: Response): Promise<Auth> {
+  async function findCaller(req: Request): Promise<Auth> {
     // A proxy may use another scheme of the authorization header.
     const bearer = /^bearer(?: +(.*))?$/i.exec(req.headers.authorization ?? '')
     if (bearer) return { ...(await verify(bearer[1] ?? '')), scheme: 'bearer' }
-    const caller = await findSession?.(req, res)
+    const caller = await findSession?.(req)
     if (caller) return { ...caller, scheme: 'session' }
     throw new CodedError('unauthenticated')
   }
 
   return async function authenticate(req, res, next) {
     try {
-      req.auth = await findCaller(req, res)
+      req.auth = await findCaller(req)
     } catch (error) {
       const challenge = CHALLENGES[(error as CodedError).code]
       if (challenge) res.set('www-authenticate', challenge)

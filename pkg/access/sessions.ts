@@ -1,16 +1,7 @@
-import { promisify } from 'node:util'
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Request, Response } from 'express'
-import session, { type SessionData, Store } from 'express-session'
 import { CodedError } from '../problem/index.ts'
 import type { Caller } from './authenticate.ts'
-
-declare module 'express-session' {
-  interface SessionData {
-    subject: string
-    /** Unix milliseconds. */
-    expiresAt: number
-  }
-}
 
 /** Storage of the sessions. Every method rejects promptly when the store is unavailable. */
 export interface SessionStore {
@@ -29,6 +20,7 @@ export interface SessionOptions {
   readonly secure: boolean
   /** Other origins whose pages may change data. @default none */
   readonly origins?: readonly string[]
+  /** Milliseconds since the epoch. */
   readonly now?: () => number
 }
 
@@ -38,35 +30,37 @@ type AnyResponse = Response<never>
 
 export type Sessions = ReturnType<typeof createSessions>
 
-export function createSessions(options: SessionOptions) {
-  const { store, secrets, ttlMs, secure, origins = [], now = Date.now } = options
+export function createSessions({ store, secrets, ttlMs, secure, origins = [], now = Date.now }: SessionOptions) {
   // The prefix makes browsers accept the cookie from this host over TLS only, so a sibling domain cannot set it.
   const cookieName = secure ? '__Host-session' : 'session'
+  const cookiePattern = new RegExp(`(?:^|; *)${cookieName}=(s%3A([\\w-]{32})\\.[^; ]+)`)
   const attributes = { path: '/', httpOnly: true, sameSite: 'lax', secure } as const
-  const middleware = session({
-    name: cookieName,
-    secret: [...secrets],
-    cookie: { ...attributes, maxAge: ttlMs },
-    store: adaptStore(store, now),
-    rolling: false,
-    resave: false,
-    saveUninitialized: false,
-  })
-  const load = promisify<AnyRequest, AnyResponse, void>(middleware as never)
 
-  const describe = ({ subject = '', expiresAt = 0 }: Partial<SessionData>): Caller => ({
+  /** Returns the id in the cookie when one of the secrets has signed it. */
+  function readId({ headers }: AnyRequest): string | undefined {
+    const [, value = '', id = ''] = cookiePattern.exec(headers.cookie ?? '') ?? []
+    const given = Buffer.from(value)
+    const isSigned = secrets.some((secret) => {
+      const expected = Buffer.from(encodeURIComponent(sign(id, secret)))
+      return expected.length === given.length && timingSafeEqual(expected, given)
+    })
+    return isSigned ? id : undefined
+  }
+
+  const describe = (subject: string, expiresAtMs: number): Caller => ({
     subject,
-    expiresAt: Math.floor(expiresAt / 1000),
+    expiresAt: Math.floor(expiresAtMs / 1000),
   })
 
   return {
     cookieName,
     /** Returns the session of the request's cookie, if any. @throws CodedError sessions_unavailable or cross_site_request */
-    async find(req: Request, res: Response): Promise<Caller | undefined> {
-      if (!req.headers.cookie?.includes(`${cookieName}=`)) return undefined
+    async find(req: Request): Promise<Caller | undefined> {
+      const id = readId(req)
+      if (id === undefined) return undefined
       if (!isOwnSite(req, origins)) throw new CodedError('cross_site_request')
-      await load(req, res)
-      return req.session.subject === undefined ? undefined : describe(req.session)
+      const { subject, expiresAt } = await attempt(async () => JSON.parse((await store.get(id)) ?? '{}'))
+      return expiresAt > now() ? describe(subject, expiresAt) : undefined
     },
     /**
      * Starts a session under a new id and ends the previous session.
@@ -75,24 +69,35 @@ export function createSessions(options: SessionOptions) {
      */
     async start(req: AnyRequest, res: AnyResponse, subject: string): Promise<Caller> {
       if (secure && !req.secure) throw new CodedError('insecure_connection')
-      await load(req, res)
-      try {
-        await promisify(req.session.regenerate).call(req.session)
-        Object.assign(req.session, { subject, expiresAt: now() + ttlMs })
-        await promisify(req.session.save).call(req.session)
-        return describe(req.session)
-      } catch (error) {
-        // Otherwise express-session would set the cookie on the error response and save the session again.
-        Reflect.deleteProperty(req, 'session')
-        throw error
-      }
+      const previous = readId(req)
+      const id = randomBytes(24).toString('base64url')
+      const expiresAt = now() + ttlMs
+      await attempt(async () => {
+        if (previous !== undefined) await store.delete(previous)
+        await store.set(id, JSON.stringify({ subject, expiresAt }), ttlMs)
+      })
+      res.cookie(cookieName, sign(id, secrets[0] ?? ''), { ...attributes, expires: new Date(expiresAt) })
+      return describe(subject, expiresAt)
     },
     /** Ends the current session. @throws CodedError sessions_unavailable */
     async end(req: AnyRequest, res: AnyResponse): Promise<void> {
-      await load(req, res)
-      await promisify(req.session.destroy).call(req.session)
+      const id = readId(req)
+      if (id !== undefined) await attempt(() => store.delete(id))
       res.clearCookie(cookieName, attributes)
     },
+  }
+}
+
+/** Returns the value of a cookie, in the format of express-session. */
+function sign(id: string, secret: string): string {
+  return `s:${id}.${createHmac('sha256', secret).update(id).digest('base64').replace(/=+$/, '')}`
+}
+
+async function attempt<T>(use: () => Promise<T>): Promise<T> {
+  try {
+    return await use()
+  } catch (cause) {
+    throw new CodedError('sessions_unavailable', { cause })
   }
 }
 
@@ -108,36 +113,4 @@ function isOwnSite({ method, headers, protocol, host }: Request, origins: readon
   if (site === 'same-origin') return true
   if (origin === undefined) return false
   return origins.includes(origin) || (site === undefined && origin === `${protocol}://${host}`)
-}
-
-type Done<T> = (error: unknown, result?: T) => void
-
-/** Adapts the store to express-session. It has no `touch`, so requests do not extend a session. */
-function adaptStore(store: SessionStore, now: () => number): Store {
-  async function find(id: string): Promise<SessionData | null> {
-    const found: SessionData | null = JSON.parse((await store.get(id)) ?? 'null')
-    return found !== null && found.expiresAt > now() ? found : null
-  }
-
-  function settle<T>(result: Promise<T>, done: Done<T>): void {
-    result.then(
-      (result) => done(null, result),
-      (cause) => done(new CodedError('sessions_unavailable', { cause })),
-    )
-  }
-
-  class SessionStoreAdapter extends Store {
-    override get(id: string, done: Done<SessionData | null>): void {
-      settle(find(id), done)
-    }
-
-    override set(id: string, data: SessionData, done: Done<unknown>): void {
-      settle(store.set(id, JSON.stringify(data), data.expiresAt - now()), done)
-    }
-
-    override destroy(id: string, done: Done<unknown>): void {
-      settle(store.delete(id), done)
-    }
-  }
-  return new SessionStoreAdapter()
 }

@@ -84,7 +84,7 @@ export function sendJsonAtOnce(app: Express, constants: readonly ReadonlyMap<str
         node.getHeaderNames.call(this).length === 0 &&
         this.req.headers['if-none-match'] === undefined &&
         !BODILESS.has(this.statusCode) &&
-        // A package that changes the head, such as express-session, has replaced the method.
+        // A package that changes the head, such as compression, has replaced the method.
         (this.writeHead as unknown) === writeHead
       const text = isPlain ? JSON.stringify(body) : undefined
       if (text === undefined) return json.call(this, body)
