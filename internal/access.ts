@@ -1,13 +1,11 @@
 import { authenticate } from '#pkg/access/authenticate.ts'
-import { bearerTokens } from '#pkg/access/bearer-tokens.ts'
+import { type BearerTokenOptions, bearerTokens } from '#pkg/access/bearer-tokens.ts'
 import { issuerKeys } from '#pkg/access/issuer-keys.ts'
 import type { Sessions } from '#pkg/access/sessions.ts'
 import type { Guard } from '#pkg/operation/openapi.ts'
 import { session } from './handler/session.ts'
 
-export interface AccessOptions {
-  readonly issuer: string
-  readonly audience: string
+export interface AccessOptions extends Omit<BearerTokenOptions, 'keys'> {
   /** URL of the issuer's JSON Web Key Set. */
   readonly jwksUrl: string
   /** @default no sessions */

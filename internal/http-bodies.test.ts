@@ -110,7 +110,7 @@ const post = (path: string, type: string, body: string | Buffer) =>
 
 describe('a raw body', () => {
   test('has the exact bytes that the sender signed', async () => {
-    for (const body of ['{"a": 1,\r\n "b":"\u20ac"}', 'no JSON at all', `{"${'x'.repeat(150)}":1}`]) {
+    for (const body of ['{"a": 1,\r\n "b":"\u20ac"}', 'not JSON', `{"${'x'.repeat(150)}":1}`]) {
       const response = await post('/webhook', 'application/json', body).set('x-signature', sign(body)).expect(200)
       expect(response.body).toEqual({ valid: true, bytes: Buffer.byteLength(body) })
     }

@@ -21,7 +21,7 @@ async function listen(app: RequestListener, options: Partial<MessageClasses> = {
   return (server.address() as AddressInfo).port
 }
 
-/** Sends bytes on a connection of their own and returns the bytes of the response with its date removed. */
+/** Sends bytes on a new connection and returns the bytes of the response with its date removed. */
 async function exchange(port: number, bytes: string): Promise<string> {
   const socket = connect(port, '127.0.0.1')
   socket.write(bytes)
@@ -50,7 +50,7 @@ const OTHER = new Map([
 
 const uses: Readonly<Record<string, (res: Response) => void>> = {
   'no other header': (res) => void res.end('ok'),
-  'a header of its own': (res) => void res.set('x-own', '1').send('ok'),
+  'an additional header': (res) => void res.set('x-own', '1').send('ok'),
   'a constant header with another value': (res) => void res.set('x-frame-options', 'SAMEORIGIN').send('ok'),
   'a constant header removed': (res) => {
     res.removeHeader('X-Frame-Options')
@@ -60,8 +60,7 @@ const uses: Readonly<Record<string, (res: Response) => void>> = {
     const { headers } = { headers: res.getHeaders() }
     res.end(JSON.stringify([headers, res.getHeader('x-frame-options'), res.hasHeader('x-request-id')]))
   },
-  'the names of headers in their own case': (res) =>
-    void res.end(String((res as unknown as ClientRequest).getRawHeaderNames())),
+  'the raw names of headers': (res) => void res.end(String((res as unknown as ClientRequest).getRawHeaderNames())),
   'a head that names a constant header': (res) => void res.writeHead(201, ['x-frame-options', 'x']).end('ok'),
   'a head without fields': (res) => void res.writeHead(201, []).end('ok'),
   'a head of pairs': (res) => void res.writeHead(201, [['x-own', '1']] as never).end('ok'),

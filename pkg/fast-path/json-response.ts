@@ -1,23 +1,23 @@
-import { ClientRequest, ServerResponse, validateHeaderValue } from 'node:http'
+import { ServerResponse, validateHeaderValue } from 'node:http'
 import type { Express, Response } from 'express'
 
 declare module 'http' {
   interface ServerResponse {
     /** Size of a body whose content-length was not set with `setHeader`, in bytes. */
     bodyBytes?: number
-    /** Alternating names and values of the constant headers that Node has not stored, or of a head that was sent. */
+    /** Alternating names and values of the headers that Node has not stored. */
     unstored?: readonly string[] | undefined
-    /** `x-request-id`, which Node has not stored either. */
-    unstoredId?: string | undefined
   }
 }
 
 /** Responses without a body. Express decides about them. */
 const BODILESS = new Set([204, 205, 304])
 
-const ID = 'x-request-id'
+/** Methods of a response that use its headers. */
+const READERS = ['getHeader', 'getHeaders', 'getHeaderNames', 'getRawHeaderNames', 'hasHeader'] as const
+const WRITERS = ['appendHeader', 'removeHeader', 'setHeader', 'setHeaders', 'writeHead'] as const
 
-type Method = (...args: never[]) => unknown
+type Method = (this: ServerResponse, ...args: unknown[]) => unknown
 
 /**
  * Makes `res.json` write head and body at once when the response has no headers but those of one of the maps in
@@ -26,57 +26,50 @@ type Method = (...args: never[]) => unknown
  */
 export function sendJsonAtOnce(app: Express, constants: readonly ReadonlyMap<string, string>[] = []): void {
   const fieldsByMap = new Map<unknown, readonly string[]>(constants.map((headers) => [headers, [...headers].flat()]))
+  const constantFields = new Set<unknown>(fieldsByMap.values())
   const node = ServerResponse.prototype
   const { json } = app.response
 
   /** Returns a message that stores the headers: the response, or a copy after a head that was never stored. */
   function storeHeaders(res: ServerResponse): ServerResponse {
-    const { unstored, unstoredId } = res
+    const { unstored } = res
     if (unstored === undefined) return res
     const message = res.headersSent ? new ServerResponse(res.req) : res
-    if (message === res) Object.assign(res, { unstored: undefined, unstoredId: undefined })
+    if (message === res) res.unstored = undefined
     for (let index = 0; index < unstored.length; index += 2) {
       node.setHeader.call(message, unstored[index] ?? '', unstored[index + 1] ?? '')
     }
-    if (unstoredId !== undefined) node.setHeader.call(message, ID, unstoredId)
     return message
   }
 
-  const write = (method: Method) =>
-    function (this: ServerResponse, ...args: unknown[]) {
+  const original = node as unknown as Record<(typeof READERS | typeof WRITERS)[number], Method>
+  const methods = {} as typeof original
+  for (const name of READERS) {
+    methods[name] = function (...args) {
+      return original[name].apply(storeHeaders(this), args)
+    }
+  }
+  for (const name of WRITERS) {
+    methods[name] = function (...args) {
       storeHeaders(this)
-      return method.apply(this, args as never)
+      return original[name].apply(this, args)
     }
-  const read = (method: Method) =>
-    function (this: ServerResponse, ...args: unknown[]) {
-      return method.apply(storeHeaders(this), args as never)
-    }
-  const setHeader = write(node.setHeader)
-  const setHeaders = write(node.setHeaders)
-  const writeHead = write(node.writeHead)
+  }
 
-  Object.assign(app.response, {
-    appendHeader: write(node.appendHeader),
-    removeHeader: write(node.removeHeader),
-    writeHead,
-    getHeader: read(node.getHeader),
-    getHeaders: read(node.getHeaders),
-    getHeaderNames: read(node.getHeaderNames),
-    getRawHeaderNames: read(ClientRequest.prototype.getRawHeaderNames),
-    hasHeader: read(node.hasHeader),
+  Object.assign(app.response, methods, {
     setHeaders(this: Response, headers: unknown) {
       const fields = fieldsByMap.get(headers)
       if (fields === undefined || this.unstored !== undefined || node.getHeaderNames.call(this).length > 0) {
-        return setHeaders.call(this, headers)
+        return methods.setHeaders.call(this, headers)
       }
       this.unstored = fields
       return this
     },
     setHeader(this: Response, name: string, value: unknown) {
-      const isFirstId = name === ID && this.unstored !== undefined && this.unstoredId === undefined
-      if (!isFirstId || typeof value !== 'string') return setHeader.call(this, name, value)
+      const isFirstId = name === 'x-request-id' && typeof value === 'string' && constantFields.has(this.unstored)
+      if (!isFirstId) return methods.setHeader.call(this, name, value)
       validateHeaderValue(name, value)
-      this.unstoredId = value
+      this.unstored = this.unstored?.concat(name, value)
       return this
     },
     json(this: Response, body: unknown) {
@@ -85,19 +78,16 @@ export function sendJsonAtOnce(app: Express, constants: readonly ReadonlyMap<str
         this.req.headers['if-none-match'] === undefined &&
         !BODILESS.has(this.statusCode) &&
         // A package that changes the head, such as compression, has replaced the method.
-        (this.writeHead as unknown) === writeHead
+        (this.writeHead as unknown) === methods.writeHead
       const text = isPlain ? JSON.stringify(body) : undefined
       if (text === undefined) return json.call(this, body)
       const bytes = Buffer.byteLength(text)
-      const { unstored = [], unstoredId } = this
       const fields = ['Content-Type', 'application/json; charset=utf-8', 'Content-Length', String(bytes)]
-      const head = unstoredId === undefined ? unstored.concat(fields) : unstored.concat(ID, unstoredId, fields)
-      node.writeHead.call(this, this.statusCode, head)
+      const head = this.unstored?.concat(fields) ?? fields
+      node.writeHead.call(this, this.statusCode, head as string[])
       this.unstored = head
-      this.unstoredId = undefined
       this.bodyBytes = bytes
-      // Node sends head and body in one piece, and encodes ASCII faster as latin1.
-      this.end(text, bytes === text.length ? 'latin1' : 'utf8')
+      this.end(text)
       return this
     },
   })

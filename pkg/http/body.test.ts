@@ -46,14 +46,14 @@ const formats = [
   ['of a JSON type', { 'content-type': 'application/merge-patch+json' }, (text: string) => Buffer.from(text)],
 ] as const
 
-test.each(formats)('a body that is sent %s is read', async (_name, headers, encode) => {
+test.each(formats)('a body %s is read', async (_name, headers, encode) => {
   for (const text of ['{"a":"ä€😀"}', '[1,2]', ' {"a":1}\n', '\ufeff{"a":1}', `{"a":"${'x'.repeat(32)}"}`]) {
     const { body } = await post(encode(text), headers).expect(200)
     expect(body).toEqual({ body: JSON.parse(text.replace('\ufeff', '')) })
   }
 })
 
-test.each(formats)('an invalid body that is sent %s is rejected', async (_name, headers, encode) => {
+test.each(formats)('an invalid body %s is rejected', async (_name, headers, encode) => {
   for (const text of ['{', '"text"', 'null', '1', '   ', '{"a":1}}', '{a:1}']) {
     expect((await post(encode(text), headers).expect(400)).body).toMatchObject({ code: 'malformed_json' })
   }
@@ -64,7 +64,7 @@ test('a request without a body has no req.body', async () => {
   expect((await request(server).post('/').expect(200)).body).toEqual({ body: null })
 })
 
-/** A request whose body of 11 bytes has begun, when the server has seen its head. */
+/** Sends the head of a request with a body of 11 bytes, and resolves when the server has received it. */
 async function begin(type = 'application/json'): Promise<Socket> {
   const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
   const arrived = once(server, 'request')
@@ -86,7 +86,7 @@ test('a character that is split between chunks is decoded', async () => {
 test.each([
   ['plain', 'application/json', 'incomplete_body'],
   ['of another JSON type', 'application/merge-patch+json', 'request.aborted'],
-])('a body that is %s and ends early is rejected', async (_name, type, expected) => {
+])('a body %s that ends early is rejected', async (_name, type, expected) => {
   const socket = await begin(type)
   const rejected = once(errors, 'rejected')
   socket.destroy()

@@ -12,11 +12,8 @@ export interface ProblemType {
 export type ProblemTable<Code extends string = string> = Readonly<Record<Code, ProblemType>>
 
 /**
- * Every code of this program. A room with a table of its own adds it here, and a misspelt code does not compile:
- *
- *     declare module '#pkg/problem/table.ts' {
- *       interface Problems extends Record<keyof typeof STORE_PROBLEMS, ProblemType> {}
- *     }
+ * Every code of this program. `declare module` adds the codes of another table, such as `internal/store/problems.ts`. A
+ * misspelt code does not compile.
  */
 export interface Problems extends Record<keyof typeof HTTP_PROBLEMS, ProblemType> {}
 
