@@ -259,6 +259,10 @@ test('a page of a listed origin may use a session and read every response', asyn
     'true',
   ])
   expect(await readable({ method: 'DELETE', cookie })).toEqual([204, origin, 'true'])
-  const statuses = await Promise.all([1, 2, 3].map(() => readable({})))
-  expect(statuses).toContainEqual([429, origin, 'true'])
+  await until(async () => {
+    const response = await readable({})
+    if (response[0] === 401) return false
+    expect(response).toEqual([429, origin, 'true'])
+    return true
+  })
 })
