@@ -1,15 +1,12 @@
-import { bearerTokens } from '#pkg/access/bearer-tokens.ts'
-import { authenticate } from '#pkg/access/index.ts'
+import { authenticate } from '#pkg/access/authenticate.ts'
+import { type BearerTokenOptions, bearerTokens } from '#pkg/access/bearer-tokens.ts'
 import { issuerKeys } from '#pkg/access/issuer-keys.ts'
 import type { SessionOptions, Sessions } from '#pkg/access/sessions.ts'
-import type { Route } from '#pkg/operation/index.ts'
 import type { Guard } from '#pkg/operation/openapi.ts'
 import { session } from './handler/session.ts'
 import type { SessionsDeps } from './store/sessions.ts'
 
-export interface AccessOptions {
-  readonly issuer: string
-  readonly audience: string
+export interface AccessOptions extends Omit<BearerTokenOptions, 'keys'> {
   /** URL of the issuer's JSON Web Key Set. */
   readonly jwksUrl: string
   /** @default no sessions */
@@ -18,11 +15,9 @@ export interface AccessOptions {
 
 export type Access = ReturnType<typeof createAccess>
 
-/** Creates the authentication of every operation that is not public. */
+/** Composes the authentication of every operation that is not public, and its part of the OpenAPI document. */
 export function createAccess({ jwksUrl: url, sessions, ...claims }: AccessOptions) {
   const verify = bearerTokens({ ...claims, keys: issuerKeys({ url }) })
-  const routes: readonly Route[] = sessions ? [session({ sessions })] : []
-  /** The authentication in the OpenAPI document. */
   const guard: Guard = {
     schemes: {
       bearer: {
@@ -38,7 +33,11 @@ export function createAccess({ jwksUrl: url, sessions, ...claims }: AccessOption
       ...(sessions ? (['cross_site_request', 'sessions_unavailable'] as const) : []),
     ],
   }
-  return { authenticate: authenticate({ verify, ...(sessions && { session: sessions.find }) }), routes, guard }
+  return {
+    authenticate: authenticate({ verify, findSession: sessions?.find }),
+    routes: sessions ? [session(sessions)] : [],
+    guard,
+  }
 }
 
 /** Creates the sessions of the browsers, which are in Redis. */

@@ -132,8 +132,6 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
           name: 'redis',
           check: (signal) => redis.ping(signal),
           critical: () => current().REDIS_CRITICAL,
-          // Commands on a connection that does not respond fail now, and the next command gets another connection.
-          onEvent: ({ reason }) => reason === 'timeout' && redis.reconnect(),
         })
       }
       for (const { name, target } of config.HEALTH_CHECKS) {

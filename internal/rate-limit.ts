@@ -1,6 +1,6 @@
 import type { RequestHandler } from 'express'
 import type { Logger } from '#pkg/logging/index.ts'
-import { localCounter, rateLimit, sharedCounter } from '#pkg/rate-limit/index.ts'
+import { rateLimit } from '#pkg/rate-limit/rate-limit.ts'
 import { createSharedCount } from './store/rate-counts.ts'
 import type { Redis } from './store/redis.ts'
 
@@ -13,15 +13,13 @@ export interface RateLimitDeps {
 }
 
 export function createRateLimit({ perMinute, redis, service, logger }: RateLimitDeps): RequestHandler {
-  const local = localCounter()
-  if (redis === undefined) return rateLimit({ perMinute, count: local })
-  const count = sharedCounter({
+  if (redis === undefined) return rateLimit({ perMinute })
+  return rateLimit({
+    perMinute,
     shared: createSharedCount({ redis, service }),
-    local,
     onEvent(event) {
       if (event.type === 'counting alone') logger.warn({ err: event.error }, 'rate limit counted alone')
       else logger.info('rate limit counted together')
     },
   })
-  return rateLimit({ perMinute, count })
 }
