@@ -8,6 +8,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname } from 'node:path'
 import { gitIn } from './git.ts'
 import { dropAllDeadLinks } from './markdown.ts'
+import { listExisting } from './resource/existing.ts'
 import { readFields } from './resource/fields.ts'
 import { collisions, makeResource, unmakeResource } from './resource/files.ts'
 import { format } from './resource/format.ts'
@@ -18,8 +19,13 @@ process.chdir(dirname(import.meta.dirname))
 const read = (path: string) => readFileSync(path, 'utf8')
 const list = (title: string, paths: Iterable<string>) => [title, ...paths].join('\n  ')
 
+function listPaths(): readonly string[] {
+  const listed = gitIn('.')(['ls-files', '-z', '--cached', '--others', '--exclude-standard']).split('\0')
+  return listed.filter((path) => path !== '' && existsSync(path))
+}
+
 function write(names: Names, text: string | undefined): void {
-  const fields = readFields(text)
+  const fields = readFields(text, listExisting(listPaths(), read))
   const migrations = readdirSync('internal/store/migrations')
   const { written, edited } = makeResource({ names, fields, read, migrations })
   const present = [...written.keys()].filter((path) => existsSync(path))
@@ -46,8 +52,7 @@ function write(names: Names, text: string | undefined): void {
 }
 
 function remove(names: Names): void {
-  const tracked = gitIn('.')(['ls-files', '-z', '--cached', '--others', '--exclude-standard']).split('\0')
-  const paths = tracked.filter((path) => path !== '' && existsSync(path))
+  const paths = listPaths()
   const { deleted, edited, migration } = unmakeResource({ names, read }, paths)
   const kept = paths.filter((path) => !deleted.includes(path))
   const changed = new Map([...edited, ...dropAllDeadLinks(kept, read)])

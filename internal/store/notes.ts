@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { NoteFields, NotesStore } from '../service/notes.ts'
 import type { Database } from './postgres.ts'
-import { after, STORED, type StoredTable, withStoreProblems } from './table.ts'
+import { STORED, type StoredTable, selectPage, withStoreProblems } from './table.ts'
 
 // During a rollout the table may have columns that this version does not know.
 const COLUMNS = [...STORED, 'title', 'text'] as const
@@ -16,10 +16,7 @@ export function createNotesStore(database: Kysely<Database>): NotesStore {
 
     find: (id) => db.selectFrom('notes').select(COLUMNS).where('id', '=', id).executeTakeFirst(),
 
-    list({ limit, cursor }) {
-      const query = db.selectFrom('notes').select(COLUMNS).where(after(cursor))
-      return query.orderBy('createdAt', 'desc').orderBy('id', 'desc').limit(limit).execute()
-    },
+    list: (page) => selectPage(db.selectFrom('notes').select(COLUMNS), 'notes', page).execute(),
 
     update: (id, changes, check) =>
       db.transaction().execute(async (transaction) => {

@@ -25,7 +25,8 @@ export function fieldErrors(source: Source, schema: Schema, value: unknown): Fie
     const paths = issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...issue.path, key]) : [issue.path]
     for (const path of paths) {
       const field = path.join('.').slice(0, MAX_TEXT)
-      const message = issue.code === 'unrecognized_keys' ? 'Unknown field' : issue.message.slice(0, MAX_TEXT)
+      const unknown = source === 'query' ? 'Unknown parameter' : 'Unknown field'
+      const message = issue.code === 'unrecognized_keys' ? unknown : issue.message.slice(0, MAX_TEXT)
       if (!errors.has(field)) errors.set(field, { in: source, field, message })
     }
   }

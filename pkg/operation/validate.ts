@@ -1,9 +1,18 @@
 import type { Request, RequestHandler } from 'express'
+import * as z from 'zod'
 import { CodedError } from '../problem/index.ts'
 import { fieldErrors, MAX_ERRORS, type Source } from './field-errors.ts'
 import { describeBody, type OperationDescription, type Schema } from './operation.ts'
 
 type Check = readonly [Source, Schema]
+
+/** The query of an operation that declares none. */
+const NO_PARAMETERS = z.strictObject({})
+
+/** Returns the schema that also rejects unknown parameters, unless the operation accepts them with `z.looseObject()`. */
+function strictQuery(query: Schema): Schema {
+  return query instanceof z.ZodObject && query.def.catchall === undefined ? query.strict() : query
+}
 
 /** Rejects with `precondition_required` first when if-match is missing: no other error matters before it (RFC 6585 §3). */
 function reject(req: Request, failed: readonly Check[]): never {
@@ -18,14 +27,21 @@ function reject(req: Request, failed: readonly Check[]): never {
 /**
  * Validates a request against the schemas of its operation and replaces the raw values by the parsed ones. Invalid
  * path parameters are `not_found`. Returns undefined when the operation has no schema.
+ *
+ * An operation that declares its query, headers or body rejects unknown parameters of the query: a misspelt filter must
+ * not return the whole list, nor may a write ignore an option.
  */
 export function validate(operation: OperationDescription): RequestHandler | undefined {
   const { params, query, headers } = operation
   const body = describeBody(operation)
-  const checks = Object.entries({ query, headers, body: body && 'schema' in body ? body.schema : undefined }).filter(
-    (check): check is [Source, Schema] => check[1] !== undefined,
-  )
+  const parts = {
+    query: query && strictQuery(query),
+    headers,
+    body: body && 'schema' in body ? body.schema : undefined,
+  }
+  const checks = Object.entries(parts).filter((check): check is [Source, Schema] => check[1] !== undefined)
   if (params === undefined && checks.length === 0) return undefined
+  const rejectsQuery = query === undefined && checks.length > 0
 
   return function validate(req, _res, next) {
     if (params) {
@@ -41,6 +57,9 @@ export function validate(operation: OperationDescription): RequestHandler | unde
       }
       return !success
     })
+    if (rejectsQuery && req.url.includes('?') && !NO_PARAMETERS.safeParse(req.query).success) {
+      failed.unshift(['query', NO_PARAMETERS])
+    }
     if (failed.length > 0) reject(req, failed)
     next()
   }

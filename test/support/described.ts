@@ -67,3 +67,16 @@ export const readCode = ({ status, body }: Response) => `${status} ${body.code}`
 
 /** Returns the names of the invalid fields in a response. */
 export const listInvalidFields = ({ body }: Response) => body.errors.map(({ field }: { field: string }) => field)
+
+/** Returns the items of every page of a list. `path` has a query. */
+export async function readPages({ send }: Pick<DescribedService, 'send'>, path: string) {
+  const items: Record<string, unknown>[] = []
+  let next: string | null = ''
+  while (next !== null) {
+    const { status, body } = await send('get', next === '' ? path : `${path}&cursor=${next}`)
+    expect([path, status]).toEqual([path, 200])
+    items.push(...body.items)
+    next = body.next
+  }
+  return items
+}
