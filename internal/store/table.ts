@@ -38,10 +38,10 @@ const toValues = ({ limit, cursor, filters }: PageRequest): PageValues => ({
  *
  * @param table the name or the alias of the table in the query that has the fields of the page
  */
-export function prepareList<DB, Tables extends keyof DB & string, Row>(
+export function prepareList<DB, Tables extends keyof DB & string, Row, Table extends Tables>(
   query: SelectQueryBuilder<DB, Tables, Row>,
-  table: Tables,
-): (executor: Executor, page: PageRequest<keyof DB[Tables] & string, Partial<DB[Tables]>>) => Promise<Row[]> {
+  table: Table,
+): (executor: Executor, page: PageRequest<keyof DB[Table] & string, Partial<DB[Table]>>) => Promise<Row[]> {
   const list = prepare(({ limit, cursorValue: value, cursorId: id, ...filters }: PageValues, sort: Sort) => {
     const { field, direction } = readSort(sort)
     const column = (name: string) => sql.ref(`${table}.${name}`)
