@@ -64,7 +64,7 @@ beforeAll(async () => {
   })
   const db = postgres.db.withTables<Tables>()
   const query = db.selectFrom('orders').innerJoin('customers', 'customers.id', 'orders.customer')
-  const prepared = prepareList(query.selectAll('orders').select('customers.title as customerTitle'), 'orders')
+  const prepared = prepareList(() => query.selectAll('orders').select('customers.title as customerTitle'), 'orders')
   const executor: Pick<Executor, 'executeQuery'> = {
     executeQuery(query) {
       queries.push((query as CompiledQuery).sql)

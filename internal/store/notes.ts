@@ -13,7 +13,7 @@ export function prepareNotesStore(database: Kysely<Database>): (executor: Execut
   const insert = prepare((fields: NoteFields) => db.insertInto('notes').values(fields).returning(COLUMNS))
   const find = prepare(({ id }: ById) => db.selectFrom('notes').select(COLUMNS).where('id', '=', id))
   const lock = prepare(({ id }: ById) => db.selectFrom('notes').select(COLUMNS).where('id', '=', id).forUpdate())
-  const list = prepareList(db.selectFrom('notes').select(COLUMNS), 'notes')
+  const list = prepareList(() => db.selectFrom('notes').select(COLUMNS), 'notes')
   const update = prepare(({ id, ...next }: NextVersion & NoteChanges) =>
     db.updateTable('notes').set(next).where('id', '=', id).returning(COLUMNS),
   )

@@ -36,10 +36,11 @@ const toValues = ({ limit, cursor, filters }: PageRequest): PageValues => ({
  * Prepares a list: adds the filters, the order, the cursor and the limit of a page to a query, which may join other
  * tables. Each combination of a sort order and filters is compiled once.
  *
+ * @param select starts the query
  * @param table the name or the alias of the table in the query that has the fields of the page
  */
 export function prepareList<DB, Tables extends keyof DB & string, Row, Table extends Tables>(
-  query: SelectQueryBuilder<DB, Tables, Row>,
+  select: () => SelectQueryBuilder<DB, Tables, Row>,
   table: Table,
 ): (executor: Executor, page: PageRequest<keyof DB[Table] & string, Partial<DB[Table]>>) => Promise<Row[]> {
   const list = prepare(({ limit, cursorValue: value, cursorId: id, ...filters }: PageValues, sort: Sort) => {
@@ -47,7 +48,7 @@ export function prepareList<DB, Tables extends keyof DB & string, Row, Table ext
     const column = (name: string) => sql.ref(`${table}.${name}`)
     return Object.entries(filters)
       .map(([name, value]) => sql<SqlBool>`${column(name.replace('filter ', ''))} = ${value}`)
-      .reduce((query, filter) => query.where(filter), query)
+      .reduce((query, filter) => query.where(filter), select())
       .where(after(table, { sort, cursor: value === undefined || id === undefined ? undefined : { value, id } }))
       .orderBy(column(field), direction)
       .orderBy(column('id'), direction)

@@ -126,7 +126,7 @@ test('a resource that another one refers to is not removed', async () => {
   const { code, stderr } = await service.make('remove-resource', 'NAME=order')
   expect(code).not.toBe(0)
   expect(stderr).toMatch(
-    /NAME: other resources refer to orders, remove them first: order_lines \(migration .*Error 64$/s,
+    /NAME: other resources refer to orders, remove them first: order_lines \(migration .*Error 64$/ms,
   )
   expect(await status()).toBe('')
 })
