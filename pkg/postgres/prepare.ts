@@ -1,7 +1,14 @@
 import type { Compilable, CompiledQuery, Kysely } from 'kysely'
+import { ColumnNames } from './column-names.ts'
 
 /** A database or a transaction. */
-export type Executor = Pick<Kysely<object>, 'executeQuery' | 'isTransaction' | 'transaction'>
+export type Executor = Pick<Kysely<object>, 'executeQuery' | 'getExecutor' | 'isTransaction' | 'transaction'>
+
+/** A compiled query with the properties that `prepare` computes in advance. */
+export interface PreparedQuery<Row = unknown> extends CompiledQuery<Row> {
+  readonly name?: string
+  readonly columns?: ColumnNames
+}
 
 /** Stands for a value while a query is compiled. */
 class Placeholder {
@@ -40,15 +47,16 @@ const MAX_VARIANTS = 100
 export function prepare<Values extends object, Row, Shape extends readonly unknown[] = []>(
   build: (given: Values, ...shape: Shape) => Compilable<Row>,
 ): Prepared<Values, Row, Shape> {
-  const variants = new Map<string, CompiledQuery<Row>>()
+  const variants = new Map<string, PreparedQuery<Row>>()
 
-  function compile(values: Values, shape: Shape): CompiledQuery<Row> {
+  function compile(values: Values, shape: Shape): PreparedQuery<Row> {
     const names = Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [name]))
     const key = shape.length === 0 ? names.join() : `${names} ${JSON.stringify(shape)}`
     const known = variants.get(key)
     if (known !== undefined) return known
     const given = Object.fromEntries(names.map((name) => [name, new Placeholder(name)]))
-    const compiled = build(given as Values, ...shape).compile()
+    const query = build(given as Values, ...shape).compile()
+    const compiled = { ...query, name: statementName(query.sql) }
     if (variants.size < MAX_VARIANTS) variants.set(key, compiled)
     return compiled
   }
@@ -58,7 +66,12 @@ export function prepare<Values extends object, Row, Shape extends readonly unkno
     const parameters = compiled.parameters.map((parameter) =>
       parameter instanceof Placeholder ? values[parameter.name as keyof Values] : parameter,
     )
-    return (await executor.executeQuery<Row>({ ...compiled, parameters })).rows
+    const { plugins } = executor.getExecutor()
+    const columns = plugins.length === 1 && plugins[0] instanceof ColumnNames ? plugins[0] : undefined
+    if (columns === undefined) return (await executor.executeQuery<Row>({ ...compiled, parameters })).rows
+    const query = { ...compiled, parameters, columns }
+    const { rows } = await executor.getExecutor().provideConnection((connection) => connection.executeQuery<Row>(query))
+    return rows
   }
 
   return {
@@ -70,6 +83,15 @@ export function prepare<Values extends object, Row, Shape extends readonly unkno
       return first
     },
   }
+}
+
+/**
+ * The name of a statement. Behind a pooler several clients share a connection of the server, so a name must never stand for
+ * two texts.
+ */
+export function statementName(text: string): string {
+  // The first statement loads the module, not the start. The executable cannot import() a built-in module.
+  return process.getBuiltinModule('node:crypto').hash('sha256', text, 'base64url')
 }
 
 /** Runs `work` in the transaction that `executor` is, or in a new one. */

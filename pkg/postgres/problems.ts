@@ -33,7 +33,8 @@ const CODES: readonly (readonly [RegExp, DatabaseProblem])[] = [
 ]
 
 /** Messages of pg's errors without a code: no connection, a broken connection, no response. */
-const MESSAGES = /^Connection terminated|^timeout exceeded when trying to connect|^Query read timeout|not queryable$/
+const MESSAGES =
+  /^Connection terminated|^timeout exceeded when trying to connect|^timeout expired|^Query read timeout|not queryable$/
 
 /** Returns the problem that a driver's error means, or undefined for a defect of this program. */
 export function findStoreProblem(error: unknown): DatabaseProblem | undefined {
