@@ -66,7 +66,11 @@ const SIMPLE: Readonly<Record<string, FieldType>> = {
   },
   json: {
     ...{ schema: 'json()', column: 'jsonb', type: 'JsonObject', ...LONG },
-    ...{ example: `{ text: 'The {{words}}' }`, distinct: `{ number, list: ['{{words}}', null] }`, wrong: `['a list']` },
+    ...{
+      example: `{ text: 'The {{words}}' }`,
+      distinct: `{ some_number: number, list: ['{{words}}', null, { other_key: {} }] }`,
+      wrong: `['a list']`,
+    },
   },
 }
 
