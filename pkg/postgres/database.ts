@@ -27,5 +27,7 @@ export function createDatabase<Tables>(options: DatabaseOptions): Kysely<Tables>
   const client = { connectionString: url, application_name: applicationName, keepAlive: true, types }
   const connections = createConnections({ ...options, client, max: poolMax })
   const dialect = createDialect({ connections, statementTimeoutMs, prepare })
-  return new Kysely<Tables>({ dialect, plugins: [new ColumnNames()] })
+  // The keys inside a column of JSON are data.
+  const names = new ColumnNames({ maintainNestedObjectKeys: true })
+  return new Kysely<Tables>({ dialect, plugins: [names] })
 }
