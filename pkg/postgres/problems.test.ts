@@ -24,6 +24,7 @@ const FOREIGN_KEY = [
 
 test.each([
   [coded('23505'), 'conflict'],
+  [coded('23001'), 'still_referenced'],
   ...FOREIGN_KEY.map(([message, problem]) => [Object.assign(new Error(message), { code: '23503' }), problem] as const),
   [coded('57P01'), 'database_unavailable'],
   [coded('57014'), 'database_unavailable'],

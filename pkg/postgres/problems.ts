@@ -27,6 +27,8 @@ function findForeignKeyProblem(message: string): DatabaseProblem {
 /** SQLSTATE codes and classes: https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const CODES: readonly (readonly [RegExp, DatabaseProblem])[] = [
   [/^23505$/, 'conflict'],
+  // PostgreSQL 18 and later, for `on delete restrict`.
+  [/^23001$/, 'still_referenced'],
   // Connection failure, failed login, no resources, shutdown or cancellation, lock or transaction timeout.
   [/^(08|28|53|57)...$|^(3D000|25P03|40001|40P01|55P03)$/, 'database_unavailable'],
   [/^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_)/, 'database_unavailable'],
