@@ -77,7 +77,8 @@ async function serve(settings: Settings): Promise<ExitCode> {
 }
 
 async function migrate(config: Config): Promise<ExitCode> {
-  if (config.DATABASE_URL === undefined) {
+  const url = config.MIGRATION_DATABASE_URL ?? config.DATABASE_URL
+  if (url === undefined) {
     throw new ConfigError(['DATABASE_URL: got nothing, expected the database to migrate'])
   }
   const [{ createPostgres }, { migrate }] = await Promise.all([
@@ -85,7 +86,7 @@ async function migrate(config: Config): Promise<ExitCode> {
     import('#internal/store/migrate.ts'),
   ])
   const postgres = createPostgres({
-    url: config.DATABASE_URL,
+    url,
     applicationName: `${config.SERVICE_NAME ?? buildInfo.name} migrate`,
     poolMax: 1,
     connectTimeoutMs: config.DATABASE_CONNECT_TIMEOUT_MS,

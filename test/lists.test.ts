@@ -4,7 +4,7 @@ import pg from 'pg'
 import { createPostgres, type Postgres } from '../internal/store/postgres.ts'
 import { prepareList, type StoredTable } from '../internal/store/table.ts'
 import { type Executor, withStoreProblems } from '../pkg/postgres/index.ts'
-import { createPage, type PageRequest } from '../pkg/resource/index.ts'
+import { createPage, type JsonObject, type PageRequest } from '../pkg/resource/index.ts'
 import { type TestService, testPostgres } from './support/services.ts'
 
 /* Lists and foreign keys on a real PostgreSQL, with two tables that have columns of the same names. */
@@ -19,6 +19,7 @@ interface OrderFields {
   readonly score: number
   readonly dueOn: string
   readonly sentAt: string
+  readonly extra: JsonObject
 }
 type Tables = {
   readonly orders: StoredTable & OrderFields
@@ -45,15 +46,17 @@ beforeAll(async () => {
     create table orders (
       customer uuid not null references customers, title varchar(200) not null, state varchar(50) not null,
       is_paid boolean not null, total numeric(12, 2) not null, units bigint not null, score double precision not null,
-      due_on date not null, sent_at timestamptz(3) not null, ${COMMON}
+      due_on date not null, sent_at timestamptz(3) not null,
+      extra jsonb not null, ${COMMON}
     );
     create index on orders (total, id);
     create index on orders (state, created_at desc, id desc);
     insert into customers (title) select 'customer ' || n from generate_series(1, 3) n;
-    insert into orders (customer, title, state, is_paid, total, units, score, due_on, sent_at, created_at)
+    insert into orders (customer, title, state, is_paid, total, units, score, due_on, sent_at, extra, created_at)
     select (select id from customers order by title offset n % 3 limit 1), chr(96 + n % 7 + 1), 
       (array['open', 'closed'])[n % 2 + 1], n % 3 = 0, n % 5 - 2.01, 9007199254740993 + n % 4, 0.1 * (n % 6) - 0.3,
       date '2026-01-30' + n % 8, timestamptz '2026-11-22T20:46:02.1254Z' + n % 9 * interval '1 ms',
+      '{"some_key": [{"other_key": 0.1}]}',
       timestamptz '2026-11-22T20:46:02.1254Z' + n % 3 * interval '1 ms'
     from generate_series(1, 60) n;
     analyze;
@@ -160,6 +163,19 @@ test.each([
   const text = rows.map((row) => row['QUERY PLAN']).join('\n')
   expect(text).toMatch(plan)
   expect(text).not.toMatch(/Sort/)
+})
+
+test('columns are camelCase, and the keys inside a column of JSON stay as they are', async () => {
+  const [order] = await list({ limit: 1, sort: 'title', filters: {} })
+  expect(order).toMatchObject({ isPaid: expect.any(Boolean), customerTitle: expect.stringMatching(/^customer/) })
+  expect(order?.['extra']).toEqual({ some_key: [{ other_key: 0.1 }] })
+  const db = postgres.db.withTables<Tables>()
+  const extra = { next_key: { deep_key: 'a' } }
+  const query = db
+    .updateTable('orders')
+    .set({ extra })
+    .where('id', '=', order?.id ?? '')
+  expect(await query.returning('extra').executeTakeFirst()).toEqual({ extra })
 })
 
 test('a violated foreign key tells on which side it is', async () => {

@@ -40,8 +40,8 @@ export class GuardedClient extends pg.Client {
         try {
           if (event === 'data') checkFraming(args[0] as Buffer)
           return emit(event, ...args)
-        } catch (error) {
-          stream.destroy(error as Error)
+        } catch (cause) {
+          stream.destroy(new Error('Connection terminated: the server broke the protocol', { cause }))
           return true
         }
       }
@@ -56,6 +56,14 @@ export class GuardedClient extends pg.Client {
   /** The process of the server, or a number that a proxy made up. */
   get processId(): number {
     return this.#internals.processID
+  }
+
+  /** Writes what this turn of the event loop sends in one system call, which costs as much as the rest of a small query. */
+  batch(): void {
+    const { stream } = this.#internals.connection
+    if (stream.writableCorked > 0) return
+    stream.cork()
+    setImmediate(() => stream.uncork())
   }
 
   /** Fails every statement in flight with this error and closes the connection. */
@@ -78,6 +86,9 @@ export class GuardedClient extends pg.Client {
   }
 }
 
+/** A timestamp in a session whose time zone is UTC. Its text alone tells what a `Date` would say. */
+const UTC = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?\+00$/
+
 /**
  * Returns dates and timestamps as strings in the format of JSON. By default pg parses both to a `Date`, which can shift
  * a date by one day in another time zone.
@@ -88,6 +99,8 @@ export const types: pg.CustomTypesConfig = {
     if (type === pg.types.builtins.DATE) return (text: string) => text
     if (type === pg.types.builtins.TIMESTAMPTZ) {
       return (text: string) => {
+        if (UTC.test(text))
+          return `${text.slice(0, 10)}T${text.slice(11, 19)}${(text.slice(19, -3) || '.').slice(0, 4).padEnd(4, '0')}Z`
         const moment = parse(text)
         return moment instanceof Date ? moment.toISOString() : text
       }

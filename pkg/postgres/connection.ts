@@ -15,10 +15,19 @@ const QUERY_CANCELED = '57014'
 /** The statement is unknown, or known with another text: a pooler without support for names. Or its columns have changed. */
 const LOST_STATEMENT = /^(26000|42P05|0A000)$/
 
+export interface ConnectionOptions {
+  readonly client: GuardedClient
+  /** False behind a pooler such as PgBouncer, where a setting of the session would reach other clients. */
+  readonly isDirect: boolean
+  /** Whether statements keep their names. @default isDirect */
+  readonly prepare: boolean | undefined
+  /** Called when a statement has ended. */
+  readonly onSettled: (connection: Connection) => void
+}
+
 /** One connection, which sends statements before the previous ones have ended. The server executes them in order. */
 export class Connection {
   readonly client: GuardedClient
-  /** False behind a pooler such as PgBouncer, where a setting of the session would reach other clients. */
   readonly isDirect: boolean
   /** Reserved for one transaction or session. */
   isReserved = false
@@ -29,14 +38,17 @@ export class Connection {
   ticks = 0
   /** When the current statement began, or the last one ended: `performance.now()`. */
   since = performance.now()
+  readonly #maxNames: number
   readonly #names = new Set<string>()
   readonly #onSettled: (connection: Connection) => void
   #ended = 0
   #cancelled: number | undefined
+  #broken: Error | undefined
 
-  constructor(client: GuardedClient, isDirect: boolean, onSettled: (connection: Connection) => void) {
+  constructor({ client, isDirect, prepare = isDirect, onSettled }: ConnectionOptions) {
     this.client = client
     this.isDirect = isDirect
+    this.#maxNames = prepare ? MAX_NAMES : 0
     this.#onSettled = onSettled
   }
 
@@ -52,10 +64,13 @@ export class Connection {
         this.inFlight--
         this.#ended++
         this.#nextStatement()
-        if (error === null) resolve(Array.isArray(results) ? (results.at(-1) ?? results[0]) : results)
+        // The responses of several statements may be in one chunk, which pg reads to its end.
+        if (this.#broken !== undefined) reject(this.#broken)
+        else if (error === null) resolve(Array.isArray(results) ? (results.at(-1) ?? results[0]) : results)
         else reject(this.#explain(error, position, name))
         this.#onSettled(this)
       }
+      this.client.batch()
       this.client.query(statement)
     })
   }
@@ -69,6 +84,13 @@ export class Connection {
     this.client.cancel()
   }
 
+  /** Closes the connection. Every statement on it fails with this error. */
+  destroy(error: Error): void {
+    this.#broken ??= error
+    this.isRetired = true
+    this.client.destroy(error)
+  }
+
   #nextStatement(): void {
     this.ticks = 0
     this.since = performance.now()
@@ -77,7 +99,7 @@ export class Connection {
   #nameOf({ name }: Query, isFirst: boolean): string | undefined {
     if (name === undefined || this.#names.has(name)) return name
     // pg would take the first response to `before` for the one that says that the statement is parsed.
-    if (isFirst || this.#names.size >= MAX_NAMES) return undefined
+    if (isFirst || this.#names.size >= this.#maxNames) return undefined
     this.#names.add(name)
     return name
   }
@@ -86,7 +108,10 @@ export class Connection {
     const { code } = error as { code?: unknown }
     const isLost = name !== undefined && typeof code === 'string' && LOST_STATEMENT.test(code)
     if (isLost) this.isRetired = true
-    const isBystander = code === QUERY_CANCELED && this.#cancelled !== undefined && this.#cancelled !== position
+    const isCancelled = code === QUERY_CANCELED && this.#cancelled !== undefined
+    // The server blames the user for a cancellation.
+    if (isCancelled && this.#cancelled === position) error.message = 'canceling statement due to statement timeout'
+    const isBystander = isCancelled && this.#cancelled !== position
     return !this.isReserved && (isLost || isBystander) ? new NotExecuted(error.message, { cause: error }) : error
   }
 }

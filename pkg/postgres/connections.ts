@@ -11,6 +11,8 @@ export interface ConnectionsOptions {
   /** Longest execution of one statement, and longest pause inside a transaction, in milliseconds. */
   readonly statementTimeoutMs: number
   readonly idleTimeoutMs: number
+  /** Whether statements keep their names. @default only on a direct connection */
+  readonly prepare?: boolean | undefined
   /** Called when a connection breaks. */
   readonly onError: (error: Error) => void
 }
@@ -55,7 +57,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
   let pausedUntil = 0
   let reconnectAt = 0
   let lastError: Error | undefined
-  let ticker: NodeJS.Timeout | undefined
+  let isTicking = false
   let sweeper: NodeJS.Timeout | undefined
   let ended: PromiseWithResolvers<void> | undefined
 
@@ -78,7 +80,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
     if (connection !== undefined) {
       if (connection.inFlight >= GROW_AT && connecting === 0) grow(1)
       waiter.take(connection)
-      ticker ??= setTimeout(tick, TICK_MS).unref()
+      startTicking()
       return
     }
     if (ended === undefined) wait(waiter)
@@ -113,7 +115,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
       if (connection === undefined) break
       waiting.shift()
       first.take(connection)
-      ticker ??= setTimeout(tick, TICK_MS).unref()
+      startTicking()
     }
     if (waiting.length === 0) return
     const isAlone = waiting[0]?.isExclusive === true || isPaused()
@@ -131,11 +133,9 @@ export function createConnections(options: ConnectionsOptions): Connections {
     try {
       client.on('error', onError)
       await client.connect()
-      const connection = new Connection(client, await setTimeouts(client), settled)
-      client.on('error', (error) => {
-        connection.isRetired = true
-        client.destroy(error)
-      })
+      const isDirect = await setTimeouts(client)
+      const connection = new Connection({ client, isDirect, prepare: options.prepare, onSettled: settled })
+      client.on('error', (error) => connection.destroy(error))
       client.on('end', () => {
         open.delete(connection)
         serve()
@@ -171,10 +171,8 @@ export function createConnections(options: ConnectionsOptions): Connections {
     const { client, isReserved, isRetired, inFlight } = connection
     if (!isReserved) {
       const isBroken = client.getTransactionStatus() !== 'I'
-      if (isBroken) {
-        connection.isRetired = true
-        client.destroy(new Error('Connection terminated: a statement left a transaction open'))
-      } else if (inFlight === 0 && (isRetired || ended !== undefined)) close(connection)
+      if (isBroken) connection.destroy(new Error('Connection terminated: a statement left a transaction open'))
+      else if (inFlight === 0 && (isRetired || ended !== undefined)) close(connection)
     }
     if (waiting.length > 0) serve()
   }
@@ -184,13 +182,18 @@ export function createConnections(options: ConnectionsOptions): Connections {
     connection.client.end().catch(() => {})
   }
 
+  function startTicking(): void {
+    if (!isTicking) setTimeout(tick, TICK_MS).unref()
+    isTicking = true
+  }
+
   /** Runs only while statements are in flight. */
   function tick(): void {
-    ticker = undefined
+    isTicking = false
     const now = performance.now()
     for (const connection of open) {
       if (connection.inFlight === 0) continue
-      ticker ??= setTimeout(tick, TICK_MS).unref()
+      startTicking()
       if (++connection.ticks < SLOW_TICKS) continue
       if (connection.ticks === SLOW_TICKS && !connection.isReserved) {
         pausedUntil = now + PAUSE_MS
@@ -199,10 +202,8 @@ export function createConnections(options: ConnectionsOptions): Connections {
       const overdueMs = now - connection.since - statementTimeoutMs
       // A transaction has its own timeout on the server. A cancellation after it could end the next statement.
       const cancelMs = connection.isReserved ? GRACE_MS / 2 : 0
-      if (overdueMs >= GRACE_MS) {
-        connection.isRetired = true
-        connection.client.destroy(new Error('Query read timeout'))
-      } else if (overdueMs >= cancelMs && !connection.isDirect) connection.cancel()
+      if (overdueMs >= GRACE_MS) connection.destroy(new Error('Query read timeout'))
+      else if (overdueMs >= cancelMs && !connection.isDirect) connection.cancel()
     }
   }
 
@@ -250,10 +251,8 @@ export function createConnections(options: ConnectionsOptions): Connections {
     release(connection) {
       connection.isReserved = false
       connection.since = performance.now()
-      if (connection.inFlight > 0) {
-        connection.isRetired = true
-        connection.client.destroy(new Error('Connection terminated: released during a statement'))
-      } else settled(connection)
+      if (connection.inFlight === 0) settled(connection)
+      else connection.destroy(new Error('Connection terminated: released during a statement'))
     },
 
     end() {

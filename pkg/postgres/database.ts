@@ -15,18 +15,18 @@ export interface DatabaseOptions {
   readonly statementTimeoutMs: number
   /** Lifetime of an idle connection, in milliseconds. */
   readonly idleTimeoutMs: number
-  /** Whether statements have names, which an old pooler does not support. @default true */
-  readonly prepare?: boolean
+  /** Whether the server keeps parsed statements. @default only on a direct connection, because a pooler may lose them */
+  readonly prepare?: boolean | undefined
   /** Called when a connection breaks. The pool opens another on demand. */
   readonly onError: (error: Error) => void
 }
 
 /** Opens the first connection at the first query. Columns are camelCase here and snake_case in SQL. */
 export function createDatabase<Tables>(options: DatabaseOptions): Kysely<Tables> {
-  const { url, applicationName, poolMax, statementTimeoutMs, prepare = true } = options
+  const { url, applicationName, poolMax, statementTimeoutMs } = options
   const client = { connectionString: url, application_name: applicationName, keepAlive: true, types }
   const connections = createConnections({ ...options, client, max: poolMax })
-  const dialect = createDialect({ connections, statementTimeoutMs, prepare })
+  const dialect = createDialect({ connections, statementTimeoutMs })
   // The keys inside a column of JSON are data.
   const names = new ColumnNames({ maintainNestedObjectKeys: true })
   return new Kysely<Tables>({ dialect, plugins: [names] })

@@ -18,8 +18,6 @@ export interface DialectOptions {
   readonly connections: Connections
   /** Set in each transaction behind a pooler, in milliseconds. */
   readonly statementTimeoutMs: number
-  /** Gives names to statements, so that the server parses each once a connection. */
-  readonly prepare: boolean
 }
 
 /** A dialect of Kysely whose single statements share connections. */
@@ -129,7 +127,7 @@ class Lease implements DatabaseConnection {
   }
 
   async executeQuery<R>(compiled: PreparedQuery): Promise<QueryResult<R>> {
-    const { command, rowCount, rows } = await this.execute(toQuery(compiled, this.#options.prepare))
+    const { command, rowCount, rows } = await this.execute(toQuery(compiled))
     if (command === 'COMMIT' || command === 'ROLLBACK') return { rows: [{ command }] as R[] }
     const isChange = command === 'INSERT' || command === 'UPDATE' || command === 'DELETE' || command === 'MERGE'
     return isChange ? { rows, numAffectedRows: BigInt(rowCount ?? 0) } : { rows }
@@ -157,8 +155,8 @@ class Lease implements DatabaseConnection {
   }
 }
 
-function toQuery({ sql: text, parameters: values, query, name, columns }: PreparedQuery, prepare: boolean): Query {
+function toQuery({ sql: text, parameters: values, query, name, columns }: PreparedQuery): Query {
   // Raw SQL without values may consist of several statements, which cannot have a name.
-  const isNamed = prepare && (query.kind !== 'RawNode' || values.length > 0)
+  const isNamed = query.kind !== 'RawNode' || values.length > 0
   return { text, values, columns, name: isNamed ? (name ?? statementName(text)) : undefined }
 }

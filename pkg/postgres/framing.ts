@@ -40,8 +40,7 @@ export function createFramingCheck(): (chunk: Uint8Array) => void {
     missing = length - 4
     tail = 0
     const isValid = missing >= (type === ERROR || type === NOTICE ? 1 : 0) && length <= (maxLengths[type] ?? 0)
-    if (!isValid)
-      throw new Error(`Connection terminated: message ${type} of ${length} bytes is not PostgreSQL's protocol`)
+    if (!isValid) throw new Error(`a message of type ${type} cannot have ${length} bytes`)
   }
 
   return function checkFraming(chunk) {
@@ -55,7 +54,7 @@ export function createFramingCheck(): (chunk: Uint8Array) => void {
       missing -= end - offset
       if (type === ERROR || type === NOTICE) {
         for (let at = Math.max(offset, end - 2); at < end; at++) tail = (tail * 256 + (chunk[at] ?? 0)) & 0xffff
-        if (missing === 0 && tail !== 0) throw new Error('Connection terminated: an error message has no end')
+        if (missing === 0 && tail !== 0) throw new Error('an error message has no end')
       }
       offset = end
     }

@@ -1,8 +1,9 @@
 import type { Compilable, CompiledQuery, Kysely } from 'kysely'
 import { ColumnNames } from './column-names.ts'
 
-/** A database or a transaction. */
-export type Executor = Pick<Kysely<object>, 'executeQuery' | 'getExecutor' | 'isTransaction' | 'transaction'>
+/** A database or a transaction, whatever its tables. */
+// biome-ignore lint/suspicious/noExplicitAny: a Kysely of some tables is not assignable to one of other tables.
+export type Executor = Pick<Kysely<any>, 'executeQuery' | 'getExecutor' | 'isTransaction' | 'transaction'>
 
 /** A compiled query with the properties that `prepare` computes in advance. */
 export interface PreparedQuery<Row = unknown> extends CompiledQuery<Row> {
