@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import type { CompiledQuery } from 'kysely'
 import pg from 'pg'
 import { createPostgres, type Postgres } from '../internal/store/postgres.ts'
 import { prepareList, type StoredTable } from '../internal/store/table.ts'
-import { type Executor, withStoreProblems } from '../pkg/postgres/index.ts'
+import { withStoreProblems } from '../pkg/postgres/index.ts'
 import { createPage, type JsonObject, type PageRequest } from '../pkg/resource/index.ts'
 import { type TestService, testPostgres } from './support/services.ts'
 
@@ -35,7 +34,7 @@ let server: TestService
 let postgres: Postgres
 let admin: pg.Client
 let list: (page: OrdersPage) => Promise<{ readonly id: string; readonly [name: string]: unknown }[]>
-const queries: string[] = []
+let compiled = 0
 
 beforeAll(async () => {
   server = await testPostgres()
@@ -62,19 +61,16 @@ beforeAll(async () => {
     analyze;
   `)
   postgres = createPostgres({
-    ...{ url: server.url, applicationName: 'lists', poolMax: 2, onError: () => {} },
+    ...{ url: server.url, applicationName: 'lists', poolMax: 1, onError: () => {} },
     ...{ connectTimeoutMs: 60_000, statementTimeoutMs: 60_000, idleTimeoutMs: 60_000 },
   })
   const db = postgres.db.withTables<Tables>()
   const query = db.selectFrom('orders').innerJoin('customers', 'customers.id', 'orders.customer')
-  const prepared = prepareList(() => query.selectAll('orders').select('customers.title as customerTitle'), 'orders')
-  const executor: Pick<Executor, 'executeQuery'> = {
-    executeQuery(query) {
-      queries.push((query as CompiledQuery).sql)
-      return db.executeQuery(query)
-    },
-  }
-  list = (page) => prepared(executor as Executor, page)
+  const prepared = prepareList(() => {
+    compiled += 1
+    return query.selectAll('orders').select('customers.title as customerTitle')
+  }, 'orders')
+  list = (page) => prepared(db, page)
 })
 afterAll(async () => {
   await admin.end()
@@ -130,12 +126,11 @@ test('filters select the rows of the table that they name, and each other page c
 })
 
 test('pages of one sort order and the same filters share a query, whatever their values are', async () => {
-  queries.length = 0
+  compiled = 0
   await walk({ limit: 9, sort: 'total', filters: { state: 'open' } })
   await walk({ limit: 4, sort: 'total', filters: { state: 'closed' } })
-  expect(queries.length).toBeGreaterThan(6)
-  // One without a cursor and one with a cursor.
-  expect(new Set(queries).size).toBe(2)
+  // The first page and the others.
+  expect(compiled).toBe(2)
 })
 
 test.each([
@@ -150,14 +145,14 @@ test.each([
     /Index Scan using orders_state_created_at_id_idx.*Index Cond: \(\(\(.*state\)::text = .*ROW\(.*created_at, .*id\) < ROW/s,
   ],
 ] as const)('the index of %s gives a page without sorting rows', async (_title, page, plan) => {
-  queries.length = 0
   const value = page.sort === 'total' ? '-1.01' : '2026-11-22T20:46:02.126Z'
   const id = '0198c0de-5a1b-4f6e-9d3c-2b7a1e4f8c90'
   await list({ ...page, limit: 3, cursor: { value, id } })
+  const last = await admin.query(`select query from pg_stat_activity where application_name = 'lists'`)
   await admin.query('set enable_seqscan = off; set enable_sort = off; set enable_incremental_sort = off')
   await admin.query('set enable_hashjoin = off; set enable_mergejoin = off; set plan_cache_mode = force_generic_plan')
   const values = [...Object.values(page.filters), value, id, '3'].map((each) => `'${each}'`)
-  await admin.query(`prepare page as ${queries[0]}`)
+  await admin.query(`prepare page as ${last.rows[0].query}`)
   const { rows } = await admin.query(`explain execute page(${values})`)
   await admin.query('reset all; deallocate page')
   const text = rows.map((row) => row['QUERY PLAN']).join('\n')
