@@ -126,7 +126,16 @@ describe('an operation with schemas', () => {
     responses: { 200: { description: '', schema: () => z.unknown() } },
     handler: (req, res) => void res.json(req.query),
   })
-  route(app, { path: '/things/:id', put, get: read, delete: remove })
+  const patch = operation({
+    ...{ id: 'patchThing', summary: '', body },
+    responses: { 200: { description: '', schema: () => z.unknown() } },
+    query: z
+      .object({ dry: z.enum(['yes']) })
+      .transform(({ dry }) => ({ isDry: dry === 'yes' }))
+      .refine(({ isDry }) => isDry),
+    handler: (req, res) => void res.json(req.query),
+  })
+  route(app, { path: '/things/:id', put, get: read, patch, delete: remove })
   route(app, { path: '/search', get: search })
   route(app, { path: '/plain', get: createOperation((_req, res) => void res.json({})) })
   app.use(problemHandler())
@@ -184,6 +193,7 @@ describe('an operation with schemas', () => {
 
   test.each([
     ['an operation that declares a query', 'put', `/things/${id}?dry=yes&colour=red&__proto__=1`],
+    ['an operation with a transformed query', 'patch', `/things/${id}?dry=yes&colour=red&__proto__=1`],
     ['an operation that declares only headers', 'get', `/things/${id}?colour=red&__proto__=1`],
   ] as const)('rejects unknown parameters of %s, by name', async (_title, method, path) => {
     const refused = await request(app)[method](path).set('x-reason', 'because').send({ title: 'abc' }).expect(422)
@@ -199,6 +209,8 @@ describe('an operation with schemas', () => {
   test('accepts unknown parameters where it declares them, and where it declares no schema', async () => {
     await request(app).get('/search?q=x&colour=red').expect(200, { q: 'x', colour: 'red' })
     await request(app).get('/plain?colour=red').expect(200)
+    const transformed = request(app).patch(`/things/${id}?dry=yes`).set('x-reason', 'because')
+    await transformed.send({ title: 'abc' }).expect(200, { isDry: true })
   })
 
   test('rejects a repeated parameter', async () => {

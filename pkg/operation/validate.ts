@@ -11,6 +11,8 @@ const NO_PARAMETERS = z.strictObject({})
 
 /** Returns the schema that also rejects unknown parameters, unless the operation accepts them with `z.looseObject()`. */
 function strictQuery(query: Schema): Schema {
+  // An object with a transformation is a pipe.
+  if (query instanceof z.ZodPipe) return query.clone({ ...query.def, in: strictQuery(query.in as Schema) })
   return query instanceof z.ZodObject && query.def.catchall === undefined ? query.strict() : query
 }
 

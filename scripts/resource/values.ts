@@ -74,6 +74,7 @@ export function templateValues(fields: readonly Field[], names: Names): Readonly
       ),
     ).join('\n'),
     'reference problem': references.length > 0 ? `'reference_not_found', ` : '',
+    'and references': references.length > 0 ? ', and creates the resources that they refer to' : '',
     service: references.length > 0 ? 'service' : '_service',
     examples: keyed(example),
     'first example': keyed(example, fields.slice(0, 1)),
