@@ -17,8 +17,8 @@ interface PgClient {
   readonly secretKey: number
 }
 
-/** Longest attempt to cancel a statement, in milliseconds. */
-const CANCEL_MS = 1_000
+/** Longest attempt to cancel a statement, in milliseconds. PgBouncer 1.18 ends when the client of an attempt leaves early. */
+const CANCEL_MS = 60_000
 
 /**
  * Closes the connection when the server does not follow the protocol. The parser of pg runs in an event handler of the
@@ -83,6 +83,7 @@ export class GuardedClient extends pg.Client {
     connection.on('end', () => clearTimeout(timer)).on('error', stop)
     if (this.host.startsWith('/')) connection.connect(`${this.host}/.s.PGSQL.${this.port}` as never, '')
     else connection.connect(this.port, this.host)
+    connection.stream.unref()
   }
 }
 

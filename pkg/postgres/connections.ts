@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { withTimeout } from '../with-timeout.ts'
 import { GuardedClient } from './client.ts'
 import { Connection, NotExecuted } from './connection.ts'
 import type { Query } from './statement.ts'
@@ -133,7 +134,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
     try {
       client.on('error', onError)
       await client.connect()
-      const isDirect = await setTimeouts(client)
+      const isDirect = await withTimeout(setTimeouts(client), connectTimeoutMs)
       const connection = new Connection({ client, isDirect, prepare: options.prepare, onSettled: settled })
       client.on('error', (error) => connection.destroy(error))
       client.on('end', () => {

@@ -31,7 +31,7 @@ const CODES: readonly (readonly [RegExp, DatabaseProblem])[] = [
   [/^23001$/, 'still_referenced'],
   // Connection failure, failed login, no resources, shutdown or cancellation, lock or transaction timeout.
   [/^(08|28|53|57)...$|^(3D000|25P03|40001|40P01|55P03)$/, 'database_unavailable'],
-  [/^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_)/, 'database_unavailable'],
+  [/^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_|timeout$)/, 'database_unavailable'],
 ]
 
 /** Messages of pg's errors without a code: no connection, a broken connection, no response. */

@@ -2,6 +2,7 @@ import { expect } from '@jest/globals'
 import request, { type Response } from 'supertest'
 import { type RunningApp, runApp, startApp } from './app.ts'
 import { createExaminer, type OpenapiDocument } from './openapi.ts'
+import { databaseEnv } from './pgbouncer.ts'
 import { type TestService, testPostgres, testRedis, until } from './services.ts'
 
 export interface Sent {
@@ -26,7 +27,8 @@ export const bothOk = ({ url }: RunningApp) => until(async () => (await request(
 
 export async function startDescribed(): Promise<DescribedService> {
   const [database, redis] = await Promise.all([testPostgres(), testRedis()])
-  const env = { DATABASE_URL: database.url, REDIS_URL: redis.url, SERVICE_NAME: 'described' }
+  const way = await databaseEnv(database)
+  const env = { ...way.env, REDIS_URL: redis.url, SERVICE_NAME: 'described' }
   expect(await runApp(['migrate'], { env })).toMatchObject({ code: 0 })
   const app = await startApp({ env })
   await bothOk(app)
@@ -55,6 +57,7 @@ export async function startDescribed(): Promise<DescribedService> {
       const ended = app.ended
       app.signal('SIGINT')
       await ended
+      await way.stop()
       await Promise.all([database.stop(), redis.stop()])
     },
   }

@@ -49,3 +49,16 @@ export async function startPgbouncer(url: string, settings: Readonly<Record<stri
     },
   }
 }
+
+/**
+ * Variables of a service that uses this database, through PgBouncer when E2E_POOLER=pgbouncer. After a restart of the
+ * database, PgBouncer would refuse clients for 15 seconds by default.
+ */
+export async function databaseEnv({ url }: { readonly url: string }): Promise<{
+  readonly env: Readonly<Record<string, string>>
+  stop(): Promise<void>
+}> {
+  if (process.env['E2E_POOLER'] !== 'pgbouncer') return { env: { DATABASE_URL: url }, stop: async () => {} }
+  const { url: pooled, stop } = await startPgbouncer(url, { server_login_retry: '1' })
+  return { env: { DATABASE_URL: pooled, MIGRATION_DATABASE_URL: url }, stop }
+}
