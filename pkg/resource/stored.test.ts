@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { safeParse } from 'zod'
+import { safeParse, toJSONSchema } from 'zod'
 import { bigint, date, decimal, idParams, json, text, timestamp } from './stored.ts'
 
 test.each([
@@ -113,6 +113,10 @@ test.each([
   ['{"__proto__":1}', false],
 ])('%.60s is an object that can be stored: %s', (text, expected) => {
   expect(safeParse(json(), JSON.parse(text)).success).toBe(expected)
+})
+
+test('the document has the format of a day and of a moment', () => {
+  expect([date(), timestamp()].map((schema) => toJSONSchema(schema).format)).toEqual(['date', 'date-time'])
 })
 
 test('an object of JSON stays as it is', () => {

@@ -90,7 +90,12 @@ test('three resources pass lint, types and their own tests as they are written',
 
   await make('lint', 'types', 'unit', 'build')
   const options = ['--experimental-vm-modules', 'node_modules/jest/bin/jest.js', '--selectProjects', 'e2e', '--']
-  const files = ['test/user-profiles.test.ts', 'test/orders.test.ts', 'test/order-lines.test.ts']
+  const files = [
+    'test/user-profiles.test.ts',
+    'test/orders.test.ts',
+    'test/order-lines.test.ts',
+    'test/openapi-rules.test.ts',
+  ]
   await succeed(join(service.path, '.toolchain/bin/node'), [...options, ...files], { cwd: service.path })
 })
 
