@@ -4,7 +4,7 @@
  *
  * Writes a resource as docs/resources.md describes it, or removes it. Computes every change before it changes a file.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { gitIn } from './git.ts'
 import { dropAllDeadLinks } from './markdown.ts'
@@ -19,13 +19,9 @@ process.chdir(dirname(import.meta.dirname))
 const read = (path: string) => readFileSync(path, 'utf8')
 const list = (title: string, paths: Iterable<string>) => [title, ...paths].join('\n  ')
 
-function listPaths(): readonly string[] {
-  const listed = gitIn('.')(['ls-files', '-z', '--cached', '--others', '--exclude-standard']).split('\0')
-  return listed.filter((path) => path !== '' && existsSync(path))
-}
-
 function write(names: Names, text: string | undefined): void {
-  const fields = readFields(text, listExisting(listPaths(), read))
+  const existing = listExisting(globSync(['internal/handler/*.ts', 'test/*/new-*.ts']), read)
+  const fields = readFields(text, existing)
   const migrations = readdirSync('internal/store/migrations')
   const { written, edited } = makeResource({ names, fields, read, migrations })
   const present = [...written.keys()].filter((path) => existsSync(path))
@@ -52,7 +48,8 @@ function write(names: Names, text: string | undefined): void {
 }
 
 function remove(names: Names): void {
-  const paths = listPaths()
+  const tracked = gitIn('.')(['ls-files', '-z', '--cached', '--others', '--exclude-standard']).split('\0')
+  const paths = tracked.filter((path) => path !== '' && existsSync(path))
   const { deleted, edited, migration } = unmakeResource({ names, read }, paths)
   const kept = paths.filter((path) => !deleted.includes(path))
   const changed = new Map([...edited, ...dropAllDeadLinks(kept, read)])
