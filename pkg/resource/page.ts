@@ -31,8 +31,8 @@ type Sortable = z.ZodType<string | number>
 
 export interface ListDeclaration<Sorts, Filters> {
   /**
-   * The fields to sort by besides `createdAt`, with the schemas of their values. A field that may be null cannot sort.
-   * The table needs an index on the field and `id`.
+   * The fields to sort by besides `createdAt`, with schemas that accept every value of the column: they check the cursor.
+   * A field that may be null cannot sort. The table needs an index on the field and `id`.
    */
   readonly sorts?: Sorts
   /** The fields to filter by, with the schemas of their values. The table needs an index on the field, `created_at` and `id`. */

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { createClient } from '@redis/client'
 import pg from 'pg'
 import request, { type Response } from 'supertest'
@@ -144,6 +144,34 @@ describe('a request', () => {
       expect(readCode(await send('delete', `/v1/notes/${id}`, { headers }))).toBe('404 not_found')
     },
   )
+})
+
+describe('a foreign key', () => {
+  afterEach(() => admin.query('drop table if exists others cascade'))
+
+  test('to a note is a 409 when the note is deleted, and the note stays', async () => {
+    const created = await create()
+    await admin.query('create table others (note uuid references notes)')
+    await admin.query('insert into others values ($1)', [created.body.id])
+    const headers = { 'if-match': '"1"' }
+    expect(readCode(await send('delete', readLocation(created), { headers }))).toBe('409 still_referenced')
+    expect((await send('get', readLocation(created))).body).toEqual(created.body)
+    await admin.query('delete from others')
+    expect((await send('delete', readLocation(created), { headers })).status).toBe(204)
+  })
+
+  test('of a note is a 422 when a request refers to a resource that does not exist', async () => {
+    const created = await create()
+    await admin.query(`create table others (title varchar(200) primary key);
+      alter table notes add constraint known foreign key (title) references others not valid`)
+    const body = { title: title() }
+    expect(readCode(await create(body))).toBe('422 reference_not_found')
+    const headers = { 'if-match': '"1"' }
+    expect(readCode(await send('patch', readLocation(created), { body, headers }))).toBe('422 reference_not_found')
+    expect(await countNotes(body.title)).toBe(0)
+    await admin.query('insert into others values ($1)', [body.title])
+    expect((await create(body)).status).toBe(201)
+  })
 })
 
 describe('an idempotency-key', () => {
