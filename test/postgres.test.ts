@@ -1,7 +1,14 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { type Kysely, sql } from 'kysely'
 import pg from 'pg'
-import { createDatabase, type DatabaseOptions, findStoreProblem, prepare } from '../pkg/postgres/index.ts'
+import { Connection } from '../pkg/postgres/connection.ts'
+import {
+  createDatabase,
+  type DatabaseOptions,
+  findStoreProblem,
+  GuardedClient,
+  prepare,
+} from '../pkg/postgres/index.ts'
 import { type TestService, testPostgres, until } from './support/services.ts'
 import { startTcpProxy, type TcpProxy } from './support/tcp-proxy.ts'
 
@@ -205,6 +212,21 @@ describe('a transaction', () => {
     for (const value of [1, 2, 3]) expect((await select(value)).pid).not.toBe(pid)
     blocked.resolve()
     await second
+  })
+
+  test('does not execute its first statement when it could not begin', async () => {
+    const client = new GuardedClient({ connectionString: server.url, pipeline: true })
+    await client.connect()
+    const connection = new Connection({ client, isDirect: true, prepare: true, onSettled: () => {} })
+    const insert = { text: 'insert into things values ($1)', values: [1] }
+    await expect(connection.run(insert, ['begin', 'set local no_such_setting = 1'])).rejects.toMatchObject({
+      code: '42704',
+    })
+    await connection.run({ text: 'rollback', values: [] })
+    await connection.run(insert, ['begin'])
+    await connection.run({ text: 'commit', values: [] })
+    await client.end()
+    expect((await admin.query('select id from things')).rows).toEqual([{ id: 1 }])
   })
 
   test('is undone when it fails, and its connection serves again', async () => {
