@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { type Kysely, sql } from 'kysely'
 import pg from 'pg'
-import { Connection } from '../pkg/postgres/connection.ts'
+import { Connection, NotExecuted } from '../pkg/postgres/connection.ts'
 import {
   createDatabase,
   type DatabaseOptions,
@@ -64,6 +64,13 @@ const select = (value: number, database = db) =>
 
 /** The messages in the bytes of a client that begin the execution of a statement. */
 const executions = ({ held }: TcpProxy) => held.toString('latin1').split('E\0\0\0\x09').length - 1
+
+/** A connection without a pool. */
+async function connectOne() {
+  const client = new GuardedClient({ connectionString: server.url, pipeline: true })
+  await client.connect()
+  return { client, connection: new Connection({ client, isDirect: true, prepare: true, onSettled: () => {} }) }
+}
 
 /** What a promise settled to. */
 const outcome = (work: Promise<unknown>) =>
@@ -215,9 +222,7 @@ describe('a transaction', () => {
   })
 
   test('does not execute its first statement when it could not begin', async () => {
-    const client = new GuardedClient({ connectionString: server.url, pipeline: true })
-    await client.connect()
-    const connection = new Connection({ client, isDirect: true, prepare: true, onSettled: () => {} })
+    const { client, connection } = await connectOne()
     const insert = { text: 'insert into things values ($1)', values: [1] }
     await expect(connection.run(insert, ['begin', 'set local no_such_setting = 1'])).rejects.toMatchObject({
       code: '42704',
@@ -343,6 +348,23 @@ describe('a statement that takes too long', () => {
     expect(others.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled'])
     expect(proxy.connections).toBe(1)
   })
+})
+
+test('a cancellation that reaches the statement behind its target lets that statement run again', async () => {
+  const { client, connection } = await connectOne()
+  const sleep = (seconds: number) => connection.run({ text: 'select pg_sleep($1)', values: [seconds] })
+  const target = sleep(61)
+  const bystander = sleep(62)
+  connection.cancel()
+  await expect(target).rejects.toMatchObject({ code: '57014', message: 'canceling statement due to statement timeout' })
+  const results: unknown[] = []
+  void bystander.catch((error) => results.push(error))
+  await until(async () => {
+    await admin.query('select pg_cancel_backend($1)', [client.processId])
+    return results.length > 0
+  })
+  expect(results).toEqual([expect.any(NotExecuted)])
+  await client.end()
 })
 
 describe('a connection', () => {
