@@ -1,7 +1,14 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { type Kysely, sql } from 'kysely'
 import pg from 'pg'
-import { createDatabase, type DatabaseOptions, findStoreProblem, prepare } from '../pkg/postgres/index.ts'
+import { Connection, NotExecuted } from '../pkg/postgres/connection.ts'
+import {
+  createDatabase,
+  type DatabaseOptions,
+  findStoreProblem,
+  GuardedClient,
+  prepare,
+} from '../pkg/postgres/index.ts'
 import { type TestService, testPostgres, until } from './support/services.ts'
 import { startTcpProxy, type TcpProxy } from './support/tcp-proxy.ts'
 
@@ -57,6 +64,13 @@ const select = (value: number, database = db) =>
 
 /** The messages in the bytes of a client that begin the execution of a statement. */
 const executions = ({ held }: TcpProxy) => held.toString('latin1').split('E\0\0\0\x09').length - 1
+
+/** A connection without a pool. */
+async function connectOne() {
+  const client = new GuardedClient({ connectionString: server.url, pipeline: true })
+  await client.connect()
+  return { client, connection: new Connection({ client, isDirect: true, prepare: true, onSettled: () => {} }) }
+}
 
 /** What a promise settled to. */
 const outcome = (work: Promise<unknown>) =>
@@ -207,6 +221,19 @@ describe('a transaction', () => {
     await second
   })
 
+  test('does not execute its first statement when it could not begin', async () => {
+    const { client, connection } = await connectOne()
+    const insert = { text: 'insert into things values ($1)', values: [1] }
+    await expect(connection.run(insert, ['begin', 'set local no_such_setting = 1'])).rejects.toMatchObject({
+      code: '42704',
+    })
+    await connection.run({ text: 'rollback', values: [] })
+    await connection.run(insert, ['begin'])
+    await connection.run({ text: 'commit', values: [] })
+    await client.end()
+    expect((await admin.query('select id from things')).rows).toEqual([{ id: 1 }])
+  })
+
   test('is undone when it fails, and its connection serves again', async () => {
     const insert = (transaction: Kysely<Tables>, id: number) =>
       transaction.insertInto('things').values({ id, nickName: null, data: null }).execute()
@@ -321,6 +348,23 @@ describe('a statement that takes too long', () => {
     expect(others.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled'])
     expect(proxy.connections).toBe(1)
   })
+})
+
+test('a cancellation that reaches the statement behind its target lets that statement run again', async () => {
+  const { client, connection } = await connectOne()
+  const sleep = (seconds: number) => connection.run({ text: 'select pg_sleep($1)', values: [seconds] })
+  const target = sleep(61)
+  const bystander = sleep(62)
+  connection.cancel()
+  await expect(target).rejects.toMatchObject({ code: '57014', message: 'canceling statement due to statement timeout' })
+  const results: unknown[] = []
+  void bystander.catch((error) => results.push(error))
+  await until(async () => {
+    await admin.query('select pg_cancel_backend($1)', [client.processId])
+    return results.length > 0
+  })
+  expect(results).toEqual([expect.any(NotExecuted)])
+  await client.end()
 })
 
 describe('a connection', () => {

@@ -15,6 +15,7 @@ interface PgClient {
   readonly connection: PgConnection
   readonly processID: number
   readonly secretKey: number
+  readonly sslNegotiation: string
 }
 
 /** Longest attempt to cancel a statement, in milliseconds. PgBouncer 1.18 ends when the client of an attempt leaves early. */
@@ -76,7 +77,10 @@ export class GuardedClient extends pg.Client {
     const { processID, secretKey } = this.#internals
     const { connection } = new pg.Client(this.#config) as unknown as PgClient
     const send = () => connection.cancel(processID, secretKey)
-    connection.on('connect', () => (this.ssl ? connection.requestSsl() : send()))
+    connection.on('connect', () => {
+      if (!this.ssl) send()
+      else if (this.#internals.sslNegotiation !== 'direct') connection.requestSsl()
+    })
     connection.on('sslconnect', send)
     const stop = () => connection.stream.destroy()
     const timer = setTimeout(stop, CANCEL_MS).unref()

@@ -31,8 +31,6 @@ export interface Connections {
 
 /** Statements in flight on one connection. */
 const DEPTH = 16
-/** With this many statements in flight on the least busy connection, the pool opens another. */
-const GROW_AT = 4
 const TICK_MS = 5
 /** A statement is slow when its execution has spanned this many ticks. Ticks do not count while this process is stalled. */
 const SLOW_TICKS = 2
@@ -79,7 +77,8 @@ export function createConnections(options: ConnectionsOptions): Connections {
   function acquire(waiter: Waiter): void {
     const connection = waiting.length === 0 ? pick(waiter.isExclusive) : undefined
     if (connection !== undefined) {
-      if (connection.inFlight >= GROW_AT && connecting === 0) grow(1)
+      // Every connection is busy. The next slow statement should meet an idle one.
+      if (connection.inFlight > 0 && connecting === 0) grow(1)
       waiter.take(connection)
       startTicking()
       return

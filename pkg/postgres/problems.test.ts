@@ -38,6 +38,8 @@ test.each([
   [new Error('Connection terminated unexpectedly'), 'database_unavailable'],
   [new Error('Connection terminated due to connection timeout'), 'database_unavailable'],
   [new Error('timeout exceeded when trying to connect'), 'database_unavailable'],
+  [new Error('timeout expired'), 'database_unavailable'],
+  [coded('timeout'), 'database_unavailable'],
   [new Error('Query read timeout'), 'database_unavailable'],
   [new Error('Client has encountered a connection error and is not queryable'), 'database_unavailable'],
   // Defects of this program: a missing table, a value that no column accepts.
