@@ -58,6 +58,7 @@ export const schema = {
   LOG_BUFFER_MS: milliseconds(1, 60_000).default(100),
 
   DATABASE_URL: url(['postgres:', 'postgresql:'], 'postgres://user:password@host:5432/name').optional(),
+  MIGRATION_DATABASE_URL: url(['postgres:', 'postgresql:'], 'postgres://user:password@host:5432/name').optional(),
   DATABASE_CRITICAL: boolean().default(true),
   DATABASE_POOL_MAX: integer(1, 1000, 'connections').default(10),
   DATABASE_CONNECT_TIMEOUT_MS: milliseconds(100, 60_000).default(3_000),
@@ -88,7 +89,12 @@ export type Name = keyof typeof schema
 export type Config = { readonly [K in Name]: z.output<(typeof schema)[K]> }
 
 /** Variables whose values no output may show. Each may come from a file instead, which `X_FILE` names. */
-export const SECRETS: ReadonlySet<string> = new Set<Name>(['DATABASE_URL', 'REDIS_URL', 'SESSION_SECRET'])
+export const SECRETS: ReadonlySet<string> = new Set<Name>([
+  'DATABASE_URL',
+  'MIGRATION_DATABASE_URL',
+  'REDIS_URL',
+  'SESSION_SECRET',
+])
 
 /** Variables that SETTINGS_FILE may hold, because their values may change while the service runs. */
 export const RELOADABLE: ReadonlySet<string> = new Set<Name>([
@@ -167,7 +173,7 @@ export function contradictions(config: Partial<Config>): Problem[] {
       'https in production, because an attacker who replaces the keys can impersonate every user',
       isSafe,
     )
-    for (const name of ['DATABASE_URL', 'REDIS_URL'] as const) {
+    for (const name of ['DATABASE_URL', 'MIGRATION_DATABASE_URL', 'REDIS_URL'] as const) {
       const password = URL.parse(config[name] ?? '')?.password.toLowerCase() ?? ''
       demand(name, 'a password in production that is not a well-known placeholder', !PLACEHOLDERS.has(password))
     }

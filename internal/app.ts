@@ -124,7 +124,11 @@ export function createApp(settings: Settings, systemd: Systemd): App {
       const postgres = await createPostgres(config, service, logger)
       if (postgres) {
         await use({ name: 'database', stop: () => postgres.stop(), stopTimeoutMs })
-        const check = postgresCheck({ pool: postgres.checkPool, migrations: postgres.migrations })
+        const check = postgresCheck({
+          pool: postgres.checkPool,
+          migrations: postgres.migrations,
+          onUnknown: (migrations) => logger.warn({ migrations }, 'database has migrations of another build'),
+        })
         health.watch({ name: 'database', check, critical: () => current().DATABASE_CRITICAL })
       }
       await setImmediate()

@@ -4,7 +4,7 @@
  *
  * Writes a resource as docs/resources.md describes it, or removes it. Computes every change before it changes a file.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { gitIn } from './git.ts'
 import { dropAllDeadLinks } from './markdown.ts'
@@ -20,8 +20,7 @@ const list = (title: string, paths: Iterable<string>) => [title, ...paths].join(
 
 function write(names: Names, text: string | undefined): void {
   const fields = readFields(text)
-  const migrations = readdirSync('internal/store/migrations')
-  const { written, edited } = makeResource({ names, fields, read, migrations })
+  const { written, edited } = makeResource({ names, fields, read, now: new Date() })
   const present = [...written.keys()].filter((path) => existsSync(path))
   const taken = present.length > 0 ? [] : collisions({ names, read })
   const problems = [
@@ -55,8 +54,8 @@ function remove(names: Names): void {
   for (const [path, text] of changed) writeFileSync(path, text)
   console.info(list('Deleted:', deleted))
   console.info(list('Edited:', changed.keys()))
-  console.warn(`Warning: a database that has run the migration ${migration} refuses to migrate without it.
-Locally, delete .local/postgres. Where another database has run it, keep the migration: docs/resources.md.`)
+  console.warn(`Warning: a database that has run the migration ${migration} keeps the table.
+To drop it, add a contract migration: docs/resources.md.`)
 }
 
 const { NAME, PLURAL, FIELDS } = process.env

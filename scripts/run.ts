@@ -40,7 +40,8 @@ async function startMissing(given: Readonly<Record<string, string | undefined>>)
 
 function start(environment: NodeJS.ProcessEnv): ChildProcess {
   // A separate process group: only this process receives Ctrl-C from the terminal, and forwards it once.
-  const args = watch ? [...WATCHED, '--watch-preserve-output', ...program] : program
+  const isLocal = environment['DATABASE_URL'] !== process.env['DATABASE_URL']
+  const args = watch ? [...WATCHED, '--watch-preserve-output', isLocal ? 'scripts/dev.ts' : 'src/main.ts'] : program
   const child = spawn(process.execPath, args, {
     env: environment,
     detached: true,
