@@ -39,6 +39,8 @@ afterEach(async () => {
 async function connect(): Promise<pg.Client> {
   const client = new pg.Client(url)
   clients.push(client)
+  // A test may end the connection in the server.
+  client.on('error', () => {})
   await client.connect()
   return client
 }
