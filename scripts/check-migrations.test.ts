@@ -13,6 +13,7 @@ test.each([
   [{ [name]: safe }, [], 'has no file of the same name'],
   [{ '1-notes': safe }, ['1-notes'], 'has no time'],
   [{ [name]: { ...safe, fase: 'contract' } }, [name], 'exports fase'],
+  [{ [name]: { up: '\n' } }, [name], 'has no SQL'],
   [{ [name]: { up: 'drop table notes' } }, [name], /«drop table notes» breaks the version .*phase = 'contract'/],
 ])('%j with the files %j is a problem', (migrations, files, problem) => {
   expect(checkMigrations(migrations, files)).toEqual([expect.stringMatching(problem)])

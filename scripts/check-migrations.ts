@@ -32,6 +32,7 @@ export function checkMigrations(migrations: Migrations, files: readonly string[]
   for (const [name, migration] of Object.entries(migrations)) {
     const strange = Object.keys(migration).filter((key) => !PROPERTIES.includes(key))
     problems.push(...strange.map((key) => `${name} exports ${key}, expected only ${PROPERTIES.join(', ')}`))
+    if ([migration.up].flat().join('').trim() === '') problems.push(`${name} has no SQL`)
     for (const { kind, statement, advice } of findUnsafe(migration)) {
       problems.push(`${name}: «${statement.slice(0, 100)}» ${MEANINGS[kind]}. Safer: ${advice}.`)
     }

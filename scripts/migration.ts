@@ -22,8 +22,9 @@ if (/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(NAME)) {
     imports: [`import * as ${variable} from './${name}.ts'`],
     entry: `'${name}': ${variable}`,
   })
-  writeFileSync(INDEX, format(INDEX, after))
+  const formatted = format(INDEX, after)
   writeFileSync(`${FOLDER}/${name}.ts`, 'export const up = `\n`\n')
+  writeFileSync(INDEX, formatted)
   console.info(`${FOLDER}/${name}.ts`)
 } else {
   console.error(

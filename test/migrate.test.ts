@@ -136,6 +136,11 @@ test('a migration that fails leaves nothing of itself behind, and the migrations
   expect(await apply({ ...scripts, '20260102000000-broken': { up: 'select' } })).toEqual(['20260102000000-broken'])
 })
 
+test('a migration without SQL is refused, so that it runs once it is written', async () => {
+  await expect(apply({ '20260101000000-things': { up: '\n' } })).rejects.toThrow('things failed: it has no SQL')
+  expect(await apply({ '20260101000000-things': things })).toEqual(['20260101000000-things'])
+})
+
 test('a migration that arrives late is applied, and one of a newer build is reported and left alone', async () => {
   const newer = { '20260101000000-things': things, '20260103000000-newest': { up: 'create table newest ()' } }
   await apply(newer)

@@ -118,6 +118,8 @@ async function apply(name: string, options: MigrateOptions): Promise<void> {
   if (transaction) {
     const sql = statements.join(';\n')
     return attempt(name, sql, options, async () => {
+      // A developer has not written it yet. Recorded as applied, it would never run.
+      if (sql.trim() === '') throw new Error('it has no SQL')
       await client.query('begin')
       try {
         await client.query(`set local lock_timeout = ${lockTimeoutMs}`)

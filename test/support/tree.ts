@@ -2,7 +2,7 @@ import { cpSync, symlinkSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { temporaryDirectory } from './temporary.ts'
 
-const PARTS = ['src', 'config', 'internal', 'pkg', 'scripts', 'package.json']
+const PARTS = ['src', 'config', 'internal', 'pkg', 'scripts', 'package.json', 'biome.json', '.gitignore']
 
 /** Copies the sources, for a test that changes them or runs scripts on local servers of its own. @returns the root */
 export function copyTree(name: string): string {
