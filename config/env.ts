@@ -58,12 +58,12 @@ export const schema = {
   LOG_BUFFER_MS: milliseconds(1, 60_000).default(100),
 
   DATABASE_URL: url(['postgres:', 'postgresql:'], 'postgres://user:password@host:5432/name').optional(),
-  MIGRATION_DATABASE_URL: url(['postgres:', 'postgresql:'], 'postgres://user:password@host:5432/name').optional(),
   DATABASE_CRITICAL: boolean().default(true),
   DATABASE_POOL_MAX: integer(1, 1000, 'connections').default(10),
   DATABASE_CONNECT_TIMEOUT_MS: milliseconds(100, 60_000).default(3_000),
   DATABASE_STATEMENT_TIMEOUT_MS: milliseconds(100, 3_600_000).default(10_000),
   DATABASE_IDLE_TIMEOUT_MS: milliseconds(100, 3_600_000).default(30_000),
+  MIGRATION_DATABASE_URL: url(['postgres:', 'postgresql:'], 'postgres://user:password@host:5432/name').optional(),
 
   REDIS_URL: url(['redis:', 'rediss:'], 'redis://:password@host:6379/0', /^\/?\d*$/).optional(),
   REDIS_CRITICAL: boolean().default(true),

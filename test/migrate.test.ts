@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import { Migrator } from 'kysely/migration'
@@ -5,7 +8,8 @@ import pg from 'pg'
 import { reportMigrations } from '../internal/store/migrate.ts'
 import { migrations } from '../internal/store/migrations/index.ts'
 import { type MigrateEvent, migrate as run } from '../pkg/postgres/migrate.ts'
-import type { Migrations } from '../pkg/postgres/migrate-plan.ts'
+import type { Migration, Migrations } from '../pkg/postgres/migrate-plan.ts'
+import { checkMigrations } from '../scripts/check-migrations.ts'
 import { killApps, runApp } from './support/app.ts'
 import { type TestService, testPostgres, until } from './support/services.ts'
 
@@ -242,6 +246,58 @@ describe('a table that a long transaction holds', () => {
       message: expect.stringContaining('20260102000000-more failed after 3 attempts: canceling statement due to lock'),
     })
   })
+})
+
+test('the example of docs/database.md runs and passes make lint, and its old and new versions can write between steps', async () => {
+  const page = readFileSync('docs/database.md', 'utf8')
+  const blocks = page.matchAll(/^```ts\n\/\/ internal\/store\/migrations\/(.+)\.ts\n([\s\S]*?)^```$/gm)
+  const steps: [string, Migration][] = []
+  for (const [, name = '', code = ''] of blocks)
+    steps.push([name, await import(`data:text/javascript,${encodeURIComponent(code)}`)])
+  expect(steps).toHaveLength(4)
+  const names = steps.map(([name]) => name)
+  expect(checkMigrations(Object.fromEntries(steps), names)).toEqual([])
+
+  const scripts: Record<string, Migration> = {
+    '20260101000000-invoices': {
+      up: `create table invoices (id serial primary key, total int not null);
+        insert into invoices (total) select n from generate_series(1, 2500) as n`,
+    },
+  }
+  await apply(scripts)
+  // The versions that run before and after each step: both must be able to write.
+  const oldest = 'insert into invoices (total) values (1)'
+  const both = 'insert into invoices (total, amount) values (1, 100)'
+  const newest = 'insert into invoices (amount) values (100)'
+  const versions = [[oldest], [oldest, both], [both], [both, newest], [newest]]
+  for (const [index, writes] of versions.entries()) {
+    for (const write of writes) await query(write)
+    const [name, migration] = steps[index] ?? []
+    if (name === undefined || migration === undefined) break
+    scripts[name] = migration
+    expect(await apply(scripts)).toEqual([name])
+  }
+  expect(await query('select count(*)::int from invoices where amount is null')).toEqual([{ count: 0 }])
+  expect(await query(`select column_name from information_schema.columns where table_name = 'invoices'`)).toEqual([
+    { column_name: 'id' },
+    { column_name: 'amount' },
+  ])
+})
+
+test('a pooler that refuses the connection is named, with the variable to set', async () => {
+  const refusal = Buffer.from('SFATAL\0C08P01\0Munsupported startup parameter: statement_timeout\0\0')
+  const header = Buffer.alloc(5)
+  header.write('E')
+  header.writeInt32BE(refusal.length + 4, 1)
+  const pooler = createServer((socket) => socket.once('data', () => socket.end(Buffer.concat([header, refusal]))))
+  pooler.listen(0, '127.0.0.1')
+  await once(pooler, 'listening')
+  const { port } = pooler.address() as AddressInfo
+  const env = { DATABASE_URL: `postgres://app:hunter2@127.0.0.1:${port}/app` }
+  const { code, stderr } = await runApp(['migrate'], { env })
+  pooler.close()
+  expect(code).toBe(1)
+  expect(stderr).toContain('set MIGRATION_DATABASE_URL to PostgreSQL itself')
 })
 
 describe('a migration outside a transaction', () => {

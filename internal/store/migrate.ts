@@ -32,7 +32,11 @@ async function connected<T>(options: MigrateOptions, work: (client: Client) => P
   })
   // The query in progress rejects too. Without a listener, a broken connection would end the process.
   client.on('error', () => {})
-  await client.connect()
+  await client.connect().catch((cause: Error) => {
+    // PgBouncer refuses the statement timeout. In transaction mode it would also lose the lock of the migrator.
+    if (!cause.message.includes('unsupported startup parameter')) throw cause
+    throw new Error('the database is behind a pooler: set MIGRATION_DATABASE_URL to PostgreSQL itself', { cause })
+  })
   try {
     return await work(client)
   } finally {
