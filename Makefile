@@ -13,7 +13,7 @@ BENCH_PACKAGES := bench/node_modules/.package-lock.json
 SOURCES := $(shell find src config internal pkg -name '*.ts' ! -name '*.test.ts')
 JEST := node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js
 
-.PHONY: help upgrade resource remove-resource run dev migrate seed test test-release lint types unit e2e e2e-browser e2e-restart e2e-deploy fmt build image bench audit clean FORCE
+.PHONY: help upgrade resource remove-resource migration run dev migrate seed test test-release lint types unit e2e e2e-browser e2e-restart e2e-deploy fmt build image bench audit clean FORCE
 
 help: ## print this list
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do printf '  make %-15s %s\n' "$$target" "$$text"; done
@@ -30,6 +30,9 @@ resource: $(PACKAGES) ## generate a resource with its table and tests: NAME=invo
 
 remove-resource: $(TOOLCHAIN) ## remove a generated resource: NAME=note (PLURAL=notes)
 	@$(if $(filter environment,$(origin NAME)),env -u NAME) node scripts/resource.ts remove
+
+migration: $(PACKAGES) ## write an empty migration and register it: NAME=invoices-amount
+	@$(if $(filter environment,$(origin NAME)),env -u NAME) node scripts/migration.ts
 
 run: dist/server.cjs ## build and serve on PORT (8080), with a local PostgreSQL and Redis
 	@exec node scripts/run.ts
