@@ -51,12 +51,12 @@ async function buildNext(): Promise<string> {
   const root = copyTree('next')
   const folder = join(root, 'internal/store/migrations')
   renameSync(join(folder, 'index.ts'), join(folder, 'previous.ts'))
-  const imports = added.map((name, number) => `import * as m${number} from './${name}.ts'`)
+  const imports = added.map((name, number) => `import * as m${number} from '${join(folder, name)}.ts'`)
   const entries = added.map((name, number) => `'${name}': m${number}`)
   const index = `export const migrations = { ...previous, ${entries.join(', ')} }`
   writeFileSync(
     join(folder, 'index.ts'),
-    ["import { migrations as previous } from './previous.ts'", ...imports, index].join('\n'),
+    [`import { migrations as previous } from '${join(folder, 'previous')}.ts'`, ...imports, index].join('\n'),
   )
   for (const [name, text] of Object.entries(EXPAND)) writeFileSync(join(folder, `${name}.ts`), text)
   await succeed(process.execPath, ['scripts/build.ts', 'bundle'], { cwd: root })
