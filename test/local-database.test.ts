@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
 import { run } from './support/run.ts'
 import { freePort, until } from './support/services.ts'
 import { copyTree } from './support/tree.ts'
@@ -10,6 +10,9 @@ import { copyTree } from './support/tree.ts'
 /*
  * The recipes of make dev, make migrate, make seed and make migration, in a copy of this tree with a database of its own.
  */
+
+// Each test starts processes, and the service again after each save.
+jest.setTimeout(180_000)
 
 let root: string
 let dev: ChildProcess
@@ -77,7 +80,7 @@ test('make dev applies a new migration at the next save', async () => {
   await addMigration('more-things', 'alter table things add column name text')
   await until(() => /applied \d{14}-more-things/.test(output), 60_000)
   await until(isReady, 60_000)
-}, 180_000)
+})
 
 test('a migration that fails shows its error, the service is not ready, and the next save mends it', async () => {
   const file = await addMigration('broken', 'select from nowhere')
@@ -85,7 +88,7 @@ test('a migration that fails shows its error, the service is not ready, and the 
   await until(async () => !(await isReady()), 60_000)
   writeFileSync(join(root, file), "export const up = 'select'\n")
   await until(isReady, 60_000)
-}, 180_000)
+})
 
 test('make seed uses the database of make dev, and a second run changes nothing', async () => {
   const seeds = join(root, 'internal/store/seeds')

@@ -58,7 +58,10 @@ export async function findInvalidIndexes(client: Client, sql: string): Promise<r
   return rows.flatMap(({ relname, index }) => (mentions(sql, String(relname)) ? String(index) : []))
 }
 
-/** Describes the oldest open transaction, which most likely holds the lock that a migration waits for. */
+/**
+ * Describes the oldest open transaction, which most likely holds the lock that a migration waits for. A user without
+ * `pg_read_all_stats` sees its own transactions only.
+ */
 export async function describeOldest(client: Client): Promise<string> {
   const { rows } = await client.query(`
     select pid, application_name as name, round(extract(epoch from clock_timestamp() - xact_start)) as seconds
@@ -66,7 +69,7 @@ export async function describeOldest(client: Client): Promise<string> {
     where datname = current_database() and xact_start is not null and pid <> pg_backend_pid()
     order by xact_start limit 1`)
   const [oldest] = rows
-  if (oldest === undefined) return 'no other transaction is open now'
+  if (oldest === undefined) return 'no other open transaction is visible'
   const { pid, name, seconds } = oldest
   return `the oldest transaction is open for ${seconds} s: process ${pid}${name ? ` (${name})` : ''}`
 }

@@ -137,12 +137,12 @@ async function apply(name: string, options: MigrateOptions): Promise<void> {
     // A concurrent statement waits for older transactions, and no writer waits behind it.
     const timeoutMs = /\bconcurrently\b/i.test(statement) ? 0 : lockTimeoutMs
     await attempt(name, statement, options, async () => {
+      await client.query(`set lock_timeout = ${timeoutMs}`)
       // `if not exists` would take the incomplete index of an interrupted run for a complete one.
       for (const index of await findInvalidIndexes(client, statement)) {
         await client.query(`drop index concurrently if exists ${index}`)
         onEvent({ type: 'dropped', migration: name, index })
       }
-      await client.query(`set lock_timeout = ${timeoutMs}`)
       await client.query(statement)
     })
   }

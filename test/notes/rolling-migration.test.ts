@@ -118,7 +118,7 @@ test('the previous version loses no request while the next version migrates, and
   const app = await startApp({ env: { DATABASE_URL: url, HEALTH_INTERVAL_MS: '100', HEALTH_TIMEOUT_MS: '100' } })
   await app.line({ msg: 'check ok', check: 'database' })
   const load = startLoad(app)
-  await until(() => load.sent() > 100)
+  await until(() => load.sent() > 100, 60_000)
 
   const before = load.sent()
   expect(await nextApp('migrate')).toEqual({
@@ -128,8 +128,8 @@ test('the previous version loses no request while the next version migrates, and
   })
   const after = load.sent()
   const reported = () => linesOf(app, 'database has migrations of another build').at(-1)?.['migrations']
-  await until(() => JSON.stringify(reported()) === JSON.stringify([...added].sort()))
-  await until(() => load.sent() > after + 500)
+  await until(() => JSON.stringify(reported()) === JSON.stringify([...added].sort()), 60_000)
+  await until(() => load.sent() > after + 500, 60_000)
   await load.stop()
   expect(load.failures).toEqual([])
   expect(after).toBeGreaterThan(before + 6)
@@ -143,12 +143,12 @@ test('the load fails requests of the previous version when a migration takes a c
   expect(await previousApp('migrate')).toMatchObject({ code: 0 })
   const app = await startApp({ env: { DATABASE_URL: url } })
   const load = startLoad(app)
-  await until(() => load.sent() > 100)
+  await until(() => load.sent() > 100, 60_000)
   expect(load.failures).toEqual([])
   await query('alter table notes rename column text to body')
-  await until(() => load.failures.length > 0)
+  await until(() => load.failures.length > 0, 60_000)
   await load.stop()
-})
+}, 180_000)
 
 test('after a rollback the previous version migrates and serves, and the next version has nothing to do later', async () => {
   expect(await nextApp('migrate')).toMatchObject({ code: 0 })
