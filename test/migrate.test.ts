@@ -141,7 +141,8 @@ test('a migration that fails leaves nothing of itself behind, and the migrations
 })
 
 test('a migration without SQL is refused, so that it runs once it is written', async () => {
-  await expect(apply({ '20260101000000-things': { up: '\n' } })).rejects.toThrow('things failed: it has no SQL')
+  for (const empty of [{ up: '\n' }, { up: [], transaction: false }])
+    await expect(apply({ '20260101000000-things': empty })).rejects.toThrow('things failed: it has no SQL')
   expect(await apply({ '20260101000000-things': things })).toEqual(['20260101000000-things'])
 })
 

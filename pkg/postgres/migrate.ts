@@ -114,12 +114,13 @@ async function apply(name: string, options: MigrateOptions): Promise<void> {
   const { client, migrations, lockTimeoutMs = 1_000, onEvent = () => {} } = options
   const { up = '', transaction = true } = migrations[name] ?? {}
   const statements = typeof up === 'string' ? [up] : up
+  // A developer has not written it yet. Recorded as applied, it would never run.
+  if (statements.join('').trim() === '')
+    return attempt(name, '', options, () => Promise.reject(new Error('it has no SQL')))
 
   if (transaction) {
     const sql = statements.join(';\n')
     return attempt(name, sql, options, async () => {
-      // A developer has not written it yet. Recorded as applied, it would never run.
-      if (sql.trim() === '') throw new Error('it has no SQL')
       await client.query('begin')
       try {
         await client.query(`set local lock_timeout = ${lockTimeoutMs}`)
