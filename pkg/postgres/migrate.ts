@@ -117,7 +117,6 @@ async function apply(name: string, options: MigrateOptions): Promise<void> {
   // A developer has not written it yet. Recorded as applied, it would never run.
   if (statements.join('').trim() === '')
     return attempt(name, '', options, () => Promise.reject(new Error('it has no SQL')))
-
   if (transaction) {
     const sql = statements.join(';\n')
     return attempt(name, sql, options, async () => {
