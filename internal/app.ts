@@ -114,7 +114,11 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
             })
       if (postgres) {
         await use({ name: 'database', stop: () => postgres.stop(), stopTimeoutMs })
-        const check = postgresCheck({ pool: postgres.checkPool, migrations: postgres.migrations })
+        const check = postgresCheck({
+          pool: postgres.checkPool,
+          migrations: postgres.migrations,
+          onUnknown: (migrations) => logger.warn({ migrations }, 'database has migrations of another build'),
+        })
         health.watch({ name: 'database', check, critical: () => current().DATABASE_CRITICAL })
       }
       await setImmediate()
