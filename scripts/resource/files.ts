@@ -99,7 +99,9 @@ export function unmakeResource(
   if (others.length > 0)
     throw new Error(`there are several migrations of ${plural}: ${[migration, ...others].join(', ')}`)
   const made = Object.values(PATHS).map((path) => fill(rename(path, names), { migration }))
-  const ownTest = new RegExp(`^(test/(${plural}/.*|(.*/)?${plural}\\.test\\.ts)|internal/store/seeds/${plural}\\.sql)$`)
+  const ownTest = new RegExp(
+    `^(test/(${plural}/.*|(.*/)?${plural}\\.test\\.ts)|bench/${plural}/.*|internal/store/seeds/${plural}\\.sql)$`,
+  )
   // A team may have deleted tests.
   const missing = made.filter((path) => !paths.includes(path) && !ownTest.test(path))
   if (missing.length > 0) throw new Error(`make resource wrote files that do not exist: ${missing.join(', ')}`)
