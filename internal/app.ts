@@ -154,7 +154,7 @@ export function createApp(settings: Settings, systemd: Systemd): App {
       })
 
       const access = await createAccess(config, service, redis)
-      const resources = postgres ? await listResources(config, service, postgres, redis) : []
+      const resources = postgres ? await listResources(postgres, logger) : []
       const routes = listRoutes({
         settings: current,
         optional: [...(access?.routes ?? []), ...resources],
@@ -221,11 +221,9 @@ async function createRedis(config: Config, service: string, logger: Logger) {
 type Postgres = NonNullable<Awaited<ReturnType<typeof createPostgres>>>
 type Redis = Awaited<ReturnType<typeof createRedis>>
 
-async function listResources(config: Config, service: string, { db }: Postgres, redis: Redis) {
+async function listResources({ db }: Postgres, logger: Logger) {
   const { listResources } = await import('./resources.ts')
-  // A request with a lock waits for one connection and one statement at most.
-  const lockMs = 2 * (config.DATABASE_CONNECT_TIMEOUT_MS + config.DATABASE_STATEMENT_TIMEOUT_MS)
-  return listResources({ db, redis, service, lockMs })
+  return listResources({ db, onError: (err) => logger.warn({ err }, 'expired idempotency keys not deleted') })
 }
 
 async function createAccess(config: Config, service: string, redis: Redis) {

@@ -1,35 +1,34 @@
 import type { Route } from '#pkg/operation/index.ts'
-import { type Cache, createCache, createIdempotency, type Idempotency } from '#pkg/resource/index.ts'
+import { type BindIdempotency, createIdempotency } from '#pkg/resource/index.ts'
 import { notes } from './handler/notes.ts'
 import { createNotes } from './service/notes.ts'
+import { createIdempotencyKeys } from './store/idempotency-keys.ts'
 import { createNotesStore } from './store/notes.ts'
 import type { Postgres } from './store/postgres.ts'
-import type { Redis } from './store/redis.ts'
 
 export interface ResourcesDeps {
   readonly db: Postgres['db']
-  readonly redis: Pick<Redis, 'client'> | undefined
-  /** Prefix of the keys in Redis. */
-  readonly service: string
-  /** Lifetime of an idempotency lock, in milliseconds: longer than any request to the database takes. */
-  readonly lockMs: number
+  /** Called when expired idempotency keys could not be deleted. */
+  readonly onError: (error: unknown) => void
 }
 
+/** The database or one of its transactions. */
+type Executor = Postgres['db']
+
 interface Shared {
-  readonly db: Postgres['db']
-  readonly cache: (name: string) => Cache<never>
-  readonly idempotency: Idempotency
+  readonly db: Executor
+  readonly idempotency: BindIdempotency<Executor>
 }
 
 const RESOURCES: readonly ((shared: Shared) => Route[])[] = [
-  ({ db, cache, idempotency }) =>
-    notes({ notes: createNotes({ store: createNotesStore(db), cache: cache('notes') }), idempotency }),
+  ({ db, idempotency }) => {
+    const bind = (executor: Executor) => createNotes({ store: createNotesStore(executor) })
+    return notes({ notes: bind(db), idempotency: idempotency(bind) })
+  },
 ]
 
 /** Lists the routes of the resources. They need a database. */
-export function listResources({ db, redis, service, lockMs }: ResourcesDeps): Route[] {
-  const client = redis && (() => redis.client())
-  const cache = (name: string) => createCache<never>({ redis: client, prefix: `${service}:${name}:` })
-  const idempotency = createIdempotency({ redis: client, prefix: `${service}:idempotency:`, lockMs })
-  return RESOURCES.flatMap((resource) => resource({ db, cache, idempotency }))
+export function listResources({ db, onError }: ResourcesDeps): Route[] {
+  const idempotency = createIdempotency({ keys: createIdempotencyKeys({ db }), db, onError })
+  return RESOURCES.flatMap((resource) => resource({ db, idempotency }))
 }

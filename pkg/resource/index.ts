@@ -1,11 +1,13 @@
-export { type Cache, type CacheOptions, createCache } from './cache.ts'
 export { ifMatchHeaders, ifNoneMatchHeaders, requireMatch, VERSION_HEADERS, versionHeaders } from './entity-tag.ts'
 export {
+  type BindIdempotency,
   createIdempotency,
   IDEMPOTENCY_PROBLEMS,
   type Idempotency,
+  type IdempotencyKeys,
   type IdempotencyOptions,
   idempotencyHeaders,
+  type StoredKey,
 } from './idempotency.ts'
 export { createPage, type Page, type PageRequest, type Position, pageQuery, pageSchema } from './page.ts'
 export { RESOURCE_PROBLEMS } from './problems.ts'

@@ -28,7 +28,7 @@ function make({ name = 'order', fields = 'total:int', lists = LISTS } = {}) {
 test('a resource is registered after the existing ones, and its migration after the last one', () => {
   const { written, edited } = make()
   expect([...written.keys()]).toContain('internal/store/migrations/0010-orders.ts')
-  expect(edited.get(RESOURCES)).toMatch(/= \[\n {2}carts\(\),\n.*\n.*createOrders\(.*\n\]\n$/)
+  expect(edited.get(RESOURCES)).toMatch(/= \[\n {2}carts\(\),\n.*\n.*createOrders\(.*\n.*\n\},\n\]\n$/)
   expect(edited.get(MIGRATIONS)).toMatch(/'0009-carts': carts,\n'0010-orders': orders,\n\}\n$/)
 })
 
@@ -57,8 +57,10 @@ describe('unmakeResource', () => {
     [RESOURCES]: `import { carts } from './handler/carts.ts'
 
 const RESOURCES: readonly ((shared: Shared) => Route[])[] = [
-  ({ db, cache, idempotency }) =>
-    carts({ carts: createCarts({ store: createCartsStore(db), cache: cache('carts') }), idempotency }),
+  ({ db, idempotency }) => {
+    const bind = (executor: Executor) => createCarts({ store: createCartsStore(executor) })
+    return carts({ carts: bind(db), idempotency: idempotency(bind) })
+  },
 ]
 `,
     [MIGRATIONS]: `import * as carts from './0009-carts.ts'
@@ -114,8 +116,8 @@ export const migrations: Readonly<Record<string, { readonly up: string }>> = {
     expect(() => undo('order', formatted, [...paths, 'internal/store/migrations/0011-orders.ts'])).toThrow(
       'several migrations of orders: 0010-orders, 0011-orders',
     )
-    expect(() => undo('order', changed("cache('orders')", 'noCache'), paths)).toThrow(
-      /^internal.resources\.ts does not have the line that make resource wrote: \(\{ db, cache/,
+    expect(() => undo('order', changed('idempotency(bind)', 'idempotency'), paths)).toThrow(
+      /^internal.resources\.ts does not have the line that make resource wrote: \(\{ db, idempotency/,
     )
     expect(() => undo('order', changed('* as orders', '* as ours'), paths)).toThrow(
       /migrations.index\.ts does not have/,

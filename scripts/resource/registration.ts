@@ -17,8 +17,10 @@ export const REGISTRATIONS: readonly Registration[] = [
       `import { createUserProfiles } from './service/user-profiles.ts'`,
       `import { createUserProfilesStore } from './store/user-profiles.ts'`,
     ],
-    entry: `({ db, cache, idempotency }) =>
-  userProfiles({ userProfiles: createUserProfiles({ store: createUserProfilesStore(db), cache: cache('user-profiles') }), idempotency })`,
+    entry: `({ db, idempotency }) => {
+  const bind = (executor: Executor) => createUserProfiles({ store: createUserProfilesStore(executor) })
+  return userProfiles({ userProfiles: bind(db), idempotency: idempotency(bind) })
+}`,
   },
   {
     path: 'internal/store/migrations/index.ts',

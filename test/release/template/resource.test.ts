@@ -102,7 +102,7 @@ test('make remove-resource undoes make resource', async () => {
 })
 
 test('a resource that was changed where it is registered is not removed', async () => {
-  service.replace('internal/resources.ts', "cache('orders')", "cache('order')")
+  service.replace('internal/resources.ts', 'orders: bind(db)', 'orders: bind(other)')
   const { code, stderr } = await service.make('remove-resource', 'NAME=order')
   expect(code).not.toBe(0)
   expect(stderr).toMatch(/internal.resources\.ts does not have the line that make resource wrote.*Error 64$/ms)
