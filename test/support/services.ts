@@ -16,6 +16,8 @@ export interface TestService {
   readonly pid: number
   /** SIGKILL: connections are reset and the port is closed. */
   kill(): Promise<void>
+  /** Stops cleanly: the server ends its connections first. */
+  shutDown(): Promise<void>
   /** SIGSTOP to all its processes: connections stay open and nothing answers. */
   hang(): void
   resume(): void
@@ -41,6 +43,10 @@ async function testService(start: (port?: number) => Promise<LocalService>, dire
     },
     async kill() {
       signalAll('SIGKILL')
+      running = false
+      await service.stop()
+    },
+    async shutDown() {
       running = false
       await service.stop()
     },
