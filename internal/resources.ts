@@ -1,9 +1,10 @@
 import type { Route } from '#pkg/operation/index.ts'
+import type { Executor } from '#pkg/postgres/index.ts'
 import { type BindIdempotency, createIdempotency } from '#pkg/resource/index.ts'
 import { notes } from './handler/notes.ts'
 import { createNotes } from './service/notes.ts'
 import { createIdempotencyKeys } from './store/idempotency-keys.ts'
-import { createNotesStore } from './store/notes.ts'
+import { prepareNotesStore } from './store/notes.ts'
 import type { Postgres } from './store/postgres.ts'
 
 export interface ResourcesDeps {
@@ -12,23 +13,21 @@ export interface ResourcesDeps {
   readonly onError: (error: unknown) => void
 }
 
-/** The database or one of its transactions. */
-type Executor = Postgres['db']
-
 interface Shared {
-  readonly db: Executor
+  readonly db: Postgres['db']
   readonly idempotency: BindIdempotency<Executor>
 }
 
 const RESOURCES: readonly ((shared: Shared) => Route[])[] = [
   ({ db, idempotency }) => {
-    const bind = (executor: Executor) => createNotes({ store: createNotesStore(executor) })
+    const open = prepareNotesStore(db)
+    const bind = (executor: Executor) => createNotes({ store: open(executor) })
     return notes({ notes: bind(db), idempotency: idempotency(bind) })
   },
 ]
 
 /** Lists the routes of the resources. They need a database. */
 export function listResources({ db, onError }: ResourcesDeps): Route[] {
-  const idempotency = createIdempotency({ keys: createIdempotencyKeys({ db }), db, onError })
+  const idempotency = createIdempotency<Executor>({ keys: createIdempotencyKeys({ db }), db, onError })
   return RESOURCES.flatMap((resource) => resource({ db, idempotency }))
 }

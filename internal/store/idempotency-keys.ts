@@ -1,14 +1,14 @@
-import { type Kysely, sql } from 'kysely'
+import { type Kysely, type RawBuilder, sql } from 'kysely'
+import { type Executor, prepare, withStoreProblems } from '#pkg/postgres/index.ts'
 import { CodedError } from '#pkg/problem/index.ts'
 import type { IdempotencyKeys, StoredKey } from '#pkg/resource/index.ts'
 import type { Database } from './postgres.ts'
-import { withStoreProblems } from './table.ts'
 
 export interface IdempotencyKeysDeps {
   readonly db: Kysely<Database>
   /**
    * Longest wait for a lock in a transaction with a key, in milliseconds: for an earlier request with the same key, and for
-   * any row. @default 1_000
+   * a row. @default 1_000
    */
   readonly lockTimeoutMs?: number
 }
@@ -16,46 +16,54 @@ export interface IdempotencyKeysDeps {
 const isLockTimeout = (error: unknown) => (error as { code?: unknown }).code === '55P03'
 
 /** Keeps idempotency keys in PostgreSQL, where they commit together with the writes of the request. */
-export function createIdempotencyKeys({
-  db,
-  lockTimeoutMs = 1_000,
-}: IdempotencyKeysDeps): IdempotencyKeys<Kysely<Database>> {
-  /** Waits while another transaction holds the key. The select that returns the timeout runs before the insert. */
-  const insert = (id: string, fingerprint: string) => sql`
-    with lock as (select set_config('lock_timeout', ${String(lockTimeoutMs)}, true))
-    insert into idempotency_keys (id, fingerprint)
-    select ${id}::text, ${fingerprint}::text from lock
-    on conflict do nothing`
+export function createIdempotencyKeys({ db, lockTimeoutMs = 1_000 }: IdempotencyKeysDeps): IdempotencyKeys<Executor> {
+  const prepareSql = <Values extends object, Row>(build: (values: Values) => RawBuilder<Row>) =>
+    prepare((values: Values) => ({ compile: () => build(values).compile(db) }))
 
-  return withStoreProblems<IdempotencyKeys<Kysely<Database>>>({
-    transaction: (work) => db.transaction().execute(work),
-
-    async claim(transaction, id, fingerprint) {
-      const { numAffectedRows } = await insert(id, fingerprint)
-        .execute(transaction)
-        .catch((cause) => {
-          throw isLockTimeout(cause) ? new CodedError('idempotency_conflict', { cause }) : cause
-        })
-      if (numAffectedRows === 1n) return undefined
-      const { rows } = await sql<StoredKey>`
-        select fingerprint, response from idempotency_keys where id = ${id}`.execute(transaction)
-      // The key has just expired: the retry will add it again.
-      if (rows[0] === undefined) throw new CodedError('idempotency_conflict')
-      return rows[0]
-    },
-
-    async complete(transaction, id, response) {
-      await sql`update idempotency_keys set response = ${response} where id = ${id}`.execute(transaction)
-    },
-
-    async removeExpired({ keepMs, limit }) {
-      // Other instances skip the locked rows, so no deletion waits for another one.
-      const { numAffectedRows } = await sql`
+  // Waits while another transaction holds the key. PostgreSQL reads the row of `bounded` before it inserts.
+  const insert = prepareSql(
+    (key: { readonly id: string; readonly fingerprint: string; readonly timeout: string }) => sql`
+      with bounded as (select set_config('lock_timeout', ${key.timeout}, true))
+      insert into idempotency_keys (id, fingerprint) select ${key.id}, ${key.fingerprint} from bounded
+      on conflict do nothing returning id`,
+  )
+  const find = prepareSql(
+    ({ id }: { readonly id: string }) =>
+      sql<StoredKey>`select fingerprint, response from idempotency_keys where id = ${id}`,
+  )
+  const complete = prepareSql(
+    ({ id, response }: { readonly id: string; readonly response: string }) =>
+      sql`update idempotency_keys set response = ${response} where id = ${id}`,
+  )
+  // Skips the rows that another instance deletes, so that no deletion waits. The array is read once, before the deletion.
+  const removeExpired = prepareSql(
+    ({ keepMs, limit }: { readonly keepMs: number; readonly limit: number }) => sql<{ readonly count: number }>`
+      with removed as (
         delete from idempotency_keys where id = any(array(
           select id from idempotency_keys where created_at < now() - ${keepMs} * interval '1 millisecond'
           order by created_at limit ${limit} for update skip locked
-        ))`.execute(db)
-      return Number(numAffectedRows)
+        )) returning id
+      )
+      select count(*)::int as count from removed`,
+  )
+
+  return withStoreProblems<IdempotencyKeys<Executor>>({
+    transaction: (work) => db.transaction().execute(work),
+
+    async claim(transaction, id, fingerprint) {
+      const timeout = String(lockTimeoutMs)
+      const inserted = await insert.takeFirst(transaction, { id, fingerprint, timeout }).catch((cause) => {
+        throw isLockTimeout(cause) ? new CodedError('idempotency_conflict', { cause }) : cause
+      })
+      if (inserted !== undefined) return undefined
+      const stored = await find.takeFirst(transaction, { id })
+      // The key has expired since: the retry adds it again.
+      if (stored === undefined) throw new CodedError('idempotency_conflict')
+      return stored
     },
+
+    complete: async (transaction, id, response) => void (await complete.execute(transaction, { id, response })),
+
+    removeExpired: async (expired) => (await removeExpired.takeFirstOrThrow(db, expired)).count,
   })
 }

@@ -1,51 +1,20 @@
 import { type Generated, type RawBuilder, type SqlBool, sql } from 'kysely'
-import { CodedError } from '#pkg/problem/index.ts'
 import type { Position, Stored } from '#pkg/resource/index.ts'
-import type { STORE_PROBLEMS } from './problems.ts'
 
 /** Columns of every resource's table. The database fills them in. */
 export type StoredTable = { readonly [Name in keyof Stored]: Generated<Stored[Name]> }
 
+export type ById = Pick<Stored, 'id'>
+export type NextVersion = Pick<Stored, 'id' | 'version'>
+
 export const STORED = ['id', 'version', 'createdAt', 'updatedAt'] as const
 
+/** Returns the values of `after`. PostgreSQL reads a year before 1 only in the form that pg gives a Date. */
+export const positionOf = (cursor: Position | undefined): AfterValues =>
+  cursor === undefined ? {} : { createdAt: new Date(cursor.createdAt), id: cursor.id }
+
+export type AfterValues = { readonly createdAt?: Date; readonly id?: string }
+
 /** The rows after a position in a list that is sorted newest first. Without a position, all rows. */
-export const after = (position: Position | undefined): RawBuilder<SqlBool> =>
-  position === undefined ? sql`true` : sql`(created_at, id) < (${new Date(position.createdAt)}, ${position.id})`
-
-type StoreProblem = keyof typeof STORE_PROBLEMS
-
-/** SQLSTATE codes and classes: https://www.postgresql.org/docs/current/errcodes-appendix.html */
-const CODES: readonly (readonly [RegExp, StoreProblem])[] = [
-  [/^23505$/, 'conflict'],
-  // Connection failure, failed login, no resources, shutdown or cancellation, lock or transaction timeout.
-  [/^(08|28|53|57)...$|^(3D000|25P03|40001|40P01|55P03)$/, 'database_unavailable'],
-  [/^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_)/, 'database_unavailable'],
-]
-
-/** Messages of pg's errors without a code: no connection, a broken connection, no response. */
-const MESSAGES = /^Connection terminated|^timeout exceeded when trying to connect|^Query read timeout|not queryable$/
-
-/** Returns the problem that a driver's error means, or undefined for a defect of this program. */
-export function findStoreProblem(error: unknown): StoreProblem | undefined {
-  const { code, message } = error as { code?: unknown; message?: unknown }
-  if (typeof code === 'string') return CODES.find(([pattern]) => pattern.test(code))?.[1]
-  return MESSAGES.test(String(message)) ? 'database_unavailable' : undefined
-}
-
-type Method = (...args: never[]) => Promise<unknown>
-
-/** Wraps each method of a store so that it throws a CodedError in place of the driver's error. */
-export function withStoreProblems<S extends { readonly [name in keyof S]: Method }>(store: S): S {
-  const wrapped = Object.entries<Method>(store).map(([name, method]) => [
-    name,
-    async (...args: never[]) => {
-      try {
-        return await method(...args)
-      } catch (error) {
-        const code = findStoreProblem(error)
-        throw code === undefined ? error : new CodedError(code, { cause: error })
-      }
-    },
-  ])
-  return Object.fromEntries(wrapped)
-}
+export const after = ({ createdAt, id }: AfterValues): RawBuilder<SqlBool> =>
+  createdAt === undefined ? sql`true` : sql`(created_at, id) < (${createdAt}, ${id})`

@@ -28,7 +28,7 @@ function make({ name = 'order', fields = 'total:int', lists = LISTS } = {}) {
 test('a resource is registered after the existing ones, and its migration after the last one', () => {
   const { written, edited } = make()
   expect([...written.keys()]).toContain('internal/store/migrations/0010-orders.ts')
-  expect(edited.get(RESOURCES)).toMatch(/= \[\n {2}carts\(\),\n.*\n.*createOrders\(.*\n.*\n\},\n\]\n$/)
+  expect(edited.get(RESOURCES)).toMatch(/= \[\n {2}carts\(\),\n.*\n.*\n.*createOrders\(.*\n.*\n\},\n\]\n$/)
   expect(edited.get(MIGRATIONS)).toMatch(/'0009-carts': carts,\n'0010-orders': orders,\n\}\n$/)
 })
 
@@ -58,7 +58,8 @@ describe('unmakeResource', () => {
 
 const RESOURCES: readonly ((shared: Shared) => Route[])[] = [
   ({ db, idempotency }) => {
-    const bind = (executor: Executor) => createCarts({ store: createCartsStore(executor) })
+    const open = prepareCartsStore(db)
+    const bind = (executor: Executor) => createCarts({ store: open(executor) })
     return carts({ carts: bind(db), idempotency: idempotency(bind) })
   },
 ]

@@ -15,10 +15,11 @@ export const REGISTRATIONS: readonly Registration[] = [
     imports: [
       `import { userProfiles } from './handler/user-profiles.ts'`,
       `import { createUserProfiles } from './service/user-profiles.ts'`,
-      `import { createUserProfilesStore } from './store/user-profiles.ts'`,
+      `import { prepareUserProfilesStore } from './store/user-profiles.ts'`,
     ],
     entry: `({ db, idempotency }) => {
-  const bind = (executor: Executor) => createUserProfiles({ store: createUserProfilesStore(executor) })
+  const open = prepareUserProfilesStore(db)
+  const bind = (executor: Executor) => createUserProfiles({ store: open(executor) })
   return userProfiles({ userProfiles: bind(db), idempotency: idempotency(bind) })
 }`,
   },

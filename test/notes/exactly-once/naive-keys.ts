@@ -1,15 +1,15 @@
 import { sql } from 'kysely'
-import type { IdempotencyKeysDeps } from '../../../internal/store/idempotency-keys.ts'
-import { withStoreProblems } from '../../../internal/store/table.ts'
-import type { IdempotencyKeys, StoredKey } from '../../../pkg/resource/index.ts'
+import type { IdempotencyKeysDeps } from '#internal/store/idempotency-keys.ts'
+import { type Executor, withStoreProblems } from '#pkg/postgres/index.ts'
+import type { IdempotencyKeys, StoredKey } from '#pkg/resource/index.ts'
 
 /** The naive way: the key is written after the commit of the write. */
-export function createIdempotencyKeys({ db }: IdempotencyKeysDeps): IdempotencyKeys<typeof db> {
-  let fingerprints = new Map<string, string>()
-  return withStoreProblems<IdempotencyKeys<typeof db>>({
+export function createIdempotencyKeys({ db }: IdempotencyKeysDeps): IdempotencyKeys<Executor> {
+  const fingerprints = new Map<string, string>()
+  return withStoreProblems<IdempotencyKeys<Executor>>({
     transaction: (work) => work(db),
     async claim(_transaction, id, fingerprint) {
-      fingerprints = fingerprints.set(id, fingerprint)
+      fingerprints.set(id, fingerprint)
       const { rows } = await sql<StoredKey>`
         select fingerprint, response from idempotency_keys where id = ${id}`.execute(db)
       return rows[0]

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { findStoreProblem, withStoreProblems } from './table.ts'
+import { findStoreProblem, withStoreProblems } from './problems.ts'
 
 const coded = (code: string) => Object.assign(new Error('as the driver says it'), { code })
 

@@ -1,0 +1,2 @@
+export { type Executor, inTransaction, NoRowError, type Prepared, prepare } from './prepare.ts'
+export { DATABASE_PROBLEMS, findStoreProblem, withStoreProblems } from './problems.ts'
