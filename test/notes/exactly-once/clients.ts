@@ -15,26 +15,34 @@ interface Answer {
   readonly body: { readonly [name: string]: unknown }
   /** An earlier attempt has no known outcome. */
   readonly isRetry: boolean
+  /** Time when the attempt began, in milliseconds since 1970. */
+  readonly sentAt: number
 }
 
 export interface ClientDeps {
   readonly ledger: Ledger
-  /** The URLs of the instances. Each attempt goes to one of them at random. */
-  readonly instances: () => readonly string[]
-  readonly isStopping: () => boolean
+  /** The instances. Each attempt goes to one of them at random. */
+  readonly urls: readonly string[]
+  readonly phase: Readonly<Phase>
+}
+
+export interface Phase {
+  /** Clients begin no further note. */
+  isEnding: boolean
+  /** Clients send no further attempt. */
+  isAborted: boolean
 }
 
 /** Longer than the service needs to give up a query, so that a service that hangs is noticed. */
 const ATTEMPT_TIMEOUT_MS = 10_000
 
 /** A client of the notes that sends a request again until the outcome is known, as a careful program would. */
-export function createClient({ ledger, instances, isStopping }: ClientDeps) {
+export function createClient({ ledger, urls, phase }: ClientDeps) {
   const { counts, violations } = ledger
   const violated = (text: string) => void violations.push(text)
 
   /** Sends a request once. Resolves with undefined when its outcome is unknown. */
-  async function attempt({ method, path, headers, body }: Sent): Promise<Omit<Answer, 'isRetry'> | undefined> {
-    const urls = instances()
+  async function attempt({ method, path, headers, body }: Sent): Promise<Pick<Answer, 'status' | 'body'> | undefined> {
     let status = 0
     try {
       const response = await fetch(`${urls[randomInt(urls.length)]}${path}`, {
@@ -58,8 +66,10 @@ export function createClient({ ledger, instances, isStopping }: ClientDeps) {
 
   async function persist(sent: Sent): Promise<Answer> {
     for (let isRetry = false; ; isRetry = true) {
+      const sentAt = Date.now()
       const answer = await attempt(sent)
-      if (answer !== undefined) return { ...answer, isRetry }
+      if (answer !== undefined) return { ...answer, isRetry, sentAt }
+      if (phase.isAborted) throw new Error('the campaign was aborted')
       counts.retried += 1
       await setTimeout(randomInt(10, 100))
     }
@@ -114,6 +124,7 @@ export function createClient({ ledger, instances, isStopping }: ClientDeps) {
       return violated(`failed create: ${JSON.stringify({ key, created })}`)
     }
     counts.created += 1
+    if (Date.parse(String(created.body['createdAt'])) < created.sentAt) counts.recovered += 1
     ledger.notes.set(id, { title: key, version: 1, text: 'new' })
     for (let updates = randomInt(4); updates > 0; updates--) await update(id)
     await read(`/v1/notes/${id}`, ledger.notes.get(id)!)
@@ -138,7 +149,7 @@ export function createClient({ ledger, instances, isStopping }: ClientDeps) {
   }
 
   return async function run(): Promise<void> {
-    while (!isStopping()) {
+    while (!phase.isEnding) {
       await own()
       const [id, note] = [...ledger.shared][randomInt(ledger.shared.size)]!
       await increment(id, note)

@@ -1,7 +1,8 @@
 import { setTimeout } from 'node:timers/promises'
-import type pg from 'pg'
+import { withTimeout } from '#pkg/with-timeout.ts'
+import type { Cut, DatabaseProxy } from '../../support/database-proxy.ts'
 import { type TestService, until } from '../../support/services.ts'
-import type { Cut, DatabaseProxy } from './database-proxy.ts'
+import type { Admin } from './admin.ts'
 import type { Instance } from './instance.ts'
 import type { Counts } from './ledger.ts'
 
@@ -10,29 +11,25 @@ export interface FaultDeps {
   readonly proxy: DatabaseProxy
   readonly instances: readonly Instance[]
   readonly counts: Counts
-  /** Resolves with a connection that does not pass through the proxy, as soon as the database accepts one. */
-  readonly connect: () => Promise<pg.Client>
+  readonly admin: Admin
 }
 
 /** Makes a fault and resolves when its cause is gone. */
 export type Fault = () => Promise<void>
 
+/** Longest wait for requests that fail, or that write. */
+const TIMEOUT_MS = 60_000
+
 /** Cuts for each fault of this kind. */
-const CUTS = 10
+const CUTS = 30
 
 /** Every fault, by name. */
-export function listFaults({
-  database,
-  proxy,
-  instances,
-  counts,
-  connect,
-}: FaultDeps): Readonly<Record<string, Fault>> {
+export function listFaults({ database, proxy, instances, counts, admin }: FaultDeps): Readonly<Record<string, Fault>> {
   const unavailable = () => counts.attempts[503] ?? 0
   let turns = 0
 
   async function cut(moment: Cut): Promise<void> {
-    for (let count = 0; count < CUTS; count++) await proxy.cutNext(moment)
+    for (let count = 0; count < CUTS; count++) await withTimeout(proxy.cutNext(moment), TIMEOUT_MS)
   }
 
   return {
@@ -48,14 +45,14 @@ export function listFaults({
     'database frozen': async () => {
       const before = unavailable()
       database.hang()
-      await until(() => unavailable() >= before + 16, 60_000)
+      await until(() => unavailable() >= before + 32, TIMEOUT_MS)
       database.resume()
     },
     'backends terminated': async () => {
-      const admin = await connect()
-      await admin.query(`select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid()
-        and backend_type = 'client backend'`)
-      await admin.end()
+      await admin.query(
+        `select pg_terminate_backend(pid) from pg_stat_activity
+         where backend_type = 'client backend' and pid <> pg_backend_pid()`,
+      )
     },
     'instance killed': async () => {
       const instance = instances[turns++ % instances.length]!
@@ -66,7 +63,7 @@ export function listFaults({
     'connections cut after a write': () => cut('after-write'),
     'network down': async () => {
       // New connections open and are cut again.
-      for (let count = 0; count < CUTS; count++) {
+      for (let count = 0; count < 10; count++) {
         proxy.cutAll()
         await setTimeout(20)
       }

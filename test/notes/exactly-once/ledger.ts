@@ -32,6 +32,8 @@ export interface Counts {
   replayed: number
   /** Requests that were sent again because the earlier attempt had no response or a 503. */
   retried: number
+  /** Retries of a create that got the response of an earlier attempt. */
+  recovered: number
   /** Attempts by status, 0 for those without a response. */
   readonly attempts: Record<number, number>
 }
@@ -40,7 +42,7 @@ export const createLedger = (): Ledger => ({
   notes: new Map(),
   deleted: new Set(),
   shared: new Map(),
-  counts: { created: 0, updated: 0, deleted: 0, read: 0, replayed: 0, retried: 0, attempts: {} },
+  counts: { created: 0, updated: 0, deleted: 0, read: 0, replayed: 0, retried: 0, recovered: 0, attempts: {} },
   violations: [],
 })
 
