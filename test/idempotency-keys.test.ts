@@ -88,6 +88,11 @@ test('a request that fails after its write leaves neither write nor key', async 
   expect([await count('things'), await count('idempotency_keys')]).toEqual([0, 0])
 })
 
+test('an error of another system keeps its code, although the database could have caused it', async () => {
+  const error = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' })
+  await expect(open().once(request, () => Promise.reject(error))).rejects.toBe(error)
+})
+
 describe('while the first request with a key is in progress', () => {
   /** Starts a request that has written and does not end, and a second one that waits for it. */
   async function startTwo(run: (things: Things) => Promise<typeof response>, lockTimeoutMs?: number) {

@@ -7,8 +7,8 @@ import type { Database } from './postgres.ts'
 export interface IdempotencyKeysDeps {
   readonly db: Kysely<Database>
   /**
-   * Longest wait for a lock in a transaction with a key, in milliseconds: for an earlier request with the same key, and for
-   * a row. @default 1_000
+   * Longest wait for a lock in a transaction with a key, in milliseconds: the lock of an earlier request with the same
+   * key, or of a row. @default 1_000
    */
   readonly lockTimeoutMs?: number
 }
@@ -35,7 +35,7 @@ export function createIdempotencyKeys({ db, lockTimeoutMs = 1_000 }: Idempotency
     ({ id, response }: { readonly id: string; readonly response: string }) =>
       sql`update idempotency_keys set response = ${response} where id = ${id}`,
   )
-  // Skips the rows that another instance deletes, so that no deletion waits. The array is read once, before the deletion.
+  // Skips the rows that another instance deletes, so that no deletion waits. An array is read once, before the deletion.
   const removeExpired = prepareSql(
     ({ keepMs, limit }: { readonly keepMs: number; readonly limit: number }) => sql<{ readonly count: number }>`
       with removed as (
@@ -47,7 +47,7 @@ export function createIdempotencyKeys({ db, lockTimeoutMs = 1_000 }: Idempotency
       select count(*)::int as count from removed`,
   )
 
-  return withStoreProblems<IdempotencyKeys<Executor>>({
+  const keys = withStoreProblems<IdempotencyKeys<Executor>>({
     transaction: (work) => db.transaction().execute(work),
 
     async claim(transaction, id, fingerprint) {
@@ -66,4 +66,21 @@ export function createIdempotencyKeys({ db, lockTimeoutMs = 1_000 }: Idempotency
 
     removeExpired: async (expired) => (await removeExpired.takeFirstOrThrow(db, expired)).count,
   })
+
+  return {
+    ...keys,
+    async transaction(work) {
+      let thrown: { readonly error: unknown } | undefined
+      const recordError = (error: unknown) => {
+        thrown = { error }
+        throw error
+      }
+      return keys
+        .transaction((transaction) => work(transaction).catch(recordError))
+        .catch((error) => {
+          // An error of the work may come from another system, and it counts more than an error of the rollback.
+          throw thrown === undefined ? error : thrown.error
+        })
+    },
+  }
 }

@@ -11,7 +11,7 @@ export interface StoredKey {
 
 /** The table of the keys. An `Executor` runs queries: it is the database or one of its transactions. */
 export interface IdempotencyKeys<Executor> {
-  /** Runs `work` in a transaction. Commits when `work` resolves; otherwise rolls back and rejects with the same error. */
+  /** Runs `work` in a transaction. Commits when `work` resolves; otherwise rolls back and rejects with its error. */
   transaction<T>(work: (transaction: Executor) => Promise<T>): Promise<T>
   /**
    * Adds a key and resolves with undefined, or resolves with the entry that exists. While another transaction holds the

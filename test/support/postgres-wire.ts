@@ -1,4 +1,7 @@
-/* The parts of PostgreSQL's protocol that the proxy reads: https://www.postgresql.org/docs/current/protocol-message-formats.html */
+/*
+ * The parts of PostgreSQL's protocol that the proxy reads:
+ * https://www.postgresql.org/docs/current/protocol-message-formats.html
+ */
 
 export interface Frame {
   /** One letter. */
