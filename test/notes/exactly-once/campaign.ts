@@ -92,7 +92,9 @@ export async function runCampaign({ program, only, durationMs }: CampaignOptions
     await (await admin.connect()).end()
     const endedAt = performance.now()
     const isReadable = async ({ url }: Instance) => (await fetch(url + path).catch(() => undefined))?.status === 200
-    await Promise.all(instances.map((instance) => until(() => isReadable(instance), CHECK_INTERVAL_MS)))
+    // A read that takes longer fails too.
+    const reads = instances.map((instance) => until(() => isReadable(instance), CHECK_INTERVAL_MS))
+    await withTimeout(Promise.all(reads), CHECK_INTERVAL_MS)
     const { count, recoveryMs } = made[name] ?? { count: 0, recoveryMs: 0 }
     made[name] = { count: count + 1, recoveryMs: Math.max(recoveryMs, Math.round(performance.now() - endedAt)) }
     // The server ends the connections of the fault when it notices that their client is gone.
