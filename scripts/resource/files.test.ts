@@ -31,7 +31,7 @@ function make({ name = 'order', fields = 'total:int', lists = LISTS } = {}) {
 test('a resource is registered after the existing ones, and its migration after the last one', () => {
   const { written, edited } = make()
   expect([...written.keys()]).toContain('internal/store/migrations/20261123070809-orders.ts')
-  expect(edited.get(RESOURCES)).toMatch(/= \[\n {2}carts\(\),\n.*\n.*createOrders\(.*\n\]\n$/)
+  expect(edited.get(RESOURCES)).toMatch(/= \[\n {2}carts\(\),\n.*\n.*\n.*createOrders\(.*\n.*\n\},\n\]\n$/)
   expect(edited.get(MIGRATIONS)).toMatch(/'20261122204602-carts': carts,\n'20261123070809-orders': orders,\n\}\n$/)
 })
 
@@ -61,8 +61,11 @@ describe('unmakeResource', () => {
     [RESOURCES]: `import { carts } from './handler/carts.ts'
 
 const RESOURCES: readonly ((shared: Shared) => Route[])[] = [
-  ({ db, cache, idempotency }) =>
-    carts({ carts: createCarts({ store: createCartsStore(db), cache: cache('carts') }), idempotency }),
+  ({ db, idempotency }) => {
+    const open = prepareCartsStore(db)
+    const bind = (executor: Executor) => createCarts({ store: open(executor) })
+    return carts({ carts: bind(db), idempotency: idempotency(bind) })
+  },
 ]
 `,
     [MIGRATIONS]: `import type { Migrations } from '#pkg/postgres/migrate-plan.ts'
@@ -143,8 +146,8 @@ export const migrations: Migrations = {
     expect(() => undo('order', formatted, [...paths, 'internal/store/migrations/20261124000000-orders.ts'])).toThrow(
       'several migrations of orders: 20261123070809-orders, 20261124000000-orders',
     )
-    expect(() => undo('order', changed("cache('orders')", 'noCache'), paths)).toThrow(
-      /^internal.resources\.ts does not have the line that make resource wrote: \(\{ db, cache/,
+    expect(() => undo('order', changed('idempotency(bind)', 'idempotency'), paths)).toThrow(
+      /^internal.resources\.ts does not have the line that make resource wrote: \(\{ db, idempotency/,
     )
     expect(() => undo('order', changed('* as orders', '* as ours'), paths)).toThrow(
       /migrations.index\.ts does not have/,

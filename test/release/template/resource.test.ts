@@ -137,7 +137,7 @@ test('make remove-resource rejects a resource that another resource references',
 })
 
 test('make remove-resource rejects a resource whose registration has changed', async () => {
-  service.replace('internal/resources.ts', "cache('order-lines')", "cache('lines')")
+  service.replace('internal/resources.ts', 'orderLines: bind(db)', 'orderLines: bind(other)')
   const { code, stderr } = await service.make('remove-resource', 'NAME=order-line')
   expect(code).not.toBe(0)
   expect(stderr).toMatch(/internal.resources\.ts does not have the line that make resource wrote.*Error 64$/ms)
