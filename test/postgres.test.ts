@@ -167,6 +167,13 @@ describe('names of statements', () => {
     await admin.query('alter table things add column more int')
     expect(await find.takeFirst(db, { id: 1 })).toEqual({ id: 1, nickName: 'x', data: null, more: null })
     expect(await find.takeFirst(db, { id: 1 })).toMatchObject({ id: 1 })
+    await admin.query('alter table things drop column more')
+    const error = await db
+      .transaction()
+      .execute((transaction) => find.takeFirst(transaction, { id: 1 }))
+      .catch((error) => error)
+    expect(findStoreProblem(error)).toBe('database_unavailable')
+    expect(await find.takeFirst(db, { id: 1 })).toMatchObject({ id: 1 })
     await sql.raw('deallocate all').execute(db)
     expect(await find.takeFirst(db, { id: 1 })).toMatchObject({ id: 1 })
   })
