@@ -368,6 +368,8 @@ test('a cancellation that reaches the statement behind its target lets that stat
   const sleep = (seconds: number) => connection.run({ text: 'select pg_sleep($1)', values: [seconds] })
   const target = sleep(61)
   const bystander = sleep(62)
+  const isActive = `select from pg_stat_activity where pid = $1 and state = 'active' and query like 'select pg_sleep%'`
+  await until(async () => (await admin.query(isActive, [client.processId])).rowCount === 1)
   connection.cancel()
   await expect(target).rejects.toMatchObject({ code: '57014', message: 'canceling statement due to statement timeout' })
   const results: unknown[] = []
