@@ -167,6 +167,13 @@ describe('names of statements', () => {
     await admin.query('alter table things add column more int')
     expect(await find.takeFirst(db, { id: 1 })).toEqual({ id: 1, nickName: 'x', data: null, more: null })
     expect(await find.takeFirst(db, { id: 1 })).toMatchObject({ id: 1 })
+    await admin.query('alter table things drop column more')
+    const error = await db
+      .transaction()
+      .execute((transaction) => find.takeFirst(transaction, { id: 1 }))
+      .catch((error) => error)
+    expect(findStoreProblem(error)).toBe('database_unavailable')
+    expect(await find.takeFirst(db, { id: 1 })).toMatchObject({ id: 1 })
     await sql.raw('deallocate all').execute(db)
     expect(await find.takeFirst(db, { id: 1 })).toMatchObject({ id: 1 })
   })
@@ -359,6 +366,8 @@ test('a cancellation that reaches the statement behind its target lets that stat
   const sleep = (seconds: number) => connection.run({ text: 'select pg_sleep($1)', values: [seconds] })
   const target = sleep(61)
   const bystander = sleep(62)
+  const isActive = `select from pg_stat_activity where pid = $1 and state = 'active' and query like 'select pg_sleep%'`
+  await until(async () => (await admin.query(isActive, [client.processId])).rowCount === 1)
   connection.cancel()
   await expect(target).rejects.toMatchObject({ code: '57014', message: 'canceling statement due to statement timeout' })
   const results: unknown[] = []

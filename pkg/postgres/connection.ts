@@ -2,7 +2,10 @@ import type pg from 'pg'
 import type { GuardedClient } from './client.ts'
 import { type Query, Statement } from './statement.ts'
 
-/** The statement did not run, through no fault of its own. It may run again, unnamed, on another connection. */
+/**
+ * The statement did not run, through no fault of its own. Outside of a transaction it may run again, unnamed, on another
+ * connection.
+ */
 export class NotExecuted extends Error {
   override readonly name = 'NotExecuted'
 }
@@ -12,8 +15,10 @@ const MAX_NAMES = 150
 
 /** SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const QUERY_CANCELED = '57014'
-/** The statement is unknown, or known with another text: a pooler without support for names. Or its columns have changed. */
-const LOST_STATEMENT = /^(26000|42P05|0A000)$/
+/** The statement is unknown, or its name is taken: a pooler without support for names. */
+const LOST_STATEMENT = /^(26000|42P05)$/
+/** The function of the server that notices that the columns of a named statement have another type now. */
+const CHANGED_STATEMENT = 'RevalidateCachedQuery'
 
 export interface ConnectionOptions {
   readonly client: GuardedClient
@@ -105,13 +110,15 @@ export class Connection {
   }
 
   #explain(error: Error, position: number, name: string | undefined): Error {
-    const { code } = error as { code?: unknown }
-    const isLost = name !== undefined && typeof code === 'string' && LOST_STATEMENT.test(code)
+    const { code = '', routine } = error as Partial<pg.DatabaseError>
+    const isLost = name !== undefined && (LOST_STATEMENT.test(code) || routine === CHANGED_STATEMENT)
     if (isLost) this.isRetired = true
     const isCancelled = code === QUERY_CANCELED && this.#cancelled !== undefined
     // The server blames the user for a cancellation.
     if (isCancelled && this.#cancelled === position) error.message = 'canceling statement due to statement timeout'
     const isBystander = isCancelled && this.#cancelled !== position
-    return !this.isReserved && (isLost || isBystander) ? new NotExecuted(error.message, { cause: error }) : error
+    if (!isLost && !isBystander) return error
+    // A transaction cannot go on after an error.
+    return new NotExecuted(`Connection terminated: ${error.message}`, { cause: error })
   }
 }

@@ -83,11 +83,6 @@ export function createConnections(options: ConnectionsOptions): Connections {
       startTicking()
       return
     }
-    if (ended === undefined) wait(waiter)
-    else waiter.reject(new Error('Connection terminated: the pool is closed'))
-  }
-
-  function wait(waiter: Waiter): void {
     const timer = setTimeout(() => {
       waiting.splice(waiting.indexOf(limited), 1)
       const message = `timeout exceeded when trying to connect: ${open.size} of ${max} connections are open and busy`
@@ -123,7 +118,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
   }
 
   function grow(count: number): void {
-    if (ended !== undefined || performance.now() < reconnectAt) return
+    if (performance.now() < reconnectAt) return
     for (let more = Math.min(count, max - open.size - connecting); more > 0; more--) void connect()
   }
 
@@ -142,6 +137,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
         finish()
       })
       open.add(connection)
+      settled(connection)
       sweeper ??= setInterval(sweep, idleTimeoutMs / 4).unref()
       lastError = undefined
     } catch (error) {
@@ -167,17 +163,17 @@ export function createConnections(options: ConnectionsOptions): Connections {
     return rowCount === 1
   }
 
+  /** Called when a statement has ended, and when the connection is opened or released. */
   function settled(connection: Connection): void {
-    const { client, isReserved, isRetired, inFlight } = connection
-    if (!isReserved) {
-      const isBroken = client.getTransactionStatus() !== 'I'
-      if (isBroken) connection.destroy(new Error('Connection terminated: a statement left a transaction open'))
-      else if (inFlight === 0 && (isRetired || ended !== undefined)) close(connection)
+    if (!connection.isReserved && connection.client.getTransactionStatus() !== 'I') {
+      connection.destroy(new Error('Connection terminated: a statement left a transaction open'))
     }
     if (waiting.length > 0) serve()
+    if (connection.isRetired || ended !== undefined) closeIdle(connection)
   }
 
-  function close(connection: Connection): void {
+  function closeIdle(connection: Connection): void {
+    if (connection.inFlight > 0 || connection.isReserved) return
     connection.isRetired = true
     connection.client.end().catch(() => {})
   }
@@ -210,8 +206,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
   function sweep(): void {
     const idleSince = performance.now() - idleTimeoutMs
     for (const connection of open) {
-      const isIdle = connection.inFlight === 0 && !connection.isReserved && !connection.isRetired
-      if (isIdle && connection.since <= idleSince) close(connection)
+      if (connection.since <= idleSince && !connection.isRetired) closeIdle(connection)
     }
     if (open.size > 0) return
     clearInterval(sweeper)
@@ -219,7 +214,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
   }
 
   function finish(): void {
-    if (open.size + connecting === 0) ended?.resolve()
+    if (open.size + connecting + waiting.length === 0) ended?.resolve()
   }
 
   const runOnce = (query: Query) =>
@@ -257,8 +252,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
 
     end() {
       ended ??= Promise.withResolvers()
-      for (const { reject } of waiting.splice(0)) reject(new Error('Connection terminated: the pool is closed'))
-      for (const connection of open) if (connection.inFlight === 0 && !connection.isReserved) close(connection)
+      for (const connection of open) closeIdle(connection)
       finish()
       return ended.promise
     },
