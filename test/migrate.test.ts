@@ -71,7 +71,8 @@ const things = { up: 'create table things (id int primary key); insert into thin
 const more = { up: 'alter table things add column name text' }
 
 describe('app migrate', () => {
-  const names = Object.keys(migrations).sort()
+  const order = (name: string) => migrations[name]?.formerly ?? name
+  const names = Object.keys(migrations).sort((a, b) => (order(a) < order(b) ? -1 : 1))
 
   test('applies what is missing, says what it did, and then has nothing to do', async () => {
     expect(await app('migrate')).toEqual({

@@ -118,7 +118,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
   }
 
   function grow(count: number): void {
-    if (performance.now() < reconnectAt) return
+    if (open.size > 0 && performance.now() < reconnectAt) return
     for (let more = Math.min(count, max - open.size - connecting); more > 0; more--) void connect()
   }
 
@@ -143,8 +143,11 @@ export function createConnections(options: ConnectionsOptions): Connections {
     } catch (error) {
       lastError = error as Error
       client.destroy()
-      if (open.size > 0) reconnectAt = performance.now() + RECONNECT_MS
-      else if (connecting === 1) for (const { reject } of waiting.splice(0)) reject(lastError)
+      if (open.size > 0) {
+        reconnectAt = performance.now() + RECONNECT_MS
+        // The open connections may all be reserved.
+        setTimeout(serve, RECONNECT_MS).unref()
+      } else if (connecting === 1) for (const { reject } of waiting.splice(0)) reject(lastError)
     } finally {
       connecting--
       serve()

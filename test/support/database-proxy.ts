@@ -17,7 +17,7 @@ export interface DatabaseProxy {
   stop(): Promise<void>
 }
 
-const WRITE = /^(COMMIT|INSERT|UPDATE|DELETE)\b/
+const COMMAND = /^(BEGIN|COMMIT|INSERT|UPDATE|DELETE)\b/
 
 export interface DatabaseProxyOptions {
   readonly target: { readonly url: string; readonly port: number }
@@ -66,7 +66,9 @@ export async function startDatabaseProxy({
     server.on('data', (chunk: Buffer) => {
       const hasWritten = frames(chunk).some(({ type, body }) => {
         if (type === 'Z') inTransaction = body.toString('latin1', 0, 1) !== 'I'
-        const [tag = ''] = type === 'C' ? (WRITE.exec(body.toString('latin1')) ?? []) : []
+        const [tag = ''] = type === 'C' ? (COMMAND.exec(body.toString('latin1')) ?? []) : []
+        // One round trip may begin a transaction and write.
+        if (tag === 'BEGIN') inTransaction = true
         return tag === 'COMMIT' || (tag !== '' && !inTransaction)
       })
       if (hasWritten && isDue('after-write')) cut()
