@@ -13,7 +13,7 @@ BENCH_PACKAGES := bench/node_modules/.package-lock.json
 SOURCES := $(shell find src config internal pkg -name '*.ts' ! -name '*.test.ts')
 JEST := node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js
 
-.PHONY: help upgrade resource remove-resource migration run dev migrate seed test test-release lint types unit e2e e2e-browser e2e-faults e2e-restart e2e-deploy fmt build image bench audit clean FORCE
+.PHONY: help upgrade resource remove-resource migration run dev migrate seed test test-release lint types unit e2e e2e-browser e2e-database e2e-restart e2e-deploy fmt build image bench audit clean FORCE
 
 help: ## print this list
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do printf '  make %-15s %s\n' "$$target" "$$text"; done
@@ -70,8 +70,8 @@ e2e: build ## test the artifacts with real servers
 e2e-browser: build ## test the pages in Debian's Chromium
 	@$(JEST) --selectProjects browser
 
-e2e-faults: build ## count the writes while databases, connections and instances fail (DURATION_S=120 seconds; default 30)
-	@DURATION_S=$(or $(DURATION_S),30) $(JEST) --selectProjects faults --passWithNoTests
+e2e-database: build ## test the example through PgBouncer, and its writes while servers and connections fail (DURATION_S=120 seconds; default 30)
+	@DURATION_S=$(or $(DURATION_S),30) $(JEST) --selectProjects database --passWithNoTests
 
 # Run three tests at a time, even on fewer cores: the tests mostly wait.
 e2e-restart: build ## test restarts under load, without a deployment tool

@@ -1,6 +1,9 @@
 import { existsSync } from 'node:fs'
 import type { Config } from 'jest'
 
+/** Tests of a resource that take more than a minute. */
+const DATABASE = '/test/[^/]+/(exactly-once/|pgbouncer)'
+
 const common = {
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
@@ -20,11 +23,11 @@ export default {
       ...common,
       displayName: 'e2e',
       roots: ['<rootDir>/test'],
-      testPathIgnorePatterns: ['<rootDir>/test/(release|restart|browser)/', '/exactly-once/'],
+      testPathIgnorePatterns: ['<rootDir>/test/(release|restart|browser)/', DATABASE],
     },
     // Jest rejects missing roots, and a service without a deployment has no such folder.
     ...(existsSync('deploy') ? [{ ...common, displayName: 'deploy', roots: ['<rootDir>/deploy'] }] : []),
-    { ...common, displayName: 'faults', roots: ['<rootDir>/test'], testMatch: ['**/exactly-once/**/*.test.ts'] },
+    { ...common, displayName: 'database', roots: ['<rootDir>/test'], testRegex: `${DATABASE}.*\\.test\\.ts$` },
     { ...common, displayName: 'release', roots: ['<rootDir>/test/release'] },
     { ...common, displayName: 'browser', roots: ['<rootDir>/test/browser'] },
     { ...common, displayName: 'restart', roots: ['<rootDir>/test/restart'] },

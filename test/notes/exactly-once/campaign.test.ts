@@ -5,7 +5,7 @@ import { bundle } from '../../../scripts/bundle.ts'
 import { temporaryDirectory } from '../../support/temporary.ts'
 import { type CampaignReport, runCampaign } from './campaign.ts'
 
-/* `make e2e-faults DURATION_S=120`: how long one fault follows another, in seconds. */
+/* `make e2e-database DURATION_S=120`: how long one fault follows another, in seconds. */
 const DURATION_MS = Number(process.env['DURATION_S'] ?? 30) * 1_000
 jest.setTimeout(DURATION_MS + 180_000)
 
