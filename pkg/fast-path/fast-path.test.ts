@@ -72,6 +72,18 @@ const uses: Readonly<Record<string, (res: Response) => void>> = {
   'a redirect': (res) => void res.redirect('/x'),
   '304': (res) => void res.status(304).end(),
   JSON: (res) => void res.json({ a: 1 }),
+  'JSON with further headers': (res) => void res.status(201).set({ ETag: '"1"', 'x-own': '1' }).json({ a: 1 }),
+  'JSON with a header set twice': (res) => void res.set('x-own', '1').set('X-Own', '2').json({ a: 1 }),
+  'JSON with another type': (res) => void res.set('content-type', 'application/merge-patch+json').json({ a: 1 }),
+  'JSON with cookies': (res) => void res.cookie('a', '1').cookie('b', '2').json({ a: 1 }),
+  'JSON after a further header is read': (res) => void res.set('x-own', '1').json({ a: res.get('X-Own') }),
+  'JSON with an invalid header': (res) => {
+    try {
+      res.setHeader('x-own', 'a\nb')
+    } catch (error) {
+      res.json({ error: String(error) })
+    }
+  },
   'JSON with a constant header removed': (res) => {
     res.removeHeader('x-frame-options')
     res.json({ a: 1 })

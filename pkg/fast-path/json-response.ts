@@ -1,4 +1,4 @@
-import { ServerResponse, validateHeaderValue } from 'node:http'
+import { ServerResponse, validateHeaderName, validateHeaderValue } from 'node:http'
 import type { Express, Response } from 'express'
 
 declare module 'http' {
@@ -13,6 +13,18 @@ declare module 'http' {
 /** Responses without a body. Express decides about them. */
 const BODILESS = new Set([204, 205, 304])
 
+/** Headers that frame the body. `res.json` and Node decide about them. */
+const FRAMING = new Set(['connection', 'content-length', 'content-type', 'date', 'trailer', 'transfer-encoding'])
+
+/** Returns whether alternating names and values contain a name in lower case. */
+function hasField(fields: readonly string[], name: string): boolean {
+  for (let index = 0; index < fields.length; index += 2) {
+    const field = fields[index]
+    if (field?.length === name.length && field.toLowerCase() === name) return true
+  }
+  return false
+}
+
 /** Methods of a response that use its headers. */
 const READERS = ['getHeader', 'getHeaders', 'getHeaderNames', 'getRawHeaderNames', 'hasHeader'] as const
 const WRITERS = ['appendHeader', 'removeHeader', 'setHeader', 'setHeaders', 'writeHead'] as const
@@ -20,13 +32,12 @@ const WRITERS = ['appendHeader', 'removeHeader', 'setHeader', 'setHeaders', 'wri
 type Method = (this: ServerResponse, ...args: unknown[]) => unknown
 
 /**
- * Makes `res.json` write head and body at once when the response has no headers but those of one of the maps in
- * `constants` and `x-request-id`, and the request is not conditional. These headers are not stored in the response.
- * Any other use of its headers stores them first, so that setting, reading and removing work as in Node.
+ * Makes `res.json` write head and body at once, unless the request is conditional. The headers of one of the maps in
+ * `constants`, and further headers that are set once, are not stored in the response. Any other use of its headers stores
+ * them first, so that setting, reading and removing work as in Node.
  */
 export function sendJsonAtOnce(app: Express, constants: readonly ReadonlyMap<string, string>[] = []): void {
   const fieldsByMap = new Map<unknown, readonly string[]>(constants.map((headers) => [headers, [...headers].flat()]))
-  const constantFields = new Set<unknown>(fieldsByMap.values())
   const node = ServerResponse.prototype
   const { json } = app.response
 
@@ -66,10 +77,14 @@ export function sendJsonAtOnce(app: Express, constants: readonly ReadonlyMap<str
       return this
     },
     setHeader(this: Response, name: string, value: unknown) {
-      const isFirstId = name === 'x-request-id' && typeof value === 'string' && constantFields.has(this.unstored)
-      if (!isFirstId) return methods.setHeader.call(this, name, value)
+      const { unstored } = this
+      const field = String(name).toLowerCase()
+      if (unstored === undefined || typeof value !== 'string' || FRAMING.has(field) || hasField(unstored, field)) {
+        return methods.setHeader.call(this, name, value)
+      }
+      validateHeaderName(name)
       validateHeaderValue(name, value)
-      this.unstored = this.unstored?.concat(name, value)
+      this.unstored = unstored.concat(name, value)
       return this
     },
     json(this: Response, body: unknown) {

@@ -26,8 +26,8 @@ export interface ConnectionOptions {
   readonly isDirect: boolean
   /** Whether statements keep their names. @default isDirect */
   readonly prepare: boolean | undefined
-  /** Called when a statement has ended. */
-  readonly onSettled: (connection: Connection) => void
+  /** Called when a statement has ended, with the ticks since it was sent. */
+  readonly onSettled: (connection: Connection, ticks: number) => void
 }
 
 /** One connection, which sends statements before the previous ones have ended. The server executes them in order. */
@@ -41,11 +41,13 @@ export class Connection {
   inFlight = 0
   /** Ticks of the pool during the execution of the current statement. */
   ticks = 0
+  /** Ticks of the pool while statements were in flight. */
+  allTicks = 0
   /** When the current statement began, or the last one ended: `performance.now()`. */
   since = performance.now()
   readonly #maxNames: number
   readonly #names = new Set<string>()
-  readonly #onSettled: (connection: Connection) => void
+  readonly #onSettled: ConnectionOptions['onSettled']
   #ended = 0
   #cancelled: number | undefined
   #broken: Error | undefined
@@ -62,6 +64,7 @@ export class Connection {
     const name = this.#nameOf(query, before.length > 0)
     const statement = new Statement({ ...query, name }, before)
     const position = this.#ended + this.inFlight
+    const sentAt = this.allTicks
     if (this.inFlight++ === 0) this.#nextStatement()
     return new Promise((resolve, reject) => {
       statement.callback = (error, results) => {
@@ -73,7 +76,7 @@ export class Connection {
         if (this.#broken !== undefined) reject(this.#broken)
         else if (error === null) resolve(Array.isArray(results) ? (results.at(-1) ?? results[0]) : results)
         else reject(this.#explain(error, position, name))
-        this.#onSettled(this)
+        this.#onSettled(this, this.allTicks - sentAt)
       }
       this.client.batch()
       this.client.query(statement)

@@ -29,11 +29,15 @@ export interface Connections {
   end(): Promise<void>
 }
 
-/** Statements in flight on one connection. */
-const DEPTH = 16
-const TICK_MS = 5
-/** A statement is slow when its execution has spanned this many ticks. Ticks do not count while this process is stalled. */
-const SLOW_TICKS = 2
+/** Most statements in flight on one connection. Few connections with many statements each take the fewest system calls. */
+const MAX_DEPTH = 16
+const MIN_DEPTH = 4
+/** There is at most one tick in each turn of the event loop, so a process that is busy itself does not look like a slow server. */
+const TICK_MS = 1
+/** A statement is late when its result has taken more ticks than this. It has waited for the statements before it. */
+const LATE_TICKS = 3
+/** A statement is slow when its execution alone has taken this many ticks. */
+const SLOW_TICKS = 10
 /** After a slow statement, each connection carries one statement at a time for so long. */
 const PAUSE_MS = 1_000
 /** Time for the server to end a statement after its timeout. */
@@ -52,6 +56,8 @@ export function createConnections(options: ConnectionsOptions): Connections {
   const { max, connectTimeoutMs, statementTimeoutMs, idleTimeoutMs, onError } = options
   const open = new Set<Connection>()
   const waiting: Waiter[] = []
+  /** Most statements in flight on one connection now: it falls with each late statement and rises with the others. */
+  let depth = MAX_DEPTH
   let connecting = 0
   let pausedUntil = 0
   let reconnectAt = 0
@@ -62,23 +68,20 @@ export function createConnections(options: ConnectionsOptions): Connections {
 
   const isPaused = () => pausedUntil > 0 && performance.now() < pausedUntil
 
-  /** Returns the least busy connection that can take a statement at once. */
+  const maxInFlight = () => (isPaused() ? 1 : Math.floor(depth))
+
+  /** Returns the first connection that can take a statement at once, so that the others stay idle for slow statements. */
   function pick(isExclusive: boolean): Connection | undefined {
-    const depth = isExclusive || isPaused() ? 1 : DEPTH
-    let best: Connection | undefined
+    const limit = isExclusive ? 1 : maxInFlight()
     for (const each of open) {
-      const { inFlight, ticks } = each
-      if (each.isReserved || each.isRetired || inFlight >= depth || ticks >= SLOW_TICKS) continue
-      if (best === undefined || inFlight < best.inFlight) best = each
+      if (!each.isReserved && !each.isRetired && each.inFlight < limit && each.ticks < LATE_TICKS) return each
     }
-    return best
+    return undefined
   }
 
   function acquire(waiter: Waiter): void {
     const connection = waiting.length === 0 ? pick(waiter.isExclusive) : undefined
     if (connection !== undefined) {
-      // Every connection is busy. The next slow statement should meet an idle one.
-      if (connection.inFlight > 0 && connecting === 0) grow(1)
       waiter.take(connection)
       startTicking()
       return
@@ -113,8 +116,8 @@ export function createConnections(options: ConnectionsOptions): Connections {
       startTicking()
     }
     if (waiting.length === 0) return
-    const isAlone = waiting[0]?.isExclusive === true || isPaused()
-    grow((isAlone ? waiting.length : Math.ceil(waiting.length / DEPTH)) - connecting)
+    const limit = waiting[0]?.isExclusive === true ? 1 : maxInFlight()
+    grow(Math.ceil(waiting.length / limit) - connecting)
   }
 
   function grow(count: number): void {
@@ -166,8 +169,13 @@ export function createConnections(options: ConnectionsOptions): Connections {
     return rowCount === 1
   }
 
+  function adaptDepth(ticks: number): void {
+    depth = ticks > LATE_TICKS ? Math.max(MIN_DEPTH, depth * 0.75) : Math.min(MAX_DEPTH, depth + 1 / depth)
+  }
+
   /** Called when a statement has ended, and when the connection is opened or released. */
-  function settled(connection: Connection): void {
+  function settled(connection: Connection, ticks = 0): void {
+    if (!connection.isReserved) adaptDepth(ticks)
     if (!connection.isReserved && connection.client.getTransactionStatus() !== 'I') {
       connection.destroy(new Error('Connection terminated: a statement left a transaction open'))
     }
@@ -193,7 +201,9 @@ export function createConnections(options: ConnectionsOptions): Connections {
     for (const connection of open) {
       if (connection.inFlight === 0) continue
       startTicking()
-      if (++connection.ticks < SLOW_TICKS) continue
+      connection.ticks++
+      connection.allTicks++
+      if (connection.ticks < SLOW_TICKS) continue
       if (connection.ticks === SLOW_TICKS && !connection.isReserved) {
         pausedUntil = now + PAUSE_MS
         serve()
