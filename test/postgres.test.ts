@@ -231,7 +231,7 @@ describe('a transaction', () => {
 
   test('does not execute its first statement when it could not begin', async () => {
     const { client, connection } = await connectOne()
-    const insert = { text: 'insert into things values ($1)', values: [1] }
+    const insert = { text: 'insert into things values ($1)', values: ['1'] }
     await expect(connection.run(insert, ['begin', 'set local no_such_setting = 1'])).rejects.toMatchObject({
       code: '42704',
     })
@@ -363,7 +363,7 @@ describe('a statement that takes too long', () => {
 
 test('a cancellation that reaches the statement behind its target lets that statement run again', async () => {
   const { client, connection } = await connectOne()
-  const sleep = (seconds: number) => connection.run({ text: 'select pg_sleep($1)', values: [seconds] })
+  const sleep = (seconds: number) => connection.run({ text: 'select pg_sleep($1)', values: [String(seconds)] })
   const target = sleep(61)
   const bystander = sleep(62)
   const isActive = `select from pg_stat_activity where pid = $1 and state = 'active' and query like 'select pg_sleep%'`

@@ -40,7 +40,9 @@ const LATE_TICKS = 3
 const SLOW_TICKS = 10
 /** After a slow statement, each connection carries one statement at a time for so long. */
 const PAUSE_MS = 1_000
-/** Time for the server to end a statement after its timeout. */
+/** A tick that is later than this comes after a stall of the process, which does not count as time of a statement. */
+const STALL_MS = 100
+/** Time for the server to end a statement after its timeout, and to close an idle connection. */
 const GRACE_MS = 1_000
 /** Pause after a failed attempt to connect, while other connections serve. */
 const RECONNECT_MS = 1_000
@@ -63,6 +65,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
   let reconnectAt = 0
   let lastError: Error | undefined
   let isTicking = false
+  let tickedAt = 0
   let sweeper: NodeJS.Timeout | undefined
   let ended: PromiseWithResolvers<void> | undefined
 
@@ -86,11 +89,15 @@ export function createConnections(options: ConnectionsOptions): Connections {
       startTicking()
       return
     }
-    const timer = setTimeout(() => {
-      waiting.splice(waiting.indexOf(limited), 1)
+    // After a stall of the process, the responses that free a connection are read before the immediate.
+    const timer = setTimeout(() => setImmediate(giveUp), connectTimeoutMs)
+    function giveUp(): void {
+      const index = waiting.indexOf(limited)
+      if (index < 0) return
+      waiting.splice(index, 1)
       const message = `timeout exceeded when trying to connect: ${open.size} of ${max} connections are open and busy`
       waiter.reject(new Error(message, { cause: lastError }))
-    }, connectTimeoutMs)
+    }
     const limited: Waiter = {
       isExclusive: waiter.isExclusive,
       take(connection) {
@@ -149,13 +156,19 @@ export function createConnections(options: ConnectionsOptions): Connections {
       if (open.size > 0) {
         reconnectAt = performance.now() + RECONNECT_MS
         // The open connections may all be reserved.
-        setTimeout(serve, RECONNECT_MS).unref()
+        setTimeout(reconnect, RECONNECT_MS).unref()
       } else if (connecting === 1) for (const { reject } of waiting.splice(0)) reject(lastError)
     } finally {
       connecting--
       serve()
       finish()
     }
+  }
+
+  function reconnect(): void {
+    // A timer may fire up to one millisecond early.
+    reconnectAt = 0
+    serve()
   }
 
   /**
@@ -187,20 +200,26 @@ export function createConnections(options: ConnectionsOptions): Connections {
     if (connection.inFlight > 0 || connection.isReserved) return
     connection.isRetired = true
     connection.client.end().catch(() => {})
+    // A server that has vanished does not close its end, and the connection would occupy a place of the pool for minutes.
+    setTimeout(() => connection.client.destroy(), GRACE_MS).unref()
   }
 
   function startTicking(): void {
-    if (!isTicking) setTimeout(tick, TICK_MS).unref()
+    if (isTicking) return
     isTicking = true
+    tickedAt = performance.now()
+    setTimeout(tick, TICK_MS).unref()
   }
 
   /** Runs only while statements are in flight. */
   function tick(): void {
     isTicking = false
     const now = performance.now()
+    const stalledMs = Math.max(0, now - tickedAt - STALL_MS)
     for (const connection of open) {
       if (connection.inFlight === 0) continue
       startTicking()
+      connection.since += stalledMs
       connection.ticks++
       connection.allTicks++
       if (connection.ticks < SLOW_TICKS) continue

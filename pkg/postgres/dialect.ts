@@ -12,7 +12,7 @@ import {
 import type { Connection } from './connection.ts'
 import type { Connections } from './connections.ts'
 import { type PreparedQuery, statementName } from './prepare.ts'
-import type { Query } from './statement.ts'
+import { type Query, serialize } from './statement.ts'
 
 export interface DialectOptions {
   readonly connections: Connections
@@ -45,7 +45,7 @@ class Driver extends PostgresDriver {
    * statements need the same connection, and none for a single statement or a transaction.
    */
   override async acquireConnection(options?: object): Promise<DatabaseConnection> {
-    const lease = new Lease(this.#options)
+    const lease = new Lease({ ...this.#options, isSession: options !== undefined })
     if (options !== undefined) await lease.hold()
     return lease as DatabaseConnection
   }
@@ -57,11 +57,12 @@ class Driver extends PostgresDriver {
   }
 
   override async commitTransaction(lease: DatabaseConnection): Promise<void> {
-    if (!(lease as Lease).forgetBegin()) await super.commitTransaction(lease)
+    const commit = { executeQuery: () => (lease as Lease).end('commit') }
+    await super.commitTransaction(commit as unknown as DatabaseConnection)
   }
 
   override async rollbackTransaction(lease: DatabaseConnection): Promise<void> {
-    if (!(lease as Lease).forgetBegin()) await (lease as Lease).execute({ text: 'rollback', values: [] })
+    await (lease as Lease).end('rollback')
   }
 
   override async releaseConnection(lease: DatabaseConnection): Promise<void> {
@@ -73,15 +74,25 @@ class Driver extends PostgresDriver {
   }
 }
 
+interface UnserializedQuery extends Omit<Query, 'values'> {
+  readonly values: readonly unknown[]
+}
+
+interface LeaseOptions extends DialectOptions {
+  /** Whether statements may follow the end of a transaction. */
+  readonly isSession: boolean
+}
+
 /** A connection as Kysely sees it. It takes one of the pool only for a transaction, a session or a stream. */
 class Lease implements DatabaseConnection {
-  readonly #options: DialectOptions
+  readonly #options: LeaseOptions
   #held: Connection | undefined
   /** Commands that begin the transaction. The first statement sends them. */
   #begin: readonly string[] = []
   #isInTransaction = false
+  #isEnded = false
 
-  constructor(options: DialectOptions) {
+  constructor(options: LeaseOptions) {
     this.#options = options
   }
 
@@ -93,6 +104,7 @@ class Lease implements DatabaseConnection {
   release(): void {
     if (this.#held !== undefined) this.#options.connections.release(this.#held)
     this.#held = undefined
+    this.#isEnded = true
   }
 
   async begin(command: string): Promise<void> {
@@ -103,14 +115,30 @@ class Lease implements DatabaseConnection {
     this.#isInTransaction = true
   }
 
-  /** Returns whether the server has yet to hear of the transaction. */
-  forgetBegin(): boolean {
-    const isPending = this.#begin.length > 0
+  /**
+   * Ends the transaction. Kysely lets statements of the transaction pass until this resolves, such as those of a
+   * `Promise.all` that one failed statement has rejected. They fail here, because they would run after the transaction.
+   */
+  async end(command: 'commit' | 'rollback') {
+    const isBegun = this.#begin.length === 0
     this.#begin = []
-    return isPending
+    this.#isEnded = true
+    try {
+      const done = isBegun ? await this.#send({ text: command, values: [] }) : { command }
+      return { rows: [{ command: done.command }] }
+    } finally {
+      this.#isInTransaction = false
+      this.#isEnded = !this.#options.isSession
+    }
   }
 
-  async execute(query: Query) {
+  async execute({ values, ...query }: UnserializedQuery) {
+    if (this.#isEnded) throw new Error('the statement came after the end of its transaction')
+    const serialized = serialize(values)
+    return this.#send({ ...query, values: serialized })
+  }
+
+  async #send(query: Query) {
     const begin = this.#begin
     this.#begin = []
     try {
@@ -150,12 +178,12 @@ class Lease implements DatabaseConnection {
       } while (rows.length === chunkSize)
     } finally {
       // The error of a failed stream counts, and not that of the end.
-      await run(isOwn ? 'commit' : 'close kysely_stream').catch(() => {})
+      await (isOwn ? this.end('commit') : run('close kysely_stream')).catch(() => {})
     }
   }
 }
 
-function toQuery({ sql: text, parameters: values, query, name, columns }: PreparedQuery): Query {
+function toQuery({ sql: text, parameters: values, query, name, columns }: PreparedQuery): UnserializedQuery {
   // Raw SQL without values may consist of several statements, which cannot have a name.
   const isNamed = query.kind !== 'RawNode' || values.length > 0
   return { text, values, columns, name: isNamed ? (name ?? statementName(text)) : undefined }

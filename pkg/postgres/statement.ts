@@ -1,10 +1,12 @@
 import pg from 'pg'
 import type { ColumnNames } from './column-names.ts'
 
+export type SerializedValue = string | Buffer | null
+
 /** What to send to the server. */
 export interface Query {
   readonly text: string
-  readonly values: readonly unknown[]
+  readonly values: readonly SerializedValue[]
   /** The same text has the same name. The server keeps the parsed text of a named statement for the connection. */
   readonly name?: string | undefined
   /** Converts the names of the columns. @default the names stay as they are */
@@ -26,10 +28,20 @@ interface PgQuery extends pg.Query {
 
 const PgQuery = pg.Query as unknown as new (config: {
   readonly text: string
-  readonly values: readonly unknown[]
+  readonly values: readonly SerializedValue[]
   readonly name: string | undefined
   readonly queryMode: 'extended' | undefined
 }) => PgQuery
+
+const { prepareValue } = (pg as unknown as { utils: { prepareValue(value: unknown): SerializedValue } }).utils
+
+/**
+ * Converts values to their text. pg would do so while it sends a statement. When a value has no text, such as an object with
+ * a cycle, pg reports the error before it has queued the statement, and later statements would get the rows of others.
+ *
+ * @throws the error of the value
+ */
+export const serialize = (values: readonly unknown[]): SerializedValue[] => values.map((value) => prepareValue(value))
 
 const { JSON: JSON_TYPE, JSONB } = pg.types.builtins
 
