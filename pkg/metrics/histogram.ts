@@ -1,0 +1,74 @@
+import type { Registry } from 'prom-client'
+import { addSource, type Labels, type Sample } from './registry.ts'
+
+export interface HistogramOptions {
+  readonly name: string
+  readonly help: string
+  /** Upper bounds of the buckets, ascending, without +Inf. */
+  readonly bounds: readonly number[]
+}
+
+/** The values of one set of labels. */
+export interface Series {
+  /** Records a value. `exemplar` are the labels that identify its cause; the latest one of each bucket is kept. */
+  observe(value: number, exemplar?: Labels): void
+}
+
+export interface Histogram {
+  /** Adds the series of a set of labels. Call it once for each set and keep the result. */
+  addSeries(labels: Labels): Series
+}
+
+/** OpenMetrics limits the names and values of an exemplar's labels to this length together. */
+const MAX_EXEMPLAR = 128
+
+/**
+ * A histogram for code that runs in every request: its series are bound once, and recording a value only adds to two
+ * numbers. `Histogram` of prom-client hashes the labels for each value.
+ */
+export function createHistogram(registry: Registry, { name, help, bounds }: HistogramOptions): Histogram {
+  const all: { readonly samples: () => Sample[] }[] = []
+  const limits = [...bounds.map(String), '+Inf']
+  addSource(registry, { name, help, type: 'histogram', read: () => all.flatMap(({ samples }) => samples()) })
+
+  return {
+    addSeries(labels) {
+      const counts = new Float64Array(limits.length)
+      const sum = new Float64Array(1)
+      const exemplars: Sample['exemplar'][] = limits.map(() => undefined)
+      const bucketLabels = limits.map((le) => ({ le, ...labels }))
+
+      function samples(): Sample[] {
+        let count = 0
+        const buckets = bucketLabels.map((labels, index) => {
+          count += counts[index] ?? 0
+          const exemplar = exemplars[index]
+          return { metricName: `${name}_bucket`, labels, value: count, ...(exemplar && { exemplar }) }
+        })
+        return [
+          ...buckets,
+          { metricName: `${name}_sum`, labels, value: sum[0] ?? 0 },
+          { metricName: `${name}_count`, labels, value: count },
+        ]
+      }
+      all.push({ samples })
+
+      return {
+        observe(value, exemplar) {
+          let index = 0
+          while (index < bounds.length && value > (bounds[index] as number)) index++
+          counts[index] = (counts[index] as number) + 1
+          sum[0] = (sum[0] as number) + value
+          if (exemplar === undefined || lengthOf(exemplar) > MAX_EXEMPLAR) return
+          exemplars[index] = { labelSet: exemplar, value, timestamp: Date.now() / 1000 }
+        },
+      }
+    },
+  }
+}
+
+function lengthOf(labels: Labels): number {
+  let length = 0
+  for (const name in labels) length += name.length + (labels[name] as string).length
+  return length
+}
