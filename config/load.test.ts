@@ -3,17 +3,18 @@ import { describe, expect, test } from '@jest/globals'
 import { parse } from 'dotenv'
 import { WRONG } from '../test/support/wrong-environment.ts'
 import { SECRETS, schema } from './env.ts'
-import { ConfigError, describeConfig, type Environment, loadConfig } from './load.ts'
+import { ConfigError, describeConfig, type Environment } from './load.ts'
+import { createSettings } from './settings.ts'
 
 const noFiles = () => {
   throw Object.assign(new Error('no such file'), { code: 'ENOENT' })
 }
 
 function load(environment: Environment, files: Record<string, string> = {}) {
-  return loadConfig(environment, { readFile: (path) => files[path] ?? noFiles() })
+  return createSettings(environment, (path) => files[path] ?? noFiles()).current()
 }
 
-function problemsOf(environment: Environment, files?: Record<string, string>): readonly string[] {
+function findProblems(environment: Environment, files?: Record<string, string>): readonly string[] {
   try {
     load(environment, files)
   } catch (error) {
@@ -75,7 +76,8 @@ describe('values', () => {
     '',
     ' ',
   ])('TRUST_PROXY never trusts %j', (given) => {
-    const trusted = given === '' ? load({ TRUST_PROXY: given }).TRUST_PROXY : problemsOf({ TRUST_PROXY: given }).length
+    const trusted =
+      given === '' ? load({ TRUST_PROXY: given }).TRUST_PROXY : findProblems({ TRUST_PROXY: given }).length
     expect(trusted).toBe(given === '' ? 0 : 1)
   })
 
@@ -98,7 +100,7 @@ describe('values', () => {
     'ftp://app.example.com',
     'null',
   ])('CORS_ORIGINS rejects %j', (given) => {
-    expect(problemsOf({ CORS_ORIGINS: given })).toEqual([
+    expect(findProblems({ CORS_ORIGINS: given })).toEqual([
       expect.stringMatching(/^CORS_ORIGINS: got .* origins such as/),
     ])
   })
@@ -123,13 +125,13 @@ describe('values', () => {
     'redis=tcp://x:1',
     'a=tcp://x:1,a=tcp://x:2',
   ])('HEALTH_CHECKS rejects %s', (given) => {
-    expect(problemsOf({ HEALTH_CHECKS: given })).toEqual([expect.stringMatching(/^HEALTH_CHECKS: got /)])
+    expect(findProblems({ HEALTH_CHECKS: given })).toEqual([expect.stringMatching(/^HEALTH_CHECKS: got /)])
   })
 })
 
 describe('problems', () => {
   test('twenty invalid values give one message of twenty lines that shows no secret', () => {
-    const problems = problemsOf(WRONG)
+    const problems = findProblems(WRONG)
     expect(problems.map((problem) => problem.split(':')[0])).toEqual(Object.keys(WRONG))
     expect(problems).toContain('PORT: got "80a", expected an integer from 0 to 65535')
     const { message } = new ConfigError(problems)
@@ -139,19 +141,19 @@ describe('problems', () => {
 
   test('the rules between variables are checked together with the variables', () => {
     expect(
-      problemsOf({ PORT: 'x', DRAIN_DELAY_MS: '9000', SHUTDOWN_TIMEOUT_MS: '9000', HEALTH_CRITICAL: 'pay' }),
+      findProblems({ PORT: 'x', DRAIN_DELAY_MS: '9000', SHUTDOWN_TIMEOUT_MS: '9000', HEALTH_CRITICAL: 'pay' }),
     ).toEqual([
       'PORT: got "x", expected an integer from 0 to 65535',
       'SHUTDOWN_TIMEOUT_MS: got "9000", expected more than DRAIN_DELAY_MS (9000), which it includes',
       'HEALTH_CRITICAL: got "pay", expected names from HEALTH_CHECKS (which has none)',
     ])
-    expect(problemsOf({ HEADERS_TIMEOUT_MS: '40000' })).toEqual([
+    expect(findProblems({ HEADERS_TIMEOUT_MS: '40000' })).toEqual([
       'HEADERS_TIMEOUT_MS: got "40000", expected at most REQUEST_TIMEOUT_MS (15000)',
     ])
   })
 
   test('the timeout of a check may not exceed its interval', () => {
-    expect(problemsOf({ HEALTH_INTERVAL_MS: '500' })).toEqual([
+    expect(findProblems({ HEALTH_INTERVAL_MS: '500' })).toEqual([
       'HEALTH_TIMEOUT_MS: got "1000", expected at most HEALTH_INTERVAL_MS (500)',
     ])
   })
@@ -163,14 +165,14 @@ describe('problems', () => {
     { DATABASE_URL: 'postgres:///db' },
     { DATABASE_URL: 'postgres://app:12/hunter2@db:5432/app' },
   ])('a URL that its driver cannot parse is rejected: %j', (environment) => {
-    expect(problemsOf(environment)).toEqual([expect.stringMatching(/a secret value .* expected a URL such as/)])
+    expect(findProblems(environment)).toEqual([expect.stringMatching(/a secret value .* expected a URL such as/)])
   })
 
   test('a placeholder password is rejected in production only', () => {
     const environment = { DATABASE_URL: 'postgres://app:changeme@db/app', REDIS_URL: 'redis://:Password@cache' }
-    expect(problemsOf(environment)).toHaveLength(2)
-    expect(problemsOf(environment).join()).not.toMatch(/changeme|Password@/)
-    expect(problemsOf({ ...environment, NODE_ENV: 'development' })).toEqual([])
+    expect(findProblems(environment)).toHaveLength(2)
+    expect(findProblems(environment).join()).not.toMatch(/changeme|Password@/)
+    expect(findProblems({ ...environment, NODE_ENV: 'development' })).toEqual([])
   })
 })
 
@@ -181,11 +183,15 @@ describe('secrets', () => {
   })
 
   test('a file of a secret must exist, have content, and not be named together with the variable itself', () => {
-    expect(problemsOf({ DATABASE_URL_FILE: '/nowhere' })).toEqual([
+    expect(findProblems({ DATABASE_URL_FILE: '/nowhere' })).toEqual([
       'DATABASE_URL_FILE: got "/nowhere", expected a file that can be read (ENOENT)',
     ])
-    expect(problemsOf({ REDIS_URL_FILE: '/empty' }, { '/empty': '\n' })[0]).toMatch(/expected a file that is not empty/)
-    expect(problemsOf({ REDIS_URL: 'redis://x', REDIS_URL_FILE: '/run/x' })[0]).toMatch(/because REDIS_URL is set too/)
+    expect(findProblems({ REDIS_URL_FILE: '/empty' }, { '/empty': '\n' })[0]).toMatch(
+      /expected a file that is not empty/,
+    )
+    expect(findProblems({ REDIS_URL: 'redis://x', REDIS_URL_FILE: '/run/x' })[0]).toMatch(
+      /because REDIS_URL is set too/,
+    )
   })
 
   test('a secret in the wrong variable is not shown', () => {
@@ -194,12 +200,12 @@ describe('secrets', () => {
       SESSION_SECRET_FILE: 'hunter2'.repeat(5),
       HEALTH_CHECKS: 'pay=https://user:hunter2@x/',
     }
-    expect(problemsOf(wrong)).toHaveLength(3)
-    expect(problemsOf(wrong).join()).not.toContain('hunter2')
+    expect(findProblems(wrong)).toHaveLength(3)
+    expect(findProblems(wrong).join()).not.toContain('hunter2')
   })
 
   test('a device is rejected as the file of a secret', () => {
-    expect(() => loadConfig({ DATABASE_URL_FILE: '/dev/zero' })).toThrow(/not a regular file of at most 1 MiB/)
+    expect(() => createSettings({ DATABASE_URL_FILE: '/dev/zero' })).toThrow(/not a regular file of at most 1 MiB/)
   })
 
   test('the description masks secrets and keeps the server and the database', () => {
@@ -223,13 +229,13 @@ describe('URLs that are no secret', () => {
     '//user:hunter2@issuer/keys',
     'https://user:hun ter2@issuer/?token=hunter2',
   ])('AUTH_JWKS_URL %s is rejected and the credential is not shown', (AUTH_JWKS_URL) => {
-    const problems = problemsOf({ ...AUTH, AUTH_JWKS_URL })
+    const problems = findProblems({ ...AUTH, AUTH_JWKS_URL })
     expect(problems).toEqual([expect.stringMatching(/^AUTH_JWKS_URL: got .* expected a URL /)])
     expect(problems.join()).not.toMatch(/hunter2|hun ter2/)
   })
 
   test('the error for credentials and a query says what a URL may not contain', () => {
-    expect(problemsOf({ ...AUTH, AUTH_JWKS_URL: 'https://user:pw@issuer/keys?token=x' })).toEqual([
+    expect(findProblems({ ...AUTH, AUTH_JWKS_URL: 'https://user:pw@issuer/keys?token=x' })).toEqual([
       'AUTH_JWKS_URL: got "https://***@issuer/keys?***", expected a URL without credentials, query and fragment, such as https://issuer.example.com/jwks.json',
     ])
   })
@@ -253,14 +259,14 @@ describe('URLs that are no secret', () => {
   test.each(['pay=https://pay/live?token=hunter2,pay=tcp://x:1', 'pay=https://pay/?a=1,token=hunter2'])(
     'the queries in HEALTH_CHECKS are masked in the error: %s',
     (HEALTH_CHECKS) => {
-      expect(problemsOf({ HEALTH_CHECKS })).toEqual([expect.stringMatching(/^HEALTH_CHECKS: got "pay=https:/)])
-      expect(problemsOf({ HEALTH_CHECKS }).join()).not.toContain('hunter2')
+      expect(findProblems({ HEALTH_CHECKS })).toEqual([expect.stringMatching(/^HEALTH_CHECKS: got "pay=https:/)])
+      expect(findProblems({ HEALTH_CHECKS }).join()).not.toContain('hunter2')
     },
   )
 
   test('a file name with an at sign is shown', () => {
     expect(describeConfig(load({ HEALTH_CHECKS: 'a=command:/opt/app@1/check /data@2' }))).toContain('/opt/app@1/check')
-    expect(problemsOf({ SETTINGS_FILE: '/etc/app@1/settings.json' }).join()).toContain('/etc/app@1/settings.json')
+    expect(findProblems({ SETTINGS_FILE: '/etc/app@1/settings.json' }).join()).toContain('/etc/app@1/settings.json')
   })
 })
 
@@ -270,16 +276,17 @@ describe('access', () => {
   const secret = (letter: string) => `${letter}://${letter.repeat(40)}`
 
   test('the AUTH_ variables are set together or not at all', () => {
-    expect(problemsOf(TOKENS)).toEqual([])
+    expect(findProblems(TOKENS)).toEqual([])
     for (const missing of Object.keys(TOKENS)) {
-      const problems = problemsOf({ ...TOKENS, [missing]: '' })
+      const problems = findProblems({ ...TOKENS, [missing]: '' })
       expect(problems).toHaveLength(2)
       expect(problems.join()).toContain('all of them or none')
     }
   })
 
   test('in production the issuer keys come over TLS or from the loopback address', () => {
-    const from = (AUTH_JWKS_URL: string, NODE_ENV = 'production') => problemsOf({ ...TOKENS, AUTH_JWKS_URL, NODE_ENV })
+    const from = (AUTH_JWKS_URL: string, NODE_ENV = 'production') =>
+      findProblems({ ...TOKENS, AUTH_JWKS_URL, NODE_ENV })
     expect(from('http://issuer/keys')).toEqual([
       expect.stringMatching(/^AUTH_JWKS_URL: .* expected https in production/),
     ])
@@ -296,7 +303,7 @@ describe('access', () => {
     expect(config.SESSION_SECRET).toHaveLength(2)
     expect(JSON.parse(describeConfig(config))).toMatchObject({ SESSION_SECRET: '***' })
     for (const short of [`${secret('a')},`, `${secret('a')},short`, 'x'.repeat(31)]) {
-      expect(problemsOf({ ...TOKENS, REDIS_URL, SESSION_SECRET: short })).toEqual([
+      expect(findProblems({ ...TOKENS, REDIS_URL, SESSION_SECRET: short })).toEqual([
         'SESSION_SECRET: got a secret value (not shown), expected texts of at least 32 characters, separated by commas',
       ])
     }
@@ -305,9 +312,9 @@ describe('access', () => {
   test('sessions require Redis, bearer tokens and exact origins', () => {
     const SESSION_SECRET = secret('a')
     const needs = [expect.stringMatching(/^SESSION_SECRET: .* expected REDIS_URL and AUTH_JWKS_URL to be set too$/)]
-    expect(problemsOf({ ...TOKENS, SESSION_SECRET })).toEqual(needs)
-    expect(problemsOf({ REDIS_URL, SESSION_SECRET })).toEqual(needs)
-    expect(problemsOf({ ...TOKENS, REDIS_URL, SESSION_SECRET, CORS_ORIGINS: '*' })).toEqual([
+    expect(findProblems({ ...TOKENS, SESSION_SECRET })).toEqual(needs)
+    expect(findProblems({ REDIS_URL, SESSION_SECRET })).toEqual(needs)
+    expect(findProblems({ ...TOKENS, REDIS_URL, SESSION_SECRET, CORS_ORIGINS: '*' })).toEqual([
       'CORS_ORIGINS: got "*", expected exact origins, because SESSION_SECRET is set',
     ])
   })
@@ -345,7 +352,7 @@ describe('.env', () => {
     const denied = () => {
       throw Object.assign(new Error('denied'), { code: 'EACCES' })
     }
-    expect(() => loadConfig({ NODE_ENV: 'development' }, { readFile: denied })).toThrow(/\.env: .*EACCES/)
+    expect(() => createSettings({ NODE_ENV: 'development' }, denied)).toThrow(/\.env: .*EACCES/)
     expect(load({ NODE_ENV: 'development' }).PORT).toBe(8080)
   })
 })

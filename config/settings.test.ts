@@ -18,7 +18,7 @@ afterEach(() => {
 
 const write = (content: unknown) => writeFileSync(file, typeof content === 'string' ? content : JSON.stringify(content))
 
-function problemsOf(action: () => unknown): readonly string[] {
+function findProblems(action: () => unknown): readonly string[] {
   try {
     action()
   } catch (error) {
@@ -29,11 +29,10 @@ function problemsOf(action: () => unknown): readonly string[] {
 }
 
 /** Counts the reports of five seconds. */
-function changesSeenBy({ watch }: Pick<Settings, 'watch'>): number {
+function countReports({ watch }: Pick<Settings, 'watch'>): number {
   const listener = jest.fn()
-  const unwatch = watch(listener)
+  watch(listener)
   jest.advanceTimersByTime(5_000)
-  unwatch()
   return listener.mock.calls.length
 }
 
@@ -71,7 +70,7 @@ test.each([
   const before = settings.current()
   write(content)
   for (const action of [() => settings.reload(), () => createSettings({ SETTINGS_FILE: file })]) {
-    const problems = problemsOf(action)
+    const problems = findProblems(action)
     expect(problems).toEqual([expect.stringMatching(message)])
     expect(problems.join()).not.toContain('hunter2')
   }
@@ -82,9 +81,9 @@ test('a missing file changes nothing, and all problems are reported together', (
   write({})
   const settings = createSettings({ SETTINGS_FILE: file })
   rmSync(file)
-  expect(problemsOf(() => settings.reload())).toEqual([expect.stringMatching(/can be read \(ENOENT\)/)])
+  expect(findProblems(() => settings.reload())).toEqual([expect.stringMatching(/can be read \(ENOENT\)/)])
   write({ LOG_LEVEL: 'loud', HEALTH_FALL: 0, PORT: 1 })
-  expect(problemsOf(() => settings.reload())).toHaveLength(3)
+  expect(findProblems(() => settings.reload())).toHaveLength(3)
 })
 
 test('a reload does not read the environment or the files of secrets', () => {
@@ -110,9 +109,9 @@ test('the watch reports a mounted ConfigMap that was swapped before the watch be
   const settings = createSettings({ SETTINGS_FILE: file })
   symlinkSync('two', join(directory, '..data_tmp'))
   renameSync(join(directory, '..data_tmp'), join(directory, '..data'))
-  expect(changesSeenBy(settings)).toBeGreaterThan(0)
+  expect(countReports(settings)).toBeGreaterThan(0)
   settings.reload()
-  expect(changesSeenBy(settings)).toBe(0)
+  expect(countReports(settings)).toBe(0)
 })
 
 test('the watch reports a version of the file once, even when a reload rejects it', () => {
@@ -120,9 +119,9 @@ test('the watch reports a version of the file once, even when a reload rejects i
   write({})
   const settings = createSettings({ SETTINGS_FILE: file })
   write('{ "LOG_LEVEL"')
-  expect(changesSeenBy(settings)).toBeGreaterThan(0)
-  expect(problemsOf(() => settings.reload())).toHaveLength(1)
-  expect(changesSeenBy(settings)).toBe(0)
+  expect(countReports(settings)).toBeGreaterThan(0)
+  expect(findProblems(() => settings.reload())).toHaveLength(1)
+  expect(countReports(settings)).toBe(0)
 })
 
 test('an empty value is used where the variable accepts it, and counts as unset elsewhere', () => {
@@ -138,8 +137,8 @@ test('a symbolic link that points to itself is reported as a problem, at the sta
   rmSync(file)
   symlinkSync(file, file)
   const problem = [expect.stringMatching(/can be read \(ELOOP\)/)]
-  expect(problemsOf(() => settings.reload())).toEqual(problem)
-  expect(problemsOf(() => createSettings({ SETTINGS_FILE: file }))).toEqual(problem)
+  expect(findProblems(() => settings.reload())).toEqual(problem)
+  expect(findProblems(() => createSettings({ SETTINGS_FILE: file }))).toEqual(problem)
 })
 
 test('the watch reports a symbolic link that points to itself as a change', () => {
@@ -148,5 +147,5 @@ test('the watch reports a symbolic link that points to itself as a change', () =
   const settings = createSettings({ SETTINGS_FILE: file })
   rmSync(file)
   symlinkSync(file, file)
-  expect(changesSeenBy(settings)).toBeGreaterThan(0)
+  expect(countReports(settings)).toBeGreaterThan(0)
 })

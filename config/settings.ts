@@ -1,65 +1,83 @@
 import { statSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
-import type { Config, Name } from './env.ts'
-import { type Environment, type LoadOptions, readSecrets, readSettings, validate, withEnvFile } from './load.ts'
-
-export interface Settings {
-  /** Returns the current values. Call it each time: a reload replaces them. */
-  current(): Config
-  /**
-   * Reads SETTINGS_FILE again, replaces all values at once, and returns the names of those that changed.
-   *
-   * @throws ConfigError when the file has any problem; the previous values stay
-   */
-  reload(): readonly Name[]
-  /** Calls `listener` when the file has changed since it was last read. Returns a function that ends the watch. */
-  watch(listener: () => void): () => void
-}
+import { type Config, type Name, RELOADABLE, schema } from './env.ts'
+import { type Environment, type ReadFile, readSecrets, readTextFile, validate, withEnvFile } from './load.ts'
 
 const WATCH_INTERVAL_MS = 1_000
 
-/**
- * Reads the environment, the files of secrets and SETTINGS_FILE. Only the values of SETTINGS_FILE change afterwards.
- *
- * @throws ConfigError with every problem at once
- */
-export function createSettings(environment: Environment, options: LoadOptions = {}): Settings {
-  const { values: fixed, problems } = readSecrets(withEnvFile(environment, options), options)
+export type Settings = ReturnType<typeof createSettings>
+
+/** Reads the environment, the files of secrets and SETTINGS_FILE. @throws ConfigError with every problem at once */
+export function createSettings(environment: Environment, readFile: ReadFile = readTextFile) {
+  const problems: string[] = []
+  const fixed = readSecrets(withEnvFile(environment, readFile), readFile, problems)
   const path = fixed['SETTINGS_FILE']
   let identity: string | undefined
 
-  function read(found: readonly string[]): Config {
+  function read(problems: string[]): Config {
+    if (path === undefined) return validate(fixed, problems)
     // Identify the file before reading it: a change between the two counts as a change.
     identity = identifyFile(path)
-    const settings = readSettings(path, options)
-    return validate({ ...fixed, ...settings.values }, [...found, ...settings.problems])
+    return validate({ ...fixed, ...readSettings(path, readFile, problems) }, problems)
   }
 
   let current = read(problems)
   return {
+    /** Returns the current values. Call it each time: a reload replaces them. */
     current: () => current,
-    reload() {
+    /**
+     * Reads SETTINGS_FILE again, replaces all values at once, and returns the names of those that changed.
+     * @throws ConfigError when the file has any problem; the previous values stay
+     */
+    reload(): readonly Name[] {
       const previous = current
       current = read([])
       return (Object.keys(current) as Name[]).filter((name) => !isDeepStrictEqual(current[name], previous[name]))
     },
-    watch(listener) {
-      if (path === undefined) return () => {}
+    /** Calls `listener` when the file has changed since it was last read. Does not keep the process running. */
+    watch(listener: () => void): void {
+      if (path === undefined) return
       const timer = setInterval(() => {
         if (identifyFile(path) !== identity) listener()
       }, WATCH_INTERVAL_MS)
       timer.unref()
-      return () => clearInterval(timer)
     },
   }
+}
+
+/** Adds to `problems`. An empty value counts as unset unless the variable accepts an empty text. */
+function readSettings(path: string, readFile: ReadFile, problems: string[]): Environment {
+  const report = (expected: string) => problems.push(`SETTINGS_FILE: got ${JSON.stringify(path)}, expected ${expected}`)
+  const values: Record<string, string> = {}
+  let content: unknown
+  try {
+    content = JSON.parse(readFile(path))
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    // Keep the position only: the rest of the message quotes the file, which may be a secret's by mistake.
+    const [position = ''] = / \(line \d+ column \d+\)/.exec(message) ?? []
+    report(code === undefined ? `a JSON file${position}` : `a file that can be read (${code})`)
+    return values
+  }
+  if (typeof content !== 'object' || content === null || Array.isArray(content)) {
+    report('a JSON object of names and values')
+    return values
+  }
+  for (const [name, value] of Object.entries(content)) {
+    if (!Object.hasOwn(schema, name)) report(`names of settings: there is no ${name}`)
+    else if (!RELOADABLE.has(name)) report(`no ${name}: it cannot change while the service runs`)
+    else if (value === '' && !schema[name as Name].safeParse(value).success) continue
+    else if (['string', 'number', 'boolean'].includes(typeof value)) values[name] = String(value)
+    else report(`a string, number or boolean for ${name}`)
+  }
+  return values
 }
 
 /**
  * Returns a text that differs once the file has changed. Polling replaces file system events, which get lost on network
  * mounts and when a symbolic link on the path is swapped, as Kubernetes does for a ConfigMap.
  */
-function identifyFile(path: string | undefined): string | undefined {
-  if (path === undefined) return undefined
+function identifyFile(path: string): string {
   try {
     const { dev, ino, mtimeMs, size } = statSync(path)
     return `${dev} ${ino} ${mtimeMs} ${size}`

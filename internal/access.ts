@@ -1,48 +1,48 @@
-import type { RequestHandler } from 'express'
-import { bearerTokens } from '#pkg/access/bearer-tokens.ts'
-import { authenticate } from '#pkg/access/index.ts'
+import { authenticate } from '#pkg/access/authenticate.ts'
+import { type BearerTokenOptions, bearerTokens } from '#pkg/access/bearer-tokens.ts'
 import { issuerKeys } from '#pkg/access/issuer-keys.ts'
-import type { Sessions } from '#pkg/access/sessions.ts'
-import type { Route } from '#pkg/operation/index.ts'
+import type { SessionOptions, Sessions } from '#pkg/access/sessions.ts'
 import type { Guard } from '#pkg/operation/openapi.ts'
 import { session } from './handler/session.ts'
+import type { SessionsDeps } from './store/sessions.ts'
 
-export interface AccessOptions {
-  readonly issuer: string
-  readonly audience: string
+export interface AccessOptions extends Omit<BearerTokenOptions, 'keys'> {
   /** URL of the issuer's JSON Web Key Set. */
   readonly jwksUrl: string
   /** @default no sessions */
   readonly sessions?: Sessions
 }
 
-/** Authentication of every operation that is not public. */
-export interface Access {
-  readonly authenticate: RequestHandler
-  readonly routes: readonly Route[]
-  /** The authentication in the OpenAPI document. */
-  readonly guard: Guard
+export type Access = ReturnType<typeof createAccess>
+
+/** Composes the authentication of every operation that is not public, and its part of the OpenAPI document. */
+export function createAccess({ jwksUrl: url, sessions, ...claims }: AccessOptions) {
+  const verify = bearerTokens({ ...claims, keys: issuerKeys({ url }) })
+  const guard: Guard = {
+    schemes: {
+      bearer: {
+        type: 'http',
+        scheme: 'bearer',
+        bearerFormat: 'JWT',
+        description: 'A JSON Web Token of the issuer, verified according to RFC8725.',
+      },
+      ...(sessions && { session: { type: 'apiKey', in: 'cookie', name: sessions.cookieName } }),
+    },
+    problems: [
+      ...(['unauthenticated', 'invalid_token', 'expired_token', 'keys_unavailable'] as const),
+      ...(sessions ? (['cross_site_request', 'sessions_unavailable'] as const) : []),
+    ],
+  }
+  return {
+    authenticate: authenticate({ verify, findSession: sessions?.find }),
+    routes: sessions ? [session(sessions)] : [],
+    guard,
+  }
 }
 
-export function createAccess({ jwksUrl: url, sessions, ...claims }: AccessOptions): Access {
-  const verify = bearerTokens({ ...claims, keys: issuerKeys({ url }) })
-  return {
-    authenticate: authenticate({ verify, ...(sessions && { session: sessions.find }) }),
-    routes: sessions ? [session({ sessions })] : [],
-    guard: {
-      schemes: {
-        bearer: {
-          type: 'http',
-          scheme: 'bearer',
-          bearerFormat: 'JWT',
-          description: 'A JSON Web Token of the issuer, verified according to RFC8725.',
-        },
-        ...(sessions && { session: { type: 'apiKey', in: 'cookie', name: sessions.cookieName } }),
-      },
-      problems: [
-        ...(['unauthenticated', 'invalid_token', 'expired_token', 'keys_unavailable'] as const),
-        ...(sessions ? (['cross_site_request', 'sessions_unavailable'] as const) : []),
-      ],
-    },
-  }
+/** Creates the sessions of the browsers, which are in Redis. */
+export async function createSessions({ redis, service, ...options }: Omit<SessionOptions, 'store'> & SessionsDeps) {
+  const { createSessions } = await import('#pkg/access/sessions.ts')
+  const { createSessionStore } = await import('./store/sessions.ts')
+  return createSessions({ ...options, store: createSessionStore({ redis, service }) })
 }

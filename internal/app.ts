@@ -1,30 +1,22 @@
 import { setImmediate } from 'node:timers/promises'
-import type { Config } from '#config/env.ts'
 import { ConfigError } from '#config/load.ts'
 import type { Settings } from '#config/settings.ts'
 import { createHealth, createHeartbeat, postgresCheck } from '#pkg/health/index.ts'
 import { createRequestContext } from '#pkg/http/request-context.ts'
-import { createLifecycle, type Lifecycle, limitConnections, listen } from '#pkg/lifecycle/index.ts'
-import { createLogger, createOutput, type Logger } from '#pkg/logging/index.ts'
-import { createNotifier, type Systemd } from '#pkg/systemd/index.ts'
+import { createLifecycle, limitConnections, listen } from '#pkg/lifecycle/index.ts'
+import { createLogger, createOutput } from '#pkg/logging/index.ts'
+import { createNotifier, type Systemd } from '#pkg/systemd.ts'
+import type { Access } from './access.ts'
 import { buildInfo } from './build-info.ts'
 import { probes } from './handler/probes.ts'
-import { logCounter, logHealth, logLifecycle } from './log-events.ts'
+import { logHealth, logLifecycle } from './log-events.ts'
 import { createServer } from './server.ts'
 
-export interface App {
-  readonly lifecycle: Lifecycle
-  readonly logger: Logger
-  /** Starts every part in order. `lifecycle.stop()` stops them in reverse. */
-  start(): Promise<void>
-  /** Applies the changes of SETTINGS_FILE, or logs why it cannot and changes nothing. Never throws. */
-  reload(): void
-}
-
-/** Composes the service. Nothing runs before `start()`. */
-export function createApp(settings: Settings, systemd: Systemd): App {
-  const config = settings.current()
+/** Composes the service. `start()` runs it and resolves with the exit code after the stop. */
+export function createApp(settings: Settings, systemd: Systemd): { start(): Promise<0 | 1> } {
   const { current } = settings
+  const config = current()
+  const { version } = buildInfo
   const service = config.SERVICE_NAME ?? buildInfo.name
   const context = createRequestContext()
   const output = createOutput({
@@ -32,20 +24,33 @@ export function createApp(settings: Settings, systemd: Systemd): App {
     bufferMs: config.LOG_BUFFER_MS,
     onDropped: (lines) => logger.error({ lines }, 'log lines dropped'),
   })
+  process.on('exit', () => output.flushSync())
   const logger = createLogger({
     level: config.LOG_LEVEL,
-    base: { service, version: buildInfo.version, pid: process.pid },
+    base: { service, version, pid: process.pid },
     destination: output,
     context(fields) {
-      const id = 'reqId' in fields ? undefined : context.requestId()
-      return id === undefined ? undefined : { reqId: id }
+      const reqId = 'reqId' in fields ? undefined : context.requestId()
+      return reqId === undefined ? undefined : { reqId }
     },
   })
-  process.on('exit', () => output.flushSync())
+
+  function reload(): void {
+    try {
+      const changed = settings.reload()
+      logger.level = current().LOG_LEVEL
+      logger.info({ changed }, 'settings reloaded')
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error
+      logger.error({ problems: error.problems }, 'settings not reloaded')
+    }
+  }
 
   const lifecycle = createLifecycle({
+    process,
     drainDelayMs: config.DRAIN_DELAY_MS,
     shutdownTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,
+    reload,
     onEvent: logLifecycle(logger),
   })
   const health = createHealth({
@@ -64,13 +69,7 @@ export function createApp(settings: Settings, systemd: Systemd): App {
     keepAliveTimeoutMs: config.KEEP_ALIVE_TIMEOUT_MS,
     socketTimeoutMs: config.SOCKET_TIMEOUT_MS,
     ownsSocket: fd === undefined,
-    probe: probes({
-      lifecycle,
-      health,
-      service,
-      version: buildInfo.version,
-      dialect: () => current().HEALTH_DIALECT,
-    }),
+    probe: probes({ lifecycle, health, service, version, dialect: () => current().HEALTH_DIALECT }),
     onClientError: (event) => logger.info(event, 'request not understood'),
   })
   limitConnections({
@@ -79,40 +78,19 @@ export function createApp(settings: Settings, systemd: Systemd): App {
     reservedFiles: 64 + config.DATABASE_POOL_MAX,
     onEvent: ({ type, ...fields }) => logger.warn(fields, type),
   })
-  const notifier = createNotifier({
-    enabled: systemd.notify,
-    onError: (err) => logger.warn({ err }, 'systemd not notified'),
-    ...(systemd.watchdogMs !== undefined && { watchdogMs: systemd.watchdogMs }),
-  })
 
-  function reload(): void {
-    try {
-      const changed = settings.reload()
-      logger.level = current().LOG_LEVEL
-      logger.info({ changed }, 'settings reloaded')
-    } catch (error) {
-      if (!(error instanceof ConfigError)) throw error
-      logger.error({ problems: error.problems }, 'settings not reloaded')
-    }
-  }
-
+  // Each optional room is loaded only when the configuration asks for it.
   const start = () =>
-    lifecycle.start(async (use) => {
-      // Probes respond from here on. Each room is loaded in a turn of its own, so that they need not wait.
+    lifecycle.run(async (use) => {
       await use({
         name: 'listener',
         async start() {
-          await listen({
-            server,
-            host: config.HOST,
-            port: config.PORT,
-            fd,
-            reusePort: config.REUSE_PORT,
-          })
+          await listen({ server, host: config.HOST, port: config.PORT, fd, reusePort: config.REUSE_PORT })
           server.on('error', (err) => logger.error({ err }, 'connection not accepted'))
           logger.info(server.address(), 'listening')
         },
       })
+      // Probes respond from here on. Each room is loaded in a turn of its own, so that they need not wait.
       await setImmediate()
       const { createHttp } = await import('./http.ts')
       await setImmediate()
@@ -121,22 +99,39 @@ export function createApp(settings: Settings, systemd: Systemd): App {
 
       // No part uses a store when it stops, so a store that does not respond is not worth a longer wait.
       const stopTimeoutMs = 1_000
-      const postgres = await createPostgres(config, service, logger)
+      const postgres =
+        config.DATABASE_URL === undefined
+          ? undefined
+          : (await import('./store/postgres.ts')).createPostgres({
+              url: config.DATABASE_URL,
+              applicationName: service,
+              poolMax: config.DATABASE_POOL_MAX,
+              connectTimeoutMs: config.DATABASE_CONNECT_TIMEOUT_MS,
+              statementTimeoutMs: config.DATABASE_STATEMENT_TIMEOUT_MS,
+              idleTimeoutMs: config.DATABASE_IDLE_TIMEOUT_MS,
+              onError: (err) => logger.debug({ err, store: 'database' }, 'store error'),
+            })
       if (postgres) {
         await use({ name: 'database', stop: () => postgres.stop(), stopTimeoutMs })
         const check = postgresCheck({ pool: postgres.checkPool, migrations: postgres.migrations })
         health.watch({ name: 'database', check, critical: () => current().DATABASE_CRITICAL })
       }
       await setImmediate()
-      const redis = await createRedis(config, service, logger)
+      const redis =
+        config.REDIS_URL === undefined
+          ? undefined
+          : (await import('./store/redis.ts')).createRedis({
+              url: config.REDIS_URL,
+              clientName: service,
+              connectTimeoutMs: config.REDIS_CONNECT_TIMEOUT_MS,
+              onError: (err) => logger.debug({ err, store: 'redis' }, 'store error'),
+            })
       if (redis) {
         await use({ name: 'redis', start: () => redis.start(), stop: () => redis.stop(), stopTimeoutMs })
         health.watch({
           name: 'redis',
           check: (signal) => redis.ping(signal),
           critical: () => current().REDIS_CRITICAL,
-          // Commands on a connection that does not respond fail now, and the next command gets another connection.
-          onEvent: ({ reason }) => reason === 'timeout' && redis.reconnect(),
         })
       }
       for (const { name, target } of config.HEALTH_CHECKS) {
@@ -144,22 +139,31 @@ export function createApp(settings: Settings, systemd: Systemd): App {
         health.watch({ name, check: createHeartbeat(target), critical })
       }
       await use({ name: 'health', start: () => health.start(), stop: () => health.stop() })
-      let unwatch = () => {}
-      await use({
-        name: 'settings',
-        start() {
-          unwatch = settings.watch(reload)
-        },
-        stop: () => unwatch(),
-      })
+      settings.watch(reload)
 
-      const access = await createAccess(config, service, redis)
-      const resources = postgres ? await listResources(config, service, postgres, redis) : []
-      const routes = listRoutes({
-        settings: current,
-        optional: [...(access?.routes ?? []), ...resources],
-        ...(access && { guard: access.guard }),
-      })
+      const { AUTH_JWKS_URL: jwksUrl, AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience, SESSION_SECRET: secrets } = config
+      let access: Access | undefined
+      if (jwksUrl !== undefined && issuer !== undefined && audience !== undefined) {
+        const { createAccess, createSessions } = await import('./access.ts')
+        const sessions =
+          secrets &&
+          redis &&
+          (await createSessions({
+            redis,
+            service,
+            secrets,
+            ttlMs: config.SESSION_TTL_MS,
+            origins: config.CORS_ORIGINS ?? [],
+            secure: config.NODE_ENV === 'production',
+          }))
+        access = createAccess({ jwksUrl, issuer, audience, ...(sessions && { sessions }) })
+      }
+      // A request with a lock waits for one connection and one statement at most.
+      const lockMs = 2 * (config.DATABASE_CONNECT_TIMEOUT_MS + config.DATABASE_STATEMENT_TIMEOUT_MS)
+      const resources = postgres
+        ? (await import('./resources.ts')).listResources({ db: postgres.db, redis, service, lockMs })
+        : []
+      const { createRateLimit } = await import('./rate-limit.ts')
       const app = createHttp({
         logger,
         context,
@@ -167,12 +171,14 @@ export function createApp(settings: Settings, systemd: Systemd): App {
         trustProxy: config.TRUST_PROXY,
         bodyLimitBytes: config.BODY_LIMIT,
         // Without sessions a browser has no cookie to send.
-        ...(config.CORS_ORIGINS && {
-          cors: { origins: config.CORS_ORIGINS, credentials: config.SESSION_SECRET !== undefined },
-        }),
-        rateLimit: await createRateLimit(settings, service, redis, logger),
+        ...(config.CORS_ORIGINS && { cors: { origins: config.CORS_ORIGINS, credentials: secrets !== undefined } }),
+        rateLimit: createRateLimit({ perMinute: () => current().RATE_LIMIT, redis, service, logger }),
         ...(access && { guard: access.authenticate }),
-        routes,
+        routes: listRoutes({
+          settings: current,
+          optional: [...(access?.routes ?? []), ...resources],
+          ...(access && { guard: access.guard }),
+        }),
       })
       await use({
         name: 'http',
@@ -180,77 +186,9 @@ export function createApp(settings: Settings, systemd: Systemd): App {
         drain: () => drain.begin(),
         stop: (signal) => drain.close(signal),
       })
-      await use({
-        name: 'systemd',
-        start: () => notifier.ready(),
-        drain: () => notifier.stopping(),
-        stop: () => notifier.stop(),
-      })
+      const onError = (err: Error) => logger.warn({ err }, 'systemd not notified')
+      await use({ name: 'systemd', ...createNotifier({ ...systemd, onError }) })
     })
 
-  return { lifecycle, logger, start, reload }
-}
-
-/* Each of the following loads its room only when the configuration asks for it. */
-
-async function createPostgres(config: Config, service: string, logger: Logger) {
-  if (config.DATABASE_URL === undefined) return undefined
-  const { createPostgres } = await import('./store/postgres.ts')
-  return createPostgres({
-    url: config.DATABASE_URL,
-    applicationName: service,
-    poolMax: config.DATABASE_POOL_MAX,
-    connectTimeoutMs: config.DATABASE_CONNECT_TIMEOUT_MS,
-    statementTimeoutMs: config.DATABASE_STATEMENT_TIMEOUT_MS,
-    idleTimeoutMs: config.DATABASE_IDLE_TIMEOUT_MS,
-    onError: (err) => logger.debug({ err, store: 'database' }, 'store error'),
-  })
-}
-
-async function createRedis(config: Config, service: string, logger: Logger) {
-  if (config.REDIS_URL === undefined) return undefined
-  const { createRedis } = await import('./store/redis.ts')
-  return createRedis({
-    url: config.REDIS_URL,
-    clientName: service,
-    connectTimeoutMs: config.REDIS_CONNECT_TIMEOUT_MS,
-    onError: (err) => logger.debug({ err, store: 'redis' }, 'store error'),
-  })
-}
-
-type Postgres = NonNullable<Awaited<ReturnType<typeof createPostgres>>>
-type Redis = Awaited<ReturnType<typeof createRedis>>
-
-async function listResources(config: Config, service: string, { db }: Postgres, redis: Redis) {
-  const { listResources } = await import('./resources.ts')
-  // A request with a lock waits for one connection and one statement at most.
-  const lockMs = 2 * (config.DATABASE_CONNECT_TIMEOUT_MS + config.DATABASE_STATEMENT_TIMEOUT_MS)
-  return listResources({ db, redis, service, lockMs })
-}
-
-async function createAccess(config: Config, service: string, redis: Redis) {
-  const { AUTH_JWKS_URL: jwksUrl, AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience, SESSION_SECRET: secrets } = config
-  if (jwksUrl === undefined || issuer === undefined || audience === undefined) return undefined
-  const { createAccess } = await import('./access.ts')
-  if (secrets === undefined || redis === undefined) return createAccess({ jwksUrl, issuer, audience })
-  const { createSessions } = await import('#pkg/access/sessions.ts')
-  const { createSessionStore } = await import('./store/sessions.ts')
-  const sessions = createSessions({
-    store: createSessionStore({ redis, service }),
-    secrets,
-    ttlMs: config.SESSION_TTL_MS,
-    origins: config.CORS_ORIGINS ?? [],
-    secure: config.NODE_ENV === 'production',
-  })
-  return createAccess({ jwksUrl, issuer, audience, sessions })
-}
-
-async function createRateLimit({ current }: Settings, service: string, redis: Redis, logger: Logger) {
-  const { localCounter, rateLimit, sharedCounter } = await import('#pkg/rate-limit/index.ts')
-  const perMinute = () => current().RATE_LIMIT
-  const local = localCounter()
-  if (redis === undefined) return rateLimit({ perMinute, count: local })
-  const { createSharedCount } = await import('./store/rate-counts.ts')
-  const shared = createSharedCount({ redis, service })
-  return rateLimit({ perMinute, count: sharedCounter({ shared, local, onEvent: logCounter(logger) }) })
+  return { start }
 }

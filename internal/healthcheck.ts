@@ -1,38 +1,25 @@
-import { get } from 'node:http'
+import { once } from 'node:events'
+import { get, type IncomingMessage } from 'node:http'
+import { text } from 'node:stream/consumers'
 
-export interface HealthcheckOptions {
-  /** Listening address of the service. A wildcard means the loopback address. */
-  readonly host: string
-  readonly port: number
-  /** @default 2_000 */
-  readonly timeoutMs?: number
-}
+const TIMEOUT_MS = 2_000
 
 /** Selects the standard dialect: in the Consul dialect, a ready service with a warning responds with 429. */
 const PATH = '/health/ready?dialect=standard'
 
-/** Requests the readiness of the service on this machine. Never rejects. */
-export function readiness({
-  host,
-  port,
-  timeoutMs = 2_000,
-}: HealthcheckOptions): Promise<{ ready: boolean; answer: string }> {
-  const local: Record<string, string> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
-  return new Promise((resolve) => {
-    const signal = AbortSignal.timeout(timeoutMs)
-    const failed = (error: Error) => {
-      const answer = signal.aborted ? `no answer within ${timeoutMs} ms` : error.message
-      resolve({ ready: false, answer })
-    }
-    get({ host: local[host] ?? host, port, path: PATH, agent: false, signal }, async (response) => {
-      let answer = ''
-      response.setEncoding('utf8')
-      try {
-        for await (const chunk of response) answer += chunk
-        resolve({ ready: response.statusCode === 200, answer })
-      } catch (error) {
-        failed(error as Error)
-      }
-    }).once('error', failed)
-  })
+/** A wildcard of the listening address means the loopback address. */
+const LOCAL: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
+
+/** Requests the readiness of the service that listens on this address of this machine. Never rejects. */
+export async function readiness(host: string, port: number): Promise<{ ready: boolean; answer: string }> {
+  const signal = AbortSignal.timeout(TIMEOUT_MS)
+  try {
+    const request = get({ host: LOCAL[host] ?? host, port, path: PATH, agent: false, signal })
+    // A timeout after the response has begun is an error of both the request and the response.
+    request.on('error', () => {})
+    const [response]: [IncomingMessage] = (await once(request, 'response')) as never
+    return { ready: response.statusCode === 200, answer: await text(response) }
+  } catch (error) {
+    return { ready: false, answer: signal.aborted ? `no answer within ${TIMEOUT_MS} ms` : (error as Error).message }
+  }
 }

@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib'
 import { afterAll, beforeEach, describe, expect, test } from '@jest/globals'
 import request from 'supertest'
 import * as z from 'zod'
-import { createRequestContext } from '#pkg/http/index.ts'
+import { createRequestContext } from '#pkg/http/request-context.ts'
 import { createLogger } from '#pkg/logging/index.ts'
 import { operation } from '#pkg/operation/index.ts'
 import { ping } from './handler/ping.ts'
@@ -94,7 +94,7 @@ describe('errors are problem documents', () => {
     ['a path in another case', () => client.get('/Ping'), 404, 'not_found'],
     ['an encoded letter of a path', () => client.get('/%70ing'), 404, 'not_found'],
     ['malformed JSON', () => client.post('/echo').type(json).send('{"a":'), 400, 'malformed_json'],
-    ['JSON that is no object', () => client.post('/echo').type(json).send('"text"'), 400, 'malformed_json'],
+    ['JSON that is not an object', () => client.post('/echo').type(json).send('"text"'), 400, 'malformed_json'],
     ['a body that is too large', () => client.post('/echo').send({ a: 'x'.repeat(1_000) }), 413, 'body_too_large'],
     ['a form', () => client.post('/echo').type('form').send('a=1'), 415, 'unsupported_media_type'],
     [
@@ -116,13 +116,13 @@ describe('errors are problem documents', () => {
       'unsupported_charset',
     ],
     [
-      'a charset that is no Unicode charset but sounds like one',
+      'a charset whose name only looks like Unicode',
       () => client.post('/echo').set('content-type', 'application/json;charset="UTF-7"').send('{}'),
       415,
       'unsupported_charset',
     ],
     [
-      'a body that is no brotli',
+      'a body that is not brotli',
       () => client.post('/echo').type(json).set('content-encoding', 'br').send('not brotli at all'),
       400,
       'bad_request',
@@ -134,7 +134,7 @@ describe('errors are problem documents', () => {
       'unsupported_encoding',
     ],
     [
-      'a body that is not what its encoding says',
+      'a body that does not match its content-encoding',
       () => client.post('/echo').type(json).set('content-encoding', 'gzip').send('{"a":1}'),
       400,
       'bad_request',
@@ -189,10 +189,10 @@ describe('the server', () => {
 
   test.each([
     ['headers that do not end', 'GET / HTTP/1.1\r\nhost:', 'HTTP/1.1 408'],
-    ['a body that does not come', 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\n', 'HTTP/1.1 408'],
+    ['a body that does not arrive', 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\n', 'HTTP/1.1 408'],
     ['a handler that does not respond', 'GET / HTTP/1.1\r\nhost: x\r\n\r\n', ''],
-  ])('ends a connection with %s', async (_name, bytes, answer) => {
-    expect((await text(open(() => {}, bytes))).slice(0, 12)).toBe(answer)
+  ])('ends a connection with %s', async (_name, bytes, status) => {
+    expect((await text(open(() => {}, bytes))).slice(0, 12)).toBe(status)
   })
 
   test('ends a connection that is idle', async () => {

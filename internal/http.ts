@@ -1,20 +1,11 @@
 import express, { type Express, type RequestHandler } from 'express'
-import {
-  adoptMessageClasses,
-  deferConstantHeaders,
-  type MessageClasses,
-  readJsonAtOnce,
-  sendJsonAtOnce,
-} from '#pkg/fast-path/index.ts'
-import {
-  accessLog,
-  type CorsOptions,
-  cors,
-  createBodyReader,
-  createSecurityPolicy,
-  type RequestContext,
-  securityHeaders,
-} from '#pkg/http/index.ts'
+import { sendJsonAtOnce } from '#pkg/fast-path/json-response.ts'
+import { adoptMessageClasses, type MessageClasses } from '#pkg/fast-path/messages.ts'
+import { accessLog } from '#pkg/http/access-log.ts'
+import { createBodyReader } from '#pkg/http/body.ts'
+import { type CorsOptions, cors } from '#pkg/http/cors.ts'
+import type { RequestContext } from '#pkg/http/request-context.ts'
+import { createSecurityPolicy, securityHeaders } from '#pkg/http/security-headers.ts'
 import type { Logger } from '#pkg/logging/index.ts'
 import { type Route, registerRoute } from '#pkg/operation/index.ts'
 import { notFound, problemHandler } from '#pkg/problem/index.ts'
@@ -22,8 +13,8 @@ import { PROBLEMS } from './problems.ts'
 
 export interface HttpDeps {
   readonly logger: Logger
-  readonly context: Pick<RequestContext, 'middleware'>
-  /** The classes that the server creates its messages of. */
+  readonly context: RequestContext
+  /** The classes of the server's messages. */
   readonly messages?: MessageClasses
   /** Number of proxies in front of the service, or their addresses. */
   readonly trustProxy: number | readonly string[]
@@ -49,23 +40,16 @@ export function createHttp({ logger, context, routes, guard, ...deps }: HttpDeps
   app.set('trust proxy', deps.trustProxy)
 
   const policy = createSecurityPolicy()
-  const readBody = createBodyReader({ maxBytes: deps.bodyLimitBytes })
-  const json = readJsonAtOnce({ maxBytes: deps.bodyLimitBytes, otherwise: readBody({ type: 'json' }) })
   if (deps.messages) adoptMessageClasses(app, deps.messages)
-  deferConstantHeaders(app, [policy.headers, policy.tlsHeaders])
-  sendJsonAtOnce(app)
+  sendJsonAtOnce(app, [policy.headers, policy.tlsHeaders])
 
   app.use(securityHeaders(policy))
   app.use(context.middleware)
-  app.use(accessLog({ logger }))
+  app.use(accessLog(logger))
   if (deps.cors) app.use(cors(deps.cors))
   app.use(deps.rateLimit)
-  for (const route of routes) {
-    registerRoute(app, route, {
-      ...(guard && { guard }),
-      readBody: (body) => (body.type === 'json' ? json : readBody(body)),
-    })
-  }
+  const options = { readBody: createBodyReader(deps.bodyLimitBytes), ...(guard && { guard }) }
+  for (const route of routes) registerRoute(app, route, options)
   app.use(notFound())
   app.use(problemHandler({ table: PROBLEMS }))
   return app

@@ -1,13 +1,23 @@
 import type { HealthEvent } from '#pkg/health/index.ts'
 import type { LifecycleEvent } from '#pkg/lifecycle/index.ts'
 import type { Logger } from '#pkg/logging/index.ts'
-import type { CounterEvent } from '#pkg/rate-limit/index.ts'
 
-/** Logs the phases of the service and the parts that fail to stop. */
-export const logLifecycle = (logger: Logger) => (event: LifecycleEvent) => {
-  if (event.type === 'part failed to stop') logger.error({ err: event.error, part: event.part }, event.type)
-  else logger[event.type === 'deadline missed' || event.type === 'cut' ? 'error' : 'info'](event.type)
-}
+const LIFECYCLE_LEVELS = {
+  serving: 'info',
+  signal: 'info',
+  draining: 'info',
+  stopped: 'info',
+  cut: 'error',
+  'deadline missed': 'error',
+  'part failed to stop': 'error',
+  'failed to start': 'fatal',
+  crash: 'fatal',
+} as const
+
+export const logLifecycle =
+  (logger: Logger) =>
+  ({ type, ...fields }: LifecycleEvent) =>
+    logger[LIFECYCLE_LEVELS[type]](fields, type)
 
 /** Logs each check that changes its status. */
 export const logHealth =
@@ -16,9 +26,3 @@ export const logHealth =
     if (status === 'ok') logger.info({ check: name }, 'check ok')
     else logger[critical ? 'error' : 'warn']({ check: name, critical, reason, err: error }, 'check failed')
   }
-
-/** Logs when the rate limit stops or resumes counting in Redis. */
-export const logCounter = (logger: Logger) => (event: CounterEvent) => {
-  if (event.type === 'counting alone') logger.warn({ err: event.error }, 'rate limit counted alone')
-  else logger.info('rate limit counted together')
-}

@@ -26,9 +26,20 @@ const RESOURCES: readonly ((shared: Shared) => Route[])[] = [
     notes({ notes: createNotes({ store: createNotesStore(db), cache: cache('notes') }), idempotency }),
 ]
 
+/** Returns the commands that the cache and the idempotency keys use. */
+function createCommands(client: ReturnType<Redis['client']>) {
+  return {
+    get: (key: string) => client.sendCommand<string | null>(['GET', key]),
+    set: (key: string, value: string, { PX }: { PX: number }) =>
+      client.sendCommand(['SET', key, value, 'NX', 'PX', String(PX)]),
+    eval: (script: string, options: { keys: string[]; arguments: string[] }) =>
+      client.sendCommand(['EVAL', script, String(options.keys.length), ...options.keys, ...options.arguments]),
+  }
+}
+
 /** Lists the routes of the resources. They need a database. */
 export function listResources({ db, redis, service, lockMs }: ResourcesDeps): Route[] {
-  const client = redis && (() => redis.client())
+  const client = redis && (() => createCommands(redis.client()))
   const cache = (name: string) => createCache<never>({ redis: client, prefix: `${service}:${name}:` })
   const idempotency = createIdempotency({ redis: client, prefix: `${service}:idempotency:`, lockMs })
   return RESOURCES.flatMap((resource) => resource({ db, cache, idempotency }))

@@ -2,43 +2,32 @@ import {
   createServer as createHttpServer,
   type IncomingMessage,
   type RequestListener,
-  type Server,
   type ServerResponse,
 } from 'node:http'
-import { createMessageClasses, type MessageClasses } from '#pkg/fast-path/index.ts'
+import { createMessageClasses } from '#pkg/fast-path/messages.ts'
 import { answerClientErrors, type ClientErrorOptions } from '#pkg/http/client-errors.ts'
 import { hasValidHost } from '#pkg/http/request-host.ts'
 import { requestId } from '#pkg/http/request-id.ts'
 import { requestTarget } from '#pkg/http/request-target.ts'
-import { createHttpDrain, type HttpDrain } from '#pkg/lifecycle/index.ts'
+import { createHttpDrain } from '#pkg/lifecycle/index.ts'
 import { sendProblem } from '#pkg/problem/index.ts'
 
+/** The timeouts are those of .env.example. */
 export interface ServerOptions {
-  /** From the first byte of a request to the end of its headers, in milliseconds. */
   readonly headersTimeoutMs: number
-  /** From the first byte of a request to the end of its body, in milliseconds. */
   readonly requestTimeoutMs: number
-  /** Lifetime of an idle connection, in milliseconds. Keep it longer than the proxy's, so that the proxy closes first. */
   readonly keepAliveTimeoutMs: number
-  /** Socket inactivity timeout while a request is in progress, in milliseconds. */
   readonly socketTimeoutMs: number
-  /** Set it to false when other processes accept connections from the listening socket. */
   readonly ownsSocket: boolean
   /** Responds to a probe and returns true; returns false for any other request. */
   readonly probe: (request: IncomingMessage, response: ServerResponse) => boolean
   readonly onClientError?: ClientErrorOptions['onEvent']
 }
 
-export interface HttpServer {
-  readonly server: Server
-  readonly drain: HttpDrain
-  readonly messages: MessageClasses
-  /** Sets the handler of the requests that are not probes. Earlier requests wait for it. */
-  handle(handler: RequestListener): void
-}
+export type HttpServer = ReturnType<typeof createServer>
 
 /** Creates a server with every limit set. Probes never wait: neither for the handler nor for the requests before them. */
-export function createServer({ probe, ownsSocket, onClientError, ...options }: ServerOptions): HttpServer {
+export function createServer({ probe, ownsSocket, onClientError, ...options }: ServerOptions) {
   const loaded = Promise.withResolvers<RequestListener>()
   let handler: RequestListener = (request, response) => {
     void loaded.promise.then((handler) => handler(request, response))
@@ -85,7 +74,8 @@ export function createServer({ probe, ownsSocket, onClientError, ...options }: S
     server,
     drain,
     messages,
-    handle(next) {
+    /** Sets the handler of the requests that are not probes. Earlier requests wait for it. */
+    handle(next: RequestListener): void {
       handler = next
       loaded.resolve(next)
     },

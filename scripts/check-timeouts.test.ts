@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
-import { loadConfig } from '../config/load.ts'
+import { createSettings } from '../config/settings.ts'
 import { temporaryDirectory } from '../test/support/temporary.ts'
 import { checkTimeouts, discoverRules, type TimeoutRule, type Timeouts } from './check-timeouts.ts'
 
@@ -14,7 +14,7 @@ const service: Timeouts = {
 const read = (file: string) => readFileSync(file, 'utf8')
 
 test('the timeouts of every folder of deploy/ fit the defaults of the service', async () => {
-  expect(checkTimeouts(loadConfig({}), await discoverRules('deploy'), read)).toEqual([])
+  expect(checkTimeouts(createSettings({}).current(), await discoverRules('deploy'), read)).toEqual([])
 })
 
 test('each rule of deploy/ rejects a wrong value and a file without a value', async () => {

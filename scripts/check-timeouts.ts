@@ -5,7 +5,7 @@
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { loadConfig } from '#config/load.ts'
+import { createSettings } from '#config/settings.ts'
 
 /** Settings that other programs depend on, each with the danger of a wrong timeout there. */
 const DANGERS = {
@@ -57,7 +57,7 @@ export function checkTimeouts(
 
 if (import.meta.main) {
   const read = (file: string) => (existsSync(file) ? readFileSync(file, 'utf8') : '')
-  const violations = checkTimeouts(loadConfig({}), await discoverRules('deploy'), read)
+  const violations = checkTimeouts(createSettings({}).current(), await discoverRules('deploy'), read)
   for (const line of violations) console.error(line)
   process.exitCode = violations.length === 0 ? 0 : 1
 }

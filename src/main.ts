@@ -1,9 +1,8 @@
 import { inspect } from 'node:util'
 import type { Config } from '#config/env.ts'
 import { ConfigError, describeConfig, loadAddress } from '#config/load.ts'
-import { createSettings, type Settings } from '#config/settings.ts'
+import { createSettings } from '#config/settings.ts'
 import { buildInfo } from '#internal/build-info.ts'
-// Only `serve` needs a logger.
 import { withoutCredentials } from '#pkg/logging/credentials.ts'
 
 const USAGE = `usage: app [serve | migrate | healthcheck | config | version]
@@ -26,54 +25,28 @@ const err = (text: string) => void process.stderr.write(`${text}\n`)
 
 /** Each command loads only the modules that it needs. */
 const commands: Readonly<Record<string, () => Promise<ExitCode>>> = {
-  serve: () => withSettings(serve),
-  migrate: () => withConfig(migrate),
-  healthcheck: async () => ((await reportingConfigErrors(() => healthcheck(loadAddress(process.env)))) === 0 ? 0 : 1),
-  config: () =>
-    withConfig(async (config) => {
-      out(describeConfig(config))
-      return 0
-    }),
-  async version() {
-    out(
-      `${buildInfo.name} ${buildInfo.version} (commit ${buildInfo.commit}, ${buildInfo.time}, node ${process.version})`,
-    )
+  async serve() {
+    const settings = createSettings(process.env)
+    const [{ readSystemd }, { createApp }] = await Promise.all([import('#pkg/systemd.ts'), import('#internal/app.ts')])
+    return createApp(settings, readSystemd(process.env, process.pid)).start()
+  },
+  migrate: () => migrate(createSettings(process.env).current()),
+  async healthcheck() {
+    const { HOST, PORT } = loadAddress(process.env)
+    const { readiness } = await import('#internal/healthcheck.ts')
+    const { ready, answer } = await readiness(HOST, PORT)
+    ;(ready ? out : err)(answer)
+    return ready ? 0 : 1
+  },
+  async config() {
+    out(describeConfig(createSettings(process.env).current()))
     return 0
   },
-}
-
-const withConfig = (command: (config: Config) => Promise<ExitCode>) => withSettings(({ current }) => command(current()))
-
-const withSettings = (command: (settings: Settings) => Promise<ExitCode>) =>
-  reportingConfigErrors(() => command(createSettings(process.env)))
-
-async function reportingConfigErrors(command: () => Promise<ExitCode>): Promise<ExitCode> {
-  try {
-    return await command()
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    err(error.message)
-    return 78
-  }
-}
-
-async function serve(settings: Settings): Promise<ExitCode> {
-  const [{ readSystemd }, { createApp }, { runUntilStopped }] = await Promise.all([
-    import('#pkg/systemd/index.ts'),
-    import('#internal/app.ts'),
-    import('#pkg/lifecycle/index.ts'),
-  ])
-  const { lifecycle, logger, start, reload } = createApp(settings, readSystemd(process.env, process.pid))
-  return runUntilStopped({
-    lifecycle,
-    start,
-    process,
-    reload,
-    onEvent(event) {
-      if (event.type === 'signal') logger.info({ signal: event.signal }, 'signal')
-      else logger.fatal({ err: event.error }, event.type)
-    },
-  })
+  async version() {
+    const { name, version, commit, time } = buildInfo
+    out(`${name} ${version} (commit ${commit}, ${time}, node ${process.version})`)
+    return 0
+  },
 }
 
 async function migrate(config: Config): Promise<ExitCode> {
@@ -104,13 +77,6 @@ async function migrate(config: Config): Promise<ExitCode> {
   }
 }
 
-async function healthcheck({ HOST, PORT }: Pick<Config, 'HOST' | 'PORT'>): Promise<ExitCode> {
-  const { readiness } = await import('#internal/healthcheck.ts')
-  const { ready, answer } = await readiness({ host: HOST, port: PORT })
-  ;(ready ? out : err)(answer)
-  return ready ? 0 : 1
-}
-
 async function main(args: readonly string[]): Promise<ExitCode> {
   if (Number.parseInt(process.versions.node, 10) < OLDEST_NODE) {
     err(`Node ${OLDEST_NODE} or later is needed, and this is ${process.version}`)
@@ -128,11 +94,14 @@ async function main(args: readonly string[]): Promise<ExitCode> {
   return 64
 }
 
-main(process.argv.slice(2)).then(
+const args = process.argv.slice(2)
+main(args).then(
   (code) => process.exit(code),
   (error: unknown) => {
+    const isConfigError = error instanceof ConfigError
     // An unexpected error is a defect, so print its stack.
-    err(withoutCredentials(inspect(error)))
-    process.exit(1)
+    err(isConfigError ? error.message : withoutCredentials(inspect(error)))
+    // `app healthcheck` exits with 0 or 1 only.
+    process.exit(isConfigError && args[0] !== 'healthcheck' ? 78 : 1)
   },
 )

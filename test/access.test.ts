@@ -22,10 +22,8 @@ afterAll(async () => {
 })
 afterEach(killApps)
 
-const HEALTH = { HEALTH_INTERVAL_MS: '300', HEALTH_TIMEOUT_MS: '250' }
-
 async function start(env: Record<string, string> = {}): Promise<RunningApp> {
-  const app = await startApp({ env: { ...HEALTH, TRUST_PROXY: '1', ...issuer.env, ...env } })
+  const app = await startApp({ env: { TRUST_PROXY: '1', ...issuer.env, ...env } })
   await until(async () => (await fetch(`${app.url}/health/ready`)).ok)
   return app
 }
@@ -187,7 +185,11 @@ describe('sessions', () => {
   test.each(['killed', 'hanging'])(
     'get a 503 while Redis is %s, other requests work, and sessions work again afterwards',
     async (how) => {
-      const app = await withSessions({ REDIS_CRITICAL: 'false' })
+      const app = await withSessions({
+        REDIS_CRITICAL: 'false',
+        HEALTH_INTERVAL_MS: '300',
+        HEALTH_TIMEOUT_MS: '250',
+      })
       const cookie = await login(app)
       const token = await issuer.token()
       if (how === 'killed') await redis.kill()
@@ -202,7 +204,7 @@ describe('sessions', () => {
       if (how === 'killed') await redis.restart()
       else redis.resume()
       await until(async () => (await ask(app, { method: 'POST', token })).status === 201)
-      if (how === 'hanging') expect((await ask(app, { cookie })).status).toBe(200)
+      if (how === 'hanging') await until(async () => (await ask(app, { cookie })).status === 200)
     },
   )
 
@@ -224,18 +226,17 @@ describe('sessions', () => {
 
 test('a capability is loaded only when its variable is set', async () => {
   const traced = join(temporaryDirectory('access'), 'server.cjs')
-  const part =
-    /"((?:pkg|internal)\/access\b(?!\/problems)[^"]*|node_modules\/(?:jose|express-session)\/[^"]+)"\([^)]*\)\s*\{/g
+  const part = /"((?:pkg|internal)\/access\b[^"]*|node_modules\/jose\/[^"]+)"\([^)]*\)\s*\{/g
   const trace = (head: string, file: string) =>
     `${head}process.stdout.write(${JSON.stringify(`${JSON.stringify({ msg: 'loaded', file })}\n`)});`
   writeFileSync(traced, readFileSync('dist/server.cjs', 'utf8').replaceAll(part, trace))
   const program = [process.execPath, traced]
   const loaded = async (env = {}) => {
     const files = findLines(await startApp({ program, env }), 'loaded').map(({ file }) => String(file))
-    return ['jose', 'express-session', 'access'].filter((name) => files.some((file) => file.includes(name)))
+    return ['jose', 'bearer-tokens', 'express-session'].filter((name) => files.some((file) => file.includes(name)))
   }
   expect(await loaded({ REDIS_URL: redis.url, RATE_LIMIT: '1', CORS_ORIGINS: '*' })).toEqual([])
-  expect(await loaded(issuer.env)).toEqual(['jose', 'access'])
+  expect(await loaded(issuer.env)).toEqual(['jose', 'bearer-tokens'])
   expect(await loaded({ ...issuer.env, REDIS_URL: redis.url, SESSION_SECRET: NEW })).toHaveLength(3)
 })
 
@@ -258,6 +259,10 @@ test('a page of a listed origin may use a session and read every response', asyn
     'true',
   ])
   expect(await readable({ method: 'DELETE', cookie })).toEqual([204, origin, 'true'])
-  const statuses = await Promise.all([1, 2, 3].map(() => readable({})))
-  expect(statuses).toContainEqual([429, origin, 'true'])
+  await until(async () => {
+    const response = await readable({})
+    if (response[0] === 401) return false
+    expect(response).toEqual([429, origin, 'true'])
+    return true
+  })
 })

@@ -9,7 +9,8 @@ import pg from 'pg'
 import { migrate } from '../internal/store/migrate.ts'
 import { migrations } from '../internal/store/migrations/index.ts'
 import { createPostgres, type Postgres } from '../internal/store/postgres.ts'
-import { createRedis } from '../internal/store/redis.ts'
+import { createRedis, type Redis } from '../internal/store/redis.ts'
+import { TimeoutError } from '../pkg/with-timeout.ts'
 import { killApps, runApp, startApp } from './support/app.ts'
 import { type TestService, testPostgres, testRedis, until } from './support/services.ts'
 
@@ -199,11 +200,11 @@ describe('redis', () => {
     await redis.kill()
     await until(() => !store.client().isReady)
     const late = setTimeout(1_000).then(() => 'waited')
-    await expect(Promise.race([store.client().get('x'), late])).rejects.toThrow()
+    await expect(Promise.race([store.run(60_000, 'GET', 'x'), late])).rejects.toThrow()
     await redis.restart()
     await until(() => store.client().isReady)
-    await store.client().set('x', '1')
-    expect(await store.client().get('x')).toBe('1')
+    await store.run(1_000, 'SET', 'x', '1')
+    expect(await store.run(1_000, 'GET', 'x')).toBe('1')
     await store.stop()
   })
 
@@ -216,34 +217,55 @@ describe('redis', () => {
     await store.stop()
   })
 
-  test('a connection that no longer answers is replaced, however much is written to it', async () => {
-    const store = createRedis({ ...options(), pingIntervalMs: 100 })
+  /** Starts a ping that has timed out before Redis can respond. */
+  function pingTooLate(store: Redis): Promise<unknown> {
+    const timeout = new AbortController()
+    const pinged = store.ping(timeout.signal)
+    timeout.abort(new TimeoutError())
+    return pinged
+  }
+
+  test('a ping that times out replaces a connection without responses, however much is written to it', async () => {
+    const store = createRedis(options())
     store.start()
     await store.ping(never)
-    const answers = () =>
-      store
-        .run(50, (client) => client.ping())
-        .then(
-          () => true,
-          () => false,
-        )
+    const responds = () =>
+      store.run(1_000, 'PING').then(
+        () => true,
+        () => false,
+      )
     store
       .client()
       .sendCommand(['CLIENT', 'REPLY', 'OFF'])
       .catch(() => {})
-    expect(await answers()).toBe(false)
-    await until(answers)
+    const written = responds()
+    await expect(pingTooLate(store)).rejects.toThrow()
+    expect(await written).toBe(false)
+    await until(responds)
     await store.stop()
   })
 
-  test('reconnect fails what waits on a connection that hangs', async () => {
+  test('a ping that is aborted without a timeout keeps the connection', async () => {
+    const store = createRedis(options())
+    store.start()
+    await store.ping(never)
+    const client = store.client()
+    const stopped = new AbortController()
+    const pinged = store.ping(stopped.signal)
+    stopped.abort()
+    await pinged
+    expect(store.client()).toBe(client)
+    await store.stop()
+  })
+
+  test('a ping that times out fails the commands that wait on a connection that hangs', async () => {
     const store = createRedis(options())
     store.start()
     await store.ping(never)
     redis.hang()
-    const waiting = store.client().get('x')
-    store.reconnect()
-    await expect(waiting).rejects.toThrow()
+    const waiting = expect(store.run(60_000, 'GET', 'x')).rejects.toThrow()
+    await expect(pingTooLate(store)).rejects.toThrow()
+    await waiting
     redis.resume()
     await store.ping(never)
     await store.stop()

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { getRawAsset, isSea } from 'node:sea'
 import { gunzipSync, gzipSync } from 'node:zlib'
-import { createSecurityPolicy, html, renderPage } from '#pkg/http/index.ts'
+import { html, renderPage } from '#pkg/http/html.ts'
+import { createSecurityPolicy } from '#pkg/http/security-headers.ts'
 
 /* The first request for /docs loads this module: half a megabyte that no start and no other request needs. */
 

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import { afterAll, expect, test } from '@jest/globals'
 import request from 'supertest'
-import { createRequestContext } from '#pkg/http/index.ts'
+import { createRequestContext } from '#pkg/http/request-context.ts'
 import { createLogger } from '#pkg/logging/index.ts'
 import { createHttp } from '../http.ts'
 import { listRoutes } from '../routes.ts'

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { setSecurityHeaders } from '#pkg/http/index.ts'
+import { setSecurityHeaders } from '#pkg/http/security-headers.ts'
 import { type Operation, operation } from '#pkg/operation/index.ts'
 import { CodedError } from '#pkg/problem/index.ts'
 import type { BuildInfo } from '../build-info.ts'

@@ -3,10 +3,6 @@ import type { Sessions } from '#pkg/access/sessions.ts'
 import { operation, type Route } from '#pkg/operation/index.ts'
 import { CodedError } from '#pkg/problem/index.ts'
 
-export interface SessionDeps {
-  readonly sessions: Pick<Sessions, 'start' | 'end'>
-}
-
 const callerSchema = () =>
   z.object({
     subject: z
@@ -21,7 +17,7 @@ const callerSchema = () =>
 const example = { subject: 'user-1', scheme: 'session', expiresAt: 1_795_353_962 }
 
 /** Lets a browser use a session in a cookie, so that its scripts keep no bearer token. */
-export function session({ sessions }: SessionDeps): Route {
+export function session(sessions: Pick<Sessions, 'start' | 'end'>): Route {
   return {
     path: '/v1/session',
     get: operation({

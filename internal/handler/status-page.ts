@@ -1,5 +1,6 @@
 import type { CheckReport, History, Snapshot } from '#pkg/health/index.ts'
-import { createSecurityPolicy, html, type Markup, renderPage } from '#pkg/http/index.ts'
+import { html, type Markup, renderPage } from '#pkg/http/html.ts'
+import { createSecurityPolicy } from '#pkg/http/security-headers.ts'
 
 const REFRESH_S = 5
 /** Size of the chart: most runs, height of the line above the top, and height. */

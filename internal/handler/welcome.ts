@@ -1,4 +1,4 @@
-import { html, renderPage } from '#pkg/http/index.ts'
+import { html, renderPage } from '#pkg/http/html.ts'
 import { type Operation, operation } from '#pkg/operation/index.ts'
 
 /** Shows the first links to a developer who opens the service in a browser. */

@@ -1,4 +1,4 @@
-import { type Count, WINDOW_MS } from '#pkg/rate-limit/index.ts'
+import { type Count, WINDOW_MS } from '#pkg/rate-limit/counter.ts'
 import type { Redis } from './redis.ts'
 
 export interface RateCountsDeps {
@@ -19,8 +19,8 @@ const COUNT = `
 /** Counts the requests of a client in Redis for all instances of the service. */
 export function createSharedCount({ redis, service }: RateCountsDeps): (client: string) => Promise<Count> {
   return async function count(client) {
-    const options = { keys: [`${service}:rate:${client}`], arguments: [String(WINDOW_MS)] }
-    const [used, resetMs] = (await redis.run(TIMEOUT_MS, (redis) => redis.eval(COUNT, options))) as [number, number]
+    const command = ['EVAL', COUNT, '1', `${service}:rate:${client}`, String(WINDOW_MS)]
+    const [used, resetMs] = await redis.run<[number, number]>(TIMEOUT_MS, ...command)
     return { used, resetMs }
   }
 }

@@ -14,9 +14,8 @@ const TIMEOUT_MS = 500
 export function createSessionStore({ redis, service }: SessionsDeps): SessionStore {
   const key = (id: string) => `${service}:session:${id}`
   return {
-    get: (id) => redis.run(TIMEOUT_MS, (redis) => redis.get(key(id))),
-    set: (id, content, ttlMs) =>
-      redis.run(TIMEOUT_MS, (redis) => redis.set(key(id), content, { PX: Math.max(1, ttlMs) })),
-    delete: (id) => redis.run(TIMEOUT_MS, (redis) => redis.del(key(id))),
+    get: (id) => redis.run(TIMEOUT_MS, 'GET', key(id)),
+    set: (id, content, ttlMs) => redis.run(TIMEOUT_MS, 'SET', key(id), content, 'PX', String(ttlMs)),
+    delete: (id) => redis.run(TIMEOUT_MS, 'DEL', key(id)),
   }
 }

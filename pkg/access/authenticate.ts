@@ -1,64 +1,61 @@
 import type { Request, RequestHandler, Response } from 'express'
-import { CodedError } from '../problem/index.ts'
-import type { AccessProblem } from './problems.ts'
+import { CodedError, type ProblemCode } from '../problem/index.ts'
 
-/** The authenticated caller. */
-export interface Auth {
+/** The subject of a token or a session. */
+export interface Caller {
   readonly subject: string
-  readonly scheme: 'bearer' | 'session'
   /** End of the token or the session, in Unix seconds. */
   readonly expiresAt: number
+}
+
+interface Auth extends Caller {
+  readonly scheme: 'bearer' | 'session'
 }
 
 declare global {
   namespace Express {
     interface Request {
-      /** Set by `authenticate`. */
+      /** The authenticated caller. Set by `authenticate`. */
       auth?: Auth
     }
   }
 }
 
 export interface AuthenticateDeps {
-  readonly verify: (token: string) => Promise<Omit<Auth, 'scheme'>>
-  /** Resolves with undefined when the request has no session. */
-  readonly session?: (req: Request, res: Response) => Promise<Omit<Auth, 'scheme'> | undefined>
+  readonly verify: (token: string) => Promise<Caller>
+  /** Resolves with undefined when the request has no session. @default no sessions */
+  readonly findSession?: ((req: Request, res: Response) => Promise<Caller | undefined>) | undefined
 }
 
 /** https://datatracker.ietf.org/doc/html/rfc6750#section-3 */
-const CHALLENGES: Partial<Record<AccessProblem, string>> = {
+const CHALLENGES: Partial<Record<ProblemCode, string>> = {
   unauthenticated: 'Bearer',
   invalid_token: 'Bearer error="invalid_token"',
   expired_token: 'Bearer error="invalid_token", error_description="expired"',
 }
 
-/**
- * Rejects requests that carry neither a valid bearer token nor a valid session, and puts the caller on `req.auth`.
- */
-export function authenticate({ verify, session }: AuthenticateDeps): RequestHandler {
+/** Rejects requests that carry neither a valid bearer token nor a valid session, and puts the caller on `req.auth`. */
+export function authenticate({ verify, findSession }: AuthenticateDeps): RequestHandler {
   async function findCaller(req: Request, res: Response): Promise<Auth> {
     // A proxy may use another scheme of the authorization header.
     const bearer = /^bearer(?: +(.*))?$/i.exec(req.headers.authorization ?? '')
     if (bearer) return { ...(await verify(bearer[1] ?? '')), scheme: 'bearer' }
-    const known = await session?.(req, res)
-    if (known) return { ...known, scheme: 'session' }
+    const caller = await findSession?.(req, res)
+    if (caller) return { ...caller, scheme: 'session' }
     throw new CodedError('unauthenticated')
   }
 
-  return function authenticate(req, res, next) {
-    findCaller(req, res).then(
-      (auth) => {
-        req.auth = auth
-        // A cookie does not keep a shared cache from storing the response (RFC 9111 §3.5). A handler may allow more.
-        res.set('cache-control', 'no-store')
-        if (session) res.vary('cookie')
-        next()
-      },
-      (error) => {
-        const challenge = CHALLENGES[error.code as AccessProblem]
-        if (challenge) res.set('www-authenticate', challenge)
-        next(error)
-      },
-    )
+  return async function authenticate(req, res, next) {
+    try {
+      req.auth = await findCaller(req, res)
+    } catch (error) {
+      const challenge = CHALLENGES[(error as CodedError).code]
+      if (challenge) res.set('www-authenticate', challenge)
+      throw error
+    }
+    // A cookie does not keep a shared cache from storing the response (RFC 9111 §3.5). A handler may allow more.
+    res.set('cache-control', 'no-store')
+    if (findSession) res.vary('cookie')
+    next()
   }
 }

@@ -6,10 +6,10 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import express from 'express'
 import { exportJWK, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose'
 import request from 'supertest'
+import { HTTP_PROBLEMS } from '../problem/index.ts'
 import { authenticate } from './authenticate.ts'
 import { bearerTokens } from './bearer-tokens.ts'
 import { type IssuerKeysOptions, issuerKeys } from './issuer-keys.ts'
-import { ACCESS_PROBLEMS } from './problems.ts'
 
 interface Key {
   readonly kid: string
@@ -31,20 +31,20 @@ const keySet = async (keys: readonly Key[]) => ({
   ),
 })
 
-/** The issuer, whose keys and behaviour a test changes. */
+/** The issuer. A test changes its keys and its responses. */
 let issuer: Server
 let keys: Key[]
-let asked: number
-let answer: (res: ServerResponse) => unknown
+let downloads: number
+let respond: (res: ServerResponse) => unknown
 let time: number
 beforeEach(async () => {
   keys = [ecKey()]
-  asked = 0
+  downloads = 0
   time = Date.now()
-  answer = async (res) => res.end(JSON.stringify(await keySet(keys)))
+  respond = async (res) => res.end(JSON.stringify(await keySet(keys)))
   issuer = createServer((_req, res) => {
-    asked += 1
-    answer(res)
+    downloads += 1
+    respond(res)
   }).listen(0)
   await once(issuer, 'listening')
 })
@@ -63,29 +63,29 @@ function service(options: Partial<IssuerKeysOptions> = {}) {
   app.get('/', (req, res) => void res.json(req.auth))
   app.use(((error, _req, res, _next) => {
     causes.push(error.cause)
-    const { status, detail } = ACCESS_PROBLEMS[error.code as keyof typeof ACCESS_PROBLEMS]
+    const { status, detail } = HTTP_PROBLEMS[error.code as keyof typeof HTTP_PROBLEMS]
     res.status(status).json({ code: error.code, detail })
   }) as express.ErrorRequestHandler)
   const ask = (token: string) => request(app).get('/').set('authorization', `Bearer ${token}`)
   return { app, ask, causes }
 }
 
-const inSeconds = (seconds: number) => Math.floor(Date.now() / 1000) + seconds
+const secondsFromNow = (seconds: number) => Math.floor(Date.now() / 1000) + seconds
 const payload = (more: JWTPayload = {}): JWTPayload => ({
   iss: ISSUER,
   aud: AUDIENCE,
   sub: 'user-1',
-  exp: inSeconds(60),
+  exp: secondsFromNow(60),
   ...more,
 })
 const signed = ({ kid, alg, privateKey }: Key, more?: JWTPayload, header: object = {}) =>
   new SignJWT(payload(more)).setProtectedHeader({ alg, kid, ...header }).sign(privateKey)
 
-const first = () => keys[0]!
+const currentKey = () => keys[0]!
 const signedWith = (header: object) =>
   new SignJWT(payload())
-    .setProtectedHeader({ alg: first().alg, kid: first().kid, ...header })
-    .sign(first().privateKey, { crit: { x: true } })
+    .setProtectedHeader({ alg: currentKey().alg, kid: currentKey().kid, ...header })
+    .sign(currentKey().privateKey, { crit: { x: true } })
 
 describe('a token', () => {
   test.each([
@@ -94,58 +94,61 @@ describe('a token', () => {
     ['Ed25519', edKey],
   ])('of a known %s key identifies the caller', async (_name, make) => {
     keys = [make()]
-    const exp = inSeconds(60)
+    const exp = secondsFromNow(60)
     await service()
-      .ask(await signed(first(), { exp }))
+      .ask(await signed(currentKey(), { exp }))
       .expect(200, { subject: 'user-1', expiresAt: exp, scheme: 'bearer' })
   })
 
   test('may have several audiences, and the case of the scheme is ignored', async () => {
     const { app } = service()
-    const token = await signed(first(), { aud: ['others', AUDIENCE] })
+    const token = await signed(currentKey(), { aud: ['others', AUDIENCE] })
     await request(app).get('/').set('authorization', `bEARER  ${token}`).expect(200)
   })
 
   test('may be a few seconds too early or too late', async () => {
     const { ask } = service()
-    await ask(await signed(first(), { exp: inSeconds(-2), nbf: inSeconds(3) })).expect(200)
+    await ask(await signed(currentKey(), { exp: secondsFromNow(-2), nbf: secondsFromNow(3) })).expect(200)
   })
 
   const withSecret = (secret: string | Buffer) =>
-    new SignJWT(payload()).setProtectedHeader({ alg: 'HS256', kid: first().kid }).sign(Buffer.from(secret))
+    new SignJWT(payload()).setProtectedHeader({ alg: 'HS256', kid: currentKey().kid }).sign(Buffer.from(secret))
 
   test.each([
-    ['another key under a known name', () => signed({ ...ecKey(), kid: first().kid })],
+    ['another key under a known name', () => signed({ ...ecKey(), kid: currentKey().kid })],
     ['no signature', async () => new UnsecuredJWT(payload()).encode()],
-    ['the signature cut off', async () => (await signed(first())).replace(/[^.]+$/, '')],
-    ['a secret: the public key', () => withSecret(first().publicKey.export({ type: 'spki', format: 'pem' }))],
+    ['a removed signature', async () => (await signed(currentKey())).replace(/[^.]+$/, '')],
     [
-      'a key of its own in the header',
+      'the public key as the secret of an HMAC',
+      () => withSecret(currentKey().publicKey.export({ type: 'spki', format: 'pem' })),
+    ],
+    [
+      'its own key in the header',
       async () => {
         const { privateKey, publicKey } = ecKey()
-        return signed({ ...first(), privateKey }, {}, { jwk: await exportJWK(publicKey) })
+        return signed({ ...currentKey(), privateKey }, {}, { jwk: await exportJWK(publicKey) })
       },
     ],
-    ['another audience', () => signed(first(), { aud: 'others' })],
-    ['no audience', () => signed(first(), { aud: undefined as never })],
-    ['another issuer', () => signed(first(), { iss: 'https://issuer.example.com' })],
-    ['no end', () => signed(first(), { exp: undefined as never })],
-    ['an end that is no number', () => signed(first(), { exp: 'never' as never })],
-    ['a start to come', () => signed(first(), { nbf: inSeconds(30) })],
-    ['no subject', () => signed(first(), { sub: undefined as never })],
-    ['an empty subject', () => signed(first(), { sub: '' })],
-    ['a subject that is no text', () => signed(first(), { sub: { admin: true } as never })],
+    ['another audience', () => signed(currentKey(), { aud: 'others' })],
+    ['no audience', () => signed(currentKey(), { aud: undefined as never })],
+    ['another issuer', () => signed(currentKey(), { iss: 'https://issuer.example.com' })],
+    ['no expiry', () => signed(currentKey(), { exp: undefined as never })],
+    ['an expiry that is not a number', () => signed(currentKey(), { exp: 'never' as never })],
+    ['a start in the future', () => signed(currentKey(), { nbf: secondsFromNow(30) })],
+    ['no subject', () => signed(currentKey(), { sub: undefined as never })],
+    ['an empty subject', () => signed(currentKey(), { sub: '' })],
+    ['a subject that is not a string', () => signed(currentKey(), { sub: { admin: true } as never })],
     [
       'a changed payload',
       async () => {
-        const [header, , signature] = (await signed(first())).split('.')
+        const [header, , signature] = (await signed(currentKey())).split('.')
         return `${header}.${Buffer.from(JSON.stringify(payload({ sub: 'admin' }))).toString('base64url')}.${signature}`
       },
     ],
-    ['an extension that must be understood', () => signedWith({ crit: ['x'], x: 1 })],
-    ['no form of a token', async () => 'x'],
-    ['nothing in it', async () => ''],
-    ['more text than a token has', () => signed(first(), { more: 'x'.repeat(8_000) })],
+    ['an unknown critical extension', () => signedWith({ crit: ['x'], x: 1 })],
+    ['a text that is not a token', async () => 'x'],
+    ['no characters', async () => ''],
+    ['more than 8,192 characters', () => signed(currentKey(), { more: 'x'.repeat(8_000) })],
   ])('with %s is rejected, and the response does not say why', async (_name, make) => {
     const token = await make()
     const { body, headers } = await service().ask(token).expect(401)
@@ -155,7 +158,7 @@ describe('a token', () => {
 
   test('that has expired gets its own error code', async () => {
     const { body, headers } = await service()
-      .ask(await signed(first(), { exp: inSeconds(-30) }))
+      .ask(await signed(currentKey(), { exp: secondsFromNow(-30) }))
       .expect(401)
     expect(headers['www-authenticate']).toBe('Bearer error="invalid_token", error_description="expired"')
     expect(body).toMatchObject({ code: 'expired_token' })
@@ -165,7 +168,7 @@ describe('a token', () => {
     const { ask } = service()
     await ask(await withSecret('x'.repeat(32))).expect(401)
     await ask(new UnsecuredJWT(payload()).encode()).expect(401)
-    expect(asked).toBe(0)
+    expect(downloads).toBe(0)
   })
 })
 
@@ -184,26 +187,26 @@ test.each([undefined, 'Basic dTpw', 'Bearerx'])(
 describe('the keys of the issuer', () => {
   test('are downloaded once for many tokens', async () => {
     const { ask } = service()
-    const token = await signed(first())
+    const token = await signed(currentKey())
     await Promise.all([1, 2, 3, 4].map(() => ask(token).expect(200)))
     await ask(token).expect(200)
-    expect(asked).toBe(1)
+    expect(downloads).toBe(1)
   })
 
   test('may change at any time: a new key works and a withdrawn key is rejected', async () => {
     const { ask } = service()
-    const before = await signed(first())
+    const before = await signed(currentKey())
     await ask(before).expect(200)
     keys = [ecKey()]
     time += 5_000
-    await ask(await signed(first())).expect(200)
+    await ask(await signed(currentKey())).expect(200)
     await ask(before).expect(401)
-    expect(asked).toBe(2)
+    expect(downloads).toBe(2)
   })
 
   test('that are withdrawn are rejected even when every token has a known key', async () => {
     const { ask } = service()
-    const before = await signed(first())
+    const before = await signed(currentKey())
     await ask(before).expect(200)
     keys = [ecKey()]
     time += 600_000
@@ -211,48 +214,51 @@ describe('the keys of the issuer', () => {
     await ask(before).expect(200)
     await refreshed
     time += 5_000
-    await ask(await signed(first())).expect(200)
+    await ask(await signed(currentKey())).expect(200)
     await ask(before).expect(401)
   })
 
   test('are not downloaded for each token of an unknown key', async () => {
     const { ask } = service()
-    await ask(await signed(first())).expect(200)
+    await ask(await signed(currentKey())).expect(200)
     time += 5_000
     for (let count = 0; count < 5; count++) await ask(await signed(ecKey())).expect(401)
-    expect(asked).toBe(2)
+    expect(downloads).toBe(2)
   })
 
   const failures: [string, (res: ServerResponse) => unknown][] = [
-    ['breaks connections', (res) => res.destroy()],
+    ['closes connections', (res) => res.destroy()],
     ['hangs', () => {}],
-    ['hangs in the middle', (res) => res.write('{"keys":[')],
+    ['hangs after half of the body', (res) => res.write('{"keys":[')],
     ['fails', (res) => res.writeHead(500).end('{"keys":[]}')],
-    ['points elsewhere', (res) => res.writeHead(302, { location: '/elsewhere' }).end()],
-    ['answers no JSON', (res) => res.end('<html>')],
-    ['answers no keys', (res) => res.end('{}')],
-    ['answers more than keys', async (res) => res.end(JSON.stringify(await keySet(keys)) + ' '.repeat(262_144))],
+    ['redirects', (res) => res.writeHead(302, { location: '/elsewhere' }).end()],
+    ['returns a body that is not JSON', (res) => res.end('<html>')],
+    ['returns no keys', (res) => res.end('{}')],
+    [
+      'returns more than 262,144 bytes',
+      async (res) => res.end(JSON.stringify(await keySet(keys)) + ' '.repeat(262_144)),
+    ],
   ]
 
   test.each(failures)(
     'when the issuer %s, a token of an unknown key gets 503 promptly and known keys remain valid',
-    async (_name, failing) => {
+    async (_name, fail) => {
       const { ask, causes } = service({ timeoutMs: 1_000 })
-      const works = answer
-      const token = await signed(first())
-      answer = failing
+      const succeed = respond
+      const token = await signed(currentKey())
+      respond = fail
       const { body, headers } = await ask(token).expect(503)
       expect(body).toMatchObject({ code: 'keys_unavailable' })
       expect(headers).not.toHaveProperty('www-authenticate')
       expect(causes).toEqual([expect.anything()])
       // A second download must wait for the cool-down.
       await ask(token).expect(503)
-      expect(asked).toBe(1)
+      expect(downloads).toBe(1)
 
-      answer = works
+      respond = succeed
       time += 5_000
       await ask(token).expect(200)
-      answer = failing
+      respond = fail
       time += 600_000
       await ask(await signed(ecKey())).expect(503)
       await ask(token).expect(200)

@@ -1,19 +1,11 @@
 import { type JWTVerifyGetKey, jwtVerify } from 'jose'
-import { CodedError } from '../problem/index.ts'
-import type { AccessProblem } from './problems.ts'
+import { CodedError, type ProblemCode } from '../problem/index.ts'
+import type { Caller } from './authenticate.ts'
 
 export interface BearerTokenOptions {
   readonly issuer: string
   readonly audience: string
   readonly keys: JWTVerifyGetKey
-  /** Tolerated difference between the clocks of two machines, in seconds. @default 5 */
-  readonly clockToleranceS?: number
-}
-
-export interface Bearer {
-  readonly subject: string
-  /** Unix seconds. */
-  readonly expiresAt: number
 }
 
 /** Asymmetric algorithms only: with a shared secret, every verifier could also issue tokens. */
@@ -28,16 +20,20 @@ const MAX_LENGTH = 8_192
 /** Longest subject: https://openid.net/specs/openid-connect-core-1_0.html#IDToken */
 const MAX_SUBJECT = 255
 
+/** Tolerated difference between the clocks of two machines, in seconds. */
+const CLOCK_TOLERANCE_S = 5
+
 /** Verifies a JWT and returns its subject. @throws CodedError invalid_token, expired_token or keys_unavailable */
-export function bearerTokens({ keys, clockToleranceS = 5, ...claims }: BearerTokenOptions) {
-  return async function verify(token: string): Promise<Bearer> {
+export function bearerTokens({ keys, ...claims }: BearerTokenOptions): (token: string) => Promise<Caller> {
+  const options = {
+    ...claims,
+    algorithms: ASYMMETRIC,
+    requiredClaims: ['exp', 'sub'],
+    clockTolerance: CLOCK_TOLERANCE_S,
+  }
+  return async function verify(token) {
     if (token.length > MAX_LENGTH) throw new CodedError('invalid_token')
-    const { payload } = await jwtVerify(token, keys, {
-      ...claims,
-      algorithms: ASYMMETRIC,
-      requiredClaims: ['exp', 'sub'],
-      clockTolerance: clockToleranceS,
-    }).catch((cause) => {
+    const { payload } = await jwtVerify(token, keys, options).catch((cause) => {
       throw new CodedError(findProblem(cause), { cause })
     })
     const { sub: subject, exp: expiresAt = 0 } = payload
@@ -46,7 +42,7 @@ export function bearerTokens({ keys, clockToleranceS = 5, ...claims }: BearerTok
   }
 }
 
-function findProblem({ code }: { readonly code?: unknown }): AccessProblem {
+function findProblem({ code }: { readonly code?: unknown }): ProblemCode {
   if (code === 'ERR_JWT_EXPIRED') return 'expired_token'
   const isJudged = typeof code === 'string' && /^ERR_(JWT|JWS|JOSE|JWKS_(NO|MULTIPLE)_MATCHING)_/.test(code)
   return isJudged ? 'invalid_token' : 'keys_unavailable'

@@ -2,22 +2,21 @@ import { createServer, type Server } from 'node:http'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import express from 'express'
 import request from 'supertest'
-import { CodedError } from '../problem/index.ts'
+import { CodedError, HTTP_PROBLEMS } from '../problem/index.ts'
 import { authenticate } from './authenticate.ts'
-import { ACCESS_PROBLEMS } from './problems.ts'
 import { createSessions, type SessionOptions } from './sessions.ts'
 
 const OLD = 'old-secret-of-the-sessions-0123456789'
 const NEW = 'new-secret-of-the-sessions-0123456789'
 const HOUR = 3_600_000
 
-let kept: Map<string, { content: string; ttlMs: number }>
-let isAway: boolean
+let stored: Map<string, { content: string; ttlMs: number }>
+let isDown: boolean
 let time: number
 let servers: Server[]
 beforeEach(() => {
-  kept = new Map()
-  isAway = false
+  stored = new Map()
+  isDown = false
   time = 1_700_000_000_000
   servers = []
 })
@@ -25,18 +24,18 @@ afterEach(() => {
   for (const server of servers) server.close()
 })
 
-const answer = async <T>(action: () => T): Promise<T> => {
-  if (isAway) throw new Error('away')
+const respond = async <T>(action: () => T): Promise<T> => {
+  if (isDown) throw new Error('down')
   return action()
 }
 
 const store: SessionOptions['store'] = {
-  get: (id) => answer(() => kept.get(id)?.content ?? null),
-  set: (id, content, ttlMs) => answer(() => kept.set(id, { content, ttlMs })),
-  delete: (id) => answer(() => kept.delete(id)),
+  get: (id) => respond(() => stored.get(id)?.content ?? null),
+  set: (id, content, ttlMs) => respond(() => stored.set(id, { content, ttlMs })),
+  delete: (id) => respond(() => stored.delete(id)),
 }
 
-/** A process of the service, whose only bearer token is `right`. */
+/** Starts one process of the service. It accepts the bearer token `right`. */
 function service(options: Partial<SessionOptions> = {}) {
   const sessions = createSessions({ store, secrets: [NEW], ttlMs: HOUR, secure: true, now: () => time, ...options })
   const app = express()
@@ -45,7 +44,7 @@ function service(options: Partial<SessionOptions> = {}) {
     if (token !== 'right') throw new CodedError('invalid_token')
     return { subject: 'user-1', expiresAt: 1 }
   }
-  app.use(authenticate({ verify, session: sessions.find }))
+  app.use(authenticate({ verify, findSession: sessions.find }))
   app.post('/session', async (req, res) => {
     await sessions.start(req, res, req.auth!.subject)
     res.status(201).json({})
@@ -56,12 +55,12 @@ function service(options: Partial<SessionOptions> = {}) {
   })
   app.all('/', (req, res) => void res.json(req.auth))
   app.use(((error, _req, res, _next) => {
-    res.status(ACCESS_PROBLEMS[error.code as keyof typeof ACCESS_PROBLEMS].status).json({ code: error.code })
+    res.status(HTTP_PROBLEMS[error.code as keyof typeof HTTP_PROBLEMS].status).json({ code: error.code })
   }) as express.ErrorRequestHandler)
   const server = createServer(app).listen(0)
   servers.push(server)
   const client = request(server)
-  /** Who the cookie says one is. */
+  /** Sends a request with a cookie, as a proxy that terminates TLS forwards it. */
   const ask = (cookie: string, method: 'get' | 'post' | 'put' | 'delete' = 'get', path = '/') =>
     client[method](path).set({ cookie, 'x-forwarded-proto': 'https', host: 'shop.example.com' })
   const start = (cookie = '') => ask(cookie, 'post', '/session').set('authorization', 'Bearer right')
@@ -95,19 +94,19 @@ test('a session does not start on a connection without TLS', async () => {
   const { client } = service()
   const response = await client.post('/session').set('authorization', 'Bearer right').expect(403)
   expect(response.body).toEqual({ code: 'insecure_connection' })
-  expect(kept.size).toBe(0)
+  expect(stored.size).toBe(0)
 })
 
 test('a session ends after its lifetime, even when the store keeps it and requests use it', async () => {
   const { ask, start } = service()
   const cookie = readCookie(await start())
-  expect([...kept.values()][0]?.ttlMs).toBe(HOUR)
+  expect([...stored.values()][0]?.ttlMs).toBe(HOUR)
   time += HOUR - 1
   const used = await ask(cookie).expect(200)
   expect(used.headers).not.toHaveProperty('set-cookie')
   time += 1
   await ask(cookie).expect(401)
-  expect(kept.size).toBe(1)
+  expect(stored.size).toBe(1)
 })
 
 test('the end of a session deletes it from the store and deletes its cookie', async () => {
@@ -115,7 +114,7 @@ test('the end of a session deletes it from the store and deletes its cookie', as
   const cookie = readCookie(await start())
   const response = await ask(cookie, 'delete', '/session').set(OWN).expect(204)
   expect(setCookie(response)).toMatch(/^__Host-session=; Path=\/; Expires=Thu, 01 Jan 1970/)
-  expect(kept.size).toBe(0)
+  expect(stored.size).toBe(0)
   await ask(cookie).expect(401, { code: 'unauthenticated' })
 })
 
@@ -126,13 +125,13 @@ test('the start of a session creates a new id and ends the previous session', as
   expect(own).not.toBe(planted)
   await ask(planted).expect(401)
   await ask(own).expect(200)
-  expect(kept.size).toBe(1)
+  expect(stored.size).toBe(1)
 })
 
 test('a changed or unsigned cookie is ignored', async () => {
   const { ask, start } = service()
   const cookie = readCookie(await start())
-  const [id] = [...kept.keys()]
+  const [id] = [...stored.keys()]
   const tampered = [
     cookie.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A')),
     cookie.replace('s%3A', 's%3AX'),
@@ -144,7 +143,7 @@ test('a changed or unsigned cookie is ignored', async () => {
     '__Host-session=%E0%A4%A',
     '__Host-session=s%3A__proto__.x',
   ]
-  isAway = true
+  isDown = true
   // The signature alone rejects the cookie, without the store.
   for (const each of tampered) await ask(each).expect(401)
 })
@@ -162,14 +161,14 @@ describe('while the store is unavailable', () => {
   test('only requests that need a session fail, and no response sets a cookie', async () => {
     const { ask, start, client } = service()
     const cookie = readCookie(await start())
-    isAway = true
+    isDown = true
     await ask(cookie).expect(503, { code: 'sessions_unavailable' })
     const refused = await start().expect(503, { code: 'sessions_unavailable' })
     expect(refused.headers).not.toHaveProperty('set-cookie')
     await ask(cookie, 'delete', '/session').set(OWN).expect(503)
     await ask(cookie).set('authorization', 'Bearer right').expect(200)
     await client.get('/').expect(401)
-    isAway = false
+    isDown = false
     await ask(cookie).expect(200)
   })
 })

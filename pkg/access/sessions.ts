@@ -2,8 +2,7 @@ import { promisify } from 'node:util'
 import type { Request, Response } from 'express'
 import session, { type SessionData, Store } from 'express-session'
 import { CodedError } from '../problem/index.ts'
-import type { Auth } from './authenticate.ts'
-import { isOwnSite } from './own-site.ts'
+import type { Caller } from './authenticate.ts'
 
 declare module 'express-session' {
   interface SessionData {
@@ -37,29 +36,14 @@ export interface SessionOptions {
 type AnyRequest = Request<unknown, never, unknown, unknown>
 type AnyResponse = Response<never>
 
-type Known = Omit<Auth, 'scheme'>
+export type Sessions = ReturnType<typeof createSessions>
 
-export interface Sessions {
-  readonly cookieName: string
-  /** Returns the session of the request's cookie, if any. @throws CodedError sessions_unavailable or cross_site_request */
-  find(req: Request, res: Response): Promise<Known | undefined>
-  /**
-   * Starts a session under a new id and ends the previous session.
-   *
-   * @throws CodedError sessions_unavailable or insecure_connection
-   */
-  start(req: AnyRequest, res: AnyResponse, subject: string): Promise<Known>
-  /** Ends the current session. @throws CodedError sessions_unavailable */
-  end(req: AnyRequest, res: AnyResponse): Promise<void>
-}
-
-export function createSessions(options: SessionOptions): Sessions {
-  const { store, secrets, ttlMs, secure, origins = [], now = Date.now } = options
+export function createSessions({ store, secrets, ttlMs, secure, origins = [], now = Date.now }: SessionOptions) {
   // The prefix makes browsers accept the cookie from this host over TLS only, so a sibling domain cannot set it.
-  const name = secure ? '__Host-session' : 'session'
+  const cookieName = secure ? '__Host-session' : 'session'
   const attributes = { path: '/', httpOnly: true, sameSite: 'lax', secure } as const
   const middleware = session({
-    name,
+    name: cookieName,
     secret: [...secrets],
     cookie: { ...attributes, maxAge: ttlMs },
     store: new SessionStoreAdapter(store, now),
@@ -69,37 +53,44 @@ export function createSessions(options: SessionOptions): Sessions {
   })
   const load = promisify<AnyRequest, AnyResponse, void>(middleware as never)
 
-  const known = ({ subject = '', expiresAt = 0 }: Partial<SessionData>): Known => ({
+  const describe = ({ subject = '', expiresAt = 0 }: Partial<SessionData>): Caller => ({
     subject,
     expiresAt: Math.floor(expiresAt / 1000),
   })
 
   return {
-    cookieName: name,
-    async find(req, res) {
-      if (!req.headers.cookie?.includes(`${name}=`)) return undefined
+    cookieName,
+    /** Returns the session of the request's cookie, if any. @throws CodedError sessions_unavailable or cross_site_request */
+    async find(req: Request, res: Response): Promise<Caller | undefined> {
+      if (!req.headers.cookie?.includes(`${cookieName}=`)) return undefined
       if (!isOwnSite(req, origins)) throw new CodedError('cross_site_request')
       await load(req, res)
-      return req.session.subject === undefined ? undefined : known(req.session)
+      return req.session.subject === undefined ? undefined : describe(req.session)
     },
-    async start(req, res, subject) {
+    /**
+     * Starts a session under a new id and ends the previous session.
+     *
+     * @throws CodedError sessions_unavailable or insecure_connection
+     */
+    async start(req: AnyRequest, res: AnyResponse, subject: string): Promise<Caller> {
       if (secure && !req.secure) throw new CodedError('insecure_connection')
       await load(req, res)
       try {
         await promisify(req.session.regenerate).call(req.session)
         Object.assign(req.session, { subject, expiresAt: now() + ttlMs })
         await promisify(req.session.save).call(req.session)
-        return known(req.session)
+        return describe(req.session)
       } catch (error) {
         // Otherwise express-session would set the cookie on the error response and save the session again.
         Reflect.deleteProperty(req, 'session')
         throw error
       }
     },
-    async end(req, res) {
+    /** Ends the current session. @throws CodedError sessions_unavailable */
+    async end(req: AnyRequest, res: AnyResponse): Promise<void> {
       await load(req, res)
       await promisify(req.session.destroy).call(req.session)
-      res.clearCookie(name, attributes)
+      res.clearCookie(cookieName, attributes)
     },
   }
 }
@@ -139,4 +130,18 @@ class SessionStoreAdapter extends Store {
       (cause) => done(new CodedError('sessions_unavailable', { cause })),
     )
   }
+}
+
+/**
+ * Returns true for a request that changes no data, and for a request that a page of this service or of `origins` sent,
+ * according to the browser. A request without these headers is rejected: current browsers send them, and other clients
+ * can send a bearer token instead of a cookie.
+ * https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Sec-Fetch-Site
+ */
+function isOwnSite({ method, headers, protocol, host }: Request, origins: readonly string[]): boolean {
+  if (method === 'GET' || method === 'HEAD' || method === 'OPTIONS') return true
+  const { origin, 'sec-fetch-site': site } = headers
+  if (site === 'same-origin') return true
+  if (origin === undefined) return false
+  return origins.includes(origin) || (site === undefined && origin === `${protocol}://${host}`)
 }

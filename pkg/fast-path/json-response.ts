@@ -1,29 +1,94 @@
-import { OutgoingMessage } from 'node:http'
+import { ServerResponse, validateHeaderValue } from 'node:http'
 import type { Express, Response } from 'express'
 
 declare module 'http' {
   interface ServerResponse {
     /** Size of a body whose content-length was not set with `setHeader`, in bytes. */
     bodyBytes?: number
+    /** Alternating names and values of the headers that Node has not stored. */
+    unstored?: readonly string[] | undefined
   }
 }
 
 /** Responses without a body. Express decides about them. */
 const BODILESS = new Set([204, 205, 304])
 
-/** Makes `res.json` write head and body at once when no header was set and the request is not conditional. */
-export function sendJsonAtOnce(app: Express): void {
+/** Methods of a response that use its headers. */
+const READERS = ['getHeader', 'getHeaders', 'getHeaderNames', 'getRawHeaderNames', 'hasHeader'] as const
+const WRITERS = ['appendHeader', 'removeHeader', 'setHeader', 'setHeaders', 'writeHead'] as const
+
+type Method = (this: ServerResponse, ...args: unknown[]) => unknown
+
+/**
+ * Makes `res.json` write head and body at once when the response has no headers but those of one of the maps in
+ * `constants` and `x-request-id`, and the request is not conditional. These headers are not stored in the response.
+ * Any other use of its headers stores them first, so that setting, reading and removing work as in Node.
+ */
+export function sendJsonAtOnce(app: Express, constants: readonly ReadonlyMap<string, string>[] = []): void {
+  const fieldsByMap = new Map<unknown, readonly string[]>(constants.map((headers) => [headers, [...headers].flat()]))
+  const constantFields = new Set<unknown>(fieldsByMap.values())
+  const node = ServerResponse.prototype
   const { json } = app.response
-  app.response.json = function (this: Response, body: unknown) {
-    const isPlain =
-      OutgoingMessage.prototype.getHeaderNames.call(this).length === 0 &&
-      this.req.headers['if-none-match'] === undefined &&
-      !BODILESS.has(this.statusCode)
-    const text = isPlain ? JSON.stringify(body) : undefined
-    if (text === undefined) return json.call(this, body)
-    this.bodyBytes = Buffer.byteLength(text)
-    const fields = ['Content-Type', 'application/json; charset=utf-8', 'Content-Length', String(this.bodyBytes)]
-    this.writeHead(this.statusCode, fields).end(text)
-    return this
+
+  /** Returns a message that stores the headers: the response, or a copy after a head that was never stored. */
+  function storeHeaders(res: ServerResponse): ServerResponse {
+    const { unstored } = res
+    if (unstored === undefined) return res
+    const message = res.headersSent ? new ServerResponse(res.req) : res
+    if (message === res) res.unstored = undefined
+    for (let index = 0; index < unstored.length; index += 2) {
+      node.setHeader.call(message, unstored[index] ?? '', unstored[index + 1] ?? '')
+    }
+    return message
   }
+
+  const original = node as unknown as Record<(typeof READERS | typeof WRITERS)[number], Method>
+  const methods = {} as typeof original
+  for (const name of READERS) {
+    methods[name] = function (...args) {
+      return original[name].apply(storeHeaders(this), args)
+    }
+  }
+  for (const name of WRITERS) {
+    methods[name] = function (...args) {
+      storeHeaders(this)
+      return original[name].apply(this, args)
+    }
+  }
+
+  Object.assign(app.response, methods, {
+    setHeaders(this: Response, headers: unknown) {
+      const fields = fieldsByMap.get(headers)
+      if (fields === undefined || this.unstored !== undefined || node.getHeaderNames.call(this).length > 0) {
+        return methods.setHeaders.call(this, headers)
+      }
+      this.unstored = fields
+      return this
+    },
+    setHeader(this: Response, name: string, value: unknown) {
+      const isFirstId = name === 'x-request-id' && typeof value === 'string' && constantFields.has(this.unstored)
+      if (!isFirstId) return methods.setHeader.call(this, name, value)
+      validateHeaderValue(name, value)
+      this.unstored = this.unstored?.concat(name, value)
+      return this
+    },
+    json(this: Response, body: unknown) {
+      const isPlain =
+        node.getHeaderNames.call(this).length === 0 &&
+        this.req.headers['if-none-match'] === undefined &&
+        !BODILESS.has(this.statusCode) &&
+        // A package that changes the head, such as compression, has replaced the method.
+        (this.writeHead as unknown) === methods.writeHead
+      const text = isPlain ? JSON.stringify(body) : undefined
+      if (text === undefined) return json.call(this, body)
+      const bytes = Buffer.byteLength(text)
+      const fields = ['Content-Type', 'application/json; charset=utf-8', 'Content-Length', String(bytes)]
+      const head = this.unstored?.concat(fields) ?? fields
+      node.writeHead.call(this, this.statusCode, head as string[])
+      this.unstored = head
+      this.bodyBytes = bytes
+      this.end(text)
+      return this
+    },
+  })
 }

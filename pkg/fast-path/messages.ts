@@ -1,13 +1,10 @@
 import { IncomingMessage, ServerResponse } from 'node:http'
 import type { Express } from 'express'
 
-export interface MessageClasses {
-  readonly IncomingMessage: typeof IncomingMessage
-  readonly ServerResponse: typeof ServerResponse<IncomingMessage>
-}
+export type MessageClasses = ReturnType<typeof createMessageClasses>
 
 /** Returns message classes of one server, for `http.createServer`. */
-export function createMessageClasses(): MessageClasses {
+export function createMessageClasses() {
   return {
     IncomingMessage: class Request extends IncomingMessage {},
     ServerResponse: class Response extends ServerResponse<IncomingMessage> {},

@@ -2,10 +2,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Request, RequestHandler } from 'express'
 import { type Options, pinoHttp } from 'pino-http'
 
-export interface AccessLogOptions {
-  readonly logger: NonNullable<Options['logger']>
-}
-
 /** Longest logged path, in characters. It is longer than real paths and keeps hostile paths from filling the disk. */
 const MAX_PATH = 1024
 
@@ -14,7 +10,7 @@ const MAX_PATH = 1024
  * milliseconds, bytes of the body (null when it was streamed) and the address of the client. The line of a server error
  * has level error and contains the cause. Sets a logger on `req.log`.
  */
-export function accessLog({ logger }: AccessLogOptions): RequestHandler {
+export function accessLog(logger: NonNullable<Options['logger']>): RequestHandler {
   const fields = (request: IncomingMessage, response: ServerResponse, { responseTime }: { responseTime: number }) => {
     const { id, method, originalUrl, ip } = request as Request
     const length = response.bodyBytes ?? response.getHeader('content-length')

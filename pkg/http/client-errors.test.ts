@@ -34,7 +34,7 @@ async function send(bytes: string): Promise<string> {
 }
 
 test.each([
-  ['what is not HTTP', 'GARBAGE\r\n\r\n', 400, 'bad_request'],
+  ['bytes that are not HTTP', 'GARBAGE\r\n\r\n', 400, 'bad_request'],
   ['a header without a colon', 'GET / HTTP/1.1\r\nhost x\r\n\r\n', 400, 'bad_request'],
   [
     'two different lengths',
@@ -55,11 +55,16 @@ test.each([
     'headers_too_large',
   ],
   ['headers that do not end', 'GET / HTTP/1.1\r\nhost:', 408, 'request_timeout'],
-  ['a body that does not come', 'POST /never HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\n', 408, 'request_timeout'],
+  [
+    'a body that does not arrive',
+    'POST /never HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\n',
+    408,
+    'request_timeout',
+  ],
 ])('%s', async (_name, bytes, status, code) => {
   events.length = 0
-  const answer = await send(bytes)
-  const [head = '', body = ''] = answer.split('\r\n\r\n')
+  const response = await send(bytes)
+  const [head = '', body = ''] = response.split('\r\n\r\n')
   expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
   expect(head).toMatch(/^content-type: application\/problem\+json/m)
   expect(head).toMatch(/^connection: close$/m)

@@ -1,6 +1,5 @@
 import { METHODS, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
-import { Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
+import type { Socket } from 'node:net'
 import { HTTP_PROBLEMS, renderProblem } from '../problem/index.ts'
 import { mintRequestId } from './request-id.ts'
 
@@ -8,15 +7,8 @@ export interface ClientErrorOptions {
   readonly server: Server
   /** Returns the latest response on a connection. An error response must not follow into an incomplete one. */
   readonly responseOn: (socket: Socket) => ServerResponse | undefined
-  /** Called for bytes that are not a request and thus have no access log line. */
-  readonly onEvent?: (event: ClientErrorEvent) => void
-}
-
-export interface ClientErrorEvent {
-  readonly code: string
-  readonly status: number
-  readonly requestId: string
-  readonly clientAddress: string | undefined
+  /** Receives `code`, `status`, `requestId` and `clientAddress` of bytes without an access log line. */
+  readonly onEvent?: (event: object) => void
 }
 
 type Problem = keyof typeof HTTP_PROBLEMS
@@ -29,18 +21,15 @@ const PROBLEMS: Readonly<Record<string, Problem>> = {
 
 const REQUEST_LINE = /^([A-Z][A-Z-]*) \S+ HTTP\/1\.[01]\r?$/gm
 
-interface ParserError extends NodeJS.ErrnoException {
-  readonly rawPacket?: Buffer
-}
+type ParserError = NodeJS.ErrnoException & { readonly rawPacket?: Buffer }
 
 /** Sends problem responses to bytes that never become a request: malformed, too large or too slow. */
 export function answerClientErrors({ server, responseOn, onEvent }: ClientErrorOptions): void {
-  function reject(socket: Duplex, code: string, problem: Problem): void {
+  function reject(socket: Socket, code: string, problem: Problem): void {
     const { status } = HTTP_PROBLEMS[problem]
     const requestId = mintRequestId()
     const body = renderProblem(problem, HTTP_PROBLEMS[problem], requestId)
-    const clientAddress = socket instanceof Socket ? socket.remoteAddress : undefined
-    onEvent?.({ code, status, requestId, clientAddress })
+    onEvent?.({ code, status, requestId, clientAddress: socket.remoteAddress })
     const head = [
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
       `date: ${new Date().toUTCString()}`,
@@ -55,7 +44,7 @@ export function answerClientErrors({ server, responseOn, onEvent }: ClientErrorO
   }
 
   /** Connections with malformed bytes. Node reports an error for each chunk behind them. */
-  const rejected = new WeakSet<Duplex>()
+  const rejected = new WeakSet<Socket>()
 
   server.on('clientError', (error: ParserError, socket: Socket) => {
     if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()

@@ -31,7 +31,7 @@ const OWN = 'https://app.example.com'
 const client = serve({ origins: [OWN, 'http://localhost:5173'] })
 const any = serve({ origins: ['*'], credentials: true })
 
-const fieldsOf = (headers: object) =>
+const pickCorsHeaders = (headers: object) =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => /^(access-control|vary)/.test(name)))
 
 test.each([OWN, 'http://localhost:5173'])('a page of %s may read responses and errors', async (origin) => {
@@ -40,12 +40,12 @@ test.each([OWN, 'http://localhost:5173'])('a page of %s may read responses and e
     'access-control-allow-origin': origin,
     'access-control-expose-headers': expect.stringMatching(/\betag, .*location, .*retry-after, .*x-request-id/),
   }
-  const answers = [client.get('/things'), client.post('/things'), client.put('/things'), client.get('/nothing')]
+  const requests = [client.get('/things'), client.post('/things'), client.put('/things'), client.get('/nothing')]
   const statuses: number[] = []
-  for (const answer of answers) {
-    const { headers, status } = await answer.set('origin', origin)
+  for (const sent of requests) {
+    const { headers, status } = await sent.set('origin', origin)
     statuses.push(status)
-    expect(fieldsOf(headers)).toEqual(expected)
+    expect(pickCorsHeaders(headers)).toEqual(expected)
   }
   expect(statuses).toEqual([200, 500, 405, 404])
 })
@@ -58,7 +58,7 @@ test('a preflight request gets a response that browsers cache', async () => {
     .set('access-control-request-headers', 'authorization,content-type')
     .expect(204)
   expect(headers).not.toHaveProperty('allow')
-  expect(fieldsOf(headers)).toEqual({
+  expect(pickCorsHeaders(headers)).toEqual({
     vary: 'origin, access-control-request-headers',
     'access-control-allow-origin': OWN,
     'access-control-allow-methods': 'GET, HEAD, POST, PUT, PATCH, DELETE',
@@ -86,13 +86,13 @@ test.each([
   '',
 ])('a page of %j gets no CORS headers', async (origin) => {
   const { headers } = await client.get('/things').set('origin', origin).expect(200)
-  expect(fieldsOf(headers)).toEqual({ vary: 'origin' })
+  expect(pickCorsHeaders(headers)).toEqual({ vary: 'origin' })
   const preflight = await client
     .options('/things')
     .set('origin', origin)
     .set('access-control-request-method', 'POST')
     .expect(204)
-  expect(fieldsOf(preflight.headers)).toEqual({ vary: 'origin' })
+  expect(pickCorsHeaders(preflight.headers)).toEqual({ vary: 'origin' })
 })
 
 test.each([
@@ -100,7 +100,7 @@ test.each([
   ['any origin', any],
 ])('with %s the response to a request without an origin has vary, for caches', async (_name, client) => {
   const { headers } = await client.get('/things')
-  expect(fieldsOf(headers)).toEqual({ vary: 'origin' })
+  expect(pickCorsHeaders(headers)).toEqual({ vary: 'origin' })
 })
 
 test('cookies are allowed for exact origins only', async () => {
@@ -109,7 +109,7 @@ test('cookies are allowed for exact origins only', async () => {
     .set('origin', OWN)
   expect(credentials.headers).toMatchObject({ 'access-control-allow-credentials': 'true' })
   const { headers } = await any.get('/things').set('origin', 'null')
-  expect(fieldsOf(headers)).toEqual({
+  expect(pickCorsHeaders(headers)).toEqual({
     vary: 'origin',
     'access-control-allow-origin': '*',
     'access-control-expose-headers': expect.any(String),
@@ -118,5 +118,5 @@ test('cookies are allowed for exact origins only', async () => {
 
 test('without the middleware a response has no CORS headers', async () => {
   const { headers } = await serve().get('/things').set('origin', OWN)
-  expect(fieldsOf(headers)).toEqual({})
+  expect(pickCorsHeaders(headers)).toEqual({})
 })

@@ -5,11 +5,12 @@ export interface CorsOptions {
   readonly origins: readonly string[]
   /** Allows pages of these origins to send cookies. Ignored when `origins` contains `*`. @default false */
   readonly credentials?: boolean
-  /** How long a browser caches a preflight response, in seconds. @default 7_200, the maximum of Chrome */
-  readonly maxAgeS?: number
 }
 
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE'
+
+/** How long a browser caches a preflight response, in seconds: the maximum of Chrome. */
+const MAX_AGE_S = 7_200
 
 /** Headers that a page may read in addition to https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name */
 const EXPOSED = [
@@ -21,7 +22,7 @@ const EXPOSED = [
  * Lets pages of the allowed origins read responses, including errors, and responds to their preflight requests. A
  * response to another origin has no CORS headers, so the browser withholds it from the page.
  */
-export function cors({ origins, credentials = false, maxAgeS = 7_200 }: CorsOptions): RequestHandler {
+export function cors({ origins, credentials = false }: CorsOptions): RequestHandler {
   const isPublic = origins.includes('*')
   const allowed = new Set(origins)
   return function cors(req, res, next) {
@@ -39,7 +40,7 @@ export function cors({ origins, credentials = false, maxAgeS = 7_200 }: CorsOpti
     res.vary('access-control-request-headers')
     const asked = req.headers['access-control-request-headers']
     if (asked !== undefined) res.set('access-control-allow-headers', asked)
-    res.set({ 'access-control-allow-methods': METHODS, 'access-control-max-age': String(maxAgeS) })
+    res.set({ 'access-control-allow-methods': METHODS, 'access-control-max-age': String(MAX_AGE_S) })
     res.status(204).end()
   }
 }

@@ -4,7 +4,7 @@ import express from 'express'
 import request from 'supertest'
 import { createRequestContext } from './request-context.ts'
 
-test('the id of a request is available in all its asynchronous work, and nowhere else', async () => {
+test('the id of a request is available in all of its asynchronous work, and undefined outside of a request', async () => {
   const context = createRequestContext()
   const app = express()
   app.use(context.middleware)
@@ -13,7 +13,7 @@ test('the id of a request is available in all its asynchronous work, and nowhere
     res.json(context.requestId())
   })
   const ids = ['one', 'two', 'three']
-  const answers = await Promise.all(ids.map((id) => request(app).get('/').set('x-request-id', id)))
-  expect(answers.map(({ body }) => body)).toEqual(ids)
+  const responses = await Promise.all(ids.map((id) => request(app).get('/').set('x-request-id', id)))
+  expect(responses.map(({ body }) => body)).toEqual(ids)
   expect(context.requestId()).toBeUndefined()
 })

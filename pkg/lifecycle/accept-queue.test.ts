@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
 import { expect, test } from '@jest/globals'
 import { fillAcceptQueue } from './accept-queue.ts'
@@ -27,10 +27,10 @@ async function listening({ host, ...options }: { host: string; port?: number; re
 
 test.each(['127.0.0.1', '0.0.0.0'])('no new connection enters the queue of %s before it is closed', async (host) => {
   const { server, connectNow } = await listening({ host })
-  const closed = await fillAcceptQueue(server, { timeoutMs: 60_000 })
+  const free = await fillAcceptQueue(server, 60_000)
   expect(connectNow()).toBe('waits')
   server.close()
-  closed()
+  free?.()
   await setImmediate()
   expect(connectNow()).toBe('ECONNREFUSED')
 })
@@ -40,37 +40,60 @@ test('connections that already wait in the queue are accepted first', async () =
   const waiting = [connectNow(), connectNow()]
   const accepted: string[] = []
   server.on('connection', ({ remotePort }) => accepted.push(String(remotePort)))
-  const closed = await fillAcceptQueue(server, { timeoutMs: 60_000 })
+  const free = await fillAcceptQueue(server, 60_000)
   expect(accepted).toEqual(expect.arrayContaining(waiting))
   server.close()
-  closed()
+  free?.()
 })
 
 test('of two servers that share a port, one closes its queue, and new connections go to the other', async () => {
   const { server, connectNow } = await listening({ host: '127.0.0.1', reusePort: true })
   const { port } = server.address() as AddressInfo
   const other = await listening({ host: '127.0.0.1', port, reusePort: true })
-  const closed = await fillAcceptQueue(server, { timeoutMs: 60_000 })
+  const free = await fillAcceptQueue(server, 60_000)
   // The system spreads connections over both queues: those for the full one wait, and the other server takes the rest.
   const outcomes = new Set<boolean>()
   while (outcomes.size < 2) outcomes.add(connectNow() === 'waits')
   server.close()
-  closed()
+  free?.()
   await setImmediate()
   expect(connectNow()).toMatch(/^\d+$/)
   other.server.close()
+})
+
+test('on a machine with many connections the source port is one that no other connection uses', async () => {
+  const { server: other } = await listening({ host: '127.0.0.1' })
+  const { port } = other.address() as AddressInfo
+  const connections: Socket[] = []
+  other.on('connection', (socket) => connections.push(socket))
+  while (connections.length < 1_000) {
+    const socket = connect(port, '127.0.0.1')
+    connections.push(socket)
+    await once(socket, 'connect')
+  }
+  let failures = 0
+  for (let attempt = 0; attempt < 60; attempt++) {
+    const { server } = await listening({ host: '127.0.0.1' })
+    const free = await fillAcceptQueue(server, 200)
+    if (free === undefined) failures++
+    server.close()
+    free?.()
+  }
+  for (const socket of connections) socket.destroy()
+  other.close()
+  expect(failures).toBe(0)
 })
 
 test('without the private methods of Node the call has no effect', async () => {
   const { server } = await listening({ host: '127.0.0.1' })
   const handle = Object.getOwnPropertyDescriptor(server, '_handle')!
   Object.defineProperty(server, '_handle', { value: {}, configurable: true, writable: true })
-  expect((await fillAcceptQueue(server, { timeoutMs: 60_000 }))()).toBeUndefined()
+  expect(await fillAcceptQueue(server, 60_000)).toBeUndefined()
   Object.defineProperty(server, '_handle', handle)
   server.close()
 })
 
 test('a socket without a port is unchanged', async () => {
   const server = createServer()
-  expect((await fillAcceptQueue(server, { timeoutMs: 60_000 }))()).toBeUndefined()
+  expect(await fillAcceptQueue(server, 60_000)).toBeUndefined()
 })

@@ -3,21 +3,12 @@ import { connect, type Server, type Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
 import { withTimeout } from '../with-timeout.ts'
 
-/** The methods of Node's private handle of a listening or connecting socket. */
-interface Handle {
-  listen(backlog: number): number
-  /** 0 when the socket is connected. */
-  getpeername(out: object): number
-}
+/** Node's private handle of a listening or connecting socket. `getpeername` returns 0 when the socket is connected. */
+type Handle = Partial<Record<'listen', (backlog: number) => void> & Record<'getpeername', (out: object) => number>>
 
-const handle = (owner: Server | Socket) => (owner as unknown as { _handle?: Partial<Handle> | null })._handle
+const handle = (owner: Server | Socket) => (owner as unknown as { _handle?: Handle | null })._handle
 
 const LOOPBACK: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
-
-export interface FillAcceptQueueOptions {
-  /** Longest attempt, in milliseconds: a flood of new clients may never leave a free place. @default 1_000 */
-  readonly timeoutMs?: number
-}
 
 /**
  * Keeps new connections out of the kernel's queue of a listening socket, because the kernel resets the connections that
@@ -25,53 +16,49 @@ export interface FillAcceptQueueOptions {
  * connection of our own takes that place. A client that connects now gets no response from the kernel. It tries again
  * after a second and reaches the process that listens then, or is refused, so every client knows that its request was not sent.
  *
- * With SO_REUSEPORT the kernel chooses one of the listening sockets by the addresses and ports of a connection. A trial
- * connection that this server accepts yields a source port that leads to this queue and to no other.
- *
- * Resolves with a function to call when the socket is closed. Does nothing on a Node without these private methods. Must
- * not be used for a socket from which other processes accept too.
+ * Resolves with a function to call when the socket is closed, or with undefined on a Node without these private methods
+ * and when `timeoutMs` milliseconds have passed: a flood of new clients may never leave a free place. Must not be used for
+ * a socket from which other processes accept too.
  */
-export async function fillAcceptQueue(
-  server: Server,
-  { timeoutMs = 1_000 }: FillAcceptQueueOptions = {},
-): Promise<() => void> {
+export async function fillAcceptQueue(server: Server, timeoutMs = 1_000): Promise<(() => void) | undefined> {
   const address = server.address()
   const listening = handle(server)
-  if (address === null || typeof address === 'string' || listening?.listen === undefined) return () => {}
-  const to = { port: address.port, host: LOOPBACK[address.address] ?? address.address }
+  if (address === null || typeof address === 'string' || listening?.listen === undefined) return undefined
+  const host = LOOPBACK[address.address] ?? address.address
+  // With a local address the system picks a source port that no other connection uses, so it can be used again.
+  const to = { host, port: address.port, localAddress: host }
   const localPort = await findSourcePort(server, to, timeoutMs)
-  if (localPort === undefined) return () => {}
+  if (localPort === undefined) return undefined
   listening.listen(0)
   for (const end = process.uptime() + timeoutMs / 1_000; process.uptime() < end; ) {
-    const filler = await startConnecting({ ...to, localPort })
+    const filler = connect({ ...to, localPort }).on('error', () => {})
+    // `connect` asks the system at the end of this tick. The event loop has not looked for new connections then.
+    await new Promise<void>((resolve) => process.nextTick(resolve))
     // The connection is established but not accepted, so it waits in the queue.
     if (handle(filler)?.getpeername?.({}) === 0) return () => filler.destroy()
     // Another connection occupies the place. Accept it now.
     filler.destroy()
     await nextTurn()
   }
-  return () => {}
+  return undefined
 }
 
-interface Target {
-  readonly host: string
-  readonly port: number
-}
-
-/** Resolves when the system has been asked for a connection, and before the event loop looks for new ones. */
-async function startConnecting(target: Target & { readonly localPort: number }): Promise<Socket> {
-  const socket = connect(target).on('error', () => {})
-  await new Promise<void>((resolve) => process.nextTick(resolve))
-  return socket
-}
-
-/** Resolves when the event loop has looked for new connections. */
-async function nextTurn(): Promise<void> {
+/** Resolves when the event loop has accepted waiting connections. */
+export async function nextTurn(): Promise<void> {
   await setImmediate()
   await setImmediate()
 }
 
-async function findSourcePort(server: Server, to: Target, timeoutMs: number): Promise<number | undefined> {
+/**
+ * Returns a source port that leads to the queue of this server and to no other. With SO_REUSEPORT the kernel chooses one of
+ * the listening sockets by the addresses and ports of a connection, so the port of a trial connection that this server
+ * accepts leads to it again.
+ */
+async function findSourcePort(
+  server: Server,
+  to: { readonly host: string; readonly port: number; readonly localAddress: string },
+  timeoutMs: number,
+): Promise<number | undefined> {
   const accepted = new Map<number | undefined, Socket>()
   const remember = (socket: Socket) => void accepted.set(socket.remotePort, socket)
   server.on('connection', remember)
@@ -82,15 +69,14 @@ async function findSourcePort(server: Server, to: Target, timeoutMs: number): Pr
       const { localPort } = trial
       for (let turn = 0; turn < 3 && !accepted.has(localPort); turn++) await nextTurn()
       const ours = accepted.get(localPort)
-      accepted.clear()
-      if (ours === undefined) {
-        trial.destroy()
-        continue
+      if (ours !== undefined) {
+        // A connection that is reset leaves its source port free at once.
+        if (!trial.destroyed) await once(trial.resetAndDestroy(), 'close')
+        ours.destroy()
+        return localPort
       }
-      // A connection that is reset leaves its source port free at once.
-      if (!trial.destroyed) await once(trial.resetAndDestroy(), 'close')
-      ours.destroy()
-      return localPort
+      accepted.clear()
+      trial.destroy()
     }
     return undefined
   } finally {

@@ -1,24 +1,28 @@
-import { once } from 'node:events'
-import { Agent, createServer, get, type RequestListener, request, type ServerResponse } from 'node:http'
+import { execFileSync } from 'node:child_process'
+import { EventEmitter, once } from 'node:events'
+import { Agent, createServer, get, type RequestListener, request, type Server, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { setImmediate as turnOfLoop } from 'node:timers/promises'
-import { afterEach, expect, test } from '@jest/globals'
-import { createHttpDrain, type HttpDrainOptions } from './http-drain.ts'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { afterEach, expect, jest, test } from '@jest/globals'
+import { createHttpDrain } from './http-drain.ts'
+
+const SEARCH_INTERVAL_MS = 10
 
 const agents: Agent[] = []
 afterEach(() => {
+  jest.restoreAllMocks()
   for (const agent of agents.splice(0)) agent.destroy()
 })
 
-async function serve(listener: RequestListener, headersTimeout = 60_000, options: Partial<HttpDrainOptions> = {}) {
+async function serve(listener: RequestListener, headersTimeout = 60_000) {
   const server = createServer(
     { keepAliveTimeout: 60_000, headersTimeout, requestTimeout: 60_000, connectionsCheckingInterval: 20 },
     (req, res) => {
       drain.track(req, res, listener)
     },
   )
-  const drain = createHttpDrain({ server, sweepIntervalMs: 10, ...options })
+  const drain = createHttpDrain({ server, searchIntervalMs: SEARCH_INTERVAL_MS })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return { drain, server, port: (server.address() as AddressInfo).port }
@@ -39,6 +43,25 @@ async function rawConnection(port: number): Promise<Socket> {
   const socket = connect(port, '127.0.0.1')
   await once(socket, 'connect')
   return socket
+}
+
+/** After the end of accepting, every connection is new until the test calls `age`. */
+function controlAge(server: Server) {
+  const uptime = process.uptime.bind(process)
+  const searches = new EventEmitter()
+  let now = 0
+  jest.spyOn(process, 'uptime').mockImplementation(() => {
+    if (server.listening) return uptime()
+    searches.emit('search')
+    return now
+  })
+  return {
+    /** Resolves at the next search for idle connections. */
+    nextSearch: () => once(searches, 'search'),
+    age() {
+      now = Number.POSITIVE_INFINITY
+    },
+  }
 }
 
 const never = new AbortController().signal
@@ -138,15 +161,16 @@ test('requests in the network at the end of accepting get responses', async () =
 })
 
 test('a client that connects just before the end may send its first request later', async () => {
-  const { drain, server, port } = await serve((_req, res) => res.end('ok'), undefined, { firstRequestMs: 60_000 })
+  const { drain, server, port } = await serve((_req, res) => res.end('ok'))
+  const { nextSearch } = controlAge(server)
   const accepted = once(server, 'connection')
   const slow = await rawConnection(port)
   await accepted
   drain.begin()
   const closed = drain.close(never)
   const answer = text(slow)
-  // Longer than several sweeps, as on a busy machine.
-  setTimeout(() => slow.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n'), 60)
+  for (let searches = 0; searches < 3; searches++) await nextSearch()
+  slow.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
   expect(await answer).toMatch(/^HTTP\/1\.1 200 OK/)
   await closed
 })
@@ -183,17 +207,31 @@ test('used and unused idle connections do not delay the close', async () => {
 })
 
 test('a request that arrives while the process is busy gets its response before idle connections are closed', async () => {
-  const { drain, server, port } = await serve((_req, res) => res.end('ok'), undefined, { sweepIntervalMs: 200 })
-  const kept = await rawConnection(port)
-  kept.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
-  await once(kept, 'data')
+  const { drain, server, port } = await serve((_req, res) => res.end('ok'))
+  const { nextSearch, age } = controlAge(server)
+  const used = await rawConnection(port)
+  used.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
+  await once(used, 'data')
+  // While the first request of this connection is awaited, no connection is closed.
+  const accepted = once(server, 'connection')
+  const unused = await rawConnection(port)
+  await accepted
   drain.begin()
   const closed = drain.close(never)
-  // Until it no longer takes connections in, and waits to look for idle ones.
-  while (server.listening) await turnOfLoop()
-  kept.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
-  for (const end = performance.now() + 250; performance.now() < end; );
-  expect(await text(kept)).toMatch(/^HTTP\/1\.1 200 OK/)
+  let searchedAt: number
+  do {
+    await nextSearch()
+    searchedAt = performance.now()
+    await nextTurn()
+    // Repeat when the next search has begun already.
+  } while (performance.now() - searchedAt > SEARCH_INTERVAL_MS / 2)
+  age()
+  const answer = text(used)
+  used.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
+  // The process is busy with another program until the next search is due.
+  while (performance.now() - searchedAt < 2 * SEARCH_INTERVAL_MS) execFileSync(process.execPath, ['-e', ''])
+  expect(await answer).toMatch(/^HTTP\/1\.1 200 OK/)
+  if (!unused.closed) await once(unused.resume(), 'close')
   await closed
 })
 
@@ -205,7 +243,7 @@ test('the header timeout still applies to slow clients during the close', async 
   const answer = text(slow)
   const [serverSide] = await accepted
   // Unread bytes would turn the end of the connection into a reset.
-  while (serverSide.bytesRead === 0) await turnOfLoop()
+  while (serverSide.bytesRead === 0) await nextTurn()
   await drain.close(never)
   expect(await answer).toMatch(/^HTTP\/1\.1 408/)
 })

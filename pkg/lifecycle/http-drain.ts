@@ -1,40 +1,18 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import { Server as NetServer, type Socket } from 'node:net'
 import { setImmediate, setTimeout } from 'node:timers/promises'
-import { fillAcceptQueue } from './accept-queue.ts'
+import { fillAcceptQueue, nextTurn } from './accept-queue.ts'
 
 export interface HttpDrainOptions {
   readonly server: Server
   /** Set it to false when other processes accept connections from the listening socket. @default true */
   readonly ownsSocket?: boolean
   /** Interval of the search for idle connections after the end of accepting, in milliseconds. @default 50 */
-  readonly sweepIntervalMs?: number
-  /** Time in which a new connection counts as busy, because its first request may be on the way, in milliseconds. @default 500 */
-  readonly firstRequestMs?: number
-}
-
-export interface HttpDrain {
-  /**
-   * Calls `handle` when the earlier responses of the connection are finished, so one connection has one request in
-   * progress. Never calls it when an earlier response closes the connection: the client cannot learn the outcome and
-   * must send the request again (RFC 9112 §9.6).
-   */
-  track(request: IncomingMessage, response: ServerResponse, handle: RequestListener): void
-  /** Returns the latest response of a connection. */
-  responseOn(socket: Socket): ServerResponse | undefined
-  /**
-   * Closes up to `count` connections without a request in progress, the least recently used first. Spares the last one
-   * that was used, because the first request of a new connection may be on the way. Returns how many it closed.
-   */
-  closeIdle(count: number): number
-  /** Makes every later response close its connection, including the responses to requests in flight. */
-  begin(): void
-  /** Stops accepting, waits for the requests in flight, and cuts the rest when `signal` aborts. */
-  close(signal: AbortSignal): Promise<void>
+  readonly searchIntervalMs?: number
 }
 
 interface Connection {
-  /** Seconds of `process.uptime()`: unlike `performance`, it loads no module during the start. */
+  /** Seconds of `process.uptime()`, which loads no module during the start. */
   readonly acceptedAt: number
   /** Order of the last use: acceptance, or the start of a request. */
   lastUse: number
@@ -43,90 +21,83 @@ interface Connection {
   waiting: number
 }
 
+/** Time in which a new connection counts as busy, because its first request may be on the way, in seconds. */
+const FIRST_REQUEST_S = 0.5
+
 /** Pipelined requests at which reading pauses. Node parses a chunk of 64 KiB at once, so more may wait. */
 const PAUSE_AT = 16
 
 /** Pipelined requests at which the connection is destroyed: each costs 4 kB, and no client sends as many. */
 const MAX_WAITING = 64
 
-/**
- * Pipelined requests of all connections at which reading pauses for one turn of the event loop. Sockets release their
- * requests at the end of a turn, so a turn must not read a chunk from each of a thousand connections.
- */
+/** Pipelined requests of all connections at which reading pauses for one turn: sockets release requests after a turn. */
 const MAX_WAITING_IN_ALL = 1_000
 
 /**
- * Ends an HTTP server without losing a request that a client has sent.
- *
- * `http.Server.close()` is not safe: it destroys idle keep-alive connections on which a request may be arriving. It also
- * stops the timer that enforces `headersTimeout` and `requestTimeout`, so one slow client could keep the process running
- * forever.
+ * Ends an HTTP server without losing a request that a client has sent. `http.Server.close()` is not safe: it destroys idle
+ * connections on which a request may be arriving, and stops the timer of `headersTimeout` and `requestTimeout`.
  */
-export function createHttpDrain(options: HttpDrainOptions): HttpDrain {
-  const { server, ownsSocket = true, sweepIntervalMs = 50, firstRequestMs = 500 } = options
+export function createHttpDrain({ server, ownsSocket = true, searchIntervalMs = 50 }: HttpDrainOptions) {
   const connections = new Map<Socket, Connection>()
-  let draining = false
-  let accepted = 0
   let uses = 0
-  let holding = false
   let waitingInAll = 0
+  let draining = false
+  let readingPaused = false
   let closing = false
 
   server.on('connection', (socket: Socket) => {
-    accepted++
     connections.set(socket, { acceptedAt: process.uptime(), lastUse: ++uses, response: undefined, waiting: 0 })
     socket.once('close', () => {
       waitingInAll -= connections.get(socket)?.waiting ?? 0
       connections.delete(socket)
     })
     // Pause later: the HTTP server resumes a new socket after the callbacks of this turn.
-    if (holding) void setImmediate().then(() => holding && socket.pause())
+    if (readingPaused) void setImmediate().then(() => readingPaused && socket.pause())
   })
 
-  /**
-   * Accepts the connections that wait in the kernel. The kernel resets them, with their requests, when accepting ends.
-   * Each turn of the event loop accepts one connection, so this runs turns until a turn accepts none. Reading is paused
-   * meanwhile: turns stay short, and clients that wait for a response open no further connections. The number of turns
-   * is limited, because a flood of new clients may never end.
-   */
-  async function acceptWaiting(signal: AbortSignal): Promise<void> {
-    hold(true)
-    const end = process.uptime() + 1
-    for (let before = -1; before !== accepted && !signal.aborted && process.uptime() < end; ) {
-      before = accepted
-      await setImmediate()
-      await setImmediate()
-    }
-  }
-
-  function hold(still: boolean): void {
-    holding = still
+  function pauseReading(paused: boolean): void {
+    readingPaused = paused
     for (const [socket, { waiting }] of connections) {
-      if (still) socket.pause()
+      if (paused) socket.pause()
       else if (waiting < PAUSE_AT) socket.resume()
     }
   }
 
   function pauseForOneTurn(): void {
-    if (holding) return
-    hold(true)
-    void setImmediate().then(() => {
-      if (!closing) hold(false)
-    })
+    if (readingPaused) return
+    pauseReading(true)
+    void setImmediate().then(() => closing || pauseReading(false))
   }
 
-  /** Closes the idle connections. Node closes either all or none, so one recent connection delays the rest. */
+  /**
+   * Accepts the connections that wait in the kernel, which resets them, with their requests, when accepting ends. Each
+   * turn of the event loop accepts one. Reading is paused meanwhile, so that turns stay short and clients that wait for a
+   * response open no further connections. A flood of new clients may never end, so the attempt is limited to a second.
+   */
+  async function acceptWaiting(signal: AbortSignal): Promise<void> {
+    pauseReading(true)
+    const end = process.uptime() + 1
+    for (let before = -1; before !== uses && !signal.aborted && process.uptime() < end; ) {
+      before = uses
+      await nextTurn()
+    }
+  }
+
   function expectsFirstRequest(): boolean {
-    const since = process.uptime() - firstRequestMs / 1_000
-    const isNew = ({ acceptedAt, response }: Connection) => response === undefined && acceptedAt > since
-    return [...connections.values()].some(isNew)
+    const since = process.uptime() - FIRST_REQUEST_S
+    return [...connections.values()].some(({ acceptedAt, response }) => response === undefined && acceptedAt > since)
   }
 
   return {
-    track(request, response, handle) {
+    /**
+     * Calls `handle` when the earlier responses of the connection are finished, so one connection has one request in
+     * progress. Never calls it when an earlier response closes the connection: the client cannot learn the outcome and
+     * must send the request again (RFC 9112 §9.6).
+     */
+    track(request: IncomingMessage, response: ServerResponse, handle: RequestListener): void {
       const { socket } = request
       const connection = connections.get(socket)
-      if (connection === undefined) return handle(request, response)
+      if (connection === undefined) return void handle(request, response)
       const before = connection.response
       connection.response = response
       connection.lastUse = ++uses
@@ -146,12 +117,17 @@ export function createHttpDrain(options: HttpDrainOptions): HttpDrain {
         waitingInAll--
         // The response before this one has closed the connection.
         if (!socket.writable) return
-        if (connection.waiting < PAUSE_AT && !holding) socket.resume()
+        if (connection.waiting < PAUSE_AT && !readingPaused) socket.resume()
         handle(request, response)
       })
     },
-    responseOn: (socket) => connections.get(socket)?.response,
-    closeIdle(count) {
+    /** Returns the latest response of a connection. */
+    responseOn: (socket: Socket) => connections.get(socket)?.response,
+    /**
+     * Closes up to `count` connections without a request in progress, the least recently used first. Spares the last one
+     * that was used, because the first request of a new connection may be on the way. Returns how many it closed.
+     */
+    closeIdle(count: number): number {
       const idle = [...connections].filter(
         ([, { response, lastUse }]) => lastUse !== uses && (response === undefined || response.writableFinished),
       )
@@ -159,36 +135,35 @@ export function createHttpDrain(options: HttpDrainOptions): HttpDrain {
       for (const [socket] of closed) socket.destroy()
       return closed.length
     },
-    begin() {
+    /** Makes every later response close its connection, including the responses to requests in flight. */
+    begin(): void {
       draining = true
       for (const { response } of connections.values()) {
         if (response !== undefined && !response.headersSent) response.shouldKeepAlive = false
       }
     },
-    async close(signal) {
+    /** Stops accepting, waits for the requests in flight, and cuts the rest when `signal` aborts. */
+    async close(signal: AbortSignal): Promise<void> {
       if (!server.listening) return
       closing = true
       await acceptWaiting(signal)
-      const emptied = ownsSocket ? await fillAcceptQueue(server) : undefined
-      const closed = new Promise<void>((resolve) => {
-        // The base class only stops accepting. The timers of the HTTP server continue to run.
-        NetServer.prototype.close.call(server, () => resolve())
-      })
-      emptied?.()
+      const freeQueue = ownsSocket ? await fillAcceptQueue(server) : undefined
+      const closed = new AbortController()
+      // The base class only stops accepting. The timers of the HTTP server continue to run.
+      NetServer.prototype.close.call(server, () => closed.abort())
+      freeQueue?.()
       closing = false
-      hold(false)
+      pauseReading(false)
       const cut = () => server.closeAllConnections()
       if (signal.aborted) cut()
       signal.addEventListener('abort', cut)
-      const done = new AbortController()
-      void closed.then(() => done.abort())
-      while (!done.signal.aborted) {
-        await setTimeout(sweepIntervalMs, undefined, { signal: done.signal }).catch(() => {})
+      while (!closed.signal.aborted) {
+        await setTimeout(searchIntervalMs, undefined, { signal: closed.signal }).catch(() => {})
         // Timers run before input is read, so a connection may look idle while its request waits to be read.
         await setImmediate()
+        // Node closes either all idle connections or none, so one recent connection delays the rest.
         if (!expectsFirstRequest()) server.closeIdleConnections()
       }
-      signal.removeEventListener('abort', cut)
     },
   }
 }

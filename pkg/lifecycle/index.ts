@@ -1,14 +1,4 @@
-export { createHttpDrain, type HttpDrain, type HttpDrainOptions } from './http-drain.ts'
-export {
-  createLifecycle,
-  type Lifecycle,
-  type LifecycleEvent,
-  type LifecycleOptions,
-  type Part,
-  type Phase,
-  type StopOptions,
-  type Use,
-} from './lifecycle.ts'
-export { type ConnectionLimitEvent, type ConnectionLimitOptions, limitConnections } from './limit-connections.ts'
-export { type ListenOptions, listen } from './listen.ts'
-export { type RunEvent, type RunOptions, runUntilStopped, type SignalSource } from './run.ts'
+export { createHttpDrain } from './http-drain.ts'
+export { createLifecycle, type Lifecycle, type LifecycleEvent, type Phase } from './lifecycle.ts'
+export { limitConnections } from './limit-connections.ts'
+export { listen } from './listen.ts'

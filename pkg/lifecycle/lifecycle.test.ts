@@ -1,5 +1,6 @@
+import { EventEmitter } from 'node:events'
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
-import { createLifecycle as create, type LifecycleEvent, type LifecycleOptions, type Part } from './lifecycle.ts'
+import { createLifecycle, type LifecycleEvent, type LifecycleOptions, type Part } from './lifecycle.ts'
 
 beforeEach(() => {
   jest.useFakeTimers()
@@ -8,167 +9,198 @@ afterEach(() => {
   jest.useRealTimers()
 })
 
-/** A lifecycle that starts these parts in order. */
-function createLifecycle({ parts, ...options }: LifecycleOptions & { readonly parts: readonly Part[] }) {
-  const lifecycle = create(options)
-  const start = () =>
-    lifecycle.start(async (use) => {
-      for (const part of parts) await use(part)
-    })
-  return { ...lifecycle, start }
+const advance = (ms: number) => jest.advanceTimersByTimeAsync(ms)
+
+/** Starts a lifecycle with these parts in order, and with a process whose signals the test sends. */
+async function run({ parts, ...options }: Partial<LifecycleOptions> & { readonly parts: readonly Part[] }) {
+  const process = new EventEmitter()
+  const events: LifecycleEvent[] = []
+  const reload = jest.fn()
+  const lifecycle = createLifecycle({
+    process,
+    drainDelayMs: 5_000,
+    shutdownTimeoutMs: 25_000,
+    reload,
+    onEvent: (event) => events.push(event),
+    ...options,
+  })
+  expect(lifecycle.phase()).toBe('starting')
+  const code = lifecycle.run(async (use) => {
+    for (const part of parts) await use(part)
+  })
+  await advance(0)
+  return { phase: lifecycle.phase, process, events, reload, code }
 }
 
-const passed = (ms: number) => jest.advanceTimersByTimeAsync(ms)
-
-/** Parts that write down what happens to them. */
-function parts(...names: readonly string[]) {
+/** Creates parts that log their calls. */
+function createParts(...names: readonly string[]) {
   const log: string[] = []
-  const list: Part[] = names.map((name) => ({
+  const parts: Part[] = names.map((name) => ({
     name,
     start: () => log.push(`start ${name}`),
     drain: () => log.push(`drain ${name}`),
     stop: () => log.push(`stop ${name}`),
   }))
-  return { log, list }
+  return { log, parts }
 }
 
 test('parts start in order and stop in reverse, with the delay between', async () => {
-  const { log, list } = parts('store', 'health', 'http')
-  const lifecycle = createLifecycle({ parts: list, drainDelayMs: 500 })
-  expect(lifecycle.phase()).toBe('starting')
-  await lifecycle.start()
-  expect(lifecycle.phase()).toBe('serving')
-  const stopped = lifecycle.stop()
-  expect(lifecycle.phase()).toBe('draining')
-  await passed(499)
+  const { log, parts } = createParts('store', 'health', 'http')
+  const { phase, process, events, code } = await run({ parts, drainDelayMs: 500 })
+  expect(phase()).toBe('serving')
+  process.emit('SIGTERM')
+  expect(phase()).toBe('draining')
+  await advance(499)
   expect(log).toEqual(['start store', 'start health', 'start http', 'drain store', 'drain health', 'drain http'])
-  await passed(1)
+  await advance(1)
   expect(log.slice(6)).toEqual(['stop http', 'stop health', 'stop store'])
-  expect(await stopped).toBe(true)
-  expect(lifecycle.phase()).toBe('stopped')
+  expect(await code).toBe(0)
+  expect(phase()).toBe('stopped')
   expect(jest.getTimerCount()).toBe(0)
+  expect(events).toEqual([
+    { type: 'serving' },
+    { type: 'signal', signal: 'SIGTERM' },
+    { type: 'draining' },
+    { type: 'stopped' },
+  ])
 })
 
-test('when a part fails to start, it is stopped and so are the earlier parts', async () => {
-  const { log, list } = parts('store', 'http', 'never')
-  const failing = list.map((part) =>
-    part.name === 'http' ? { ...part, start: () => Promise.reject(new Error('port taken')) } : part,
-  )
-  await expect(createLifecycle({ parts: failing }).start()).rejects.toThrow('port taken')
+test('SIGINT drains without the delay and ends with 0', async () => {
+  const { log, parts } = createParts('http')
+  const { process, code } = await run({ parts })
+  process.emit('SIGINT')
+  await advance(0)
+  expect(await code).toBe(0)
+  expect(log).toEqual(['start http', 'drain http', 'stop http'])
+})
+
+test('SIGHUP reloads and does not stop the service', async () => {
+  const { process, reload, phase } = await run({ parts: [] })
+  process.emit('SIGHUP')
+  expect(reload).toHaveBeenCalledTimes(1)
+  await advance(60_000)
+  expect(phase()).toBe('serving')
+})
+
+test('when a part fails to start, it is stopped and so are the earlier parts, and the exit code is 1', async () => {
+  const { log, parts } = createParts('store', 'http', 'never')
+  const err = new Error('port taken')
+  const broken = parts.map((part) => (part.name === 'http' ? { ...part, start: () => Promise.reject(err) } : part))
+  const { code, events } = await run({ parts: broken })
+  expect(await code).toBe(1)
+  expect(events).toEqual([{ type: 'failed to start', err }])
   expect(log).toEqual(['start store', 'stop http', 'stop store'])
 })
 
 test('a part that fails to stop is reported, and the other parts still stop', async () => {
-  const { log, list } = parts('store', 'http')
-  const events: LifecycleEvent[] = []
-  const error = new Error('stuck')
-  const failing = list.map((part) => (part.name === 'http' ? { ...part, stop: () => Promise.reject(error) } : part))
-  const lifecycle = createLifecycle({ parts: failing, onEvent: (event) => events.push(event) })
-  await lifecycle.start()
-  const stopped = lifecycle.stop({ delayMs: 0 })
-  await passed(0)
-  expect(await stopped).toBe(true)
-  expect(events).toContainEqual({ type: 'part failed to stop', part: 'http', error })
+  const { log, parts } = createParts('store', 'http')
+  const err = new Error('stuck')
+  const broken = parts.map((part) => (part.name === 'http' ? { ...part, stop: () => Promise.reject(err) } : part))
+  const { process, events, code } = await run({ parts: broken })
+  process.emit('SIGINT')
+  await advance(0)
+  expect(await code).toBe(0)
+  expect(events).toContainEqual({ type: 'part failed to stop', part: 'http', err })
   expect(log).toContain('stop store')
 })
 
-test('the remaining parts are cut at the deadline, and the stop reports it', async () => {
-  const { log, list } = parts('store', 'http')
+test('the remaining parts are cut at the deadline, and the exit code is 1', async () => {
+  const { log, parts } = createParts('store', 'http')
   const cut = jest.fn()
-  const hanging: Part[] = list.map((part) =>
-    part.name === 'http'
-      ? {
-          ...part,
-          stop: (signal: AbortSignal) => {
-            signal.addEventListener('abort', cut)
-            return new Promise(() => {})
-          },
-        }
-      : part,
-  )
-  const lifecycle = createLifecycle({ parts: hanging, drainDelayMs: 100, shutdownTimeoutMs: 1_000 })
-  await lifecycle.start()
-  const stopped = lifecycle.stop()
-  await passed(999)
+  const stuck = parts.map((part) => ({
+    ...part,
+    ...(part.name === 'http' && {
+      stop(signal: AbortSignal) {
+        signal.addEventListener('abort', cut)
+        return new Promise(() => {})
+      },
+    }),
+  }))
+  const { process, events, code } = await run({ parts: stuck, drainDelayMs: 100, shutdownTimeoutMs: 1_000 })
+  process.emit('SIGTERM')
+  await advance(999)
   expect(cut).not.toHaveBeenCalled()
-  await passed(1)
+  await advance(1)
   expect(cut).toHaveBeenCalledTimes(1)
-  expect(await stopped).toBe(false)
+  expect(await code).toBe(1)
+  expect(events.at(-1)).toEqual({ type: 'deadline missed' })
   expect(log).toContain('stop store')
 })
 
 test('a part with its own timeout leaves time for the other parts', async () => {
-  const { log, list } = parts('store', 'http')
-  const events: LifecycleEvent[] = []
+  const { log, parts } = createParts('store', 'http')
   const slow: Part = { name: 'redis', stop: () => new Promise(() => {}), stopTimeoutMs: 50 }
-  const lifecycle = createLifecycle({ parts: [...list, slow], drainDelayMs: 0, onEvent: (event) => events.push(event) })
-  await lifecycle.start()
-  const stopped = lifecycle.stop()
-  await passed(50)
-  expect(await stopped).toBe(true)
+  const { process, events, code } = await run({ parts: [...parts, slow] })
+  process.emit('SIGINT')
+  await advance(50)
+  expect(await code).toBe(0)
   expect(log.slice(-2)).toEqual(['stop http', 'stop store'])
   expect(events).toContainEqual(expect.objectContaining({ type: 'part failed to stop', part: 'redis' }))
 })
 
-test('cut ends the delay and the waiting at once', async () => {
-  const { log, list } = parts('http')
-  const lifecycle = createLifecycle({ parts: list, drainDelayMs: 60_000, shutdownTimeoutMs: 120_000 })
-  await lifecycle.start()
-  const stopped = lifecycle.stop()
-  lifecycle.cut()
-  expect(await stopped).toBe(false)
+test.each(['SIGTERM', 'SIGINT'])(
+  'a second signal, %s, ends the delay at once, and the exit code is 1',
+  async (second) => {
+    const { log, parts } = createParts('http')
+    const { process, events, code } = await run({ parts, drainDelayMs: 60_000, shutdownTimeoutMs: 120_000 })
+    process.emit('SIGTERM')
+    await advance(1_000)
+    expect(log).not.toContain('stop http')
+    process.emit(second)
+    expect(await code).toBe(1)
+    expect(log.filter((line) => line === 'stop http')).toHaveLength(1)
+    expect(events.at(-1)).toEqual({ type: 'cut' })
+  },
+)
+
+test('a crash is reported with its cause, drains briefly and ends with 1', async () => {
+  const { log, parts } = createParts('http')
+  const stuck: Part = { name: 'stuck', stop: () => new Promise(() => {}) }
+  const { process, events, code } = await run({ parts: [...parts, stuck], crashTimeoutMs: 70 })
+  const err = new Error('bug')
+  process.emit('uncaughtException', err)
+  expect(events).toContainEqual({ type: 'crash', err })
+  await advance(69)
+  expect(log).not.toContain('stop http')
+  await advance(1)
+  expect(await code).toBe(1)
   expect(log).toContain('stop http')
 })
 
+test('a crash ends with 1 when every part stops in time', async () => {
+  const { process, events, code } = await run({ parts: [] })
+  process.emit('uncaughtException', new Error('bug'))
+  await advance(0)
+  expect(await code).toBe(1)
+  expect(events.at(-1)).toEqual({ type: 'stopped' })
+})
+
+test('a crash during the stop cuts the remaining work', async () => {
+  const { process, events, code } = await run({ parts: [] })
+  process.emit('SIGTERM')
+  process.emit('uncaughtException', new Error('bug'))
+  expect(await code).toBe(1)
+  expect(events.at(-1)).toEqual({ type: 'cut' })
+})
+
 test('a stop during the start waits for the current part and starts no further part', async () => {
-  const { log, list } = parts('store', 'http')
-  let started = () => {}
-  const slow: Part = {
-    name: 'slow',
-    start: () =>
-      new Promise<void>((resolve) => {
-        started = resolve
-      }),
-    stop: () => log.push('stop slow'),
-  }
-  const lifecycle = createLifecycle({ parts: [slow, ...list], drainDelayMs: 5_000 })
-  const starting = lifecycle.start()
-  const stopped = lifecycle.stop()
-  started()
-  await starting
-  await passed(0)
-  expect(await stopped).toBe(true)
+  const { log, parts } = createParts('store', 'http')
+  const started = Promise.withResolvers<void>()
+  const slow: Part = { name: 'slow', start: () => started.promise, stop: () => log.push('stop slow') }
+  const { process, code } = await run({ parts: [slow, ...parts] })
+  process.emit('SIGTERM')
+  await advance(1_000)
+  expect(log).toEqual([])
+  started.resolve()
+  await advance(0)
+  expect(await code).toBe(0)
   expect(log).toEqual(['stop slow'])
 })
 
 test('a start that hangs is cut', async () => {
-  const hanging: Part = { name: 'hanging', start: () => new Promise(() => {}) }
-  const lifecycle = createLifecycle({ parts: [hanging], shutdownTimeoutMs: 1_000 })
-  void lifecycle.start()
-  const stopped = lifecycle.stop()
-  await passed(1_000)
-  expect(await stopped).toBe(false)
-})
-
-test('a second stop returns the promise of the first', async () => {
-  const { log, list } = parts('http')
-  const lifecycle = createLifecycle({ parts: list, drainDelayMs: 0 })
-  await lifecycle.start()
-  const both = Promise.all([lifecycle.stop(), lifecycle.stop({ delayMs: 9_000 })])
-  await passed(0)
-  expect(await both).toEqual([true, true])
-  expect(log.filter((line) => line === 'stop http')).toHaveLength(1)
-})
-
-test('a second stop without a delay ends the delay of the first, and cuts no request', async () => {
-  const { log, list } = parts('http')
-  const lifecycle = createLifecycle({ parts: list, drainDelayMs: 5_000 })
-  await lifecycle.start()
-  const stopped = lifecycle.stop()
-  await passed(1_000)
-  expect(log).not.toContain('stop http')
-  void lifecycle.stop({ delayMs: 0 })
-  await passed(0)
-  expect(await stopped).toBe(true)
-  expect(log).toContain('stop http')
+  const stuck: Part = { name: 'stuck', start: () => new Promise(() => {}) }
+  const { process, code } = await run({ parts: [stuck], shutdownTimeoutMs: 1_000 })
+  process.emit('SIGTERM')
+  await advance(1_000)
+  expect(await code).toBe(1)
 })

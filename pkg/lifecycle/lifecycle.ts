@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events'
 import { withTimeout } from '../with-timeout.ts'
 
 export type Phase = 'starting' | 'serving' | 'draining' | 'stopped'
@@ -6,7 +7,7 @@ export type Phase = 'starting' | 'serving' | 'draining' | 'stopped'
 export interface Part {
   readonly name: string
   start?(): unknown
-  /** Called when draining begins, before the drain delay. From now on clients should use other instances. */
+  /** Called before the drain delay. From now on clients should use other instances. */
   drain?(): void
   /** Stops the part. The lifecycle stops waiting when `signal` aborts, so the part must then cut its remaining work. */
   stop?(signal: AbortSignal): unknown
@@ -14,130 +15,125 @@ export interface Part {
   readonly stopTimeoutMs?: number
 }
 
-export interface LifecycleOptions {
-  /** How long the service continues to serve after a stop was requested, in milliseconds. @default 5_000 */
-  readonly drainDelayMs?: number
-  /** Longest stop including the delay, in milliseconds. @default 25_000 */
-  readonly shutdownTimeoutMs?: number
-  readonly onEvent?: (event: LifecycleEvent) => void
-}
+type Signal = 'SIGTERM' | 'SIGINT' | 'SIGHUP'
 
 export type LifecycleEvent =
   | { readonly type: 'serving' | 'draining' | 'stopped' | 'cut' | 'deadline missed' }
-  | { readonly type: 'part failed to stop'; readonly part: string; readonly error: unknown }
+  | { readonly type: 'signal'; readonly signal: Signal }
+  | { readonly type: 'crash' | 'failed to start'; readonly err: unknown }
+  | { readonly type: 'part failed to stop'; readonly part: string; readonly err: unknown }
 
-export interface StopOptions {
-  readonly delayMs?: number
-  readonly timeoutMs?: number
+export interface LifecycleOptions {
+  /** Emits the signals, and `uncaughtException`, which includes unhandled rejections. */
+  readonly process: EventEmitter
+  /** How long the service continues to serve after SIGTERM, in milliseconds. */
+  readonly drainDelayMs: number
+  /** Longest stop including the delay, in milliseconds. */
+  readonly shutdownTimeoutMs: number
+  /** Longest stop after a crash, in milliseconds. @default 3_000 */
+  readonly crashTimeoutMs?: number
+  readonly reload: () => void
+  readonly onEvent: (event: LifecycleEvent) => void
 }
 
-export interface Lifecycle {
-  phase(): Phase
-  /**
-   * Starts the service: `startParts` awaits `use(part)` for each part in order. When it rejects, the parts so far are
-   * stopped in reverse order, and `start` rejects with the same error. A stop during the start ends it after the current part.
-   */
-  start(startParts: (use: Use) => Promise<void>): Promise<void>
-  /**
-   * Stops the parts in reverse order. Later calls return the same promise, and one with `delayMs: 0` ends the delay.
-   * Resolves with whether every part stopped in time. Never rejects.
-   */
-  stop(options?: StopOptions): Promise<boolean>
-  /** Ends a stop in progress at once, without the delay and without waiting for requests in flight. */
-  cut(): void
-}
+type StartParts = (use: (part: Part) => Promise<void>) => Promise<void>
 
-/** Starts a part and registers it for the stop. */
-export type Use = (part: Part) => Promise<void>
-
-/** Abort reason of a deadline that `cut` moved forward. */
-const CUT = Symbol('cut')
 /** Ends `startParts` when a stop was requested meanwhile. */
 const STOPPING = Symbol('stopping')
 
+export type Lifecycle = ReturnType<typeof createLifecycle>
+
 /** Keeps the order of start and stop, and bounds the time that a stop takes. */
-export function createLifecycle({
-  drainDelayMs = 5_000,
-  shutdownTimeoutMs = 25_000,
-  onEvent = () => {},
-}: LifecycleOptions): Lifecycle {
+export function createLifecycle(options: LifecycleOptions) {
+  const { process, drainDelayMs, shutdownTimeoutMs, crashTimeoutMs = 3_000, reload, onEvent } = options
+  const ended = Promise.withResolvers<0 | 1>()
   const deadline = new AbortController()
-  const delayed = Promise.withResolvers<void>()
-  const started: Part[] = []
+  const missed = new Promise<void>((resolve) => {
+    deadline.signal.addEventListener('abort', () => resolve())
+  })
+  const parts: Part[] = []
   let phase: Phase = 'starting'
   let starting: Promise<void> | undefined
-  let stopping: Promise<boolean> | undefined
-
-  const missed = new Promise<'missed'>((resolve) => {
-    deadline.signal.addEventListener('abort', () => resolve('missed'), { once: true })
-  })
+  let stopping = false
 
   async function use(part: Part): Promise<void> {
     // Registered before its start: a part that fails halfway has work to clean up too.
-    started.push(part)
+    parts.push(part)
     await part.start?.()
-    if (stopping !== undefined) throw STOPPING
+    if (stopping) throw STOPPING
   }
 
-  async function startAll(startParts: (use: Use) => Promise<void>): Promise<void> {
+  async function start(startParts: StartParts): Promise<void> {
     try {
       await startParts(use)
-    } catch (error) {
-      if (error === STOPPING) return
-      throw error
+    } catch (err) {
+      if (err === STOPPING) return
+      if (!stopping) await stopParts()
+      onEvent({ type: 'failed to start', err })
+      if (!stopping) ended.resolve(1)
+      return
     }
-    if (stopping !== undefined) return
+    if (stopping) return
     phase = 'serving'
     onEvent({ type: 'serving' })
   }
 
   /** Stops the parts one after the other: later parts use the earlier ones. */
-  async function stopAll(): Promise<void> {
-    for (const part of started.splice(0).reverse()) {
+  async function stopParts(): Promise<void> {
+    for (const part of parts.splice(0).reverse()) {
       try {
-        const ended = Promise.race([part.stop?.(deadline.signal), missed])
-        await (part.stopTimeoutMs === undefined ? ended : withTimeout(ended, part.stopTimeoutMs))
-      } catch (error) {
-        onEvent({ type: 'part failed to stop', part: part.name, error })
+        const stopped = Promise.race([part.stop?.(deadline.signal), missed])
+        await (part.stopTimeoutMs === undefined ? stopped : withTimeout(stopped, part.stopTimeoutMs))
+      } catch (err) {
+        onEvent({ type: 'part failed to stop', part: part.name, err })
       }
     }
   }
 
-  async function stopOnce({ delayMs = drainDelayMs, timeoutMs = shutdownTimeoutMs }: StopOptions): Promise<boolean> {
+  /** A second call cuts the remaining work. */
+  async function stop(code: 0 | 1, delayMs: number, timeoutMs: number): Promise<void> {
+    if (stopping) return deadline.abort('cut')
+    stopping = true
     const delay = phase === 'serving' ? delayMs : 0
     phase = 'draining'
     onEvent({ type: 'draining' })
-    const timer = setTimeout(() => deadline.abort(), timeoutMs)
-    await Promise.race([starting?.catch(() => {}), missed])
-    for (const part of started) part.drain?.()
-    const delayTimer = setTimeout(delayed.resolve, delay)
-    await Promise.race([delayed.promise, missed])
-    clearTimeout(delayTimer)
-    await stopAll()
+    const timer = setTimeout(() => deadline.abort('deadline missed'), timeoutMs)
+    await Promise.race([starting, missed])
+    for (const part of parts) part.drain?.()
+    await Promise.race([new Promise((resolve) => setTimeout(resolve, delay)), missed])
+    await stopParts()
     clearTimeout(timer)
     phase = 'stopped'
-    onEvent({
-      type: deadline.signal.aborted ? (deadline.signal.reason === CUT ? 'cut' : 'deadline missed') : 'stopped',
+    const { aborted, reason } = deadline.signal
+    onEvent({ type: aborted ? reason : 'stopped' })
+    ended.resolve(aborted ? 1 : code)
+  }
+
+  function onSignal(signal: Signal, act: () => unknown): void {
+    process.on(signal, () => {
+      onEvent({ type: 'signal', signal })
+      void act()
     })
-    return !deadline.signal.aborted
   }
 
   return {
     phase: () => phase,
-    async start(startParts) {
-      starting = startAll(startParts)
-      try {
-        await starting
-      } catch (error) {
-        if (stopping === undefined) await stopAll()
-        throw error
-      }
+    /**
+     * Starts the service and resolves with the exit code when it has stopped: 0 after a clean stop, 1 after a failed
+     * start, a crash or a missed deadline. `startParts` awaits `use(part)` for each part in order, and a stop is the
+     * reverse. SIGTERM drains, and SIGINT drains without the delay. A stop during the start begins after the current
+     * part. A second signal, or a crash during the stop, ends the stop at once.
+     */
+    run(startParts: StartParts): Promise<0 | 1> {
+      onSignal('SIGTERM', () => stop(0, drainDelayMs, shutdownTimeoutMs))
+      onSignal('SIGINT', () => stop(0, 0, shutdownTimeoutMs))
+      onSignal('SIGHUP', reload)
+      process.on('uncaughtException', (err: unknown) => {
+        onEvent({ type: 'crash', err })
+        void stop(1, 0, crashTimeoutMs)
+      })
+      starting = start(startParts)
+      return ended.promise
     },
-    stop(options = {}) {
-      if (stopping !== undefined && options.delayMs === 0) delayed.resolve()
-      stopping ??= stopOnce(options)
-      return stopping
-    },
-    cut: () => deadline.abort(CUT),
   }
 }

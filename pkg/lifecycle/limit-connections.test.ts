@@ -94,6 +94,12 @@ test('a connection with a request in progress is not closed: when all are busy, 
 
 test('without a limit of open files there is no limit of connections', () => {
   const server = createServer()
-  limitConnections({ server, closeIdle: () => 0, openFiles: Number.POSITIVE_INFINITY })
+  limitConnections({
+    server,
+    closeIdle: () => 0,
+    reservedFiles: 20,
+    openFiles: Number.POSITIVE_INFINITY,
+    onEvent: () => {},
+  })
   expect(server.maxConnections).toBe(createServer().maxConnections)
 })

@@ -3,13 +3,13 @@ import type { Server, Socket } from 'node:net'
 
 export interface ConnectionLimitOptions {
   readonly server: Server
-  /** Closes up to `count` idle connections and returns how many it closed. Must be registered on the server before this limiter. */
+  /** Closes up to `count` idle connections and returns how many it closed. Listens to new connections before this limiter. */
   readonly closeIdle: (count: number) => number
-  /** File descriptors to keep free of connections: for the log, stores, health checks and Node itself. @default 64 */
-  readonly reservedFiles?: number
+  /** File descriptors for the log, stores, health checks and Node itself. */
+  readonly reservedFiles: number
   /** File descriptors that this process may open. @default the limit of the process, Infinity where the system has none */
   readonly openFiles?: number
-  readonly onEvent?: (event: ConnectionLimitEvent) => void
+  readonly onEvent: (event: ConnectionLimitEvent) => void
 }
 
 export type ConnectionLimitEvent =
@@ -23,33 +23,28 @@ const HEADROOM = 16
 /**
  * Keeps the connections of a server below the limit of open files. When the limit is near, a new connection takes the place
  * of an idle one, so that probes and clients still get in. When no connection is idle, new connections are closed at once.
- * Reports the condition when it begins and when it has ended, and not for each connection.
  */
 export function limitConnections(options: ConnectionLimitOptions): void {
-  const { server, closeIdle, reservedFiles = 64, openFiles = readOpenFileLimit(), onEvent = () => {} } = options
+  const { server, closeIdle, reservedFiles, openFiles = readOpenFileLimit(), onEvent } = options
   if (openFiles === Number.POSITIVE_INFINITY) return
   const max = Math.max(openFiles - reservedFiles, Math.floor(openFiles / 2))
   const limit = Math.max(max - HEADROOM, 1)
-  server.maxConnections = max
-  /** Closes several connections at a time, because the search for idle connections is linear in their number. */
+  /** The search for idle connections is linear in their number, so it closes several connections at a time. */
   const batch = Math.ceil(limit / 100)
   let connections = 0
   let episode: { closed: number; refused: number } | undefined
 
-  function reach(): { closed: number; refused: number } {
-    if (episode === undefined) {
-      episode = { closed: 0, refused: 0 }
-      onEvent({ type: 'connection limit reached', limit })
-    }
+  function reach() {
+    if (episode === undefined) onEvent({ type: 'connection limit reached', limit })
+    episode ??= { closed: 0, refused: 0 }
     return episode
   }
 
+  server.maxConnections = max
   server.on('connection', (socket: Socket) => {
-    connections++
-    if (connections > limit) reach().closed += closeIdle(batch)
+    if (++connections > limit) reach().closed += closeIdle(batch)
     socket.once('close', () => {
-      connections--
-      if (episode === undefined || connections >= 0.9 * limit) return
+      if (--connections >= 0.9 * limit || episode === undefined) return
       onEvent({ type: 'connection limit left', ...episode })
       episode = undefined
     })

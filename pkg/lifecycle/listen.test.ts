@@ -14,13 +14,13 @@ function newServer(): Server {
   return server
 }
 
-const portOf = (server: Server) => (server.address() as AddressInfo).port
+const findPort = (server: Server) => (server.address() as AddressInfo).port
 
 test.each(['127.0.0.1', '::1', 'localhost'])('a server that listens on %s accepts connections', async (host) => {
   const server = newServer()
   await listen({ server, host, port: 0 })
   const accepted = once(server, 'connection')
-  const client = connect(portOf(server), host)
+  const client = connect(findPort(server), host)
   await accepted
   client.destroy()
   expect(server.listenerCount('error')).toBe(0)
@@ -29,12 +29,12 @@ test.each(['127.0.0.1', '::1', 'localhost'])('a server that listens on %s accept
 test.each(['127.0.0.1', '::1'])('two servers share a port of %s when both set reusePort', async (host) => {
   const [first, second] = [newServer(), newServer()]
   await listen({ server: first, host, port: 0, reusePort: true })
-  await listen({ server: second, host, port: portOf(first), reusePort: true })
-  expect(portOf(second)).toBe(portOf(first))
+  await listen({ server: second, host, port: findPort(first), reusePort: true })
+  expect(findPort(second)).toBe(findPort(first))
 })
 
 test.each([
-  [false, 'is taken: stop the other process, or set ADMIN_PORT'],
+  [false, 'is taken: stop the other process, or set PORT'],
   [true, 'is taken by a process that does not share it'],
 ])(
   'with reusePort %s, a port that another server does not share is an error that names the remedy',
@@ -44,9 +44,8 @@ test.each([
     const refused = listen({
       server: newServer(),
       host: '127.0.0.1',
-      port: portOf(other),
+      port: findPort(other),
       reusePort,
-      portVariable: 'ADMIN_PORT',
     })
     await expect(refused).rejects.toMatchObject({
       message: expect.stringContaining(text),

@@ -1,2 +1,2 @@
-export { createLogger, type Logger, type LoggerOptions } from './logger.ts'
-export { createOutput, type Output, type OutputOptions } from './output.ts'
+export { createLogger, type Logger } from './logger.ts'
+export { createOutput } from './output.ts'

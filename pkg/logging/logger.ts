@@ -7,7 +7,7 @@ export interface LoggerOptions {
   /** @default 'info' */
   readonly level?: string
   /** The fields of every line, such as the name and the version of the service. */
-  readonly base?: Readonly<Record<string, unknown>>
+  readonly base?: object
   /** Returns more fields for a line, such as the id of the current request, or undefined. Called once for each line. */
   readonly context?: (fields: object) => object | undefined
   readonly destination: DestinationStream
@@ -24,6 +24,8 @@ const SECRET_KEYS = new Set([
   'x-api-key',
 ])
 
+const isSecret = (key: string) => SECRET_KEYS.has(key.toLowerCase())
+
 /**
  * Masks the fields that may hold a credential, down to `levels` levels below the top. Returns the same object when there
  * are none. pino's own redaction takes ten times as long as writing the line.
@@ -33,7 +35,7 @@ function redact(fields: object, levels: number, serialized = ''): object {
   for (const key of Object.keys(fields)) {
     const value: unknown = fields[key as keyof typeof fields]
     if (value === undefined || (key === serialized && Error.isError(value))) continue
-    const shown = SECRET_KEYS.has(key.toLowerCase()) ? '***' : levels > 0 ? redactValue(value, levels) : value
+    const shown = isSecret(key) ? '***' : redactValue(value, levels)
     if (shown === value) continue
     copy ??= (Array.isArray(fields) ? [...fields] : { ...fields }) as Record<string, unknown>
     copy[key] = shown
@@ -42,37 +44,37 @@ function redact(fields: object, levels: number, serialized = ''): object {
 }
 
 function redactValue(value: unknown, levels: number): unknown {
-  if (typeof value !== 'object' || value === null) return value
+  if (levels === 0 || typeof value !== 'object' || value === null) return value
   if (Error.isError(value)) return serializeError(value)
   if (!('toJSON' in value) || typeof value.toJSON !== 'function') return redact(value, levels - 1)
   const json: unknown = value.toJSON()
   return typeof json === 'object' && json !== null ? redact(json, levels - 1) : value
 }
 
-function scrub(value: unknown, depth: number): unknown {
+/** Masks the credentials in the texts of a value and its fields, down to `levels` levels. */
+function scrub(value: unknown, levels: number): unknown {
   if (typeof value === 'string') return withoutCredentials(value)
   if (typeof value !== 'object' || value === null) return value
-  if (depth === 0) return '…'
-  if (Array.isArray(value)) return value.map((each) => scrub(each, depth - 1))
-  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, scrub(each, depth - 1)]))
+  if (levels === 0) return '…'
+  if (Array.isArray(value)) return value.map((item) => scrub(item, levels - 1))
+  const fields = Object.entries(value)
+  return Object.fromEntries(fields.map(([key, field]) => [key, isSecret(key) ? '***' : scrub(field, levels - 1)]))
 }
 
-function serializeError(error: unknown): unknown {
-  const shown = scrub(Error.isError(error) ? stdSerializers.err(error) : error, 5)
-  return typeof shown === 'object' && shown !== null ? redact(shown, 4) : shown
-}
-
-let renderedAt = 0
-let rendered = ''
+const serializeError = (error: unknown) => scrub(Error.isError(error) ? stdSerializers.err(error) : error, 5)
 
 /** Replaces pino's `isoTime`, which renders the time for each line: this one renders it once a millisecond. */
-function isoTime(): string {
-  const now = Date.now()
-  if (now !== renderedAt) {
-    renderedAt = now
-    rendered = `,"time":"${new Date(now).toISOString()}"`
+function createClock(): () => string {
+  let renderedAt = 0
+  let rendered = ''
+  return function isoTime() {
+    const now = Date.now()
+    if (now !== renderedAt) {
+      renderedAt = now
+      rendered = `,"time":"${new Date(now).toISOString()}"`
+    }
+    return rendered
   }
-  return rendered
 }
 
 /** Writes one JSON object for each line: the name of the `level`, the `time` in ISO 8601, the fields, and `msg`. */
@@ -81,7 +83,7 @@ export function createLogger({ level = 'info', base = {}, context, destination }
     {
       level,
       base,
-      timestamp: isoTime,
+      timestamp: createClock(),
       formatters: {
         level: (label) => ({ level: label }),
         log: (fields) => redact(fields, 2, 'err') as Record<string, unknown>,

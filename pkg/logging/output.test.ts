@@ -136,14 +136,14 @@ test('flushSync reports dropped lines', () => {
 
 test('after a full pipe each write is atomic, so the lines of several processes do not mix', () => {
   const outputs = [createOutput({ fd }), createOutput({ fd })]
-  const of = ['a', 'ü'].map((letter) => `${letter.repeat(150)}\n`)
-  for (let round = 0; round < 2_000; round++) outputs.forEach(({ write }, index) => void write(of[index] ?? ''))
+  const texts = ['a', 'ü'].map((letter) => `${letter.repeat(150)}\n`)
+  for (let round = 0; round < 2_000; round++) outputs.forEach(({ write }, index) => void write(texts[index] ?? ''))
   let seen = ''
   for (let some = read(3_000); some !== ''; some = read(3_000)) {
     seen += some
     jest.advanceTimersByTime(5)
   }
-  const broken = seen.split('\n').filter((line) => line !== '' && !of.includes(`${line}\n`))
+  const broken = seen.split('\n').filter((line) => line !== '' && !texts.includes(`${line}\n`))
   expect(broken).toEqual([])
   expect(seen.length).toBe(4_000 * 151)
 })

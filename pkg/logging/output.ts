@@ -1,12 +1,9 @@
 import { fstatSync, writeSync } from 'node:fs'
 
 export interface OutputOptions {
-  /** @default 1, standard output */
+  /** @default 1 */
   readonly fd?: number
-  /**
-   * The maximum size of one write, unless a single line is longer. A pipe takes 4096 bytes whole or not at all, so the
-   * lines of several processes do not mix. @default 4096
-   */
+  /** The maximum size of one write, unless a single line is longer. A pipe takes 4096 bytes whole or not at all. @default 4096 */
   readonly bufferBytes?: number
   /** The maximum time that a line stays in the buffer, in milliseconds. @default 100 */
   readonly bufferMs?: number
@@ -18,13 +15,6 @@ export interface OutputOptions {
   readonly onDropped?: (lines: number) => void
 }
 
-export interface Output {
-  /** Takes one line with its line feed. Never blocks and never throws. */
-  write(line: string): void
-  /** Writes all lines before it returns. Gives up after `giveUpMs`. */
-  flushSync(): void
-}
-
 /** The pause before a retry, in milliseconds. A slow reader catches up soon; a full disk stays full for longer. */
 const RETRY_MS = 5
 const RETRY_AFTER_ERROR_MS = 1_000
@@ -34,7 +24,7 @@ const RETRY_AFTER_ERROR_MS = 1_000
  * written together. While the output is blocked (a full pipe or a full disk), lines wait in memory. Lines beyond `maxBytes`
  * are dropped and counted. A killed process loses the lines in the buffer.
  */
-export function createOutput(options: OutputOptions = {}): Output {
+export function createOutput(options: OutputOptions = {}) {
   const { fd = 1, bufferBytes = 4096, bufferMs = 100, maxBytes = 1024 * 1024, giveUpMs = 1_000, onDropped } = options
   let lines = ''
   /** Chunks that the output has not accepted yet. They precede `lines`. */
@@ -51,8 +41,8 @@ export function createOutput(options: OutputOptions = {}): Output {
   function queue(text: string, from = 0): void {
     const bytes = Buffer.from(text)
     for (let start = from, end = 0; start < bytes.length; start = end) {
-      const last =
-        start + bufferBytes >= bytes.length ? bytes.length - 1 : bytes.lastIndexOf('\n', start + bufferBytes - 1)
+      const fits = start + bufferBytes >= bytes.length
+      const last = fits ? bytes.length - 1 : bytes.lastIndexOf('\n', start + bufferBytes - 1)
       end = (last < start ? bytes.indexOf('\n', start) : last) + 1
       waiting.push(bytes.subarray(start, end))
     }
@@ -90,8 +80,9 @@ export function createOutput(options: OutputOptions = {}): Output {
   function flush(): void {
     const error = writeOut()
     blocked = error !== undefined
+    const retryMs = error === 'EAGAIN' ? RETRY_MS : RETRY_AFTER_ERROR_MS
     clearTimeout(timer)
-    timer = setTimeout(onTimer, blocked ? (error === 'EAGAIN' ? RETRY_MS : RETRY_AFTER_ERROR_MS) : bufferMs)
+    timer = setTimeout(onTimer, blocked ? retryMs : bufferMs)
     timer.unref()
     if (!blocked) reportDropped()
   }
@@ -102,7 +93,8 @@ export function createOutput(options: OutputOptions = {}): Output {
   }
 
   return {
-    write(line) {
+    /** Takes one line with its line feed. Never blocks and never throws. */
+    write(line: string): void {
       if (waitingBytes + lines.length + line.length > maxBytes) {
         dropped++
         return
@@ -111,7 +103,8 @@ export function createOutput(options: OutputOptions = {}): Output {
       lines += line
       if (timer === undefined) flush()
     },
-    flushSync() {
+    /** Writes all lines before it returns. Gives up after `giveUpMs`. */
+    flushSync(): void {
       const giveUpAt = performance.now() + giveUpMs
       const neverNotified = new Int32Array(new SharedArrayBuffer(4))
       while (writeOut() === 'EAGAIN' && performance.now() < giveUpAt) Atomics.wait(neverNotified, 0, 0, RETRY_MS)

@@ -6,14 +6,14 @@ export interface CodedErrorOptions extends ErrorOptions {
 }
 
 /** An error that has a response. The tables of the rooms map `code` to a status, so the thrower knows no HTTP. */
-export class CodedError<Code extends ProblemCode = ProblemCode> extends Error {
+export class CodedError extends Error {
   override readonly name = 'CodedError'
-  readonly code: Code
+  readonly code: ProblemCode
   declare readonly errors?: unknown
 
-  constructor(code: Code, options: CodedErrorOptions = {}) {
+  constructor(code: ProblemCode, { errors, ...options }: CodedErrorOptions = {}) {
     super(code.replaceAll('_', ' '), options)
     this.code = code
-    if (options.errors !== undefined) this.errors = options.errors
+    if (errors !== undefined) this.errors = errors
   }
 }

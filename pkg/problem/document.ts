@@ -2,26 +2,16 @@ import { type OutgoingHttpHeaders, type ServerResponse, STATUS_CODES } from 'nod
 import { HTTP_PROBLEMS, type ProblemType } from './table.ts'
 
 /** Renders a problem document (RFC 9457). Programs read `code`, which is stable; the rest is for people. */
-export function renderProblem(
-  code: string,
-  { status, detail }: ProblemType,
-  requestId: string,
-  errors?: unknown,
-): string {
-  const title = STATUS_CODES[status]
-  return JSON.stringify({ type: 'about:blank', title, status, detail, code, requestId, errors })
-}
-
-export interface SendProblemOptions {
-  readonly requestId: string
-  readonly headers?: OutgoingHttpHeaders
+export function renderProblem(code: string, type: ProblemType, requestId: string, errors?: unknown): string {
+  const { status, detail } = type
+  return JSON.stringify({ type: 'about:blank', title: STATUS_CODES[status], status, detail, code, requestId, errors })
 }
 
 /** Sends an error before Express sees the request, and closes the connection: a rejected request may have an unread body. */
 export function sendProblem(
   response: ServerResponse,
   code: keyof typeof HTTP_PROBLEMS,
-  { requestId, headers }: SendProblemOptions,
+  { requestId, headers }: { readonly requestId: string; readonly headers?: OutgoingHttpHeaders },
 ): void {
   const body = renderProblem(code, HTTP_PROBLEMS[code], requestId)
   response.shouldKeepAlive = false

@@ -20,7 +20,9 @@ function serve(handler: RequestHandler) {
   })
   app.get('/', handler)
   app.use(
-    problemHandler({ table: { ...HTTP_PROBLEMS, note_not_found: { status: 404, detail: 'There is no such note.' } } }),
+    problemHandler({
+      table: { ...HTTP_PROBLEMS, note_not_found: { status: 404, detail: 'The note does not exist.' } },
+    }),
   )
   server = createServer(app).listen(0)
   return request(server)
@@ -40,7 +42,7 @@ test('the table of the service maps its own codes to responses', async () => {
   expect(body).toMatchObject({
     status: 404,
     title: 'Not Found',
-    detail: 'There is no such note.',
+    detail: 'The note does not exist.',
     code: 'note_not_found',
   })
 })

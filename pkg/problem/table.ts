@@ -12,23 +12,25 @@ export interface ProblemType {
 export type ProblemTable<Code extends string = string> = Readonly<Record<Code, ProblemType>>
 
 /**
- * Every code of this program. A room that throws errors of its own adds its table here, and a misspelt code does not
- * compile:
- *
- *     declare module '../problem/table.ts' {
- *       interface Problems extends Record<keyof typeof ACCESS_PROBLEMS, ProblemType> {}
- *     }
+ * Every code of this program. `declare module` adds the codes of another table, such as `internal/store/problems.ts`. A
+ * misspelt code does not compile.
  */
 export interface Problems extends Record<keyof typeof HTTP_PROBLEMS, ProblemType> {}
 
 export type ProblemCode = keyof Problems & string
 
-/** Errors that any HTTP service returns. */
+/** Errors that any HTTP service returns, with those of `pkg/access` and `pkg/rate-limit`. */
 export const HTTP_PROBLEMS = {
   bad_request: { status: 400, detail: 'The request is not valid HTTP.' },
   malformed_json: { status: 400, detail: 'The body is not valid JSON.' },
   malformed_path: { status: 400, detail: 'The path is not valid percent-encoding.' },
   incomplete_body: { status: 400, detail: 'The body is shorter than its content-length.' },
+  unauthenticated: { status: 401, detail: 'The operation requires a bearer token or a session.' },
+  invalid_token: { status: 401, detail: 'The bearer token is not valid for this service.' },
+  expired_token: { status: 401, detail: 'The bearer token has expired.' },
+  token_required: { status: 403, detail: 'Starting a session requires a bearer token.' },
+  cross_site_request: { status: 403, detail: 'A page of another site cannot change data with a session.' },
+  insecure_connection: { status: 403, detail: 'Starting a session requires a TLS connection.' },
   not_found: { status: 404, detail: 'The path or the item does not exist.' },
   method_not_allowed: { status: 405, detail: 'The path supports only the methods in the allow header.' },
   request_timeout: { status: 408, detail: 'The request did not arrive in time.' },
@@ -39,7 +41,10 @@ export const HTTP_PROBLEMS = {
   expectation_failed: { status: 417, detail: 'The only supported expectation is 100-continue.' },
   invalid_input: { status: 422, detail: 'Some fields are invalid; see errors.' },
   precondition_required: { status: 428, detail: 'The if-match header must name the version to change.' },
+  too_many_requests: { status: 429, detail: 'The client sent too many requests. Wait for the time in retry-after.' },
   headers_too_large: { status: 431, detail: 'The headers exceed the size limit.' },
   internal: { status: 500, detail: 'An internal error occurred. Quote the request id when you report it.' },
   not_implemented: { status: 501, detail: 'The server does not know this method.' },
+  keys_unavailable: { status: 503, detail: 'The keys that verify the token are not available.', retryAfterSeconds: 5 },
+  sessions_unavailable: { status: 503, detail: 'The session store is not available.', retryAfterSeconds: 1 },
 } as const satisfies ProblemTable

@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
-import { readSystemd } from './environment.ts'
-import { createNotifier } from './notify.ts'
+import { createNotifier, readSystemd } from './systemd.ts'
 
 beforeEach(() => {
   jest.useFakeTimers()
@@ -36,16 +35,17 @@ test('several sockets are an error', () => {
 test('the notifier reports each state, and notifies the watchdog twice in its period until it is stopped', () => {
   const sent: string[] = []
   const notifier = createNotifier({
-    enabled: true,
+    notify: true,
     watchdogMs: 1_000,
+    onError: () => {},
     run: (_file, [state = ''], done) => {
       sent.push(state)
       done(null)
     },
   })
-  notifier.ready()
+  notifier.start()
   jest.advanceTimersByTime(1_000)
-  notifier.stopping()
+  notifier.drain()
   notifier.stop()
   jest.advanceTimersByTime(5_000)
   expect(sent).toEqual(['READY=1', 'WATCHDOG=1', 'WATCHDOG=1', 'STOPPING=1'])
@@ -53,12 +53,11 @@ test('the notifier reports each state, and notifies the watchdog twice in its pe
 
 test('a disabled notifier runs no program, and a notification that fails is reported', () => {
   const run = jest.fn<(file: string, args: readonly string[], done: (error: Error | null) => void) => void>()
-  const silent = createNotifier({ enabled: false, watchdogMs: 1_000, run })
-  silent.ready()
+  const onError = jest.fn()
+  createNotifier({ notify: false, watchdogMs: 1_000, onError, run }).start()
   jest.advanceTimersByTime(5_000)
   expect(run).not.toHaveBeenCalled()
-  const onError = jest.fn()
   const error = new Error('no systemd-notify')
-  createNotifier({ enabled: true, onError, run: (_file, _args, done) => done(error) }).stopping()
+  createNotifier({ notify: true, onError, run: (_file, _args, done) => done(error) }).drain()
   expect(onError.mock.calls).toEqual([[error]])
 })

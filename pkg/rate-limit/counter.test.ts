@@ -1,5 +1,5 @@
 import { expect, jest, test } from '@jest/globals'
-import { type Count, localCounter, sharedCounter } from './rate-counter.ts'
+import { type Count, localCounter, sharedCounter } from './counter.ts'
 
 let time = 0
 const now = () => time
@@ -33,55 +33,54 @@ test('a new client above the maximum ends the minute, and a known client does no
   expect(count('a')).toMatchObject({ used: 1 })
 })
 
-/** A shared count that can fail or hang. */
+/** Creates a shared counter whose store can fail. */
 function shared() {
-  let asked = 0
-  let answer = (): Promise<Count> => Promise.resolve({ used: 100, resetMs: 1 })
+  let calls = 0
+  let respond = (): Promise<Count> => Promise.resolve({ used: 100, resetMs: 1 })
   const events: unknown[] = []
   const count = sharedCounter({
     shared: () => {
-      asked += 1
-      return answer()
+      calls += 1
+      return respond()
     },
-    local: () => ({ used: 1, resetMs: 1 }),
     now,
     onEvent: ({ type }) => events.push(type),
   })
   return {
     count,
     events,
-    asked: () => asked,
-    answers(next: typeof answer) {
-      answer = next
+    calls: () => calls,
+    respondWith(next: typeof respond) {
+      respond = next
     },
   }
 }
 
 test('while the store works, all requests use the shared count', async () => {
-  const { count, asked, events } = shared()
+  const { count, calls, events } = shared()
   const counts = await Promise.all([count('a'), count('a')])
   expect(counts.map(({ used }) => used)).toEqual([100, 100])
-  expect([asked(), events]).toEqual([2, []])
+  expect([calls(), events]).toEqual([2, []])
 })
 
 test('after a failure the store is retried once a second, by one request', async () => {
-  const { count, answers, asked, events } = shared()
-  answers(() => Promise.reject(new Error('away')))
+  const { count, respondWith, calls, events } = shared()
+  respondWith(() => Promise.reject(new Error('down')))
   expect(await count('a')).toMatchObject({ used: 1 })
   time += SECOND - 1
   await count('a')
-  expect(asked()).toBe(1)
+  expect(calls()).toBe(1)
   time += 1
   await Promise.all([count('a'), count('a'), count('a')])
-  expect(asked()).toBe(2)
+  expect(calls()).toBe(2)
   expect(events).toEqual(['counting alone'])
 })
 
 test('a store that recovers is used again, and each change is reported once', async () => {
-  const { count, answers, events } = shared()
-  answers(() => Promise.reject(new Error('away')))
+  const { count, respondWith, events } = shared()
+  respondWith(() => Promise.reject(new Error('down')))
   await Promise.all([count('a'), count('b')])
-  answers(() => Promise.resolve({ used: 7, resetMs: 1 }))
+  respondWith(() => Promise.resolve({ used: 7, resetMs: 1 }))
   time += SECOND
   expect(await count('a')).toMatchObject({ used: 7 })
   expect(await count('a')).toMatchObject({ used: 7 })

@@ -1,0 +1,25 @@
+import type { RequestHandler } from 'express'
+import type { Logger } from '#pkg/logging/index.ts'
+import { rateLimit } from '#pkg/rate-limit/rate-limit.ts'
+import { createSharedCount } from './store/rate-counts.ts'
+import type { Redis } from './store/redis.ts'
+
+export interface RateLimitDeps {
+  readonly perMinute: () => number
+  /** Counts for all instances. @default each instance counts for itself */
+  readonly redis: Pick<Redis, 'run'> | undefined
+  readonly service: string
+  readonly logger: Logger
+}
+
+export function createRateLimit({ perMinute, redis, service, logger }: RateLimitDeps): RequestHandler {
+  if (redis === undefined) return rateLimit({ perMinute })
+  return rateLimit({
+    perMinute,
+    shared: createSharedCount({ redis, service }),
+    onEvent(event) {
+      if (event.type === 'counting alone') logger.warn({ err: event.error }, 'rate limit counted alone')
+      else logger.info('rate limit counted together')
+    },
+  })
+}

@@ -1,0 +1,68 @@
+/** Requests of a client in the current window, this one included, and the time until the next window. */
+export interface Count {
+  readonly used: number
+  readonly resetMs: number
+}
+
+export const WINDOW_MS = 60_000
+
+const monotonicMs = () => Math.floor(performance.now())
+
+/**
+ * Counts in this process. All clients share one window, which begins with the first request. More than `maxClients` in one
+ * window end it early, so memory is bounded and no client suffers. `now` is monotonic: a step of the wall clock must not
+ * prolong a window.
+ */
+export function localCounter({ maxClients = 50_000, now = monotonicMs } = {}): (client: string) => Count {
+  let clients = new Map<string, number>()
+  let endsAt = 0
+  return function count(client) {
+    const time = now()
+    const isNewAboveMaximum = clients.size >= maxClients && !clients.has(client)
+    if (time >= endsAt || isNewAboveMaximum) {
+      clients = new Map()
+      endsAt = time + WINDOW_MS
+    }
+    const used = (clients.get(client) ?? 0) + 1
+    clients.set(client, used)
+    return { used, resetMs: endsAt - time }
+  }
+}
+
+export interface SharedCounterOptions {
+  /** Counts for all instances. Each request waits for it, so it rejects soon when it cannot count. */
+  readonly shared: (client: string) => Promise<Count>
+  readonly onEvent?: ((event: CounterEvent) => void) | undefined
+  /** Monotonic clock in milliseconds. */
+  readonly now?: () => number
+}
+
+export type CounterEvent =
+  | { readonly type: 'counting alone'; readonly error: unknown }
+  | { readonly type: 'counting together' }
+
+/** Pause after a failure before one request tries the shared counter again, in milliseconds. */
+const BACK_OFF_MS = 1_000
+
+/** Counts in `shared`, and in this process while that fails. Never rejects. */
+export function sharedCounter({ shared, onEvent, now = monotonicMs }: SharedCounterOptions) {
+  const countAlone = localCounter({ now })
+  let isAlone = false
+  let retryAt = 0
+  return async function count(client: string): Promise<Count> {
+    if (isAlone && now() < retryAt) return countAlone(client)
+    // While this request tries, the other requests count locally.
+    retryAt = now() + BACK_OFF_MS
+    try {
+      const counted = await shared(client)
+      if (isAlone) onEvent?.({ type: 'counting together' })
+      isAlone = false
+      return counted
+    } catch (error) {
+      if (!isAlone) onEvent?.({ type: 'counting alone', error })
+      isAlone = true
+      retryAt = now() + BACK_OFF_MS
+      return countAlone(client)
+    }
+  }
+}
