@@ -50,6 +50,8 @@ export const schema = {
   DATABASE_CONNECT_TIMEOUT_MS: milliseconds(100, 60_000).default(3_000),
   DATABASE_STATEMENT_TIMEOUT_MS: milliseconds(100, 3_600_000).default(10_000),
   DATABASE_IDLE_TIMEOUT_MS: milliseconds(100, 3_600_000).default(30_000),
+  DATABASE_PREPARE: boolean().optional(),
+  MIGRATION_DATABASE_URL: url(['postgres:', 'postgresql:'], 'postgres://user:password@host:5432/name').optional(),
 
   REDIS_URL: url(['redis:', 'rediss:'], 'redis://:password@host:6379/0', /^\/?\d*$/).optional(),
   REDIS_CRITICAL: boolean().default(true),
@@ -75,7 +77,12 @@ export type Name = keyof typeof schema
 export type Config = { readonly [K in Name]: z.output<(typeof schema)[K]> }
 
 /** Variables whose values no output may show. Each may come from a file instead, which `X_FILE` names. */
-export const SECRETS: ReadonlySet<string> = new Set<Name>(['DATABASE_URL', 'REDIS_URL', 'SESSION_SECRET'])
+export const SECRETS: ReadonlySet<string> = new Set<Name>([
+  'DATABASE_URL',
+  'MIGRATION_DATABASE_URL',
+  'REDIS_URL',
+  'SESSION_SECRET',
+])
 
 /** Variables that SETTINGS_FILE may hold, because their values may change while the service runs. */
 export const RELOADABLE: ReadonlySet<string> = new Set<Name>([
@@ -142,7 +149,7 @@ export function contradictions(config: Partial<Config>): Problem[] {
     'https in production, because an attacker who replaces the keys can impersonate every user',
     protocol === 'http:' && !/^(localhost|127\.[\d.]+|\[::1\])$/.test(hostname),
   )
-  for (const name of ['DATABASE_URL', 'REDIS_URL'] as const) {
+  for (const name of ['DATABASE_URL', 'MIGRATION_DATABASE_URL', 'REDIS_URL'] as const) {
     const password = URL.parse(config[name] ?? '')?.password.toLowerCase() ?? ''
     reject(name, 'a password in production that is not a well-known placeholder', PLACEHOLDERS.has(password))
   }

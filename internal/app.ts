@@ -109,6 +109,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
               connectTimeoutMs: config.DATABASE_CONNECT_TIMEOUT_MS,
               statementTimeoutMs: config.DATABASE_STATEMENT_TIMEOUT_MS,
               idleTimeoutMs: config.DATABASE_IDLE_TIMEOUT_MS,
+              prepare: config.DATABASE_PREPARE,
               onError: (err) => logger.debug({ err, store: 'database' }, 'store error'),
             })
       if (postgres) {

@@ -2,7 +2,7 @@ import type { Route } from '#pkg/operation/index.ts'
 import { type Cache, createCache, createIdempotency, type Idempotency } from '#pkg/resource/index.ts'
 import { notes } from './handler/notes.ts'
 import { createNotes } from './service/notes.ts'
-import { createNotesStore } from './store/notes.ts'
+import { prepareNotesStore } from './store/notes.ts'
 import type { Postgres } from './store/postgres.ts'
 import type { Redis } from './store/redis.ts'
 
@@ -23,7 +23,7 @@ interface Shared {
 
 const RESOURCES: readonly ((shared: Shared) => Route[])[] = [
   ({ db, cache, idempotency }) =>
-    notes({ notes: createNotes({ store: createNotesStore(db), cache: cache('notes') }), idempotency }),
+    notes({ notes: createNotes({ store: prepareNotesStore(db)(db), cache: cache('notes') }), idempotency }),
 ]
 
 /** Returns the commands that the cache and the idempotency keys use. */

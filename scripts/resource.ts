@@ -4,10 +4,11 @@
  *
  * Writes a resource as docs/resources.md describes it, or removes it. Computes every change before it changes a file.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { openGit } from './git.ts'
 import { dropDeadLinks } from './markdown.ts'
+import { listExisting } from './resource/existing.ts'
 import { readFields } from './resource/fields.ts'
 import { collisions, makeResource, unmakeResource } from './resource/files.ts'
 import { format } from './resource/format.ts'
@@ -19,7 +20,8 @@ const read = (path: string) => readFileSync(path, 'utf8')
 const list = (title: string, paths: Iterable<string>) => [title, ...paths].join('\n  ')
 
 function write(names: Names, text: string | undefined): void {
-  const fields = readFields(text)
+  const existing = listExisting(globSync(['internal/handler/*.ts', 'test/*/new-*.ts']), read)
+  const fields = readFields(text, existing)
   const migrations = readdirSync('internal/store/migrations')
   const { written, edited } = makeResource({ names, fields, read, migrations })
   const present = [...written.keys()].filter((path) => existsSync(path))

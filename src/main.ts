@@ -50,7 +50,8 @@ const commands: Readonly<Record<string, () => Promise<ExitCode>>> = {
 }
 
 async function migrate(config: Config): Promise<ExitCode> {
-  if (config.DATABASE_URL === undefined) {
+  const url = config.MIGRATION_DATABASE_URL ?? config.DATABASE_URL
+  if (url === undefined) {
     throw new ConfigError(['DATABASE_URL: got nothing, expected the database to migrate'])
   }
   const [{ createPostgres }, { migrate }] = await Promise.all([
@@ -58,7 +59,7 @@ async function migrate(config: Config): Promise<ExitCode> {
     import('#internal/store/migrate.ts'),
   ])
   const postgres = createPostgres({
-    url: config.DATABASE_URL,
+    url,
     applicationName: `${config.SERVICE_NAME ?? buildInfo.name} migrate`,
     poolMax: 1,
     connectTimeoutMs: config.DATABASE_CONNECT_TIMEOUT_MS,

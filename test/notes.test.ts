@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { newNote } from './notes/new-note.ts'
 import {
   type DescribedService,
   listInvalidFields,
   readCode,
   readLocation,
+  readPages,
   startDescribed,
 } from './support/described.ts'
 
@@ -13,18 +15,12 @@ beforeAll(async () => {
 })
 afterAll(() => service.stop())
 
-let number = 0
-/** Returns new values at each call. */
-function fields() {
-  number += 1
-  return { title: `title ${number}`, text: `text ${number}` }
-}
-
-const create = (body: object = fields()) => service.send('post', '/v1/notes', { body })
+const fields = () => newNote(service)
+const create = async (body?: object) => service.send('post', '/v1/notes', { body: body ?? (await fields()) })
 const any = { 'if-match': '*' }
 
 test('notes are created, read, listed, changed and deleted', async () => {
-  const sent = fields()
+  const sent = await fields()
   const created = await create(sent)
   expect(created.status).toBe(201)
   const { id, createdAt, updatedAt } = created.body
@@ -34,7 +30,7 @@ test('notes are created, read, listed, changed and deleted', async () => {
   expect((await service.send('get', path)).body).toEqual(created.body)
   expect((await service.send('get', '/v1/notes')).body).toEqual({ items: [created.body], next: null })
 
-  const changes = fields()
+  const changes = await fields()
   const changed = await service.send('patch', path, { body: changes, headers: { 'if-match': '"1"' } })
   expect(changed.body).toEqual({ ...created.body, ...changes, version: 2, updatedAt: changed.body.updatedAt })
   expect((await service.send('get', path)).body).toEqual(changed.body)
@@ -44,7 +40,7 @@ test('notes are created, read, listed, changed and deleted', async () => {
 })
 
 test('an optional field has its default', async () => {
-  const { text: _text, ...required } = fields()
+  const { text: _text, ...required } = await fields()
   expect((await create(required)).body).toMatchObject({ ...required, text: '' })
 })
 
@@ -61,7 +57,7 @@ test('the response names each invalid field', async () => {
 test('a change needs the current version in if-match', async () => {
   const path = readLocation(await create())
   for (const method of ['patch', 'delete'] as const) {
-    const body = method === 'patch' ? { body: fields() } : {}
+    const body = method === 'patch' ? { body: await fields() } : {}
     expect(readCode(await service.send(method, path, body))).toBe('428 precondition_required')
     const response = await service.send(method, path, { ...body, headers: { 'if-match': '"2"' } })
     expect(readCode(response)).toBe('412 precondition_failed')
@@ -72,7 +68,16 @@ test('a change needs the current version in if-match', async () => {
 test.each(['title'])('two notes cannot have the same %s', async (name) => {
   const [one, two] = [await create(), await create()]
   const same = { [name]: one.body[name] }
-  expect(readCode(await create({ ...fields(), ...same }))).toBe('409 conflict')
+  expect(readCode(await create({ ...(await fields()), ...same }))).toBe('409 conflict')
   expect(readCode(await service.send('patch', readLocation(two), { body: same, headers: any }))).toBe('409 conflict')
   expect((await service.send('get', readLocation(two))).body).toEqual(two.body)
+})
+
+test.each(['createdAt', 'title'])('the list is sorted by %s in both directions, page after page', async (name) => {
+  for (let count = 0; count < 3; count++) await create()
+  const ascending = await readPages(service, `/v1/notes?limit=2&sort=${name}`)
+  expect(new Set(ascending.map(({ id }) => id)).size).toBe(ascending.length)
+  expect(ascending.length).toBeGreaterThanOrEqual(3)
+  const descending = await readPages(service, `/v1/notes?limit=2&sort=-${name}`)
+  expect(descending).toEqual(ascending.toReversed())
 })

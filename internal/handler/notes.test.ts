@@ -72,7 +72,11 @@ test('a change needs the current version in if-match', async () => {
 
 test('the query selects the page of the list', async () => {
   await client.get('/v1/notes?limit=7').expect(200, { items: [stored], next: null })
-  expect(asked).toEqual([{ limit: 7 }])
+  await client.get('/v1/notes?sort=createdAt').expect(200)
+  expect(asked).toEqual([
+    { limit: 7, sort: '-createdAt', filters: {} },
+    { limit: 20, sort: 'createdAt', filters: {} },
+  ])
 })
 
 test('a client that has the current version gets 304 without a body', async () => {

@@ -20,6 +20,8 @@ import type { Note, Notes } from '../service/notes.ts'
 
 const fields = { title: text(1, 200), text: text(0, 10_000) }
 
+const listQuery = pageQuery({ sorts: { title: fields.title } })
+
 const responseSchema = z.object({ ...storedFields, ...fields })
 
 const example: Note = {
@@ -71,8 +73,8 @@ export function notes({ notes, idempotency }: NotesHandlerDeps): Route[] {
 
   const list = operation({
     id: 'listNotes',
-    summary: 'Lists notes, newest first',
-    query: pageQuery,
+    summary: 'Lists notes, newest first by default',
+    query: listQuery,
     responses: {
       200: {
         description: 'A page of notes',
@@ -80,7 +82,7 @@ export function notes({ notes, idempotency }: NotesHandlerDeps): Route[] {
         example: { items: [example], next: null },
       },
     },
-    problems: ['database_unavailable'],
+    problems: ['cursor_mismatch', 'database_unavailable'],
     handler: async function listNotes(req, res) {
       res.json(await notes.list(req.query))
     },
@@ -125,7 +127,7 @@ export function notes({ notes, idempotency }: NotesHandlerDeps): Route[] {
     params: idParams,
     headers: ifMatchHeaders,
     responses: { 204: { description: 'The note no longer exists' } },
-    problems: CHANGE_PROBLEMS,
+    problems: ['still_referenced', ...CHANGE_PROBLEMS],
     handler: async function deleteNote(req, res) {
       await notes.remove(req.params.id, requireMatch(req.get('if-match')))
       res.status(204).end()

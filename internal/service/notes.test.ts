@@ -56,7 +56,8 @@ test('a page asks for one more than it shows', async () => {
       return ['3', '2', '1'].slice(0, limit).map((id) => stored(id))
     },
   })
-  expect(await notes.list({ limit: 2 })).toMatchObject({ items: [{ id: '3' }, { id: '2' }], next: expect.any(String) })
-  expect(await notes.list({ limit: 3 })).toMatchObject({ items: { length: 3 }, next: null })
+  const page = (limit: number) => notes.list({ limit, sort: '-createdAt', filters: {} })
+  expect(await page(2)).toMatchObject({ items: [{ id: '3' }, { id: '2' }], next: expect.any(String) })
+  expect(await page(3)).toMatchObject({ items: { length: 3 }, next: null })
   expect(limits).toEqual([3, 4])
 })

@@ -10,10 +10,13 @@ export type Note = Stored & NoteFields
 
 export type NoteChanges = { readonly [Name in keyof NoteFields]?: NoteFields[Name] | undefined }
 
+/** The fields to sort and to filter by. The table has an index for each. */
+export type NotesPage = PageRequest<'createdAt' | 'title'>
+
 export interface NotesStore {
   insert(fields: NoteFields): Promise<Note>
   find(id: string): Promise<Note | undefined>
-  list(page: PageRequest): Promise<Note[]>
+  list(page: NotesPage): Promise<Note[]>
   /** Locks the note and calls `check` with it. When `check` throws, the note remains unchanged. */
   update(id: string, changes: NoteChanges, check: (current: Note) => void): Promise<Note | undefined>
   remove(id: string, check: (current: Note) => void): Promise<Note | undefined>
@@ -35,8 +38,8 @@ export function createNotes({ store, cache }: NotesDeps) {
       return requireFound(await cache.through(id, () => store.find(id)))
     },
 
-    async list(page: PageRequest): Promise<Page<Note>> {
-      return createPage(await store.list({ ...page, limit: page.limit + 1 }), page.limit)
+    async list(page: NotesPage): Promise<Page<Note>> {
+      return createPage(await store.list({ ...page, limit: page.limit + 1 }), page)
     },
 
     async update(id: string, changes: NoteChanges, check: (current: Note) => void): Promise<Note> {

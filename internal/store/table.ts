@@ -1,51 +1,58 @@
-import { type Generated, type RawBuilder, type SqlBool, sql } from 'kysely'
-import { CodedError } from '#pkg/problem/index.ts'
-import type { Position, Stored } from '#pkg/resource/index.ts'
-import type { STORE_PROBLEMS } from './problems.ts'
+import { type Generated, type RawBuilder, type SelectQueryBuilder, type SqlBool, sql } from 'kysely'
+import { type Executor, prepare } from '#pkg/postgres/index.ts'
+import { type PageRequest, readSort, type Sort, type Stored } from '#pkg/resource/index.ts'
 
 /** Columns of every resource's table. The database fills them in. */
 export type StoredTable = { readonly [Name in keyof Stored]: Generated<Stored[Name]> }
 
+export type ById = Pick<Stored, 'id'>
+export type NextVersion = Pick<Stored, 'id' | 'version'>
+
 export const STORED = ['id', 'version', 'createdAt', 'updatedAt'] as const
 
-/** The rows after a position in a list that is sorted newest first. Without a position, all rows. */
-export const after = (position: Position | undefined): RawBuilder<SqlBool> =>
-  position === undefined ? sql`true` : sql`(created_at, id) < (${new Date(position.createdAt)}, ${position.id})`
-
-type StoreProblem = keyof typeof STORE_PROBLEMS
-
-/** SQLSTATE codes and classes: https://www.postgresql.org/docs/current/errcodes-appendix.html */
-const CODES: readonly (readonly [RegExp, StoreProblem])[] = [
-  [/^23505$/, 'conflict'],
-  // Connection failure, failed login, no resources, shutdown or cancellation, lock or transaction timeout.
-  [/^(08|28|53|57)...$|^(3D000|25P03|40001|40P01|55P03)$/, 'database_unavailable'],
-  [/^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_)/, 'database_unavailable'],
-]
-
-/** Messages of pg's errors without a code: no connection, a broken connection, no response. */
-const MESSAGES = /^Connection terminated|^timeout exceeded when trying to connect|^Query read timeout|not queryable$/
-
-/** Returns the problem that a driver's error means, or undefined for a defect of this program. */
-export function findStoreProblem(error: unknown): StoreProblem | undefined {
-  const { code, message } = error as { code?: unknown; message?: unknown }
-  if (typeof code === 'string') return CODES.find(([pattern]) => pattern.test(code))?.[1]
-  return MESSAGES.test(String(message)) ? 'database_unavailable' : undefined
+/** The rows after the cursor of a page. Without a cursor, all rows. `table` is the name or the alias in the query. */
+export function after(table: string, { sort, cursor }: Pick<PageRequest, 'sort' | 'cursor'>): RawBuilder<SqlBool> {
+  if (cursor === undefined) return sql`true`
+  const { field, direction } = readSort(sort)
+  // A joined table has columns of the same names.
+  const position = sql`(${sql.ref(`${table}.${field}`)}, ${sql.ref(`${table}.id`)})`
+  return sql`${position} ${sql.raw(direction === 'asc' ? '>' : '<')} (${cursor.value}, ${cursor.id})`
 }
 
-type Method = (...args: never[]) => Promise<unknown>
+/** The values of a page by name, as `prepare` needs them. */
+interface PageValues {
+  readonly limit: number
+  readonly cursorValue?: string | number | undefined
+  readonly cursorId?: string | undefined
+  readonly [filter: `filter ${string}`]: unknown
+}
 
-/** Wraps each method of a store so that it throws a CodedError in place of the driver's error. */
-export function withStoreProblems<S extends { readonly [name in keyof S]: Method }>(store: S): S {
-  const wrapped = Object.entries<Method>(store).map(([name, method]) => [
-    name,
-    async (...args: never[]) => {
-      try {
-        return await method(...args)
-      } catch (error) {
-        const code = findStoreProblem(error)
-        throw code === undefined ? error : new CodedError(code, { cause: error })
-      }
-    },
-  ])
-  return Object.fromEntries(wrapped)
+const toValues = ({ limit, cursor, filters }: PageRequest): PageValues => ({
+  ...Object.fromEntries(Object.entries(filters).map(([name, value]) => [`filter ${name}`, value])),
+  ...{ limit, cursorValue: cursor?.value, cursorId: cursor?.id },
+})
+
+/**
+ * Prepares a list: adds the filters, the order, the cursor and the limit of a page to a query, which may join other
+ * tables. Each combination of a sort order and filters is compiled once.
+ *
+ * @param select starts the query
+ * @param table the name or the alias of the table in the query that has the fields of the page
+ */
+export function prepareList<DB, Tables extends keyof DB & string, Row, Table extends Tables>(
+  select: () => SelectQueryBuilder<DB, Tables, Row>,
+  table: Table,
+): (executor: Executor, page: PageRequest<keyof DB[Table] & string, Partial<DB[Table]>>) => Promise<Row[]> {
+  const list = prepare(({ limit, cursorValue: value, cursorId: id, ...filters }: PageValues, sort: Sort) => {
+    const { field, direction } = readSort(sort)
+    const column = (name: string) => sql.ref(`${table}.${name}`)
+    return Object.entries(filters)
+      .map(([name, value]) => sql<SqlBool>`${column(name.replace('filter ', ''))} = ${value}`)
+      .reduce((query, filter) => query.where(filter), select())
+      .where(after(table, { sort, cursor: value === undefined || id === undefined ? undefined : { value, id } }))
+      .orderBy(column(field), direction)
+      .orderBy(column('id'), direction)
+      .limit(limit)
+  })
+  return (executor, page) => list.execute(executor, toValues(page), page.sort)
 }

@@ -115,14 +115,40 @@ describe('an operation with schemas', () => {
     responses: { 204: { description: '' } },
     handler: (_req, res) => void res.status(204).end(),
   })
-  route(app, { path: '/things/:id', put, delete: remove })
+  const read = operation({
+    id: 'readThing',
+    summary: '',
+    params: z.object({ id: z.uuid() }),
+    headers: z.object({ 'x-reason': z.string().min(3) }),
+    responses: { 200: { description: '', schema: () => z.unknown() } },
+    handler: (_req, res) => void res.json({}),
+  })
+  const search = operation({
+    id: 'searchThings',
+    summary: '',
+    query: z.looseObject({ q: z.string() }),
+    responses: { 200: { description: '', schema: () => z.unknown() } },
+    handler: (req, res) => void res.json(req.query),
+  })
+  const patch = operation({
+    ...{ id: 'patchThing', summary: '', body },
+    responses: { 200: { description: '', schema: () => z.unknown() } },
+    query: z
+      .object({ dry: z.enum(['yes']) })
+      .transform(({ dry }) => ({ isDry: dry === 'yes' }))
+      .refine(({ isDry }) => isDry),
+    handler: (req, res) => void res.json(req.query),
+  })
+  route(app, { path: '/things/:id', put, get: read, patch, delete: remove })
+  route(app, { path: '/search', get: search })
+  route(app, { path: '/plain', get: createOperation((_req, res) => void res.json({})) })
   app.use(problemHandler())
   const id = '0198c0de-5a1b-4f6e-9d3c-2b7a1e4f8c90'
   const send = (content: object | undefined, { path = `/things/${id}`, reason = 'because' } = {}) =>
     request(app).put(path).set('x-reason', reason).send(content)
 
   test('passes the parsed values to the handler', async () => {
-    await send({ title: 'abc' }, { path: `/things/${id}?dry=yes&other=1` }).expect(200, {
+    await send({ title: 'abc' }, { path: `/things/${id}?dry=yes` }).expect(200, {
       id,
       dry: 'yes',
       title: 'abc',
@@ -167,6 +193,28 @@ describe('an operation with schemas', () => {
   test.each([[undefined], [[]]])('the body %j is one invalid field', async (content) => {
     const refused = await send(content).expect(422)
     expect(refused.body.errors).toEqual([{ in: 'body', field: '', message: expect.stringContaining('object') }])
+  })
+
+  test.each([
+    ['an operation that declares a query', 'put', `/things/${id}?dry=yes&colour=red&__proto__=1`],
+    ['an operation with a transformed query', 'patch', `/things/${id}?dry=yes&colour=red&__proto__=1`],
+    ['an operation that declares only headers', 'get', `/things/${id}?colour=red&__proto__=1`],
+  ] as const)('rejects unknown parameters of %s, by name', async (_title, method, path) => {
+    const refused = await request(app)[method](path).set('x-reason', 'because').send({ title: 'abc' }).expect(422)
+    expect(refused.body).toMatchObject({
+      code: 'invalid_input',
+      errors: [
+        { in: 'query', field: 'colour', message: 'Unknown parameter' },
+        { in: 'query', field: '__proto__', message: 'Unknown parameter' },
+      ],
+    })
+  })
+
+  test('accepts unknown parameters where it declares them, and where it declares no schema', async () => {
+    await request(app).get('/search?q=x&colour=red').expect(200, { q: 'x', colour: 'red' })
+    await request(app).get('/plain?colour=red').expect(200)
+    const transformed = request(app).patch(`/things/${id}?dry=yes`).set('x-reason', 'because')
+    await transformed.send({ title: 'abc' }).expect(200, { isDry: true })
   })
 
   test('rejects a repeated parameter', async () => {

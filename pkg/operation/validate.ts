@@ -1,5 +1,5 @@
 import type { Request, RequestHandler } from 'express'
-import type * as z from 'zod'
+import * as z from 'zod'
 import { CodedError } from '../problem/index.ts'
 import type { OperationDescription, Schema } from './operation.ts'
 
@@ -13,6 +13,16 @@ export interface FieldError {
   readonly message: string
 }
 
+/** The query of an operation that declares none. */
+const NO_PARAMETERS = z.strictObject({})
+
+/** Returns the schema that also rejects unknown parameters, unless the operation accepts them with `z.looseObject()`. */
+function strictQuery(query: Schema): Schema {
+  // An object with a transformation is a pipe.
+  if (query instanceof z.ZodPipe) return query.clone({ ...query.def, in: strictQuery(query.in as Schema) })
+  return query instanceof z.ZodObject && query.def.catchall === undefined ? query.strict() : query
+}
+
 /** A hostile body of 100 kB can have thousands of unknown fields. No form has that many. */
 export const MAX_ERRORS = 100
 
@@ -22,11 +32,16 @@ export const MAX_TEXT = 1_000
 /**
  * Validates a request against the schemas of its operation and replaces the raw values by the parsed ones. Invalid
  * path parameters are `not_found`. Returns undefined when the operation has no schema.
+ *
+ * An operation that declares its query, headers or body rejects unknown parameters of the query: a misspelt filter must
+ * not return the whole list, nor may a write ignore an option.
  */
 export function validate({ params, query, headers, body }: OperationDescription): RequestHandler | undefined {
-  const sources = { query, headers, body: body && 'schema' in body ? body.schema : undefined }
+  const bodySchema = body && 'schema' in body ? body.schema : undefined
+  const sources = { query: query && strictQuery(query), headers, body: bodySchema }
   const checks = Object.entries(sources).filter((check): check is [Source, Schema] => check[1] !== undefined)
   if (params === undefined && checks.length === 0) return undefined
+  const rejectsQuery = query === undefined && checks.length > 0
 
   return function validate(req, _res, next) {
     if (params) {
@@ -44,6 +59,10 @@ export function validate({ params, query, headers, body }: OperationDescription)
         Object.defineProperty(req, source, { value: data, configurable: true, writable: true })
       }
     }
+    if (rejectsQuery && req.url.includes('?')) {
+      const { error } = NO_PARAMETERS.safeParse(req.query)
+      if (error) errors = fieldErrors('query', error.issues).concat(errors)
+    }
     if (errors.length === 0) return next()
     const isIfMatchInvalid = errors.some(({ in: source, field }) => source === 'headers' && field === 'if-match')
     // A missing if-match comes before other errors (RFC 6585 §3).
@@ -58,7 +77,8 @@ function fieldErrors(source: Source, issues: readonly z.core.$ZodIssue[]): Field
   for (const issue of issues) {
     const isUnknown = issue.code === 'unrecognized_keys'
     const paths = isUnknown ? issue.keys.map((key) => [...issue.path, key]) : [issue.path]
-    const message = isUnknown ? 'Unknown field' : issue.message.slice(0, MAX_TEXT)
+    const unknown = source === 'query' ? 'Unknown parameter' : 'Unknown field'
+    const message = isUnknown ? unknown : issue.message.slice(0, MAX_TEXT)
     for (const path of paths) {
       const field = path.join('.').slice(0, MAX_TEXT)
       if (!errors.has(field)) errors.set(field, { in: source, field, message })

@@ -1,4 +1,5 @@
 export { type Cache, type CacheOptions, createCache } from './cache.ts'
+export type { Position } from './cursor.ts'
 export { ifMatchHeaders, ifNoneMatchHeaders, requireMatch, VERSION_HEADERS, versionHeaders } from './entity-tag.ts'
 export {
   createIdempotency,
@@ -7,6 +8,26 @@ export {
   type IdempotencyOptions,
   idempotencyHeaders,
 } from './idempotency.ts'
-export { createPage, type Page, type PageRequest, type Position, pageQuery, pageSchema } from './page.ts'
+export {
+  createPage,
+  type ListDeclaration,
+  type Page,
+  type PageRequest,
+  pageQuery,
+  pageSchema,
+  readSort,
+  type Sort,
+} from './page.ts'
 export { RESOURCE_PROBLEMS } from './problems.ts'
-export { date, idParams, type Stored, storedFields, text, timestamp } from './stored.ts'
+export {
+  bigint,
+  date,
+  decimal,
+  idParams,
+  type JsonObject,
+  json,
+  type Stored,
+  storedFields,
+  text,
+  timestamp,
+} from './stored.ts'

@@ -1,11 +1,17 @@
 import * as z from 'zod'
-import type { Stored } from './stored.ts'
+import { CodedError } from '../problem/index.ts'
+import { describeList, formatCursor, MAX_CURSOR, type Position, parseCursor } from './cursor.ts'
+import { timestamp } from './stored.ts'
 
-/** The last item of a page. Lists are sorted by these two fields, newest first. */
-export type Position = Pick<Stored, 'createdAt' | 'id'>
+/** `title` sorts ascending and `-title` descending. The id breaks ties, in the same direction. */
+export type Sort<Field extends string = string> = Field | `-${Field}`
 
-export interface PageRequest {
+/** The part of a list that one request asks for. */
+export interface PageRequest<Field extends string = string, Filters extends object = object> {
   readonly limit: number
+  readonly sort: Sort<Field>
+  /** The values that the items have. */
+  readonly filters: { readonly [Name in keyof Filters]?: NonNullable<Filters[Name]> | undefined }
   /** The end of the previous page. */
   readonly cursor?: Position | undefined
 }
@@ -16,56 +22,104 @@ export interface Page<T> {
   readonly next: string | null
 }
 
-const FORM = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) ([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})$/
+export const readSort = <Field extends string>(sort: Sort<Field>) =>
+  sort.startsWith('-')
+    ? ({ field: sort.slice(1) as Field, direction: 'desc' } as const)
+    : ({ field: sort as Field, direction: 'asc' } as const)
 
-export const formatCursor = ({ createdAt, id }: Position): string =>
-  Buffer.from(`${createdAt} ${id}`, 'latin1').toString('base64url')
+type Sortable = z.ZodType<string | number>
 
-/** Returns undefined for a cursor that `formatCursor` did not make. */
-export function parseCursor(cursor: string): Position | undefined {
-  const [, createdAt = '', id = ''] = FORM.exec(Buffer.from(cursor, 'base64url').toString('latin1')) ?? []
-  return Number.isNaN(Date.parse(createdAt)) ? undefined : { createdAt, id }
+export interface ListDeclaration<Sorts, Filters> {
+  /**
+   * The fields to sort by besides `createdAt`, with schemas that accept every value of the column: they check the cursor.
+   * A field that may be null cannot sort. The table needs an index on the field and `id`.
+   */
+  readonly sorts?: Sorts
+  /** The fields to filter by, with the schemas of their values. The table needs an index on the field, `created_at` and `id`. */
+  readonly filters?: Filters
+  /** @default '-createdAt', newest first */
+  readonly defaultSort?: Sort<(keyof Sorts & string) | 'createdAt'>
 }
 
 /** Longest page. */
 const MAX_LIMIT = 100
 
-/** The document shows a number. Other forms of numbers, such as `1e1`, stay text and are invalid. */
-const limit = z.preprocess(
-  (text) => (/^\d{1,9}$/.test(String(text)) ? Number(text) : text),
-  z.int('Invalid limit: expected a number').min(1).max(MAX_LIMIT),
-)
+/** Reads numbers and booleans from the text of a query. Other forms of them, such as `1e1`, stay text and are invalid. */
+function fromText(schema: z.ZodType): z.ZodType {
+  if (schema instanceof z.ZodNullable) return fromText(schema.unwrap() as z.ZodType)
+  if (schema instanceof z.ZodBoolean) {
+    return z.preprocess((text) => (text === 'true' ? true : text === 'false' ? false : text), schema)
+  }
+  if (schema instanceof z.ZodNumber) {
+    return z.preprocess((text) => (/^-?\d{1,15}(\.\d{1,15})?$/.test(String(text)) ? Number(text) : text), schema)
+  }
+  return schema
+}
 
-/** `?limit=20&cursor=…` */
-export const pageQuery = z.object({
-  limit: limit.default(20).describe('The length of the page; 20 by default'),
-  cursor: z
-    .string()
-    .describe('The value of next in the previous page')
-    .max(100)
-    .regex(/^[\w-]*$/, 'Invalid cursor: use the value of next')
-    .transform((text, { issues }): Position => {
-      const position = parseCursor(text)
-      if (position !== undefined) return position
-      issues.push({ code: 'custom', message: 'Invalid cursor: use the value of next', input: text })
+const CURSOR_MESSAGE = 'Invalid cursor: use the value of next'
+
+const limit = z.int('Invalid limit: expected a number').min(1).max(MAX_LIMIT)
+
+/**
+ * Declares the query of a list: `?sort=-title&status=open&limit=20&cursor=…`. Unknown parameters are invalid.
+ *
+ * Parsing throws a CodedError `cursor_mismatch` when the cursor belongs to another sort order or to other filters.
+ */
+export function pageQuery<
+  Sorts extends Readonly<Record<string, Sortable>> = Record<never, never>,
+  Filters extends Readonly<Record<string, z.ZodType>> = Record<never, never>,
+>({ sorts, filters, defaultSort = '-createdAt' }: ListDeclaration<Sorts, Filters> = {}) {
+  type Request = PageRequest<(keyof Sorts & string) | 'createdAt', { [Name in keyof Filters]: z.output<Filters[Name]> }>
+  const fields: Readonly<Record<string, Sortable>> = { createdAt: timestamp(), ...sorts }
+  const orders = Object.keys(fields).flatMap((name) => [name, `-${name}`])
+  const filterEntries = Object.entries(filters ?? {}).map(([name, schema]) => [
+    name,
+    fromText(schema).describe('Returns only the items with this value').optional(),
+  ])
+  const query = z.strictObject({
+    sort: z.enum(orders).default(defaultSort).describe('The field to sort by; a minus means descending order'),
+    ...(Object.fromEntries(filterEntries) as Record<never, never>),
+    limit: fromText(limit).default(20).describe('The length of the page; 20 by default'),
+    cursor: z
+      .string()
+      .max(MAX_CURSOR)
+      .regex(/^[\w-]*$/, CURSOR_MESSAGE)
+      .describe('The value of next in the previous page, which had the same sort order and filters')
+      .optional(),
+  })
+
+  return query.transform(({ limit, sort, cursor: text, ...given }, { issues }): Request => {
+    const page = { limit: limit as number, sort: sort as Request['sort'], filters: given as Request['filters'] }
+    if (text === undefined) return page
+    const cursor = parseCursor(text)
+    if (cursor !== undefined && cursor.list !== describeList(page)) throw new CodedError('cursor_mismatch')
+    const value = fields[readSort(page.sort).field]?.safeParse(cursor?.value)
+    if (cursor === undefined || !value?.success) {
+      issues.push({ code: 'custom', path: ['cursor'], message: CURSOR_MESSAGE, input: text })
       return z.NEVER
-    })
-    .optional(),
-})
+    }
+    return { ...page, cursor: { value: value.data, id: cursor.id } }
+  })
+}
 
 export const pageSchema = <S extends z.ZodType>(item: S) =>
   z.object({
     items: z.array(item).max(MAX_LIMIT),
     next: z
       .string()
-      .max(100)
+      .max(MAX_CURSOR)
       .regex(/^[\w-]+$/)
       .nullable(),
   })
 
 /** Makes a page from up to `limit + 1` rows: the extra row tells that there is a next page. */
-export function createPage<T extends Position>(rows: readonly T[], limit: number): Page<T> {
+export function createPage<
+  Field extends string,
+  T extends { readonly id: string } & Readonly<Record<Field, string | number>>,
+>(rows: readonly T[], { limit, sort, filters }: PageRequest<Field>): Page<T> {
   const items = rows.slice(0, limit)
   const last = items.at(-1)
-  return { items, next: rows.length > limit && last ? formatCursor(last) : null }
+  if (rows.length <= limit || last === undefined) return { items, next: null }
+  const { id, [readSort(sort).field]: value } = last
+  return { items, next: formatCursor({ list: describeList({ sort, filters }), value, id }) }
 }

@@ -1,7 +1,12 @@
 import type { ProblemTable } from '../problem/index.ts'
 
-/** Errors that preconditions and idempotency keys throw. */
+/** Errors that lists, preconditions and idempotency keys throw. */
 export const RESOURCE_PROBLEMS = {
+  cursor_mismatch: {
+    status: 400,
+    detail:
+      'The cursor belongs to a list with another sort order or other filters. Request the first page, without a cursor.',
+  },
   idempotency_conflict: {
     status: 409,
     detail: 'The first request with this idempotency-key is still in progress.',

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
-import { safeParse } from 'zod'
-import { date, idParams, text, timestamp } from './stored.ts'
+import { safeParse, toJSONSchema } from 'zod'
+import { bigint, date, decimal, idParams, json, text, timestamp } from './stored.ts'
 
 test.each([
   ['', false],
@@ -48,4 +48,78 @@ test('an id has one form, however a client writes it', () => {
   const id = '0198c0de-5a1b-4f6e-9d3c-2b7a1e4f8c90'
   expect(safeParse(idParams, { id: id.toUpperCase() }).data).toEqual({ id })
   expect(safeParse(idParams, { id: `${id} ` }).success).toBe(false)
+})
+
+test.each([
+  ['0', true],
+  ['-9223372036854775808', true],
+  ['9223372036854775807', true],
+  ['9223372036854775808', false],
+  ['-9223372036854775809', false],
+  ['9007199254740993', true],
+  [9_007_199_254_740_992, false],
+  ['-0', false],
+  ['007', false],
+  ['1e3', false],
+  ['1.0', false],
+  ['', false],
+  ['x', false],
+])('%j is a whole number of 64 bits: %s', (value, expected) => {
+  expect(safeParse(bigint(), value).success).toBe(expected)
+})
+
+test.each([
+  ['0', true],
+  ['-9999999999.99', true],
+  ['7.5', true],
+  ['10000000000', false],
+  ['0.001', false],
+  ['007', false],
+  ['.5', false],
+  ['5.', false],
+  ['+1', false],
+  ['1e2', false],
+  ['NaN', false],
+  ['Infinity', false],
+  ['0.10\n', false],
+  [7.5, false],
+])('%j is a decimal of 12 digits, 2 of them after the point: %s', (value, expected) => {
+  expect(safeParse(decimal(12, 2), value).success).toBe(expected)
+})
+
+test.each([
+  [4, 0, '9999', '9999.0'],
+  [4, 0, '-1', '10000'],
+  [4, 4, '0.1234', '1.1234'],
+])('the text of decimal(%i, %i) may be %s and not %s', (precision, scale, right, wrong) => {
+  expect(safeParse(decimal(precision, scale), right).success).toBe(true)
+  expect(safeParse(decimal(precision, scale), wrong).success).toBe(false)
+})
+
+const nested = (levels: number): object => (levels === 1 ? {} : { a: nested(levels - 1) })
+
+test.each([
+  ['{}', true],
+  ['{"a":[1,null,true,{"b":"😀"}]}', true],
+  [JSON.stringify(nested(32)), true],
+  [JSON.stringify(nested(33)), false],
+  [`{"a":${'['.repeat(40_000)}${']'.repeat(40_000)}}`, false],
+  ['[]', false],
+  ['null', false],
+  ['"text"', false],
+  ['{"a":"\\u0000"}', false],
+  ['{"a":["\\ud83d"]}', false],
+  ['{"\\u0000":1}', false],
+  ['{"__proto__":1}', false],
+])('%.60s is an object that can be stored: %s', (text, expected) => {
+  expect(safeParse(json(), JSON.parse(text)).success).toBe(expected)
+})
+
+test('the document has the format of a day and of a moment', () => {
+  expect([date(), timestamp()].map((schema) => toJSONSchema(schema).format)).toEqual(['date', 'date-time'])
+})
+
+test('an object of JSON stays as it is', () => {
+  const value = { b: 1, a: [{ c: null }, 'x'], constructor: { prototype: {} } }
+  expect(json().parse(value)).toEqual(value)
 })

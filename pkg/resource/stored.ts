@@ -29,8 +29,61 @@ export const text = (min: number, max: number) =>
   z.string().min(min).max(max).regex(STORABLE, 'Invalid string: must not contain NUL or half of a surrogate pair')
 
 /** A calendar day without a time zone. PostgreSQL has no year 0. */
-export const date = () => z.iso.date().regex(/^(?!0000)/, 'Invalid date: there is no year 0')
+export const date = () => z.iso.date().refine((text) => !text.startsWith('0000'), 'Invalid date: there is no year 0')
 
 /** A point in time in UTC with at most milliseconds: PostgreSQL would round finer values. */
 export const timestamp = () =>
-  z.iso.datetime().regex(/^(?!0000)[^.]*(\.\d{1,3})?Z$/, 'Invalid datetime: at most milliseconds, and no year 0')
+  z.iso
+    .datetime()
+    // A second regex would take the format out of the OpenAPI document.
+    .refine(
+      (text) => /^(?!0000)[^.]*(\.\d{1,3})?Z$/.test(text),
+      'Invalid datetime: at most milliseconds, and no year 0',
+    )
+
+const MAX_BIGINT = 2n ** 63n
+
+/** A whole number of 64 bits, as text: a number of JSON is exact up to 2^53 only. Without leading zeros and without -0. */
+export const bigint = () =>
+  z
+    .string()
+    .max(20)
+    .regex(/^(0|-?[1-9]\d{0,18})$/, { error: 'Invalid integer: expected digits in a string', abort: true })
+    .refine((text) => BigInt(text) < MAX_BIGINT && BigInt(text) >= -MAX_BIGINT, 'Invalid integer: expected 64 bits')
+
+/**
+ * A decimal number as text, with at most `precision` digits, `scale` of them after the point. It is exact, as
+ * `numeric(precision, scale)` of PostgreSQL is, which returns every value with `scale` digits after the point.
+ */
+export function decimal(precision: number, scale: number) {
+  const whole = precision === scale ? '0' : `(0|[1-9]\\d{0,${precision - scale - 1}})`
+  const fraction = scale === 0 ? '' : `(\\.\\d{1,${scale}})?`
+  const message = `Invalid decimal: expected a string of at most ${precision - scale} digits and ${scale} decimals`
+  return z
+    .string()
+    .max(precision + 3)
+    .regex(new RegExp(`^-?${whole}${fraction}$`), message)
+}
+
+/** An object of JSON. */
+export type JsonObject = Readonly<Record<string, unknown>>
+
+/** Deepest nesting of a stored object. A deeper one could exhaust the stack of its readers. */
+const MAX_DEPTH = 32
+
+function isStorable(value: unknown, depth = 0): boolean {
+  if (typeof value === 'string') return STORABLE.test(value)
+  if (typeof value !== 'object' || value === null) return true
+  // zod would drop the key __proto__.
+  if (depth === MAX_DEPTH || (depth === 0 && Object.hasOwn(value, '__proto__'))) return false
+  return Object.entries(value).every(([key, each]) => STORABLE.test(key) && isStorable(each, depth + 1))
+}
+
+/** An object of JSON that PostgreSQL can store: without NUL, without half of a surrogate pair, at most 32 levels deep. */
+export const json = () =>
+  z.preprocess((value, { issues }) => {
+    if (isStorable(value)) return value
+    const message = 'Invalid object: must not contain NUL, half of a surrogate pair, __proto__ or more than 32 levels'
+    issues.push({ code: 'custom', message, input: value })
+    return z.NEVER
+  }, z.looseObject({}))

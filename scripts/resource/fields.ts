@@ -1,13 +1,19 @@
-import { type FieldType, TYPES } from './types.ts'
+import type { Names } from './names.ts'
+import { type FieldType, readType } from './types.ts'
 
 export interface Field {
   readonly name: string
   readonly type: FieldType
   readonly isNullable: boolean
   readonly isUnique: boolean
+  /** Whether a list can be sorted by the field. */
+  readonly isSort: boolean
 }
 
-const FORM = /^([^:]*):(\w+)(\?)?(:unique)?$/
+const FORM = /^([^:]*):(\w+)(?:\(([^()]*)\))?(\?)?(?::(unique|sort))?$/
+
+/** Commas between fields, and not those between parentheses. */
+const COMMA = /,(?![^()]*\))/
 
 /** Two capitals in a row are refused: the database layer could not turn the column back into the name. */
 const VALID_NAME = /^[a-z][a-z0-9]*([A-Z][a-z0-9]+)*$/
@@ -19,6 +25,9 @@ const RESERVED: Readonly<Record<string, readonly string[]>> = {
   'which turns an object into a promise': ['then'],
 }
 
+/** A filter is a parameter with the name of its field. */
+const RESERVED_FOR_FILTERS = ['sort', 'limit', 'cursor']
+
 function nameProblem(name: string): string | undefined {
   const reserved = Object.entries(RESERVED).find(([, names]) => names.includes(name))
   if (reserved) return reserved[0]
@@ -27,25 +36,33 @@ function nameProblem(name: string): string | undefined {
     : 'expected at most 50 letters and digits, such as dueAt'
 }
 
-function readField(text: string): { readonly field: Field } | { readonly problem: string } {
-  const [form, name = '', typeName = '', nullable, unique] = FORM.exec(text) ?? []
-  const type = Object.hasOwn(TYPES, typeName) ? TYPES[typeName] : undefined
-  if (form === undefined) return { problem: 'expected name:type, name:type? or name:type:unique' }
+function readField(text: string, resources: readonly Names[]): Field | string {
+  const [form, name = '', typeName = '', argument, nullable, option] = FORM.exec(text) ?? []
+  if (form === undefined) return 'expected name:type, name:type?, name:type:unique or name:type:sort'
   const wrong = nameProblem(name)
-  if (wrong !== undefined) return { problem: wrong }
-  if (type === undefined) return { problem: `expected one of the types ${Object.keys(TYPES).join(', ')}` }
-  if (unique && type.notUnique) return { problem: `which cannot be unique: ${type.notUnique}` }
-  return { field: { name, type, isNullable: nullable !== undefined, isUnique: unique !== undefined } }
+  if (wrong !== undefined) return wrong
+  const type = readType(typeName, argument, resources)
+  if (typeof type === 'string') return type
+  if (type.isFilter && RESERVED_FOR_FILTERS.includes(name)) return 'which is a parameter of every list'
+  const [isNullable, isUnique] = [nullable !== undefined, option === 'unique']
+  if (isUnique && type.notUnique) return `which cannot be unique: ${type.notUnique}`
+  const notSorted = type.notSorted ?? (isNullable ? 'it may be null' : undefined)
+  if (option === 'sort' && notSorted) return `which cannot sort a list: ${notSorted}`
+  return { name, type, isNullable, isUnique, isSort: option !== undefined && notSorted === undefined }
 }
 
-/** Reads fields such as `number:string:unique,total:int`. @throws with one line for each problem */
-export function readFields(text = ''): readonly Field[] {
+/**
+ * Reads fields such as `number:string:unique,total:int`, which may refer to `resources`.
+ *
+ * @throws with one line for each problem
+ */
+export function readFields(text = '', resources: readonly Names[] = []): readonly Field[] {
   if (text === '') throw new Error('FIELDS: is missing, expected fields such as FIELDS=number:string:unique,total:int')
-  const read = text.split(',').map((each) => ({ each, ...readField(each) }))
-  const fields = read.flatMap((each) => ('field' in each ? [each.field] : []))
+  const read = text.split(COMMA).map((each) => ({ each, field: readField(each, resources) }))
+  const fields = read.flatMap(({ field }) => (typeof field === 'string' ? [] : [field]))
   const twice = fields.filter(({ name }, index) => fields.findIndex((field) => field.name === name) < index)
   const problems = [
-    ...read.flatMap((each) => ('problem' in each ? [`got ${JSON.stringify(each.each)}, ${each.problem}`] : [])),
+    ...read.flatMap(({ each, field }) => (typeof field === 'string' ? [`got ${JSON.stringify(each)}, ${field}`] : [])),
     ...twice.map(({ name }) => `got ${JSON.stringify(name)} twice`),
   ]
   if (problems.length > 0) throw new Error(problems.map((problem) => `FIELDS: ${problem}`).join('\n'))

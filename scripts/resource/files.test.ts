@@ -15,11 +15,13 @@ const LISTS: Readonly<Record<string, string>> = {
   [MIGRATIONS]: `export const migrations: object = {\n  '0009-carts': carts,\n}\n`,
 }
 
+const CUSTOMER = readNames({ NAME: 'customer' })
+
 function make({ name = 'order', fields = 'total:int', lists = LISTS } = {}) {
   const read = (path: string) => lists[path] ?? readFileSync(path, 'utf8')
   return makeResource({
     names: readNames({ NAME: name }),
-    fields: readFields(fields),
+    fields: readFields(fields, [CUSTOMER]),
     read,
     migrations: ['0009-carts.ts', 'index.ts'],
   })
@@ -42,6 +44,7 @@ test.each([
 test.each([
   ['user', 'order:int,default:text?,class:string:unique,select:boolean?,fields:date,number:number?,on:uuid?:unique'],
   ['class', 'a:text'],
+  ['order', 'a:enum(x|y)?,b:decimal(12,2):sort,c:bigint:unique,d:json,e:references(customer),f:references(customer)?'],
   ['user-profile', 'a:boolean?'],
 ])('the files of %s with the fields %s are TypeScript with nothing left to fill in', (name, fields) => {
   const { written, edited } = make({ name, fields })
@@ -102,6 +105,25 @@ export const migrations: Readonly<Record<string, { readonly up: string }>> = {
     const further = ['test/browser/orders.test.ts', 'test/orders/refunds.test.ts']
     const others = ['test/orders-of-users.test.ts', 'test/back-orders.test.ts', 'internal/orders.test.ts']
     expect(undo('order', formatted, [...paths, ...further, ...others]).deleted).toEqual([...paths, ...further])
+  })
+
+  test('refuses a resource that another one refers to, and names it', () => {
+    const migration = 'internal/store/migrations/0011-order-lines.ts'
+    const { paths, formatted } = made('order')
+    const refer = (text: string, further = ['internal/store/order-lines.ts']) =>
+      undo('order', { ...formatted, [migration]: text }, [...paths, migration, ...further])
+    for (const text of [
+      'create table "order_lines" (id uuid, "order" uuid not null references "orders");',
+      'create table "x" (id uuid); ALTER TABLE order_lines ADD COLUMN "order" uuid REFERENCES orders (id);',
+    ]) {
+      expect(() => refer(text)).toThrow(
+        'NAME: other resources refer to orders, remove them first: order_lines (migration 0011-order-lines)',
+      )
+      // The migration of a removed resource stays where a database has run it.
+      expect(refer(text, []).deleted).toEqual(paths)
+    }
+    expect(refer('create table "order_lines" (id uuid references "orders_old");').deleted).toEqual(paths)
+    expect(refer('alter table "orders" add column parent uuid references "orders";').deleted).toEqual(paths)
   })
 
   test('refuses a resource that make resource has not written, or not as it stands', () => {

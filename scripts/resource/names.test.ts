@@ -25,6 +25,7 @@ test('PLURAL gives an irregular plural', () => {
     'user profiles': 'office children',
     'user profile': 'office child',
     'user-profiles': 'office-children',
+    'user-profile': 'office-child',
   })
 })
 

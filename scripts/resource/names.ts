@@ -27,6 +27,7 @@ function spell(one: string, many: string): Names {
     'user profiles': many.replaceAll('-', ' '),
     'user profile': one.replaceAll('-', ' '),
     'user-profiles': many,
+    'user-profile': one,
   }
 }
 

@@ -15,10 +15,10 @@ export const REGISTRATIONS: readonly Registration[] = [
     imports: [
       `import { userProfiles } from './handler/user-profiles.ts'`,
       `import { createUserProfiles } from './service/user-profiles.ts'`,
-      `import { createUserProfilesStore } from './store/user-profiles.ts'`,
+      `import { prepareUserProfilesStore } from './store/user-profiles.ts'`,
     ],
     entry: `({ db, cache, idempotency }) =>
-  userProfiles({ userProfiles: createUserProfiles({ store: createUserProfilesStore(db), cache: cache('user-profiles') }), idempotency })`,
+  userProfiles({ userProfiles: createUserProfiles({ store: prepareUserProfilesStore(db)(db), cache: cache('user-profiles') }), idempotency })`,
   },
   {
     path: 'internal/store/migrations/index.ts',

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { expect, test } from '@jest/globals'
+import { listExisting } from '../resource/existing.ts'
 import { readFields } from '../resource/fields.ts'
 import { makeResource, unmakeResource } from '../resource/files.ts'
 import { format } from '../resource/format.ts'
@@ -29,4 +30,8 @@ test('EXAMPLE=no removes every file of the example, and its further tests', () =
   const others = deleted.filter((path) => !example.written.has(path))
   expect(others).toEqual(expect.arrayContaining(['test/browser/notes.test.ts']))
   expect(others.filter((path) => !path.startsWith('test/'))).toEqual([])
+})
+
+test('a field of another resource can refer to the example', () => {
+  expect(listExisting(paths, read).map((each) => each['user-profile'])).toEqual(['note'])
 })

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { createClient } from '@redis/client'
 import pg from 'pg'
 import request, { type Response } from 'supertest'
@@ -15,7 +15,7 @@ import {
 import { until } from '../support/services.ts'
 
 /*
- * The behaviour that every resource shares, tested with notes: hostile input, lists, safe retries, the cache, and stores
+ * The behaviour that every resource shares, tested with notes: hostile input, safe retries, the cache, and stores
  * that fail.
  */
 
@@ -144,85 +144,33 @@ describe('a request', () => {
       expect(readCode(await send('delete', `/v1/notes/${id}`, { headers }))).toBe('404 not_found')
     },
   )
-
-  const cursor = (text: string) => `cursor=${Buffer.from(text).toString('base64url')}`
-  test.each([
-    'limit=0',
-    'limit=101',
-    'limit=999999999999999999999',
-    'limit=1e1',
-    'limit=-1',
-    'limit=',
-    'limit=1&limit=2',
-    'cursor=',
-    'cursor=garbage',
-    `cursor=${'A'.repeat(101)}`,
-    cursor('2026-13-45T00:00:00.000Z 0198c0de-5a1b-4f6e-9d3c-2b7a1e4f8c90'),
-    cursor("2026-11-22T20:46:02.125Z ' or 1=1"),
-  ])('with ?%s is a 422', async (query) => {
-    expect(readCode(await send('get', `/v1/notes?${query}`))).toBe('422 invalid_input')
-  })
-
-  test('with a cursor of the year 0 returns an empty page', async () => {
-    const query = cursor('0000-01-01T00:00:00.000Z 0198c0de-5a1b-4f6e-9d3c-2b7a1e4f8c90')
-    expect((await send('get', `/v1/notes?${query}`)).body).toEqual({ items: [], next: null })
-  })
 })
 
-describe('the list', () => {
-  beforeEach(async () => {
-    await admin.query('delete from notes')
+describe('a foreign key', () => {
+  afterEach(() => admin.query('drop table if exists others cascade'))
+
+  test('to a note is a 409 when the note is deleted, and the note stays', async () => {
+    const created = await create()
+    await admin.query('create table others (note uuid references notes)')
+    await admin.query('insert into others values ($1)', [created.body.id])
+    const headers = { 'if-match': '"1"' }
+    expect(readCode(await send('delete', readLocation(created), { headers }))).toBe('409 still_referenced')
+    expect((await send('get', readLocation(created))).body).toEqual(created.body)
+    await admin.query('delete from others')
+    expect((await send('delete', readLocation(created), { headers })).status).toBe(204)
   })
 
-  async function walk(limit: number, between = async () => {}): Promise<string[]> {
-    const seen: string[] = []
-    let query = `limit=${limit}`
-    while (true) {
-      const { body } = await send('get', `/v1/notes?${query}`)
-      seen.push(...body.items.map((note: { title: string }) => note.title))
-      expect(body.items.length).toBeLessThanOrEqual(limit)
-      if (body.next === null) return seen
-      expect(body.items).toHaveLength(limit)
-      query = `limit=${limit}&cursor=${body.next}`
-      await between()
-    }
-  }
-
-  test('has 20 items in a page by default', async () => {
-    await admin.query(`insert into notes (title, text) select 'n' || n, '' from generate_series(1, 25) n`)
-    expect((await send('get', '/v1/notes')).body.items).toHaveLength(20)
-    expect((await send('get', '/v1/notes?limit=100')).body).toMatchObject({ items: { length: 25 }, next: null })
-    expect((await send('get', '/v1/notes?limit=25')).body.next).toBeNull()
-  })
-
-  test('has each note once, newest first, while other notes are written and deleted', async () => {
-    const written: string[] = []
-    for (let count = 0; count < 25; count++) written.unshift((await create()).body.title)
-    const seen = await walk(7, async () => {
-      await create()
-      await admin.query('delete from notes where title = $1', [written[0]])
-    })
-    expect(seen).toEqual(written)
-  })
-
-  test('has every note when several were written at the same moment', async () => {
-    await admin.query(
-      `insert into notes (title, text, created_at) select 'n' || n, '', '2026-11-22T20:46:02.1254Z' from generate_series(1, 50) n`,
-    )
-    const seen = await walk(3)
-    expect(seen).toHaveLength(50)
-    expect(new Set(seen).size).toBe(50)
-  })
-
-  test('reads every page from an index', async () => {
-    await admin.query('set enable_seqscan = off; set enable_sort = off')
-    const { rows } = await admin.query(
-      `explain select * from notes where (created_at, id) < ('2026-11-22T20:46:02.125Z', '0198c0de-5a1b-4f6e-9d3c-2b7a1e4f8c90') order by created_at desc, id desc limit 21`,
-    )
-    await admin.query('reset all')
-    const plan = rows.map((row) => row['QUERY PLAN']).join('\n')
-    expect(plan).toMatch(/Index Scan using notes_newest_first/)
-    expect(plan).toMatch(/Index Cond: \(ROW\(created_at, id\) </)
+  test('of a note is a 422 when a request refers to a resource that does not exist', async () => {
+    const created = await create()
+    await admin.query(`create table others (title varchar(200) primary key);
+      alter table notes add constraint known foreign key (title) references others not valid`)
+    const body = { title: title() }
+    expect(readCode(await create(body))).toBe('422 reference_not_found')
+    const headers = { 'if-match': '"1"' }
+    expect(readCode(await send('patch', readLocation(created), { body, headers }))).toBe('422 reference_not_found')
+    expect(await countNotes(body.title)).toBe(0)
+    await admin.query('insert into others values ($1)', [body.title])
+    expect((await create(body)).status).toBe(201)
   })
 })
 

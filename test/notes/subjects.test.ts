@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { type RunningApp, runApp, startApp } from '../support/app.ts'
 import { bothOk } from '../support/described.ts'
 import { type Issuer, startIssuer } from '../support/issuer.ts'
+import { databaseEnv } from '../support/pgbouncer.ts'
 import { type TestService, testPostgres, testRedis } from '../support/services.ts'
 
 /* Notes behind authentication. */
@@ -10,9 +11,11 @@ let database: TestService
 let redis: TestService
 let issuer: Issuer
 let app: RunningApp
+let way: Awaited<ReturnType<typeof databaseEnv>>
 beforeAll(async () => {
   ;[database, redis, issuer] = await Promise.all([testPostgres(), testRedis(), startIssuer()])
-  const env = { DATABASE_URL: database.url, REDIS_URL: redis.url }
+  way = await databaseEnv(database)
+  const env = { ...way.env, REDIS_URL: redis.url }
   expect(await runApp(['migrate'], { env })).toMatchObject({ code: 0 })
   app = await startApp({ env: { ...env, ...issuer.env, SESSION_SECRET: 'x'.repeat(32), TRUST_PROXY: '1' } })
   await bothOk(app)
@@ -21,6 +24,7 @@ afterAll(async () => {
   app.signal('SIGINT')
   await app.ended
   issuer.close()
+  await way.stop()
   await Promise.all([database.stop(), redis.stop()])
 })
 

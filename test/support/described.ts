@@ -2,6 +2,7 @@ import { expect } from '@jest/globals'
 import request, { type Response } from 'supertest'
 import { type RunningApp, runApp, startApp } from './app.ts'
 import { createExaminer, type OpenapiDocument } from './openapi.ts'
+import { databaseEnv } from './pgbouncer.ts'
 import { type TestService, testPostgres, testRedis, until } from './services.ts'
 
 export interface Sent {
@@ -26,7 +27,8 @@ export const bothOk = ({ url }: RunningApp) => until(async () => (await request(
 
 export async function startDescribed(): Promise<DescribedService> {
   const [database, redis] = await Promise.all([testPostgres(), testRedis()])
-  const env = { DATABASE_URL: database.url, REDIS_URL: redis.url, SERVICE_NAME: 'described' }
+  const way = await databaseEnv(database)
+  const env = { ...way.env, REDIS_URL: redis.url, SERVICE_NAME: 'described' }
   expect(await runApp(['migrate'], { env })).toMatchObject({ code: 0 })
   const app = await startApp({ env })
   await bothOk(app)
@@ -55,6 +57,7 @@ export async function startDescribed(): Promise<DescribedService> {
       const ended = app.ended
       app.signal('SIGINT')
       await ended
+      await way.stop()
       await Promise.all([database.stop(), redis.stop()])
     },
   }
@@ -67,3 +70,16 @@ export const readCode = ({ status, body }: Response) => `${status} ${body.code}`
 
 /** Returns the names of the invalid fields in a response. */
 export const listInvalidFields = ({ body }: Response) => body.errors.map(({ field }: { field: string }) => field)
+
+/** Returns the items of every page of a list. `path` has a query. */
+export async function readPages({ send }: Pick<DescribedService, 'send'>, path: string) {
+  const items: Record<string, unknown>[] = []
+  let next: string | null = ''
+  while (next !== null) {
+    const { status, body } = await send('get', next === '' ? path : `${path}&cursor=${next}`)
+    expect([path, status]).toEqual([path, 200])
+    items.push(...body.items)
+    next = body.next
+  }
+  return items
+}

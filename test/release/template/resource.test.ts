@@ -21,6 +21,21 @@ const ALL_TYPES = [
   ...['score:number', 'weight:number?', 'isActive:boolean', 'isAdmin:boolean?', 'bornOn:date', 'diedOn:date?'],
   ...['joinedAt:timestamp', 'leftAt:timestamp?', 'account:uuid:unique', 'invitedBy:uuid?', 'rank:int?:unique'],
   ...['default:string', 'class:string', 'order:int', 'user:uuid', 'line2:string', 'day:date:unique'],
+  ...['plan:enum(free|Pro|on-hold)', 'level:enum(a)?', 'balance:decimal(12,2):sort', 'ratio:decimal(4,4)?'],
+  ...[
+    'points:decimal(5,0):unique',
+    'views:bigint:sort',
+    'clicks:bigint?',
+    'seat:bigint:unique',
+    'weightKg:number:sort',
+  ],
+  ...['settings:json', 'extra:json?', 'title:string:sort', 'startsOn:date:sort', 'seenAt:timestamp:sort'],
+]
+
+/** Each field refers to a resource that is older. */
+const REFERENCES = [
+  ...['order:references(order)', 'sentBy:references(user-profile)?', 'replaces:references(order)?'],
+  ...['invoice:references(order):unique', 'isGift:boolean'],
 ]
 
 beforeAll(async () => {
@@ -36,6 +51,8 @@ test.each([
   ['no fields', ['NAME=order'], 'FIELDS: is missing'],
   ['an invalid name', ['NAME=../x', 'FIELDS=a:int'], /NAME: got "..\/x"/],
   ['an invalid field', ['NAME=order', 'FIELDS=id:uuid'], /FIELDS: got "id:uuid"/],
+  ['an enum without values', ['NAME=order', 'FIELDS=state:enum()'], /FIELDS: got "state:enum\(\)", expected values/],
+  ['an unknown resource', ['NAME=order', 'FIELDS=buyer:references(customer)'], /there is no resource "customer"/],
   ['the name of an existing file', ['NAME=probe', 'FIELDS=a:int'], 'internal/handler/probes.ts exists already'],
   ['the name of an import', ['NAME=page', 'FIELDS=a:int'], 'would have the name Page'],
 ])('%s is refused, and no file is written', async (_title, choices, message) => {
@@ -61,22 +78,28 @@ test('make resource without its list fails and writes no file', async () => {
   await service.git('checkout', '--quiet', '.')
 })
 
-test('two generated resources pass lint, types and their own tests without a change', async () => {
+test('three generated resources pass lint, types and their own tests without a change', async () => {
   expect(await resource('NAME=user-profile', `FIELDS=${ALL_TYPES.join(',')}`)).toMatchObject({ code: 0 })
   await service.git('add', '--all')
   await service.git('commit', '--quiet', '--message', 'User profiles')
-  expect(await resource('NAME=order', 'FIELDS=total:int')).toMatchObject({ code: 0 })
+  expect(await resource('NAME=order', 'FIELDS=total:int:sort')).toMatchObject({ code: 0 })
   expect(await resource('NAME=order', 'FIELDS=total:int')).toMatchObject({
     stderr: expect.stringContaining('internal/store/orders.ts exists already'),
   })
+  expect(await resource('NAME=order-line', `FIELDS=${REFERENCES.join(',')}`)).toMatchObject({ code: 0 })
 
   await make('lint', 'types', 'unit', 'build')
   const options = ['--experimental-vm-modules', 'node_modules/jest/bin/jest.js', '--selectProjects', 'e2e', '--']
-  const files = ['test/user-profiles.test.ts', 'test/orders.test.ts']
+  const files = [
+    'test/user-profiles.test.ts',
+    'test/orders.test.ts',
+    'test/order-lines.test.ts',
+    'test/openapi-rules.test.ts',
+  ]
   await succeed(join(service.path, '.toolchain/bin/node'), [...options, ...files], { cwd: service.path })
 })
 
-test('the artifact serves both resources and describes them', async () => {
+test('the artifact serves the resources and describes them', async () => {
   database = await testPostgres()
   const options = { program: [join(service.path, 'dist/app')], env: { DATABASE_URL: database.url } }
   expect(await runApp(['migrate'], options)).toMatchObject({ code: 0 })
@@ -87,6 +110,9 @@ test('the artifact serves both resources and describes them', async () => {
   const { paths } = (await (await fetch(`${app.url}/openapi.json`)).json()) as OpenapiDocument
   expect(paths['/v1/orders']?.['post']?.operationId).toBe('createOrder')
   expect(Object.keys(paths['/v1/user-profiles/{id}'] ?? {})).toEqual(['get', 'patch', 'delete'])
+  const filtered = await fetch(`${app.url}/v1/order-lines?isGift=true&sentBy=0198c0de-5a1b-4f6e-9d3c-2b7a1e4f8c90`)
+  expect([filtered.status, await filtered.json()]).toEqual([200, { items: [], next: null }])
+  expect((await fetch(`${app.url}/v1/order-lines?isGift=1`)).status).toBe(422)
   app.signal('SIGINT')
   expect(await app.ended).toMatchObject({ code: 0 })
 })
@@ -101,9 +127,18 @@ test('make remove-resource undoes make resource', async () => {
   expect(await status()).toBe('')
 })
 
-test('make remove-resource rejects a resource whose registration has changed', async () => {
-  service.replace('internal/resources.ts', "cache('orders')", "cache('order')")
+test('make remove-resource rejects a resource that another resource references', async () => {
   const { code, stderr } = await service.make('remove-resource', 'NAME=order')
+  expect(code).not.toBe(0)
+  expect(stderr).toMatch(
+    /NAME: other resources refer to orders, remove them first: order_lines \(migration .*Error 64$/ms,
+  )
+  expect(await status()).toBe('')
+})
+
+test('make remove-resource rejects a resource whose registration has changed', async () => {
+  service.replace('internal/resources.ts', "cache('order-lines')", "cache('lines')")
+  const { code, stderr } = await service.make('remove-resource', 'NAME=order-line')
   expect(code).not.toBe(0)
   expect(stderr).toMatch(/internal.resources\.ts does not have the line that make resource wrote.*Error 64$/ms)
   expect(await status()).toBe('M internal/resources.ts')
@@ -116,6 +151,7 @@ test('after the removal of a resource, the other resource works, and the databas
     '- [orders](../internal/handler/orders.ts)\n- [profiles](../internal/handler/user-profiles.ts)\n',
   )
   const before = await service.commit('A page')
+  expect(await service.make('remove-resource', 'NAME=order-line')).toMatchObject({ code: 0 })
   const { code, stderr } = await service.make('remove-resource', 'NAME=user-profile')
   expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('migration 0002-user-profiles') })
   expect(service.read('docs/map.md')).toBe('- [orders](../internal/handler/orders.ts)\n')
@@ -125,15 +161,15 @@ test('after the removal of a resource, the other resource works, and the databas
 
   await service.git('restore', `--source=${before}`, 'internal/store/migrations')
   service.write(
-    'internal/store/migrations/0004-drop-user-profiles.ts',
-    `export const up = 'drop table "user_profiles"'\n`,
+    'internal/store/migrations/0005-drop-user-profiles.ts',
+    `export const up = 'drop table "order_lines"; drop table "user_profiles"'\n`,
   )
   service.replace(
     'internal/store/migrations/index.ts',
     '\n\n',
-    "\nimport * as dropped from './0004-drop-user-profiles.ts'\n\n",
+    "\nimport * as dropped from './0005-drop-user-profiles.ts'\n\n",
   )
-  service.replace('internal/store/migrations/index.ts', '\n}\n', "\n  '0004-drop-user-profiles': dropped,\n}\n")
+  service.replace('internal/store/migrations/index.ts', '\n}\n', "\n  '0005-drop-user-profiles': dropped,\n}\n")
   await make('build')
   expect(await runApp(['migrate'], options)).toMatchObject({ code: 0 })
 })

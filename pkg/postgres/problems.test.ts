@@ -1,10 +1,31 @@
 import { expect, test } from '@jest/globals'
-import { findStoreProblem, withStoreProblems } from './table.ts'
+import { findStoreProblem, withStoreProblems } from './problems.ts'
 
 const coded = (code: string) => Object.assign(new Error('as the driver says it'), { code })
 
+/** The messages of ri_triggers.c in English, German and French. */
+const FOREIGN_KEY = [
+  ['update or delete on table "customers" violates foreign key constraint "a_b_fkey" on table "a"', 'still_referenced'],
+  [
+    'Aktualisieren oder Löschen in Tabelle »customers« verletzt Fremdschlüssel-Constraint »a_b_fkey« von Tabelle »a«',
+    'still_referenced',
+  ],
+  [
+    'UPDATE ou DELETE sur la table « customers » viole la contrainte de clé étrangère « a_b_fkey » de la table « a »',
+    'still_referenced',
+  ],
+  ['insert or update on table "a" violates foreign key constraint "a_b_fkey"', 'reference_not_found'],
+  ['Einfügen oder Aktualisieren in Tabelle »a« verletzt Fremdschlüssel-Constraint »a_b_fkey«', 'reference_not_found'],
+  [
+    'une instruction insert ou update sur la table « a » viole la contrainte de clé étrangère « a_b_fkey »',
+    'reference_not_found',
+  ],
+] as const
+
 test.each([
   [coded('23505'), 'conflict'],
+  [coded('23001'), 'still_referenced'],
+  ...FOREIGN_KEY.map(([message, problem]) => [Object.assign(new Error(message), { code: '23503' }), problem] as const),
   [coded('57P01'), 'database_unavailable'],
   [coded('57014'), 'database_unavailable'],
   [coded('08006'), 'database_unavailable'],
@@ -17,6 +38,8 @@ test.each([
   [new Error('Connection terminated unexpectedly'), 'database_unavailable'],
   [new Error('Connection terminated due to connection timeout'), 'database_unavailable'],
   [new Error('timeout exceeded when trying to connect'), 'database_unavailable'],
+  [new Error('timeout expired'), 'database_unavailable'],
+  [coded('timeout'), 'database_unavailable'],
   [new Error('Query read timeout'), 'database_unavailable'],
   [new Error('Client has encountered a connection error and is not queryable'), 'database_unavailable'],
   // Defects of this program: a missing table, a value that no column accepts.

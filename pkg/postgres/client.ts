@@ -1,0 +1,115 @@
+import type { Socket } from 'node:net'
+import pg from 'pg'
+import { createFramingCheck } from './framing.ts'
+
+/** Members of pg's connection that its types leave out. */
+interface PgConnection extends pg.Connection {
+  readonly stream: Socket
+  attachListeners(stream: Socket): void
+  connect(port: number, host: string): void
+  requestSsl(): void
+  cancel(processId: number, secretKey: number): void
+}
+
+interface PgClient {
+  readonly connection: PgConnection
+  readonly processID: number
+  readonly secretKey: number
+  readonly sslNegotiation: string
+}
+
+/** Longest attempt to cancel a statement, in milliseconds. PgBouncer 1.18 ends when the client of an attempt leaves early. */
+const CANCEL_MS = 60_000
+
+/**
+ * Closes the connection when the server does not follow the protocol. The parser of pg runs in an event handler of the
+ * socket, so an unexpected response (a GSSAPI log-in, a broken proxy) would otherwise end or block the process.
+ */
+export class GuardedClient extends pg.Client {
+  readonly #config: pg.ClientConfig
+
+  constructor(config: pg.ClientConfig = {}) {
+    super(config)
+    this.#config = config
+    const { connection } = this.#internals
+    const attachListeners = connection.attachListeners.bind(connection)
+    // Called for the plain stream, or for TLS after the handshake.
+    connection.attachListeners = (stream) => {
+      const emit = stream.emit.bind(stream)
+      const checkFraming = createFramingCheck()
+      stream.emit = (event: string, ...args: unknown[]) => {
+        try {
+          if (event === 'data') checkFraming(args[0] as Buffer)
+          return emit(event, ...args)
+        } catch (cause) {
+          stream.destroy(new Error('Connection terminated: the server broke the protocol', { cause }))
+          return true
+        }
+      }
+      attachListeners(stream)
+    }
+  }
+
+  get #internals(): PgClient {
+    return this as unknown as PgClient
+  }
+
+  /** The process of the server, or a number that a proxy made up. */
+  get processId(): number {
+    return this.#internals.processID
+  }
+
+  /** Writes what this turn of the event loop sends in one system call, which costs as much as the rest of a small query. */
+  batch(): void {
+    const { stream } = this.#internals.connection
+    if (stream.writableCorked > 0) return
+    stream.cork()
+    setImmediate(() => stream.uncork())
+  }
+
+  /** Fails every statement in flight with this error and closes the connection. */
+  destroy(error?: Error): void {
+    this.#internals.connection.stream.destroy(error)
+  }
+
+  /** Asks the server, over another connection, to end the statement that it executes now. Never throws. */
+  cancel(): void {
+    const { processID, secretKey } = this.#internals
+    const { connection } = new pg.Client(this.#config) as unknown as PgClient
+    const send = () => connection.cancel(processID, secretKey)
+    connection.on('connect', () => {
+      if (!this.ssl) send()
+      else if (this.#internals.sslNegotiation !== 'direct') connection.requestSsl()
+    })
+    connection.on('sslconnect', send)
+    const stop = () => connection.stream.destroy()
+    const timer = setTimeout(stop, CANCEL_MS).unref()
+    connection.on('end', () => clearTimeout(timer)).on('error', stop)
+    if (this.host.startsWith('/')) connection.connect(`${this.host}/.s.PGSQL.${this.port}` as never, '')
+    else connection.connect(this.port, this.host)
+    connection.stream.unref()
+  }
+}
+
+/** A timestamp in a session whose time zone is UTC. Its text alone tells what a `Date` would say. */
+const UTC = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?\+00$/
+
+/**
+ * Returns dates and timestamps as strings in the format of JSON. By default pg parses both to a `Date`, which can shift
+ * a date by one day in another time zone.
+ */
+export const types: pg.CustomTypesConfig = {
+  getTypeParser(type, format) {
+    const parse = pg.types.getTypeParser(type, format)
+    if (type === pg.types.builtins.DATE) return (text: string) => text
+    if (type === pg.types.builtins.TIMESTAMPTZ) {
+      return (text: string) => {
+        if (UTC.test(text))
+          return `${text.slice(0, 10)}T${text.slice(11, 19)}${(text.slice(19, -3) || '.').slice(0, 4).padEnd(4, '0')}Z`
+        const moment = parse(text)
+        return moment instanceof Date ? moment.toISOString() : text
+      }
+    }
+    return parse
+  },
+}

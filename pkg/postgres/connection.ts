@@ -1,0 +1,117 @@
+import type pg from 'pg'
+import type { GuardedClient } from './client.ts'
+import { type Query, Statement } from './statement.ts'
+
+/** The statement did not run, through no fault of its own. It may run again, unnamed, on another connection. */
+export class NotExecuted extends Error {
+  override readonly name = 'NotExecuted'
+}
+
+/** Named statements of one connection. The server keeps each of them in memory. Further statements have no name. */
+const MAX_NAMES = 150
+
+/** SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const QUERY_CANCELED = '57014'
+/** The statement is unknown, or known with another text: a pooler without support for names. Or its columns have changed. */
+const LOST_STATEMENT = /^(26000|42P05|0A000)$/
+
+export interface ConnectionOptions {
+  readonly client: GuardedClient
+  /** False behind a pooler such as PgBouncer, where a setting of the session would reach other clients. */
+  readonly isDirect: boolean
+  /** Whether statements keep their names. @default isDirect */
+  readonly prepare: boolean | undefined
+  /** Called when a statement has ended. */
+  readonly onSettled: (connection: Connection) => void
+}
+
+/** One connection, which sends statements before the previous ones have ended. The server executes them in order. */
+export class Connection {
+  readonly client: GuardedClient
+  readonly isDirect: boolean
+  /** Reserved for one transaction or session. */
+  isReserved = false
+  /** Gets no more statements, and closes when the last one has ended. */
+  isRetired = false
+  inFlight = 0
+  /** Ticks of the pool during the execution of the current statement. */
+  ticks = 0
+  /** When the current statement began, or the last one ended: `performance.now()`. */
+  since = performance.now()
+  readonly #maxNames: number
+  readonly #names = new Set<string>()
+  readonly #onSettled: (connection: Connection) => void
+  #ended = 0
+  #cancelled: number | undefined
+  #broken: Error | undefined
+
+  constructor({ client, isDirect, prepare = isDirect, onSettled }: ConnectionOptions) {
+    this.client = client
+    this.isDirect = isDirect
+    this.#maxNames = prepare ? MAX_NAMES : 0
+    this.#onSettled = onSettled
+  }
+
+  /** @param before commands that begin a transaction. They need a query in the extended protocol. */
+  run(query: Query, before: readonly string[] = []): Promise<pg.QueryResult> {
+    const name = this.#nameOf(query, before.length > 0)
+    const statement = new Statement({ ...query, name }, before)
+    const position = this.#ended + this.inFlight
+    if (this.inFlight++ === 0) this.#nextStatement()
+    return new Promise((resolve, reject) => {
+      statement.callback = (error, results) => {
+        statement.callback = () => {}
+        this.inFlight--
+        this.#ended++
+        this.#nextStatement()
+        // The responses of several statements may be in one chunk, which pg reads to its end.
+        if (this.#broken !== undefined) reject(this.#broken)
+        else if (error === null) resolve(Array.isArray(results) ? (results.at(-1) ?? results[0]) : results)
+        else reject(this.#explain(error, position, name))
+        this.#onSettled(this)
+      }
+      this.client.batch()
+      this.client.query(statement)
+    })
+  }
+
+  /** Ends the current statement on the server. */
+  cancel(): void {
+    if (this.#cancelled !== undefined) return
+    this.#cancelled = this.#ended
+    // The request may arrive late and end the next statement.
+    this.isRetired = true
+    this.client.cancel()
+  }
+
+  /** Closes the connection. Every statement on it fails with this error. */
+  destroy(error: Error): void {
+    this.#broken ??= error
+    this.isRetired = true
+    this.client.destroy(error)
+  }
+
+  #nextStatement(): void {
+    this.ticks = 0
+    this.since = performance.now()
+  }
+
+  #nameOf({ name }: Query, isFirst: boolean): string | undefined {
+    if (name === undefined || this.#names.has(name)) return name
+    // pg would take the first response to `before` for the one that says that the statement is parsed.
+    if (isFirst || this.#names.size >= this.#maxNames) return undefined
+    this.#names.add(name)
+    return name
+  }
+
+  #explain(error: Error, position: number, name: string | undefined): Error {
+    const { code } = error as { code?: unknown }
+    const isLost = name !== undefined && typeof code === 'string' && LOST_STATEMENT.test(code)
+    if (isLost) this.isRetired = true
+    const isCancelled = code === QUERY_CANCELED && this.#cancelled !== undefined
+    // The server blames the user for a cancellation.
+    if (isCancelled && this.#cancelled === position) error.message = 'canceling statement due to statement timeout'
+    const isBystander = isCancelled && this.#cancelled !== position
+    return !this.isReserved && (isLost || isBystander) ? new NotExecuted(error.message, { cause: error }) : error
+  }
+}

@@ -1,0 +1,101 @@
+import type { Compilable, CompiledQuery, Kysely } from 'kysely'
+import { ColumnNames } from './column-names.ts'
+
+/** A database or a transaction, whatever its tables. */
+// biome-ignore lint/suspicious/noExplicitAny: a Kysely of some tables is not assignable to one of other tables.
+export type Executor = Pick<Kysely<any>, 'executeQuery' | 'getExecutor' | 'isTransaction' | 'transaction'>
+
+/** A compiled query with the properties that `prepare` computes in advance. */
+export interface PreparedQuery<Row = unknown> extends CompiledQuery<Row> {
+  readonly name?: string
+  readonly columns?: ColumnNames
+}
+
+/** Stands for a value while a query is compiled. */
+class Placeholder {
+  readonly name: string
+
+  constructor(name: string) {
+    this.name = name
+  }
+}
+
+/** A query that is compiled once and runs with other values each time. */
+export interface Prepared<Values, Row, Shape extends readonly unknown[]> {
+  execute(executor: Executor, values: Values, ...shape: Shape): Promise<Row[]>
+  takeFirst(executor: Executor, values: Values, ...shape: Shape): Promise<Row | undefined>
+  /** @throws NoRowError */
+  takeFirstOrThrow(executor: Executor, values: Values, ...shape: Shape): Promise<Row>
+}
+
+export class NoRowError extends Error {
+  override readonly name = 'NoRowError'
+}
+
+/** Compiled variants of one query. Further variants are compiled for each execution. */
+const MAX_VARIANTS = 100
+
+/**
+ * Compiles a query at its first execution and keeps it:
+ *
+ *     const find = prepare(({ id }: { id: string }) => db.selectFrom('notes').selectAll().where('id', '=', id))
+ *     const note = await find.takeFirst(transaction, { id })
+ *
+ * `build` gets placeholders in place of the values, so it must not look into them. It gets the names of the values that
+ * are not undefined, and runs again for other names. It also runs again for another `shape`, which may be any JSON: use
+ * it for a part of the query that is not a value, such as the order of a list.
+ */
+export function prepare<Values extends object, Row, Shape extends readonly unknown[] = []>(
+  build: (given: Values, ...shape: Shape) => Compilable<Row>,
+): Prepared<Values, Row, Shape> {
+  const variants = new Map<string, PreparedQuery<Row>>()
+
+  function compile(values: Values, shape: Shape): PreparedQuery<Row> {
+    const names = Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [name]))
+    const key = shape.length === 0 ? names.join() : `${names} ${JSON.stringify(shape)}`
+    const known = variants.get(key)
+    if (known !== undefined) return known
+    const given = Object.fromEntries(names.map((name) => [name, new Placeholder(name)]))
+    const query = build(given as Values, ...shape).compile()
+    const compiled = { ...query, name: statementName(query.sql) }
+    if (variants.size < MAX_VARIANTS) variants.set(key, compiled)
+    return compiled
+  }
+
+  async function execute(executor: Executor, values: Values, ...shape: Shape): Promise<Row[]> {
+    const compiled = compile(values, shape)
+    const parameters = compiled.parameters.map((parameter) =>
+      parameter instanceof Placeholder ? values[parameter.name as keyof Values] : parameter,
+    )
+    const { plugins } = executor.getExecutor()
+    const columns = plugins.length === 1 && plugins[0] instanceof ColumnNames ? plugins[0] : undefined
+    if (columns === undefined) return (await executor.executeQuery<Row>({ ...compiled, parameters })).rows
+    const query = { ...compiled, parameters, columns }
+    const { rows } = await executor.getExecutor().provideConnection((connection) => connection.executeQuery<Row>(query))
+    return rows
+  }
+
+  return {
+    execute,
+    takeFirst: async (...args) => (await execute(...args))[0],
+    async takeFirstOrThrow(...args) {
+      const [first] = await execute(...args)
+      if (first === undefined) throw new NoRowError('the query returned no row')
+      return first
+    },
+  }
+}
+
+/**
+ * The name of a statement. Behind a pooler several clients share a connection of the server, so a name must never stand for
+ * two texts.
+ */
+export function statementName(text: string): string {
+  // The first statement loads the module, not the start. The executable cannot import() a built-in module.
+  return process.getBuiltinModule('node:crypto').hash('sha256', text, 'base64url')
+}
+
+/** Runs `work` in the transaction that `executor` is, or in a new one. */
+export function inTransaction<T>(executor: Executor, work: (transaction: Executor) => Promise<T>): Promise<T> {
+  return executor.isTransaction ? work(executor) : executor.transaction().execute(work)
+}

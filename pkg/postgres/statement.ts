@@ -1,0 +1,69 @@
+import pg from 'pg'
+import type { ColumnNames } from './column-names.ts'
+
+/** What to send to the server. */
+export interface Query {
+  readonly text: string
+  readonly values: readonly unknown[]
+  /** The same text has the same name. The server keeps the parsed text of a named statement for the connection. */
+  readonly name?: string | undefined
+  /** Converts the names of the columns. @default the names stay as they are */
+  readonly columns?: ColumnNames | undefined
+}
+
+interface Result extends pg.QueryResult {
+  /** A parser for each column. */
+  readonly _parsers: ((text: string) => unknown)[]
+}
+
+/** Members of pg's query that its types leave out. */
+interface PgQuery extends pg.Query {
+  callback: (error: Error | null, results: Result | [Result, ...Result[]]) => void
+  readonly _result: Result
+  prepare(connection: pg.Connection): void
+  handleRowDescription(message: { readonly fields: pg.FieldDef[] }): void
+}
+
+const PgQuery = pg.Query as unknown as new (config: {
+  readonly text: string
+  readonly values: readonly unknown[]
+  readonly name: string | undefined
+  readonly queryMode: 'extended' | undefined
+}) => PgQuery
+
+const { JSON: JSON_TYPE, JSONB } = pg.types.builtins
+
+/** A query of pg that can begin a transaction in the same round trip and renames columns once for all rows. */
+export class Statement extends PgQuery {
+  readonly #columns: ColumnNames | undefined
+  readonly #before: readonly string[]
+
+  /** @param before commands without rows. After an error the server skips the rest, so the query never runs without them. */
+  constructor({ text, values, name, columns }: Query, before: readonly string[]) {
+    super({ text, values, name, queryMode: before.length > 0 ? 'extended' : undefined })
+    this.#columns = columns
+    this.#before = before
+  }
+
+  override prepare(connection: pg.Connection): void {
+    for (const text of this.#before) {
+      connection.parse({ text, name: '', types: [] }, true)
+      connection.bind({}, true)
+      connection.execute(null, true)
+    }
+    super.prepare(connection)
+  }
+
+  override handleRowDescription(message: { readonly fields: pg.FieldDef[] }): void {
+    const columns = this.#columns
+    if (columns !== undefined) for (const field of message.fields) field.name = columns.camelCase(field.name)
+    super.handleRowDescription(message)
+    if (columns === undefined) return
+    const parsers = this._result._parsers
+    for (const [index, { dataTypeID }] of message.fields.entries()) {
+      const parse = parsers[index]
+      if (parse === undefined || (dataTypeID !== JSON_TYPE && dataTypeID !== JSONB)) continue
+      parsers[index] = (text) => columns.mapRow({ value: parse(text) })['value']
+    }
+  }
+}

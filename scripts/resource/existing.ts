@@ -1,0 +1,40 @@
+import { basename } from 'node:path'
+import { type Names, readNames, rename } from './names.ts'
+
+const HANDLER = /^internal\/handler\/([a-z0-9-]+)\.ts$/
+const hyphenated = (name: string) => name.replaceAll(/(?<!^)[A-Z]/g, '-$&').toLowerCase()
+
+/** Lists the resources that another resource can refer to: those as `make resource` writes them. */
+export function listExisting(paths: readonly string[], read: (path: string) => string): readonly Names[] {
+  return paths.flatMap((path) => {
+    const PLURAL = HANDLER.exec(path)?.[1]
+    const [, one] = PLURAL === undefined ? [] : (/^ +id: 'create(\w+)',$/m.exec(read(path)) ?? [])
+    if (PLURAL === undefined || one === undefined) return []
+    const names = readNames({ NAME: hyphenated(one), PLURAL })
+    return paths.includes(rename('test/user-profiles/new-user-profile.ts', names)) ? [names] : []
+  })
+}
+
+const MIGRATION = /^internal\/store\/migrations\/.*\.ts$/
+
+/** Finds the tables of other resources that refer to a resource, each with its migration. */
+export function listReferring(
+  names: Names,
+  paths: readonly string[],
+  read: (path: string) => string,
+): readonly { readonly table: string; readonly migration: string }[] {
+  const table = names['user_profiles'] ?? ''
+  const reference = new RegExp(`\\breferences\\s+"?${table}"?(?![\\w"])`, 'i')
+  return paths
+    .filter((path) => MIGRATION.test(path))
+    .flatMap((path) => {
+      const statements = read(path).split(/(?=\b(?:create|alter)\s+table\b)/i)
+      return statements.flatMap((statement) => {
+        const [, referring = ''] =
+          /^(?:create|alter)\s+table\s+(?:if (?:not )?exists\s+)?"?(\w+)/i.exec(statement) ?? []
+        const isResource = paths.includes(`internal/store/${referring.replaceAll('_', '-')}.ts`)
+        const refers = referring !== table && isResource && reference.test(statement)
+        return refers ? [{ table: referring, migration: basename(path, '.ts') }] : []
+      })
+    })
+}

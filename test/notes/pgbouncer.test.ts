@@ -1,0 +1,29 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, jest, test } from '@jest/globals'
+import { run } from '../support/run.ts'
+
+jest.setTimeout(600_000)
+
+test('all tests of the notes pass through PgBouncer in transaction mode', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'notes-'))
+  const report = join(directory, 'report.json')
+  const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js']
+  const tests = [
+    'test/notes',
+    '--selectProjects',
+    'e2e',
+    '--testPathIgnorePatterns',
+    import.meta.filename,
+    '/test/notes.+pgbouncer',
+  ]
+  const env = { E2E_POOLER: 'pgbouncer' }
+  const args = [...flags, ...tests, '--maxWorkers=1', '--json', `--outputFile=${report}`]
+  const { code, stderr } = await run(process.execPath, args, { env })
+  expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' })
+  const { numPassedTests, numPendingTests } = JSON.parse(readFileSync(report, 'utf8'))
+  expect(numPassedTests).toBeGreaterThan(50)
+  expect(numPendingTests).toBe(0)
+  rmSync(directory, { recursive: true })
+})

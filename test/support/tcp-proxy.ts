@@ -1,0 +1,70 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+
+/** A way to a server that can fail. */
+export interface TcpProxy {
+  readonly url: string
+  /** Connections since the start. */
+  readonly connections: number
+  /** Bytes from clients that the server has not answered since the last call of `hold`. */
+  readonly held: Buffer
+  /** Keeps everything that the server sends on the present connections. The bytes of the clients still reach it. */
+  hold(): void
+  /** Sends what was kept, and everything from now on. */
+  pass(): void
+  /** Sends these bytes to the clients of the present connections. */
+  inject(bytes: Uint8Array): void
+  stop(): Promise<void>
+}
+
+export async function startTcpProxy(target: string): Promise<TcpProxy> {
+  const { hostname, port } = new URL(target)
+  const clients = new Map<Socket, Socket>()
+  let connections = 0
+  let held: Buffer[] = []
+  const server = createServer((client) => {
+    connections++
+    const upstream = connect(Number(port), hostname)
+    clients.set(client, upstream)
+    client.on('data', (chunk) => {
+      held.push(Buffer.from(chunk))
+      upstream.write(chunk)
+    })
+    upstream.pipe(client)
+    const close = () => {
+      clients.delete(client)
+      client.destroy()
+      upstream.destroy()
+    }
+    for (const socket of [client, upstream]) socket.on('error', close).on('close', close)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    url: Object.assign(new URL(target), { port: String((server.address() as AddressInfo).port) }).href,
+    get connections() {
+      return connections
+    },
+    get held() {
+      return Buffer.concat(held)
+    },
+    hold() {
+      held = []
+      for (const [client, upstream] of clients) {
+        upstream.unpipe(client)
+        upstream.pause()
+      }
+    },
+    pass() {
+      for (const [client, upstream] of clients) upstream.pipe(client)
+    },
+    inject(bytes) {
+      for (const client of clients.keys()) client.write(bytes)
+    },
+    async stop() {
+      for (const client of clients.keys()) client.destroy()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}
