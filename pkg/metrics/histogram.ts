@@ -1,5 +1,5 @@
 import type { Registry } from 'prom-client'
-import { addSource, type Labels, type Sample } from './registry.ts'
+import { createSources, type Labels, type Sample } from './registry.ts'
 
 export interface HistogramOptions {
   readonly name: string
@@ -27,9 +27,9 @@ const MAX_EXEMPLAR = 128
  * numbers. `Histogram` of prom-client hashes the labels for each value.
  */
 export function createHistogram(registry: Registry, { name, help, bounds }: HistogramOptions): Histogram {
-  const all: { readonly samples: () => Sample[] }[] = []
+  const all: (() => Sample[])[] = []
   const limits = [...bounds.map(String), '+Inf']
-  addSource(registry, { name, help, type: 'histogram', read: () => all.flatMap(({ samples }) => samples()) })
+  createSources(registry).histogram(name, help, () => all.flatMap((read) => read()))
 
   return {
     addSeries(labels) {
@@ -38,12 +38,17 @@ export function createHistogram(registry: Registry, { name, help, bounds }: Hist
       const exemplars: Sample['exemplar'][] = limits.map(() => undefined)
       const bucketLabels = limits.map((le) => ({ le, ...labels }))
 
-      function samples(): Sample[] {
+      function read(): Sample[] {
         let count = 0
         const buckets = bucketLabels.map((labels, index) => {
           count += counts[index] ?? 0
           const exemplar = exemplars[index]
-          return { metricName: `${name}_bucket`, labels, value: count, ...(exemplar && { exemplar }) }
+          return {
+            metricName: `${name}_bucket`,
+            labels,
+            value: count,
+            ...(exemplar && fits(exemplar.labelSet) && { exemplar }),
+          }
         })
         return [
           ...buckets,
@@ -51,7 +56,7 @@ export function createHistogram(registry: Registry, { name, help, bounds }: Hist
           { metricName: `${name}_count`, labels, value: count },
         ]
       }
-      all.push({ samples })
+      all.push(read)
 
       return {
         observe(value, exemplar) {
@@ -59,16 +64,11 @@ export function createHistogram(registry: Registry, { name, help, bounds }: Hist
           while (index < bounds.length && value > (bounds[index] as number)) index++
           counts[index] = (counts[index] as number) + 1
           sum[0] = (sum[0] as number) + value
-          if (exemplar === undefined || lengthOf(exemplar) > MAX_EXEMPLAR) return
-          exemplars[index] = { labelSet: exemplar, value, timestamp: Date.now() / 1000 }
+          if (exemplar !== undefined) exemplars[index] = { labelSet: exemplar, value, timestamp: Date.now() / 1000 }
         },
       }
     },
   }
 }
 
-function lengthOf(labels: Labels): number {
-  let length = 0
-  for (const name in labels) length += name.length + (labels[name] as string).length
-  return length
-}
+const fits = (labels: Labels) => Object.entries(labels).flat().join('').length <= MAX_EXEMPLAR

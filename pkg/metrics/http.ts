@@ -1,7 +1,7 @@
 import type { IRoute, RequestHandler, Response } from 'express'
 import type { Registry } from 'prom-client'
 import { createHistogram, type Series } from './histogram.ts'
-import { addSource, type Labels } from './registry.ts'
+import { createSources, type Labels } from './registry.ts'
 
 export interface HttpMetricsOptions {
   /** Returns the labels that identify a request in the log or in a trace. @default no exemplars */
@@ -26,12 +26,7 @@ type Measured = Response & { [startedAt]?: number }
 /** Measures the requests of an Express app. Labels come from routes, known methods and statuses, so series are bounded. */
 export function createHttpMetrics(registry: Registry, { exemplar }: HttpMetricsOptions): HttpMetrics {
   let active = 0
-  addSource(registry, {
-    name: 'http_server_active_requests',
-    help: 'HTTP requests in progress.',
-    type: 'gauge',
-    read: () => active,
-  })
+  createSources(registry).gauge('http_server_active_requests', 'HTTP requests in progress.', () => active)
   const durations = createHistogram(registry, {
     name: 'http_server_request_duration_seconds',
     help: 'Duration of HTTP requests.',

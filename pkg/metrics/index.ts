@@ -1,4 +1,4 @@
 export { createHistogram, type Histogram, type Series } from './histogram.ts'
 export { createHttpMetrics, type HttpMetrics } from './http.ts'
 export { createMetrics, type Metrics } from './metrics.ts'
-export { addSource, type Rendered, type Source } from './registry.ts'
+export { createSources, type Rendered } from './registry.ts'

@@ -10,22 +10,18 @@ export interface Sample {
   readonly exemplar?: { readonly labelSet: Labels; readonly value: number; readonly timestamp: number }
 }
 
-/** A metric whose samples are read at a scrape. */
-export interface Source {
-  /** OpenTelemetry's name in the form of Prometheus: with underscores, then the unit, then `_total` for a counter. */
-  readonly name: string
-  readonly help: string
-  readonly type: 'counter' | 'gauge' | 'histogram'
-  readonly read: () => number | readonly Sample[] | Promise<number>
-}
+type Read = () => number | readonly Sample[] | Promise<number>
 
-/** Adds a source beside the metrics of prom-client. */
-export function addSource(registry: Registry, { name, help, type, read }: Source): void {
-  async function get() {
-    const found = await read()
-    return { name, help, type, aggregator: 'sum', values: typeof found === 'number' ? [{ value: found }] : found }
+/** Returns functions that add metrics whose samples are read at a scrape, beside the metrics of prom-client. */
+export function createSources(registry: Registry) {
+  const sourceOf = (type: 'counter' | 'gauge' | 'histogram') => (name: string, help: string, read: Read) => {
+    async function get() {
+      const found = await read()
+      return { name, help, type, aggregator: 'sum', values: typeof found === 'number' ? [{ value: found }] : found }
+    }
+    registry.registerMetric({ name, help, type, get, reset() {} } as unknown as Metric)
   }
-  registry.registerMetric({ name, help, type, get, reset() {} } as unknown as Metric)
+  return { counter: sourceOf('counter'), gauge: sourceOf('gauge'), histogram: sourceOf('histogram') }
 }
 
 export interface Rendered {

@@ -1,7 +1,7 @@
 import { constants, type EventLoopUtilization, monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks'
 import type { Registry } from 'prom-client'
 import { createHistogram } from './histogram.ts'
-import { addSource } from './registry.ts'
+import { createSources } from './registry.ts'
 
 const RESOLUTION_MS = 10
 
@@ -24,7 +24,6 @@ function measureLoopDelay(registry: Registry): () => void {
   })
   delay.enable()
   const base = isPerIteration ? 0 : RESOLUTION_MS * 1e6
-  // The order matters: a scrape reads all of them at once, in the order in which they were added.
   const values = {
     mean: () => delay.mean,
     p50: () => delay.percentile(50),
@@ -32,45 +31,33 @@ function measureLoopDelay(registry: Registry): () => void {
     p99: () => delay.percentile(99),
     max: () => delay.max,
   }
+  const { gauge } = createSources(registry)
   for (const [name, nanoseconds] of Object.entries(values)) {
-    addSource(registry, {
-      name: `nodejs_eventloop_delay_${name}_seconds`,
-      help: `Delay of the event loop since the last scrape, ${name}.`,
-      type: 'gauge',
-      read() {
-        const value = delay.count === 0 ? 0 : Math.max(0, nanoseconds() - base) / 1e9
-        if (name === 'max') delay.reset()
-        return value
-      },
+    const help = `Delay of the event loop since the last scrape, ${name}.`
+    gauge(`nodejs_eventloop_delay_${name}_seconds`, help, () => {
+      const value = delay.count === 0 ? 0 : Math.max(0, nanoseconds() - base) / 1e9
+      // A scrape reads all values in one turn, and this one last.
+      if (name === 'max') delay.reset()
+      return value
     })
   }
   return () => delay.disable()
 }
 
 function measureLoopUtilization(registry: Registry): void {
+  const { counter, gauge } = createSources(registry)
   let last: EventLoopUtilization | undefined
-  addSource(registry, {
-    name: 'nodejs_eventloop_utilization_ratio',
-    help: 'Share of the time since the last scrape in which the event loop was busy.',
-    type: 'gauge',
-    read() {
-      const now = performance.eventLoopUtilization()
-      const { utilization } = performance.eventLoopUtilization(now, last)
-      last = now
-      return utilization
-    },
+  const help = 'Share of the time since the last scrape in which the event loop was busy.'
+  gauge('nodejs_eventloop_utilization_ratio', help, () => {
+    const now = performance.eventLoopUtilization()
+    const { utilization } = performance.eventLoopUtilization(now, last)
+    last = now
+    return utilization
   })
-  addSource(registry, {
-    name: 'nodejs_eventloop_time_seconds_total',
-    help: 'Time that the event loop has spent in each state.',
-    type: 'counter',
-    read() {
-      const { active, idle } = performance.eventLoopUtilization()
-      return [
-        { labels: { nodejs_eventloop_state: 'active' }, value: active / 1e3 },
-        { labels: { nodejs_eventloop_state: 'idle' }, value: idle / 1e3 },
-      ]
-    },
+  counter('nodejs_eventloop_time_seconds_total', 'Time that the event loop has spent in each state.', () => {
+    const { active, idle } = performance.eventLoopUtilization()
+    const states = Object.entries({ active, idle })
+    return states.map(([state, ms]) => ({ labels: { nodejs_eventloop_state: state }, value: ms / 1e3 }))
   })
 }
 
@@ -91,15 +78,9 @@ function measureGarbageCollection(registry: Registry): () => void {
   ])
   const observer = new PerformanceObserver((list) => {
     // One notification may carry several collections.
-    for (const { detail, duration } of list.getEntries() as unknown as readonly Collection[]) {
-      series.get(detail.kind)?.observe(duration / 1e3)
-    }
+    const entries = list.getEntries() as unknown as readonly { detail: { kind: number }; duration: number }[]
+    for (const { detail, duration } of entries) series.get(detail.kind)?.observe(duration / 1e3)
   })
   observer.observe({ entryTypes: ['gc'] })
   return () => observer.disconnect()
-}
-
-interface Collection {
-  readonly detail: { readonly kind: number }
-  readonly duration: number
 }

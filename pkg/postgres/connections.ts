@@ -16,6 +16,24 @@ export interface ConnectionsOptions {
   readonly prepare?: boolean | undefined
   /** Called when a connection breaks. */
   readonly onError: (error: Error) => void
+  readonly observer?: DatabaseObserver | undefined
+}
+
+export interface PoolState {
+  readonly used: number
+  readonly idle: number
+  /** Statements and transactions that wait for a connection. */
+  readonly waiting: number
+}
+
+/** Receives measurements. Durations are in milliseconds. */
+export interface DatabaseObserver {
+  /** Called once, with a function that reads the state of the pool. */
+  onPool(read: () => PoolState): void
+  /** A statement or a transaction has waited for a connection. `gotOne` is false after a timeout. */
+  onWait(durationMs: number, gotOne: boolean): void
+  /** A query has ended. `kind` is the kind of Kysely's root node, and the duration includes the wait for a connection. */
+  onQuery(kind: string, durationMs: number, error?: unknown): void
 }
 
 /** A pool whose connections carry several single statements at once. */
@@ -49,7 +67,7 @@ interface Waiter {
 
 /** Opens the first connection for the first statement. */
 export function createConnections(options: ConnectionsOptions): Connections {
-  const { max, connectTimeoutMs, statementTimeoutMs, idleTimeoutMs, onError } = options
+  const { max, connectTimeoutMs, statementTimeoutMs, idleTimeoutMs, onError, observer } = options
   const open = new Set<Connection>()
   const waiting: Waiter[] = []
   let connecting = 0
@@ -88,7 +106,9 @@ export function createConnections(options: ConnectionsOptions): Connections {
   }
 
   function wait(waiter: Waiter): void {
+    const startedAt = performance.now()
     const timer = setTimeout(() => {
+      observer?.onWait(performance.now() - startedAt, false)
       waiting.splice(waiting.indexOf(limited), 1)
       const message = `timeout exceeded when trying to connect: ${open.size} of ${max} connections are open and busy`
       waiter.reject(new Error(message, { cause: lastError }))
@@ -97,6 +117,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
       isExclusive: waiter.isExclusive,
       take(connection) {
         clearTimeout(timer)
+        observer?.onWait(performance.now() - startedAt, true)
         waiter.take(connection)
       },
       reject(error) {
@@ -226,6 +247,11 @@ export function createConnections(options: ConnectionsOptions): Connections {
     new Promise<pg.QueryResult>((resolve, reject) => {
       acquire({ isExclusive: false, take: (connection) => resolve(connection.run(query)), reject })
     })
+
+  observer?.onPool(() => {
+    const used = [...open].filter(({ isReserved, inFlight }) => isReserved || inFlight > 0).length
+    return { used, idle: open.size - used, waiting: waiting.length }
+  })
 
   return {
     async run(query) {
