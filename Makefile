@@ -13,7 +13,7 @@ BENCH_PACKAGES := bench/node_modules/.package-lock.json
 SOURCES := $(shell find src config internal pkg -name '*.ts' ! -name '*.test.ts')
 JEST := node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js
 
-.PHONY: help upgrade resource remove-resource run dev test test-release lint types unit e2e e2e-browser e2e-restart e2e-deploy fmt build image bench audit clean FORCE
+.PHONY: help upgrade resource remove-resource migration run dev migrate seed test test-release lint types unit e2e e2e-browser e2e-faults e2e-restart e2e-deploy fmt build image bench audit clean FORCE
 
 help: ## print this list
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do printf '  make %-15s %s\n' "$$target" "$$text"; done
@@ -31,21 +31,31 @@ resource: $(PACKAGES) ## generate a resource with its table and tests: NAME=invo
 remove-resource: $(TOOLCHAIN) ## remove a generated resource: NAME=note (PLURAL=notes)
 	@$(if $(filter environment,$(origin NAME)),env -u NAME) node scripts/resource.ts remove
 
+migration: $(PACKAGES) ## write an empty migration and register it: NAME=invoices-amount
+	@$(if $(filter environment,$(origin NAME)),env -u NAME) node scripts/migration.ts
+
 run: dist/server.cjs ## build and serve on PORT (8080), with a local PostgreSQL and Redis
 	@exec node scripts/run.ts
 
 dev: $(PACKAGES) ## run from the sources: restart on save, readable logs
 	@exec node scripts/run.ts --watch
 
+migrate: $(PACKAGES) ## apply the migrations of the sources to the local database, or to DATABASE_URL
+	@node scripts/database.ts migrate
+
+seed: $(PACKAGES) ## run internal/store/seeds/*.sql on the local database, or on DATABASE_URL
+	@node scripts/database.ts seed
+
 test: lint types unit e2e ## all checks and tests, with real PostgreSQL and Redis
 
 test-release: build ## slow tests: a fresh clone, the image, other platforms
 	@$(JEST) --selectProjects release
 
-lint: $(PACKAGES) ## check style, likely mistakes, import direction, unused code and contradictory timeouts
+lint: $(PACKAGES) ## check style, likely mistakes, import direction, unused code, contradictory timeouts and unsafe migrations
 	@biome check --error-on-warnings
 	@knip --no-config-hints
 	@node scripts/check-timeouts.ts
+	@node scripts/check-migrations.ts
 
 types: $(PACKAGES) ## check the types
 	@tsc
@@ -59,6 +69,9 @@ e2e: build ## test the artifacts with real servers
 
 e2e-browser: build ## test the pages in Debian's Chromium
 	@$(JEST) --selectProjects browser
+
+e2e-faults: build ## count the writes while databases, connections and instances fail (DURATION_S=120 seconds; default 30)
+	@DURATION_S=$(or $(DURATION_S),30) $(JEST) --selectProjects faults --passWithNoTests
 
 # Run three tests at a time, even on fewer cores: the tests mostly wait.
 e2e-restart: build ## test restarts under load, without a deployment tool

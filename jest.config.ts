@@ -20,10 +20,11 @@ export default {
       ...common,
       displayName: 'e2e',
       roots: ['<rootDir>/test'],
-      testPathIgnorePatterns: ['<rootDir>/test/(release|restart|browser)/'],
+      testPathIgnorePatterns: ['<rootDir>/test/(release|restart|browser)/', '/exactly-once/'],
     },
     // Jest rejects missing roots, and a service without a deployment has no such folder.
     ...(existsSync('deploy') ? [{ ...common, displayName: 'deploy', roots: ['<rootDir>/deploy'] }] : []),
+    { ...common, displayName: 'faults', roots: ['<rootDir>/test'], testMatch: ['**/exactly-once/**/*.test.ts'] },
     { ...common, displayName: 'release', roots: ['<rootDir>/test/release'] },
     { ...common, displayName: 'browser', roots: ['<rootDir>/test/browser'] },
     { ...common, displayName: 'restart', roots: ['<rootDir>/test/restart'] },

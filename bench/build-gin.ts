@@ -2,10 +2,10 @@ import { resolve } from 'node:path'
 import { findOnPath } from '../scripts/services/path.ts'
 import { run } from '../test/support/run.ts'
 
-/** Builds the peer in Go. Resolves with false where Go is not installed or its modules cannot be fetched. */
-export async function buildGin(outfile: string): Promise<boolean> {
+/** Builds a peer in Go. Resolves with false where Go is not installed or its modules cannot be fetched. */
+export async function buildGin(folder: string, outfile: string): Promise<boolean> {
   const go = findOnPath('go')
   if (go === undefined) return false
-  const { code } = await run(go, ['-C', 'bench/peers/gin', 'build', '-o', resolve(outfile), '.'])
+  const { code } = await run(go, ['-C', folder, 'build', '-o', resolve(outfile), '.'])
   return code === 0
 }

@@ -1,18 +1,17 @@
 /*
- * node bench/main.ts [start-up] [throughput] [database] [memory]
+ * node bench/main.ts [start-up] [throughput] [memory], and the parts of folders: [notes]
  * Measures these parts (default: all), prints a table and the verdict on each budget, and exits with 1 when a budget
  * does not hold. A run of all parts writes bench/results/full.*, and with QUICK=1 bench/results/quick.*.
  */
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg } from 'node:os'
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { needTools } from '../test/support/tools.ts'
 import { judge, readBudgets } from './budgets.ts'
 import { buildGin } from './build-gin.ts'
 import { buildService } from './build-service.ts'
 import { chart } from './chart.ts'
-import { measureDatabase } from './database.ts'
 import { hungStores } from './hung-stores.ts'
 import type { Measurement } from './measurement.ts'
 import { measureMemory } from './memory.ts'
@@ -24,14 +23,15 @@ import { measureThroughput } from './throughput.ts'
 /**
  * The start-up part is first, because a machine after ten minutes at saturation is slower, and its figures vary more.
  */
-const PARTS: Readonly<Record<string, (bench: Bench) => Promise<Measurement[]>>> = {
+const PARTS: Record<string, (bench: Bench) => Promise<Measurement[]>> = {
   'start-up': measureStartup,
   throughput: measureThroughput,
-  database: measureDatabase,
   memory: measureMemory,
 }
 
 process.chdir(dirname(import.meta.dirname))
+// The example has a part of its own, which goes with it.
+for (const file of globSync('bench/*/part.ts')) Object.assign(PARTS, (await import(resolve(file))).parts)
 const quick = Boolean(process.env['QUICK'])
 const names = process.argv.slice(2)
 const unknown = names.filter((name) => !Object.hasOwn(PARTS, name))
@@ -41,7 +41,7 @@ await needTools(['wrk', 'taskset', 'ps'], 'wrk util-linux procps')
 await buildService(BUILT.service)
 // The page cache holds larger pieces of a file that has just been linked, and each piece counts as resident.
 copyFileSync('dist/app', BUILT.app)
-const gin = await buildGin(BUILT.gin)
+const gin = await buildGin('bench/peers/gin', BUILT.gin)
 const bench: Bench = { programs: createPrograms({ stores: await hungStores(), gin }), quick }
 
 // Other load of the machine affects every figure.

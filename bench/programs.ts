@@ -30,10 +30,6 @@ export function createPrograms({ stores, gin }: { stores: Environment; gin: bool
     'express as usual': node('bench/peers/express-usual.cjs'),
     'nest as usual': node('bench/peers/nest.cjs'),
     gin: gin ? { command: [BUILT.gin], env: { GIN_MODE: 'release' } } : undefined,
-    'notes: limit': node('bench/peers/notes/raw.cjs'),
-    'notes: fastify with pg': node('bench/peers/notes/fastify.cjs'),
-    'notes: express with pg': node('bench/peers/notes/express.cjs'),
-    'notes: nest with typeorm': node('bench/peers/notes/nest.cjs'),
     'gin with its log': gin ? { command: [BUILT.gin], env: { GIN_MODE: 'release', GIN: 'default' } } : undefined,
   } as const satisfies Record<string, Program | undefined>
 }

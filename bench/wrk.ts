@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { succeed } from '../test/support/run.ts'
 import { CLIENT_CPU, onCpu } from './cpu.ts'
 
@@ -6,7 +5,9 @@ export interface WrkOptions {
   readonly seconds: number
   /** Sent as JSON with POST. @default the requests are GET */
   readonly body?: string
-  /** Read by wrk.lua. */
+  /** @default 'bench/wrk.lua', which repeats one request */
+  readonly script?: string
+  /** Read by the script. */
   readonly env?: Readonly<Record<string, string>>
   /** @default 64 */
   readonly connections?: number
@@ -35,7 +36,7 @@ interface Report {
  */
 export async function wrk(
   url: string,
-  { seconds, body, env, connections = 64, refused = false, yielding = false }: WrkOptions,
+  { seconds, body, script = 'bench/wrk.lua', env, connections = 64, refused = false, yielding = false }: WrkOptions,
 ): Promise<number> {
   const command = [
     'nice',
@@ -46,7 +47,7 @@ export async function wrk(
     `-c${connections}`,
     `-d${seconds}s`,
     '-s',
-    join(import.meta.dirname, 'wrk.lua'),
+    script,
     url,
   ] as const
   const [file, ...args] = onCpu(CLIENT_CPU, command)

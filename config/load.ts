@@ -122,7 +122,7 @@ function describeProblem({ name, expected }: Problem, given: string | undefined)
 }
 
 /** Masks the credentials of a URL, and its query to the end of the text, because a query may contain any separator. */
-const maskUrl = (text: string) => text.replace(/^(?!\/[^/])(.*?\/\/)?.*@/s, '$1***@').replace(/[?#].*/s, '?***')
+export const maskUrl = (text: string) => text.replace(/^(?!\/[^/])(.*?\/\/)?.*@/s, '$1***@').replace(/[?#].*/s, '?***')
 
 function freeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null) {

@@ -141,7 +141,11 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
             })
       if (postgres) {
         await use({ name: 'database', stop: () => postgres.stop(), stopTimeoutMs })
-        const check = postgresCheck({ pool: postgres.checkPool, migrations: postgres.migrations })
+        const check = postgresCheck({
+          pool: postgres.checkPool,
+          migrations: postgres.migrations,
+          onUnknown: (migrations) => logger.warn({ migrations }, 'database has migrations of another build'),
+        })
         health.watch({ name: 'database', check, critical: () => current().DATABASE_CRITICAL })
       }
       await setImmediate()
@@ -187,10 +191,11 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
           }))
         access = createAccess({ jwksUrl, issuer, audience, ...(sessions && { sessions }) })
       }
-      // A request with a lock waits for one connection and one statement at most.
-      const lockMs = 2 * (config.DATABASE_CONNECT_TIMEOUT_MS + config.DATABASE_STATEMENT_TIMEOUT_MS)
       const resources = postgres
-        ? (await import('./resources.ts')).listResources({ db: postgres.db, redis, service, lockMs })
+        ? (await import('./resources.ts')).listResources({
+            db: postgres.db,
+            onError: (err) => logger.warn({ err }, 'expired idempotency keys not deleted'),
+          })
         : []
       const { createRateLimit } = await import('./rate-limit.ts')
       const app = createHttp({

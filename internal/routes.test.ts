@@ -32,7 +32,7 @@ const app = createApp({
     NODE_ENV,
     FEATURES: (['docs', 'version'] as const).filter((feature) => !off.has(feature)),
   }),
-  optional: listResources({ db, redis: undefined, service: 'x', lockMs: 1 }),
+  optional: listResources({ db, onError: () => {} }),
 })
 const server = createServer(app).listen(0)
 const ask = async (): Promise<OpenapiDocument> => (await request(server).get('/openapi.json').expect(200)).body

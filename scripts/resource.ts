@@ -23,7 +23,7 @@ function write(names: Names, text: string | undefined): void {
   const existing = listExisting(globSync(['internal/handler/*.ts', 'test/*/new-*.ts']), read)
   const fields = readFields(text, existing)
   const migrations = readdirSync('internal/store/migrations')
-  const { written, edited } = makeResource({ names, fields, read, migrations })
+  const { written, edited } = makeResource({ names, fields, read, migrations, now: new Date() })
   const present = [...written.keys()].filter((path) => existsSync(path))
   const taken = present.length > 0 ? [] : collisions({ names, read })
   const problems = [
@@ -57,8 +57,8 @@ function remove(names: Names): void {
   for (const [path, text] of changed) writeFileSync(path, text)
   console.info(list('Deleted:', deleted))
   console.info(list('Edited:', changed.keys()))
-  console.warn(`Warning: a database that has run the migration ${migration} refuses to migrate without it.
-Locally, delete .local/postgres. Where another database has run it, keep the migration: docs/resources.md.`)
+  console.warn(`Warning: a database that has run the migration ${migration} keeps the table.
+To drop it, add a contract migration: docs/resources.md.`)
 }
 
 const { NAME, PLURAL, FIELDS } = process.env

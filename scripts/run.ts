@@ -26,7 +26,8 @@ const LOCAL_SERVERS = {
 }
 
 function startService(env: NodeJS.ProcessEnv): ChildProcess {
-  const args = watch ? [...WATCHED, '--watch-preserve-output', ...program] : program
+  const isLocal = env['DATABASE_URL'] !== process.env['DATABASE_URL']
+  const args = watch ? [...WATCHED, '--watch-preserve-output', isLocal ? 'scripts/dev.ts' : 'src/main.ts'] : program
   const stdout = watch ? 'pipe' : 'inherit'
   // In a separate process group, only this process receives Ctrl-C from the terminal. It forwards the signal once.
   const child = spawn(process.execPath, args, { env, detached: true, stdio: ['ignore', stdout, 'inherit'] })

@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import { describeConnections } from '#config/connections.ts'
 import type { Config } from '#config/env.ts'
 import { ConfigError, describeConfig, loadAddress } from '#config/load.ts'
 import { createSettings } from '#config/settings.ts'
@@ -8,7 +9,7 @@ import { withoutCredentials } from '#pkg/logging/credentials.ts'
 const USAGE = `usage: app [serve | migrate | healthcheck | config | version]
 
   serve        answer requests until SIGTERM or SIGINT (the default)
-  migrate      bring the database up to this version
+  migrate      bring the database up to this version; with --status only list applied and pending migrations
   healthcheck  exit 0 when the service on this machine is ready, 1 otherwise
   config       print the effective configuration, secrets masked
   version      print version, commit and time of this build
@@ -24,13 +25,13 @@ const out = (text: string) => void process.stdout.write(`${text}\n`)
 const err = (text: string) => void process.stderr.write(`${text}\n`)
 
 /** Each command loads only the modules that it needs. */
-const commands: Readonly<Record<string, () => Promise<ExitCode>>> = {
+const commands: Readonly<Record<string, (args: readonly string[]) => Promise<ExitCode>>> = {
   async serve() {
     const settings = createSettings(process.env)
     const [{ readSystemd }, { createApp }] = await Promise.all([import('#pkg/systemd.ts'), import('#internal/app.ts')])
     return createApp(settings, readSystemd(process.env, process.pid)).start()
   },
-  migrate: () => migrate(createSettings(process.env).current()),
+  migrate: (args) => migrate(createSettings(process.env).current(), args.includes('--status')),
   async healthcheck() {
     const { HOST, PORT } = loadAddress(process.env)
     const { readiness } = await import('#internal/healthcheck.ts')
@@ -39,7 +40,10 @@ const commands: Readonly<Record<string, () => Promise<ExitCode>>> = {
     return ready ? 0 : 1
   },
   async config() {
-    out(describeConfig(createSettings(process.env).current()))
+    const config = createSettings(process.env).current()
+    out(describeConfig(config))
+    const connections = describeConnections(config)
+    if (connections !== undefined) err(connections)
     return 0
   },
   async version() {
@@ -49,32 +53,28 @@ const commands: Readonly<Record<string, () => Promise<ExitCode>>> = {
   },
 }
 
-async function migrate(config: Config): Promise<ExitCode> {
+async function migrate(config: Config, status: boolean): Promise<ExitCode> {
   const url = config.MIGRATION_DATABASE_URL ?? config.DATABASE_URL
-  if (url === undefined) {
-    throw new ConfigError(['DATABASE_URL: got nothing, expected the database to migrate'])
-  }
-  const [{ createPostgres }, { migrate }] = await Promise.all([
-    import('#internal/store/postgres.ts'),
-    import('#internal/store/migrate.ts'),
-  ])
-  const postgres = createPostgres({
+  if (url === undefined) throw new ConfigError(['DATABASE_URL: got nothing, expected the database to migrate'])
+  const { MigrationError, migrate, reportMigrations } = await import('#internal/store/migrate.ts')
+  const options = {
     url,
     applicationName: `${config.SERVICE_NAME ?? buildInfo.name} migrate`,
-    poolMax: 1,
     connectTimeoutMs: config.DATABASE_CONNECT_TIMEOUT_MS,
-    // A migration may take an hour. The lock timeout bounds how long it delays other users of a table.
-    statementTimeoutMs: 3_600_000,
-    idleTimeoutMs: config.DATABASE_IDLE_TIMEOUT_MS,
-    onError: () => {},
-  })
+    say: out,
+  }
+  if (status) {
+    await reportMigrations(options)
+    return 0
+  }
   try {
-    const applied = await migrate({ db: postgres.db })
-    for (const name of applied) out(`applied ${name}`)
+    const applied = await migrate(options)
     if (applied.length === 0) out('nothing to apply: the database is up to date')
     return 0
-  } finally {
-    await postgres.stop()
+  } catch (error) {
+    if (!(error instanceof MigrationError)) throw error
+    err(error.message)
+    return 1
   }
 }
 
@@ -90,8 +90,10 @@ async function main(args: readonly string[]): Promise<ExitCode> {
     return 0
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined
-  if (command !== undefined && rest.length === 0) return command()
-  err(`${command === undefined ? `unknown command ${JSON.stringify(name)}` : `${name} takes no arguments`}\n\n${USAGE}`)
+  const options = name === 'migrate' ? ['--status'] : []
+  if (command !== undefined && rest.every((arg) => options.includes(arg))) return command(rest)
+  const refusal = options.length === 0 ? `${name} takes no arguments` : `${name} takes only ${options.join(', ')}`
+  err(`${command === undefined ? `unknown command ${JSON.stringify(name)}` : refusal}\n\n${USAGE}`)
   return 64
 }
 

@@ -226,7 +226,7 @@ describe('sessions', () => {
 
 test('a capability is loaded only when its variable is set', async () => {
   const traced = join(temporaryDirectory('access'), 'server.cjs')
-  const part = /"((?:pkg|internal)\/access\b[^"]*|node_modules\/jose\/[^"]+)"\([^)]*\)\s*\{/g
+  const part = /"((?:pkg|internal)\/access\b[^"]*|node_modules\/(?:jose|express-session)\/[^"]+)"\([^)]*\)\s*\{/g
   const trace = (head: string, file: string) =>
     `${head}process.stdout.write(${JSON.stringify(`${JSON.stringify({ msg: 'loaded', file })}\n`)});`
   writeFileSync(traced, readFileSync('dist/server.cjs', 'utf8').replaceAll(part, trace))

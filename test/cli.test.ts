@@ -71,6 +71,14 @@ describe('configuration', () => {
     })
     expect(stdout).not.toContain('hunter2')
   })
+
+  test('config says how many connections PostgreSQL must allow, when there is a database', async () => {
+    const env = { DATABASE_URL: 'postgres://app:hunter2@db:5432/app', DATABASE_POOL_MAX: '20' }
+    const { stderr } = await runApp(['config'], { env })
+    expect(stderr).toContain('PostgreSQL connections: 21 for each instance (20 of DATABASE_POOL_MAX, 1 of the health')
+    expect(stderr).toContain('instances × 21')
+    expect(await runApp(['config'])).toMatchObject({ code: 0, stderr: '' })
+  })
 })
 
 describe('listening', () => {

@@ -156,13 +156,10 @@ describe('a database without the migrations of this build', () => {
 
     const restored = new pg.Client(url)
     await restored.connect()
-    await restored.query('delete from kysely_migration where name = $1', [names.at(-1)])
+    await restored.query('delete from schema_migrations where name = $1', [names.at(-1)])
     await ready(app, false)
     await reason(app, 'database', 'migrations')
-    await restored.query('insert into kysely_migration values ($1, now()::text), ($2, now()::text)', [
-      names.at(-1),
-      '9999-of-a-newer-build',
-    ])
+    await restored.query('insert into schema_migrations values ($1), ($2)', [names.at(-1), '9999-of-a-newer-build'])
     await restored.end()
     await ready(app, true)
   })

@@ -35,7 +35,7 @@ function open(options: Partial<DatabaseOptions> = {}): Kysely<unknown> {
     applicationName: 'pgbouncer-test',
     poolMax: 2,
     connectTimeoutMs: 5_000,
-    statementTimeoutMs: 200,
+    statementTimeoutMs: 1_000,
     idleTimeoutMs: 60_000,
     onError: () => {},
     ...options,
@@ -54,7 +54,7 @@ test.each([undefined, false, true])(
   'statements run with prepare %s, also in a transaction after others',
   async (prepare) => {
     // Behind an old PgBouncer a session that has not parsed the statement refuses it, and the statement runs without a name.
-    const database = open({ prepare, poolMax: 4 })
+    const database = open({ prepare, poolMax: 4, statementTimeoutMs: 10_000 })
     const all = Array.from({ length: 50 }, (_, value) => select(value, database))
     expect(await Promise.all(all)).toEqual(Array.from({ length: 50 }, (_, value) => value))
     if (prepare !== true) expect(await database.transaction().execute((inside) => select(1, inside))).toBe(1)
@@ -80,7 +80,7 @@ test('a transaction has its timeouts on the server, and they do not reach other 
     sql`select current_setting('statement_timeout') as statement, current_setting('idle_in_transaction_session_timeout') as idle`
       .execute(executor)
       .then(({ rows }) => rows[0])
-  expect(await database.transaction().execute(settings)).toEqual({ statement: '200ms', idle: '200ms' })
+  expect(await database.transaction().execute(settings)).toEqual({ statement: '1s', idle: '1s' })
   expect(await settings(database)).toEqual({ statement: '0', idle: '0' })
   await expect(database.transaction().execute(sleep)).rejects.toMatchObject({ code: '57014' })
   expect(await countSleeping()).toBe(0)

@@ -6,8 +6,6 @@ import { setTimeout } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { sql } from 'kysely'
 import pg from 'pg'
-import { migrate } from '../internal/store/migrate.ts'
-import { migrations } from '../internal/store/migrations/index.ts'
 import { createPostgres, type Postgres } from '../internal/store/postgres.ts'
 import { createRedis, type Redis } from '../internal/store/redis.ts'
 import { TimeoutError } from '../pkg/with-timeout.ts'
@@ -29,12 +27,6 @@ afterAll(async () => {
   await Promise.all([database.stop(), redis.stop()])
 })
 afterEach(killApps)
-
-/** A database of its own for a test that changes it. */
-async function freshDatabase(name: string): Promise<string> {
-  await admin.query(`create database ${name}`)
-  return database.url.replace(/[^/]+$/, name)
-}
 
 function openPostgres(url: string, options: { statementTimeoutMs?: number } = {}): Postgres {
   return createPostgres({
@@ -68,7 +60,7 @@ test('dates and timestamps are strings of JSON in any time zone of the session',
 
 describe('probes and queries', () => {
   /** The query of the check, in the log of PostgreSQL. */
-  const CHECK = /execute <unnamed>: select name from kysely_migration where/
+  const CHECK = /(?:statement|execute <unnamed>): select name from schema_migrations/
 
   test('a thousand requests for /health at once cause no query', async () => {
     const app = await startApp({ env: { DATABASE_URL: database.url, HEALTH_INTERVAL_MS: '60000' } })
@@ -89,7 +81,7 @@ describe('probes and queries', () => {
     expect(log).toMatch(CHECK)
     expect(since).not.toMatch(CHECK)
     // The way of counting works: one query more is one line more.
-    await admin.query('select name from kysely_migration where name = any($1)', [[]])
+    await admin.query('select name from schema_migrations')
     await until(async () =>
       CHECK.test(readFileSync(`${await dataDirectory()}/../postgres.log`, 'utf8').slice(log.length)),
     )
@@ -269,72 +261,5 @@ describe('redis', () => {
     redis.resume()
     await store.ping(never)
     await store.stop()
-  })
-})
-
-describe('app migrate', () => {
-  const scripts = {
-    '0001-things': { up: 'create table things (id int primary key); insert into things values (1)' },
-    '0002-more': { up: 'alter table things add column name text' },
-  }
-
-  test('applies what is missing, says what it did, and then has nothing to do', async () => {
-    const env = { DATABASE_URL: await freshDatabase('migrate_cli') }
-    expect(await runApp(['migrate'], { env })).toEqual({
-      code: 0,
-      stdout: Object.keys(migrations)
-        .map((name) => `applied ${name}\n`)
-        .join(''),
-      stderr: '',
-    })
-    expect(await runApp(['migrate'], { env })).toMatchObject({
-      code: 0,
-      stdout: 'nothing to apply: the database is up to date\n',
-    })
-    const client = new pg.Client(env.DATABASE_URL)
-    await client.connect()
-    expect((await client.query(`select from pg_proc where proname = 'set_updated_at'`)).rowCount).toBe(1)
-    await client.end()
-  })
-
-  test('four at once apply each migration once', async () => {
-    const url = await freshDatabase('migrate_race')
-    const stores = [1, 2, 3, 4].map(() => openPostgres(url))
-    const applied = await Promise.all(stores.map(({ db }) => migrate({ db, scripts })))
-    expect(applied.flat().sort()).toEqual(['0001-things', '0002-more'])
-    await Promise.all(stores.map((store) => store.stop()))
-  })
-
-  test('one that fails leaves nothing behind', async () => {
-    const postgres = openPostgres(await freshDatabase('migrate_fail'))
-    const broken = { ...scripts, '0003-broken': { up: 'create table other (id int); select from nowhere' } }
-    await expect(migrate({ db: postgres.db, scripts: broken })).rejects.toMatchObject({
-      code: '42P01',
-      migration: '0003-broken',
-    })
-    const { rows } = await sql`select from pg_tables where tablename in ('things', 'other')`.execute(postgres.db)
-    expect(rows).toEqual([])
-    await postgres.stop()
-  })
-
-  test('does not queue behind a lock for ever', async () => {
-    const url = await freshDatabase('migrate_lock')
-    const postgres = openPostgres(url)
-    await migrate({ db: postgres.db, scripts: { '0001-things': scripts['0001-things'] } })
-    const holder = new pg.Client(url)
-    await holder.connect()
-    await holder.query('begin; lock table things')
-    await expect(migrate({ db: postgres.db, scripts, lockTimeoutMs: 100 })).rejects.toMatchObject({ code: '55P03' })
-    await holder.end()
-    await postgres.stop()
-  })
-
-  test('without a database it says so and exits 78, with one that is down 1', async () => {
-    expect(await runApp(['migrate'])).toMatchObject({ code: 78, stderr: expect.stringContaining('DATABASE_URL') })
-    const env = { DATABASE_URL: 'postgres://app:hunter2@127.0.0.1:1/app' }
-    const { code, stderr } = await runApp(['migrate'], { env })
-    expect(code).toBe(1)
-    expect(stderr).toContain('ECONNREFUSED')
-    expect(stderr).not.toContain('hunter2')
   })
 })

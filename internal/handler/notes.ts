@@ -37,7 +37,7 @@ const CHANGE_PROBLEMS = ['precondition_required', 'precondition_failed', 'databa
 
 export interface NotesHandlerDeps {
   readonly notes: Notes
-  readonly idempotency: Idempotency
+  readonly idempotency: Idempotency<Notes>
 }
 
 export function notes({ notes, idempotency }: NotesHandlerDeps): Route[] {
@@ -59,7 +59,7 @@ export function notes({ notes, idempotency }: NotesHandlerDeps): Route[] {
       // Each caller has its own keys.
       const scope = `POST /v1/notes ${req.auth?.subject ?? ''}`
       const key = { scope, key: req.get('idempotency-key'), body: req.body }
-      const { status, headers, body } = await idempotency.once(key, async () => {
+      const { status, headers, body } = await idempotency.once(key, async (notes) => {
         const created = await notes.create(req.body)
         return {
           status: 201,

@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from '@jest/globals'
+import { expect, test } from '@jest/globals'
 import { createNotes, type Note, type NotesStore } from './notes.ts'
 
 const stored = (id: string, version = 1): Note => ({
@@ -10,42 +10,14 @@ const stored = (id: string, version = 1): Note => ({
   text: 'The text',
 })
 const absent = async () => undefined
-const changed: string[] = []
-const cache = {
-  through: (_id: string, load: () => Promise<Note | undefined>) => load(),
-  put: async ({ id, version }: Note) => void changed.push(`put ${id} ${version}`),
-  remove: async (id: string) => void changed.push(`remove ${id}`),
-}
-beforeEach(() => {
-  changed.length = 0
-})
-
-const open = (store: Partial<NotesStore>) => createNotes({ store: store as NotesStore, cache })
+const open = (store: Partial<NotesStore>) => createNotes({ store: store as NotesStore })
 const free = () => {}
 
-test('what is not there is not found, and the cache is left alone', async () => {
+test('a resource that does not exist is not found', async () => {
   const notes = open({ find: absent, update: absent, remove: absent })
   for (const asked of [notes.get('1'), notes.update('1', {}, free), notes.remove('1', free)]) {
     await expect(asked).rejects.toMatchObject({ code: 'not_found' })
   }
-  expect(changed).toEqual([])
-})
-
-test('the cache follows a change when it has been made, and only then', async () => {
-  const notes = open({
-    update: async (id, _changes, check) => {
-      check(stored(id))
-      return stored(id, 2)
-    },
-    remove: async (id) => stored(id),
-  })
-  await notes.update('1', {}, free)
-  await notes.remove('1', free)
-  const refuse = () => {
-    throw new Error('refused')
-  }
-  await expect(notes.update('2', {}, refuse)).rejects.toThrow('refused')
-  expect(changed).toEqual(['put 1 2', 'remove 1'])
 })
 
 test('a page asks for one more than it shows', async () => {

@@ -1,5 +1,5 @@
 import { CodedError } from '#pkg/problem/index.ts'
-import { type Cache, createPage, type Page, type PageRequest, type Stored } from '#pkg/resource/index.ts'
+import { createPage, type Page, type PageRequest, type Stored } from '#pkg/resource/index.ts'
 
 export interface NoteFields {
   readonly title: string
@@ -24,18 +24,17 @@ export interface NotesStore {
 
 export interface NotesDeps {
   readonly store: NotesStore
-  readonly cache: Cache<Note>
 }
 
 /** Operations on notes. Each throws a CodedError `not_found` when the note does not exist. */
 export type Notes = ReturnType<typeof createNotes>
 
-export function createNotes({ store, cache }: NotesDeps) {
+export function createNotes({ store }: NotesDeps) {
   return {
     create: (fields: NoteFields): Promise<Note> => store.insert(fields),
 
     async get(id: string): Promise<Note> {
-      return requireFound(await cache.through(id, () => store.find(id)))
+      return requireFound(await store.find(id))
     },
 
     async list(page: NotesPage): Promise<Page<Note>> {
@@ -43,14 +42,11 @@ export function createNotes({ store, cache }: NotesDeps) {
     },
 
     async update(id: string, changes: NoteChanges, check: (current: Note) => void): Promise<Note> {
-      const changed = requireFound(await store.update(id, changes, check))
-      await cache.put(changed)
-      return changed
+      return requireFound(await store.update(id, changes, check))
     },
 
     async remove(id: string, check: (current: Note) => void): Promise<void> {
       requireFound(await store.remove(id, check))
-      await cache.remove(id)
     },
   }
 }

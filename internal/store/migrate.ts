@@ -1,45 +1,92 @@
-import { type Kysely, sql } from 'kysely'
-import { type Migration, Migrator } from 'kysely/migration'
-import { migrations } from './migrations/index.ts'
+import pg from 'pg'
+import { type MigrateEvent, migrate as run } from '#pkg/postgres/migrate.ts'
+import { MigrationError } from '#pkg/postgres/migrate-error.ts'
+import { type Migrations, plan } from '#pkg/postgres/migrate-plan.ts'
+import { type Client, findInvalidIndexes, readApplied } from '#pkg/postgres/migrate-queries.ts'
+import { migrations as own } from './migrations/index.ts'
 
-export interface MigrateOptions<Tables> {
-  readonly db: Kysely<Tables>
-  /** Migrations by name. @default the migrations of the service */
-  readonly scripts?: Readonly<Record<string, { readonly up: string }>>
-  /**
-   * Longest wait for the lock of a table, in milliseconds. While a migration waits, all later queries on the table wait
-   * behind it. @default 10_000
-   */
-  readonly lockTimeoutMs?: number
+export { MigrationError }
+
+export interface MigrateOptions {
+  readonly url: string
+  /** Name of the connection in `pg_stat_activity`. */
+  readonly applicationName: string
+  /** @default 3_000 */
+  readonly connectTimeoutMs?: number
+  /** @default the migrations of the service */
+  readonly migrations?: Migrations
+  /** Reports progress, one line at a time. */
+  readonly say: (line: string) => void
+}
+
+/** A migration may take an hour. The lock timeout bounds how long it delays the other users of a table. */
+const STATEMENT_TIMEOUT_MS = 3_600_000
+
+async function connected<T>(options: MigrateOptions, work: (client: Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({
+    connectionString: options.url,
+    application_name: options.applicationName,
+    connectionTimeoutMillis: options.connectTimeoutMs ?? 3_000,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    keepAlive: true,
+  })
+  // The query in progress rejects too. Without a listener, a broken connection would end the process.
+  client.on('error', () => {})
+  await client.connect().catch((cause: Error) => {
+    // PgBouncer refuses the statement timeout. In transaction mode it would also lose the lock of the migrator.
+    if (!cause.message.includes('unsupported startup parameter')) throw cause
+    throw new Error('the database is behind a pooler: set MIGRATION_DATABASE_URL to PostgreSQL itself', { cause })
+  })
+  try {
+    return await work(client)
+  } finally {
+    await client.end()
+  }
+}
+
+const unknownLine = (names: readonly string[]) =>
+  `the database has migrations that this build does not contain: ${names.join(', ')}`
+
+function describe(event: MigrateEvent): string {
+  switch (event.type) {
+    case 'waiting':
+      return 'waiting: another process is migrating this database'
+    case 'unknown':
+      return unknownLine(event.migrations)
+    case 'applied':
+      return `applied ${event.migration}`
+    case 'retrying':
+      return `${event.migration}: a lock is not free, trying again (attempt ${event.attempt}); ${event.oldest}`
+    case 'dropped':
+      return `${event.migration}: dropped the incomplete index ${event.index} of an interrupted run`
+  }
 }
 
 /**
- * Applies the missing migrations in one transaction. An advisory lock allows several processes to call it at once.
- * Resolves with the names of the migrations that this call applied.
+ * Brings the database up to this build.
  *
- * @throws the error of the database, after a rollback of all migrations
+ * @returns the names of the migrations that this call applied
+ * @throws MigrationError when a migration fails
  */
-export async function migrate<Tables>({
-  db,
-  scripts = migrations,
-  lockTimeoutMs = 10_000,
-}: MigrateOptions<Tables>): Promise<readonly string[]> {
-  const known = Object.fromEntries(
-    Object.entries(scripts).map(([name, { up }]): [string, Migration] => [
-      name,
-      {
-        async up(transaction) {
-          await sql`select set_config('lock_timeout', ${String(lockTimeoutMs)}, true)`.execute(transaction)
-          await sql.raw(up).execute(transaction)
-        },
-      },
-    ]),
-  )
-  const migrator = new Migrator({ db, provider: { getMigrations: () => Promise.resolve(known) } })
-  const { error, results = [] } = await migrator.migrateToLatest()
-  if (error !== undefined) {
-    const failed = results.find(({ status }) => status === 'Error')?.migrationName
-    throw failed === undefined ? error : Object.assign(error as Error, { migration: failed })
-  }
-  return results.filter(({ status }) => status === 'Success').map(({ migrationName }) => migrationName)
+export function migrate(options: MigrateOptions): Promise<readonly string[]> {
+  const { migrations = own, say } = options
+  return connected(options, (client) => run({ client, migrations, onEvent: (event) => say(describe(event)) }))
+}
+
+/** Lists applied and pending migrations. Changes nothing and waits for no lock. */
+export async function reportMigrations(options: MigrateOptions): Promise<void> {
+  const { migrations = own, say } = options
+  await connected(options, async (client) => {
+    const applied = await readApplied(client, migrations)
+    const { pending, unknown } = plan(migrations, applied)
+    for (const name of Object.keys(migrations).sort()) {
+      if (!pending.includes(name)) say(`applied  ${name}`)
+    }
+    for (const name of unknown) say(`unknown  ${name} (applied by another build)`)
+    for (const name of pending) {
+      const { up = '', transaction = true } = migrations[name] ?? {}
+      const invalid = transaction ? [] : await findInvalidIndexes(client, [up].flat().join(';'))
+      say(`pending  ${name}${invalid.map((index) => ` (interrupted: the index ${index} is incomplete)`).join('')}`)
+    }
+  })
 }

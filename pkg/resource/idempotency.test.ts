@@ -1,76 +1,141 @@
 import { beforeEach, expect, test } from '@jest/globals'
-import { createIdempotency, type IdempotencyClient } from './idempotency.ts'
+import { CodedError } from '../problem/index.ts'
+import { createIdempotency, type IdempotencyKeys, type StoredKey } from './idempotency.ts'
 
-/** As Redis does it; that its scripts do what is meant is for test/resource.test.ts, on a real one. */
-const held = new Map<string, string>()
-const client: IdempotencyClient = {
-  get: async (key) => held.get(key) ?? null,
-  async set(key, value) {
-    if (held.has(key)) return null
-    held.set(key, value)
-    return 'OK'
+/** A transaction sees its own entry; the others see it after the commit. */
+type Transaction = Map<string, StoredKey>
+
+const committed: Transaction = new Map()
+const held = new Set<string>()
+const removals: unknown[] = []
+const keys: IdempotencyKeys<Transaction> = {
+  async transaction(work) {
+    const transaction: Transaction = new Map()
+    try {
+      const result = await work(transaction)
+      for (const [id, entry] of transaction) committed.set(id, entry)
+      return result
+    } finally {
+      for (const id of transaction.keys()) held.delete(id)
+    }
   },
-  async eval(_script, { keys: [key = ''], arguments: [lock, value = ''] }) {
-    if (held.get(key) !== lock) return 0
-    return value === '' ? held.delete(key) : held.set(key, value)
+  async claim(transaction, id, fingerprint) {
+    if (held.has(id)) throw new CodedError('idempotency_conflict')
+    if (!committed.has(id)) {
+      held.add(id)
+      transaction.set(id, { fingerprint, response: '' })
+    }
+    return committed.get(id)
+  },
+  async complete(transaction, id, response) {
+    transaction.set(id, { ...transaction.get(id)!, response })
+  },
+  async removeExpired(expired) {
+    removals.push(expired)
+    return 0
   },
 }
-beforeEach(() => held.clear())
+beforeEach(() => {
+  committed.clear()
+  held.clear()
+  removals.length = 0
+})
 
-const idempotency = createIdempotency({ redis: () => client, prefix: 'x:', timeoutMs: 5 })
+const database: Transaction = new Map()
+/** The service is the executor of its queries. */
+const idempotency = createIdempotency({ keys, db: database })((executor) => executor)
 const request = { scope: 'POST /things', key: 'k', body: { a: 1 } }
-const answer = { status: 201, headers: { etag: '"1"' }, body: { id: 7 } }
+const response = { status: 201, headers: { etag: '"1"' }, body: { id: 7, snake_case: [null, '\0', '\ud83d'] } }
 const unwanted = () => Promise.reject(new Error('has run'))
+const failure = (code: string) => expect.objectContaining({ code })
 
-test('the first request runs, and the next ones get its answer', async () => {
-  expect(await idempotency.once(request, async () => answer)).toEqual(answer)
-  expect(await idempotency.once(request, unwanted)).toEqual(answer)
+test('the first request runs, and a retry gets its response', async () => {
+  expect(await idempotency.once(request, async () => response)).toEqual(response)
+  expect(await idempotency.once(request, unwanted)).toEqual(response)
 })
 
-test('while the first one is under way the next one is told so', async () => {
-  const { promise, resolve } = Promise.withResolvers<typeof answer>()
+test('a request with a key gets the service of a transaction, and one without a key that of the database', async () => {
+  const services: Transaction[] = []
+  const record = async (service: Transaction) => {
+    services.push(service)
+    return response
+  }
+  await idempotency.once(request, record)
+  await idempotency.once({ ...request, key: undefined }, record)
+  await idempotency.once({ ...request, key: undefined }, record)
+  expect(services).toHaveLength(3)
+  expect(services[0]).not.toBe(database)
+  expect(services[1]).toBe(database)
+  expect(services[2]).toBe(database)
+  expect(committed.size).toBe(1)
+})
+
+test('while the first request is in progress a second one is a conflict', async () => {
+  const { promise, resolve } = Promise.withResolvers<typeof response>()
   const first = idempotency.once(request, () => promise)
-  await expect(idempotency.once(request, unwanted)).rejects.toMatchObject({ code: 'idempotency_conflict' })
-  await expect(idempotency.once({ ...request, body: {} }, unwanted)).rejects.toMatchObject({
-    code: 'idempotency_key_reused',
-  })
-  resolve(answer)
-  expect(await first).toEqual(answer)
+  await expect(idempotency.once(request, unwanted)).rejects.toEqual(failure('idempotency_conflict'))
+  resolve(response)
+  expect(await first).toEqual(response)
+  expect(await idempotency.once(request, unwanted)).toEqual(response)
 })
 
-test('a key belongs to one body, and to one scope', async () => {
-  await idempotency.once(request, async () => answer)
-  await expect(idempotency.once({ ...request, body: { a: 2 } }, unwanted)).rejects.toMatchObject({
-    code: 'idempotency_key_reused',
-  })
-  const other = { ...answer, body: { id: 8 } }
+test('a key belongs to one body and to one scope', async () => {
+  await idempotency.once(request, async () => response)
+  const otherBody = idempotency.once({ ...request, body: { a: 2 } }, unwanted)
+  await expect(otherBody).rejects.toEqual(failure('idempotency_key_reused'))
+  const other = { ...response, body: { id: 8 } }
   expect(await idempotency.once({ ...request, scope: 'POST /others' }, async () => other)).toEqual(other)
 })
 
-test('what fails is thrown and not kept', async () => {
+test('the boundary between scope and key counts', async () => {
+  await idempotency.once({ ...request, scope: 'POST /things a', key: 'b' }, async () => response)
+  const other = { ...response, body: { id: 8 } }
+  expect(await idempotency.once({ ...request, scope: 'POST /things', key: 'a b' }, async () => other)).toEqual(other)
+})
+
+test('ids and fingerprints have one length, whatever the length of the subject and of the body', async () => {
+  for (const length of [0, 1, 100_000]) {
+    const long = 'x'.repeat(length)
+    await idempotency.once({ scope: long, key: 'k', body: long }, async () => response)
+  }
+  const lengths = [...committed].map(([id, { fingerprint }]) => [id.length, fingerprint.length])
+  expect(lengths).toEqual([
+    [43, 43],
+    [43, 43],
+    [43, 43],
+  ])
+})
+
+test('a request that fails stores no response', async () => {
   await expect(idempotency.once(request, unwanted)).rejects.toThrow('has run')
-  expect(await idempotency.once(request, async () => answer)).toEqual(answer)
+  expect(committed.size).toBe(0)
+  expect(await idempotency.once(request, async () => response)).toEqual(response)
 })
 
-test.each<[string, (() => IdempotencyClient) | undefined]>([
-  ['absent', undefined],
-  ['gone', () => ({ ...client, set: () => Promise.reject(new Error('gone')) })],
-  ['silent', () => ({ ...client, set: () => new Promise(() => {}) })],
-])('with a Redis that is %s nothing runs for a key, and all else does', async (_name, redis) => {
-  const without = createIdempotency({ redis, prefix: 'x:', timeoutMs: 5 })
-  await expect(without.once(request, unwanted)).rejects.toMatchObject({ code: 'idempotency_unavailable' })
-  expect(await without.once({ ...request, key: undefined }, async () => answer)).toEqual(answer)
+test('a response that is too long fails the request before the commit', async () => {
+  const bounded = createIdempotency({ keys, db: database, maxBytes: 100 })((executor) => executor)
+  const long = { ...response, body: 'é'.repeat(50) }
+  await expect(bounded.once(request, async () => long)).rejects.toThrow('exceeds the 100 bytes')
+  expect(committed.size).toBe(0)
 })
 
-test('where garbage is in the place of a key nobody can tell whether it was used', async () => {
-  held.set('x:POST /things k', 'garbage')
-  await expect(idempotency.once(request, unwanted)).rejects.toMatchObject({ code: 'idempotency_unavailable' })
-})
-
-test('an answer that cannot be kept is an answer', async () => {
-  const forgetful = createIdempotency({
-    redis: () => ({ ...client, eval: () => Promise.reject(new Error('gone')) }),
-    prefix: 'x:',
-  })
-  expect(await forgetful.once(request, async () => answer)).toEqual(answer)
+test('a request starts the deletion of expired keys after the pause, and does not wait for it', async () => {
+  let now = 0
+  const slow = { ...keys, removeExpired: (expired: object) => new Promise<number>(() => void removals.push(expired)) }
+  const swept = createIdempotency({
+    keys: slow,
+    db: database,
+    sweepMs: 1_000,
+    sweepLimit: 5,
+    keepMs: 9,
+    now: () => now,
+  })((executor) => executor)
+  await swept.once(request, async () => response)
+  expect(removals).toEqual([])
+  now = 1_500
+  await swept.once({ ...request, key: undefined }, async () => response)
+  expect(removals).toEqual([])
+  await swept.once(request, unwanted)
+  await swept.once(request, unwanted)
+  expect(removals).toEqual([{ keepMs: 9, limit: 5 }])
 })

@@ -1,25 +1,46 @@
 import * as z from 'zod'
 import { CodedError } from '../problem/index.ts'
-import { withTimeout } from '../with-timeout.ts'
+import { createSweep } from './sweep.ts'
 
-/** The part of a Redis client that idempotency uses. */
-export interface IdempotencyClient {
-  get(key: string): Promise<string | null>
-  set(key: string, value: string, options: { NX: true; PX: number }): Promise<unknown>
-  eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
+/** The entry of a request that has committed. */
+export interface StoredKey {
+  readonly fingerprint: string
+  /** A `Response` as JSON. */
+  readonly response: string
 }
 
-export interface IdempotencyOptions {
-  /** Returns the current client. Undefined: every key fails with `idempotency_unavailable`. */
-  readonly redis: (() => IdempotencyClient) | undefined
-  /** Prefix of each key. */
-  readonly prefix: string
-  /** Lifetime of a lock whose process has died, in milliseconds; longer than any request takes. @default 30_000 */
-  readonly lockMs?: number
-  /** Lifetime of a stored response, in milliseconds. @default 86_400_000 */
+/** The table of the keys. An `Executor` runs queries: it is the database or one of its transactions. */
+export interface IdempotencyKeys<Executor> {
+  /** Runs `work` in a transaction. Commits when `work` resolves; otherwise rolls back and rejects with its error. */
+  transaction<T>(work: (transaction: Executor) => Promise<T>): Promise<T>
+  /**
+   * Adds a key and resolves with undefined, or resolves with the entry that exists. While another transaction holds the
+   * key, `claim` waits for its end.
+   *
+   * @throws CodedError `idempotency_conflict` when that transaction does not end in time
+   */
+  claim(transaction: Executor, id: string, fingerprint: string): Promise<StoredKey | undefined>
+  /** Stores the response with a key that the same transaction has claimed. */
+  complete(transaction: Executor, id: string, response: string): Promise<void>
+  /** Deletes at most `limit` keys that are older than `keepMs`. Resolves with their number. */
+  removeExpired(expired: { readonly keepMs: number; readonly limit: number }): Promise<number>
+}
+
+export interface IdempotencyOptions<Executor> {
+  readonly keys: IdempotencyKeys<Executor>
+  /** Runs the queries of requests without a key. */
+  readonly db: Executor
+  /** Shortest lifetime of a key, in milliseconds. @default 86_400_000 */
   readonly keepMs?: number
-  /** Longest wait for one command, in milliseconds. @default 500 */
-  readonly timeoutMs?: number
+  /** Average time between two deletions of expired keys by this process, in milliseconds. @default 60_000 */
+  readonly sweepMs?: number
+  /** Keys that one statement deletes. @default 500 */
+  readonly sweepLimit?: number
+  /** Largest stored response, as JSON. @default 1_048_576 */
+  readonly maxBytes?: number
+  /** Called when expired keys could not be deleted. The next deletion tries again. */
+  readonly onError?: (error: unknown) => void
+  readonly now?: () => number
 }
 
 export interface IdempotencyKey {
@@ -35,15 +56,22 @@ export interface Response<T> {
   readonly body: T
 }
 
-export interface Idempotency {
+export interface Idempotency<Service> {
   /**
-   * Runs once for each key and stores the response; a retry gets the stored response. A `run` that rejects stores no
-   * response and must have undone its work. Without a key, `once` only runs.
+   * Calls `run` with a service that is bound to a transaction, and commits its writes together with the key and the
+   * response. A retry gets that response. When `run` rejects, the transaction leaves neither writes nor key. Without a
+   * key there is no transaction: `run` gets the service that is bound to the database.
    *
-   * @throws CodedError `idempotency_key_reused`, `idempotency_conflict` or `idempotency_unavailable`, without running
+   * @throws CodedError `idempotency_key_reused` or `idempotency_conflict`, without a call of `run`
    */
-  once<T>(key: IdempotencyKey, run: () => Promise<Response<T>>): Promise<Response<T>>
+  once<T>(key: IdempotencyKey, run: (service: Service) => Promise<Response<T>>): Promise<Response<T>>
 }
+
+/**
+ * Returns the idempotency of one service. `bind` returns the service with its queries bound to the database or to a
+ * transaction. It is called for each request with a key, so it must be cheap.
+ */
+export type BindIdempotency<Executor> = <Service>(bind: (executor: Executor) => Service) => Idempotency<Service>
 
 export const idempotencyHeaders = z.object({
   'idempotency-key': z
@@ -54,76 +82,59 @@ export const idempotencyHeaders = z.object({
     .optional(),
 })
 
-export const IDEMPOTENCY_PROBLEMS = [
-  'idempotency_key_reused',
-  'idempotency_conflict',
-  'idempotency_unavailable',
-] as const
+export const IDEMPOTENCY_PROBLEMS = ['idempotency_key_reused', 'idempotency_conflict'] as const
 
-/** Replaces only our own lock: another request may hold the key after our lock has expired. */
-const REPLACE = `
-if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
-if ARGV[2] == '' then return redis.call('del', KEYS[1]) end
-redis.call('set', KEYS[1], ARGV[2], 'px', ARGV[3])
-return 1`
+/** The first key loads the module, not the start. The executable cannot import() a built-in module. */
+const sha256 = (value: unknown) =>
+  process.getBuiltinModule('node:crypto').hash('sha256', JSON.stringify(value) ?? '', 'base64url')
 
-interface Entry {
-  readonly fingerprint: string
-  readonly response?: Response<never>
-}
-
-export function createIdempotency({
-  redis,
-  prefix,
-  lockMs = 30_000,
+export function createIdempotency<Executor>({
+  keys,
+  db,
   keepMs = 86_400_000,
-  timeoutMs = 500,
-}: IdempotencyOptions): Idempotency {
-  async function command<R>(send: (client: IdempotencyClient) => Promise<R>): Promise<R> {
-    try {
-      if (redis === undefined) throw new Error('REDIS_URL is not set')
-      return await withTimeout(send(redis()), timeoutMs)
-    } catch (cause) {
-      throw new CodedError('idempotency_unavailable', { cause })
+  sweepMs = 60_000,
+  sweepLimit = 500,
+  maxBytes = 1_048_576,
+  onError = () => {},
+  now = () => performance.now(),
+}: IdempotencyOptions<Executor>): BindIdempotency<Executor> {
+  const sweep = createSweep({
+    remove: () => keys.removeExpired({ keepMs, limit: sweepLimit }),
+    limit: sweepLimit,
+    intervalMs: sweepMs,
+    onError,
+    now,
+  })
+
+  function serialize(response: Response<unknown>): string {
+    const text = JSON.stringify(response)
+    const bytes = Buffer.byteLength(text)
+    if (bytes > maxBytes)
+      throw new Error(`a response of ${bytes} bytes exceeds the ${maxBytes} bytes that a key may store`)
+    return text
+  }
+
+  return function bindIdempotency<Service>(bind: (executor: Executor) => Service): Idempotency<Service> {
+    const unkeyed = bind(db)
+    return {
+      async once({ scope, key, body }, run) {
+        if (key === undefined) return run(unkeyed)
+        // Both have a fixed length, and the table holds neither the names of callers nor the bodies of requests.
+        const id = sha256([scope, key])
+        const fingerprint = sha256(body)
+        const result = await keys.transaction(async (transaction) => {
+          const stored = await keys.claim(transaction, id, fingerprint)
+          if (stored !== undefined) {
+            if (stored.fingerprint !== fingerprint) throw new CodedError('idempotency_key_reused')
+            return JSON.parse(stored.response)
+          }
+          const response = await run(bind(transaction))
+          await keys.complete(transaction, id, serialize(response))
+          return response
+        })
+        sweep()
+        return result
+      },
     }
-  }
-
-  /** Stores the response, or frees the key. Ignores errors, because the request itself has been processed. */
-  async function replace(name: string, lock: string, entry?: Entry): Promise<void> {
-    const values = [lock, entry === undefined ? '' : JSON.stringify(entry), String(keepMs)]
-    await command((client) => client.eval(REPLACE, { keys: [name], arguments: values })).catch(() => {})
-  }
-
-  return {
-    async once({ scope, key, body }, run) {
-      if (key === undefined) return run()
-      // The first key loads the module, not the start. The executable cannot import() a built-in module.
-      const { hash, randomUUID } = process.getBuiltinModule('node:crypto')
-      const name = `${prefix}${scope} ${key}`
-      const fingerprint = hash('sha256', JSON.stringify(body) ?? '')
-      const lock = JSON.stringify({ fingerprint, token: randomUUID() })
-
-      const taken = await command((client) => client.set(name, lock, { NX: true, PX: lockMs })).catch((error) => {
-        // The command may still arrive, so the lock is removed again.
-        void replace(name, lock)
-        throw error
-      })
-      if (taken === null) {
-        const entry: Partial<Entry> = await command(async (client) => JSON.parse((await client.get(name)) ?? '{}'))
-        if (entry.fingerprint !== undefined && entry.fingerprint !== fingerprint) {
-          throw new CodedError('idempotency_key_reused')
-        }
-        if (entry.response === undefined) throw new CodedError('idempotency_conflict')
-        return entry.response
-      }
-      try {
-        const response = await run()
-        await replace(name, lock, { fingerprint, response: response as Response<never> })
-        return response
-      } catch (error) {
-        await replace(name, lock)
-        throw error
-      }
-    },
   }
 }

@@ -1,12 +1,14 @@
-export { type Cache, type CacheOptions, createCache } from './cache.ts'
 export type { Position } from './cursor.ts'
 export { ifMatchHeaders, ifNoneMatchHeaders, requireMatch, VERSION_HEADERS, versionHeaders } from './entity-tag.ts'
 export {
+  type BindIdempotency,
   createIdempotency,
   IDEMPOTENCY_PROBLEMS,
   type Idempotency,
+  type IdempotencyKeys,
   type IdempotencyOptions,
   idempotencyHeaders,
+  type StoredKey,
 } from './idempotency.ts'
 export {
   createPage,

@@ -14,11 +14,6 @@ export const RESOURCE_PROBLEMS = {
   },
   precondition_failed: { status: 412, detail: 'The current version is not the one that if-match names.' },
   idempotency_key_reused: { status: 422, detail: 'Another request has used this idempotency-key.' },
-  idempotency_unavailable: {
-    status: 503,
-    detail: 'The idempotency-key cannot be checked now. The request had no effect.',
-    retryAfterSeconds: 1,
-  },
 } as const satisfies ProblemTable
 
 declare module '../problem/table.ts' {

@@ -18,7 +18,7 @@ export const storedFields = {
   updatedAt: z.iso.datetime(),
 }
 
-/** Path parameters of one resource. The cache compares ids as text, so they are lower case. */
+/** Path parameters of one resource. Ids are lower case, as PostgreSQL writes them. */
 export const idParams = z.object({ id: z.uuid().toLowerCase() })
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: PostgreSQL cannot store NUL.

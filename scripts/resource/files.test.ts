@@ -12,7 +12,7 @@ const MIGRATIONS = 'internal/store/migrations/index.ts'
 /** Lists as they are when a service has a resource already. */
 const LISTS: Readonly<Record<string, string>> = {
   [RESOURCES]: `const RESOURCES: readonly string[] = [\n  carts(),\n]\n`,
-  [MIGRATIONS]: `export const migrations: object = {\n  '0009-carts': carts,\n}\n`,
+  [MIGRATIONS]: `export const migrations: object = {\n  '20261122204602-carts': carts,\n}\n`,
 }
 
 const CUSTOMER = readNames({ NAME: 'customer' })
@@ -23,15 +23,16 @@ function make({ name = 'order', fields = 'total:int', lists = LISTS } = {}) {
     names: readNames({ NAME: name }),
     fields: readFields(fields, [CUSTOMER]),
     read,
-    migrations: ['0009-carts.ts', 'index.ts'],
+    migrations: [],
+    now: new Date('2026-11-23T07:08:09.999Z'),
   })
 }
 
 test('a resource is registered after the existing ones, and its migration after the last one', () => {
   const { written, edited } = make()
-  expect([...written.keys()]).toContain('internal/store/migrations/0010-orders.ts')
-  expect(edited.get(RESOURCES)).toMatch(/= \[\n {2}carts\(\),\n.*\n.*createOrders\(.*\n\]\n$/)
-  expect(edited.get(MIGRATIONS)).toMatch(/'0009-carts': carts,\n'0010-orders': orders,\n\}\n$/)
+  expect([...written.keys()]).toContain('internal/store/migrations/20261123070809-orders.ts')
+  expect(edited.get(RESOURCES)).toMatch(/= \[\n {2}carts\(\),\n.*\n.*\n.*createOrders\(.*\n.*\n\},\n\]\n$/)
+  expect(edited.get(MIGRATIONS)).toMatch(/'20261122204602-carts': carts,\n'20261123070809-orders': orders,\n\}\n$/)
 })
 
 test.each([
@@ -60,14 +61,18 @@ describe('unmakeResource', () => {
     [RESOURCES]: `import { carts } from './handler/carts.ts'
 
 const RESOURCES: readonly ((shared: Shared) => Route[])[] = [
-  ({ db, cache, idempotency }) =>
-    carts({ carts: createCarts({ store: createCartsStore(db), cache: cache('carts') }), idempotency }),
+  ({ db, idempotency }) => {
+    const open = prepareCartsStore(db)
+    const bind = (executor: Executor) => createCarts({ store: open(executor) })
+    return carts({ carts: bind(db), idempotency: idempotency(bind) })
+  },
 ]
 `,
-    [MIGRATIONS]: `import * as carts from './0009-carts.ts'
+    [MIGRATIONS]: `import type { Migrations } from '#pkg/postgres/migrate-plan.ts'
+import * as carts from './20261122204602-carts.ts'
 
-export const migrations: Readonly<Record<string, { readonly up: string }>> = {
-  '0009-carts': carts,
+export const migrations: Migrations = {
+  '20261122204602-carts': carts,
 }
 `,
   }
@@ -100,10 +105,15 @@ export const migrations: Readonly<Record<string, { readonly up: string }>> = {
     expect(Object.fromEntries(undo('order', both.formatted, paths).edited)).toEqual(made('order-line').formatted)
   })
 
-  test('deletes further tests of the resource, and no test of another one', () => {
+  test('deletes further tests and the seeds of the resource, and nothing of another one', () => {
     const { paths, formatted } = made('order')
-    const further = ['test/browser/orders.test.ts', 'test/orders/refunds.test.ts']
-    const others = ['test/orders-of-users.test.ts', 'test/back-orders.test.ts', 'internal/orders.test.ts']
+    const further = ['test/browser/orders.test.ts', 'test/orders/refunds.test.ts', 'internal/store/seeds/orders.sql']
+    const others = [
+      'test/orders-of-users.test.ts',
+      'test/back-orders.test.ts',
+      'internal/orders.test.ts',
+      'internal/store/seeds/carts.sql',
+    ]
     expect(undo('order', formatted, [...paths, ...further, ...others]).deleted).toEqual([...paths, ...further])
   })
 
@@ -131,13 +141,13 @@ export const migrations: Readonly<Record<string, { readonly up: string }>> = {
     const changed = (from: string, to: string) =>
       Object.fromEntries(Object.entries(formatted).map(([path, text]) => [path, text.replaceAll(from, to)]))
     const withoutStore = paths.filter((path) => path !== 'internal/store/orders.ts')
-    expect(() => undo('user', formatted, paths)).toThrow('no migration 0001-users.ts')
+    expect(() => undo('user', formatted, paths)).toThrow('no migration …-users.ts')
     expect(() => undo('order', formatted, withoutStore)).toThrow('do not exist: internal/store/orders.ts')
-    expect(() => undo('order', formatted, [...paths, 'internal/store/migrations/0011-orders.ts'])).toThrow(
-      'several migrations of orders: 0010-orders, 0011-orders',
+    expect(() => undo('order', formatted, [...paths, 'internal/store/migrations/20261124000000-orders.ts'])).toThrow(
+      'several migrations of orders: 20261123070809-orders, 20261124000000-orders',
     )
-    expect(() => undo('order', changed("cache('orders')", 'noCache'), paths)).toThrow(
-      /^internal.resources\.ts does not have the line that make resource wrote: \(\{ db, cache/,
+    expect(() => undo('order', changed('idempotency(bind)', 'idempotency'), paths)).toThrow(
+      /^internal.resources\.ts does not have the line that make resource wrote: \(\{ db, idempotency/,
     )
     expect(() => undo('order', changed('* as orders', '* as ours'), paths)).toThrow(
       /migrations.index\.ts does not have/,

@@ -1,3 +1,4 @@
+import { timestamp } from '../migrations/timestamp.ts'
 import { listReferring } from './existing.ts'
 import type { Field } from './fields.ts'
 import { type Names, rename } from './names.ts'
@@ -33,11 +34,6 @@ function fill(template: string, values: Readonly<Record<string, string>>): strin
     .replaceAll(/\{\{(.+?)\}\}/g, (_, name) => value(name))
 }
 
-function nextNumber(files: readonly string[]): string {
-  const numbers = files.map((file) => Number.parseInt(file, 10)).filter(Number.isInteger)
-  return String(Math.max(0, ...numbers) + 1).padStart(4, '0')
-}
-
 export interface Resource {
   /** The new files. */
   readonly written: Files
@@ -50,13 +46,14 @@ export interface ResourceDeps {
   readonly fields: readonly Field[]
   /** Reads a file of this project. */
   readonly read: (path: string) => string
-  /** The names of the existing migrations. */
+  /** Names of the existing migrations. */
   readonly migrations: readonly string[]
+  readonly now: Date
 }
 
 /** Makes the files of a resource, not formatted. @throws when a list to register it in is missing */
-export function makeResource({ names, fields, read, migrations }: ResourceDeps): Resource {
-  const migration = rename(`${nextNumber(migrations)}-user-profiles`, names)
+export function makeResource({ names, fields, read, migrations, now }: ResourceDeps): Resource {
+  const migration = rename(`${timestamp(now, migrations)}-user-profiles`, names)
   const values = { ...templateValues(fields, names), migration }
   const make = (text: string) => fill(rename(text, names), values)
   return {
@@ -80,7 +77,8 @@ export interface Removal {
 }
 
 /**
- * Undoes `makeResource`. Further tests of a resource go with it: `notes.test.ts` in any folder of `test/`, and `test/notes/`.
+ * Undoes `makeResource`. Further tests of a resource and its seeds go with it: `notes.test.ts` in any folder of
+ * `test/`, `test/notes/`, and `notes.sql`.
  *
  * @param paths the files of this project
  * @throws when a file or a registration is not as `makeResource` left it, or when another resource refers to this one
@@ -97,11 +95,13 @@ export function unmakeResource(
   }
   const ownMigration = new RegExp(`^internal/store/migrations/(\\d+-${plural})\\.ts$`)
   const [migration, ...others] = paths.flatMap((path) => ownMigration.exec(path)?.[1] ?? [])
-  if (migration === undefined) throw new Error(`there is no migration 0001-${plural}.ts that make resource wrote`)
+  if (migration === undefined) throw new Error(`there is no migration …-${plural}.ts that make resource wrote`)
   if (others.length > 0)
     throw new Error(`there are several migrations of ${plural}: ${[migration, ...others].join(', ')}`)
   const made = Object.values(PATHS).map((path) => fill(rename(path, names), { migration }))
-  const ownTest = new RegExp(`^test/(${plural}/.*|(.*/)?${plural}\\.test\\.ts)$`)
+  const ownTest = new RegExp(
+    `^(test/(${plural}/.*|(.*/)?${plural}\\.test\\.ts)|bench/${plural}/.*|internal/store/seeds/${plural}\\.sql)$`,
+  )
   // A team may have deleted tests.
   const missing = made.filter((path) => !paths.includes(path) && !ownTest.test(path))
   if (missing.length > 0) throw new Error(`make resource wrote files that do not exist: ${missing.join(', ')}`)

@@ -17,8 +17,11 @@ export const REGISTRATIONS: readonly Registration[] = [
       `import { createUserProfiles } from './service/user-profiles.ts'`,
       `import { prepareUserProfilesStore } from './store/user-profiles.ts'`,
     ],
-    entry: `({ db, cache, idempotency }) =>
-  userProfiles({ userProfiles: createUserProfiles({ store: prepareUserProfilesStore(db)(db), cache: cache('user-profiles') }), idempotency })`,
+    entry: `({ db, idempotency }) => {
+  const open = prepareUserProfilesStore(db)
+  const bind = (executor: Executor) => createUserProfiles({ store: open(executor) })
+  return userProfiles({ userProfiles: bind(db), idempotency: idempotency(bind) })
+}`,
   },
   {
     path: 'internal/store/migrations/index.ts',

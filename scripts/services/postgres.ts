@@ -58,7 +58,23 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalServ
     // PostgreSQL's fast shutdown: it disconnects the clients.
     stopSignal: 'SIGINT',
   })
-  return { ...server, port, url: `postgres://${USER}:${PASSWORD}@127.0.0.1:${port}/postgres` }
+  return { ...server, port, url: urlOf(port) }
+}
+
+const urlOf = (port: string | number) => `postgres://${USER}:${PASSWORD}@127.0.0.1:${port}/postgres`
+
+/** Returns the URL of the server that runs on this data directory, or undefined. */
+export function findPostgres(directory: string): string | undefined {
+  const file = join(makeHome(directory), 'data/postmaster.pid')
+  if (!existsSync(file)) return undefined
+  // The process, the data directory, the time of its start, and the port.
+  const [pid, , , port = ''] = readFileSync(file, 'utf8').split('\n')
+  try {
+    process.kill(Number(pid), 0)
+    return urlOf(port)
+  } catch {
+    return undefined
+  }
 }
 
 /** Returns a directory with bin, lib and share that the user of the server can read. */

@@ -16,6 +16,8 @@ export interface TestService {
   readonly pid: number
   /** Sends SIGKILL. The system resets the connections and closes the port. */
   kill(): Promise<void>
+  /** Stops cleanly: the server ends its connections first. */
+  shutDown(): Promise<void>
   /** Sends SIGSTOP to all processes of the server. Connections stay open, but no response arrives. */
   hang(): void
   resume(): void
@@ -41,6 +43,10 @@ async function testService(start: (port?: number) => Promise<LocalServer>, direc
     },
     async kill() {
       signalAll('SIGKILL')
+      running = false
+      await service.stop()
+    },
+    async shutDown() {
       running = false
       await service.stop()
     },

@@ -1,8 +1,11 @@
-import * as updatedAt from './0001-updated-at.ts'
-import * as notes from './0002-notes.ts'
+import type { Migrations } from '#pkg/postgres/migrate-plan.ts'
+import * as updatedAt from './20261122204600-updated-at.ts'
+import * as notes from './20261122204602-notes.ts'
+import * as idempotencyKeys from './20261126231000-idempotency-keys.ts'
 
-/** Applied in the order of their names. Never change a migration after its release. */
-export const migrations: Readonly<Record<string, { readonly up: string }>> = {
-  '0001-updated-at': updatedAt,
-  '0002-notes': notes,
+/** Applied in the order of their names. Never change or rename a migration after its release. */
+export const migrations: Migrations = {
+  '20261122204600-updated-at': updatedAt,
+  '20261122204602-notes': notes,
+  '20261126231000-idempotency-keys': idempotencyKeys,
 }

@@ -208,22 +208,33 @@ describe('postgresCheck', () => {
   })
 
   test('fails with reason migrations until the database has every migration of this build', async () => {
-    const migrations = ['0001-updated-at', '0002-orders']
-    let applied = names('0001-updated-at')
+    const migrations = ['20261122204600-updated-at', '20261122204602-orders']
+    let applied = names('20261122204600-updated-at')
     const query = jest.fn(async (_text: string, _values?: readonly unknown[]) => applied)
     const { release, pool: connections } = pool(query)
     const check = postgresCheck({ pool: connections, migrations })
     await expect(check(never)).rejects.toMatchObject({
       reason: 'migrations',
-      message: 'migrations not applied: 0002-orders',
+      message: 'migrations not applied: 20261122204602-orders',
     })
-    expect(query.mock.calls).toEqual([[expect.stringContaining('kysely_migration'), [migrations]]])
-    applied = names('0002-orders', '0001-updated-at', '0003-of-a-newer-build')
+    expect(query.mock.calls).toEqual([[expect.stringContaining('schema_migrations')]])
+    applied = names('20261122204602-orders', '20261122204600-updated-at', '20261123000000-of-a-newer-build')
     expect(await outcome(check(never))).toBe('ok')
     // Restored from an older copy.
     applied = names()
     expect(await outcome(check(never))).toBe('migrations')
     expect(release.mock.calls).toEqual([[false], [false], [false]])
+  })
+
+  test('reports the migrations that this build does not contain, and again when they change', async () => {
+    let applied = names('1')
+    const onUnknown = jest.fn()
+    const check = postgresCheck({ ...pool(async () => applied), migrations: ['1'], onUnknown })
+    for (const now of [['1'], ['1', '3', '2'], ['2', '3', '1'], ['1'], ['1', '2']]) {
+      applied = names(...now)
+      await check(never)
+    }
+    expect(onUnknown.mock.calls).toEqual([[['2', '3']], [['2']]])
   })
 
   test.each([
@@ -232,6 +243,8 @@ describe('postgresCheck', () => {
     ['XX000', 'error'],
   ])('a table of migrations that cannot be read with SQLSTATE %s is %s', async (code, expected) => {
     const unreadable = pool(() => Promise.reject(Object.assign(new Error(), { code })))
-    expect(await outcome(postgresCheck({ ...unreadable, migrations: ['0001-updated-at'] })(never))).toBe(expected)
+    expect(await outcome(postgresCheck({ ...unreadable, migrations: ['20261122204600-updated-at'] })(never))).toBe(
+      expected,
+    )
   })
 })

@@ -15,13 +15,16 @@ export interface PostgresCheckOptions {
   readonly pool: { connect(): Promise<Client> }
   /** Names of the migrations that must have been applied. The database may have newer ones. @default none */
   readonly migrations?: readonly string[]
+  /** Called with the migrations of the database that are not in `migrations`, and again when they change. */
+  readonly onUnknown?: (migrations: readonly string[]) => void
 }
 
 /**
- * Runs one query over a real connection. It fails with reason `migrations` until Kysely's migration table contains
+ * Runs one query over a real connection. It fails with reason `migrations` until the table schema_migrations contains
  * every name in `migrations`. Each run reads the table, because a database may be restored from an older copy.
  */
-export function postgresCheck({ pool, migrations = [] }: PostgresCheckOptions): Check {
+export function postgresCheck({ pool, migrations = [], onUnknown }: PostgresCheckOptions): Check {
+  let reported = ''
   return async function checkPostgres(signal) {
     const client = await pool.connect()
     let released = false
@@ -39,6 +42,9 @@ export function postgresCheck({ pool, migrations = [] }: PostgresCheckOptions): 
       const applied = await readApplied(client, migrations)
       release(false)
       const missing = migrations.filter((name) => !applied.has(name))
+      const unknown = [...applied].filter((name) => !migrations.includes(name)).sort()
+      if (reported !== unknown.join() && unknown.length > 0) onUnknown?.(unknown)
+      reported = unknown.join()
       if (missing.length > 0) throw new CheckFailure('migrations', `migrations not applied: ${missing.join(', ')}`)
     } catch (error) {
       release(true)
@@ -58,10 +64,10 @@ async function readApplied(client: Client, migrations: readonly string[]): Promi
     return new Set()
   }
   try {
-    const { rows } = await client.query('select name from kysely_migration where name = any($1)', [migrations])
+    const { rows } = await client.query('select name from schema_migrations')
     return new Set((rows as readonly { readonly name: string }[]).map(({ name }) => name))
   } catch (error) {
-    // The migrator creates its table when it runs for the first time.
+    // `app migrate` creates the table when it runs for the first time.
     if ((error as { code?: unknown }).code === UNDEFINED_TABLE) return new Set()
     throw error
   }

@@ -137,7 +137,7 @@ test('make remove-resource rejects a resource that another resource references',
 })
 
 test('make remove-resource rejects a resource whose registration has changed', async () => {
-  service.replace('internal/resources.ts', "cache('order-lines')", "cache('lines')")
+  service.replace('internal/resources.ts', 'orderLines: bind(db)', 'orderLines: bind(other)')
   const { code, stderr } = await service.make('remove-resource', 'NAME=order-line')
   expect(code).not.toBe(0)
   expect(stderr).toMatch(/internal.resources\.ts does not have the line that make resource wrote.*Error 64$/ms)
@@ -145,31 +145,36 @@ test('make remove-resource rejects a resource whose registration has changed', a
   await service.git('checkout', '--quiet', '.')
 })
 
-test('after the removal of a resource, the other resource works, and the database needs the old migration', async () => {
+test('make remove-resource keeps the table, the other resource works, and a contract migration drops the table', async () => {
   service.write(
     'docs/map.md',
     '- [orders](../internal/handler/orders.ts)\n- [profiles](../internal/handler/user-profiles.ts)\n',
   )
-  const before = await service.commit('A page')
+  await service.commit('A page')
   expect(await service.make('remove-resource', 'NAME=order-line')).toMatchObject({ code: 0 })
   const { code, stderr } = await service.make('remove-resource', 'NAME=user-profile')
-  expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('migration 0002-user-profiles') })
+  expect({ code, stderr }).toEqual({
+    code: 0,
+    stderr: expect.stringMatching(/migration \d{14}-user-profiles keeps the table/),
+  })
   expect(service.read('docs/map.md')).toBe('- [orders](../internal/handler/orders.ts)\n')
   await make('lint', 'types', 'build')
   const options = { program: [service.at('dist/app')], env: { DATABASE_URL: database.url } }
-  expect((await runApp(['migrate'], options)).code).not.toBe(0)
+  expect(await runApp(['migrate'], options)).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/does not contain: \d{14}-user-profiles\nnothing to apply/),
+  })
 
-  await service.git('restore', `--source=${before}`, 'internal/store/migrations')
+  const file = (await make('migration', 'NAME=drop-user-profiles')).trim()
+  service.write(file, `export const up = 'drop table if exists "order_lines"; drop table if exists "user_profiles"'\n`)
+  expect((await service.make('lint')).stderr).toContain("needs `export const phase = 'contract'`")
   service.write(
-    'internal/store/migrations/0005-drop-user-profiles.ts',
-    `export const up = 'drop table "order_lines"; drop table "user_profiles"'\n`,
+    file,
+    `export const phase = 'contract'\nexport const up = 'drop table if exists "order_lines"; drop table if exists "user_profiles"'\n`,
   )
-  service.replace(
-    'internal/store/migrations/index.ts',
-    '\n\n',
-    "\nimport * as dropped from './0005-drop-user-profiles.ts'\n\n",
-  )
-  service.replace('internal/store/migrations/index.ts', '\n}\n', "\n  '0005-drop-user-profiles': dropped,\n}\n")
-  await make('build')
-  expect(await runApp(['migrate'], options)).toMatchObject({ code: 0 })
+  await make('lint', 'types', 'build')
+  expect(await runApp(['migrate'], options)).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/applied \d{14}-drop-user-profiles\n$/),
+  })
 })

@@ -112,6 +112,28 @@ test('an upgrade makes each version of the template with the init script of that
   expect((await upgrade()).stdout).toContain('up to date')
 })
 
+test('both sides may add a migration: the list keeps both, and the earlier one of the template arrives late', async () => {
+  const list = 'internal/store/migrations/index.ts'
+  const add = (tree: WorkingTree, name: string, variable: string) => {
+    tree.write(`internal/store/migrations/${name}.ts`, "export const up = 'select'\n")
+    tree.replace(list, '\n\n', `\nimport * as ${variable} from './${name}.ts'\n\n`)
+    tree.replace(list, '\n}\n', `\n  '${name}': ${variable},\n}\n`)
+  }
+  add(template, '20261201000000-of-the-template', 'ofTheTemplate')
+  add(service, '20261202000000-of-the-service', 'ofTheService')
+  await service.commit('A migration of ours')
+  await template.commit('A migration of the template')
+  expect(await upgrade()).toMatchObject({ code: 0, stderr: '' })
+  for (const line of [
+    "import * as ofTheTemplate from './20261201000000-of-the-template.ts'",
+    "import * as ofTheService from './20261202000000-of-the-service.ts'",
+    "  '20261201000000-of-the-template': ofTheTemplate,",
+    "  '20261202000000-of-the-service': ofTheService,",
+  ])
+    expect(service.read(list).split('\n')).toContain(line)
+  expect(service.read(list)).not.toMatch(/[<=>]{7}/)
+})
+
 test('a line that both sides changed is a conflict, and aborting it restores the service', async () => {
   template.replace('docs/pages/conflict.md', 'Line 2.', 'Line 2 of the template.')
   await template.commit('Version 4')

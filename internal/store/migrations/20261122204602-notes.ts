@@ -1,3 +1,5 @@
+export const formerly = '0002-notes'
+
 export const up = `
 create table "notes" (
   id uuid primary key default gen_random_uuid(),

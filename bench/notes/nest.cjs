@@ -7,7 +7,7 @@ const { getRepositoryToken, TypeOrmModule } = require('@nestjs/typeorm')
 const { default: helmet } = require('helmet')
 const { Logger, LoggerModule } = require('nestjs-pino')
 const typeorm = require('typeorm')
-const { parseVersion } = require('../support/notes.cjs')
+const { parseVersion } = require('./notes.cjs')
 
 class Note {}
 // Applied by hand, as a compiler applies decorators to properties, methods and parameters.

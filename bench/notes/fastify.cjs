@@ -1,8 +1,8 @@
 // Fastify with the pool of pg, as its users write it.
 const { fastify, LogController } = require('fastify')
 const { destination, pino, stdTimeFunctions } = require('pino')
-const { BASE, requestId } = require('../support/duties.cjs')
-const { createPool, formatNote, formatPage, parseVersion, SQL } = require('../support/notes.cjs')
+const { BASE, requestId } = require('../peers/support/duties.cjs')
+const { createPool, formatNote, formatPage, parseVersion, SQL } = require('./notes.cjs')
 
 const pool = createPool()
 const app = fastify({

@@ -2,14 +2,15 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
-import { startPostgres } from '../scripts/services/postgres.ts'
-import { startProber } from '../test/support/prober.ts'
-import { succeed } from '../test/support/run.ts'
-import { SERVER_CPU, stayWithClients } from './cpu.ts'
-import { inRounds, type Measurement } from './measurement.ts'
-import { type Bench, BUILT, type Program, type ProgramName, pick } from './programs.ts'
-import { startServer } from './server.ts'
-import { type WrkOptions, wrk } from './wrk.ts'
+import { startPostgres } from '../../scripts/services/postgres.ts'
+import { startProber } from '../../test/support/prober.ts'
+import { succeed } from '../../test/support/run.ts'
+import { buildGin } from '../build-gin.ts'
+import { SERVER_CPU, stayWithClients } from '../cpu.ts'
+import { inRounds, type Measurement } from '../measurement.ts'
+import { type Bench, BUILT, type Program } from '../programs.ts'
+import { startServer } from '../server.ts'
+import { type WrkOptions, wrk } from '../wrk.ts'
 
 const OPERATIONS = {
   read: 'GET /v1/notes/{id}',
@@ -20,14 +21,23 @@ const OPERATIONS = {
 
 type Operation = keyof typeof OPERATIONS
 
-const QUICK: readonly ProgramName[] = ['notes: limit', 'service']
-const FULL: readonly ProgramName[] = [
-  ...QUICK,
-  'gin',
-  'notes: fastify with pg',
-  'notes: express with pg',
-  'notes: nest with typeorm',
-]
+const node = (file: string): Program => ({ command: [process.execPath, `bench/notes/${file}`] })
+
+/** Lists the programs, the ones of a quick run first. */
+async function listPrograms(quick: boolean): Promise<Record<string, Program>> {
+  const programs = { limit: node('raw.cjs'), service: { command: [BUILT.app] } as const }
+  if (quick) return programs
+  const gin = await buildGin('bench/notes/gin', GIN)
+  return {
+    ...programs,
+    ...(gin && { 'gin with pgx': { command: [GIN], env: { GIN_MODE: 'release' } } as const }),
+    'fastify with pg': node('fastify.cjs'),
+    'express with pg': node('express.cjs'),
+    'nest with typeorm': node('nest.cjs'),
+  }
+}
+
+const GIN = '.local/bench/gin-with-pgx'
 
 const CONNECTIONS = 32
 
@@ -49,7 +59,7 @@ const SLOW_ROWS = `
   update all_notes set version = 0 where substr(title, 6)::int % 50 = 0`
 
 /** Measures the programs with a real PostgreSQL, which shares a core with wrk. */
-export async function measureDatabase({ programs, quick }: Bench): Promise<Measurement[]> {
+async function measureNotes({ quick }: Bench): Promise<Measurement[]> {
   await using _ = await stayWithClients()
   const directory = mkdtempSync(join(tmpdir(), 'bench-database-'))
   const postgres = await startPostgres({ directory })
@@ -57,15 +67,14 @@ export async function measureDatabase({ programs, quick }: Bench): Promise<Measu
   await succeed(BUILT.app, ['migrate'], { env })
   const database = new pg.Client({ connectionString: postgres.url })
   await database.connect()
+  const programs = Object.entries(await listPrograms(quick))
   const rows = Object.fromEntries(
-    Object.entries(pick(programs, quick ? QUICK : FULL)).map(([row, program]) => [
-      row.replace('notes: ', '').replace(/^gin$/, 'gin with pgx'),
-      { ...program, env: { ...program.env, ...env } },
-    ]),
+    programs.map(([row, program]) => [row, { ...program, env: { ...program.env, ...env } }]),
   )
 
   const load = (url: string, operation: Operation, first: number, options: Pick<WrkOptions, 'seconds' | 'yielding'>) =>
     wrk(url, {
+      script: 'bench/notes/requests.lua',
       connections: CONNECTIONS,
       env: { OPERATION: operation, NOTES: String(NOTES), FIRST: String(first) },
       ...options,
@@ -92,7 +101,7 @@ export async function measureDatabase({ programs, quick }: Bench): Promise<Measu
   const measurements: Measurement[] = []
   for (const [operation, title] of Object.entries(OPERATIONS) as [Operation, string][]) {
     measurements.push({
-      name: `database, ${operation}`,
+      name: `notes, ${operation}`,
       title: `${title}, over ${CONNECTIONS} connections`,
       unit: 'requests/s',
       base: 'limit',
@@ -104,7 +113,7 @@ export async function measureDatabase({ programs, quick }: Bench): Promise<Measu
     await database.query(SEED)
     await database.query(SLOW_ROWS)
     measurements.push({
-      name: 'database, p99',
+      name: 'notes, p99',
       title: '99th percentile of reads while one read in fifty takes 200 ms',
       unit: 'ms',
       base: 'fastify with pg',
@@ -116,3 +125,5 @@ export async function measureDatabase({ programs, quick }: Bench): Promise<Measu
   rmSync(directory, { recursive: true })
   return measurements
 }
+
+export const parts = { notes: measureNotes }

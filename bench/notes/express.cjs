@@ -2,7 +2,7 @@
 const express = require('express')
 const { default: helmet } = require('helmet')
 const { pinoHttp } = require('pino-http')
-const { createPool, formatNote, formatPage, parseVersion, SQL, UUID } = require('../support/notes.cjs')
+const { createPool, formatNote, formatPage, parseVersion, SQL, UUID } = require('./notes.cjs')
 
 const pool = createPool()
 const app = express()

@@ -1,9 +1,9 @@
 // The limit: node:http, named statements on two pipelined connections, and an access log.
 const { createServer } = require('node:http')
 const pg = require('pg')
-const { createAccessLog } = require('../support/access-log.cjs')
-const { requestId } = require('../support/duties.cjs')
-const { CONNECTION, formatNote, formatPage, parseVersion, SQL, UUID } = require('../support/notes.cjs')
+const { createAccessLog } = require('../peers/support/access-log.cjs')
+const { requestId } = require('../peers/support/duties.cjs')
+const { CONNECTION, formatNote, formatPage, parseVersion, SQL, UUID } = require('./notes.cjs')
 
 const log = createAccessLog()
 const clients = [0, 1].map(() => new pg.Client({ ...CONNECTION, pipeline: true }))

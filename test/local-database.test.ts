@@ -1,0 +1,119 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
+import { run } from './support/run.ts'
+import { freePort, until } from './support/services.ts'
+import { copyTree } from './support/tree.ts'
+
+/*
+ * The recipes of make dev, make migrate, make seed and make migration, in a copy of this tree with a database of its own.
+ */
+
+// Each test starts processes, and the service again after each save.
+jest.setTimeout(180_000)
+
+let root: string
+let dev: ChildProcess
+let output = ''
+let port: number
+
+beforeAll(async () => {
+  root = copyTree('local')
+  const seeds = join(root, 'internal/store/seeds')
+  rmSync(seeds, { recursive: true, force: true })
+  mkdirSync(seeds, { recursive: true })
+  port = await freePort()
+})
+afterAll(async () => {
+  if (dev.exitCode !== null || dev.signalCode !== null) return
+  const closed = once(dev, 'close')
+  dev.kill('SIGTERM')
+  await closed
+})
+
+const script = (file: string, args: readonly string[] = [], env: Readonly<Record<string, string>> = {}) =>
+  run(process.execPath, [join('scripts', file), ...args], { cwd: root, env: { DATABASE_URL: '', ...env } })
+
+/** Writes the SQL of a new migration, as a developer does after `make migration`. */
+async function addMigration(name: string, sql: string): Promise<string> {
+  const { code, stdout } = await script('migration.ts', [], { NAME: name })
+  expect(code).toBe(0)
+  const file = stdout.trim()
+  expect(file).toMatch(new RegExp(`^internal/store/migrations/\\d{14}-${name}\\.ts$`))
+  // The replacement of the whole file, as editors save it.
+  writeFileSync(join(root, `${file}.new`), readFileSync(join(root, file), 'utf8').replace('`\n`', `\`${sql}\``))
+  renameSync(join(root, `${file}.new`), join(root, file))
+  return file
+}
+
+async function isReady(): Promise<boolean> {
+  const response = await fetch(`http://127.0.0.1:${port}/health/ready`).catch(() => undefined)
+  return response?.ok === true
+}
+
+test('make migrate starts the local database where it does not run, and make migration writes what it applies', async () => {
+  await addMigration('things', 'create table things (id int primary key)')
+  const { code, stdout } = await script('database.ts', ['migrate'])
+  expect(code).toBe(0)
+  expect(stdout).toMatch(
+    /^database postgres:\/\/\*\*\*@127\.0\.0\.1:\d+\/postgres\n(applied .*\n)*applied \d{14}-things\n$/,
+  )
+  expect((await script('database.ts', ['migrate'])).stdout).toContain('nothing to apply')
+})
+
+test('make dev applies a new migration at the next save', async () => {
+  dev = spawn(process.execPath, ['scripts/run.ts', '--watch'], {
+    cwd: root,
+    env: {
+      ...process.env,
+      PORT: String(port),
+      DATABASE_URL: '',
+      REDIS_URL: 'redis://127.0.0.1:1',
+      REDIS_CRITICAL: 'false',
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  for (const stream of [dev.stdout, dev.stderr]) stream?.on('data', (chunk) => (output += chunk))
+  await until(isReady, 60_000)
+  await addMigration('more-things', 'alter table things add column name text')
+  await until(() => /applied \d{14}-more-things/.test(output), 60_000)
+  await until(isReady, 60_000)
+})
+
+test('a migration that fails shows its error, the service is not ready, and the next save mends it', async () => {
+  const file = await addMigration('broken', 'select from nowhere')
+  await until(() => output.includes('relation "nowhere" does not exist'), 60_000)
+  await until(async () => !(await isReady()), 60_000)
+  writeFileSync(join(root, file), "export const up = 'select'\n")
+  await until(isReady, 60_000)
+})
+
+test('make seed uses the database of make dev, and a second run changes nothing', async () => {
+  const seeds = join(root, 'internal/store/seeds')
+  writeFileSync(join(seeds, '1-first.sql'), "insert into things (id, name) values (1, 'seed') on conflict do nothing")
+  writeFileSync(join(seeds, '2-second.sql'), 'do $$ begin assert (select count(*) from things) = 1; end $$')
+  for (const _ of [1, 2]) {
+    expect(await script('database.ts', ['seed'])).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(
+        /seeded internal.store.seeds.1-first\.sql\nseeded internal.store.seeds.2-second\.sql\n$/,
+      ),
+    })
+  }
+  writeFileSync(join(seeds, '3-broken.sql'), "insert into things values (2, 'half'); select from nowhere")
+  writeFileSync(join(seeds, '2-second.sql'), '')
+  expect(await script('database.ts', ['seed'])).toMatchObject({
+    code: 1,
+    stderr: 'relation "nowhere" does not exist\n',
+  })
+  rmSync(join(seeds, '3-broken.sql'))
+  writeFileSync(join(seeds, '2-second.sql'), 'do $$ begin assert (select count(*) from things) = 1; end $$')
+  expect(await script('database.ts', ['seed'])).toMatchObject({ code: 0 })
+})
+
+test('make migration refuses a name that is not made of words', async () => {
+  for (const NAME of ['', '../x', 'Things', 'things'])
+    expect((await script('migration.ts', [], { NAME })).code).not.toBe(0)
+})

@@ -1,0 +1,94 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { createFrameReader, readStatements } from './postgres-wire.ts'
+
+/**
+ * The moment to cut a connection: before the server gets a COMMIT, or after it has carried out a write and before its
+ * client knows. A write is a COMMIT, or a statement outside of a transaction.
+ */
+export type Cut = 'before-commit' | 'after-write'
+
+export interface DatabaseProxy {
+  readonly url: string
+  /** Cuts the next connection that reaches this moment. Resolves when that has happened. */
+  cutNext(cut: Cut): Promise<void>
+  /** Resets every connection. */
+  cutAll(): void
+  stop(): Promise<void>
+}
+
+const WRITE = /^(COMMIT|INSERT|UPDATE|DELETE)\b/
+
+export interface DatabaseProxyOptions {
+  readonly target: { readonly url: string; readonly port: number }
+  /** Called for each statement that a client executes. */
+  readonly onStatement?: (sql: string) => void
+}
+
+/** Forwards connections to a PostgreSQL and cuts them at chosen moments. */
+export async function startDatabaseProxy({
+  target,
+  onStatement = () => {},
+}: DatabaseProxyOptions): Promise<DatabaseProxy> {
+  const connections = new Set<() => void>()
+  const armed: { readonly cut: Cut; readonly done: () => void }[] = []
+
+  /** Returns true when a cut was asked for at this moment. */
+  function isDue(cut: Cut): boolean {
+    const index = armed.findIndex((each) => each.cut === cut)
+    const [due] = index < 0 ? [] : armed.splice(index, 1)
+    due?.done()
+    return due !== undefined
+  }
+
+  function forward(client: Socket): void {
+    const server = connect(target.port, '127.0.0.1')
+    const cut = () => {
+      connections.delete(cut)
+      client.resetAndDestroy()
+      server.destroy()
+    }
+    connections.add(cut)
+    for (const socket of [client, server]) {
+      socket.setNoDelay(true)
+      socket.on('error', cut).on('close', cut)
+    }
+    const statements = readStatements()
+    client.on('data', (chunk: Buffer) => {
+      const sent = statements(chunk)
+      sent.forEach(onStatement)
+      const sendsCommit = sent.some((sql) => /^\s*commit\b/i.test(sql))
+      if (sendsCommit && isDue('before-commit')) cut()
+      else server.write(chunk)
+    })
+    let inTransaction = false
+    const frames = createFrameReader()
+    server.on('data', (chunk: Buffer) => {
+      const hasWritten = frames(chunk).some(({ type, body }) => {
+        if (type === 'Z') inTransaction = body.toString('latin1', 0, 1) !== 'I'
+        const [tag = ''] = type === 'C' ? (WRITE.exec(body.toString('latin1')) ?? []) : []
+        return tag === 'COMMIT' || (tag !== '' && !inTransaction)
+      })
+      if (hasWritten && isDue('after-write')) cut()
+      else client.write(chunk)
+    })
+  }
+
+  const listener = createServer(forward)
+  listener.listen(0, '127.0.0.1')
+  await once(listener, 'listening')
+  const { port } = listener.address() as AddressInfo
+  const cutAll = () => {
+    for (const cut of connections) cut()
+  }
+  return {
+    url: target.url.replace(`:${target.port}/`, `:${port}/`),
+    cutNext: (cut) => new Promise((done) => void armed.push({ cut, done })),
+    cutAll,
+    async stop() {
+      cutAll()
+      listener.close()
+      await once(listener, 'close')
+    },
+  }
+}
