@@ -202,7 +202,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
         logger,
         context,
         messages,
-        metrics: metrics?.http,
+        ...(metrics && { onRoute: metrics.http.bind }),
         trustProxy: config.TRUST_PROXY,
         bodyLimitBytes: config.BODY_LIMIT,
         // Without sessions a browser has no cookie to send.
@@ -225,7 +225,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
       })
       await use({
         name: 'http',
-        start: () => handle(app),
+        start: () => handle(metrics ? metrics.http.measure(app) : app),
         drain: () => drain.begin(),
         stop: (signal) => drain.close(signal),
       })

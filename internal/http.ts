@@ -7,8 +7,7 @@ import { type CorsOptions, cors } from '#pkg/http/cors.ts'
 import type { RequestContext } from '#pkg/http/request-context.ts'
 import { createSecurityPolicy, securityHeaders } from '#pkg/http/security-headers.ts'
 import type { Logger } from '#pkg/logging/index.ts'
-import type { HttpMetrics } from '#pkg/metrics/index.ts'
-import { type Route, registerRoute } from '#pkg/operation/index.ts'
+import { type Route, type RouteOptions, registerRoute } from '#pkg/operation/index.ts'
 import { notFound, problemHandler } from '#pkg/problem/index.ts'
 import { PROBLEMS } from './problems.ts'
 
@@ -26,12 +25,12 @@ export interface HttpDeps {
   /** Authenticates every operation that is not public. @default every operation is public */
   readonly guard?: RequestHandler
   readonly routes: readonly Route[]
-  /** @default requests are not measured */
-  readonly metrics?: HttpMetrics | undefined
+  /** Called with Express's route of each path. */
+  readonly onRoute?: RouteOptions['onRoute']
 }
 
 /** Lists what happens to a request that is not a probe, in order. */
-export function createHttp({ logger, context, routes, guard, metrics, ...deps }: HttpDeps): Express {
+export function createHttp({ logger, context, routes, guard, onRoute, ...deps }: HttpDeps): Express {
   const app = express()
   // Express's own error pages show no stack in production.
   app.set('env', 'production')
@@ -46,7 +45,6 @@ export function createHttp({ logger, context, routes, guard, metrics, ...deps }:
   if (deps.messages) adoptMessageClasses(app, deps.messages)
   sendJsonAtOnce(app, [policy.headers, policy.tlsHeaders])
 
-  if (metrics) app.use(metrics.middleware)
   app.use(securityHeaders(policy))
   app.use(context.middleware)
   app.use(accessLog(logger))
@@ -55,7 +53,7 @@ export function createHttp({ logger, context, routes, guard, metrics, ...deps }:
   const options = {
     readBody: createBodyReader(deps.bodyLimitBytes),
     ...(guard && { guard }),
-    ...(metrics && { onRoute: metrics.bind }),
+    ...(onRoute && { onRoute }),
   }
   for (const route of routes) registerRoute(app, route, options)
   app.use(notFound())

@@ -29,7 +29,7 @@ export function createServiceMetrics({ registry = register, service, version, ..
   const { counts, phase, snapshot } = deps
   const metrics = createMetrics({
     registry,
-    exemplar: ({ req }) => (typeof req.id === 'string' ? { request_id: req.id } : undefined),
+    exemplar: ({ id }) => (typeof id === 'string' ? { request_id: id } : undefined),
   })
   const { counter, gauge } = createSources(registry)
   const target = { service_name: service, service_version: version, process_runtime_version: process.versions.node }

@@ -1,18 +1,19 @@
-import type { IRoute, RequestHandler, Response } from 'express'
+import type { RequestListener, ServerResponse } from 'node:http'
+import type { Request } from 'express'
 import type { Registry } from 'prom-client'
 import { createHistogram, type Series } from './histogram.ts'
 import { createSources, type Labels } from './registry.ts'
 
 export interface HttpMetricsOptions {
   /** Returns the labels that identify a request in the log or in a trace. @default no exemplars */
-  readonly exemplar?: (response: Response) => Labels | undefined
+  readonly exemplar?: (request: Request) => Labels | undefined
 }
 
 export interface HttpMetrics {
-  /** Measures each request from here until its response has been sent or its connection has broken. */
-  readonly middleware: RequestHandler
-  /** Prepares the series of a route. Requests of other routes count as requests of an unknown path. */
-  bind(route: IRoute): void
+  /** Measures each request until its response has been sent or its connection has broken. A middleware would cost more. */
+  measure(app: RequestListener): RequestListener
+  /** Prepares the series of a route. Requests of any other route count as requests of an unknown path. */
+  bind(route: { readonly path: string }): void
 }
 
 /** https://opentelemetry.io/docs/specs/semconv/http/http-metrics/ */
@@ -21,7 +22,7 @@ const METHODS = ['_OTHER', 'CONNECT', 'DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH
 const INDEXES = new Map(METHODS.map((method, index) => [method, index]))
 
 const startedAt = Symbol('started at')
-type Measured = Response & { [startedAt]?: number }
+type Measured = ServerResponse & { [startedAt]?: number }
 
 /** Measures the requests of an Express app. Labels come from routes, known methods and statuses, so series are bounded. */
 export function createHttpMetrics(registry: Registry, { exemplar }: HttpMetricsOptions): HttpMetrics {
@@ -55,19 +56,21 @@ export function createHttpMetrics(registry: Registry, { exemplar }: HttpMetricsO
 
   function finish(this: Measured): void {
     active--
-    const { req } = this
+    // Express has added its properties.
+    const req = this.req as Request
     const find = routes.get(req.route) ?? findUnknown
     const seconds = (performance.now() - (this[startedAt] as number)) / 1e3
-    find(req.method, this.headersSent ? this.statusCode : 0).observe(seconds, exemplar?.(this))
+    find(req.method, this.headersSent ? this.statusCode : 0).observe(seconds, exemplar?.(req))
   }
 
   return {
-    middleware: function metrics(_req, res: Measured, next) {
-      active++
-      res[startedAt] = performance.now()
-      res.on('close', finish)
-      next()
-    },
+    measure: (app) =>
+      function measured(req, res: Measured) {
+        active++
+        res[startedAt] = performance.now()
+        res.on('close', finish)
+        app(req, res)
+      },
     bind: (route) => void routes.set(route, createFind(route.path)),
   }
 }
