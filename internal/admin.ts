@@ -6,23 +6,23 @@ import type { Metrics } from '#pkg/metrics/index.ts'
 import { sendProblem } from '#pkg/problem/index.ts'
 import { createServer, type Timeouts } from './server.ts'
 
-/** The port of OpenTelemetry's Prometheus exporter. */
-const DEFAULT_PORT = 9464
-
 /** File descriptors for the connections of the admin port. */
-export const ADMIN_FILES = 64
+const ADMIN_FILES = 64
 
 export interface AdminDeps extends Timeouts {
   readonly host: string
-  /** @default 9464, or a free port when another process has taken it */
+  /** @default `defaultPort`, or a free port when another process has taken it */
   readonly port: number | undefined
+  /** @default 9464, the port of OpenTelemetry's exporter for Prometheus */
+  readonly defaultPort?: number
   readonly reusePort: boolean
   readonly metrics: Pick<Metrics, 'render' | 'stop'>
   readonly logger: Logger
 }
 
 /** A listener of its own for operators: `GET /metrics`. It serves until the end of the stop. */
-export function createAdmin({ host, port, reusePort, metrics, logger, ...timeouts }: AdminDeps) {
+export function createAdmin({ host, port, defaultPort = 9464, ...deps }: AdminDeps) {
+  const { reusePort, metrics, logger, ...timeouts } = deps
   const { server, drain, handle } = createServer({ ...timeouts, ownsSocket: true, probe })
   limitConnections({
     server,
@@ -61,11 +61,11 @@ export function createAdmin({ host, port, reusePort, metrics, logger, ...timeout
     async start() {
       const options = { server, host, setting: 'ADMIN_PORT' }
       try {
-        await listen({ ...options, port: port ?? DEFAULT_PORT, reusePort })
+        await listen({ ...options, port: port ?? defaultPort, reusePort })
       } catch (error) {
         const { cause } = error as { readonly cause?: NodeJS.ErrnoException }
         if (port !== undefined || cause?.code !== 'EADDRINUSE') throw error
-        logger.warn({ port: DEFAULT_PORT }, 'admin port taken, another one is used')
+        logger.warn({ port: defaultPort }, 'admin port taken, another one is used')
         await listen({ ...options, port: 0 })
       }
       server.on('error', (err) => logger.error({ err, listener: 'admin' }, 'connection not accepted'))

@@ -83,8 +83,8 @@ test('queries count by operation and SQLSTATE, and the pool shows its connection
   ])
   const pool = 'db_client_connection_pool_name="database"'
   for (const line of [
-    `db_client_connection_count{${pool},db_client_connection_state="used"} 3`,
-    `db_client_connection_count{${pool},db_client_connection_state="idle"} 2`,
+    `db_client_connections{${pool},db_client_connection_state="used"} 3`,
+    `db_client_connections{${pool},db_client_connection_state="idle"} 2`,
     `db_client_connection_pending_requests{${pool}} 4`,
     `db_client_connection_wait_time_seconds_sum{${pool}} 3.02`,
     `db_client_connection_timeouts_total{${pool}} 1`,
