@@ -13,8 +13,6 @@ const OPERATIONS: Readonly<Record<string, string>> = {
   DeleteQueryNode: 'DELETE',
 }
 
-export type StoreMetrics = ReturnType<typeof createStoreMetrics>
-
 /** Measures the operations and the connections of PostgreSQL and Redis. */
 export function createStoreMetrics(registry: Registry) {
   const operations = createHistogram(registry, {
