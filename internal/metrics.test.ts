@@ -12,6 +12,7 @@ afterEach(() => {
 const noCounts: Counts = { droppedLines: 0, reloads: 0, failedReloads: 0, isCountingAlone: false }
 
 function create({ counts = noCounts }: { counts?: Counts } = {}) {
+  const registry = new Registry()
   const metrics = createServiceMetrics({
     service: 'orders',
     version: '1.2.3',
@@ -23,19 +24,20 @@ function create({ counts = noCounts }: { counts?: Counts } = {}) {
         mail: { status: 'fail', critical: false, reason: 'timeout', checkedAt: 0 },
       },
     }),
-    registry: new Registry(),
+    registry,
   })
   running.push(metrics)
-  return { ...metrics, render: async () => (await metrics.render()).text }
+  return { ...metrics, registry, render: async () => (await metrics.render()).text }
 }
 
 test('docs/metrics.md lists each metric with its type, its labels and its meaning', async () => {
-  const { registry, observeDatabase, observeRedis, http } = create()
+  const { registry, observeDatabase, observeRedis, http, render } = create()
   const database = observeDatabase()
   database.onPool(() => ({ used: 0, idle: 0, waiting: 0 }))
   database.onQuery('SelectQueryNode', 1)
   observeRedis(() => true)
   await request(http.measure((_req, res) => void res.end())).get('/')
+  await render()
   const rows = []
   for (const metric of await registry.getMetricsAsJSON()) {
     const { name, type, help, values } = metric

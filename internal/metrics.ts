@@ -1,7 +1,6 @@
-import { type Registry, register } from 'prom-client'
 import type { Snapshot } from '#pkg/health/index.ts'
 import type { Phase } from '#pkg/lifecycle/index.ts'
-import { createMetrics, createSources } from '#pkg/metrics/index.ts'
+import { createMetrics, type MetricsOptions } from '#pkg/metrics/index.ts'
 import { createStoreMetrics } from './store/metrics.ts'
 
 /** Counted by the service itself, because these events may precede the metrics. */
@@ -12,26 +11,23 @@ export interface Counts {
   isCountingAlone: boolean
 }
 
-export interface ServiceMetricsDeps {
+export interface ServiceMetricsDeps extends MetricsOptions {
   readonly service: string
   readonly version: string
   readonly counts: Readonly<Counts>
   readonly phase: () => Phase
   readonly snapshot: () => Pick<Snapshot, 'checks'>
-  /** @default the registry of each `new Counter({ name, help })` */
-  readonly registry?: Registry
 }
 
 const PHASES: readonly Phase[] = ['starting', 'serving', 'draining', 'stopped']
 
 /** Lists the metrics of this service (docs/metrics.md). */
-export function createServiceMetrics({ registry = register, service, version, ...deps }: ServiceMetricsDeps) {
-  const { counts, phase, snapshot } = deps
+export function createServiceMetrics({ service, version, counts, phase, snapshot, ...options }: ServiceMetricsDeps) {
   const metrics = createMetrics({
-    registry,
+    ...options,
     exemplar: ({ id }) => (typeof id === 'string' ? { request_id: id } : undefined),
   })
-  const { counter, gauge } = createSources(registry)
+  const { counter, gauge } = metrics.sources
   const target = { service_name: service, service_version: version, process_runtime_version: process.versions.node }
   gauge('target_info', 'The service, its version and the version of Node.', () => [{ labels: target, value: 1 }])
   gauge('service_phase', 'Whether the service is in this phase.', () =>
@@ -48,5 +44,5 @@ export function createServiceMetrics({ registry = register, service, version, ..
   counter('log_lines_dropped_total', 'Log lines lost because the output was blocked.', () => counts.droppedLines)
   const alone = 'Whether this instance counts the requests of clients without the other instances.'
   gauge('rate_limit_counting_alone', alone, () => Number(counts.isCountingAlone))
-  return { ...metrics, ...createStoreMetrics(registry) }
+  return { ...metrics, ...createStoreMetrics(metrics.sources) }
 }

@@ -1,5 +1,4 @@
-import type { Registry } from 'prom-client'
-import { createHistogram, createSources, type Histogram } from '#pkg/metrics/index.ts'
+import { createHistogram, type Histogram, type Sources } from '#pkg/metrics/index.ts'
 import type { DatabaseObserver } from '#pkg/postgres/index.ts'
 
 /** https://opentelemetry.io/docs/specs/semconv/db/database-metrics/ */
@@ -14,22 +13,21 @@ const OPERATIONS: Readonly<Record<string, string>> = {
 }
 
 /** Measures the operations and the connections of PostgreSQL and Redis. */
-export function createStoreMetrics(registry: Registry) {
-  const operations = createHistogram(registry, {
+export function createStoreMetrics(sources: Sources) {
+  const operations = createHistogram(sources, {
     name: 'db_client_operation_duration_seconds',
     help: 'Duration of database operations, including the wait for a connection.',
     bounds: BOUNDS,
   })
-  const waits = createHistogram(registry, {
+  const waits = createHistogram(sources, {
     name: 'db_client_connection_wait_time_seconds',
     help: 'Time that operations waited for a connection, without those that got one at once.',
     bounds: BOUNDS,
   })
   /** Functions that read the number of connections by pool and state. */
   const counts: (() => readonly (readonly [pool: string, state: string, count: number])[])[] = []
-  const { counter, gauge } = createSources(registry)
   // OpenTelemetry's db.client.connection.count: promtool rejects a gauge whose name ends in `_count`.
-  gauge('db_client_connections', 'Open connections.', () => {
+  sources.gauge('db_client_connections', 'Open connections.', () => {
     const all = counts.flatMap((read) => read())
     return all.map(([pool, state, value]) => ({
       labels: { ...inPool(pool), db_client_connection_state: state },
@@ -52,10 +50,10 @@ export function createStoreMetrics(registry: Registry) {
               ['database', 'idle', idle],
             ]
           })
-          gauge('db_client_connection_pending_requests', 'Operations that wait for a connection.', () => [
+          sources.gauge('db_client_connection_pending_requests', 'Operations that wait for a connection.', () => [
             { labels: inPool('database'), value: read().waiting },
           ])
-          counter('db_client_connection_timeouts_total', 'Operations that got no connection in time.', () => [
+          sources.counter('db_client_connection_timeouts_total', 'Operations that got no connection in time.', () => [
             { labels: inPool('database'), value: timeouts },
           ])
         },

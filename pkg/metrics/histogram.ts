@@ -1,5 +1,4 @@
-import type { Registry } from 'prom-client'
-import { createSources, type Labels, type Sample } from './registry.ts'
+import type { Labels, Sample, Sources } from './sources.ts'
 
 export interface HistogramOptions {
   readonly name: string
@@ -8,16 +7,9 @@ export interface HistogramOptions {
   readonly bounds: readonly number[]
 }
 
+export type Histogram = ReturnType<typeof createHistogram>
 /** The values of one set of labels. */
-export interface Series {
-  /** Records a value. `exemplar` are the labels that identify its cause; the latest one of each bucket is kept. */
-  observe(value: number, exemplar?: Labels): void
-}
-
-export interface Histogram {
-  /** Adds the series of a set of labels. Call it once for each set and keep the result. */
-  addSeries(labels: Labels): Series
-}
+export type Series = ReturnType<Histogram['addSeries']>
 
 /** OpenMetrics limits the names and values of an exemplar's labels to this length together. */
 const MAX_EXEMPLAR = 128
@@ -26,13 +18,14 @@ const MAX_EXEMPLAR = 128
  * A histogram for code that runs in every request: its series are bound once, and recording a value only adds to two
  * numbers. `Histogram` of prom-client hashes the labels for each value.
  */
-export function createHistogram(registry: Registry, { name, help, bounds }: HistogramOptions): Histogram {
+export function createHistogram(sources: Sources, { name, help, bounds }: HistogramOptions) {
   const all: (() => Sample[])[] = []
   const limits = [...bounds.map(String), '+Inf']
-  createSources(registry).histogram(name, help, () => all.flatMap((read) => read()))
+  sources.histogram(name, help, () => all.flatMap((read) => read()))
 
   return {
-    addSeries(labels) {
+    /** Adds the series of a set of labels. Call it once for each set and keep the result. */
+    addSeries(labels: Labels) {
       const counts = new Float64Array(limits.length)
       const sum = new Float64Array(1)
       const exemplars: Sample['exemplar'][] = limits.map(() => undefined)
@@ -59,7 +52,8 @@ export function createHistogram(registry: Registry, { name, help, bounds }: Hist
       all.push(read)
 
       return {
-        observe(value, exemplar) {
+        /** Records a value. `exemplar` are the labels that identify its cause; the latest one of each bucket is kept. */
+        observe(value: number, exemplar?: Labels): void {
           let index = 0
           while (index < bounds.length && value > (bounds[index] as number)) index++
           counts[index] = (counts[index] as number) + 1

@@ -6,7 +6,8 @@ import { afterEach, expect, test } from '@jest/globals'
 import express, { type Express, type RequestHandler } from 'express'
 import { Registry } from 'prom-client'
 import { createHttpMetrics, type HttpMetricsOptions } from './http.ts'
-import { render } from './registry.ts'
+import { render } from './render.ts'
+import { createSources } from './sources.ts'
 
 const servers: Server[] = []
 afterEach(() => {
@@ -16,7 +17,8 @@ afterEach(() => {
 /** Serves /things/:id with a handler, and measures it. */
 async function serve(handler: RequestHandler, options: HttpMetricsOptions = {}) {
   const registry = new Registry()
-  const metrics = createHttpMetrics(registry, options)
+  const sources = createSources()
+  const metrics = createHttpMetrics(sources, options)
   const app: Express = express()
   const route = app.route('/things/:id')
   metrics.bind(route)
@@ -25,7 +27,7 @@ async function serve(handler: RequestHandler, options: HttpMetricsOptions = {}) 
   servers.push(server)
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
-  const scrape = async (accept?: string) => (await render(registry, accept)).text
+  const scrape = async (accept?: string) => (await render({ sources, registry, accept })).text
   return {
     port,
     url: `http://127.0.0.1:${port}`,

@@ -1,19 +1,11 @@
 import type { RequestListener, ServerResponse } from 'node:http'
 import type { Request } from 'express'
-import type { Registry } from 'prom-client'
 import { createHistogram, type Series } from './histogram.ts'
-import { createSources, type Labels } from './registry.ts'
+import type { Labels, Sources } from './sources.ts'
 
 export interface HttpMetricsOptions {
   /** Returns the labels that identify a request in the log or in a trace. @default no exemplars */
   readonly exemplar?: (request: Request) => Labels | undefined
-}
-
-export interface HttpMetrics {
-  /** Measures each request until its response has been sent or its connection has broken. A middleware would cost more. */
-  measure(app: RequestListener): RequestListener
-  /** Prepares the series of a route. Requests of any other route count as requests of an unknown path. */
-  bind(route: { readonly path: string }): void
 }
 
 /** https://opentelemetry.io/docs/specs/semconv/http/http-metrics/ */
@@ -25,10 +17,10 @@ const startedAt = Symbol('started at')
 type Measured = ServerResponse & { [startedAt]?: number }
 
 /** Measures the requests of an Express app. Labels come from routes, known methods and statuses, so series are bounded. */
-export function createHttpMetrics(registry: Registry, { exemplar }: HttpMetricsOptions): HttpMetrics {
+export function createHttpMetrics(sources: Sources, { exemplar }: HttpMetricsOptions) {
   let active = 0
-  createSources(registry).gauge('http_server_active_requests', 'HTTP requests in progress.', () => active)
-  const durations = createHistogram(registry, {
+  sources.gauge('http_server_active_requests', 'HTTP requests in progress.', () => active)
+  const durations = createHistogram(sources, {
     name: 'http_server_request_duration_seconds',
     help: 'Duration of HTTP requests.',
     bounds: BOUNDS,
@@ -64,13 +56,15 @@ export function createHttpMetrics(registry: Registry, { exemplar }: HttpMetricsO
   }
 
   return {
-    measure: (app) =>
+    /** Measures each request until its response has been sent or its connection has broken. */
+    measure: (app: RequestListener): RequestListener =>
       function measured(req, res: Measured) {
         active++
         res[startedAt] = performance.now()
         res.on('close', finish)
         app(req, res)
       },
-    bind: (route) => void routes.set(route, createFind(route.path)),
+    /** Prepares the series of a route. Requests of any other route count as requests of an unknown path. */
+    bind: (route: { readonly path: string }) => void routes.set(route, createFind(route.path)),
   }
 }

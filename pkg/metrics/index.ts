@@ -1,4 +1,3 @@
-export { createHistogram, type Histogram, type Series } from './histogram.ts'
-export { createHttpMetrics, type HttpMetrics } from './http.ts'
-export { createMetrics, type Metrics } from './metrics.ts'
-export { createSources, type Rendered } from './registry.ts'
+export { createHistogram, type Histogram } from './histogram.ts'
+export { createMetrics, type Metrics, type MetricsOptions } from './metrics.ts'
+export type { Sources } from './sources.ts'

@@ -1,26 +1,24 @@
-import { Registry } from 'prom-client'
-import { createHttpMetrics, type HttpMetrics, type HttpMetricsOptions } from './http.ts'
+import { createHttpMetrics, type HttpMetricsOptions } from './http.ts'
 import { measureProcess } from './process.ts'
-import { type Rendered, render } from './registry.ts'
+import type { RenderOptions } from './render.ts'
 import { measureRuntime } from './runtime.ts'
+import { createSources } from './sources.ts'
 
-export interface MetricsOptions extends HttpMetricsOptions {
-  /** Pass `register` of prom-client to include each `new Counter({ name, help })`. @default a new registry */
-  readonly registry?: Registry
-}
+export interface MetricsOptions extends HttpMetricsOptions, Pick<RenderOptions, 'registry'> {}
 
-export interface Metrics {
-  readonly registry: Registry
-  readonly http: HttpMetrics
-  /** Renders every metric in the format that an `Accept` header prefers. Rejects when a metric cannot be read. */
-  render(accept?: string): Promise<Rendered>
-  stop(): void
-}
+export type Metrics = ReturnType<typeof createMetrics>
 
 /** Measures requests, the event loop, the garbage collector and the process. */
-export function createMetrics({ registry = new Registry(), ...options }: MetricsOptions = {}): Metrics {
-  const http = createHttpMetrics(registry, options)
-  const stop = measureRuntime(registry)
-  measureProcess(registry)
-  return { registry, http, render: (accept) => render(registry, accept), stop }
+export function createMetrics({ registry, ...options }: MetricsOptions = {}) {
+  const sources = createSources()
+  const http = createHttpMetrics(sources, options)
+  const stop = measureRuntime(sources)
+  measureProcess(sources)
+  /** Renders every metric in the format that an `Accept` header prefers. Rejects when a metric cannot be read. */
+  async function renderAll(accept?: string) {
+    // The first scrape loads prom-client, because a start would take 15 ms longer.
+    const { render } = await import('./render.ts')
+    return render({ sources, registry, accept })
+  }
+  return { sources, http, render: renderAll, stop }
 }

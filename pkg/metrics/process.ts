@@ -1,12 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { getHeapStatistics } from 'node:v8'
-import type { Registry } from 'prom-client'
-import { createSources } from './registry.ts'
+import type { Sources } from './sources.ts'
 
 /** Measures this process, under the names that Prometheus' clients share. */
-export function measureProcess(registry: Registry): void {
-  const { counter, gauge } = createSources(registry)
+export function measureProcess({ counter, gauge }: Sources): void {
   const cpuSeconds = () => {
     const { user, system } = process.cpuUsage()
     return (user + system) / 1e6

@@ -3,6 +3,7 @@ import { setTimeout } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { afterEach, expect, test } from '@jest/globals'
+import { Registry } from 'prom-client'
 import { createMetrics, type Metrics } from './metrics.ts'
 
 const running: Metrics[] = []
@@ -11,7 +12,7 @@ afterEach(() => {
 })
 
 function measure() {
-  const metrics = createMetrics()
+  const metrics = createMetrics({ registry: new Registry() })
   running.push(metrics)
   return async (name: string): Promise<number> => {
     const { text } = await metrics.render()

@@ -1,18 +1,17 @@
 import { constants, type EventLoopUtilization, monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks'
-import type { Registry } from 'prom-client'
 import { createHistogram } from './histogram.ts'
-import { createSources } from './registry.ts'
+import type { Sources } from './sources.ts'
 
 const RESOLUTION_MS = 10
 
 /** Measures the event loop and the garbage collector. Returns a function that stops measuring. */
-export function measureRuntime(registry: Registry): () => void {
-  measureLoopUtilization(registry)
-  const stops = [measureLoopDelay(registry), measureGarbageCollection(registry)]
+export function measureRuntime(sources: Sources): () => void {
+  measureLoopUtilization(sources)
+  const stops = [measureLoopDelay(sources), measureGarbageCollection(sources)]
   return () => stops.forEach((stop) => void stop())
 }
 
-function measureLoopDelay(registry: Registry): () => void {
+function measureLoopDelay(sources: Sources) {
   let isPerIteration = false
   const delay = monitorEventLoopDelay({
     resolution: RESOLUTION_MS,
@@ -31,10 +30,9 @@ function measureLoopDelay(registry: Registry): () => void {
     p99: () => delay.percentile(99),
     max: () => delay.max,
   }
-  const { gauge } = createSources(registry)
   for (const [name, nanoseconds] of Object.entries(values)) {
     const help = `Delay of the event loop since the last scrape, ${name}.`
-    gauge(`nodejs_eventloop_delay_${name}_seconds`, help, () => {
+    sources.gauge(`nodejs_eventloop_delay_${name}_seconds`, help, () => {
       const value = delay.count === 0 ? 0 : Math.max(0, nanoseconds() - base) / 1e9
       // A scrape reads all values in one turn, and this one last.
       if (name === 'max') delay.reset()
@@ -44,25 +42,24 @@ function measureLoopDelay(registry: Registry): () => void {
   return () => delay.disable()
 }
 
-function measureLoopUtilization(registry: Registry): void {
-  const { counter, gauge } = createSources(registry)
+function measureLoopUtilization(sources: Sources): void {
   let last: EventLoopUtilization | undefined
   const help = 'Share of the time since the last scrape in which the event loop was busy.'
-  gauge('nodejs_eventloop_utilization_ratio', help, () => {
+  sources.gauge('nodejs_eventloop_utilization_ratio', help, () => {
     const now = performance.eventLoopUtilization()
     const { utilization } = performance.eventLoopUtilization(now, last)
     last = now
     return utilization
   })
-  counter('nodejs_eventloop_time_seconds_total', 'Time that the event loop has spent in each state.', () => {
+  sources.counter('nodejs_eventloop_time_seconds_total', 'Time that the event loop has spent in each state.', () => {
     const { active, idle } = performance.eventLoopUtilization()
     const states = Object.entries({ active, idle })
     return states.map(([state, ms]) => ({ labels: { nodejs_eventloop_state: state }, value: ms / 1e3 }))
   })
 }
 
-function measureGarbageCollection(registry: Registry): () => void {
-  const durations = createHistogram(registry, {
+function measureGarbageCollection(sources: Sources) {
+  const durations = createHistogram(sources, {
     name: 'v8js_gc_duration_seconds',
     help: 'Duration of garbage collections.',
     bounds: [0.001, 0.01, 0.1, 1, 10],

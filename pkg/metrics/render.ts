@@ -1,36 +1,18 @@
-import { type Metric, Registry } from 'prom-client'
+import { type Metric, Registry, register } from 'prom-client'
+import type { Sources } from './sources.ts'
 
-export type Labels = Readonly<Record<string, string>>
-
-export interface Sample {
-  readonly labels?: Labels
-  readonly value: number
-  /** @default the name of the metric */
-  readonly metricName?: string
-  readonly exemplar?: { readonly labelSet: Labels; readonly value: number; readonly timestamp: number }
+export interface RenderOptions {
+  readonly sources: Sources
+  /** @default the registry of each `new Counter({ name, help })` */
+  readonly registry?: Registry | undefined
+  readonly accept?: string | undefined
 }
 
-type Read = () => number | readonly Sample[] | Promise<number>
-
-/** Returns functions that add metrics whose samples are read at a scrape, beside the metrics of prom-client. */
-export function createSources(registry: Registry) {
-  const sourceOf = (type: 'counter' | 'gauge' | 'histogram') => (name: string, help: string, read: Read) => {
-    async function get() {
-      const found = await read()
-      return { name, help, type, aggregator: 'sum', values: typeof found === 'number' ? [{ value: found }] : found }
-    }
-    registry.registerMetric({ name, help, type, get, reset() {} } as unknown as Metric)
-  }
-  return { counter: sourceOf('counter'), gauge: sourceOf('gauge'), histogram: sourceOf('histogram') }
-}
-
-export interface Rendered {
-  readonly contentType: string
-  readonly text: string
-}
+type Rendered = { readonly contentType: string; readonly text: string }
 
 /** Renders every metric as OpenMetrics when the `Accept` header prefers it, else in Prometheus' text format 0.0.4. */
-export async function render(registry: Registry, accept?: string): Promise<Rendered> {
+export async function render({ sources, registry = register, accept }: RenderOptions): Promise<Rendered> {
+  sources.register(registry)
   if (!prefersOpenMetrics(accept)) return { contentType: registry.contentType, text: await registry.metrics() }
   // A registry has one format, and it renames the counters that it renders as OpenMetrics. So this one has copies.
   const view = new Registry() as unknown as Registry<typeof Registry.OPENMETRICS_CONTENT_TYPE>
