@@ -48,7 +48,6 @@ export function createHttpMetrics(sources: Sources, { exemplar }: HttpMetricsOpt
 
   function finish(this: Measured): void {
     active--
-    // Express has added its properties.
     const req = this.req as Request
     const find = routes.get(req.route) ?? findUnknown
     const seconds = (performance.now() - (this[startedAt] as number)) / 1e3

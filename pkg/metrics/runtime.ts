@@ -2,7 +2,7 @@ import { constants, type EventLoopUtilization, monitorEventLoopDelay, Performanc
 import { createHistogram } from './histogram.ts'
 import type { Sources } from './sources.ts'
 
-const RESOLUTION_MS = 10
+const DEFAULT_RESOLUTION_MS = 10
 
 /** Measures the event loop and the garbage collector. Returns a function that stops measuring. */
 export function measureRuntime(sources: Sources): () => void {
@@ -14,7 +14,6 @@ export function measureRuntime(sources: Sources): () => void {
 function measureLoopDelay(sources: Sources) {
   let isPerIteration = false
   const delay = monitorEventLoopDelay({
-    resolution: RESOLUTION_MS,
     // A Node without this option does not read it. It measures the interval of a timer, which includes the resolution.
     get samplePerIteration() {
       isPerIteration = true
@@ -22,7 +21,7 @@ function measureLoopDelay(sources: Sources) {
     },
   })
   delay.enable()
-  const base = isPerIteration ? 0 : RESOLUTION_MS * 1e6
+  const base = isPerIteration ? 0 : DEFAULT_RESOLUTION_MS * 1e6
   const values = {
     mean: () => delay.mean,
     p50: () => delay.percentile(50),
