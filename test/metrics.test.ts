@@ -197,17 +197,21 @@ test('two services without ADMIN_PORT serve their metrics on ports of their own'
   for (const port of ports) expect((await fetch(`http://127.0.0.1:${port}/metrics`)).status).toBe(200)
 })
 
-test('with ADMIN_PORT=0 no code of metrics is loaded', async () => {
+test('with ADMIN_PORT=0 no code of metrics is loaded, and otherwise the first scrape loads prom-client', async () => {
   const traced = join(temporaryDirectory('metrics'), 'server.cjs')
   const part =
     /"((?:internal\/(?:admin|metrics|store\/metrics)|pkg\/metrics\/|node_modules\/prom-client\/)[^"]*)"\([^)]*\)\s*\{/g
   const trace = (head: string, file: string) =>
     `${head}process.stdout.write(${JSON.stringify(`${JSON.stringify({ msg: 'loaded', file })}\n`)});`
   writeFileSync(traced, readFileSync('dist/server.cjs', 'utf8').replaceAll(part, trace))
-  const load = async (env: Readonly<Record<string, string>>) =>
-    findLines(await startApp({ program: [process.execPath, traced], env }), 'loaded').map(({ file }) => file)
-  expect(await load({ ADMIN_PORT: '0' })).toEqual([])
-  const loaded = await load({ ADMIN_PORT: String(await freePort()) })
-  expect(loaded).toEqual(expect.arrayContaining(['internal/admin.ts', 'internal/metrics.ts', 'pkg/metrics/http.ts']))
-  expect(loaded.join()).toContain('node_modules/prom-client/')
+  const program = [process.execPath, traced]
+  const listLoaded = (app: RunningApp) => findLines(app, 'loaded').map(({ file }) => String(file))
+  expect(listLoaded(await startApp({ program }))).toEqual([])
+  const app = await startApp({ program, env: { ADMIN_PORT: String(await freePort()) } })
+  const own = ['internal/admin.ts', 'internal/metrics.ts', 'pkg/metrics/http.ts']
+  expect(listLoaded(app)).toEqual(expect.arrayContaining(own))
+  expect(listLoaded(app).join()).not.toContain('node_modules/')
+  const { port } = await app.line({ msg: 'admin listening' })
+  await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+  await until(() => listLoaded(app).some((file) => file.startsWith('node_modules/prom-client/')))
 })
