@@ -47,7 +47,8 @@ COPY --from=build /out/ /
 ENV NODE_ENV=production
 # A numeric user lets an orchestrator verify that the user is not root.
 USER 65532:65532
-EXPOSE 8080
+# The service, and its metrics. Do not publish the second port.
+EXPOSE 8080 9464
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 CMD ["/app", "healthcheck"]
 ENTRYPOINT ["/app"]

@@ -10,6 +10,7 @@ import type { Access } from './access.ts'
 import { buildInfo } from './build-info.ts'
 import { probes } from './handler/probes.ts'
 import { logHealth, logLifecycle } from './log-events.ts'
+import type { Counts } from './metrics.ts'
 import { createServer } from './server.ts'
 
 /** Composes the service. `start()` runs it and resolves with the exit code after the stop. */
@@ -18,11 +19,15 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
   const config = current()
   const { version } = buildInfo
   const service = config.SERVICE_NAME ?? buildInfo.name
+  const counts: Counts = { droppedLines: 0, reloads: 0, failedReloads: 0, isCountingAlone: false }
   const context = createRequestContext()
   const output = createOutput({
     bufferBytes: config.LOG_BUFFER,
     bufferMs: config.LOG_BUFFER_MS,
-    onDropped: (lines) => logger.error({ lines }, 'log lines dropped'),
+    onDropped(lines) {
+      counts.droppedLines += lines
+      logger.error({ lines }, 'log lines dropped')
+    },
   })
   process.on('exit', () => output.flushSync())
   const logger = createLogger({
@@ -38,10 +43,12 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
   function reload(): void {
     try {
       const changed = settings.reload()
+      counts.reloads++
       logger.level = current().LOG_LEVEL
       logger.info({ changed }, 'settings reloaded')
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error
+      counts.failedReloads++
       logger.error({ problems: error.problems }, 'settings not reloaded')
     }
   }
@@ -63,11 +70,14 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
     onEvent: logHealth(logger),
   })
   const fd = config.LISTEN_FD ?? systemd.listenFd
-  const { server, drain, messages, handle } = createServer({
+  const timeouts = {
     headersTimeoutMs: config.HEADERS_TIMEOUT_MS,
     requestTimeoutMs: config.REQUEST_TIMEOUT_MS,
     keepAliveTimeoutMs: config.KEEP_ALIVE_TIMEOUT_MS,
     socketTimeoutMs: config.SOCKET_TIMEOUT_MS,
+  }
+  const { server, drain, messages, handle } = createServer({
+    ...timeouts,
     ownsSocket: fd === undefined,
     probe: probes({ lifecycle, health, service, version, dialect: () => current().HEALTH_DIALECT }),
     onClientError: (event) => logger.info(event, 'request not understood'),
@@ -75,7 +85,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
   limitConnections({
     server,
     closeIdle: drain.closeIdle,
-    reservedFiles: 64 + config.DATABASE_POOL_MAX,
+    reservedFiles: 128 + config.DATABASE_POOL_MAX,
     onEvent: ({ type, ...fields }) => logger.warn(fields, type),
   })
 
@@ -96,6 +106,22 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
       await setImmediate()
       const { listRoutes } = await import('./routes.ts')
       await setImmediate()
+      const metrics =
+        config.ADMIN_PORT === 0
+          ? undefined
+          : (await import('./metrics.ts')).createServiceMetrics({
+              service,
+              version,
+              counts,
+              phase: lifecycle.phase,
+              snapshot: health.snapshot,
+            })
+      if (metrics) {
+        const { createAdmin } = await import('./admin.ts')
+        const { HOST: host, ADMIN_PORT: port, REUSE_PORT: reusePort } = config
+        await use(createAdmin({ ...timeouts, host, port, reusePort, metrics, logger }))
+      }
+      await setImmediate()
 
       // No part uses a store when it stops, so a store that does not respond is not worth a longer wait.
       const stopTimeoutMs = 1_000
@@ -111,6 +137,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
               idleTimeoutMs: config.DATABASE_IDLE_TIMEOUT_MS,
               prepare: config.DATABASE_PREPARE,
               onError: (err) => logger.debug({ err, store: 'database' }, 'store error'),
+              observer: metrics?.observeDatabase(),
             })
       if (postgres) {
         await use({ name: 'database', stop: () => postgres.stop(), stopTimeoutMs })
@@ -130,6 +157,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
               clientName: service,
               connectTimeoutMs: config.REDIS_CONNECT_TIMEOUT_MS,
               onError: (err) => logger.debug({ err, store: 'redis' }, 'store error'),
+              observe: metrics?.observeRedis,
             })
       if (redis) {
         await use({ name: 'redis', start: () => redis.start(), stop: () => redis.stop(), stopTimeoutMs })
@@ -174,11 +202,20 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
         logger,
         context,
         messages,
+        ...(metrics && { onRoute: metrics.http.bind }),
         trustProxy: config.TRUST_PROXY,
         bodyLimitBytes: config.BODY_LIMIT,
         // Without sessions a browser has no cookie to send.
         ...(config.CORS_ORIGINS && { cors: { origins: config.CORS_ORIGINS, credentials: secrets !== undefined } }),
-        rateLimit: createRateLimit({ perMinute: () => current().RATE_LIMIT, redis, service, logger }),
+        rateLimit: createRateLimit({
+          perMinute: () => current().RATE_LIMIT,
+          redis,
+          service,
+          logger,
+          onEvent({ type }) {
+            counts.isCountingAlone = type === 'counting alone'
+          },
+        }),
         ...(access && { guard: access.authenticate }),
         routes: listRoutes({
           settings: current,
@@ -188,7 +225,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
       })
       await use({
         name: 'http',
-        start: () => handle(app),
+        start: () => handle(metrics ? metrics.http.measure(app) : app),
         drain: () => drain.begin(),
         stop: (signal) => drain.close(signal),
       })

@@ -7,7 +7,7 @@ import { type CorsOptions, cors } from '#pkg/http/cors.ts'
 import type { RequestContext } from '#pkg/http/request-context.ts'
 import { createSecurityPolicy, securityHeaders } from '#pkg/http/security-headers.ts'
 import type { Logger } from '#pkg/logging/index.ts'
-import { type Route, registerRoute } from '#pkg/operation/index.ts'
+import { type Route, type RouteOptions, registerRoute } from '#pkg/operation/index.ts'
 import { notFound, problemHandler } from '#pkg/problem/index.ts'
 import { PROBLEMS } from './problems.ts'
 
@@ -25,10 +25,12 @@ export interface HttpDeps {
   /** Authenticates every operation that is not public. @default every operation is public */
   readonly guard?: RequestHandler
   readonly routes: readonly Route[]
+  /** Called with Express's route of each path. */
+  readonly onRoute?: RouteOptions['onRoute']
 }
 
 /** Lists what happens to a request that is not a probe, in order. */
-export function createHttp({ logger, context, routes, guard, ...deps }: HttpDeps): Express {
+export function createHttp({ logger, context, routes, guard, onRoute, ...deps }: HttpDeps): Express {
   const app = express()
   // Express's own error pages show no stack in production.
   app.set('env', 'production')
@@ -48,7 +50,11 @@ export function createHttp({ logger, context, routes, guard, ...deps }: HttpDeps
   app.use(accessLog(logger))
   if (deps.cors) app.use(cors(deps.cors))
   app.use(deps.rateLimit)
-  const options = { readBody: createBodyReader(deps.bodyLimitBytes), ...(guard && { guard }) }
+  const options = {
+    readBody: createBodyReader(deps.bodyLimitBytes),
+    ...(guard && { guard }),
+    ...(onRoute && { onRoute }),
+  }
   for (const route of routes) registerRoute(app, route, options)
   app.use(notFound())
   app.use(problemHandler({ table: PROBLEMS }))

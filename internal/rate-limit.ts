@@ -1,5 +1,6 @@
 import type { RequestHandler } from 'express'
 import type { Logger } from '#pkg/logging/index.ts'
+import type { CounterEvent } from '#pkg/rate-limit/counter.ts'
 import { rateLimit } from '#pkg/rate-limit/rate-limit.ts'
 import { createSharedCount } from './store/rate-counts.ts'
 import type { Redis } from './store/redis.ts'
@@ -10,14 +11,17 @@ export interface RateLimitDeps {
   readonly redis: Pick<Redis, 'run'> | undefined
   readonly service: string
   readonly logger: Logger
+  /** Called when counting for all instances fails, and when it works again. */
+  readonly onEvent?: ((event: CounterEvent) => void) | undefined
 }
 
-export function createRateLimit({ perMinute, redis, service, logger }: RateLimitDeps): RequestHandler {
+export function createRateLimit({ perMinute, redis, service, logger, onEvent }: RateLimitDeps): RequestHandler {
   if (redis === undefined) return rateLimit({ perMinute })
   return rateLimit({
     perMinute,
     shared: createSharedCount({ redis, service }),
     onEvent(event) {
+      onEvent?.(event)
       if (event.type === 'counting alone') logger.warn({ err: event.error }, 'rate limit counted alone')
       else logger.info('rate limit counted together')
     },

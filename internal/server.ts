@@ -12,12 +12,15 @@ import { requestTarget } from '#pkg/http/request-target.ts'
 import { createHttpDrain } from '#pkg/lifecycle/index.ts'
 import { sendProblem } from '#pkg/problem/index.ts'
 
-/** The timeouts are those of .env.example. */
-export interface ServerOptions {
+/** The timeouts of .env.example. */
+export interface Timeouts {
   readonly headersTimeoutMs: number
   readonly requestTimeoutMs: number
   readonly keepAliveTimeoutMs: number
   readonly socketTimeoutMs: number
+}
+
+export interface ServerOptions extends Timeouts {
   readonly ownsSocket: boolean
   /** Responds to a probe and returns true; returns false for any other request. */
   readonly probe: (request: IncomingMessage, response: ServerResponse) => boolean

@@ -11,9 +11,9 @@ import { schema } from '#config/env.ts'
 import { runApp } from '../../test/support/app.ts'
 import { testPostgres } from '../../test/support/services.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
-import { allowsEgress, type Destination } from './harness/egress.ts'
 import { type Manifest, realKustomize, render, renderWithoutTool, renderWithTool } from './harness/kustomize.ts'
 import { buildEnvironment, find } from './harness/manifest.ts'
+import { allowsEgress, allowsIngress, type Destination } from './harness/network-policy.ts'
 import { schemaErrors } from './harness/schema.ts'
 
 const OVERLAYS = ['staging', 'production']
@@ -158,6 +158,21 @@ describe.each(OVERLAYS)('%s', (overlay) => {
     ['the API of Kubernetes', false, { address: '10.96.0.1', protocol: 'TCP', port: 443 }],
   ])('the network policy on %s: allowed is %s', (_to, allowed, destination) => {
     expect(allowsEgress(find<NetworkPolicy>(manifests, 'NetworkPolicy'), destination)).toBe(allowed)
+  })
+
+  test('only Prometheus may connect to the metrics, and every pod to the service', () => {
+    const policy = find<NetworkPolicy>(manifests, 'NetworkPolicy')
+    const monitoring = { 'kubernetes.io/metadata.name': 'monitoring' }
+    const prometheus = { namespace: monitoring, labels: { 'app.kubernetes.io/name': 'prometheus' } }
+    const impostor = { namespace: otherPod.namespace, labels: prometheus.labels }
+    const neighbour = { namespace: monitoring, labels: { 'app.kubernetes.io/name': 'grafana' } }
+    const pods = [prometheus, impostor, neighbour, otherPod]
+    expect(pods.map((pod) => allowsIngress(policy, pod, 'metrics'))).toEqual([true, false, false, false])
+    expect(pods.map((pod) => allowsIngress(policy, pod, 'http'))).toEqual([true, true, true, true])
+    const { metadata, spec } = deployment.spec!.template
+    const { containerPort } = spec!.containers[0]!.ports!.find(({ name }) => name === 'metrics')!
+    expect(settings['ADMIN_PORT']).toBe(String(containerPort))
+    expect(metadata!.annotations).toMatchObject({ 'prometheus.io/port': String(containerPort) })
   })
 
   test('the service accepts its settings, and reads its secrets from files', async () => {

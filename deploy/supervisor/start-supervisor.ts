@@ -15,6 +15,8 @@ export interface Program {
 export interface Supervisor extends AsyncDisposable {
   /** The port of the shared socket. */
   readonly port: number
+  /** The port of the metrics of each program. */
+  readonly adminPorts: readonly number[]
   /** The log of supervisord. */
   log(): string
   /** The log of one program. */
@@ -29,6 +31,14 @@ export interface Supervisor extends AsyncDisposable {
 /** The programs of app.conf. */
 export const NAMES = ['app-0', 'app-1']
 
+/** Finds free ports that differ in their last digit, which is the number of the process. */
+async function freeAdminPorts(): Promise<readonly number[]> {
+  const first = Math.floor((await freePort()) / 10) * 10
+  const wanted = NAMES.map((_, index) => first + index)
+  const free = await Promise.all(wanted.map((port) => freePort(port)))
+  return free.every((port, index) => port === wanted[index]) ? free : freeAdminPorts()
+}
+
 /**
  * Starts a supervisord with the file of this folder, for the user who runs the test. Changes paths, user and address.
  */
@@ -36,11 +46,13 @@ export async function startSupervisor(env: Readonly<Record<string, string>>): Pr
   const directory = temporaryDirectory('supervisor')
   const path = (name: string) => join(directory, name)
   const port = await freePort()
+  const adminPorts = await freeAdminPorts()
   const changes = {
     '/usr/local/bin/app': resolve('dist/app'),
     '/var/log/app': directory,
     'user=app\n': '',
     'tcp://0.0.0.0:8080': `tcp://127.0.0.1:${port}`,
+    'ADMIN_PORT="947': `ADMIN_PORT="${Math.floor((adminPorts[0] ?? 0) / 10)}`,
   }
   let text = readFileSync('deploy/supervisor/app.conf', 'utf8')
   for (const [from, to] of Object.entries(changes)) {
@@ -80,6 +92,7 @@ files=${path('app.conf')}
   await until(() => daemon.exitCode !== null || log().includes('supervisord started'))
   return {
     port,
+    adminPorts,
     log,
     programLog: (name) => read(`${name}.log`),
     status,

@@ -33,6 +33,14 @@ test('two processes serve on one socket, and supervisord restarts a killed proce
   expect((await supervisor.status())[other]).toEqual(before[other])
 })
 
+test('each process serves its metrics on a port of its own', async () => {
+  await supervisor.allRun()
+  for (const port of supervisor.adminPorts) {
+    const response = await fetch(`http://127.0.0.1:${port}/metrics`)
+    expect(await response.text()).toContain('service_phase{phase="serving"} 1')
+  }
+})
+
 test('a restart of one process finishes its requests and ends with 0, and no client loses a request', async () => {
   await supervisor.allRun()
   const end = new AbortController()

@@ -163,6 +163,15 @@ testWithSystemd('the first connection starts every enabled instance and is serve
   for (const unit of instances) await waitFor(unit, 'ActiveState', 'active')
 })
 
+testWithSystemd('each instance serves its metrics on the port of its name', async () => {
+  await ping()
+  for (const name of ports.values()) {
+    await waitFor(`app@${name}`, 'ActiveState', 'active')
+    const response = await fetch(`http://127.0.0.1:${name}/metrics`)
+    expect(await response.text()).toContain('service_phase{phase="serving"} 1')
+  }
+})
+
 testWithSystemd('an instance becomes active when it is ready', async () => {
   // The process stops itself before it runs the code of the service.
   await using instance = await addInstance(requireScript('stop.cjs', `process.kill(process.pid, 'SIGSTOP')`))

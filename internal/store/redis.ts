@@ -2,6 +2,8 @@ import { once } from 'node:events'
 import { RedisClient } from '@redis/client'
 import { TimeoutError, withTimeout } from '#pkg/with-timeout.ts'
 
+type OnCommand = (name: string, durationMs: number, error?: unknown) => void
+
 export interface RedisOptions {
   readonly url: string
   /** Name of the connection in `CLIENT LIST`. */
@@ -9,6 +11,8 @@ export interface RedisOptions {
   readonly connectTimeoutMs: number
   /** Called when a connection breaks or fails. The next attempt has already begun. */
   readonly onError: (error: Error) => void
+  /** Returns a function that is called at the end of each command. @default commands are not measured */
+  readonly observe?: ((isReady: () => boolean) => OnCommand) | undefined
 }
 
 /** Doubles from 50 ms to one second, plus a random quarter, so that many instances do not reconnect at once. */
@@ -17,7 +21,8 @@ const backoff = (retries: number) => Math.min(50 * 2 ** retries, 1_000) * (1 + M
 export type Redis = ReturnType<typeof createRedis>
 
 /** Connects in the background and retries until it succeeds. Commands fail at once while it is not connected. */
-export function createRedis({ url, clientName, connectTimeoutMs, onError }: RedisOptions) {
+export function createRedis({ url, clientName, connectTimeoutMs, onError, observe }: RedisOptions) {
+  const onCommand = observe?.(() => client.isReady)
   let lastError: Error | undefined
   let client = createClient()
 
@@ -40,6 +45,7 @@ export function createRedis({ url, clientName, connectTimeoutMs, onError }: Redi
       lastError = error
       onError(error)
     })
+    if (onCommand) measure(created, onCommand)
     return created
   }
 
@@ -82,5 +88,18 @@ export function createRedis({ url, clientName, connectTimeoutMs, onError }: Redi
       if (client.isReady) await client.close()
       else client.destroy()
     },
+  }
+}
+
+type Client = ReturnType<Redis['client']>
+
+function measure(client: Client, onCommand: OnCommand): void {
+  const send = client.sendCommand.bind(client)
+  client.sendCommand = function measured<T>(...[args, options]: Parameters<typeof send>): Promise<T> {
+    const startedAt = performance.now()
+    const reply = send<T>(args, options)
+    const end = (error?: unknown) => onCommand(String(args[0]), performance.now() - startedAt, error)
+    reply.then(() => end(), end)
+    return reply
   }
 }

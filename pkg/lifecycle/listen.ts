@@ -5,6 +5,8 @@ export interface ListenOptions {
   readonly server: Server
   readonly host: string
   readonly port: number
+  /** The setting of the port. @default 'PORT' */
+  readonly setting?: string
   /** A listening socket that this process has inherited. It replaces `host` and `port`. */
   readonly fd?: number | undefined
   /**
@@ -18,7 +20,14 @@ export interface ListenOptions {
  *
  * @throws an error that names the setting to change, with the system error as its cause
  */
-export async function listen({ server, host, port, fd, reusePort = false }: ListenOptions): Promise<void> {
+export async function listen({
+  server,
+  host,
+  port,
+  setting = 'PORT',
+  fd,
+  reusePort = false,
+}: ListenOptions): Promise<void> {
   try {
     if (fd !== undefined) server.listen({ fd })
     // `listen()` tests the host with an IPv6 regular expression that takes 4 ms to compile. Node 24 has no BoundSocket.
@@ -30,9 +39,9 @@ export async function listen({ server, host, port, fd, reusePort = false }: List
     const foreign = `${host} is not an address of this machine: set HOST`
     const explanations: Readonly<Record<string, string>> = {
       EADDRINUSE: reusePort
-        ? `port ${port} on ${host} is taken by a process that does not share it: start that process with REUSE_PORT=true and as the same user, or set PORT`
-        : `port ${port} on ${host} is taken: stop the other process, or set PORT`,
-      EACCES: `this user cannot listen on port ${port}: set PORT to 1024 or above`,
+        ? `port ${port} on ${host} is taken by a process that does not share it: start that process with REUSE_PORT=true and as the same user, or set ${setting}`
+        : `port ${port} on ${host} is taken: stop the other process, or set ${setting}`,
+      EACCES: `this user cannot listen on port ${port}: set ${setting} to 1024 or above`,
       EADDRNOTAVAIL: foreign,
       ENOTFOUND: foreign,
     }

@@ -46,6 +46,33 @@ test('a disabled path is unknown for every method', async () => {
   await request(app).get('/beta').expect(404)
 })
 
+test('a disabled path is unknown for the metrics too', async () => {
+  const known: unknown[] = []
+  const found: unknown[] = []
+  const app = express()
+  const respond = createOperation((_req, res) => void res.json({}))
+  for (const [path, exists] of [
+    ['/on', true],
+    ['/off', false],
+  ] as const) {
+    route(app, { path, get: respond, when: () => exists }, { onRoute: (route) => known.push(route) })
+  }
+  app.use((req, res) => {
+    found.push(req.route)
+    res.status(404).end()
+  })
+  const seen: express.Request[] = []
+  const server = express().use((req, _res, next) => {
+    seen.push(req)
+    next()
+  }, app)
+  await request(server).get('/on').expect(200)
+  await request(server).get('/off').expect(404)
+  expect(known.map((route) => (route as { path: string }).path)).toEqual(['/on', '/off'])
+  expect(seen[0]!.route).toBe(known[0])
+  expect(found).toEqual([undefined])
+})
+
 test('a handler may pass a request on to the next route', async () => {
   const app = express()
   route(app, { path: '/things/:id', get: createOperation((_req, _res, next) => next()) })

@@ -1,4 +1,4 @@
-import type { IRouter, RequestHandler } from 'express'
+import type { IRoute, IRouter, RequestHandler } from 'express'
 import { CodedError } from '../problem/index.ts'
 import type { BodyDescription, Operation } from './operation.ts'
 import { validate } from './validate.ts'
@@ -18,13 +18,23 @@ export interface RouteOptions {
   readonly guard?: RequestHandler
   /** Returns the middleware that reads a body into `req.body`. */
   readonly readBody: (body: BodyDescription) => RequestHandler
+  /** Called with Express's route, which `req.route` of its requests returns. */
+  readonly onRoute?: (route: IRoute) => void
 }
 
 /** Registers a path. HEAD follows GET, OPTIONS lists the methods, and any other method is a 405 with `allow`. */
-export function registerRoute(router: IRouter, route: Route, { guard, readBody }: RouteOptions): void {
+export function registerRoute(router: IRouter, route: Route, { guard, readBody, onRoute }: RouteOptions): void {
   const { path, when, ...operations } = route
   const registered = router.route(path)
-  if (when) registered.all((_req, _res, next) => next(when() ? undefined : 'route'))
+  onRoute?.(registered)
+  if (when) {
+    registered.all((req, _res, next) => {
+      if (when()) return next()
+      // The path does not exist, so the request has no route.
+      req.route = undefined
+      next('route')
+    })
+  }
   const allowed = ['OPTIONS']
   for (const method of METHODS) {
     const operation = operations[method]

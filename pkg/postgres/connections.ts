@@ -16,6 +16,24 @@ export interface ConnectionsOptions {
   readonly prepare?: boolean | undefined
   /** Called when a connection breaks. */
   readonly onError: (error: Error) => void
+  readonly observer?: DatabaseObserver | undefined
+}
+
+export interface PoolState {
+  readonly used: number
+  readonly idle: number
+  /** Statements and transactions that wait for a connection. */
+  readonly waiting: number
+}
+
+/** Receives measurements. Durations are in milliseconds. */
+export interface DatabaseObserver {
+  /** Called once, with a function that reads the state of the pool. */
+  onPool(read: () => PoolState): void
+  /** A statement or a transaction has waited for a connection. `gotOne` is false after a timeout. */
+  onWait(durationMs: number, gotOne: boolean): void
+  /** A query has ended. `kind` is the kind of Kysely's root node, and the duration includes the wait for a connection. */
+  onQuery(kind: string, durationMs: number, error?: unknown): void
 }
 
 /** A pool whose connections carry several single statements at once. */
@@ -55,7 +73,7 @@ interface Waiter {
 
 /** Opens the first connection for the first statement. */
 export function createConnections(options: ConnectionsOptions): Connections {
-  const { max, connectTimeoutMs, statementTimeoutMs, idleTimeoutMs, onError } = options
+  const { max, connectTimeoutMs, statementTimeoutMs, idleTimeoutMs, onError, observer } = options
   const open = new Set<Connection>()
   const waiting: Waiter[] = []
   /** Most statements in flight on one connection now: it falls with each late statement and rises with the others. */
@@ -89,12 +107,14 @@ export function createConnections(options: ConnectionsOptions): Connections {
       startTicking()
       return
     }
+    const startedAt = performance.now()
     // After a stall of the process, the responses that free a connection are read before the immediate.
     const timer = setTimeout(() => setImmediate(giveUp), connectTimeoutMs)
     function giveUp(): void {
       const index = waiting.indexOf(limited)
       if (index < 0) return
       waiting.splice(index, 1)
+      observer?.onWait(performance.now() - startedAt, false)
       const message = `timeout exceeded when trying to connect: ${open.size} of ${max} connections are open and busy`
       waiter.reject(new Error(message, { cause: lastError }))
     }
@@ -102,6 +122,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
       isExclusive: waiter.isExclusive,
       take(connection) {
         clearTimeout(timer)
+        observer?.onWait(performance.now() - startedAt, true)
         waiter.take(connection)
       },
       reject(error) {
@@ -253,6 +274,11 @@ export function createConnections(options: ConnectionsOptions): Connections {
     new Promise<pg.QueryResult>((resolve, reject) => {
       acquire({ isExclusive: false, take: (connection) => resolve(connection.run(query)), reject })
     })
+
+  observer?.onPool(() => {
+    const used = [...open].filter(({ isReserved, inFlight }) => isReserved || inFlight > 0).length
+    return { used, idle: open.size - used, waiting: waiting.length }
+  })
 
   return {
     async run(query) {

@@ -1,7 +1,7 @@
 import { Kysely } from 'kysely'
 import { types } from './client.ts'
 import { ColumnNames } from './column-names.ts'
-import { createConnections } from './connections.ts'
+import { createConnections, type DatabaseObserver } from './connections.ts'
 import { createDialect } from './dialect.ts'
 
 export interface DatabaseOptions {
@@ -19,14 +19,16 @@ export interface DatabaseOptions {
   readonly prepare?: boolean | undefined
   /** Called when a connection breaks. The pool opens another on demand. */
   readonly onError: (error: Error) => void
+  /** @default no measurements */
+  readonly observer?: DatabaseObserver | undefined
 }
 
 /** Opens the first connection at the first query. Columns are camelCase here and snake_case in SQL. */
 export function createDatabase<Tables>(options: DatabaseOptions): Kysely<Tables> {
-  const { url, applicationName, poolMax, statementTimeoutMs } = options
+  const { url, applicationName, poolMax, statementTimeoutMs, observer } = options
   const client = { connectionString: url, application_name: applicationName, keepAlive: true, types }
   const connections = createConnections({ ...options, client, max: poolMax })
-  const dialect = createDialect({ connections, statementTimeoutMs })
+  const dialect = createDialect({ connections, statementTimeoutMs, observer })
   // The keys inside a column of JSON are data.
   const names = new ColumnNames({ maintainNestedObjectKeys: true })
   return new Kysely<Tables>({ dialect, plugins: [names] })

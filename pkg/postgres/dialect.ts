@@ -10,7 +10,7 @@ import {
   type TransactionSettings,
 } from 'kysely'
 import type { Connection } from './connection.ts'
-import type { Connections } from './connections.ts'
+import type { Connections, DatabaseObserver } from './connections.ts'
 import { type PreparedQuery, statementName } from './prepare.ts'
 import { type Query, serialize } from './statement.ts'
 
@@ -18,6 +18,7 @@ export interface DialectOptions {
   readonly connections: Connections
   /** Set in each transaction behind a pooler, in milliseconds. */
   readonly statementTimeoutMs: number
+  readonly observer?: DatabaseObserver | undefined
 }
 
 /** A dialect of Kysely whose single statements share connections. */
@@ -155,10 +156,24 @@ class Lease implements DatabaseConnection {
   }
 
   async executeQuery<R>(compiled: PreparedQuery): Promise<QueryResult<R>> {
-    const { command, rowCount, rows } = await this.execute(toQuery(compiled))
+    const { command, rowCount, rows } = await this.#observe(compiled)
     if (command === 'COMMIT' || command === 'ROLLBACK') return { rows: [{ command }] as R[] }
     const isChange = command === 'INSERT' || command === 'UPDATE' || command === 'DELETE' || command === 'MERGE'
     return isChange ? { rows, numAffectedRows: BigInt(rowCount ?? 0) } : { rows }
+  }
+
+  async #observe(compiled: PreparedQuery) {
+    const { observer } = this.#options
+    if (observer === undefined) return this.execute(toQuery(compiled))
+    const startedAt = performance.now()
+    try {
+      const result = await this.execute(toQuery(compiled))
+      observer.onQuery(compiled.query.kind, performance.now() - startedAt)
+      return result
+    } catch (error) {
+      observer.onQuery(compiled.query.kind, performance.now() - startedAt, error)
+      throw error
+    }
   }
 
   async *streamQuery<R>(compiled: CompiledQuery, chunkSize: number): AsyncIterableIterator<QueryResult<R>> {

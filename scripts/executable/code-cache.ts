@@ -2,7 +2,7 @@
  * node scripts/executable/code-cache.ts BUNDLE OUTPUT
  *
  * Starts the service from the wrapped bundle, sends a few requests, and writes the code that V8 has compiled by then.
- * The environment is stub.env, except for HOST and PORT.
+ * The environment is stub.env, except for HOST, PORT and ADMIN_PORT.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -11,7 +11,7 @@ import { freePort, until } from '../services/service.ts'
 
 const [bundle = '', output = ''] = process.argv.splice(2)
 const port = await freePort()
-Object.assign(process.env, { HOST: '127.0.0.1', PORT: String(port) })
+Object.assign(process.env, { HOST: '127.0.0.1', PORT: String(port), ADMIN_PORT: String(await freePort()) })
 
 const script = new Script(readFileSync(bundle, 'latin1'), { filename: 'server.cjs', lineOffset: -1 })
 script.runInThisContext()({}, createRequire(import.meta.url), { exports: {} })

@@ -209,7 +209,7 @@ suite('the image', () => {
     expect(config).toMatchObject({
       User: '65532:65532',
       Entrypoint: ['/app'],
-      ExposedPorts: { '8080/tcp': {} },
+      ExposedPorts: { '8080/tcp': {}, '9464/tcp': {} },
       StopSignal: 'SIGTERM',
       Labels: {
         'org.opencontainers.image.title': packageJson.name,

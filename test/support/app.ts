@@ -74,7 +74,8 @@ export async function runApp(args: readonly string[], options: AppOptions = {}) 
  * @throws when it ends before that
  */
 export async function startApp(options: AppOptions = {}): Promise<RunningApp> {
-  const env = { HOST: '127.0.0.1', PORT: '0', ...options.env }
+  // Tests start many services at a time, and only one of them can have the default ADMIN_PORT.
+  const env = { HOST: '127.0.0.1', PORT: '0', ADMIN_PORT: '0', ...options.env }
   const child = spawnApp({ ...options, env }, [])
   const lines: Line[] = []
   const listeners = new Set<() => void>()

@@ -20,11 +20,14 @@ export interface ContainerProcess {
 
 const running = new Set<ChildProcess>()
 
-/** Starts the executable of the image. All pods share one address here, so each process has its own port. */
+/**
+ * Starts the executable of the image. All pods share one address here, so each process has its own port, and none has the
+ * port of the metrics.
+ */
 export function startContainer(args: readonly string[], env: Readonly<Record<string, string>>): ContainerProcess {
   const child = spawn(resolve('dist/app'), args, {
     cwd: tmpdir(),
-    env: { HOST: '127.0.0.1', PORT: '0', ...env },
+    env: { HOST: '127.0.0.1', PORT: '0', ...env, ADMIN_PORT: '0' },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   running.add(child)

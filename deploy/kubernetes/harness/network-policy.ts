@@ -36,6 +36,16 @@ function includes({ ipBlock, namespaceSelector, podSelector }: NetworkPolicyPeer
   )
 }
 
+/** Decides like a network plugin whether a pod may connect to a named port of a pod that the policy selects. */
+export function allowsIngress({ spec }: NetworkPolicy, pod: NonNullable<Destination['pod']>, port: string): boolean {
+  if (!spec?.policyTypes?.includes('Ingress')) return true
+  return (spec.ingress ?? []).some(
+    (rule) =>
+      (rule.from?.some((peer) => includes(peer, { pod, protocol: 'TCP', port: 0 })) ?? true) &&
+      (rule.ports?.some((allowed) => allowed.port === port) ?? true),
+  )
+}
+
 /** Decides like a network plugin whether a pod that the policy selects may connect to a destination. */
 export function allowsEgress({ spec }: NetworkPolicy, to: Destination): boolean {
   if (!spec?.policyTypes?.includes('Egress')) return true

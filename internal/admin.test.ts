@@ -1,0 +1,106 @@
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterEach, expect, test } from '@jest/globals'
+import request from 'supertest'
+import { createLogger } from '#pkg/logging/index.ts'
+import { type AdminDeps, createAdmin } from './admin.ts'
+
+const others: Server[] = []
+const stops: (() => Promise<void>)[] = []
+afterEach(async () => {
+  for (const stop of stops.splice(0)) await stop()
+  for (const server of others.splice(0)) server.close()
+})
+
+async function takePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  others.push(server)
+  await once(server, 'listening')
+  return (server.address() as AddressInfo).port
+}
+
+async function start(deps: Partial<AdminDeps> = {}) {
+  const lines: Record<string, unknown>[] = []
+  const admin = createAdmin({
+    headersTimeoutMs: 60_000,
+    requestTimeoutMs: 60_000,
+    keepAliveTimeoutMs: 60_000,
+    socketTimeoutMs: 60_000,
+    host: '127.0.0.1',
+    port: undefined,
+    reusePort: false,
+    metrics: {
+      render: async (accept = 'none') => ({ contentType: 'text/plain', text: `accept ${accept}\n` }),
+      stop() {},
+    },
+    logger: createLogger({ destination: { write: (line) => void lines.push(JSON.parse(line)) } }),
+    ...deps,
+  })
+  await admin.start()
+  stops.push(() => admin.stop(AbortSignal.abort()))
+  const port = Number(lines.find(({ msg }) => msg === 'admin listening')?.['port'])
+  return { port, lines, admin, client: request(`http://127.0.0.1:${port}`) }
+}
+
+test('GET /metrics renders in the format that the client accepts, and HEAD sends the same head', async () => {
+  const { client } = await start({ defaultPort: 0 })
+  const accept = 'application/openmetrics-text'
+  const response = await client.get('/metrics?x').set('accept', accept).expect(200)
+  expect(response.text).toBe(`accept ${accept}\n`)
+  expect(response.headers).toMatchObject({ 'content-type': 'text/plain', 'cache-control': 'no-store', vary: 'accept' })
+  const length = String(response.text.length)
+  await client.head('/metrics').set('accept', accept).expect(200).expect('content-length', length)
+})
+
+test('other paths and methods are problems', async () => {
+  const { client } = await start({ defaultPort: 0 })
+  for (const path of ['/', '/ping', '/metrics/', '/health/live']) {
+    expect((await client.get(path).expect(404)).body).toMatchObject({ code: 'not_found' })
+  }
+  await client.post('/metrics').expect(405).expect('allow', 'GET, HEAD')
+})
+
+test('a metric that cannot be read is a 500 without its cause, and a line in the log', async () => {
+  const metrics = { render: () => Promise.reject(new Error('hunter2')), stop() {} }
+  const { client, lines } = await start({ defaultPort: 0, metrics })
+  const { text } = await client
+    .get('/metrics')
+    .expect(500)
+    .expect('content-type', /problem/)
+  expect(text).not.toContain('hunter2')
+  expect(lines).toContainEqual(expect.objectContaining({ msg: 'metrics not rendered', level: 'error' }))
+})
+
+test('the default port is used when it is free', async () => {
+  const free = await freePort()
+  const { port, lines } = await start({ defaultPort: free })
+  expect(port).toBe(free)
+  expect(lines.map(({ level }) => level)).toEqual(['info'])
+})
+
+test('a free port and a warning replace a default port that is taken', async () => {
+  const taken = await takePort()
+  const { port, lines, client } = await start({ defaultPort: taken })
+  expect(port).not.toBe(taken)
+  expect(lines[0]).toMatchObject({ level: 'warn', port: taken })
+  await client.get('/metrics').expect(200)
+})
+
+test('a chosen port that is taken fails the start, with the name of its setting', async () => {
+  const taken = await takePort()
+  await expect(start({ port: taken })).rejects.toThrow(
+    `port ${taken} on 127.0.0.1 is taken: stop the other process, or set ADMIN_PORT`,
+  )
+})
+
+test('with reusePort two listeners share a chosen port', async () => {
+  const { port } = await start({ port: await freePort(), reusePort: true })
+  expect((await start({ port, reusePort: true })).port).toBe(port)
+})
+
+async function freePort(): Promise<number> {
+  const port = await takePort()
+  await new Promise((resolve) => others.pop()!.close(resolve))
+  return port
+}

@@ -1,0 +1,80 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { requestId } from '#pkg/http/request-id.ts'
+import { limitConnections, listen } from '#pkg/lifecycle/index.ts'
+import type { Logger } from '#pkg/logging/index.ts'
+import type { Metrics } from '#pkg/metrics/index.ts'
+import { sendProblem } from '#pkg/problem/index.ts'
+import { createServer, type Timeouts } from './server.ts'
+
+/** File descriptors for the connections of the admin port. */
+const ADMIN_FILES = 64
+
+export interface AdminDeps extends Timeouts {
+  readonly host: string
+  /** @default `defaultPort`, or a free port when another process has taken it */
+  readonly port: number | undefined
+  /** @default 9464, the port of OpenTelemetry's exporter for Prometheus */
+  readonly defaultPort?: number
+  readonly reusePort: boolean
+  readonly metrics: Pick<Metrics, 'render' | 'stop'>
+  readonly logger: Logger
+}
+
+/** A listener of its own for operators: `GET /metrics`. It serves until the end of the stop. */
+export function createAdmin({ host, port, defaultPort = 9464, ...deps }: AdminDeps) {
+  const { reusePort, metrics, logger, ...timeouts } = deps
+  const { server, drain, handle } = createServer({ ...timeouts, ownsSocket: true, probe })
+  limitConnections({
+    server,
+    closeIdle: drain.closeIdle,
+    reservedFiles: 0,
+    openFiles: ADMIN_FILES,
+    onEvent: ({ type, ...fields }) => logger.warn({ ...fields, listener: 'admin' }, type),
+  })
+  handle((request, response) => sendProblem(response, 'not_found', { requestId: requestId(request) }))
+
+  function probe(request: IncomingMessage, response: ServerResponse): boolean {
+    if (request.url?.split('?', 1)[0] !== '/metrics') return false
+    if (request.method === 'GET' || request.method === 'HEAD') void sendMetrics(request, response)
+    else sendProblem(response, 'method_not_allowed', { requestId: requestId(request), headers: { allow: 'GET, HEAD' } })
+    return true
+  }
+
+  async function sendMetrics(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      const { contentType, text } = await metrics.render(request.headers.accept)
+      response.writeHead(200, {
+        'content-type': contentType,
+        'content-length': Buffer.byteLength(text),
+        'cache-control': 'no-store',
+        vary: 'accept',
+      })
+      response.end(text)
+    } catch (err) {
+      logger.error({ err }, 'metrics not rendered')
+      sendProblem(response, 'internal', { requestId: requestId(request) })
+    }
+  }
+
+  return {
+    name: 'admin',
+    async start() {
+      const options = { server, host, setting: 'ADMIN_PORT' }
+      try {
+        await listen({ ...options, port: port ?? defaultPort, reusePort })
+      } catch (error) {
+        const { cause } = error as { readonly cause?: NodeJS.ErrnoException }
+        if (port !== undefined || cause?.code !== 'EADDRINUSE') throw error
+        logger.warn({ port: defaultPort }, 'admin port taken, another one is used')
+        await listen({ ...options, port: 0 })
+      }
+      server.on('error', (err) => logger.error({ err, listener: 'admin' }, 'connection not accepted'))
+      logger.info(server.address(), 'admin listening')
+    },
+    drain: () => drain.begin(),
+    async stop(signal: AbortSignal) {
+      await drain.close(signal)
+      metrics.stop()
+    },
+  }
+}

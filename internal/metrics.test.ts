@@ -1,0 +1,96 @@
+import { readFileSync } from 'node:fs'
+import { afterEach, expect, test } from '@jest/globals'
+import { Registry } from 'prom-client'
+import request from 'supertest'
+import { type Counts, createServiceMetrics } from './metrics.ts'
+
+const running: { stop(): void }[] = []
+afterEach(() => {
+  for (const { stop } of running.splice(0)) stop()
+})
+
+const noCounts: Counts = { droppedLines: 0, reloads: 0, failedReloads: 0, isCountingAlone: false }
+
+function create({ counts = noCounts }: { counts?: Counts } = {}) {
+  const registry = new Registry()
+  const metrics = createServiceMetrics({
+    service: 'orders',
+    version: '1.2.3',
+    counts,
+    phase: () => 'draining',
+    snapshot: () => ({
+      checks: {
+        database: { status: 'ok', critical: true, latencyMs: 1, checkedAt: 0 },
+        mail: { status: 'fail', critical: false, reason: 'timeout', checkedAt: 0 },
+      },
+    }),
+    registry,
+  })
+  running.push(metrics)
+  return { ...metrics, registry, render: async () => (await metrics.render()).text }
+}
+
+test('docs/metrics.md lists each metric with its type, its labels and its meaning', async () => {
+  const { registry, observeDatabase, observeRedis, http, render } = create()
+  const database = observeDatabase()
+  database.onPool(() => ({ used: 0, idle: 0, waiting: 0 }))
+  database.onQuery('SelectQueryNode', 1)
+  observeRedis(() => true)
+  await request(http.measure((_req, res) => void res.end())).get('/')
+  await render()
+  const rows = []
+  for (const metric of await registry.getMetricsAsJSON()) {
+    const { name, type, help, values } = metric
+    const labels = new Set(values.flatMap(({ labels = {} }) => Object.keys(labels)))
+    labels.delete('le')
+    rows.push(`| \`${name}\` | ${type} | ${[...labels].map((label) => `\`${label}\``).join(', ')} | ${help} |`)
+  }
+  const page = readFileSync('docs/metrics.md', 'utf8')
+  expect(page.match(/^\| `[a-z].*$/gm)).toEqual(rows)
+})
+
+test('the phase, the checks and the counted events are read at each scrape', async () => {
+  const counts = { ...noCounts }
+  const { render } = create({ counts })
+  const before = await render()
+  expect(before).toContain('target_info{service_name="orders",service_version="1.2.3",process_runtime_version="')
+  expect(before).toContain('service_phase{phase="serving"} 0\nservice_phase{phase="draining"} 1\n')
+  expect(before).toContain('health_check_status{check="database"} 1\nhealth_check_status{check="mail"} 0\n')
+  expect(before).toContain('log_lines_dropped_total 0\n')
+  Object.assign(counts, { droppedLines: 7, reloads: 2, failedReloads: 1, isCountingAlone: true })
+  const after = await render()
+  expect(after).toContain('log_lines_dropped_total 7\n')
+  expect(after).toContain('settings_reloads_total{result="ok"} 2\nsettings_reloads_total{result="fail"} 1\n')
+  expect(after).toContain('rate_limit_counting_alone 1\n')
+})
+
+test('queries count by operation and SQLSTATE, and the pool shows its connections, its waits and its timeouts', async () => {
+  const { observeDatabase, render } = create()
+  expect(await render()).not.toContain('db_client_connection_pending_requests')
+  const database = observeDatabase()
+  database.onPool(() => ({ used: 3, idle: 2, waiting: 4 }))
+  database.onQuery('SelectQueryNode', 2)
+  database.onQuery('SelectQueryNode', 4)
+  database.onQuery('RawNode', 1)
+  database.onQuery('InsertQueryNode', 1, Object.assign(new Error('duplicate'), { code: '23505' }))
+  for (let index = 0; index < 100; index++) database.onQuery('UpdateQueryNode', 1, new Error(`lost ${index}`))
+  database.onWait(20, true)
+  database.onWait(3_000, false)
+  const text = await render()
+  expect(text.match(/^db_client_operation_duration_seconds_count.*$/gm)).toEqual([
+    'db_client_operation_duration_seconds_count{db_system_name="postgresql",db_operation_name="SELECT",error_type=""} 2',
+    'db_client_operation_duration_seconds_count{db_system_name="postgresql",db_operation_name="_OTHER",error_type=""} 1',
+    'db_client_operation_duration_seconds_count{db_system_name="postgresql",db_operation_name="INSERT",error_type="23505"} 1',
+    'db_client_operation_duration_seconds_count{db_system_name="postgresql",db_operation_name="UPDATE",error_type="_OTHER"} 100',
+  ])
+  const pool = 'db_client_connection_pool_name="database"'
+  for (const line of [
+    `db_client_connections{${pool},db_client_connection_state="used"} 3`,
+    `db_client_connections{${pool},db_client_connection_state="idle"} 2`,
+    `db_client_connection_pending_requests{${pool}} 4`,
+    `db_client_connection_wait_time_seconds_sum{${pool}} 3.02`,
+    `db_client_connection_timeouts_total{${pool}} 1`,
+  ]) {
+    expect(text.split('\n')).toContain(line)
+  }
+})

@@ -1,0 +1,68 @@
+import type { Labels, Sample, Sources } from './sources.ts'
+
+export interface HistogramOptions {
+  readonly name: string
+  readonly help: string
+  /** Upper bounds of the buckets, ascending, without +Inf. */
+  readonly bounds: readonly number[]
+}
+
+export type Histogram = ReturnType<typeof createHistogram>
+/** The values of one set of labels. */
+export type Series = ReturnType<Histogram['addSeries']>
+
+/** OpenMetrics limits the names and values of an exemplar's labels to this length together. */
+const MAX_EXEMPLAR = 128
+
+/**
+ * A histogram for code that runs in every request: its series are bound once, and recording a value only adds to two
+ * numbers. `Histogram` of prom-client hashes the labels for each value.
+ */
+export function createHistogram(sources: Sources, { name, help, bounds }: HistogramOptions) {
+  const all: (() => Sample[])[] = []
+  const limits = [...bounds.map(String), '+Inf']
+  sources.histogram(name, help, () => all.flatMap((read) => read()))
+
+  return {
+    /** Adds the series of a set of labels. Call it once for each set and keep the result. */
+    addSeries(labels: Labels) {
+      const counts = new Float64Array(limits.length)
+      const sum = new Float64Array(1)
+      const exemplars: Sample['exemplar'][] = limits.map(() => undefined)
+      const bucketLabels = limits.map((le) => ({ le, ...labels }))
+
+      function read(): Sample[] {
+        let count = 0
+        const buckets = bucketLabels.map((labels, index) => {
+          count += counts[index] ?? 0
+          const exemplar = exemplars[index]
+          return {
+            metricName: `${name}_bucket`,
+            labels,
+            value: count,
+            ...(exemplar && fits(exemplar.labelSet) && { exemplar }),
+          }
+        })
+        return [
+          ...buckets,
+          { metricName: `${name}_sum`, labels, value: sum[0] ?? 0 },
+          { metricName: `${name}_count`, labels, value: count },
+        ]
+      }
+      all.push(read)
+
+      return {
+        /** Records a value. `exemplar` are the labels that identify its cause; the latest one of each bucket is kept. */
+        observe(value: number, exemplar?: Labels): void {
+          let index = 0
+          while (index < bounds.length && value > (bounds[index] as number)) index++
+          counts[index] = (counts[index] as number) + 1
+          sum[0] = (sum[0] as number) + value
+          if (exemplar !== undefined) exemplars[index] = { labelSet: exemplar, value, timestamp: Date.now() / 1000 }
+        },
+      }
+    },
+  }
+}
+
+const fits = (labels: Labels) => Object.entries(labels).flat().join('').length <= MAX_EXEMPLAR

@@ -1,0 +1,217 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, connect, createServer } from 'node:net'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
+import { findLines, killApps, type RunningApp, runApp, startApp } from './support/app.ts'
+import { freePort, type TestService, testPostgres, testRedis, until } from './support/services.ts'
+import { temporaryDirectory } from './support/temporary.ts'
+import { debianTool } from './support/tools.ts'
+
+afterEach(killApps)
+
+async function startMeasured(env: Readonly<Record<string, string>> = {}) {
+  const app = await startApp({ env: { ADMIN_PORT: String(await freePort()), ...env } })
+  const { port } = await app.line({ msg: 'admin listening' })
+  const url = `http://127.0.0.1:${port}/metrics`
+  return {
+    app,
+    url,
+    async scrape(accept = 'text/plain'): Promise<string> {
+      const response = await fetch(url, { headers: { accept } })
+      expect(response.status).toBe(200)
+      return response.text()
+    },
+  }
+}
+
+const get = async ({ url }: RunningApp, path: string, init: RequestInit = {}) => {
+  const response = await fetch(url + path, init)
+  await response.arrayBuffer()
+  return response.status
+}
+
+/** Returns the values of a metric by the text of its labels. */
+function values(text: string, name: string): Record<string, number> {
+  const lines = text.matchAll(new RegExp(`^${name}(?:\\{(.*)\\})? (\\S+)`, 'gm'))
+  return Object.fromEntries([...lines].map(([, labels = '', value]) => [labels, Number(value)]))
+}
+
+const COUNT = 'http_server_request_duration_seconds_count'
+
+describe('with PostgreSQL and Redis', () => {
+  let database: TestService
+  let redis: TestService
+  let stores: Readonly<Record<string, string>>
+  beforeAll(async () => {
+    ;[database, redis] = await Promise.all([testPostgres(), testRedis()])
+    stores = { DATABASE_URL: database.url, REDIS_URL: redis.url }
+    expect(await runApp(['migrate'], { env: stores })).toMatchObject({ code: 0 })
+  }, 60_000)
+  afterAll(() => Promise.all([database?.stop(), redis?.stop()]))
+
+  test('after traffic, promtool accepts the metrics, and the stores have theirs', async () => {
+    const promtool = await debianTool('promtool', 'prometheus')
+    const { app, scrape } = await startMeasured({ ...stores, RATE_LIMIT: '1000000', FEATURES: 'docs,version' })
+    const title = { 'content-type': 'application/json' }
+    expect(await get(app, '/ping')).toBe(200)
+    expect(await get(app, '/v1/notes', { method: 'POST', headers: title, body: '{"title":"Milk"}' })).toBe(201)
+    expect(await get(app, '/v1/notes')).toBe(200)
+    expect(await get(app, '/version')).toBe(200)
+    expect(await get(app, '/nothing"\\')).toBe(404)
+    await until(async () => values(await scrape(), 'health_check_status')['check="redis"'] === 1)
+
+    const text = await scrape()
+    const checked = spawnSync(promtool, ['check', 'metrics'], { input: text, encoding: 'utf8' })
+    expect(checked).toMatchObject({ status: 0, stdout: '', stderr: '' })
+    const broken = spawnSync(promtool, ['check', 'metrics'], { input: `${text}x{y="} 1\n`, encoding: 'utf8' })
+    expect(broken.status).not.toBe(0)
+
+    const operations = Object.keys(values(text, 'db_client_operation_duration_seconds_count'))
+    expect(operations).toContain('db_system_name="postgresql",db_operation_name="SELECT",error_type=""')
+    expect(operations).toContain('db_system_name="redis",db_operation_name="EVAL",error_type=""')
+    const connections = values(text, 'db_client_connections')
+    const inPool = (pool: string, state: string) =>
+      connections[`db_client_connection_pool_name="${pool}",db_client_connection_state="${state}"`]
+    expect(inPool('redis', 'used')).toBe(1)
+    expect(inPool('database', 'used')! + inPool('database', 'idle')!).toBeGreaterThan(0)
+    expect(values(text, 'health_check_status')).toEqual({ 'check="database"': 1, 'check="redis"': 1 })
+    redis.hang()
+    await until(async () => values(await scrape(), 'health_check_status')['check="redis"'] === 0)
+    redis.resume()
+  })
+})
+
+test('a real Prometheus scrapes OpenMetrics with the id of a request as an exemplar', async () => {
+  const prometheus = await debianTool('prometheus', 'prometheus')
+  const { app, url, scrape } = await startMeasured()
+  expect(await get(app, '/ping', { headers: { 'x-request-id': 'exemplary-1' } })).toBe(200)
+  expect(await scrape('application/openmetrics-text')).toMatch(/\n# EOF\n$/)
+  const directory = temporaryDirectory('prometheus')
+  const config = join(directory, 'prometheus.yml')
+  const scrapeConfigs = [{ job_name: 'app', static_configs: [{ targets: [new URL(url).host] }] }]
+  writeFileSync(config, JSON.stringify({ global: { scrape_interval: '1s' }, scrape_configs: scrapeConfigs }))
+  const port = await freePort()
+  const child = spawn(
+    prometheus,
+    [
+      `--config.file=${config}`,
+      `--storage.tsdb.path=${join(directory, 'data')}`,
+      `--web.listen-address=127.0.0.1:${port}`,
+      '--enable-feature=exemplar-storage',
+    ],
+    { stdio: 'ignore' },
+  )
+  try {
+    const query = new URLSearchParams({
+      query: 'http_server_request_duration_seconds_bucket',
+      start: String(Date.now() / 1e3 - 600),
+      end: String(Date.now() / 1e3 + 600),
+    })
+    const find = async () => {
+      const response = await fetch(`http://127.0.0.1:${port}/api/v1/query_exemplars?${query}`).catch(() => undefined)
+      return (await response?.text()) ?? ''
+    }
+    await until(async () => (await find()).includes('"request_id":"exemplary-1"'), 25_000)
+    expect(await find()).toContain('"http_route":"/ping"')
+  } finally {
+    child.kill('SIGKILL')
+    await once(child, 'close')
+  }
+})
+
+test('under concurrent load, the metrics count every request once', async () => {
+  const { app, scrape } = await startMeasured()
+  const paths = Array.from({ length: 3_000 }, (_, index) => (index % 3 === 0 ? `/nothing/${index}` : '/ping'))
+  const worker = async () => {
+    for (let path = paths.pop(); path !== undefined; path = paths.pop()) await get(app, path)
+  }
+  await Promise.all(Array.from({ length: 32 }, worker))
+  const text = await scrape()
+  expect(values(text, COUNT)).toEqual({
+    'http_request_method="GET",http_route="/ping",http_response_status_code="200"': 2_000,
+    'http_request_method="GET",http_route="",http_response_status_code="404"': 1_000,
+  })
+  expect(values(text, 'http_server_active_requests')).toEqual({ '': 0 })
+})
+
+test('probes are not counted, and a feature that is off is an unknown path', async () => {
+  const { app, scrape } = await startMeasured()
+  expect(await get(app, '/health/live')).toBe(200)
+  expect(await get(app, '/version')).toBe(404)
+  expect(values(await scrape(), COUNT)).toEqual({
+    'http_request_method="GET",http_route="",http_response_status_code="404"': 1,
+  })
+})
+
+test('PORT serves no metrics', async () => {
+  const { app } = await startMeasured()
+  expect(await get(app, '/metrics')).toBe(404)
+})
+
+test('reloads and their failures are counted', async () => {
+  const file = join(temporaryDirectory('metrics'), 'settings.json')
+  writeFileSync(file, '{}')
+  const { app, scrape } = await startMeasured({ SETTINGS_FILE: file })
+  app.signal('SIGHUP')
+  await app.line({ msg: 'settings reloaded' })
+  writeFileSync(file, '{"LOG_LEVEL":"loud"}')
+  app.signal('SIGHUP')
+  await app.line({ msg: 'settings not reloaded' })
+  const { 'result="ok"': reloaded, 'result="fail"': failed } = values(await scrape(), 'settings_reloads_total')
+  expect(reloaded).toBe(1)
+  expect(failed).toBeGreaterThan(0)
+})
+
+test('metrics are served until the requests in flight have ended, and show the drain', async () => {
+  const { app, url, scrape } = await startMeasured({ DRAIN_DELAY_MS: '0' })
+  expect(values(await scrape(), 'service_phase')).toMatchObject({ 'phase="serving"': 1, 'phase="draining"': 0 })
+  // The stop waits for a request whose headers are incomplete.
+  const busy = connect(app.port, '127.0.0.1')
+  busy.write('GET /ping HTTP/1.1\r\nhost: x\r\n')
+  await once(busy, 'connect')
+  app.signal('SIGTERM')
+  await app.line({ msg: 'draining' })
+  expect(values(await scrape(), 'service_phase')).toMatchObject({ 'phase="serving"': 0, 'phase="draining"': 1 })
+  busy.write('\r\n')
+  expect(String(await once(busy, 'data'))).toMatch(/^HTTP\/1.1 200 /)
+  expect(await app.ended).toEqual({ code: 0, signal: null })
+  await expect(fetch(url)).rejects.toThrow()
+})
+
+test('a taken ADMIN_PORT fails the start', async () => {
+  const taken = createServer().listen(0, '127.0.0.1')
+  await once(taken, 'listening')
+  const { port } = taken.address() as AddressInfo
+  const { code, stdout } = await runApp([], { env: { HOST: '127.0.0.1', PORT: '0', ADMIN_PORT: String(port) } })
+  taken.close()
+  expect(code).toBe(1)
+  expect(stdout).toContain(`port ${port} on 127.0.0.1 is taken: stop the other process, or set ADMIN_PORT`)
+})
+
+test('two services without ADMIN_PORT serve their metrics on ports of their own', async () => {
+  const apps = await Promise.all([1, 2].map(() => startApp({ env: { ADMIN_PORT: '' } })))
+  const ports = await Promise.all(apps.map(async (app) => (await app.line({ msg: 'admin listening' }))['port']))
+  expect(new Set(ports).size).toBe(2)
+  for (const port of ports) expect((await fetch(`http://127.0.0.1:${port}/metrics`)).status).toBe(200)
+})
+
+test('with ADMIN_PORT=0 no code of metrics is loaded, and otherwise the first scrape loads prom-client', async () => {
+  const traced = join(temporaryDirectory('metrics'), 'server.cjs')
+  const part =
+    /"((?:internal\/(?:admin|metrics|store\/metrics)|pkg\/metrics\/|node_modules\/prom-client\/)[^"]*)"\([^)]*\)\s*\{/g
+  const trace = (head: string, file: string) =>
+    `${head}process.stdout.write(${JSON.stringify(`${JSON.stringify({ msg: 'loaded', file })}\n`)});`
+  writeFileSync(traced, readFileSync('dist/server.cjs', 'utf8').replaceAll(part, trace))
+  const program = [process.execPath, traced]
+  const listLoaded = (app: RunningApp) => findLines(app, 'loaded').map(({ file }) => String(file))
+  expect(listLoaded(await startApp({ program }))).toEqual([])
+  const app = await startApp({ program, env: { ADMIN_PORT: String(await freePort()) } })
+  const own = ['internal/admin.ts', 'internal/metrics.ts', 'pkg/metrics/http.ts']
+  expect(listLoaded(app)).toEqual(expect.arrayContaining(own))
+  expect(listLoaded(app).join()).not.toContain('node_modules/')
+  const { port } = await app.line({ msg: 'admin listening' })
+  await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+  await until(() => listLoaded(app).some((file) => file.startsWith('node_modules/prom-client/')))
+})
