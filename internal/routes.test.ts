@@ -8,7 +8,7 @@ import { registerRoute } from '#pkg/operation/index.ts'
 import { createExaminer, type OpenapiDocument } from '../test/support/openapi.ts'
 import { createAccess } from './access.ts'
 import { listResources } from './resources.ts'
-import { listRoutes, type RoutesDeps } from './routes.ts'
+import { listRoutes, type RouteSettings, type RoutesDeps } from './routes.ts'
 import type { Postgres } from './store/postgres.ts'
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const
@@ -22,16 +22,19 @@ const sessions = createSessions({ store, secrets: ['x'.repeat(32)], ttlMs: 1, se
 
 const off = new Set<string>()
 let NODE_ENV = 'production'
+// The settings of other operations are absent: their handlers read them at a request.
+const partial = (): Partial<RouteSettings> => ({
+  NODE_ENV,
+  FEATURES: (['docs', 'version'] as const).filter((feature) => !off.has(feature)),
+})
+const settings = partial as () => RouteSettings
 function createApp(deps: RoutesDeps) {
   const app = express()
   for (const route of listRoutes(deps)) registerRoute(app, route, { readBody: () => express.json() })
   return app
 }
 const app = createApp({
-  settings: () => ({
-    NODE_ENV,
-    FEATURES: (['docs', 'version'] as const).filter((feature) => !off.has(feature)),
-  }),
+  settings,
   optional: listResources({ db, onError: () => {} }),
 })
 const server = createServer(app).listen(0)
@@ -101,7 +104,7 @@ test('every response with a body has an example, and each example matches its sc
 
 test('the document shows the authentication of every operation that is not public', async () => {
   const { routes: optional, guard } = createAccess({ issuer: 'i', audience: 'a', jwksUrl: 'https://i', sessions })
-  const guarded = createApp({ settings: () => ({ NODE_ENV, FEATURES: ['docs', 'version'] }), optional, guard })
+  const guarded = createApp({ settings, optional, guard })
   const { body } = await request(guarded).get('/openapi.json').expect(200)
   const { valid, errors: mistakes } = await new Validator().validate(structuredClone(body))
   expect({ valid, mistakes }).toEqual({ valid: true, mistakes: undefined })

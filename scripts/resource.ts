@@ -50,7 +50,7 @@ function write(names: Names, text: string | undefined): void {
 function remove(names: Names): void {
   const tracked = openGit('.')(['ls-files', '-z', '--cached', '--others', '--exclude-standard']).split('\0')
   const paths = tracked.filter((path) => path !== '' && existsSync(path))
-  const { deleted, edited, migration } = unmakeResource({ names, read }, paths)
+  const { deleted, edited, migration, mentioning } = unmakeResource({ names, read }, paths)
   const kept = paths.filter((path) => !deleted.includes(path))
   const changed = new Map([...edited, ...dropDeadLinks(kept, read)])
   for (const path of deleted) rmSync(path)
@@ -59,6 +59,8 @@ function remove(names: Names): void {
   console.info(list('Edited:', changed.keys()))
   console.warn(`Warning: a database that has run the migration ${migration} keeps the table.
 To drop it, add a contract migration: docs/resources.md.`)
+  if (mentioning.length > 0)
+    console.warn(`Warning: other migrations mention the table, which a new database lacks: ${mentioning.join(', ')}`)
 }
 
 const { NAME, PLURAL, FIELDS } = process.env

@@ -4,7 +4,7 @@
  *
  * Starts a local server only when DATABASE_URL or REDIS_URL is unset. Ctrl-C ends the service first, then its servers.
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { dirname, resolve } from 'node:path'
 import pretty from 'pino-pretty'
 import { withEnvFile } from '#config/load.ts'
@@ -47,7 +47,9 @@ async function announce(port: string, servers: readonly LocalServer[]): Promise<
 async function main(): Promise<number> {
   const given = withEnvFile({ NODE_ENV: 'development', ...process.env })
   const port = given['PORT'] ?? '8080'
-  if ((await freePort(Number(port))) !== Number(port) && port !== '0') {
+  const asked = Number(port)
+  // The service itself reports an invalid port.
+  if (asked > 0 && asked <= 65_535 && (await freePort(asked)) !== asked) {
     throw new Error(`port ${port} is taken: stop the other process, or choose another port (PORT=8081 make run)`)
   }
   const env: NodeJS.ProcessEnv = { ...process.env, NODE_ENV: given['NODE_ENV'] }
@@ -61,7 +63,10 @@ async function main(): Promise<number> {
       servers.unshift(server)
       env[name] = server.url
       if (name === 'DATABASE_URL') {
-        execFileSync(process.execPath, [...program, 'migrate'], { env })
+        const stdio = ['ignore', 'ignore', 'inherit'] as const
+        const { status } = spawnSync(process.execPath, [...program, 'migrate'], { env, stdio: [...stdio] })
+        // The command has printed the reason.
+        if (status !== 0) return status ?? 1
       }
     }
     const child = startService(env)

@@ -56,23 +56,23 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<Exi
 async function migrate(config: Config, status: boolean): Promise<ExitCode> {
   const url = config.MIGRATION_DATABASE_URL ?? config.DATABASE_URL
   if (url === undefined) throw new ConfigError(['DATABASE_URL: got nothing, expected the database to migrate'])
-  const { MigrationError, migrate, reportMigrations } = await import('#internal/store/migrate.ts')
+  const { ConnectionError, MigrationError, migrate, reportMigrations } = await import('#internal/store/migrate.ts')
   const options = {
     url,
     applicationName: `${config.SERVICE_NAME ?? buildInfo.name} migrate`,
     connectTimeoutMs: config.DATABASE_CONNECT_TIMEOUT_MS,
     say: out,
   }
-  if (status) {
-    await reportMigrations(options)
-    return 0
-  }
   try {
+    if (status) {
+      await reportMigrations(options)
+      return 0
+    }
     const applied = await migrate(options)
     if (applied.length === 0) out('nothing to apply: the database is up to date')
     return 0
   } catch (error) {
-    if (!(error instanceof MigrationError)) throw error
+    if (!(error instanceof MigrationError || error instanceof ConnectionError)) throw error
     err(error.message)
     return 1
   }

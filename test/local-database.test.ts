@@ -63,6 +63,22 @@ test('make migrate starts the local database where it does not run, and make mig
   expect((await script('database.ts', ['migrate'])).stdout).toContain('nothing to apply')
 })
 
+test('make dev reports an invalid variable once, as the service does', async () => {
+  for (const [name, value] of [
+    ['PORT', 'x'],
+    ['LOG_LEVEL', 'loud'],
+  ] as const) {
+    const env = { PORT: String(port), REDIS_URL: 'redis://127.0.0.1:1', [name]: value }
+    const { code, stderr } = await script('run.ts', ['--watch'], env)
+    expect({ code, stderr }).toEqual({
+      code: 78,
+      stderr: expect.stringMatching(
+        new RegExp(`^invalid configuration, 1 problem:\\n  ${name}: got "${value}", expected .*\\n$`),
+      ),
+    })
+  }
+})
+
 test('make dev applies a new migration at the next save', async () => {
   dev = spawn(process.execPath, ['scripts/run.ts', '--watch'], {
     cwd: root,

@@ -4,8 +4,11 @@ import request from 'supertest'
 import { createRequestContext } from '#pkg/http/request-context.ts'
 import { createLogger } from '#pkg/logging/index.ts'
 import { createHttp } from '../http.ts'
-import { listRoutes } from '../routes.ts'
+import { listRoutes, type RouteSettings } from '../routes.ts'
 
+let on = true
+// The settings of other operations are absent: their handlers read them at a request.
+const settings = (): Partial<RouteSettings> => ({ NODE_ENV: 'production', FEATURES: on ? ['docs'] : [] })
 const app = createHttp({
   logger: createLogger({ destination: { write() {} } }),
   context: createRequestContext(),
@@ -13,9 +16,8 @@ const app = createHttp({
   bodyLimitBytes: 1_000,
   rateLimit: (_req, _res, next) => next(),
   cors: { origins: ['https://app.example.com'] },
-  routes: listRoutes({ settings: () => ({ NODE_ENV: 'production', FEATURES: on ? ['docs'] : [] }), optional: [] }),
+  routes: listRoutes({ settings: settings as () => RouteSettings, optional: [] }),
 })
-let on = true
 const server = createServer(app).listen(0)
 const client = request(server)
 afterAll(() => {

@@ -7,6 +7,9 @@ import { migrations as own } from './migrations/index.ts'
 
 export { MigrationError }
 
+/** The connection to the database failed. `message` is for the operator. */
+export class ConnectionError extends Error {}
+
 export interface MigrateOptions {
   readonly url: string
   /** Name of the connection in `pg_stat_activity`. */
@@ -22,6 +25,10 @@ export interface MigrateOptions {
 /** A migration may take an hour. The lock timeout bounds how long it delays the other users of a table. */
 const STATEMENT_TIMEOUT_MS = 3_600_000
 
+/** A name with several addresses fails with an AggregateError, whose message is empty. */
+const describeCause = (cause: Error) =>
+  cause instanceof AggregateError ? cause.errors.map(({ message }: Error) => message).join(', ') : cause.message
+
 async function connected<T>(options: MigrateOptions, work: (client: Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({
     connectionString: options.url,
@@ -34,8 +41,11 @@ async function connected<T>(options: MigrateOptions, work: (client: Client) => P
   client.on('error', () => {})
   await client.connect().catch((cause: Error) => {
     // PgBouncer refuses the statement timeout. In transaction mode it would also lose the lock of the migrator.
-    if (!cause.message.includes('unsupported startup parameter')) throw cause
-    throw new Error('the database is behind a pooler: set MIGRATION_DATABASE_URL to PostgreSQL itself', { cause })
+    const isPooler = cause.message.includes('unsupported startup parameter')
+    const message = isPooler
+      ? 'the database is behind a pooler: set MIGRATION_DATABASE_URL to PostgreSQL itself'
+      : `no connection to the database: ${describeCause(cause)}`
+    throw new ConnectionError(message, { cause })
   })
   try {
     return await work(client)
@@ -67,13 +77,14 @@ function describe(event: MigrateEvent): string {
  *
  * @returns the names of the migrations that this call applied
  * @throws MigrationError when a migration fails
+ * @throws ConnectionError when the connection fails
  */
 export function migrate(options: MigrateOptions): Promise<readonly string[]> {
   const { migrations = own, say } = options
   return connected(options, (client) => run({ client, migrations, onEvent: (event) => say(describe(event)) }))
 }
 
-/** Lists applied and pending migrations. Changes nothing and waits for no lock. */
+/** Lists applied and pending migrations. Changes nothing and waits for no lock. @throws ConnectionError */
 export async function reportMigrations(options: MigrateOptions): Promise<void> {
   const { migrations = own, say } = options
   await connected(options, async (client) => {

@@ -40,7 +40,7 @@ export const HTTP_PROBLEMS = {
   unsupported_charset: { status: 415, detail: 'The charset must be utf-8, utf-16 or utf-32.' },
   expectation_failed: { status: 417, detail: 'The only supported expectation is 100-continue.' },
   invalid_input: { status: 422, detail: 'Some fields are invalid; see errors.' },
-  precondition_required: { status: 428, detail: 'The if-match header must name the version to change.' },
+  precondition_required: { status: 428, detail: 'The if-match header must have the etag of the version to change.' },
   too_many_requests: { status: 429, detail: 'The client sent too many requests. Wait for the time in retry-after.' },
   headers_too_large: { status: 431, detail: 'The headers exceed the size limit.' },
   internal: { status: 500, detail: 'An internal error occurred. Quote the request id when you report it.' },

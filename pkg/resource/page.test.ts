@@ -71,6 +71,10 @@ test.each([
   expect(new Set(error?.issues.map(({ path }) => path.join('.')))).toEqual(new Set([name]))
 })
 
+test.each(['0', '101', '1.5', 'x'])('the message for limit=%s names the range', (limit) => {
+  expect(query.safeParse({ limit }).error?.issues[0]?.message).toContain('from 1 to 100')
+})
+
 test('an unknown parameter is invalid', () => {
   expect(query.safeParse({ colour: 'red' }).error?.issues).toMatchObject([
     { code: 'unrecognized_keys', keys: ['colour'] },

@@ -58,7 +58,7 @@ function fromText(schema: z.ZodType): z.ZodType {
 
 const CURSOR_MESSAGE = 'Invalid cursor: use the value of next'
 
-const limit = z.int('Invalid limit: expected a number').min(1).max(MAX_LIMIT)
+const limit = z.int(`Invalid limit: expected a whole number from 1 to ${MAX_LIMIT}`).min(1).max(MAX_LIMIT)
 
 /**
  * Declares the query of a list: `?sort=-title&status=open&limit=20&cursor=…`. Unknown parameters are invalid.

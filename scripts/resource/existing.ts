@@ -15,7 +15,17 @@ export function listExisting(paths: readonly string[], read: (path: string) => s
   })
 }
 
-const MIGRATION = /^internal\/store\/migrations\/.*\.ts$/
+const MIGRATION = /^internal\/store\/migrations\/\d.*\.ts$/
+
+/** Finds the migrations that mention the table of a resource. */
+export function listMentioning(
+  names: Names,
+  paths: readonly string[],
+  read: (path: string) => string,
+): readonly string[] {
+  const table = new RegExp(`\\b${names['user_profiles'] ?? ''}\\b`, 'i')
+  return paths.filter((path) => MIGRATION.test(path) && table.test(read(path))).map((path) => basename(path, '.ts'))
+}
 
 /** Finds the tables of other resources that refer to a resource, each with its migration. */
 export function listReferring(

@@ -117,6 +117,15 @@ export const migrations: Migrations = {
     expect(undo('order', formatted, [...paths, ...further, ...others]).deleted).toEqual([...paths, ...further])
   })
 
+  test('names the further migrations that mention the table', () => {
+    const { paths, formatted } = made('order')
+    const texts = {
+      'internal/store/migrations/1-note.ts': 'alter table orders add column note text',
+      'internal/store/migrations/2-old.ts': 'alter table orders_old add column note text',
+    }
+    expect(undo('order', { ...formatted, ...texts }, [...paths, ...Object.keys(texts)]).mentioning).toEqual(['1-note'])
+  })
+
   test('refuses a resource that another one refers to, and names it', () => {
     const migration = 'internal/store/migrations/0011-order-lines.ts'
     const { paths, formatted } = made('order')

@@ -1,5 +1,5 @@
 import { timestamp } from '../migrations/timestamp.ts'
-import { listReferring } from './existing.ts'
+import { listMentioning, listReferring } from './existing.ts'
 import type { Field } from './fields.ts'
 import { type Names, rename } from './names.ts'
 import { fillRegistrations, REGISTRATIONS, register, unregister } from './registration.ts'
@@ -74,6 +74,8 @@ export interface Removal {
   /** The files that registered the resource. */
   readonly edited: Files
   readonly migration: string
+  /** Further migrations that mention the table. On a new database they fail without it. */
+  readonly mentioning: readonly string[]
 }
 
 /**
@@ -106,8 +108,11 @@ export function unmakeResource(
   const missing = made.filter((path) => !paths.includes(path) && !ownTest.test(path))
   if (missing.length > 0) throw new Error(`make resource wrote files that do not exist: ${missing.join(', ')}`)
   const registered = fillRegistrations(names, migration)
+  const deleted = paths.filter((path) => made.includes(path) || ownTest.test(path))
+  const kept = paths.filter((path) => !deleted.includes(path))
   return {
-    deleted: paths.filter((path) => made.includes(path) || ownTest.test(path)),
+    deleted,
+    mentioning: listMentioning(names, kept, read),
     edited: new Map(
       registered.map((registration) => [registration.path, unregister(read(registration.path), registration)]),
     ),

@@ -1,11 +1,16 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, posix, resolve } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { listWays, makeService, type Tree } from './make-service.ts'
 
-const paths = execFileSync('git', ['ls-files', '-z'], { encoding: 'utf8' }).split('\0').filter(Boolean)
+// Includes the files that `make resource` wrote and that are not committed yet.
+const paths = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
+  encoding: 'utf8',
+})
+  .split('\0')
+  .filter((path) => path !== '' && existsSync(path))
 const template: Tree = new Map(paths.map((path) => [path, readFileSync(path, 'utf8')]))
 const ways = listWays(paths)
 const { name } = JSON.parse(readFileSync('package.json', 'utf8'))
