@@ -27,7 +27,7 @@ export interface HttpDeps {
   readonly routes: readonly Route[]
 }
 
-/** Lists what happens to a request that is not a probe, in order. */
+/** Creates the Express app. Its lines are the steps of a request that is not a probe, in order. */
 export function createHttp({ logger, context, routes, guard, ...deps }: HttpDeps): Express {
   const app = express()
   // Express's own error pages show no stack in production.

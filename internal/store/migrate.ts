@@ -19,10 +19,10 @@ export interface MigrateOptions {
   readonly say: (line: string) => void
 }
 
-/** A migration may take an hour. The lock timeout bounds how long it delays the other users of a table. */
+/** A statement may take an hour. The lock timeout bounds how long it blocks other users of a table. */
 const STATEMENT_TIMEOUT_MS = 3_600_000
 
-async function connected<T>(options: MigrateOptions, work: (client: Client) => Promise<T>): Promise<T> {
+async function withClient<T>(options: MigrateOptions, work: (client: Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({
     connectionString: options.url,
     application_name: options.applicationName,
@@ -33,7 +33,8 @@ async function connected<T>(options: MigrateOptions, work: (client: Client) => P
   // The query in progress rejects too. Without a listener, a broken connection would end the process.
   client.on('error', () => {})
   await client.connect().catch((cause: Error) => {
-    // PgBouncer refuses the statement timeout. In transaction mode it would also lose the lock of the migrator.
+    // PgBouncer refuses the statement timeout as a start-up parameter. In transaction mode, it would also lose the
+    // advisory lock.
     if (!cause.message.includes('unsupported startup parameter')) throw cause
     throw new Error('the database is behind a pooler: set MIGRATION_DATABASE_URL to PostgreSQL itself', { cause })
   })
@@ -44,15 +45,12 @@ async function connected<T>(options: MigrateOptions, work: (client: Client) => P
   }
 }
 
-const unknownLine = (names: readonly string[]) =>
-  `the database has migrations that this build does not contain: ${names.join(', ')}`
-
 function describe(event: MigrateEvent): string {
   switch (event.type) {
     case 'waiting':
       return 'waiting: another process is migrating this database'
     case 'unknown':
-      return unknownLine(event.migrations)
+      return `the database has migrations that this build does not contain: ${event.migrations.join(', ')}`
     case 'applied':
       return `applied ${event.migration}`
     case 'retrying':
@@ -70,13 +68,13 @@ function describe(event: MigrateEvent): string {
  */
 export function migrate(options: MigrateOptions): Promise<readonly string[]> {
   const { migrations = own, say } = options
-  return connected(options, (client) => run({ client, migrations, onEvent: (event) => say(describe(event)) }))
+  return withClient(options, (client) => run({ client, migrations, onEvent: (event) => say(describe(event)) }))
 }
 
 /** Lists applied and pending migrations. Changes nothing and waits for no lock. */
 export async function reportMigrations(options: MigrateOptions): Promise<void> {
   const { migrations = own, say } = options
-  await connected(options, async (client) => {
+  await withClient(options, async (client) => {
     const applied = await readApplied(client, migrations)
     const { pending, unknown } = plan(migrations, applied)
     for (const name of Object.keys(migrations).sort()) {

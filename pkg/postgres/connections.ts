@@ -29,16 +29,18 @@ export interface Connections {
   end(): Promise<void>
 }
 
-/** Statements in flight on one connection. */
+/** Maximum number of statements in flight on one connection. */
 const DEPTH = 16
 const TICK_MS = 5
-/** A statement is slow when its execution has spanned this many ticks. Ticks do not count while this process is stalled. */
+/**
+ * A statement is slow when its execution spans this number of ticks. Ticks do not count while this process is stalled.
+ */
 const SLOW_TICKS = 2
-/** After a slow statement, each connection carries one statement at a time for so long. */
+/** How long each connection carries one statement at a time after a slow statement, in milliseconds. */
 const PAUSE_MS = 1_000
-/** Time for the server to end a statement after its timeout. */
+/** Time for the server to end a statement after its timeout, in milliseconds. */
 const GRACE_MS = 1_000
-/** Pause after a failed attempt to connect, while other connections serve. */
+/** Pause after a failed attempt to connect while other connections are open, in milliseconds. */
 const RECONNECT_MS = 1_000
 
 interface Waiter {
@@ -77,7 +79,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
   function acquire(waiter: Waiter): void {
     const connection = waiting.length === 0 ? pick(waiter.isExclusive) : undefined
     if (connection !== undefined) {
-      // Every connection is busy. The next slow statement should meet an idle one.
+      // Every connection is busy. Open another, so that a slow statement delays fewer statements.
       if (connection.inFlight > 0 && connecting === 0) grow(1)
       waiter.take(connection)
       startTicking()
@@ -103,7 +105,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
     serve()
   }
 
-  /** Gives connections to those that wait, in order. */
+  /** Gives connections to the waiters, in order. */
   function serve(): void {
     for (let first = waiting[0]; first !== undefined; first = waiting[0]) {
       const connection = pick(first.isExclusive)
@@ -156,8 +158,9 @@ export function createConnections(options: ConnectionsOptions): Connections {
   }
 
   /**
-   * The server itself ends a statement that takes too long. Behind a pooler, the setting would stay with a connection that
-   * other clients use, so the pool cancels the statement instead. The pooler's number of the process is not the server's.
+   * Sets the timeouts of the session on the server. Behind a pooler, the settings would stay with a connection that
+   * other clients use, so the pool cancels slow statements instead. A pooler reports another process number than the
+   * server has. Resolves with true on a direct connection.
    */
   async function setTimeouts(client: GuardedClient): Promise<boolean> {
     const text = `select set_config('statement_timeout', $1, false), set_config('idle_in_transaction_session_timeout', $1, false)

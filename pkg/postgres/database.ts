@@ -15,9 +15,11 @@ export interface DatabaseOptions {
   readonly statementTimeoutMs: number
   /** Lifetime of an idle connection, in milliseconds. */
   readonly idleTimeoutMs: number
-  /** Whether the server keeps parsed statements. @default only on a direct connection, because a pooler may lose them */
+  /**
+   * Whether the server keeps parsed statements. @default only on a direct connection, because a pooler may lose them
+   */
   readonly prepare?: boolean | undefined
-  /** Called when a connection breaks. The pool opens another on demand. */
+  /** Called when a connection breaks. The pool opens another connection on demand. */
   readonly onError: (error: Error) => void
 }
 
@@ -27,7 +29,7 @@ export function createDatabase<Tables>(options: DatabaseOptions): Kysely<Tables>
   const client = { connectionString: url, application_name: applicationName, keepAlive: true, types }
   const connections = createConnections({ ...options, client, max: poolMax })
   const dialect = createDialect({ connections, statementTimeoutMs })
-  // The keys inside a column of JSON are data.
+  // Keep the keys inside a JSON column: they are data.
   const names = new ColumnNames({ maintainNestedObjectKeys: true })
   return new Kysely<Tables>({ dialect, plugins: [names] })
 }

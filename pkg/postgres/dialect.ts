@@ -11,12 +11,12 @@ import {
 } from 'kysely'
 import type { Connection } from './connection.ts'
 import type { Connections } from './connections.ts'
-import { type PreparedQuery, statementName } from './prepare.ts'
+import { nameStatement, type PreparedQuery } from './prepare.ts'
 import type { Query } from './statement.ts'
 
 export interface DialectOptions {
   readonly connections: Connections
-  /** Set in each transaction behind a pooler, in milliseconds. */
+  /** Statement timeout that each transaction sets behind a pooler, in milliseconds. */
   readonly statementTimeoutMs: number
 }
 
@@ -41,8 +41,8 @@ class Driver extends PostgresDriver {
   override async init(): Promise<void> {}
 
   /**
-   * Kysely does not say what follows. It passes options for `db.connection()` and for a query with a signal, whose
-   * statements need the same connection, and none for a single statement or a transaction.
+   * Kysely does not say whether a transaction follows. It passes options for `db.connection()` and for a query with a
+   * signal, whose statements need the same connection, and none for a single statement or a transaction.
    */
   override async acquireConnection(options?: object): Promise<DatabaseConnection> {
     const lease = new Lease(this.#options)
@@ -73,7 +73,9 @@ class Driver extends PostgresDriver {
   }
 }
 
-/** A connection as Kysely sees it. It takes one of the pool only for a transaction, a session or a stream. */
+/**
+ * A connection as Kysely sees it. It reserves a connection of the pool only for a transaction, a session or a stream.
+ */
 class Lease implements DatabaseConnection {
   readonly #options: DialectOptions
   #held: Connection | undefined
@@ -103,7 +105,7 @@ class Lease implements DatabaseConnection {
     this.#isInTransaction = true
   }
 
-  /** Returns whether the server has yet to hear of the transaction. */
+  /** Discards the commands that begin the transaction. Returns false when they were already sent. */
   forgetBegin(): boolean {
     const isPending = this.#begin.length > 0
     this.#begin = []
@@ -120,7 +122,7 @@ class Lease implements DatabaseConnection {
       await this.#held.run({ text: begin.join(';'), values: [] })
       return await this.#held.run(query)
     } catch (error) {
-      // The stack of pg's parser does not lead to the caller.
+      // Replace the stack of pg's parser, which does not lead to the caller.
       Error.captureStackTrace(error as Error)
       throw error
     }
@@ -149,7 +151,7 @@ class Lease implements DatabaseConnection {
         if (rows.length > 0) yield { rows }
       } while (rows.length === chunkSize)
     } finally {
-      // The error of a failed stream counts, and not that of the end.
+      // Ignore errors here: the error of a failed stream is already thrown.
       await run(isOwn ? 'commit' : 'close kysely_stream').catch(() => {})
     }
   }
@@ -158,5 +160,5 @@ class Lease implements DatabaseConnection {
 function toQuery({ sql: text, parameters: values, query, name, columns }: PreparedQuery): Query {
   // Raw SQL without values may consist of several statements, which cannot have a name.
   const isNamed = query.kind !== 'RawNode' || values.length > 0
-  return { text, values, columns, name: isNamed ? (name ?? statementName(text)) : undefined }
+  return { text, values, columns, name: isNamed ? (name ?? nameStatement(text)) : undefined }
 }

@@ -1,7 +1,7 @@
 import pg from 'pg'
 import type { ColumnNames } from './column-names.ts'
 
-/** What to send to the server. */
+/** A statement with its values, as sent to the server. */
 export interface Query {
   readonly text: string
   readonly values: readonly unknown[]
@@ -38,7 +38,10 @@ export class Statement extends PgQuery {
   readonly #columns: ColumnNames | undefined
   readonly #before: readonly string[]
 
-  /** @param before commands without rows. After an error the server skips the rest, so the query never runs without them. */
+  /**
+   * @param before commands without rows. After an error the server skips the rest, so the query never runs without
+   * them.
+   */
   constructor({ text, values, name, columns }: Query, before: readonly string[]) {
     super({ text, values, name, queryMode: before.length > 0 ? 'extended' : undefined })
     this.#columns = columns

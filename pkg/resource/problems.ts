@@ -12,7 +12,7 @@ export const RESOURCE_PROBLEMS = {
     detail: 'The first request with this idempotency-key is still in progress.',
     retryAfterSeconds: 1,
   },
-  precondition_failed: { status: 412, detail: 'The current version is not the one that if-match names.' },
+  precondition_failed: { status: 412, detail: 'The if-match header does not name the current version.' },
   idempotency_key_reused: { status: 422, detail: 'Another request has used this idempotency-key.' },
 } as const satisfies ProblemTable
 
