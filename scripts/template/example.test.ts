@@ -26,7 +26,7 @@ test.each([...example.written, ...example.edited])('make resource writes %s of t
   expect(format(path, text)).toBe(read(path).replace(/^export const formerly = .*\n\n/m, ''))
 })
 
-test('EXAMPLE=no removes every file of the example, and its further tests', () => {
+test('EXAMPLE=no removes every file and every further test of the example', () => {
   expect(migration).toBe('20261122204602-notes')
   expect(deleted).toEqual(expect.arrayContaining([...example.written.keys()]))
   const others = deleted.filter((path) => !example.written.has(path))
