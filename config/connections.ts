@@ -1,6 +1,6 @@
 import type { Config } from './env.ts'
 
-/** The health check has a connection of its own beside the pool. */
+/** Connections of the health check, in addition to the pool. */
 const HEALTH_CHECK = 1
 
 /** Describes how many connections PostgreSQL must allow, or returns undefined when the service has no database. */

@@ -7,8 +7,8 @@ import * as z from 'zod'
  */
 
 /**
- * Converts a text with `parse`, which returns undefined or throws for an invalid text. A start creates the schemas of all
- * variables, so a format is one schema object: `z.string().transform()` would be three.
+ * Converts a text with `parse`, which returns undefined or throws for an invalid text. A start creates the schemas of
+ * all variables, so a format is one schema object: `z.string().transform()` would be three.
  */
 const parsed = <T>(expected: string, parse: (text: string) => T | undefined) =>
   z.transform((given: string, context): T => {
@@ -90,8 +90,8 @@ export const origins = () =>
 
 const NAMED_RANGES = ['loopback', 'linklocal', 'uniquelocal']
 
-/** The smallest prefix. A range of nearly every address trusts every client, exactly as `true` does. */
-function smallestPrefix(address: string): number {
+/** Returns the smallest accepted prefix. A larger range would trust nearly every client, as `true` does. */
+function findSmallestPrefix(address: string): number {
   if (isIPv4(address)) return 8
   return address.toLowerCase().startsWith('::ffff:') ? 104 : 7
 }
@@ -101,7 +101,7 @@ function isAddressRange(text: string): boolean {
   const [, address = '', prefix] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
   if (!isIP(address)) return false
   const bits = isIPv4(address) ? 32 : 128
-  return prefix === undefined || parseInteger(prefix, smallestPrefix(address), bits) !== undefined
+  return prefix === undefined || parseInteger(prefix, findSmallestPrefix(address), bits) !== undefined
 }
 
 /** The number of proxies, or their addresses. `true` is an error: it lets every client choose its own address. */

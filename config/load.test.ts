@@ -368,7 +368,7 @@ describe('.env.example', () => {
     expect(load(example)).toEqual(load({}))
   })
 
-  test('marks what is secret', () => {
+  test('marks each secret', () => {
     const text = readFileSync('.env.example', 'utf8')
     for (const name of SECRETS) expect(text).toMatch(new RegExp(`\\(secret\\)[^\\n]*\\n(#[^\\n]*\\n)*${name}=`))
   })

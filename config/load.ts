@@ -37,7 +37,7 @@ export function loadAddress(environment: Environment): Pick<Config, 'HOST' | 'PO
   return validate({ HOST, PORT })
 }
 
-/** Returns one frozen configuration. @throws ConfigError with every problem at once, those in `problems` first */
+/** Returns one frozen configuration. @throws ConfigError with every problem at once, after those in `problems` */
 export function validate(values: Environment, problems: string[] = []): Config {
   const config: Record<string, unknown> = {}
   for (const [name, variable] of Object.entries(schema)) {
@@ -105,7 +105,10 @@ export function readSecrets(environment: Environment, readFile: ReadFile, proble
   return values
 }
 
-/** Returns the effective values as JSON, without unset variables. Secrets, and URLs' credentials and queries, are masked. */
+/**
+ * Returns the effective values as JSON, without unset variables. Secrets, and URLs' credentials and queries, are
+ * masked.
+ */
 export function describeConfig(config: Config): string {
   const mask = (name: string, value: unknown) => {
     if (SECRETS.has(name) && !name.endsWith('_URL')) return value && '***'

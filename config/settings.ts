@@ -16,7 +16,7 @@ export function createSettings(environment: Environment, readFile: ReadFile = re
 
   function read(problems: string[]): Config {
     if (path === undefined) return validate(fixed, problems)
-    // Identify the file before reading it: a change between the two counts as a change.
+    // Identify the file before reading it, so that a later check detects a change in between.
     identity = identifyFile(path)
     return validate({ ...fixed, ...readSettings(path, readFile, problems) }, problems)
   }
@@ -74,7 +74,7 @@ function readSettings(path: string, readFile: ReadFile, problems: string[]): Env
 }
 
 /**
- * Returns a text that differs once the file has changed. Polling replaces file system events, which get lost on network
+ * Returns a text that differs once the file has changed. Polling replaces file system events, which are lost on network
  * mounts and when a symbolic link on the path is swapped, as Kubernetes does for a ConfigMap.
  */
 function identifyFile(path: string): string {

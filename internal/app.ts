@@ -89,7 +89,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
     onEvent: ({ type, ...fields }) => logger.warn(fields, type),
   })
 
-  // Each optional room is loaded only when the configuration asks for it.
+  // Optional modules are loaded only when the configuration enables them.
   const start = () =>
     lifecycle.run(async (use) => {
       await use({
@@ -100,7 +100,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
           logger.info(server.address(), 'listening')
         },
       })
-      // Probes respond from here on. Each room is loaded in a turn of its own, so that they need not wait.
+      // Probes respond from here on. Each module loads in a turn of its own, so that probes are served in between.
       await setImmediate()
       const { createHttp } = await import('./http.ts')
       await setImmediate()
@@ -123,7 +123,8 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
       }
       await setImmediate()
 
-      // No part uses a store when it stops, so a store that does not respond is not worth a longer wait.
+      // The HTTP part stops before the stores, so requests no longer use them: wait only briefly for a store that
+      // hangs.
       const stopTimeoutMs = 1_000
       const postgres =
         config.DATABASE_URL === undefined

@@ -11,15 +11,15 @@ const PATH = '/health/ready?dialect=standard'
 const LOCAL: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
 
 /** Requests the readiness of the service that listens on this address of this machine. Never rejects. */
-export async function readiness(host: string, port: number): Promise<{ ready: boolean; answer: string }> {
+export async function readiness(host: string, port: number): Promise<{ ready: boolean; message: string }> {
   const signal = AbortSignal.timeout(TIMEOUT_MS)
   try {
     const request = get({ host: LOCAL[host] ?? host, port, path: PATH, agent: false, signal })
     // A timeout after the response has begun is an error of both the request and the response.
     request.on('error', () => {})
     const [response]: [IncomingMessage] = (await once(request, 'response')) as never
-    return { ready: response.statusCode === 200, answer: await text(response) }
+    return { ready: response.statusCode === 200, message: await text(response) }
   } catch (error) {
-    return { ready: false, answer: signal.aborted ? `no answer within ${TIMEOUT_MS} ms` : (error as Error).message }
+    return { ready: false, message: signal.aborted ? `no response within ${TIMEOUT_MS} ms` : (error as Error).message }
   }
 }

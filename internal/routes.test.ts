@@ -122,7 +122,7 @@ test('the document shows the authentication of every operation that is not publi
   expect(Object(document).components).not.toHaveProperty('securitySchemes')
 })
 
-test('a disabled path does not exist, and neither does the document', async () => {
+test('a disabled path is missing from the document, and the document can be disabled too', async () => {
   off.add('version')
   expect((await ask()).paths).not.toHaveProperty('/version')
   off.delete('version')
@@ -144,7 +144,7 @@ test('in development a browser finds links at /, and in production the path does
   expect(paths).toEqual(['/ping', '/health', '/docs', '/openapi.json'])
 })
 
-test('every operation behind the rate limit documents its headers, and a 429 the time to wait', () => {
+test('every operation behind the rate limit documents its headers, and the 429 documents the time to wait', () => {
   const { responses } = document.paths['/ping']!['get']!
   for (const response of Object.values(responses)) {
     expect(response).toMatchObject({ headers: { RateLimit: expect.anything(), 'RateLimit-Policy': expect.anything() } })

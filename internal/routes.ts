@@ -16,7 +16,7 @@ export interface RouteSettings {
 export interface RoutesDeps {
   /** Returns the current settings, which may change at run time. */
   readonly settings: () => RouteSettings
-  /** Routes of optional rooms: resources and sessions. */
+  /** Routes of optional modules: resources and sessions. */
   readonly optional: readonly Route[]
   /** @default every operation is public */
   readonly guard?: Guard

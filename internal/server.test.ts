@@ -78,7 +78,7 @@ test('a request behind a probe on a connection that drains is not executed', asy
   expect(executed).toBe(0)
 })
 
-test('a client that asks for the end of the connection gets one response, whatever bytes follow', async () => {
+test('a client that asks for the end of the connection gets one response, even when more bytes follow', async () => {
   const socket = await open((_req, res) => void res.end())
   socket.write(get('/probe', 'host: x\r\nconnection: close') + get('/never'))
   expect(statuses(await text(socket))).toEqual([200])
@@ -147,7 +147,7 @@ test.each([
   expect(executed).toEqual(['/first'])
 })
 
-test('malformed bytes are rejected once, however many follow them', async () => {
+test('malformed bytes are rejected once, even when more bytes follow', async () => {
   const arrived = Promise.withResolvers<() => void>()
   const socket = await open((_req, res) => arrived.resolve(() => res.end('done')))
   socket.write(get('/first') + CHUNKED)

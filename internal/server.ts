@@ -29,7 +29,7 @@ export interface ServerOptions extends Timeouts {
 
 export type HttpServer = ReturnType<typeof createServer>
 
-/** Creates a server with every limit set. Probes never wait: neither for the handler nor for the requests before them. */
+/** Creates a server with every limit set. Probes respond before the handler is set and before waiting requests. */
 export function createServer({ probe, ownsSocket, onClientError, ...options }: ServerOptions) {
   const loaded = Promise.withResolvers<RequestListener>()
   let handler: RequestListener = (request, response) => {

@@ -27,7 +27,7 @@ test('work that takes too long is a TimeoutError, at the timeout and not before'
   )
 })
 
-test('an error that comes after the timeout is no unhandled rejection', async () => {
+test('an error after the timeout causes no unhandled rejection', async () => {
   const unhandled = jest.fn()
   process.on('unhandledRejection', unhandled)
   const work = Promise.withResolvers<void>()

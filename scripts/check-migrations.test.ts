@@ -4,7 +4,7 @@ import { checkMigrations } from './check-migrations.ts'
 const name = '20261124090000-orders'
 const safe = { up: 'create table notes ()' }
 
-test('registered migrations with a time and safe statements pass, also with the numbers of before', () => {
+test('registered migrations with a time and safe statements pass, including migrations with old numbers', () => {
   expect(checkMigrations({ [name]: safe, '0003-invoices': safe }, [name, '0003-invoices'])).toEqual([])
 })
 

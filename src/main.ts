@@ -8,14 +8,14 @@ import { withoutCredentials } from '#pkg/logging/credentials.ts'
 
 const USAGE = `usage: app [serve | migrate | healthcheck | config | version]
 
-  serve        answer requests until SIGTERM or SIGINT (the default)
+  serve        serve requests until SIGTERM or SIGINT (the default)
   migrate      bring the database up to this version; with --status only list applied and pending migrations
   healthcheck  exit 0 when the service on this machine is ready, 1 otherwise
   config       print the effective configuration, secrets masked
   version      print version, commit and time of this build
 `
 
-/** Same as `engines` in package.json. The bundle may run on any Node that is installed. */
+/** The oldest version in `engines` of package.json. The bundle runs on the installed Node, which may be older. */
 const OLDEST_NODE = 24
 
 /** https://man.freebsd.org/sysexits: 64 wrong usage, 78 invalid configuration. */
@@ -35,8 +35,8 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<Exi
   async healthcheck() {
     const { HOST, PORT } = loadAddress(process.env)
     const { readiness } = await import('#internal/healthcheck.ts')
-    const { ready, answer } = await readiness(HOST, PORT)
-    ;(ready ? out : err)(answer)
+    const { ready, message } = await readiness(HOST, PORT)
+    ;(ready ? out : err)(message)
     return ready ? 0 : 1
   },
   async config() {
@@ -80,7 +80,7 @@ async function migrate(config: Config, status: boolean): Promise<ExitCode> {
 
 async function main(args: readonly string[]): Promise<ExitCode> {
   if (Number.parseInt(process.versions.node, 10) < OLDEST_NODE) {
-    err(`Node ${OLDEST_NODE} or later is needed, and this is ${process.version}`)
+    err(`Node ${OLDEST_NODE} or later is required, but this is ${process.version}`)
     return 1
   }
   const [given = 'serve', ...rest] = args

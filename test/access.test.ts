@@ -84,7 +84,7 @@ describe('bearer tokens', () => {
     for (const path of ['/ping', '/health', '/health/live', '/health/ready', '/health/startup']) {
       expect([path, (await ask(app, { path })).status]).toEqual([path, 200])
     }
-    // No other spelling of a path reaches its operation.
+    // Other spellings of a path do not reach its operation.
     for (const path of ['/OpenAPI.json', '//openapi.json', '/nothing']) {
       expect([path, (await ask(app, { path })).status]).toEqual([path, 404])
     }

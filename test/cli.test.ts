@@ -72,7 +72,7 @@ describe('configuration', () => {
     expect(stdout).not.toContain('hunter2')
   })
 
-  test('config says how many connections PostgreSQL must allow, when there is a database', async () => {
+  test('app config prints the number of connections that PostgreSQL must allow, if a database is configured', async () => {
     const env = { DATABASE_URL: 'postgres://app:hunter2@db:5432/app', DATABASE_POOL_MAX: '20' }
     const { stderr } = await runApp(['config'], { env })
     expect(stderr).toContain('PostgreSQL connections: 21 for each instance (20 of DATABASE_POOL_MAX, 1 of the health')

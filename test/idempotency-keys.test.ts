@@ -94,7 +94,7 @@ test('an error of another system keeps its code, although the database could hav
 })
 
 describe('while the first request with a key is in progress', () => {
-  /** Starts a request that has written and does not end, and a second one that waits for it. */
+  /** Starts a request that has written and does not end, and a second request that waits for it. */
   async function startTwo(run: (things: Things) => Promise<typeof response>, lockTimeoutMs?: number) {
     const things = open(lockTimeoutMs === undefined ? {} : { lockTimeoutMs })
     const written = Promise.withResolvers<void>()
@@ -107,12 +107,12 @@ describe('while the first request with a key is in progress', () => {
     })
     await written.promise
     const second = things.once(request, run)
-    // The test looks at the outcome later.
+    // The test checks the outcome later.
     second.catch(() => {})
     return { first, second, end }
   }
 
-  test('a second one waits, and gets the response of the first one', async () => {
+  test('a second request waits, and gets the response of the first request', async () => {
     const { first, second, end } = await startTwo(unwanted)
     await until(isWaiting)
     end.resolve()
@@ -121,7 +121,7 @@ describe('while the first request with a key is in progress', () => {
     expect(await count('things')).toBe(1)
   })
 
-  test('a second one runs when the first one fails', async () => {
+  test('a second request runs when the first request fails', async () => {
     const { first, second, end } = await startTwo(insertThing)
     await until(isWaiting)
     end.reject(new Error('refused'))
@@ -130,7 +130,7 @@ describe('while the first request with a key is in progress', () => {
     expect(await count('things')).toBe(1)
   })
 
-  test('a second one is a conflict after the longest wait', async () => {
+  test('a second request is a conflict after the longest wait', async () => {
     const { first, second, end } = await startTwo(unwanted, 50)
     await expect(second).rejects.toEqual(failure('idempotency_conflict'))
     end.resolve()
@@ -140,7 +140,7 @@ describe('while the first request with a key is in progress', () => {
   })
 })
 
-describe('when the connection breaks in mid-commit', () => {
+describe('when the connection breaks during a commit', () => {
   test.each([
     ['after the commit', 'after-write', unwanted],
     ['before the commit', 'before-commit', insertThing],
@@ -164,7 +164,7 @@ describe('the deletion of expired keys', () => {
       `insert into idempotency_keys select n, '', '', now() - n * interval '1 hour' from unnest(array[${ages}]) n`,
     )
 
-  test('takes the oldest ones first, a limited number at a time, and keeps the younger ones', async () => {
+  test('deletes the oldest keys first, a limited number at a time, and keeps younger keys', async () => {
     await fill('23, 25, 26, 27')
     expect(await remove(2)).toBe(2)
     expect(await listIds()).toEqual(['23', '25'])

@@ -114,7 +114,7 @@ test.each([
   },
 )
 
-test('filters select the rows of the table that they name, and each other page continues them', async () => {
+test('filters select the rows of the table that they name, and each further page continues them', async () => {
   const [first] = (await admin.query(`select id from customers order by title`)).rows
   const found = await walk({ limit: 2, sort: '-total', filters: { customer: first.id, state: 'open', isPaid: true } })
   expect(found).toEqual(
@@ -125,11 +125,11 @@ test('filters select the rows of the table that they name, and each other page c
   expect(rest).toEqual(await select('where not is_paid order by created_at, id'))
 })
 
-test('pages of one sort order and the same filters share a query, whatever their values are', async () => {
+test('pages of one sort order and the same filters share a query with any values', async () => {
   compiled = 0
   await walk({ limit: 9, sort: 'total', filters: { state: 'open' } })
   await walk({ limit: 4, sort: 'total', filters: { state: 'closed' } })
-  // The first page and the others.
+  // The first page and the further pages.
   expect(compiled).toBe(2)
 })
 
@@ -160,7 +160,7 @@ test.each([
   expect(text).not.toMatch(/Sort/)
 })
 
-test('columns are camelCase, and the keys inside a column of JSON stay as they are', async () => {
+test('columns are camelCase, and the keys inside a JSON column stay unchanged', async () => {
   const [order] = await list({ limit: 1, sort: 'title', filters: {} })
   expect(order).toMatchObject({ isPaid: expect.any(Boolean), customerTitle: expect.stringMatching(/^customer/) })
   expect(order?.['extra']).toEqual({ some_key: [{ other_key: 0.1 }] })
@@ -173,7 +173,7 @@ test('columns are camelCase, and the keys inside a column of JSON stay as they a
   expect(await query.returning('extra').executeTakeFirst()).toEqual({ extra })
 })
 
-test('a violated foreign key tells on which side it is', async () => {
+test('a violated foreign key reports the side that violates it', async () => {
   const db = postgres.db.withTables<Tables>()
   const missing = '0198c0de-5a1b-4f6e-9d3c-2b7a1e4f8c90'
   const [order] = await list({ limit: 1, sort: 'title', filters: {} })

@@ -8,7 +8,8 @@ import { freePort, until } from './support/services.ts'
 import { copyTree } from './support/tree.ts'
 
 /*
- * The recipes of make dev, make migrate, make seed and make migration, in a copy of this tree with a database of its own.
+ * The recipes of make dev, make migrate, make seed and make migration, in a copy of this tree with a database of its
+ * own.
  */
 
 // Each test starts processes, and the service again after each save.
@@ -53,7 +54,7 @@ async function isReady(): Promise<boolean> {
   return response?.ok === true
 }
 
-test('make migrate starts the local database where it does not run, and make migration writes what it applies', async () => {
+test('make migrate starts the local database when it does not run, and applies the migration that make migration wrote', async () => {
   await addMigration('things', 'create table things (id int primary key)')
   const { code, stdout } = await script('database.ts', ['migrate'])
   expect(code).toBe(0)
@@ -98,7 +99,7 @@ test('make dev applies a new migration at the next save', async () => {
   await until(isReady, 60_000)
 })
 
-test('a migration that fails shows its error, the service is not ready, and the next save mends it', async () => {
+test('a migration that fails shows its error, the service is not ready, and the next save repairs it', async () => {
   const file = await addMigration('broken', 'select from nowhere')
   await until(() => output.includes('relation "nowhere" does not exist'), 60_000)
   await until(async () => !(await isReady()), 60_000)
@@ -129,7 +130,7 @@ test('make seed uses the database of make dev, and a second run changes nothing'
   expect(await script('database.ts', ['seed'])).toMatchObject({ code: 0 })
 })
 
-test('make migration refuses a name that is not made of words', async () => {
+test('make migration refuses a name that does not consist of words', async () => {
   for (const NAME of ['', '../x', 'Things', 'things'])
     expect((await script('migration.ts', [], { NAME })).code).not.toBe(0)
 })

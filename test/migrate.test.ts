@@ -74,7 +74,7 @@ describe('app migrate', () => {
   const order = (name: string) => migrations[name]?.formerly ?? name
   const names = Object.keys(migrations).sort((a, b) => (order(a) < order(b) ? -1 : 1))
 
-  test('applies what is missing, says what it did, and then has nothing to do', async () => {
+  test('applies missing migrations, prints each, and finds the database up to date afterwards', async () => {
     expect(await app('migrate')).toEqual({
       code: 0,
       stdout: names.map((name) => `applied ${name}\n`).join(''),
@@ -103,7 +103,7 @@ describe('app migrate', () => {
     expect(await runApp(['migrate'], { env })).toMatchObject({ code: 0, stdout: expect.stringContaining('applied ') })
   })
 
-  test('without a database it says so and exits 78, with one that is down 1', async () => {
+  test('exits 78 without a configured database, and exits 1 when the database is down', async () => {
     expect(await runApp(['migrate'])).toMatchObject({ code: 78, stderr: expect.stringContaining('DATABASE_URL') })
     const env = { DATABASE_URL: 'postgres://app:hunter2@127.0.0.1:1/app' }
     for (const args of [['migrate'], ['migrate', '--status']]) {
@@ -112,7 +112,7 @@ describe('app migrate', () => {
     }
   })
 
-  test('a migration that fails exits 1 with the error of PostgreSQL and without a stack', async () => {
+  test('a failed migration exits 1 and prints the error of PostgreSQL without a stack', async () => {
     await query(`create function set_updated_at() returns void language sql as 'select'`)
     const { code, stdout, stderr } = await app('migrate')
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
@@ -121,13 +121,13 @@ describe('app migrate', () => {
   })
 })
 
-test('four at once apply each migration once', async () => {
+test('four simultaneous runs apply each migration once', async () => {
   const scripts = { '20260101000000-things': things, '20260102000000-more': more }
   const applied = await Promise.all([1, 2, 3, 4].map(() => apply(scripts)))
   expect(applied.flat().sort()).toEqual(Object.keys(scripts))
 })
 
-test('a migration that fails leaves nothing of itself behind, and the migrations before it stay', async () => {
+test('a failed migration leaves no changes, and the migrations before it stay applied', async () => {
   const broken = { up: 'create table other (id int);\nselect from nowhere' }
   const scripts = { '20260101000000-things': things, '20260102000000-broken': broken }
   await expect(apply(scripts)).rejects.toMatchObject({
@@ -141,13 +141,13 @@ test('a migration that fails leaves nothing of itself behind, and the migrations
   expect(await apply({ ...scripts, '20260102000000-broken': { up: 'select' } })).toEqual(['20260102000000-broken'])
 })
 
-test('a migration without SQL is refused, so that it runs once it is written', async () => {
+test('a migration without SQL is refused, and runs after its SQL has been written', async () => {
   for (const empty of [{ up: '\n' }, { up: [], transaction: false }])
     await expect(apply({ '20260101000000-things': empty })).rejects.toThrow('things failed: it has no SQL')
   expect(await apply({ '20260101000000-things': things })).toEqual(['20260101000000-things'])
 })
 
-test('a migration that arrives late is applied, and one of a newer build is reported and left alone', async () => {
+test('a late migration is applied, and a migration of a newer build is reported and kept', async () => {
   const newer = { '20260101000000-things': things, '20260103000000-newest': { up: 'create table newest ()' } }
   await apply(newer)
   const { applied, events } = await migrate({ '20260101000000-things': things, '20260102000000-more': more })
@@ -167,7 +167,7 @@ describe("a database that Kysely's migrator has migrated", () => {
   )
   const numbered = { ...former, ...own }
 
-  /** Migrates as builds before this runner did, under the names of that time. */
+  /** Migrates like an older build, with Kysely's migrator and the former names. */
   async function migrateWithKysely() {
     const db = new Kysely({ dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: url }) }) })
     const scripts = Object.entries(numbered).map(
@@ -204,7 +204,7 @@ describe("a database that Kysely's migrator has migrated", () => {
     expect(await migrateWithKysely()).toEqual([])
   })
 
-  test('a new database gets the same order: renamed migrations, those with numbers, those with times', async () => {
+  test('a new database gets the same order: renamed migrations, then migrations with numbers, then migrations with times', async () => {
     const applied = await apply({ '20260101000000-things': things, ...own, ...renamed })
     expect(applied).toEqual([...Object.keys(renamed).sort(), '0003-of-a-service', '20260101000000-things'])
   })
@@ -213,7 +213,7 @@ describe("a database that Kysely's migrator has migrated", () => {
 describe('a table that a long transaction holds', () => {
   const scripts = { '20260101000000-things': things, '20260102000000-more': more }
 
-  test('writers go on while the migration tries again, and it succeeds when the transaction has ended', async () => {
+  test('writers continue while the migration tries again, and the migration succeeds after the transaction has ended', async () => {
     await apply({ '20260101000000-things': things })
     const [holder, writer] = [await connect(), await connect()]
     await holder.query('begin; insert into things values (2)')
@@ -238,7 +238,7 @@ describe('a table that a long transaction holds', () => {
     await writers
   })
 
-  test('after its last attempt the migration fails, and says how often it has tried', async () => {
+  test('the migration fails after its last attempt, and reports the number of attempts', async () => {
     await apply({ '20260101000000-things': things })
     const holder = await connect()
     await holder.query('begin; lock table things')
@@ -286,7 +286,7 @@ test('the example of docs/database.md runs and passes make lint, and its old and
   ])
 })
 
-test('a pooler that refuses the connection is named, with the variable to set', async () => {
+test('the error for a pooler that refuses the connection names the variable to set', async () => {
   const refusal = Buffer.from('SFATAL\0C08P01\0Munsupported startup parameter: statement_timeout\0\0')
   const header = Buffer.alloc(5)
   header.write('E')
@@ -327,7 +327,7 @@ describe('a migration outside a transaction', () => {
     ])
   })
 
-  test('in a transaction PostgreSQL refuses the same statement', async () => {
+  test('PostgreSQL refuses the same statement in a transaction', async () => {
     await expect(apply({ ...scripts, '20260103000000-index': { up: index.up } })).rejects.toMatchObject({
       code: '25001',
     })

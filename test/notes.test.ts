@@ -54,7 +54,7 @@ test('the response names each invalid field', async () => {
   expect(listInvalidFields(refused)).toEqual(Object.keys(wrong))
 })
 
-test('a change needs the current version in if-match', async () => {
+test('a change requires the current version in if-match', async () => {
   const path = readLocation(await create())
   for (const method of ['patch', 'delete'] as const) {
     const body = method === 'patch' ? { body: await fields() } : {}

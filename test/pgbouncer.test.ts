@@ -53,7 +53,8 @@ const countSleeping = async () =>
 test.each([undefined, false, true])(
   'statements run with prepare %s, also in a transaction after others',
   async (prepare) => {
-    // Behind an old PgBouncer a session that has not parsed the statement refuses it, and the statement runs without a name.
+    // Behind an old PgBouncer, a session refuses a named statement that it has not parsed. The pool then runs it
+    // without a name.
     const database = open({ prepare, poolMax: 4, statementTimeoutMs: 10_000 })
     const all = Array.from({ length: 50 }, (_, value) => select(value, database))
     expect(await Promise.all(all)).toEqual(Array.from({ length: 50 }, (_, value) => value))

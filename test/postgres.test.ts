@@ -73,7 +73,7 @@ async function connectOne() {
   return { client, connection: new Connection({ client, isDirect: true, prepare: true, onSettled: () => {} }) }
 }
 
-/** What a promise settled to. */
+/** The value or the error of a settled promise. */
 const outcome = (work: Promise<unknown>) =>
   work.then(
     () => 'ok',
@@ -81,7 +81,7 @@ const outcome = (work: Promise<unknown>) =>
   )
 
 describe('single statements', () => {
-  test('are sent before the responses to earlier ones, on the same connection', async () => {
+  test('are sent before the responses to earlier statements, on the same connection', async () => {
     await select(0)
     proxy.hold()
     const all = Promise.all([1, 2, 3].map((value) => select(value)))
@@ -111,7 +111,7 @@ describe('single statements', () => {
     expect(proxy.connections).toBe(1)
   })
 
-  test('find another connection while a slow one is in progress', async () => {
+  test('use another connection while a slow statement is in progress', async () => {
     db = open()
     await select(0)
     await admin.query('select pg_advisory_lock(1)')
@@ -242,7 +242,7 @@ describe('a transaction', () => {
     expect((await admin.query('select id from things')).rows).toEqual([{ id: 1 }])
   })
 
-  test('is undone when it fails, and its connection serves again', async () => {
+  test('is rolled back when it fails, and its connection serves again', async () => {
     const insert = (transaction: Kysely<Tables>, id: number) =>
       transaction.insertInto('things').values({ id, nickName: null, data: null }).execute()
     await expect(
@@ -263,7 +263,7 @@ describe('a transaction', () => {
     expect(proxy.connections).toBe(1)
   })
 
-  test('that was aborted by an error which the caller ignored does not seem to be committed', async () => {
+  test('fails to commit after an error that the caller ignored', async () => {
     const work = db.transaction().execute(async (transaction) => {
       await outcome(sql`select 1 / ${0}::int`.execute(transaction))
     })
@@ -313,7 +313,7 @@ test('the statements of db.connection() share one session', async () => {
 describe('stream', () => {
   beforeEach(() => admin.query(`insert into things select n, 'name ' || n, null from generate_series(1, 250) n`))
 
-  test('reads rows in chunks, and gives the connection back also when it stops early', async () => {
+  test('reads rows in chunks, and releases its connection even when it stops early', async () => {
     const ids: number[] = []
     for await (const { id, nickName } of db
       .selectFrom('things')
@@ -330,7 +330,7 @@ describe('stream', () => {
     expect(proxy.connections).toBe(1)
   })
 
-  test('works in a transaction, which goes on afterwards', async () => {
+  test('works in a transaction, which continues afterwards', async () => {
     await db.transaction().execute(async (transaction) => {
       let count = 0
       for await (const _row of transaction.selectFrom('things').select('id').stream(100)) count++
@@ -351,7 +351,7 @@ describe('stream', () => {
 })
 
 describe('a statement that takes too long', () => {
-  test('is ended by the server, and the statements behind it are not', async () => {
+  test('is ended by the server, and the statements behind it run', async () => {
     db = open({ poolMax: 1, statementTimeoutMs: 1_000 })
     await select(0)
     const [slow, ...others] = await Promise.allSettled([sql`select pg_sleep(${60})`.execute(db), select(1), select(2)])
@@ -381,7 +381,7 @@ test('a cancellation that reaches the statement behind its target lets that stat
 })
 
 describe('a connection', () => {
-  test('without responses is closed with all its statements, and the next statement gets another', async () => {
+  test('without responses is closed with all its statements, and the next statement gets another connection', async () => {
     db = open({ poolMax: 1, statementTimeoutMs: 1_000 })
     await select(0)
     proxy.hold()

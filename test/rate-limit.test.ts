@@ -30,7 +30,9 @@ const nextClient = () => `10.0.0.${++clients}`
 const fetchPing = (app: RunningApp, client: string) =>
   fetch(`${app.url}/ping`, { headers: { 'x-forwarded-for': client } })
 
-/** Sends requests of one client to each process in turn. Returns the status and the remaining quota of each response. */
+/**
+ * Sends requests of one client to each process in turn. Returns the status and the remaining quota of each response.
+ */
 async function send(client: string, times: number) {
   const statuses: number[] = []
   const left: number[] = []
@@ -42,7 +44,7 @@ async function send(client: string, times: number) {
   return { statuses, left }
 }
 
-/** Sends one more request to each process, and returns how each has counted until then, in log messages. */
+/** Sends one more request to each process, and returns its log messages about counting alone or together. */
 async function listChanges(): Promise<string[][]> {
   const changes: string[][] = []
   for (const app of apps) {

@@ -80,7 +80,7 @@ describe('probes and queries', () => {
     const since = readFileSync(`${await dataDirectory()}/../postgres.log`, 'utf8').slice(log.length)
     expect(log).toMatch(CHECK)
     expect(since).not.toMatch(CHECK)
-    // The way of counting works: one query more is one line more.
+    // The count is valid: each further query adds one line.
     await admin.query('select name from schema_migrations')
     await until(async () =>
       CHECK.test(readFileSync(`${await dataDirectory()}/../postgres.log`, 'utf8').slice(log.length)),
@@ -217,7 +217,7 @@ describe('redis', () => {
     return pinged
   }
 
-  test('a ping that times out replaces a connection without responses, however much is written to it', async () => {
+  test('a ping that times out replaces a connection without responses, even while commands are written to it', async () => {
     const store = createRedis(options())
     store.start()
     await store.ping(never)

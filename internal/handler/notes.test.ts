@@ -73,7 +73,7 @@ test('an update changes only the fields of the request', async () => {
   expect(asked).toEqual([changes, {}])
 })
 
-test('a change needs the current version in if-match', async () => {
+test('a change requires the current version in if-match', async () => {
   for (const send of [client.patch(`/v1/notes/${id}`).send({}), client.delete(`/v1/notes/${id}`)]) {
     await send.set('if-match', '"2"').expect(412)
   }
@@ -94,7 +94,7 @@ test('a client that has the current version gets 304 without a body', async () =
   await client.get(`/v1/notes/${id}`).set('if-none-match', '"3"').expect(304, '')
 })
 
-test('a new note has an idempotency-key of its caller', async () => {
+test('each caller has its own idempotency keys for a new note', async () => {
   await client.post('/v1/notes').set('idempotency-key', 'k').send(fields).expect(201)
   await client.post('/v1/notes').set('x-subject', 'user-1').send(fields).expect(201)
   expect(asked).toEqual([

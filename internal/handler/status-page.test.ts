@@ -29,7 +29,7 @@ test('shows the data of the JSON response for each check', () => {
 })
 
 test('summarizes a service without checks and a service without failures', () => {
-  expect(extractText(renderPage({}))).toContain('Nothing is watched.')
+  expect(extractText(renderPage({}))).toContain('No checks are configured.')
   expect(renderPage({})).not.toContain('<table>')
   expect(extractText(renderPage({ database: ok }))).toContain('Every check is ok.')
 })

@@ -3,7 +3,7 @@ import { html, type Markup, renderPage } from '#pkg/http/html.ts'
 import { createSecurityPolicy } from '#pkg/http/security-headers.ts'
 
 const REFRESH_S = 5
-/** Size of the chart: most runs, height of the line above the top, and height. */
+/** Size of the chart: the number of runs, the distance from the top to the base line, and the height. */
 const RUNS = 60
 const LINE = 24
 const HEIGHT = 32
@@ -81,7 +81,8 @@ const state = (status: 'ok' | 'fail') => html`<b class="${status}">${status === 
 
 function summary(checks: Snapshot['checks']): string {
   const failures = Object.entries(checks).filter(([, { status }]) => status === 'fail')
-  if (failures.length === 0) return Object.keys(checks).length === 0 ? 'Nothing is watched.' : 'Every check is ok.'
+  if (Object.keys(checks).length === 0) return 'No checks are configured.'
+  if (failures.length === 0) return 'Every check is ok.'
   return `Failing: ${failures.map(([name, { critical }]) => (critical ? name : `${name} (not critical)`)).join(', ')}.`
 }
 
@@ -92,7 +93,7 @@ function chart(history: History): Markup {
   const bars = { ok: '', fail: '' }
   for (const [index, run] of history.entries()) {
     const x = 4 * (RUNS - history.length + index)
-    // The share of the longest latency is NaN when that is 0.
+    // The ratio is NaN when the longest latency is 0.
     const height = run.ok ? -Math.max(2, Math.round((run.latencyMs / longest || 0) * LINE)) : HEIGHT - LINE
     bars[run.ok ? 'ok' : 'fail'] += `M${x} ${LINE}v${height}h3v${-height}z`
   }

@@ -20,7 +20,7 @@ test('a resource that does not exist is not found', async () => {
   }
 })
 
-test('a page asks for one more than it shows', async () => {
+test('a page requests one row more than it contains', async () => {
   const limits: number[] = []
   const notes = open({
     list: async ({ limit }) => {

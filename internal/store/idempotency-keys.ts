@@ -35,7 +35,8 @@ export function createIdempotencyKeys({ db, lockTimeoutMs = 1_000 }: Idempotency
     ({ id, response }: { readonly id: string; readonly response: string }) =>
       sql`update idempotency_keys set response = ${response} where id = ${id}`,
   )
-  // Skips the rows that another instance deletes, so that no deletion waits. An array is read once, before the deletion.
+  // Skips rows that another instance is deleting, so that deletions do not wait. The subquery in the array runs once,
+  // before the deletion.
   const removeExpired = prepareSql(
     ({ keepMs, limit }: { readonly keepMs: number; readonly limit: number }) => sql<{ readonly count: number }>`
       with removed as (
@@ -57,7 +58,7 @@ export function createIdempotencyKeys({ db, lockTimeoutMs = 1_000 }: Idempotency
       })
       if (inserted !== undefined) return undefined
       const stored = await find.takeFirst(transaction, { id })
-      // The key has expired since: the retry adds it again.
+      // The key has expired in the meantime. A retry adds it again.
       if (stored === undefined) throw new CodedError('idempotency_conflict')
       return stored
     },
@@ -78,7 +79,7 @@ export function createIdempotencyKeys({ db, lockTimeoutMs = 1_000 }: Idempotency
       return keys
         .transaction((transaction) => work(transaction).catch(recordError))
         .catch((error) => {
-          // An error of the work may come from another system, and it counts more than an error of the rollback.
+          // Prefer the error of `work` to an error of the rollback: it is the cause, and may come from another system.
           throw thrown === undefined ? error : thrown.error
         })
     },

@@ -22,14 +22,14 @@ export interface MigrateOptions {
   readonly say: (line: string) => void
 }
 
-/** A migration may take an hour. The lock timeout bounds how long it delays the other users of a table. */
+/** A statement may take an hour. The lock timeout bounds how long it blocks other users of a table. */
 const STATEMENT_TIMEOUT_MS = 3_600_000
 
 /** A name with several addresses fails with an AggregateError, whose message is empty. */
 const describeCause = (cause: Error) =>
   cause instanceof AggregateError ? cause.errors.map(({ message }: Error) => message).join(', ') : cause.message
 
-async function connected<T>(options: MigrateOptions, work: (client: Client) => Promise<T>): Promise<T> {
+async function withClient<T>(options: MigrateOptions, work: (client: Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({
     connectionString: options.url,
     application_name: options.applicationName,
@@ -54,15 +54,12 @@ async function connected<T>(options: MigrateOptions, work: (client: Client) => P
   }
 }
 
-const unknownLine = (names: readonly string[]) =>
-  `the database has migrations that this build does not contain: ${names.join(', ')}`
-
 function describe(event: MigrateEvent): string {
   switch (event.type) {
     case 'waiting':
       return 'waiting: another process is migrating this database'
     case 'unknown':
-      return unknownLine(event.migrations)
+      return `the database has migrations that this build does not contain: ${event.migrations.join(', ')}`
     case 'applied':
       return `applied ${event.migration}`
     case 'retrying':
@@ -81,13 +78,13 @@ function describe(event: MigrateEvent): string {
  */
 export function migrate(options: MigrateOptions): Promise<readonly string[]> {
   const { migrations = own, say } = options
-  return connected(options, (client) => run({ client, migrations, onEvent: (event) => say(describe(event)) }))
+  return withClient(options, (client) => run({ client, migrations, onEvent: (event) => say(describe(event)) }))
 }
 
 /** Lists applied and pending migrations. Changes nothing and waits for no lock. @throws ConnectionError */
 export async function reportMigrations(options: MigrateOptions): Promise<void> {
   const { migrations = own, say } = options
-  await connected(options, async (client) => {
+  await withClient(options, async (client) => {
     const applied = await readApplied(client, migrations)
     const { pending, unknown } = plan(migrations, applied)
     for (const name of Object.keys(migrations).sort()) {

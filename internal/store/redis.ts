@@ -16,7 +16,7 @@ export interface RedisOptions {
 }
 
 /** Doubles from 50 ms to one second, plus a random quarter, so that many instances do not reconnect at once. */
-const backoff = (retries: number) => Math.min(50 * 2 ** retries, 1_000) * (1 + Math.random() / 4)
+const computeBackoff = (retries: number) => Math.min(50 * 2 ** retries, 1_000) * (1 + Math.random() / 4)
 
 export type Redis = ReturnType<typeof createRedis>
 
@@ -28,15 +28,17 @@ export function createRedis({ url, clientName, connectTimeoutMs, onError, observ
 
   function createClient() {
     lastError = undefined
-    // The package's `createClient` builds a method for each of a thousand commands: longer than the rest of a start.
+    // The package's `createClient` builds a method for each of a thousand commands, which takes longer than the rest of
+    // a start.
     const created = new RedisClient({
       url,
       name: clientName,
       // Commands fail at once instead of waiting for a server that may not return.
       disableOfflineQueue: true,
       commandsQueueMaxLength: 10_000,
-      // socketTimeout bounds the login, which has no other timeout. Every later write extends it, even without a response.
-      socket: { connectTimeout: connectTimeoutMs, socketTimeout: 10_000, reconnectStrategy: backoff },
+      // socketTimeout bounds the login, which has no other timeout. Every later write extends it, even without a
+      // response.
+      socket: { connectTimeout: connectTimeoutMs, socketTimeout: 10_000, reconnectStrategy: computeBackoff },
     })
     created.on('ready', () => {
       lastError = undefined
@@ -64,7 +66,8 @@ export function createRedis({ url, clientName, connectTimeoutMs, onError, observ
     },
     /**
      * Waits for a connection and its response. Rejects with the error of the last attempt to connect. Replaces the
-     * connection when `signal` aborts with a TimeoutError: its pending commands fail, and the next command gets another.
+     * connection when `signal` aborts with a TimeoutError: its pending commands fail, and the next command gets
+     * another.
      */
     async ping(signal: AbortSignal): Promise<void> {
       // On a ready connection, lastError may be the response to some command (-BUSY, -LOADING).

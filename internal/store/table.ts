@@ -10,11 +10,14 @@ export type NextVersion = Pick<Stored, 'id' | 'version'>
 
 export const STORED = ['id', 'version', 'createdAt', 'updatedAt'] as const
 
-/** The rows after the cursor of a page. Without a cursor, all rows. `table` is the name or the alias in the query. */
+/**
+ * Selects the rows after the cursor of a page, or all rows without a cursor. `table` is the name or the alias in the
+ * query.
+ */
 export function after(table: string, { sort, cursor }: Pick<PageRequest, 'sort' | 'cursor'>): RawBuilder<SqlBool> {
   if (cursor === undefined) return sql`true`
   const { field, direction } = readSort(sort)
-  // A joined table has columns of the same names.
+  // Qualify the columns: a joined table has columns with the same names.
   const position = sql`(${sql.ref(`${table}.${field}`)}, ${sql.ref(`${table}.id`)})`
   return sql`${position} ${sql.raw(direction === 'asc' ? '>' : '<')} (${cursor.value}, ${cursor.id})`
 }
@@ -37,7 +40,7 @@ const toValues = ({ limit, cursor, filters }: PageRequest): PageValues => ({
  * tables. Each combination of a sort order and filters is compiled once.
  *
  * @param select starts the query
- * @param table the name or the alias of the table in the query that has the fields of the page
+ * @param table name or alias of the table that has the fields of the page
  */
 export function prepareList<DB, Tables extends keyof DB & string, Row, Table extends Tables>(
   select: () => SelectQueryBuilder<DB, Tables, Row>,

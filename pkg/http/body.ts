@@ -37,7 +37,10 @@ export function createBodyReader(limit: number): (body: ReadableBody) => Request
   }
 }
 
-/** Reads a plain body itself, which is faster than `express.json` with the same result, and leaves the rest to it. */
+/**
+ * Reads a plain body itself, which is faster than `express.json` with the same result, and passes other bodies to
+ * `express.json`.
+ */
 function readJson(limit: number): RequestHandler {
   const parse = parseWith(express.json({ limit, type: ['application/json', 'application/*+json'] }))
   return function readJson(req, res, next) {
@@ -97,7 +100,7 @@ function limitStream(mediaTypes: readonly string[], maxBytes: number): RequestHa
     })
     // Without a listener, an error that occurs before the handler reads would end the process.
     limit.on('error', () => {})
-    // The next request on the connection follows the unread rest, so discard it.
+    // Discard the unread rest, because the next request on the connection follows it.
     res.once('finish', () => req.unpipe(limit).resume())
     req.once('aborted', () => limit.destroy(new CodedError('incomplete_body')))
     req.body = req.pipe(limit) satisfies Readable

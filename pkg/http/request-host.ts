@@ -2,8 +2,8 @@
 const HOST = /^(?:[a-z0-9._~%!$&'()*+,;=-]*|\[[0-9a-f:.]+\])(?::\d{0,5})?$/i
 
 /**
- * Returns whether a request has exactly one valid host header, which HTTP/1.1 requires (RFC 9112 §3.2). Node keeps the first of
- * two, and a proxy may keep the second.
+ * Returns whether a request has exactly one valid host header, which HTTP/1.1 requires (RFC 9112 §3.2). Of two headers,
+ * Node keeps the first, and a proxy may keep the second.
  */
 export function hasValidHost(rawHeaders: readonly string[], httpVersion: string): boolean {
   let host: string | undefined

@@ -51,7 +51,8 @@ test('of two servers that share a port, one closes its queue, and new connection
   const { port } = server.address() as AddressInfo
   const other = await listening({ host: '127.0.0.1', port, reusePort: true })
   const free = await fillAcceptQueue(server, 60_000)
-  // The system spreads connections over both queues: those for the full one wait, and the other server takes the rest.
+  // The system spreads connections over both queues. Connections to the full queue wait, and the other server accepts
+  // the rest.
   const outcomes = new Set<boolean>()
   while (outcomes.size < 2) outcomes.add(connectNow() === 'waits')
   server.close()
@@ -61,7 +62,7 @@ test('of two servers that share a port, one closes its queue, and new connection
   other.server.close()
 })
 
-test('on a machine with many connections the source port is one that no other connection uses', async () => {
+test('on a machine with many connections no other connection uses the source port', async () => {
   const { server: other } = await listening({ host: '127.0.0.1' })
   const { port } = other.address() as AddressInfo
   const connections: Socket[] = []

@@ -11,14 +11,15 @@ const handle = (owner: Server | Socket) => (owner as unknown as { _handle?: Hand
 const LOOPBACK: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
 
 /**
- * Keeps new connections out of the kernel's queue of a listening socket, because the kernel resets the connections that
- * wait there when the socket is closed, with the requests that they have sent. The queue is made one place long, and a
- * connection of our own takes that place. A client that connects now gets no response from the kernel. It tries again
- * after a second and reaches the process that listens then, or is refused, so every client knows that its request was not sent.
+ * Keeps new connections out of the kernel's queue of a listening socket. When the socket closes, the kernel resets the
+ * connections in its queue, with the requests that they have sent. The function shortens the queue to one place and
+ * fills that place with a connection of its own. A client that connects now gets no response from the kernel and tries
+ * again after a second. Then it reaches the process that listens, or is refused. In both cases the client knows that
+ * its request was not sent.
  *
  * Resolves with a function to call when the socket is closed, or with undefined on a Node without these private methods
- * and when `timeoutMs` milliseconds have passed: a flood of new clients may never leave a free place. Must not be used for
- * a socket from which other processes accept too.
+ * and when `timeoutMs` milliseconds have passed: a flood of new clients may never leave a free place. Must not be used
+ * for a socket from which other processes accept too.
  */
 export async function fillAcceptQueue(server: Server, timeoutMs = 1_000): Promise<(() => void) | undefined> {
   const address = server.address()
@@ -32,7 +33,7 @@ export async function fillAcceptQueue(server: Server, timeoutMs = 1_000): Promis
   listening.listen(0)
   for (const end = process.uptime() + timeoutMs / 1_000; process.uptime() < end; ) {
     const filler = connect({ ...to, localPort }).on('error', () => {})
-    // `connect` asks the system at the end of this tick. The event loop has not looked for new connections then.
+    // `connect` makes the system call at the end of this tick, before the event loop looks for new connections.
     await new Promise<void>((resolve) => process.nextTick(resolve))
     // The connection is established but not accepted, so it waits in the queue.
     if (handle(filler)?.getpeername?.({}) === 0) return () => filler.destroy()
@@ -50,9 +51,9 @@ export async function nextTurn(): Promise<void> {
 }
 
 /**
- * Returns a source port that leads to the queue of this server and to no other. With SO_REUSEPORT the kernel chooses one of
- * the listening sockets by the addresses and ports of a connection, so the port of a trial connection that this server
- * accepts leads to it again.
+ * Returns a source port that leads to the queue of this server and to no other. With SO_REUSEPORT the kernel chooses
+ * one of the listening sockets by the addresses and ports of a connection, so the port of a trial connection that this
+ * server accepts leads to it again.
  */
 async function findSourcePort(
   server: Server,

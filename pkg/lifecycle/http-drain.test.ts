@@ -103,7 +103,7 @@ test('a request that is pipelined behind a closing response is not handled', asy
   await drain.close(never)
 })
 
-test('reading pauses for a turn when 1,000 pipelined requests wait, whatever connections were aborted before', async () => {
+test('reading pauses for a turn when 1,000 pipelined requests wait, even after connections were aborted', async () => {
   const { server, port } = await serve(() => {})
   const pipeline = async (requests: number) => {
     const accepted = once(server, 'connection')
@@ -160,7 +160,7 @@ test('requests in the network at the end of accepting get responses', async () =
   for (const answer of await Promise.all(answers)) expect(answer).toMatch(/^HTTP\/1\.1 200 OK/)
 })
 
-test('a client that connects just before the end may send its first request later', async () => {
+test('a client that connects just before accepting ends may send its first request later', async () => {
   const { drain, server, port } = await serve((_req, res) => res.end('ok'))
   const { nextSearch } = controlAge(server)
   const accepted = once(server, 'connection')

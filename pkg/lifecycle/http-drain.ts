@@ -7,7 +7,7 @@ export interface HttpDrainOptions {
   readonly server: Server
   /** Set it to false when other processes accept connections from the listening socket. @default true */
   readonly ownsSocket?: boolean
-  /** Interval of the search for idle connections after the end of accepting, in milliseconds. @default 50 */
+  /** Interval of the search for idle connections after accepting has ended, in milliseconds. @default 50 */
   readonly searchIntervalMs?: number
 }
 
@@ -30,12 +30,14 @@ const PAUSE_AT = 16
 /** Pipelined requests at which the connection is destroyed: each costs 4 kB, and no client sends as many. */
 const MAX_WAITING = 64
 
-/** Pipelined requests of all connections at which reading pauses for one turn: sockets release requests after a turn. */
+/**
+ * Pipelined requests of all connections at which reading pauses for one turn: sockets release requests after a turn.
+ */
 const MAX_WAITING_IN_ALL = 1_000
 
 /**
- * Ends an HTTP server without losing a request that a client has sent. `http.Server.close()` is not safe: it destroys idle
- * connections on which a request may be arriving, and stops the timer of `headersTimeout` and `requestTimeout`.
+ * Ends an HTTP server without losing a request that a client has sent. `http.Server.close()` is not safe: it destroys
+ * idle connections on which a request may be arriving, and stops the timer of `headersTimeout` and `requestTimeout`.
  */
 export function createHttpDrain({ server, ownsSocket = true, searchIntervalMs = 50 }: HttpDrainOptions) {
   const connections = new Map<Socket, Connection>()
@@ -71,8 +73,9 @@ export function createHttpDrain({ server, ownsSocket = true, searchIntervalMs = 
 
   /**
    * Accepts the connections that wait in the kernel, which resets them, with their requests, when accepting ends. Each
-   * turn of the event loop accepts one. Reading is paused meanwhile, so that turns stay short and clients that wait for a
-   * response open no further connections. A flood of new clients may never end, so the attempt is limited to a second.
+   * turn of the event loop accepts one. Reading is paused meanwhile, so that turns stay short and clients that wait for
+   * a response open no further connections. A flood of new clients may never end, so the attempt is limited to a
+   * second.
    */
   async function acceptWaiting(signal: AbortSignal): Promise<void> {
     pauseReading(true)
@@ -124,8 +127,9 @@ export function createHttpDrain({ server, ownsSocket = true, searchIntervalMs = 
     /** Returns the latest response of a connection. */
     responseOn: (socket: Socket) => connections.get(socket)?.response,
     /**
-     * Closes up to `count` connections without a request in progress, the least recently used first. Spares the last one
-     * that was used, because the first request of a new connection may be on the way. Returns how many it closed.
+     * Closes up to `count` connections without a request in progress, the least recently used first. Spares the most
+     * recently used connection, because the first request of a new connection may be on the way. Returns the number of
+     * closed connections.
      */
     closeIdle(count: number): number {
       const idle = [...connections].filter(

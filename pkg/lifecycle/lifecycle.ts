@@ -57,7 +57,7 @@ export function createLifecycle(options: LifecycleOptions) {
   let stopping = false
 
   async function use(part: Part): Promise<void> {
-    // Registered before its start: a part that fails halfway has work to clean up too.
+    // Register the part before its start: a part that fails halfway must be stopped too.
     parts.push(part)
     await part.start?.()
     if (stopping) throw STOPPING

@@ -12,7 +12,7 @@ afterEach(() => {
 
 const GET = 'GET / HTTP/1.1\r\nhost: x\r\n\r\n'
 
-/** A server for 20 connections, 4 of them without closing idle ones. */
+/** A server for 20 connections. From the fifth on, a new connection closes idle connections. */
 async function serve(listener: RequestListener = (_req, res) => res.end('ok')) {
   const server = createServer({ keepAliveTimeout: 60_000 }, (req, res) => {
     drain.track(req, res, () => {

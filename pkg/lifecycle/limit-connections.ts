@@ -3,26 +3,32 @@ import type { Server, Socket } from 'node:net'
 
 export interface ConnectionLimitOptions {
   readonly server: Server
-  /** Closes up to `count` idle connections and returns how many it closed. Listens to new connections before this limiter. */
+  /**
+   * Closes up to `count` idle connections and returns the number of closed connections. Listens to new connections
+   * before this limiter.
+   */
   readonly closeIdle: (count: number) => number
   /** File descriptors for the log, stores, health checks and Node itself. */
   readonly reservedFiles: number
-  /** File descriptors that this process may open. @default the limit of the process, Infinity where the system has none */
+  /**
+   * File descriptors that this process may open. @default the limit of the process, Infinity where the system has none
+   */
   readonly openFiles?: number
   readonly onEvent: (event: ConnectionLimitEvent) => void
 }
 
 export type ConnectionLimitEvent =
   | { readonly type: 'connection limit reached'; readonly limit: number }
-  /** `closed` idle connections made room for new ones, and `refused` connections found no room. */
+  /** The limiter `closed` idle connections to accept new connections, and `refused` new connections. */
   | { readonly type: 'connection limit left'; readonly closed: number; readonly refused: number }
 
 /** Number of new connections to accept while idle connections are being closed. */
 const HEADROOM = 16
 
 /**
- * Keeps the connections of a server below the limit of open files. When the limit is near, a new connection takes the place
- * of an idle one, so that probes and clients still get in. When no connection is idle, new connections are closed at once.
+ * Keeps the connections of a server below the limit of open files. When the limit is near, a new connection takes the
+ * place of an idle one, so that probes and clients still get in. When no connection is idle, new connections are closed
+ * at once.
  */
 export function limitConnections(options: ConnectionLimitOptions): void {
   const { server, closeIdle, reservedFiles, openFiles = readOpenFileLimit(), onEvent } = options
@@ -34,7 +40,7 @@ export function limitConnections(options: ConnectionLimitOptions): void {
   let connections = 0
   let episode: { closed: number; refused: number } | undefined
 
-  function reach() {
+  function startEpisode() {
     if (episode === undefined) onEvent({ type: 'connection limit reached', limit })
     episode ??= { closed: 0, refused: 0 }
     return episode
@@ -42,7 +48,7 @@ export function limitConnections(options: ConnectionLimitOptions): void {
 
   server.maxConnections = max
   server.on('connection', (socket: Socket) => {
-    if (++connections > limit) reach().closed += closeIdle(batch)
+    if (++connections > limit) startEpisode().closed += closeIdle(batch)
     socket.once('close', () => {
       if (--connections >= 0.9 * limit || episode === undefined) return
       onEvent({ type: 'connection limit left', ...episode })
@@ -50,7 +56,7 @@ export function limitConnections(options: ConnectionLimitOptions): void {
     })
   })
   server.on('drop', () => {
-    reach().refused++
+    startEpisode().refused++
   })
 }
 

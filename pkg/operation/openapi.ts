@@ -8,7 +8,7 @@ type Json = Readonly<Record<string, unknown>>
 
 /** The authentication of every operation that is not public. */
 export interface Guard {
-  /** Any one of them suffices: https://spec.openapis.org/oas/v3.1.1.html#security-scheme-object */
+  /** Any of these schemes suffices: https://spec.openapis.org/oas/v3.1.1.html#security-scheme-object */
   readonly schemes: Json
   /** Codes of the errors that the guard throws. */
   readonly problems: readonly ProblemCode[]
@@ -17,7 +17,10 @@ export interface Guard {
 export interface OpenapiOptions {
   readonly info: { readonly title: string; readonly version: string; readonly description: string }
   readonly routes: readonly Route[]
-  /** GET operations that respond before the router, the guard and the rate limit, by path. They have no errors of their own. */
+  /**
+   * GET operations that respond before the router, the guard and the rate limit, by path. They have no errors of their
+   * own.
+   */
   readonly probes: Readonly<Record<string, OperationDescription>>
   readonly problems: ProblemTable<ProblemCode>
   /** Codes that every operation of the router may return, such as `internal`. */

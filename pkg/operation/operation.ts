@@ -23,7 +23,7 @@ export type BodyDescription =
   | { readonly type: 'json' | 'form'; readonly schema: Schema }
   /** `req.body` is a Buffer of the exact bytes, as the signature of a webhook needs them. */
   | { readonly type: 'raw'; readonly mediaTypes: readonly string[]; readonly maxBytes?: number }
-  /** `req.body` is a Readable. It fails with `body_too_large` after `maxBytes`, whatever content-length says. */
+  /** `req.body` is a Readable. It fails with `body_too_large` after `maxBytes`, regardless of content-length. */
   | { readonly type: 'stream'; readonly mediaTypes: readonly string[]; readonly maxBytes: number }
 
 /** The contract of one method of a path: the source of its validation and of its part of the OpenAPI document. */

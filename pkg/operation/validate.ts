@@ -16,14 +16,16 @@ export interface FieldError {
 /** The query of an operation that declares none. */
 const NO_PARAMETERS = z.strictObject({})
 
-/** Returns the schema that also rejects unknown parameters, unless the operation accepts them with `z.looseObject()`. */
+/**
+ * Returns the schema that also rejects unknown parameters, unless the operation accepts them with `z.looseObject()`.
+ */
 function strictQuery(query: Schema): Schema {
-  // An object with a transformation is a pipe.
+  // A transformed object schema is a pipe.
   if (query instanceof z.ZodPipe) return query.clone({ ...query.def, in: strictQuery(query.in as Schema) })
   return query instanceof z.ZodObject && query.def.catchall === undefined ? query.strict() : query
 }
 
-/** A hostile body of 100 kB can have thousands of unknown fields. No form has that many. */
+/** Maximum number of errors in a response. A hostile body of 100 kB can have thousands of unknown fields. */
 export const MAX_ERRORS = 100
 
 /** Longest name and longest message of a field. An unknown field may have any name. */
@@ -33,8 +35,8 @@ export const MAX_TEXT = 1_000
  * Validates a request against the schemas of its operation and replaces the raw values by the parsed ones. Invalid
  * path parameters are `not_found`. Returns undefined when the operation has no schema.
  *
- * An operation that declares its query, headers or body rejects unknown parameters of the query: a misspelt filter must
- * not return the whole list, nor may a write ignore an option.
+ * An operation that declares its query, headers or body rejects unknown parameters of the query: otherwise a misspelt
+ * filter would return the whole list, and a write would ignore an option.
  */
 export function validate({ params, query, headers, body }: OperationDescription): RequestHandler | undefined {
   const bodySchema = body && 'schema' in body ? body.schema : undefined
@@ -53,7 +55,7 @@ export function validate({ params, query, headers, body }: OperationDescription)
     for (const [source, schema] of checks) {
       const { error, data } = schema.safeParse(req[source])
       if (error) {
-        errors = errors.concat(fieldErrors(source, error.issues))
+        errors = errors.concat(listFieldErrors(source, error.issues))
       } else if (source !== 'headers') {
         // Express computes `query` on each access, so the parsed value needs a property of its own.
         Object.defineProperty(req, source, { value: data, configurable: true, writable: true })
@@ -61,7 +63,7 @@ export function validate({ params, query, headers, body }: OperationDescription)
     }
     if (rejectsQuery && req.url.includes('?')) {
       const { error } = NO_PARAMETERS.safeParse(req.query)
-      if (error) errors = fieldErrors('query', error.issues).concat(errors)
+      if (error) errors = listFieldErrors('query', error.issues).concat(errors)
     }
     if (errors.length === 0) return next()
     const isIfMatchInvalid = errors.some(({ in: source, field }) => source === 'headers' && field === 'if-match')
@@ -72,7 +74,7 @@ export function validate({ params, query, headers, body }: OperationDescription)
 }
 
 /** Returns one entry for each invalid field and for each unknown field. */
-function fieldErrors(source: Source, issues: readonly z.core.$ZodIssue[]): FieldError[] {
+function listFieldErrors(source: Source, issues: readonly z.core.$ZodIssue[]): FieldError[] {
   const errors = new Map<string, FieldError>()
   for (const issue of issues) {
     const isUnknown = issue.code === 'unrecognized_keys'

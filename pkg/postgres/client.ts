@@ -18,7 +18,10 @@ interface PgClient {
   readonly sslNegotiation: string
 }
 
-/** Longest attempt to cancel a statement, in milliseconds. PgBouncer 1.18 ends when the client of an attempt leaves early. */
+/**
+ * Longest attempt to cancel a statement, in milliseconds. The process of PgBouncer 1.18 ends when a client closes a
+ * cancel connection early.
+ */
 const CANCEL_MS = 60_000
 
 /**
@@ -54,12 +57,15 @@ export class GuardedClient extends pg.Client {
     return this as unknown as PgClient
   }
 
-  /** The process of the server, or a number that a proxy made up. */
+  /** Process number of the server, or a number that a pooler has generated. */
   get processId(): number {
     return this.#internals.processID
   }
 
-  /** Writes what this turn of the event loop sends in one system call, which costs as much as the rest of a small query. */
+  /**
+   * Combines all writes of this turn of the event loop into one system call, which costs as much as the rest of a small
+   * query.
+   */
   batch(): void {
     const { stream } = this.#internals.connection
     if (stream.writableCorked > 0) return
@@ -91,7 +97,7 @@ export class GuardedClient extends pg.Client {
   }
 }
 
-/** A timestamp in a session whose time zone is UTC. Its text alone tells what a `Date` would say. */
+/** A timestamp in a session whose time zone is UTC. It converts to ISO 8601 without a `Date`. */
 const UTC = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?\+00$/
 
 /**

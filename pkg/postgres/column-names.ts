@@ -1,6 +1,9 @@
 import { CamelCasePlugin } from 'kysely'
 
-/** Kysely's plugin, whose conversion of names prepared queries use once a result instead of once a row. */
+/**
+ * Publishes the conversion of names in Kysely's plugin. Prepared queries convert names once per result instead of once
+ * per row.
+ */
 export class ColumnNames extends CamelCasePlugin {
   override camelCase(name: string): string {
     return super.camelCase(name)

@@ -3,21 +3,24 @@ import type { GuardedClient } from './client.ts'
 import { type Query, Statement } from './statement.ts'
 
 /**
- * The statement did not run, through no fault of its own. Outside of a transaction it may run again, unnamed, on another
- * connection.
+ * The server did not execute the statement, although the statement is valid. Outside a transaction it may run again,
+ * unnamed, on another connection.
  */
 export class NotExecuted extends Error {
   override readonly name = 'NotExecuted'
 }
 
-/** Named statements of one connection. The server keeps each of them in memory. Further statements have no name. */
+/**
+ * Maximum number of named statements per connection. The server keeps each of them in memory. Further statements have
+ * no name.
+ */
 const MAX_NAMES = 150
 
 /** SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const QUERY_CANCELED = '57014'
-/** The statement is unknown, or its name is taken: a pooler without support for names. */
+/** The statement is unknown, or its name is taken. A pooler without support for names causes both. */
 const LOST_STATEMENT = /^(26000|42P05)$/
-/** The function of the server that notices that the columns of a named statement have another type now. */
+/** The function of the server that rejects a named statement whose columns have changed their types. */
 const CHANGED_STATEMENT = 'RevalidateCachedQuery'
 
 export interface ConnectionOptions {
@@ -30,7 +33,7 @@ export interface ConnectionOptions {
   readonly onSettled: (connection: Connection, ticks: number) => void
 }
 
-/** One connection, which sends statements before the previous ones have ended. The server executes them in order. */
+/** A connection that sends statements before the previous statements have ended. The server executes them in order. */
 export class Connection {
   readonly client: GuardedClient
   readonly isDirect: boolean
@@ -61,18 +64,18 @@ export class Connection {
 
   /** @param before commands that begin a transaction. They need a query in the extended protocol. */
   run(query: Query, before: readonly string[] = []): Promise<pg.QueryResult> {
-    const name = this.#nameOf(query, before.length > 0)
+    const name = this.#chooseName(query, before.length > 0)
     const statement = new Statement({ ...query, name }, before)
     const position = this.#ended + this.inFlight
     const sentAt = this.allTicks
-    if (this.inFlight++ === 0) this.#nextStatement()
+    if (this.inFlight++ === 0) this.#beginStatement()
     return new Promise((resolve, reject) => {
       statement.callback = (error, results) => {
         statement.callback = () => {}
         this.inFlight--
         this.#ended++
-        this.#nextStatement()
-        // The responses of several statements may be in one chunk, which pg reads to its end.
+        this.#beginStatement()
+        // A chunk may contain the responses of several statements, and pg reads it to its end even after a failure.
         if (this.#broken !== undefined) reject(this.#broken)
         else if (error === null) resolve(Array.isArray(results) ? (results.at(-1) ?? results[0]) : results)
         else reject(this.#explain(error, position, name))
@@ -99,14 +102,14 @@ export class Connection {
     this.client.destroy(error)
   }
 
-  #nextStatement(): void {
+  #beginStatement(): void {
     this.ticks = 0
     this.since = performance.now()
   }
 
-  #nameOf({ name }: Query, isFirst: boolean): string | undefined {
+  #chooseName({ name }: Query, isFirst: boolean): string | undefined {
     if (name === undefined || this.#names.has(name)) return name
-    // pg would take the first response to `before` for the one that says that the statement is parsed.
+    // pg would mistake the first response to `before` for the confirmation that the server has parsed the statement.
     if (isFirst || this.#names.size >= this.#maxNames) return undefined
     this.#names.add(name)
     return name
@@ -117,11 +120,11 @@ export class Connection {
     const isLost = name !== undefined && (LOST_STATEMENT.test(code) || routine === CHANGED_STATEMENT)
     if (isLost) this.isRetired = true
     const isCancelled = code === QUERY_CANCELED && this.#cancelled !== undefined
-    // The server blames the user for a cancellation.
+    // The message of the server says that the user requested the cancellation.
     if (isCancelled && this.#cancelled === position) error.message = 'canceling statement due to statement timeout'
     const isBystander = isCancelled && this.#cancelled !== position
     if (!isLost && !isBystander) return error
-    // A transaction cannot go on after an error.
+    // A transaction cannot continue after an error: this message makes it fail with `database_unavailable`.
     return new NotExecuted(`Connection terminated: ${error.message}`, { cause: error })
   }
 }

@@ -62,7 +62,7 @@ const PAUSE_MS = 1_000
 const STALL_MS = 100
 /** Time for the server to end a statement after its timeout, and to close an idle connection. */
 const GRACE_MS = 1_000
-/** Pause after a failed attempt to connect, while other connections serve. */
+/** Pause after a failed attempt to connect while other connections are open, in milliseconds. */
 const RECONNECT_MS = 1_000
 
 interface Waiter {
@@ -134,7 +134,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
     serve()
   }
 
-  /** Gives connections to those that wait, in order. */
+  /** Gives connections to the waiters, in order. */
   function serve(): void {
     for (let first = waiting[0]; first !== undefined; first = waiting[0]) {
       const connection = pick(first.isExclusive)
@@ -193,8 +193,9 @@ export function createConnections(options: ConnectionsOptions): Connections {
   }
 
   /**
-   * The server itself ends a statement that takes too long. Behind a pooler, the setting would stay with a connection that
-   * other clients use, so the pool cancels the statement instead. The pooler's number of the process is not the server's.
+   * Sets the timeouts of the session on the server. Behind a pooler, the settings would stay with a connection that
+   * other clients use, so the pool cancels slow statements instead. A pooler reports another process number than the
+   * server has. Resolves with true on a direct connection.
    */
   async function setTimeouts(client: GuardedClient): Promise<boolean> {
     const text = `select set_config('statement_timeout', $1, false), set_config('idle_in_transaction_session_timeout', $1, false)

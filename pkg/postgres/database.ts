@@ -15,9 +15,11 @@ export interface DatabaseOptions {
   readonly statementTimeoutMs: number
   /** Lifetime of an idle connection, in milliseconds. */
   readonly idleTimeoutMs: number
-  /** Whether the server keeps parsed statements. @default only on a direct connection, because a pooler may lose them */
+  /**
+   * Whether the server keeps parsed statements. @default only on a direct connection, because a pooler may lose them
+   */
   readonly prepare?: boolean | undefined
-  /** Called when a connection breaks. The pool opens another on demand. */
+  /** Called when a connection breaks. The pool opens another connection on demand. */
   readonly onError: (error: Error) => void
   /** @default no measurements */
   readonly observer?: DatabaseObserver | undefined

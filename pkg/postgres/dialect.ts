@@ -11,12 +11,12 @@ import {
 } from 'kysely'
 import type { Connection } from './connection.ts'
 import type { Connections, DatabaseObserver } from './connections.ts'
-import { type PreparedQuery, statementName } from './prepare.ts'
+import { nameStatement, type PreparedQuery } from './prepare.ts'
 import { type Query, serialize } from './statement.ts'
 
 export interface DialectOptions {
   readonly connections: Connections
-  /** Set in each transaction behind a pooler, in milliseconds. */
+  /** Statement timeout that each transaction sets behind a pooler, in milliseconds. */
   readonly statementTimeoutMs: number
   readonly observer?: DatabaseObserver | undefined
 }
@@ -42,8 +42,8 @@ class Driver extends PostgresDriver {
   override async init(): Promise<void> {}
 
   /**
-   * Kysely does not say what follows. It passes options for `db.connection()` and for a query with a signal, whose
-   * statements need the same connection, and none for a single statement or a transaction.
+   * Kysely does not say whether a transaction follows. It passes options for `db.connection()` and for a query with a
+   * signal, whose statements need the same connection, and none for a single statement or a transaction.
    */
   override async acquireConnection(options?: object): Promise<DatabaseConnection> {
     const lease = new Lease({ ...this.#options, isSession: options !== undefined })
@@ -149,7 +149,7 @@ class Lease implements DatabaseConnection {
       await this.#held.run({ text: begin.join(';'), values: [] })
       return await this.#held.run(query)
     } catch (error) {
-      // The stack of pg's parser does not lead to the caller.
+      // Replace the stack of pg's parser, which does not lead to the caller.
       Error.captureStackTrace(error as Error)
       throw error
     }
@@ -201,5 +201,5 @@ class Lease implements DatabaseConnection {
 function toQuery({ sql: text, parameters: values, query, name, columns }: PreparedQuery): UnserializedQuery {
   // Raw SQL without values may consist of several statements, which cannot have a name.
   const isNamed = query.kind !== 'RawNode' || values.length > 0
-  return { text, values, columns, name: isNamed ? (name ?? statementName(text)) : undefined }
+  return { text, values, columns, name: isNamed ? (name ?? nameStatement(text)) : undefined }
 }

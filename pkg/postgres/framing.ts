@@ -1,11 +1,11 @@
 /*
- * Checks the bytes of a server before the parser of pg gets them. The parser never ends on an error message without its
- * terminator, and waits for the end of a message with a senseless length.
+ * Checks the bytes of a server before the parser of pg gets them. On an error message without a terminator, the parser
+ * loops for ever. On a message with an impossible length, it waits for bytes that never arrive.
  */
 
 /** Types of the messages that a server sends: https://www.postgresql.org/docs/current/protocol-message-formats.html */
 const SHORT = 'RKSZC123Inst' + 'GHWcv'
-/** libpq too accepts only these beyond 30,000 bytes: `VALID_LONG_MESSAGE_TYPE` in fe-protocol3.c. */
+/** Like libpq, accept only these types beyond 30,000 bytes: `VALID_LONG_MESSAGE_TYPE` in fe-protocol3.c. */
 const LONG = 'DTdEVNA'
 const MAX_SHORT = 30_000
 const MAX_LONG = 2 ** 30
@@ -54,7 +54,7 @@ export function createFramingCheck(): (chunk: Uint8Array) => void {
       missing -= end - offset
       if (type === ERROR || type === NOTICE) {
         for (let at = Math.max(offset, end - 2); at < end; at++) tail = (tail * 256 + (chunk[at] ?? 0)) & 0xffff
-        if (missing === 0 && tail !== 0) throw new Error('an error message has no end')
+        if (missing === 0 && tail !== 0) throw new Error('an error message has no terminator')
       }
       offset = end
     }

@@ -11,7 +11,10 @@ export interface MigrationErrorOptions {
   readonly cause: unknown
 }
 
-/** A migration failed. `code` is the SQLSTATE of PostgreSQL. `message` says what the migration left behind. */
+/**
+ * A migration failed. `code` is the SQLSTATE of PostgreSQL. `message` says which statements stay applied and which
+ * indexes are incomplete.
+ */
 export class MigrationError extends Error {
   readonly code: unknown
   readonly migration: string

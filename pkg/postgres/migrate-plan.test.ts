@@ -9,7 +9,7 @@ const migrations = {
   '20261122204600-updated-at': { up: '', formerly: '0001-updated-at' },
 }
 
-test('migrations run in the order of their names, and a former name decides where there is one', () => {
+test('migrations run in the order of their names, and a former name takes precedence', () => {
   expect(plan(migrations, new Set()).pending).toEqual([
     '20261122204600-updated-at',
     '20261124090000-orders',
@@ -18,7 +18,7 @@ test('migrations run in the order of their names, and a former name decides wher
   ])
 })
 
-test('a migration that is missing is pending whatever has been applied after it', () => {
+test('a missing migration is pending, even when later migrations have been applied', () => {
   const applied = new Set(['20261122204600-updated-at', '0003-invoices', '20270101000000-newer'])
   expect(plan(migrations, applied)).toEqual({
     pending: ['20261124090000-orders', '20261201000000-late'],

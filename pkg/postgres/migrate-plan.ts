@@ -5,7 +5,10 @@ export interface Migration {
   readonly transaction?: boolean
   /** The name in the table of Kysely's migrator, which this project used before. It decides the order. */
   readonly formerly?: string
-  /** The step that ends an expand and contract: it breaks versions that still use what it removes. For `make lint`. */
+  /**
+   * The contract step of expand and contract. It breaks versions that still use the removed tables or columns. For
+   * `make lint`.
+   */
   readonly phase?: 'contract'
   /** Why a long lock or a rewrite does not matter, such as "the table has 200 rows". For `make lint`. */
   readonly blocking?: string
@@ -31,7 +34,7 @@ export function plan(migrations: Migrations, applied: ReadonlySet<string>): Plan
   }
 }
 
-/** Whether a statement names an index, table or column, quoted or not. */
+/** Returns whether a statement names an index, table or column, quoted or not. */
 export function mentions(statement: string, name: string): boolean {
   const words = statement.match(/"(?:[^"]|"")+"|[\w$]+/g) ?? []
   return words.some(

@@ -5,7 +5,7 @@ export interface Client {
   query(text: string, values?: unknown[]): Promise<{ readonly rows: readonly Readonly<Record<string, unknown>>[] }>
 }
 
-/** The table of this runner. Builds that use Kysely's migrator keep their own table, and so still find it complete. */
+/** The table of this runner. Older builds use the table of Kysely's migrator, which this runner leaves unchanged. */
 const LEDGER = 'schema_migrations'
 const KYSELY_LEDGER = 'kysely_migration'
 
@@ -27,7 +27,7 @@ export async function readApplied(client: Client, migrations: Migrations): Promi
   return new Set((await readNames(client, KYSELY_LEDGER)).map((name) => renamed.get(name) ?? name))
 }
 
-/** Creates the table of applied migrations, with those that Kysely's migrator has recorded. */
+/** Creates the table of applied migrations and copies the names that Kysely's migrator has recorded. */
 export async function prepareLedger(client: Client, migrations: Migrations): Promise<void> {
   if (await exists(client, LEDGER)) return
   const applied = await readApplied(client, migrations)
@@ -47,8 +47,8 @@ export async function record(client: Client, name: string): Promise<void> {
 }
 
 /**
- * Finds the indexes that `create index concurrently` has left incomplete, among those that the SQL names. An index that
- * another connection is building at this moment is not one of them.
+ * Finds incomplete indexes of an interrupted `create index concurrently`, if the SQL names them. Ignores an index that
+ * another connection is building at this moment.
  */
 export async function findInvalidIndexes(client: Client, sql: string): Promise<readonly string[]> {
   const { rows } = await client.query(`

@@ -26,8 +26,8 @@ export interface MigrateOptions {
   readonly client: Client
   readonly migrations: Migrations
   /**
-   * Longest wait for the lock of a table, in milliseconds. While a migration waits, every later query on the table waits
-   * behind it.
+   * Longest wait for the lock of a table, in milliseconds. While a migration waits, every later query on the table
+   * waits behind it.
    *
    * @default 1_000
    */
@@ -46,11 +46,12 @@ const LOCK = '3853314791062309107'
 const LOCK_FAILURES = new Set<unknown>(['55P03', '40P01'])
 
 /** Adds up to 50 % of jitter in both directions, so that several processes do not retry in step. */
-const backoff = (attempt: number) => setTimeout(Math.min(10_000, 250 * 2 ** (attempt - 1)) * (0.5 + Math.random()))
+const backOff = (attempt: number) => setTimeout(Math.min(10_000, 250 * 2 ** (attempt - 1)) * (0.5 + Math.random()))
 
 /**
- * Applies the missing migrations in the order of their names, also those that are older than an applied one. Each runs in
- * a transaction of its own, unless it declares `transaction = false`. Several processes may call it at once.
+ * Applies the missing migrations in the order of their names, including migrations older than an applied migration.
+ * Each runs in a transaction of its own, unless it declares `transaction = false`. Several processes may call it at
+ * once.
  *
  * @returns the names of the migrations that this call applied
  * @throws MigrationError when a migration fails. The migrations before it stay applied.
@@ -86,14 +87,14 @@ async function acquireLock(client: Client, onEvent: (event: MigrateEvent) => voi
   }
 }
 
-/** Runs one unit of work for a migration, again when a lock is not free, and explains its failure. */
+/** Runs one unit of work of a migration. Tries again when a lock is not free. Rejects with MigrationError. */
 async function attempt(
   name: string,
   statement: string,
   options: MigrateOptions,
   run: () => Promise<void>,
 ): Promise<void> {
-  const { client, migrations, attempts = 30, pause = backoff, onEvent = () => {} } = options
+  const { client, migrations, attempts = 30, pause = backOff, onEvent = () => {} } = options
   for (let attempt = 1; ; attempt++) {
     try {
       return await run()
@@ -114,7 +115,7 @@ async function apply(name: string, options: MigrateOptions): Promise<void> {
   const { client, migrations, lockTimeoutMs = 1_000, onEvent = () => {} } = options
   const { up = '', transaction = true } = migrations[name] ?? {}
   const statements = typeof up === 'string' ? [up] : up
-  // A developer has not written it yet. Recorded as applied, it would never run.
+  // Reject an empty migration. Once recorded as applied, its later SQL would never run.
   if (statements.join('').trim() === '')
     return attempt(name, '', options, () => Promise.reject(new Error('it has no SQL')))
   if (transaction) {
@@ -134,11 +135,11 @@ async function apply(name: string, options: MigrateOptions): Promise<void> {
   }
 
   for (const statement of statements) {
-    // A concurrent statement waits for older transactions, and no writer waits behind it.
+    // A concurrent statement waits for older transactions, and writers do not wait behind it.
     const timeoutMs = /\bconcurrently\b/i.test(statement) ? 0 : lockTimeoutMs
     await attempt(name, statement, options, async () => {
       await client.query(`set lock_timeout = ${timeoutMs}`)
-      // `if not exists` would take the incomplete index of an interrupted run for a complete one.
+      // `if not exists` would mistake the incomplete index of an interrupted run for a complete index.
       for (const index of await findInvalidIndexes(client, statement)) {
         await client.query(`drop index concurrently if exists ${index}`)
         onEvent({ type: 'dropped', migration: name, index })

@@ -1,7 +1,7 @@
 import type { Compilable, CompiledQuery, Kysely } from 'kysely'
 import { ColumnNames } from './column-names.ts'
 
-/** A database or a transaction, whatever its tables. */
+/** A database or a transaction with any tables. */
 // biome-ignore lint/suspicious/noExplicitAny: a Kysely of some tables is not assignable to one of other tables.
 export type Executor = Pick<Kysely<any>, 'executeQuery' | 'getExecutor' | 'isTransaction' | 'transaction'>
 
@@ -20,7 +20,7 @@ class Placeholder {
   }
 }
 
-/** A query that is compiled once and runs with other values each time. */
+/** A query that is compiled once and runs with different values. */
 export interface Prepared<Values, Row, Shape extends readonly unknown[]> {
   execute(executor: Executor, values: Values, ...shape: Shape): Promise<Row[]>
   takeFirst(executor: Executor, values: Values, ...shape: Shape): Promise<Row | undefined>
@@ -32,7 +32,7 @@ export class NoRowError extends Error {
   override readonly name = 'NoRowError'
 }
 
-/** Compiled variants of one query. Further variants are compiled for each execution. */
+/** Maximum number of stored variants of one query. Further variants are compiled for each execution. */
 const MAX_VARIANTS = 100
 
 /**
@@ -41,9 +41,9 @@ const MAX_VARIANTS = 100
  *     const find = prepare(({ id }: { id: string }) => db.selectFrom('notes').selectAll().where('id', '=', id))
  *     const note = await find.takeFirst(transaction, { id })
  *
- * `build` gets placeholders in place of the values, so it must not look into them. It gets the names of the values that
- * are not undefined, and runs again for other names. It also runs again for another `shape`, which may be any JSON: use
- * it for a part of the query that is not a value, such as the order of a list.
+ * `build` receives placeholders instead of the values, so it must not inspect them. A value that is undefined has no
+ * placeholder, and `build` runs once for each set of defined values. It also runs once for each `shape`, which may be
+ * any JSON: use it for a variation of the SQL, such as the order of a list.
  */
 export function prepare<Values extends object, Row, Shape extends readonly unknown[] = []>(
   build: (given: Values, ...shape: Shape) => Compilable<Row>,
@@ -57,7 +57,7 @@ export function prepare<Values extends object, Row, Shape extends readonly unkno
     if (known !== undefined) return known
     const given = Object.fromEntries(names.map((name) => [name, new Placeholder(name)]))
     const query = build(given as Values, ...shape).compile()
-    const compiled = { ...query, name: statementName(query.sql) }
+    const compiled = { ...query, name: nameStatement(query.sql) }
     if (variants.size < MAX_VARIANTS) variants.set(key, compiled)
     return compiled
   }
@@ -87,11 +87,11 @@ export function prepare<Values extends object, Row, Shape extends readonly unkno
 }
 
 /**
- * The name of a statement. Behind a pooler several clients share a connection of the server, so a name must never stand for
- * two texts.
+ * Names a statement by the hash of its text. Behind a pooler, several clients share a connection of the server, so two
+ * texts must never have the same name.
  */
-export function statementName(text: string): string {
-  // The first statement loads the module, not the start. The executable cannot import() a built-in module.
+export function nameStatement(text: string): string {
+  // Loaded for the first statement, which keeps the start fast. The executable cannot import() a built-in module.
   return process.getBuiltinModule('node:crypto').hash('sha256', text, 'base64url')
 }
 

@@ -42,7 +42,7 @@ test.each([
   [coded('timeout'), 'database_unavailable'],
   [new Error('Query read timeout'), 'database_unavailable'],
   [new Error('Client has encountered a connection error and is not queryable'), 'database_unavailable'],
-  // Defects of this program: a missing table, a value that no column accepts.
+  // Defects of this program: a missing table, an invalid value for a column.
   [coded('42P01'), undefined],
   [coded('23502'), undefined],
   [coded('22P02'), undefined],

@@ -50,7 +50,10 @@ export class Statement extends PgQuery {
   readonly #columns: ColumnNames | undefined
   readonly #before: readonly string[]
 
-  /** @param before commands without rows. After an error the server skips the rest, so the query never runs without them. */
+  /**
+   * @param before commands without rows. After an error the server skips the rest, so the query never runs without
+   * them.
+   */
   constructor({ text, values, name, columns }: Query, before: readonly string[]) {
     super({ text, values, name, queryMode: before.length > 0 ? 'extended' : undefined })
     this.#columns = columns

@@ -10,7 +10,7 @@ test('a misspelt code of an error does not compile', () => {
   expect(error).toMatchObject({ name: 'CodedError', code: 'not_fuond' })
 })
 
-test('a table without the codes of every room does not compile', () => {
+test('a table that lacks a declared code does not compile', () => {
   const { internal: _, ...others } = HTTP_PROBLEMS
   // @ts-expect-error
   const table: ProblemTable<ProblemCode> = others

@@ -5,7 +5,9 @@ export interface CodedErrorOptions extends ErrorOptions {
   readonly errors?: unknown
 }
 
-/** An error that has a response. The tables of the rooms map `code` to a status, so the thrower knows no HTTP. */
+/**
+ * An error that becomes a response. Problem tables map `code` to a status, so code that throws it does not know HTTP.
+ */
 export class CodedError extends Error {
   override readonly name = 'CodedError'
   readonly code: ProblemCode

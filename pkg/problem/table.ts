@@ -12,7 +12,7 @@ export interface ProblemType {
 export type ProblemTable<Code extends string = string> = Readonly<Record<Code, ProblemType>>
 
 /**
- * Every code of this program. `declare module` adds the codes of another table, such as `internal/store/problems.ts`. A
+ * Every code of this program. `declare module` adds the codes of another table, such as `pkg/postgres/problems.ts`. A
  * misspelt code does not compile.
  */
 export interface Problems extends Record<keyof typeof HTTP_PROBLEMS, ProblemType> {}

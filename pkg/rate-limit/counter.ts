@@ -1,4 +1,4 @@
-/** Requests of a client in the current window, this one included, and the time until the next window. */
+/** Requests of a client in the current window, including this request, and the time until the next window. */
 export interface Count {
   readonly used: number
   readonly resetMs: number
@@ -9,9 +9,9 @@ export const WINDOW_MS = 60_000
 const monotonicMs = () => Math.floor(performance.now())
 
 /**
- * Counts in this process. All clients share one window, which begins with the first request. More than `maxClients` in one
- * window end it early, so memory is bounded and no client suffers. `now` is monotonic: a step of the wall clock must not
- * prolong a window.
+ * Counts in this process. All clients share one window, which begins with the first request. A client beyond
+ * `maxClients` starts a new window, which bounds memory without rejecting clients. `now` is monotonic: a step of the
+ * wall clock must not prolong a window.
  */
 export function localCounter({ maxClients = 50_000, now = monotonicMs } = {}): (client: string) => Count {
   let clients = new Map<string, number>()
@@ -30,7 +30,7 @@ export function localCounter({ maxClients = 50_000, now = monotonicMs } = {}): (
 }
 
 export interface SharedCounterOptions {
-  /** Counts for all instances. Each request waits for it, so it rejects soon when it cannot count. */
+  /** Counts for all instances. Each request waits for it, so it must reject promptly when it cannot count. */
   readonly shared: (client: string) => Promise<Count>
   readonly onEvent?: ((event: CounterEvent) => void) | undefined
   /** Monotonic clock in milliseconds. */

@@ -16,11 +16,11 @@ export interface ListDescription {
   readonly filters: object
 }
 
-/** Describes a list in few characters: two lists with other sort orders or other filters have other descriptions. */
+/** Describes a list in few characters: lists with different sort orders or filters have different descriptions. */
 export function describeList({ sort, filters }: ListDescription): string {
   const given = Object.entries(filters).filter(([, value]) => value !== undefined)
   if (given.length === 0) return sort
-  // The first filter loads the module, not the start. The executable cannot import() a built-in module.
+  // Loaded for the first filter, which keeps the start fast. The executable cannot import() a built-in module.
   const { hash } = process.getBuiltinModule('node:crypto')
   return `${sort} ${hash('sha256', JSON.stringify(given.sort()), 'base64url').slice(0, 12)}`
 }
@@ -33,7 +33,7 @@ const form = z.tuple([z.string(), z.union([z.string(), z.number()]), z.uuid()])
 export const formatCursor = ({ list, value, id }: Cursor): string =>
   Buffer.from(JSON.stringify([list, value, id])).toString('base64url')
 
-/** Returns undefined for a cursor that `formatCursor` did not make. */
+/** Returns undefined for a cursor that `formatCursor` did not create. */
 export function parseCursor(cursor: string): Cursor | undefined {
   try {
     const [list, value, id] = form.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString()))

@@ -19,6 +19,6 @@ test.each([
   else expect(match).toThrow(expect.objectContaining({ code: 'precondition_failed' }))
 })
 
-test('the tag of a version is one that If-Match names', () => {
+test('If-Match accepts the tag of a version', () => {
   requireMatch(versionHeaders({ version: 7 }).etag)({ version: 7 })
 })

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { CodedError } from '../problem/index.ts'
 import type { Stored } from './stored.ts'
 
-/** Response headers of one resource: its client may keep the response, and revalidates it before each use. */
+/** Response headers of one resource. The client may cache the response, and must revalidate it before each use. */
 export const versionHeaders = ({ version }: Pick<Stored, 'version'>) => ({
   etag: `"${version}"`,
   'cache-control': 'private, no-cache',

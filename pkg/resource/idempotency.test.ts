@@ -2,7 +2,7 @@ import { beforeEach, expect, test } from '@jest/globals'
 import { CodedError } from '../problem/index.ts'
 import { createIdempotency, type IdempotencyKeys, type StoredKey } from './idempotency.ts'
 
-/** A transaction sees its own entry; the others see it after the commit. */
+/** A transaction sees its own entry. Other transactions see the entry after the commit. */
 type Transaction = Map<string, StoredKey>
 
 const committed: Transaction = new Map()
@@ -54,7 +54,7 @@ test('the first request runs, and a retry gets its response', async () => {
   expect(await idempotency.once(request, unwanted)).toEqual(response)
 })
 
-test('a request with a key gets the service of a transaction, and one without a key that of the database', async () => {
+test('a request with a key gets a service bound to a transaction, and a request without a key a service bound to the database', async () => {
   const services: Transaction[] = []
   const record = async (service: Transaction) => {
     services.push(service)
@@ -70,7 +70,7 @@ test('a request with a key gets the service of a transaction, and one without a 
   expect(committed.size).toBe(1)
 })
 
-test('while the first request is in progress a second one is a conflict', async () => {
+test('a second request is a conflict while the first request is in progress', async () => {
   const { promise, resolve } = Promise.withResolvers<typeof response>()
   const first = idempotency.once(request, () => promise)
   await expect(idempotency.once(request, unwanted)).rejects.toEqual(failure('idempotency_conflict'))
@@ -87,13 +87,13 @@ test('a key belongs to one body and to one scope', async () => {
   expect(await idempotency.once({ ...request, scope: 'POST /others' }, async () => other)).toEqual(other)
 })
 
-test('the boundary between scope and key counts', async () => {
+test('scope and key are separated unambiguously in an id', async () => {
   await idempotency.once({ ...request, scope: 'POST /things a', key: 'b' }, async () => response)
   const other = { ...response, body: { id: 8 } }
   expect(await idempotency.once({ ...request, scope: 'POST /things', key: 'a b' }, async () => other)).toEqual(other)
 })
 
-test('ids and fingerprints have one length, whatever the length of the subject and of the body', async () => {
+test('ids and fingerprints have a fixed length, for any subject and any body', async () => {
   for (const length of [0, 1, 100_000]) {
     const long = 'x'.repeat(length)
     await idempotency.once({ scope: long, key: 'k', body: long }, async () => response)

@@ -68,7 +68,7 @@ export interface Idempotency<Service> {
 }
 
 /**
- * Returns the idempotency of one service. `bind` returns the service with its queries bound to the database or to a
+ * Adds idempotency to one service. `bind` returns the service with its queries bound to the database or to a
  * transaction. It is called for each request with a key, so it must be cheap.
  */
 export type BindIdempotency<Executor> = <Service>(bind: (executor: Executor) => Service) => Idempotency<Service>
@@ -84,7 +84,7 @@ export const idempotencyHeaders = z.object({
 
 export const IDEMPOTENCY_PROBLEMS = ['idempotency_key_reused', 'idempotency_conflict'] as const
 
-/** The first key loads the module, not the start. The executable cannot import() a built-in module. */
+/** Loaded for the first key, which keeps the start fast. The executable cannot import() a built-in module. */
 const sha256 = (value: unknown) =>
   process.getBuiltinModule('node:crypto').hash('sha256', JSON.stringify(value) ?? '', 'base64url')
 
@@ -119,7 +119,7 @@ export function createIdempotency<Executor>({
     return {
       async once({ scope, key, body }, run) {
         if (key === undefined) return run(unkeyed)
-        // Both have a fixed length, and the table holds neither the names of callers nor the bodies of requests.
+        // Hashes have a fixed length, and keep the names of callers and the bodies of requests out of the table.
         const id = sha256([scope, key])
         const fingerprint = sha256(body)
         const result = await keys.transaction(async (transaction) => {

@@ -90,7 +90,7 @@ test.each([[{ sort: 'createdAt' }], [{ sort: '-title' }], [{ state: 'open' }]])(
   },
 )
 
-test('a cursor is refused with other filters, and accepted with the same ones in another order', () => {
+test('a cursor is refused with other filters, and accepted with the same filters in another order', () => {
   const list = (filters: object) => describeList({ sort: 'count', filters })
   const of = (filters: object) => ({ sort: 'count', cursor: cursor(list(filters), 7) })
   const both = of({ state: 'open', isPaid: true })
@@ -105,7 +105,7 @@ test('a cursor is refused with other filters, and accepted with the same ones in
   }
 })
 
-test('the last item of a page is the cursor of the next one, exactly, for each type of a sort', () => {
+test('the cursor contains the exact last item of the page, for each type of a sort field', () => {
   const row = {
     ...{ id, createdAt, count: -0.1 + -0.2, total: '9999999999.99', dueAt: '0001-01-01T00:00:00.001Z' },
     title: '\u0001😀"\\é',
@@ -132,7 +132,7 @@ test('the cursor of the longest title is not too long', () => {
   }
 })
 
-test('the row beyond the page says that there is a next one', () => {
+test('a row beyond the page means that a next page exists', () => {
   const rows = ['1', '2', '3'].map((id) => ({ createdAt, id }))
   const page = (limit: number) => ({ limit, sort: '-createdAt' as const, filters: {} })
   const next = cursor('-createdAt', createdAt, '2')

@@ -6,13 +6,13 @@ import { timestamp } from './stored.ts'
 /** `title` sorts ascending and `-title` descending. The id breaks ties, in the same direction. */
 export type Sort<Field extends string = string> = Field | `-${Field}`
 
-/** The part of a list that one request asks for. */
+/** The page of a list that a request selects. */
 export interface PageRequest<Field extends string = string, Filters extends object = object> {
   readonly limit: number
   readonly sort: Sort<Field>
-  /** The values that the items have. */
+  /** Values that each item must have. */
   readonly filters: { readonly [Name in keyof Filters]?: NonNullable<Filters[Name]> | undefined }
-  /** The end of the previous page. */
+  /** The last item of the previous page. */
   readonly cursor?: Position | undefined
 }
 
@@ -31,20 +31,23 @@ type Sortable = z.ZodType<string | number>
 
 export interface ListDeclaration<Sorts, Filters> {
   /**
-   * The fields to sort by besides `createdAt`, with schemas that accept every value of the column: they check the cursor.
-   * A field that may be null cannot sort. The table needs an index on the field and `id`.
+   * The fields to sort by besides `createdAt`, with schemas that accept every value of the column: they check the
+   * cursor. A field that may be null cannot sort. The table needs an index on the field and `id`.
    */
   readonly sorts?: Sorts
-  /** The fields to filter by, with the schemas of their values. The table needs an index on the field, `created_at` and `id`. */
+  /**
+   * The fields to filter by, with the schemas of their values. The table needs an index on the field, `created_at` and
+   * `id`.
+   */
   readonly filters?: Filters
   /** @default '-createdAt', newest first */
   readonly defaultSort?: Sort<(keyof Sorts & string) | 'createdAt'>
 }
 
-/** Longest page. */
+/** Maximum number of items in a page. */
 const MAX_LIMIT = 100
 
-/** Reads numbers and booleans from the text of a query. Other forms of them, such as `1e1`, stay text and are invalid. */
+/** Reads numbers and booleans from the text of a query. Other notations, such as `1e1`, stay text and are invalid. */
 function fromText(schema: z.ZodType): z.ZodType {
   if (schema instanceof z.ZodNullable) return fromText(schema.unwrap() as z.ZodType)
   if (schema instanceof z.ZodBoolean) {
@@ -112,7 +115,7 @@ export const pageSchema = <S extends z.ZodType>(item: S) =>
       .nullable(),
   })
 
-/** Makes a page from up to `limit + 1` rows: the extra row tells that there is a next page. */
+/** Makes a page from up to `limit + 1` rows: the extra row means that a next page exists. */
 export function createPage<
   Field extends string,
   T extends { readonly id: string } & Readonly<Record<Field, string | number>>,

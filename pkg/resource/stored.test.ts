@@ -44,7 +44,7 @@ test.each([
   expect(safeParse(timestamp(), value).success).toBe(expected)
 })
 
-test('an id has one form, however a client writes it', () => {
+test('an id has a single spelling, regardless of how a client writes it', () => {
   const id = '0198c0de-5a1b-4f6e-9d3c-2b7a1e4f8c90'
   expect(safeParse(idParams, { id: id.toUpperCase() }).data).toEqual({ id })
   expect(safeParse(idParams, { id: `${id} ` }).success).toBe(false)
@@ -115,7 +115,7 @@ test.each([
   expect(safeParse(json(), JSON.parse(text)).success).toBe(expected)
 })
 
-test('the document has the format of a day and of a moment', () => {
+test('the document has the formats of dates and timestamps', () => {
   expect([date(), timestamp()].map((schema) => toJSONSchema(schema).format)).toEqual(['date', 'date-time'])
 })
 

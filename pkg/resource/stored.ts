@@ -35,7 +35,7 @@ export const date = () => z.iso.date().refine((text) => !text.startsWith('0000')
 export const timestamp = () =>
   z.iso
     .datetime()
-    // A second regex would take the format out of the OpenAPI document.
+    // A second regex would remove the format from the OpenAPI document.
     .refine(
       (text) => /^(?!0000)[^.]*(\.\d{1,3})?Z$/.test(text),
       'Invalid datetime: at most milliseconds, and no year 0',
@@ -43,7 +43,9 @@ export const timestamp = () =>
 
 const MAX_BIGINT = 2n ** 63n
 
-/** A whole number of 64 bits, as text: a number of JSON is exact up to 2^53 only. Without leading zeros and without -0. */
+/**
+ * A whole number of 64 bits, as text: a number of JSON is exact up to 2^53 only. Without leading zeros and without -0.
+ */
 export const bigint = () =>
   z
     .string()
@@ -52,8 +54,8 @@ export const bigint = () =>
     .refine((text) => BigInt(text) < MAX_BIGINT && BigInt(text) >= -MAX_BIGINT, 'Invalid integer: expected 64 bits')
 
 /**
- * A decimal number as text, with at most `precision` digits, `scale` of them after the point. It is exact, as
- * `numeric(precision, scale)` of PostgreSQL is, which returns every value with `scale` digits after the point.
+ * A decimal number as text, with at most `precision` digits, `scale` of them after the point. It is exact, like
+ * `numeric(precision, scale)` of PostgreSQL, which returns every value with `scale` digits after the point.
  */
 export function decimal(precision: number, scale: number) {
   const whole = precision === scale ? '0' : `(0|[1-9]\\d{0,${precision - scale - 1}})`
@@ -68,7 +70,7 @@ export function decimal(precision: number, scale: number) {
 /** An object of JSON. */
 export type JsonObject = Readonly<Record<string, unknown>>
 
-/** Deepest nesting of a stored object. A deeper one could exhaust the stack of its readers. */
+/** Deepest nesting of a stored object. A deeper object could exhaust the stack of its readers. */
 const MAX_DEPTH = 32
 
 function isStorable(value: unknown, depth = 0): boolean {
@@ -79,7 +81,9 @@ function isStorable(value: unknown, depth = 0): boolean {
   return Object.entries(value).every(([key, each]) => STORABLE.test(key) && isStorable(each, depth + 1))
 }
 
-/** An object of JSON that PostgreSQL can store: without NUL, without half of a surrogate pair, at most 32 levels deep. */
+/**
+ * An object of JSON that PostgreSQL can store: without NUL, without half of a surrogate pair, at most 32 levels deep.
+ */
 export const json = () =>
   z.preprocess((value, { issues }) => {
     if (isStorable(value)) return value

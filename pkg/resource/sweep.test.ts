@@ -34,7 +34,7 @@ async function callAt(ms: number, sweep: () => void): Promise<number> {
   return removals
 }
 
-test('a deletion follows each pause, however many calls there are', async () => {
+test('each pause ends with one deletion, even after many calls', async () => {
   const sweep = create()
   expect(await callAt(999, sweep)).toBe(0)
   expect(await callAt(1_000, sweep)).toBe(1)
@@ -64,7 +64,7 @@ test('after a full batch the next call continues at once', async () => {
   expect(await callAt(1_000, sweep)).toBe(3)
 })
 
-test('a deletion in progress is the only one', async () => {
+test('only one deletion is in progress at a time', async () => {
   const sweep = create()
   const { promise, resolve } = Promise.withResolvers<number>()
   found = promise

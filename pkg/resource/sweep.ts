@@ -11,9 +11,9 @@ export interface SweepOptions {
 }
 
 /**
- * Returns a function that deletes expired rows now and then. Call it after the work of a request: it starts at most one
- * deletion at a time and does not wait for it. The pauses are random, so that instances rarely delete at the same time.
- * After a full batch the next call continues at once, so the deletions keep up with the requests.
+ * Returns a function that deletes expired rows from time to time. Call it after the work of a request: it starts at
+ * most one deletion at a time and does not wait for it. The pauses are random, so that instances rarely delete at the
+ * same time. After a full batch the next call continues at once, so the deletions keep up with the requests.
  */
 export function createSweep({
   remove,

@@ -36,13 +36,13 @@ export function parseAlterTable(statement: string): AlterTable | undefined {
 }
 
 /** Finds the table that a statement creates, or the table that it creates an index on. */
-const tableOf = (pattern: RegExp) => (statement: string) => {
+const findTable = (pattern: RegExp) => (statement: string) => {
   const [, table] = pattern.exec(statement) ?? []
   return table === undefined ? undefined : unquote(table)
 }
 
-export const createdTable = tableOf(
+export const createdTable = findTable(
   /^create (?:(?:global |local )?temp(?:orary)? |unlogged )?table (?:if not exists )?([\w$."]+)/i,
 )
-export const indexedTable = tableOf(/^create (?:unique )?index .*?\bon (?:only )?([\w$."]+)/i)
-export const updatedTable = tableOf(/^update (?:only )?([\w$."]+)/i)
+export const indexedTable = findTable(/^create (?:unique )?index .*?\bon (?:only )?([\w$."]+)/i)
+export const updatedTable = findTable(/^update (?:only )?([\w$."]+)/i)

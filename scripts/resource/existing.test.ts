@@ -6,7 +6,7 @@ const FILES: Readonly<Record<string, string>> = {
   'test/customers/new-customer.ts': '',
   'internal/handler/office-children.ts': `  const create = operation({\n    id: 'createOfficeChild',\n`,
   'test/office-children/new-office-child.ts': '',
-  // Resources without a file that makes one for the tests, and handlers that are no resources.
+  // Resources without a `new-….ts` file in the tests, and handlers that are not resources.
   'internal/handler/orders.ts': `  const create = operation({\n    id: 'createOrder',\n`,
   'internal/handler/ping.ts': `    id: 'ping',\n`,
   'internal/handler/customers.test.ts': `    id: 'createCustomer',\n`,

@@ -78,7 +78,7 @@ test.each([
   expect(() => readFields(text, RESOURCES)).toThrow(new RegExp(`^FIELDS: [^]*${why}`))
 })
 
-test('without resources, the message about an unknown one names none', () => {
+test('without resources, the message about an unknown resource lists none', () => {
   expect(() => readFields('owner:references(customer)')).toThrow(/there is no resource "customer"$/)
 })
 
@@ -87,7 +87,7 @@ test('a list can be sorted by unique fields and by fields with sort, except by t
   expect(fields.filter(({ isSort }) => isSort).map(({ name }) => name)).toEqual(['a', 'b', 'c'])
 })
 
-test('each sort and each filter has an index, and a unique column has one already', () => {
+test('each sort and each filter has an index, and a unique column needs no further index', () => {
   const text =
     'a:string:unique,b:int:sort,c:enum(x|y),d:references(customer),e:references(user-profile):unique,dueOn:date?,f:boolean'
   expect(templateValues(readFields(text, RESOURCES), names('order'))['indexes']?.split('\n')).toEqual([
@@ -98,7 +98,7 @@ test('each sort and each filter has an index, and a unique column has one alread
   ])
 })
 
-test('the column of an enum has its values, and that of a reference the table of the resource', () => {
+test('the column of an enum lists its values, and the column of a reference names the table of the resource', () => {
   const text = 'state:enum(open|on-hold)?,total:decimal(12, 2),sentBy:references(user-profile)'
   expect(templateValues(readFields(text, RESOURCES), names('order'))['columns']?.split('\n')).toEqual([
     `"state" varchar(50) check ("state" in ('open', 'on-hold')),`,

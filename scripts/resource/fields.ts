@@ -28,7 +28,7 @@ const RESERVED: Readonly<Record<string, readonly string[]>> = {
 /** A filter is a parameter with the name of its field. */
 const RESERVED_FOR_FILTERS = ['sort', 'limit', 'cursor']
 
-function nameProblem(name: string): string | undefined {
+function findNameProblem(name: string): string | undefined {
   const reserved = Object.entries(RESERVED).find(([, names]) => names.includes(name))
   if (reserved) return reserved[0]
   return VALID_NAME.test(name) && name.length <= 50
@@ -39,7 +39,7 @@ function nameProblem(name: string): string | undefined {
 function readField(text: string, resources: readonly Names[]): Field | string {
   const [form, name = '', typeName = '', argument, nullable, option] = FORM.exec(text) ?? []
   if (form === undefined) return 'expected name:type, name:type?, name:type:unique or name:type:sort'
-  const wrong = nameProblem(name)
+  const wrong = findNameProblem(name)
   if (wrong !== undefined) return wrong
   const type = readType(typeName, argument, resources)
   if (typeof type === 'string') return type

@@ -28,7 +28,7 @@ function make({ name = 'order', fields = 'total:int', lists = LISTS } = {}) {
   })
 }
 
-test('a resource is registered after the existing ones, and its migration after the last one', () => {
+test('a resource is registered after the existing resources, and its migration after the last migration', () => {
   const { written, edited } = make()
   expect([...written.keys()]).toContain('internal/store/migrations/20261123070809-orders.ts')
   expect(edited.get(RESOURCES)).toMatch(/= \[\n {2}carts\(\),\n.*\n.*\n.*createOrders\(.*\n.*\n\},\n\]\n$/)
@@ -105,7 +105,7 @@ export const migrations: Migrations = {
     expect(Object.fromEntries(undo('order', both.formatted, paths).edited)).toEqual(made('order-line').formatted)
   })
 
-  test('deletes further tests and the seeds of the resource, and nothing of another one', () => {
+  test('deletes further tests and the seeds of the resource, and no file of another resource', () => {
     const { paths, formatted } = made('order')
     const further = ['test/browser/orders.test.ts', 'test/orders/refunds.test.ts', 'internal/store/seeds/orders.sql']
     const others = [
@@ -145,7 +145,7 @@ export const migrations: Migrations = {
     expect(refer('alter table "orders" add column parent uuid references "orders";').deleted).toEqual(paths)
   })
 
-  test('refuses a resource that make resource has not written, or not as it stands', () => {
+  test('refuses a resource that make resource has not written, or that has been changed', () => {
     const { paths, formatted } = made('order')
     const changed = (from: string, to: string) =>
       Object.fromEntries(Object.entries(formatted).map(([path, text]) => [path, text.replaceAll(from, to)]))

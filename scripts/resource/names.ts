@@ -50,7 +50,7 @@ const VALID_NAME = /^[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*$/
 /** PostgreSQL cuts the name of an index at 63 bytes, and the templates append `_newest_first`. */
 const MAX_LENGTH = 50
 
-function nameProblem(name: string): string | undefined {
+function findNameProblem(name: string): string | undefined {
   if (!VALID_NAME.test(name)) return 'expected lower-case words with hyphens between, such as user-profile'
   if (name.length > MAX_LENGTH) return `expected at most ${MAX_LENGTH} characters`
   if (name.startsWith('pg-')) return 'but PostgreSQL reserves tables named pg_…'
@@ -68,8 +68,8 @@ export function readNames({
   const refuse = (variable: string, value: string, problem: string | undefined) => {
     if (problem !== undefined) throw new Error(`${variable}: got ${JSON.stringify(value)}, ${problem}`)
   }
-  refuse('NAME', one, nameProblem(one))
-  refuse('PLURAL', many, nameProblem(many) ?? (many === one ? 'expected another word than NAME' : undefined))
+  refuse('NAME', one, findNameProblem(one))
+  refuse('PLURAL', many, findNameProblem(many) ?? (many === one ? 'expected another word than NAME' : undefined))
   const names = spell(one, many)
   refuse('PLURAL', many, isVariable(names['userProfiles'] ?? '') ? undefined : 'which no variable can have as its name')
   return names

@@ -58,10 +58,10 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalServ
     // PostgreSQL's fast shutdown: it disconnects the clients.
     stopSignal: 'SIGINT',
   })
-  return { ...server, port, url: urlOf(port) }
+  return { ...server, port, url: createUrl(port) }
 }
 
-const urlOf = (port: string | number) => `postgres://${USER}:${PASSWORD}@127.0.0.1:${port}/postgres`
+const createUrl = (port: string | number) => `postgres://${USER}:${PASSWORD}@127.0.0.1:${port}/postgres`
 
 /** Returns the URL of the server that runs on this data directory, or undefined. */
 export function findPostgres(directory: string): string | undefined {
@@ -71,7 +71,7 @@ export function findPostgres(directory: string): string | undefined {
   const [pid, , , port = ''] = readFileSync(file, 'utf8').split('\n')
   try {
     process.kill(Number(pid), 0)
-    return urlOf(port)
+    return createUrl(port)
   } catch {
     return undefined
   }

@@ -21,7 +21,7 @@ interface Template {
   readonly ways: readonly string[]
 }
 
-function nameProblem(name: string, { name: current }: Template): string | undefined {
+function findNameProblem(name: string, { name: current }: Template): string | undefined {
   if (name === '') return 'is missing: make init NAME=orders'
   const got = `got ${JSON.stringify(name)},`
   if (!VALID_NAME.test(name))
@@ -37,7 +37,7 @@ export function readChoices(
   template: Template,
 ): { readonly choices: Choices; readonly reset: boolean } {
   const { NAME: name = '', EXAMPLE: example = 'yes', DEPLOY: deploy = 'all', HISTORY: history = 'keep' } = given
-  const problem = nameProblem(name, template)
+  const problem = findNameProblem(name, template)
   const check = (variable: string, values: readonly string[], allowed: readonly string[]) =>
     values
       .filter((value) => !allowed.includes(value))

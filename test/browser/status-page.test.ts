@@ -23,8 +23,8 @@ const start = (env: Readonly<Record<string, string>> = {}): Promise<RunningApp> 
 
 const findRow = (page: Page, check: string) => page.getByRole('row', { name: check })
 
-test.each(['1', '2'])('with WORKERS=%s the page shows that a store is killed, without a reload', async (WORKERS) => {
-  const app = await start({ WORKERS })
+test('the page shows that a store is killed, without a reload', async () => {
+  const app = await start()
   await Promise.all([app.line({ msg: 'check ok', check: 'database' }), app.line({ msg: 'check ok', check: 'redis' })])
   const { page, complaints, requests } = await browser.open()
   await page.goto(`${app.url}/health`)

@@ -45,7 +45,7 @@ async function countNotes(title: string): Promise<number> {
   return Number((await admin.query('select count(*) from notes where title = $1', [title])).rows[0].count)
 }
 
-test('without a database, neither the router nor the document has the paths of notes', async () => {
+test('without a database, the router and the document lack the paths of notes', async () => {
   const bare = await startApp()
   await request(bare.url).get('/v1/notes').expect(404)
   expect((await request(bare.url).get('/openapi.json').expect(200)).body.paths).not.toHaveProperty('/v1/notes')
@@ -248,7 +248,7 @@ describe('when Redis', () => {
 describe('when the database', () => {
   const UNAVAILABLE = { code: '503 database_unavailable', retryAfter: '1' }
 
-  test('is down, every operation that needs it is a 503, and all operations work again after its return', async () => {
+  test('is down, every operation that needs it responds with 503, and all operations work again after its return', async () => {
     await bothOk(service.app)
     const path = readLocation(await create())
     const body = { title: title() }

@@ -143,7 +143,7 @@ describe('the list', () => {
     expect(await walk(5, undefined, '-title')).toEqual(sorted.slice(1).toReversed())
   })
 
-  test('refuses the cursor of another sort order, in its own words', async () => {
+  test('refuses the cursor of another sort order with an error of its own', async () => {
     for (let count = 0; count < 2; count++) await create()
     const { next } = (await send('get', '/v1/notes?limit=1')).body
     const answer = await send('get', `/v1/notes?limit=1&sort=title&cursor=${next}`)

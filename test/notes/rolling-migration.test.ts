@@ -139,7 +139,7 @@ test('the previous version loses no request while the next version migrates, and
   )
 })
 
-test('the load fails requests of the previous version when a migration takes a column away', async () => {
+test('requests of the previous version fail when a migration drops a column', async () => {
   expect(await previousApp('migrate')).toMatchObject({ code: 0 })
   const app = await startApp({ env: { DATABASE_URL: url } })
   const load = startLoad(app)
@@ -150,7 +150,7 @@ test('the load fails requests of the previous version when a migration takes a c
   await load.stop()
 }, 180_000)
 
-test('after a rollback the previous version migrates and serves, and the next version has nothing to do later', async () => {
+test('after a rollback the previous version migrates and serves, and the next version finds no pending migration later', async () => {
   expect(await nextApp('migrate')).toMatchObject({ code: 0 })
   const { code, stdout } = await previousApp('migrate')
   expect({ code, stdout }).toEqual({

@@ -64,7 +64,7 @@ test('a client may revalidate a note, and a shared cache must not store it', asy
       'cookie',
     ])
     const unchanged = await fetch(`${app.url}${location}`, {
-      // Without it fetch() sends no-cache, which asks for a full response.
+      // Without this option, fetch() sends no-cache, which requests a full response.
       headers: { ...credentials, 'if-none-match': '"1"', 'cache-control': 'max-age=0' },
     })
     expect([unchanged.status, unchanged.headers.get('cache-control')]).toEqual([304, 'private, no-cache'])

@@ -33,7 +33,7 @@ export async function startDatabaseProxy({
   const connections = new Set<() => void>()
   const armed: { readonly cut: Cut; readonly done: () => void }[] = []
 
-  /** Returns true when a cut was asked for at this moment. */
+  /** Returns true when a test has requested a cut at this moment. */
   function isDue(cut: Cut): boolean {
     const index = armed.findIndex((each) => each.cut === cut)
     const [due] = index < 0 ? [] : armed.splice(index, 1)

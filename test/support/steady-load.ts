@@ -57,7 +57,7 @@ export function startSteadyLoad(options: SteadyLoadOptions): SteadyLoad {
   let [closes, refused, maxMs, turn] = [0, 0, 0, 0]
   let stopping = false
 
-  /** Returns the addresses in rotation, like a name server does for all clients. */
+  /** Returns the addresses in rotation, like the responses of a name server. */
   const nextTarget = () => targets[turn++ % targets.length]!
 
   async function client(name: number): Promise<void> {

@@ -1,16 +1,16 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
-/** A way to a server that can fail. */
+/** A connection path to a server, which can fail. */
 export interface TcpProxy {
   readonly url: string
   /** Connections since the start. */
   readonly connections: number
-  /** Bytes from clients that the server has not answered since the last call of `hold`. */
+  /** Bytes from clients since the last call of `hold`, to which the server has not responded. */
   readonly held: Buffer
-  /** Keeps everything that the server sends on the present connections. The bytes of the clients still reach it. */
+  /** Keeps all bytes that the server sends on the present connections. The bytes of the clients still reach it. */
   hold(): void
-  /** Sends what was kept, and everything from now on. */
+  /** Sends the kept bytes, and all later bytes. */
   pass(): void
   /** Sends these bytes to the clients of the present connections. */
   inject(bytes: Uint8Array): void

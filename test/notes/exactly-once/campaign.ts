@@ -31,7 +31,7 @@ export interface CampaignOptions {
   readonly program?: AppOptions['program']
   /** Names of faults. @default all */
   readonly only?: readonly string[]
-  /** Rounds of faults begin until then. There is one round at least. */
+  /** New rounds of faults begin until then. At least one round runs. */
   readonly durationMs: number
 }
 
@@ -57,7 +57,7 @@ export async function runCampaign({ program, only, durationMs }: CampaignOptions
   const instances: Instance[] = []
   const phase: Phase = { isEnding: false, isAborted: false }
 
-  /** Creates the table, and the notes that all clients write. Resolves with the path of one. */
+  /** Creates the table, and the notes that all clients write. Resolves with the path of one note. */
   async function prepare(): Promise<string> {
     const options: AppOptions = { ...(program && { program }), env: { ...ENV, DATABASE_URL: proxy.url } }
     expect(await runApp(['migrate'], options)).toMatchObject({ code: 0 })
@@ -124,7 +124,7 @@ export async function runCampaign({ program, only, durationMs }: CampaignOptions
     await Promise.race([makeAll(path), clients])
     phase.isEnding = true
     await withTimeout(clients, 60_000)
-    // A connection that its user never gives back would not become idle. Only the connections of the checks remain.
+    // A leaked connection would not become idle. Only the connections of the checks remain.
     await until(async () => (await countConnections()).every((count) => count <= 1))
     expect(await Promise.all(instances.map((instance) => instance.stop()))).toEqual(instances.map(() => 0))
     await until(async () => (await countConnections()).length === 0)

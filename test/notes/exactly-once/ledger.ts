@@ -1,4 +1,4 @@
-/** The record of what the service has acknowledged to its clients. */
+/** Records the writes that the service has acknowledged to its clients. */
 export interface Ledger {
   /** Notes with one writer, by id. Absent notes were deleted. */
   readonly notes: Map<string, ExpectedNote>
@@ -6,7 +6,7 @@ export interface Ledger {
   /** Changes of notes with many writers, by id. */
   readonly shared: Map<string, SharedNote>
   readonly counts: Counts
-  /** Broken promises. */
+  /** Violations of the guarantees. */
   readonly violations: string[]
 }
 

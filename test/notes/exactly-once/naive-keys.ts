@@ -3,7 +3,7 @@ import type { IdempotencyKeysDeps } from '#internal/store/idempotency-keys.ts'
 import { type Executor, withStoreProblems } from '#pkg/postgres/index.ts'
 import type { IdempotencyKeys, StoredKey } from '#pkg/resource/index.ts'
 
-/** The naive way: the key is written after the commit of the write. */
+/** A naive table of keys: it stores the key after the commit of the write. */
 export function createIdempotencyKeys({ db }: IdempotencyKeysDeps): IdempotencyKeys<Executor> {
   const fingerprints = new Map<string, string>()
   return withStoreProblems<IdempotencyKeys<Executor>>({

@@ -112,7 +112,7 @@ test('an upgrade makes each version of the template with the init script of that
   expect((await upgrade()).stdout).toContain('up to date')
 })
 
-test('both sides may add a migration: the list keeps both, and the earlier one of the template arrives late', async () => {
+test('both sides may add a migration: the list keeps both, and the earlier migration of the template runs late', async () => {
   const list = 'internal/store/migrations/index.ts'
   const add = (tree: WorkingTree, name: string, variable: string) => {
     tree.write(`internal/store/migrations/${name}.ts`, "export const up = 'select'\n")
