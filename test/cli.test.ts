@@ -132,7 +132,7 @@ describe('healthcheck', () => {
     const silent = createServer(() => {}).listen(0, '127.0.0.1')
     await once(silent, 'listening')
     const env = { PORT: String((silent.address() as AddressInfo).port) }
-    expect(await runApp(['healthcheck'], { env })).toMatchObject({ code: 1, stderr: 'no answer within 2000 ms\n' })
+    expect(await runApp(['healthcheck'], { env })).toMatchObject({ code: 1, stderr: 'no response within 2000 ms\n' })
     silent.closeAllConnections()
     silent.close()
   })
