@@ -132,8 +132,9 @@ describe('healthcheck', () => {
     const silent = createServer(() => {}).listen(0, '127.0.0.1')
     await once(silent, 'listening')
     const env = { PORT: String((silent.address() as AddressInfo).port) }
-    expect(await runApp(['healthcheck'], { env })).toMatchObject({ code: 1, stderr: 'no response within 2000 ms\n' })
+    const result = await runApp(['healthcheck'], { env })
     silent.closeAllConnections()
     silent.close()
+    expect(result).toMatchObject({ code: 1, stderr: 'no response within 2000 ms\n' })
   })
 })
