@@ -162,7 +162,7 @@ test('make remove-resource keeps the table, the other resource works, and a cont
   const options = { program: [service.at('dist/app')], env: { DATABASE_URL: database.url } }
   expect(await runApp(['migrate'], options)).toMatchObject({
     code: 0,
-    stdout: expect.stringMatching(/does not contain: \d{14}-user-profiles\nnothing to apply/),
+    stdout: expect.stringMatching(/does not contain: \d{14}-user-profiles, \d{14}-order-lines\nnothing to apply/),
   })
 
   const file = (await make('migration', 'NAME=drop-user-profiles')).trim()
