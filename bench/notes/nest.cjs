@@ -7,6 +7,7 @@ const { getRepositoryToken, TypeOrmModule } = require('@nestjs/typeorm')
 const { default: helmet } = require('helmet')
 const { Logger, LoggerModule } = require('nestjs-pino')
 const typeorm = require('typeorm')
+const { PingController } = require('../peers/support/ping-controller.cjs')
 const { parseVersion } = require('./notes.cjs')
 
 class Note {}
@@ -59,14 +60,6 @@ decorate('create', [Post()], [Body()])
 decorate('read', [Get(':id')], [Param('id', ParseUUIDPipe)])
 decorate('update', [Patch(':id')], [Param('id', ParseUUIDPipe), Headers('if-match'), Body()])
 Controller('v1/notes')(NotesController)
-
-class PingController {
-  ping() {
-    return { message: 'pong' }
-  }
-}
-Get('ping')(PingController.prototype, 'ping', Object.getOwnPropertyDescriptor(PingController.prototype, 'ping'))
-Controller()(PingController)
 
 class AppModule {}
 Module({

@@ -1,17 +1,9 @@
 require('reflect-metadata')
-const { Controller, Get, Module } = require('@nestjs/common')
+const { Module } = require('@nestjs/common')
 const { NestFactory } = require('@nestjs/core')
 const { default: helmet } = require('helmet')
 const { Logger, LoggerModule } = require('nestjs-pino')
-
-class PingController {
-  ping() {
-    return { message: 'pong' }
-  }
-}
-// The compiled form of @Get('ping') and @Controller().
-Get('ping')(PingController.prototype, 'ping', Object.getOwnPropertyDescriptor(PingController.prototype, 'ping'))
-Controller()(PingController)
+const { PingController } = require('./support/ping-controller.cjs')
 
 class AppModule {}
 Module({ imports: [LoggerModule.forRoot()], controllers: [PingController] })(AppModule)
