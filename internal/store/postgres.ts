@@ -6,8 +6,6 @@ import { migrations } from './migrations/index.ts'
 /** The tables in the form of Kysely: one property for each table. */
 export type Database = Record<never, never>
 
-export type PostgresOptions = DatabaseOptions
-
 export interface Postgres {
   /** Columns are camelCase here and snake_case in SQL. */
   readonly db: Kysely<Database>
@@ -20,7 +18,7 @@ export interface Postgres {
 }
 
 /** Opens the first connection at the first query, so the service starts while the database is down. */
-export function createPostgres(options: PostgresOptions): Postgres {
+export function createPostgres(options: DatabaseOptions): Postgres {
   const db = createDatabase<Database>(options)
   const checkPool = new pg.Pool({
     connectionString: options.url,

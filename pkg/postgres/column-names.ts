@@ -8,8 +8,4 @@ export class ColumnNames extends CamelCasePlugin {
   override camelCase(name: string): string {
     return super.camelCase(name)
   }
-
-  override mapRow(row: Readonly<Record<string, unknown>>): Record<string, unknown> {
-    return super.mapRow(row)
-  }
 }

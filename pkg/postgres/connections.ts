@@ -11,11 +11,13 @@ export interface ConnectionsOptions {
   readonly connectTimeoutMs: number
   /** Longest execution of one statement, and longest pause inside a transaction, in milliseconds. */
   readonly statementTimeoutMs: number
+  /** Lifetime of an idle connection, in milliseconds. */
   readonly idleTimeoutMs: number
-  /** Whether statements keep their names. @default only on a direct connection */
+  /** Gives statements names, so that the server keeps them parsed. A pooler may lose them. @default only on a direct connection */
   readonly prepare?: boolean | undefined
-  /** Called when a connection breaks. */
+  /** Called when a connection breaks. The pool opens another connection on demand. */
   readonly onError: (error: Error) => void
+  /** @default no measurements */
   readonly observer?: DatabaseObserver | undefined
 }
 
@@ -210,9 +212,11 @@ export function createConnections(options: ConnectionsOptions): Connections {
 
   /** Called when a statement has ended, and when the connection is opened or released. */
   function settled(connection: Connection, ticks = 0): void {
-    if (!connection.isReserved) adaptDepth(ticks)
-    if (!connection.isReserved && connection.client.getTransactionStatus() !== 'I') {
-      connection.destroy(new Error('Connection terminated: a statement left a transaction open'))
+    if (!connection.isReserved) {
+      adaptDepth(ticks)
+      if (connection.client.getTransactionStatus() !== 'I') {
+        connection.destroy(new Error('Connection terminated: a statement left a transaction open'))
+      }
     }
     if (waiting.length > 0) serve()
     if (connection.isRetired || ended !== undefined) closeIdle(connection)

@@ -3,7 +3,7 @@ import type { ColumnNames } from './column-names.ts'
 
 export type SerializedValue = string | Buffer | null
 
-/** What to send to the server. */
+/** A statement in the form that the server receives. */
 export interface Query {
   readonly text: string
   readonly values: readonly SerializedValue[]
@@ -13,15 +13,9 @@ export interface Query {
   readonly columns?: ColumnNames | undefined
 }
 
-interface Result extends pg.QueryResult {
-  /** A parser for each column. */
-  readonly _parsers: ((text: string) => unknown)[]
-}
-
 /** Members of pg's query that its types leave out. */
 interface PgQuery extends pg.Query {
-  callback: (error: Error | null, results: Result | [Result, ...Result[]]) => void
-  readonly _result: Result
+  callback: (error: Error | null, results: pg.QueryResult | [pg.QueryResult, ...pg.QueryResult[]]) => void
   prepare(connection: pg.Connection): void
   handleRowDescription(message: { readonly fields: pg.FieldDef[] }): void
 }
@@ -42,8 +36,6 @@ const { prepareValue } = (pg as unknown as { utils: { prepareValue(value: unknow
  * @throws the error of the value
  */
 export const serialize = (values: readonly unknown[]): SerializedValue[] => values.map((value) => prepareValue(value))
-
-const { JSON: JSON_TYPE, JSONB } = pg.types.builtins
 
 /** A query of pg that can begin a transaction in the same round trip and renames columns once for all rows. */
 export class Statement extends PgQuery {
@@ -73,12 +65,5 @@ export class Statement extends PgQuery {
     const columns = this.#columns
     if (columns !== undefined) for (const field of message.fields) field.name = columns.camelCase(field.name)
     super.handleRowDescription(message)
-    if (columns === undefined) return
-    const parsers = this._result._parsers
-    for (const [index, { dataTypeID }] of message.fields.entries()) {
-      const parse = parsers[index]
-      if (parse === undefined || (dataTypeID !== JSON_TYPE && dataTypeID !== JSONB)) continue
-      parsers[index] = (text) => columns.mapRow({ value: parse(text) })['value']
-    }
   }
 }
