@@ -20,7 +20,7 @@ export interface AdminDeps extends Timeouts {
   readonly logger: Logger
 }
 
-/** A listener of its own for operators: `GET /metrics`. It serves until the end of the stop. */
+/** Creates the second listener, which serves `GET /metrics` to operators until the end of the stop. */
 export function createAdmin({ host, port, defaultPort = 9464, ...deps }: AdminDeps) {
   const { reusePort, metrics, logger, ...timeouts } = deps
   const { server, drain, handle } = createServer({ ...timeouts, ownsSocket: true, probe })

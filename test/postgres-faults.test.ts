@@ -57,7 +57,7 @@ const select = (value: unknown, database: Kysely<Tables>) =>
 
 const insert = (id: number, database: Kysely<Tables>) => database.insertInto('things').values({ id }).execute()
 
-/** What a promise settled to. */
+/** Resolves with `ok`, or with the message of the error. */
 const outcome = (work: Promise<unknown>) =>
   work.then(
     () => 'ok',

@@ -27,7 +27,7 @@ export interface ConnectionOptions {
   readonly client: GuardedClient
   /** False behind a pooler such as PgBouncer, where a setting of the session would reach other clients. */
   readonly isDirect: boolean
-  /** Whether statements keep their names. @default isDirect */
+  /** Gives statements names, so that the server keeps them parsed. @default isDirect */
   readonly prepare: boolean | undefined
   /** Called when a statement has ended, with the ticks since it was sent. */
   readonly onSettled: (connection: Connection, ticks: number) => void

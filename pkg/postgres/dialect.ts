@@ -80,7 +80,7 @@ interface UnserializedQuery extends Omit<Query, 'values'> {
 }
 
 interface LeaseOptions extends DialectOptions {
-  /** Whether statements may follow the end of a transaction. */
+  /** Accepts statements after the end of a transaction. */
   readonly isSession: boolean
 }
 

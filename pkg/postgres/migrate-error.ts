@@ -1,6 +1,6 @@
 export interface MigrationErrorOptions {
   readonly migration: string
-  /** Whether the migration ran in a transaction. */
+  /** True when the migration ran in a transaction. */
   readonly transaction: boolean
   /** The statement that failed. */
   readonly statement: string

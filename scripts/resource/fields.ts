@@ -6,7 +6,7 @@ export interface Field {
   readonly type: FieldType
   readonly isNullable: boolean
   readonly isUnique: boolean
-  /** Whether a list can be sorted by the field. */
+  /** Lists can be sorted by the field. */
   readonly isSort: boolean
 }
 

@@ -18,7 +18,7 @@ export interface FieldType {
   readonly notUnique?: string
   /** The reason why a list cannot be sorted by a field of this type. */
   readonly notSorted?: string
-  /** Whether lists can be filtered by every field of this type. */
+  /** Lists can be filtered by every field of this type. */
   readonly isFilter?: boolean
   /** The resource that the field refers to. */
   readonly refersTo?: Names
