@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Request, RequestHandler } from 'express'
 import { type Options, pinoHttp } from 'pino-http'
-import { traceFields } from './request-context.ts'
 
 /** Longest logged path, in characters. It is longer than real paths and keeps hostile paths from filling the disk. */
 const MAX_PATH = 1024
@@ -18,7 +17,8 @@ export function accessLog(logger: NonNullable<Options['logger']>): RequestHandle
     return {
       // Set explicitly: the context of the request has ended when the line is written.
       reqId: id,
-      ...(context && traceFields(context.trace)),
+      'trace.id': context?.trace.traceId,
+      'span.id': context?.trace.spanId,
       method,
       path: originalUrl.split('?', 1)[0]?.slice(0, MAX_PATH),
       status: response.statusCode,

@@ -108,6 +108,3 @@ function isFromProxy(req: Request): boolean {
   const isTrusted: (address: string | undefined, hop: number) => boolean = req.app.get('trust proxy fn')
   return isTrusted(req.socket.remoteAddress, 0)
 }
-
-/** Returns the fields of a log line that belongs to a trace. */
-export const traceFields = ({ traceId, spanId }: TraceContext) => ({ 'trace.id': traceId, 'span.id': spanId })
