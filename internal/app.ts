@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { ConfigError } from '#config/load.ts'
 import type { Settings } from '#config/settings.ts'
+import { describeExport } from '#config/telemetry.ts'
 import { createHealth, createHeartbeat, postgresCheck } from '#pkg/health/index.ts'
 import { createRequestContext } from '#pkg/http/request-context.ts'
 import { createLifecycle, limitConnections, listen } from '#pkg/lifecycle/index.ts'
@@ -132,6 +133,14 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
         const { HOST: host, ADMIN_PORT: port, REUSE_PORT: reusePort } = config
         await use(createAdmin({ ...timeouts, host, port, reusePort, metrics, logger }))
       }
+      const exporter = describeExport(config)
+      const tracing =
+        exporter &&
+        (await (await import('./tracing.ts')).createTracing({ context, logger, service, version, exporter }))
+      if (tracing) {
+        if (tracing.counts) metrics?.observeSpans(tracing.counts)
+        await use(tracing.part)
+      }
       await setImmediate()
 
       // The HTTP part stops before the stores, so requests no longer use them: wait only briefly for a store that
@@ -150,6 +159,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
               prepare: config.DATABASE_PREPARE,
               onError: logStoreError(logger, 'database'),
               observer: metrics?.observeDatabase(),
+              tracer: tracing?.database,
             })
       if (postgres) {
         await use({ name: 'database', stop: () => postgres.stop(), stopTimeoutMs })
@@ -191,6 +201,8 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
       let access: Access | undefined
       if (jwksUrl !== undefined && issuer !== undefined && audience !== undefined) {
         const { createAccess, createSessions } = await import('./access.ts')
+        const { createFetch } = await import('#pkg/tracing/fetch.ts')
+        const { outgoingHeaders } = context
         const sessions =
           secrets &&
           redis &&
@@ -202,7 +214,8 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
             origins: config.CORS_ORIGINS ?? [],
             secure: config.NODE_ENV === 'production',
           }))
-        access = createAccess({ jwksUrl, issuer, audience, ...(sessions && { sessions }) })
+        const fetch = createFetch({ outgoingHeaders, tracer: tracing?.tracer })
+        access = createAccess({ jwksUrl, issuer, audience, fetch, ...(sessions && { sessions }) })
       }
       const resources = postgres
         ? (await import('./resources.ts')).listResources({
@@ -216,6 +229,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
         context,
         messages,
         ...(metrics && { onRoute: metrics.http.bind }),
+        ...(tracing && { tracing }),
         trustProxy: config.TRUST_PROXY,
         bodyLimitBytes: config.BODY_LIMIT,
         // Without sessions a browser has no cookie to send.
