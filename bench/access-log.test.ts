@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
@@ -21,7 +21,12 @@ const app = express().use((req, _res, next) => {
 })
 app.use(accessLog(createLogger(options))).get('/ping', (_req, res) => void res.json({ message: 'pong' }))
 const server = createServer(app).listen(0, '127.0.0.1')
-afterAll(() => void server.close())
+const peers: ChildProcess[] = []
+afterAll(() => {
+  for (const peer of peers) peer.kill()
+  server.close()
+  server.closeAllConnections()
+})
 
 /** Returns the names of the fields in the access log of the service. */
 async function listOurFields(): Promise<string[]> {
@@ -36,10 +41,10 @@ test('the raw peer logs the fields that the service logs', async () => {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
   })
+  peers.push(peer)
   const written = once(createInterface({ input: peer.stdout }), 'line')
-  await until(async () => (await fetch(`http://127.0.0.1:${port}/ping?a=1`).catch(() => undefined))?.ok === true)
+  await until(async () => (await fetch(`http://127.0.0.1:${port}/ping`).catch(() => undefined))?.ok === true)
   const line: Line = JSON.parse(String(await written))
-  peer.kill()
   expect(findLineProblems(line)).toEqual([])
   expect(Object.keys(line).sort()).toEqual(await listOurFields())
   expect(line).toMatchObject({ 'url.path': '/ping', 'http.response.status_code': 200, 'client.ip': '127.0.0.1' })
