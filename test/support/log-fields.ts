@@ -54,7 +54,7 @@ export function findLineProblems(line: Line): string[] {
 }
 
 /** The fields that the composition root adds to every line. */
-const BASE = { 'service.name': 'my-service', 'service.version': '0.1.0', 'process.pid': 4711 }
+const BASE = { 'service.name': 'orders', 'service.version': '0.1.0', 'process.pid': 4711 }
 
 /** Creates options for a logger, and the list of its lines. */
 export function collectLines() {
