@@ -106,7 +106,9 @@ export function exchange(options: Exchange): Promise<UpstreamResponse> {
     })
     // The listener stays after the end, because an error without a listener ends the process.
     req.on('error', (error) => fail(classify(error)))
-    req.once('close', () => fail(new AttemptError('broken', 'the connection closed without a response')))
+    req.once('close', () => {
+      if (!hasResponse) fail(new AttemptError('broken', 'the connection closed without a response'))
+    })
     req.once('upgrade', (_response, socket) => {
       socket.destroy()
       fail(new AttemptError('invalid', 'the instance switched protocols'))

@@ -207,6 +207,8 @@ export function createUpstream(options: UpstreamOptions) {
     /** Sends a request and parses the JSON of its response: `requestJson`. */
     json: <S extends z.ZodType>(asked: JsonRequest<S>) => requestJson({ request }, asked),
     tick,
+    /** Resolves the source again. A timer calls it; so may a test. */
+    refresh,
     /** Finds the instances in the background: a name server that is away must not stop the start of this service. */
     start(): void {
       resolving = refresh()
