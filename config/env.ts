@@ -14,6 +14,7 @@ import {
   trustProxy,
   url,
 } from './formats.ts'
+import { upstreams } from './upstreams.ts'
 
 const isLongSecret = (text: string) => text.length >= 32
 
@@ -58,6 +59,11 @@ export const schema = {
   REDIS_CRITICAL: boolean().default(true),
   REDIS_CONNECT_TIMEOUT_MS: milliseconds(100, 60_000).default(3_000),
 
+  UPSTREAMS: upstreams().default([]),
+  UPSTREAM_TIMEOUT_MS: milliseconds(10, 600_000).default(5_000),
+  UPSTREAM_CONCURRENCY: integer(1, 10_000, 'calls').default(256),
+  UPSTREAM_OPEN: list('names separated by commas').default([]),
+
   HEALTH_INTERVAL_MS: milliseconds(100, 300_000).default(2_000),
   HEALTH_TIMEOUT_MS: milliseconds(50, 60_000).default(1_000),
   HEALTH_FALL: integer(1, 100, 'failures').default(2),
@@ -92,6 +98,7 @@ export const RELOADABLE: ReadonlySet<string> = new Set<Name>([
   'FEATURES',
   'DATABASE_CRITICAL',
   'REDIS_CRITICAL',
+  'UPSTREAM_OPEN',
   'HEALTH_INTERVAL_MS',
   'HEALTH_TIMEOUT_MS',
   'HEALTH_FALL',
@@ -131,6 +138,12 @@ export function contradictions(config: Partial<Config>): Problem[] {
     'HEALTH_CRITICAL',
     `names from HEALTH_CHECKS (${checks?.join(', ') || 'which has none'})`,
     checks && config.HEALTH_CRITICAL?.some((name) => !checks.includes(name)),
+  )
+  const upstreams = config.UPSTREAMS?.map(({ name }) => name)
+  reject(
+    'UPSTREAM_OPEN',
+    `names from UPSTREAMS (${upstreams?.join(', ') || 'which has none'})`,
+    upstreams && config.UPSTREAM_OPEN?.some((name) => !upstreams.includes(name)),
   )
   const AUTH = ['AUTH_JWKS_URL', 'AUTH_ISSUER', 'AUTH_AUDIENCE'] as const
   for (const name of AUTH) {
