@@ -174,6 +174,22 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
         const critical = () => current().HEALTH_CRITICAL.includes(name)
         health.watch({ name, check: createHeartbeat(target), critical })
       }
+      const upstreams =
+        config.UPSTREAMS.length === 0
+          ? undefined
+          : (await import('./upstreams.ts')).createUpstreams({
+              upstreams: config.UPSTREAMS,
+              timeoutMs: config.UPSTREAM_TIMEOUT_MS,
+              concurrency: config.UPSTREAM_CONCURRENCY,
+              open: () => current().UPSTREAM_OPEN,
+              context,
+              logger,
+              sources: metrics?.sources,
+            })
+      if (upstreams) {
+        await use({ name: 'upstreams', start: () => upstreams.start(), stop: () => upstreams.stop() })
+        for (const check of upstreams.checks) health.watch({ ...check, critical: () => false })
+      }
       await use({ name: 'health', start: () => health.start(), stop: () => health.stop() })
       settings.watch(reload)
 
@@ -220,9 +236,10 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
           },
         }),
         ...(access && { guard: access.authenticate }),
+        ...(upstreams && { deadline: upstreams.deadline(config.REQUEST_TIMEOUT_MS) }),
         routes: listRoutes({
           settings: current,
-          optional: [...(access?.routes ?? []), ...resources],
+          optional: [...(access?.routes ?? []), ...resources, ...(upstreams?.routes ?? [])],
           ...(access && { guard: access.guard }),
         }),
       })

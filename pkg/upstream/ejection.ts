@@ -58,3 +58,6 @@ export function nextEjection(
   const ejections = Math.min(MAX_EJECTIONS, Math.max(0, state.ejections - forgotten) + 1)
   return { ...state, failures, ejections, probeAt: now + BASE_MS * ejections * jitter }
 }
+
+/** Whether the instance is ejected, or would be if it were not the last one in use. */
+export const isFailing = ({ failures, probeAt }: Ejection) => probeAt !== undefined || failures >= MAX_FAILURES

@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import type * as z from 'zod'
 import { CodedError } from '../problem/index.ts'
 import { withTimeout } from '../with-timeout.ts'
+import { isFailing } from './ejection.ts'
 import { AttemptError, exchange, type UpstreamResponse } from './exchange.ts'
 import { createGuard, RejectedError } from './guard.ts'
 import { buildHeaders } from './headers.ts'
@@ -14,6 +15,7 @@ import { originKey, resolve, SYSTEM_RESOLVER } from './resolve.ts'
 import { createRetryBudget, isIdempotent, planRetry } from './retry.ts'
 
 export type Upstream = ReturnType<typeof createUpstream>
+export type UpstreamReport = ReturnType<Upstream['report']>
 
 /** Period of the probes and of the look at the circuit, in milliseconds. */
 const TICK_MS = 250
@@ -51,14 +53,17 @@ export function createUpstream(options: UpstreamOptions) {
   })
   const stopping = new AbortController()
   let resolving: Promise<void> | undefined
+  let isUnresolved = false
 
   async function refresh(): Promise<void> {
     try {
       const origins = await resolve(source, resolver)
       // An empty answer is a fault of the name server as often as the truth, so the known instances stay.
       if (origins.length > 0) pool.update(origins)
+      isUnresolved = false
     } catch (error) {
-      onEvent?.({ type: 'not resolved', upstream: name, error })
+      if (!isUnresolved) onEvent?.({ type: 'not resolved', upstream: name, error })
+      isUnresolved = true
     }
   }
 
@@ -232,6 +237,7 @@ export function createUpstream(options: UpstreamOptions) {
       instances: pool.list().map(({ origin, ejection, load, inFlight, agent }) => ({
         origin: originKey(origin),
         isEjected: ejection.probeAt !== undefined,
+        isFailing: isFailing(ejection),
         latencyMs: load.latencyMs,
         success: load.success,
         inFlight,
