@@ -10,9 +10,9 @@ import { createPayments } from './service/payments.ts'
 import { createUpstreamMetrics } from './upstream-metrics.ts'
 
 /** The routes that need an upstream, by its name in UPSTREAMS. Without the upstream they do not exist. */
-const ROUTES: ReadonlyMap<string, (upstream: Upstream) => Route[]> = new Map([
-  ['payments', (upstream: Upstream) => payments({ payments: createPayments({ upstream }) })],
-])
+const ROUTES: readonly (readonly [upstream: string, list: (upstream: Upstream) => Route[]])[] = [
+  ['payments', (upstream) => payments({ payments: createPayments({ upstream }) })],
+]
 
 export interface UpstreamsDeps extends Pick<UpstreamOptions, 'trace' | 'timeoutMs' | 'concurrency'> {
   readonly upstreams: readonly { readonly name: string; readonly source: Source }[]
@@ -47,7 +47,7 @@ export function createUpstreams({ upstreams, open, context, logger, sources, ...
   })
 
   return {
-    routes: clients.flatMap((client) => ROUTES.get(client.name)?.(client) ?? []),
+    routes: clients.flatMap((client) => ROUTES.flatMap(([name, list]) => (name === client.name ? list(client) : []))),
     /** Returns the middleware that bounds the calls of a request to its time in milliseconds. */
     deadline: (timeoutMs: number) => deadline({ context, timeoutMs }),
     /** Reads the state in memory: the client itself probes its instances. */

@@ -46,8 +46,6 @@ export interface GuardOptions {
   readonly now?: () => number
 }
 
-export type Guard = ReturnType<typeof createGuard>
-
 const STATES: Readonly<Record<CircuitState, BreakerState>> = {
   [CircuitState.Closed]: 'closed',
   [CircuitState.Open]: 'open',

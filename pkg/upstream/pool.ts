@@ -18,8 +18,6 @@ export interface PoolOptions {
   readonly onEvent: (event: PoolEvent) => void
 }
 
-export type Pool = ReturnType<typeof createPool>
-
 const PROBE_TIMEOUT_MS = 1_000
 /** An instance without requests is probed this often, as an active health check of Envoy or a readiness probe would. */
 const UNUSED_MS = 5_000
