@@ -41,7 +41,7 @@ const app = createApp({
   settings,
   optional: [
     ...listResources({ db, onError: () => {} }),
-    ...createUpstreams({ upstreams, open: () => [] } as unknown as UpstreamsDeps).routes,
+    ...createUpstreams({ upstreams, health: { watch() {} } } as unknown as UpstreamsDeps).routes,
   ],
 })
 const server = createServer(app).listen(0)

@@ -1,8 +1,10 @@
+import type { Health } from '#pkg/health/index.ts'
 import { deadline } from '#pkg/http/deadline.ts'
 import type { RequestContext } from '#pkg/http/request-context.ts'
 import type { Logger } from '#pkg/logging/index.ts'
 import type { Sources } from '#pkg/metrics/index.ts'
 import type { Route } from '#pkg/operation/index.ts'
+import type { Tracer } from '#pkg/tracing/index.ts'
 import { createUpstream, type Source, type Upstream, type UpstreamOptions } from '#pkg/upstream/index.ts'
 import { payments } from './handler/payments.ts'
 import { logUpstream } from './log-events.ts'
@@ -14,18 +16,32 @@ const ROUTES: readonly (readonly [upstream: string, list: (upstream: Upstream) =
   ['payments', (upstream) => payments({ payments: createPayments({ upstream }) })],
 ]
 
-export interface UpstreamsDeps extends Pick<UpstreamOptions, 'trace' | 'timeoutMs' | 'concurrency'> {
+export interface UpstreamsDeps extends Pick<UpstreamOptions, 'timeoutMs' | 'concurrency'> {
   readonly upstreams: readonly { readonly name: string; readonly source: Source }[]
+  /** Longest time of a request of this service with its calls, in milliseconds. */
+  readonly requestTimeoutMs: number
   /** Returns the names of the upstreams whose circuits an operator holds open. */
   readonly open: () => readonly string[]
   readonly context: Pick<RequestContext, 'current' | 'run' | 'outgoingHeaders'>
   readonly logger: Logger
+  readonly health: Pick<Health, 'watch'>
   /** @default no metrics */
   readonly sources?: Sources | undefined
+  /** @default no spans */
+  readonly tracer?: Pick<Tracer, 'trace'> | undefined
 }
 
-/** Composes the clients of the services that this one calls. */
-export function createUpstreams({ upstreams, open, context, logger, sources, ...options }: UpstreamsDeps) {
+/** Composes the clients of the services that this one calls, with their checks, metrics, spans and log lines. */
+export function createUpstreams({
+  upstreams,
+  open,
+  context,
+  logger,
+  health,
+  sources,
+  tracer,
+  ...options
+}: UpstreamsDeps) {
   const metrics = sources && createUpstreamMetrics(sources)
   const onEvent = logUpstream(logger)
   const clients = upstreams.map(({ name, source }) => {
@@ -37,33 +53,42 @@ export function createUpstreams({ upstreams, open, context, logger, sources, ...
       isOpen: () => open().includes(name),
       onEvent,
       ...(measure && { onAttempt: measure }),
+      ...(tracer && {
+        trace: (spanName, attributes, work) => tracer.trace(spanName, { kind: 'client', attributes }, work),
+      }),
       context() {
         const current = context.current()
         return current && { ...current, traceHeaders: { ...context.outgoingHeaders() } }
       },
     })
     metrics?.report(client.report)
+    // Not critical: an upstream that all instances share would take all of them out of service.
+    health.watch({ name: `upstream-${name}`, check: async () => requireUsable(client), critical: () => false })
     return client
   })
 
   return {
     routes: clients.flatMap((client) => ROUTES.flatMap(([name, list]) => (name === client.name ? list(client) : []))),
-    /** Returns the middleware that bounds the calls of a request to its time in milliseconds. */
-    deadline: (timeoutMs: number) => deadline({ context, timeoutMs }),
-    /** Reads the state in memory: the client itself probes its instances. */
-    checks: clients.map((client) => ({ name: `upstream-${client.name}`, check: async () => requireUsable(client) })),
+    /** Bounds the calls of a request to its time. */
+    deadline: deadline({ context, timeoutMs: options.requestTimeoutMs }),
     /** Returns the state of each upstream. */
     report: () => clients.map(({ report }) => report()),
-    start() {
-      for (const client of clients) client.start()
-    },
-    stop() {
-      for (const client of clients) client.stop()
+    part: {
+      name: 'upstreams',
+      start() {
+        for (const client of clients) client.start()
+      },
+      stop() {
+        for (const client of clients) client.stop()
+      },
     },
   }
 }
 
-/** @throws an error with a reason that a health response may show */
+/**
+ * Reads the state in memory, because the client itself probes its instances. @throws an error with a reason that a health
+ * response may show
+ */
 function requireUsable({ report }: Upstream): void {
   const { circuit, instances } = report()
   const fail = (reason: string, message: string) => {

@@ -100,7 +100,7 @@ test('when the caller disconnects, its call is cancelled', async () => {
   await arrived.promise
   call.destroy()
   await cancelled.promise
-  expect(await app.line({ path: '/v1/payments/pay_1' })).toMatchObject({ aborted: true })
+  expect(await app.line({ 'url.path': '/v1/payments/pay_1' })).toMatchObject({ message: 'request aborted' })
 })
 
 test('a dead instance costs no request: GET and keyed POST go to the others, and it is back after its return', async () => {
@@ -113,17 +113,17 @@ test('a dead instance costs no request: GET and keyed POST go to the others, and
       body: '{"amount":1250,"currency":"EUR"}',
     })
   await started[0]!.stop()
-  const instance = `127.0.0.1:${started[0]!.port}`
+  const instance = { 'service.target.name': 'payments', 'server.address': '127.0.0.1', 'server.port': started[0]!.port }
   const statuses = new Set<number>()
   while (findLines(app, 'instance ejected').length === 0) {
     const responses = await Promise.all([get(app), post(), get(app), post()])
     for (const { status } of responses) statuses.add(status)
   }
-  expect(await app.line({ msg: 'instance ejected' })).toMatchObject({ upstream: 'payments', instance })
+  expect(await app.line({ message: 'instance ejected' })).toMatchObject(instance)
   for (let index = 0; index < 50; index++) statuses.add((await get(app)).status)
   expect([...statuses].sort()).toEqual([200, 201])
   await started[0]!.restart()
-  expect(await app.line({ msg: 'instance back' })).toMatchObject({ upstream: 'payments', instance })
+  expect(await app.line({ message: 'instance back' })).toMatchObject(instance)
   const states = readValues(await scrape(), 'upstream_instances')
   expect(states).toEqual({ 'upstream="payments",state="active"': 3, 'upstream="payments",state="ejected"': 0 })
 })
@@ -131,7 +131,7 @@ test('a dead instance costs no request: GET and keyed POST go to the others, and
 test('while every instance is down the circuit is open, and it closes after their return', async () => {
   const started = await startFakes(2)
   const { app, scrape } = await startMeasured({ UPSTREAMS: upstreamsOf(started), HEALTH_INTERVAL_MS: '1000' })
-  await app.line({ msg: 'check ok', check: 'upstream-payments' })
+  await app.line({ message: 'check ok', 'service.target.name': 'upstream-payments' })
   await Promise.all(started.map((fake) => fake.stop()))
   let requests = 0
   while (findLines(app, 'circuit opened').length === 0) {
@@ -142,12 +142,14 @@ test('while every instance is down the circuit is open, and it closes after thei
   const attempts = Object.values(readValues(await scrape(), 'http_client_request_duration_seconds_count'))
   expect(attempts.reduce((sum, count) => sum + count, 0)).toBeLessThanOrEqual(1.1 * requests + 10)
 
-  expect(await app.line({ msg: 'check failed', check: 'upstream-payments' })).toMatchObject({ level: 'warn' })
+  expect(await app.line({ message: 'check failed', 'service.target.name': 'upstream-payments' })).toMatchObject({
+    'log.level': 'warn',
+  })
   expect((await fetch(`${app.url}/health/ready`)).status).toBe(200)
   await Promise.all(started.map((fake) => fake.restart()))
   // A probe allows the trial, and a request is the trial.
   await until(async () => (await get(app)).status === 200, 15_000)
-  await app.line({ msg: 'circuit closed', upstream: 'payments' })
+  await app.line({ message: 'circuit closed', 'service.target.name': 'payments' })
 })
 
 test('UPSTREAM_OPEN in SETTINGS_FILE keeps calls away from an upstream until it is removed', async () => {
@@ -159,14 +161,14 @@ test('UPSTREAM_OPEN in SETTINGS_FILE keeps calls away from an upstream until it 
   })
   expect(await get(app)).toMatchObject(UNAVAILABLE)
   expect(fake!.seen).toHaveLength(0)
-  await app.line({ msg: 'circuit opened by an operator' })
-  await app.line({ msg: 'check failed', check: 'upstream-payments' })
+  await app.line({ message: 'circuit opened by an operator' })
+  await app.line({ message: 'check failed', 'service.target.name': 'upstream-payments' })
   const health = await fetchHealth(app)
   expect(health).toMatchObject({ code: 200, checks: { 'upstream-payments': { reason: 'unhealthy', critical: false } } })
 
   writeFileSync(SETTINGS_FILE, '{}')
   app.signal('SIGHUP')
-  await app.line({ msg: 'settings reloaded' })
+  await app.line({ message: 'settings reloaded' })
   expect((await get(app)).status).toBe(200)
 })
 
@@ -195,7 +197,7 @@ test('a name is resolved by the system, and a stop waits for the calls in progre
   const finish = await arrived.promise
   expect(fake!.seen[0]!.headers.host).toBe(`localhost:${fake!.port}`)
   app.signal('SIGTERM')
-  await app.line({ msg: 'draining' })
+  await app.line({ message: 'draining' })
   finish()
   expect(await response).toEqual({ status: 200, body: PAYMENT })
   expect(await app.ended).toEqual({ code: 0, signal: null })
@@ -206,7 +208,7 @@ test('without UPSTREAMS the paths do not exist, and no code of calls is loaded',
   const part =
     /"((?:internal\/upstream[^"]*|internal\/(?:handler|service)\/payments\.ts|pkg\/upstream\/(?!problems)[^"]*|node_modules\/cockatiel\/[^"]*))"\([^)]*\)\s*\{/g
   const trace = (head: string, file: string) =>
-    `${head}process.stdout.write(${JSON.stringify(`${JSON.stringify({ msg: 'loaded', file })}\n`)});`
+    `${head}process.stdout.write(${JSON.stringify(`${JSON.stringify({ test: true, message: 'loaded', file })}\n`)});`
   writeFileSync(traced, readFileSync('dist/server.cjs', 'utf8').replaceAll(part, trace))
   const program = [process.execPath, traced]
   const listLoaded = (app: RunningApp) => findLines(app, 'loaded').map(({ file }) => String(file))

@@ -1,3 +1,3 @@
 export { createHistogram, type Histogram } from './histogram.ts'
 export { createMetrics, type Metrics, type MetricsOptions } from './metrics.ts'
-export type { Sources } from './sources.ts'
+export type { Labels, Sources } from './sources.ts'

@@ -39,12 +39,15 @@ export interface UpstreamResponse {
 export class AttemptError extends Error {
   override readonly name = 'AttemptError'
   readonly kind: FailureKind
+  /** The status of an error, or else `kind`: the `error.type` of metrics and spans. */
+  readonly code: string
   readonly status: number | undefined
   readonly retryAfterMs: number | undefined
 
   constructor(kind: FailureKind, message: string, options: ErrorOptions & Partial<Refusal> = {}) {
     super(message, options)
     this.kind = kind
+    this.code = String(options.status ?? kind)
     this.status = options.status
     this.retryAfterMs = options.retryAfterMs
   }

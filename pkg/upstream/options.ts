@@ -66,7 +66,7 @@ export interface UpstreamOptions {
   readonly isOpen?: () => boolean
   /** Returns what the current request passes on. Undefined outside of a request. */
   readonly context?: () => CallContext | undefined
-  /** Runs an attempt in a client span. */
+  /** Runs an attempt in a client span. A rejection has the type of the error as `code`. */
   readonly trace?: <T>(
     name: string,
     attributes: Readonly<Record<string, string | number>>,

@@ -6,7 +6,7 @@ import { pick, type Random } from './pick.ts'
 import { originKey } from './resolve.ts'
 
 export type PoolEvent =
-  | { readonly type: 'instance ejected' | 'instance back'; readonly instance: string }
+  | { readonly type: 'instance ejected' | 'instance back'; readonly host: string; readonly port: number }
   | { readonly type: 'instances changed'; readonly added: readonly string[]; readonly removed: readonly string[] }
 
 export interface PoolOptions {
@@ -34,7 +34,8 @@ export function createPool({ maxSockets, probePath, now, random, onEvent }: Pool
     const wasActive = isActive(instance)
     instance.ejection = nextEjection(instance.ejection, event, { now: now(), random, mayEject })
     if (isActive(instance) === wasActive) return
-    onEvent({ type: wasActive ? 'instance ejected' : 'instance back', instance: instance.name })
+    const { host, port } = instance.origin
+    onEvent({ type: wasActive ? 'instance ejected' : 'instance back', host, port })
     // The kept connections of an instance that fails lead to a process that may be gone.
     if (wasActive) closeIdle(instance)
   }

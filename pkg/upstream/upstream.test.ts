@@ -130,8 +130,8 @@ test('after three connection failures only a probe reaches an instance, and its 
     const busy = index % 2 === 0 ? [] : [request(GET)]
     await Promise.all([...busy, request(GET)])
   }
-  const name = `127.0.0.1:${broken.port}`
-  expect(events).toContainEqual({ type: 'instance ejected', upstream: 'payments', instance: name })
+  const instanceOf = { upstream: 'payments', host: '127.0.0.1', port: broken.port }
+  expect(events).toContainEqual({ type: 'instance ejected', ...instanceOf })
   for (let index = 0; index < 50; index++) await request(GET)
   expect(broken.seen).toHaveLength(3)
   now = 1_499
@@ -140,7 +140,7 @@ test('after three connection failures only a probe reaches an instance, and its 
   now = 1_500
   await tick()
   expect(report().instances[0]).toMatchObject({ isEjected: false })
-  expect(events.at(-1)).toEqual({ type: 'instance back', upstream: 'payments', instance: name })
+  expect(events.at(-1)).toEqual({ type: 'instance back', ...instanceOf })
 })
 
 test('an instance without requests is probed every five seconds, with jitter', async () => {

@@ -154,11 +154,12 @@ export function createUpstream(options: UpstreamOptions) {
 
   async function attempt(instance: Instance, { asked, deadline, isPatient, signal }: Call, resends: number) {
     const { method, path, body } = asked
+    const { origin, agent } = instance
     const attributes = {
       'http.request.method': method,
-      'server.address': instance.origin.host,
-      'server.port': instance.origin.port,
-      'url.path': path.split('?', 1)[0] ?? '',
+      'server.address': origin.host,
+      'server.port': origin.port,
+      'url.full': `${originKey(origin)}${path.split('?', 1)[0]}`,
       ...(resends > 0 && { 'http.request.resend_count': resends }),
     }
     return trace(`${method} ${name}`, attributes, async (span) => {
@@ -167,11 +168,10 @@ export function createUpstream(options: UpstreamOptions) {
       if (leftMs <= 0) throw new AttemptError('timeout', 'the deadline had passed')
       const done = instance.begin(startedAt)
       let status: number | undefined
-      let kind: string | undefined
+      let errorType: string | undefined
       try {
         // The headers of the trace are those of this attempt's span.
         const headers = buildHeaders(asked, { ...options.context?.(), leftMs })
-        const { origin, agent } = instance
         const common = { origin, agent, method, path, headers, timeoutMs: leftMs, maxBytes }
         const response = await exchange({ ...common, body: encode(body), signal })
         status = response.status
@@ -181,15 +181,14 @@ export function createUpstream(options: UpstreamOptions) {
       } catch (error) {
         if (!(error instanceof AttemptError)) throw error
         status = error.status
-        kind = error.status === undefined ? error.kind : String(error.status)
+        errorType = error.code
         learn(instance, error, now() - startedAt, isPatient)
         throw error
       } finally {
         done()
         instance.seenAt = now()
         if (status !== undefined) span?.setAttribute('http.response.status_code', status)
-        if (kind !== undefined) span?.setAttribute('error.type', kind)
-        onAttempt?.({ method, status, errorType: kind, durationMs: now() - startedAt })
+        onAttempt?.({ method, status, errorType, durationMs: now() - startedAt })
       }
     })
   }

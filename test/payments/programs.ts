@@ -41,7 +41,7 @@ const statsOf = async (port: number) => JSON.parse((await send({ port, path: '/s
 interface Program {
   readonly port: number
   /** The log lines, with the times of `performance.now()` at which they arrived. */
-  readonly lines: readonly { readonly msg: string; readonly at: number }[]
+  readonly lines: readonly { readonly message: string; readonly at: number }[]
   /** Sends SIGKILL and waits for the end. */
   kill(): Promise<void>
 }
@@ -54,9 +54,9 @@ export function createPrograms() {
     const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] })
     running.add(child)
     const closed = once(child, 'close').then(() => running.delete(child))
-    const lines: { readonly msg: string; readonly at: number }[] = []
+    const lines: { readonly message: string; readonly at: number }[] = []
     createInterface({ input: child.stdout! }).on('line', (line) => {
-      lines.push({ msg: String(JSON.parse(line).msg ?? JSON.parse(line).message), at: performance.now() })
+      lines.push({ message: JSON.parse(line).message, at: performance.now() })
     })
     await until(async () => (await send({ port, path })).status === 200, START_MS)
     return {

@@ -45,7 +45,7 @@ async function measure(kind: 'service' | 'naive', { beforeMs, downMs }: Times) {
   const { results, lag } = await load
   agent.destroy()
   const down = results.filter(({ intendedAt }) => intendedAt >= killedAt && intendedAt < returningAt)
-  const opened = client.lines.find(({ msg }) => msg === 'circuit opened')
+  const opened = client.lines.find(({ message }) => message === 'circuit opened')
   const openAt = kind === 'service' ? (opened?.at ?? Number.POSITIVE_INFINITY) - startedAt : killedAt
   const open = down.filter(({ intendedAt }) => intendedAt >= openAt)
   const recovered = results.find(({ intendedAt, outcome }) => intendedAt >= returningAt && outcome.status === 200)
