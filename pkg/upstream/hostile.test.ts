@@ -102,7 +102,7 @@ test.each([
       closed.resolve()
     })
   })
-  await expect(json({ ...POST, timeoutMs: 60 })).rejects.toMatchObject({ code: 'upstream_timeout' })
+  await expect(json({ ...POST, timeoutMs: 1_000 })).rejects.toMatchObject({ code: 'upstream_timeout' })
   await closed.promise
   expect(report()).toMatchObject({ inProgress: 0, instances: [{ inFlight: 0 }] })
 })

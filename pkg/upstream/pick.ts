@@ -15,6 +15,7 @@ export function pick<C extends Candidate>(candidates: readonly C[], random: Rand
   const offset = 1 + Math.floor(random() * (candidates.length - 1))
   const a = candidates[first] as C
   const b = candidates[(first + offset) % candidates.length] as C
-  const unknownMs = medianLatency(candidates)
+  const isKnown = a.load.latencyMs !== undefined && b.load.latencyMs !== undefined
+  const unknownMs = isKnown ? 0 : medianLatency(candidates)
   return cost(b, now, unknownMs) < cost(a, now, unknownMs) ? b : a
 }

@@ -21,6 +21,8 @@ export interface PoolOptions {
 const PROBE_TIMEOUT_MS = 1_000
 /** An instance without requests is probed this often, as an active health check of Envoy or a readiness probe would. */
 const UNUSED_MS = 5_000
+/** While the circuit waits for a probe, each instance in use is probed this often. */
+const URGENT_MS = 500
 /** The body of a health response may be a page. */
 const PROBE_MAX_BYTES = 256 * 1024
 
@@ -93,7 +95,7 @@ export function createPool({ maxSockets, probePath, now, random, onEvent }: Pool
       const due = instances.filter(({ isProbing, ejection: { probeAt }, inFlight, seenAt }) => {
         if (isProbing) return false
         if (probeAt !== undefined) return now() >= probeAt
-        if (isUrgent) return true
+        if (isUrgent) return now() - seenAt >= URGENT_MS
         // Instances of one service started together; jitter keeps their probes apart.
         return inFlight === 0 && now() - seenAt >= UNUSED_MS * (0.75 + random() / 2)
       })

@@ -1,4 +1,4 @@
-import { lookup, resolveSrv } from 'node:dns/promises'
+import dns from 'node:dns/promises'
 import type { Origin } from './exchange.ts'
 
 /** Where the instances of an upstream come from. */
@@ -17,8 +17,8 @@ export interface Resolver {
 }
 
 export const SYSTEM_RESOLVER: Resolver = {
-  addresses: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
-  services: (name) => resolveSrv(name),
+  addresses: async (host) => (await dns.lookup(host, { all: true })).map(({ address }) => address),
+  services: (name) => dns.resolveSrv(name),
 }
 
 /** Returns the instances of a source, each once. @throws when the name cannot be resolved */

@@ -1,82 +1,12 @@
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
-import { type AddressInfo, createServer as createTcpServer } from 'node:net'
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { afterEach, expect, test } from '@jest/globals'
 import * as z from 'zod'
+import { client, closeAll, closeLater, GET, instance, json, POST, refusingPort } from './fakes.ts'
 import { UpstreamStatusError } from './json.ts'
-import type { Attempt, UpstreamEvent, UpstreamOptions } from './options.ts'
-import { createUpstream } from './upstream.ts'
 
-const open: { close(): unknown }[] = []
-afterEach(() => {
-  for (const each of open.splice(0)) each.close()
-})
-
-interface Fake {
-  readonly port: number
-  readonly server: Server
-  /** The requests without the probes. */
-  readonly seen: IncomingMessage[]
-}
-
-/** Starts an instance whose probes succeed. */
-async function instance(handler: RequestListener): Promise<Fake> {
-  const seen: IncomingMessage[] = []
-  const server = createServer((req, res) => {
-    if (req.url === '/health/ready') return void res.end('{}')
-    seen.push(req)
-    handler(req, res)
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  open.push({
-    close() {
-      server.close()
-      server.closeAllConnections()
-    },
-  })
-  return { port: (server.address() as AddressInfo).port, server, seen }
-}
-
-/** Returns a port that refuses connections. */
-async function refusingPort(): Promise<number> {
-  const server = createTcpServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
-const originOf = (port: number) => ({
-  protocol: 'http:' as const,
-  host: '127.0.0.1',
-  port,
-  authority: `payments:${port}`,
-})
-
-/** Starts a client of these ports whose random numbers are all `number`: 0 picks the first two instances. */
-async function client(ports: readonly number[], options: Partial<UpstreamOptions> = {}) {
-  const events: UpstreamEvent[] = []
-  const attempts: Attempt[] = []
-  const upstream = createUpstream({
-    name: 'payments',
-    source: { type: 'static', origins: ports.map(originOf) },
-    random: () => 0,
-    onEvent: (event) => events.push(event),
-    onAttempt: (attempt) => attempts.push(attempt),
-    ...options,
-  })
-  // The tests call tick() themselves.
-  await upstream.refresh()
-  open.push({ close: () => upstream.stop() })
-  return { ...upstream, events, attempts }
-}
-
-const json = (res: ServerResponse, body: unknown, status = 200) =>
-  void res.writeHead(status, { 'content-type': 'application/json; charset=utf-8' }).end(JSON.stringify(body))
-
-const GET = { method: 'GET', path: '/payments/1' }
-const POST = { method: 'POST', path: '/payments', body: { amount: 1 } }
+afterEach(closeAll)
 
 test('a request passes on its id, its trace, its priority and the time that is left', async () => {
   const { port, seen } = await instance((_req, res) => json(res, { id: '1' }))
@@ -151,7 +81,7 @@ test('an instance without requests is probed every five seconds, with jitter', a
     res.end()
   }).listen(0, '127.0.0.1')
   await once(slow, 'listening')
-  open.push(slow)
+  closeLater(slow)
   const { tick, report } = await client([(slow.address() as AddressInfo).port], { now: () => now })
   await tick()
   expect(probes).toBe(1)
@@ -195,42 +125,6 @@ test('a 429 is retried after its retry-after, within the deadline, and does not 
   expect(report()).toMatchObject({ circuit: 'closed', instances: [{ success: 1 }] })
 })
 
-test('the deadline ends a call, and the instance sees the connection close', async () => {
-  const closed = Promise.withResolvers<void>()
-  const { port, seen } = await instance((req) => void req.once('close', closed.resolve))
-  const { request, attempts } = await client([port])
-  await expect(request({ ...GET, timeoutMs: 30 })).rejects.toMatchObject({ code: 'upstream_timeout' })
-  await closed.promise
-  expect(seen).toHaveLength(1)
-  expect(attempts).toMatchObject([{ status: undefined, errorType: 'timeout' }])
-})
-
-test("the caller's deadline is earlier than the own limit, and a call after it is not sent", async () => {
-  const { port, seen } = await instance((_req, res) => json(res, {}))
-  const { request } = await client([port], { now: () => 1_000, context: () => ({ deadline: 1_000 }) })
-  await expect(request(GET)).rejects.toMatchObject({ code: 'upstream_timeout' })
-  expect(seen).toHaveLength(0)
-})
-
-test('when the caller goes away, its call is cancelled without a retry and without blame', async () => {
-  const arrived = Promise.withResolvers<void>()
-  const closed = Promise.withResolvers<void>()
-  const { port, seen } = await instance((req) => {
-    arrived.resolve()
-    req.once('close', closed.resolve)
-  })
-  const caller = new AbortController()
-  const { request, report } = await client([port], { context: () => ({ signal: caller.signal }) })
-  const call = request(GET)
-  await arrived.promise
-  expect(report()).toMatchObject({ inProgress: 1, instances: [{ inFlight: 1, activeConnections: 1 }] })
-  caller.abort()
-  await expect(call).rejects.toMatchObject({ cause: { attempt: { kind: 'cancelled' } } })
-  await closed.promise
-  expect(seen).toHaveLength(1)
-  expect(report()).toMatchObject({ inProgress: 0, instances: [{ success: 1, inFlight: 0 }] })
-})
-
 test('calls beyond the concurrency fail at once, and background calls leave half of it to others', async () => {
   const waiting: ServerResponse[] = []
   const arrived = Promise.withResolvers<void>()
@@ -246,37 +140,6 @@ test('calls beyond the concurrency fail at once, and background calls leave half
   for (const res of waiting) json(res, {})
   expect((await Promise.all([...background, ...others])).map(({ status }) => status)).toEqual([200, 200, 200, 200])
   expect(report()).toMatchObject({ inProgress: 0, rejectedByConcurrency: 2, circuit: 'closed' })
-})
-
-test('names are resolved again: a new instance is used, a gone one is not, and a failed lookup changes nothing', async () => {
-  const first = await instance((_req, res) => json(res, { from: 'first' }))
-  const second = await instance((_req, res) => json(res, { from: 'second' }))
-  let targets: { name: string; port: number; priority: number }[] | Error = []
-  const resolver = {
-    addresses: () => Promise.reject(new Error('unexpected')),
-    services: async () => {
-      if (targets instanceof Error) throw targets
-      return targets
-    },
-  }
-  const { request, refresh, events } = await client([], { source: { type: 'srv', name: '_http._tcp.mail' }, resolver })
-  await expect(request(GET)).rejects.toMatchObject({ code: 'upstream_unavailable' })
-  const target = ({ port }: Fake, priority = 1) => ({ name: '127.0.0.1', port, priority })
-  targets = [target(first), target(second, 2)]
-  await refresh()
-  expect((await request(GET)).body.toString()).toBe('{"from":"first"}')
-  targets = [target(second)]
-  await refresh()
-  expect((await request(GET)).body.toString()).toBe('{"from":"second"}')
-  expect(events.at(-1)).toMatchObject({ type: 'instances changed', removed: [`127.0.0.1:${first.port}`] })
-  // The connections of the instance that is gone are closed.
-  first.server.close()
-  await once(first.server, 'close')
-  for (targets of [new Error('no name server'), []]) {
-    await refresh()
-    expect((await request(GET)).body.toString()).toBe('{"from":"second"}')
-  }
-  expect(events.at(-1)).toMatchObject({ type: 'not resolved' })
 })
 
 test('a status that is not 2xx has an error with the status, and is no failure of the upstream', async () => {

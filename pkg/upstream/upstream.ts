@@ -55,7 +55,17 @@ export function createUpstream(options: UpstreamOptions) {
   let resolving: Promise<void> | undefined
   let isUnresolved = false
 
-  async function refresh(): Promise<void> {
+  /**
+   * Resolves the source, one lookup at a time: a lookup cannot be cancelled and occupies one of libuv's few threads.
+   */
+  function refresh(): Promise<void> {
+    resolving ??= lookUp().finally(() => {
+      resolving = undefined
+    })
+    return resolving
+  }
+
+  async function lookUp(): Promise<void> {
     try {
       const origins = await resolve(source, resolver)
       // An empty answer is a fault of the name server as often as the truth, so the known instances stay.
@@ -67,8 +77,8 @@ export function createUpstream(options: UpstreamOptions) {
     }
   }
 
-  /** Waits for the first instances after a start. */
-  async function firstResolved(leftMs: number): Promise<void> {
+  /** Waits for the lookup in progress, if there is one. */
+  async function awaitLookup(leftMs: number): Promise<void> {
     if (resolving !== undefined) await withTimeout(resolving, Math.max(0, leftMs)).catch(() => undefined)
   }
 
@@ -100,13 +110,14 @@ export function createUpstream(options: UpstreamOptions) {
     guard.isolate(options.isOpen?.() ?? false)
     const context = options.context?.()
     const limitMs = asked.timeoutMs ?? ownTimeoutMs
-    const deadline = Math.min(now() + limitMs, context?.deadline ?? Number.POSITIVE_INFINITY)
-    const isPatient = deadline - now() >= Math.min(limitMs, PATIENT_MS)
+    const allowedMs = Math.min(limitMs, (context?.deadline ?? Number.POSITIVE_INFINITY) - now())
+    const deadline = now() + allowedMs
+    const isPatient = allowedMs >= Math.min(limitMs, PATIENT_MS)
     const call: Call = { asked, deadline, isPatient, signal: asked.signal ?? context?.signal }
     const priority = asked.priority ?? context?.priority
     const share = priority === 'background' ? BACKGROUND_SHARE : 1
     try {
-      if (pool.list().length === 0) await firstResolved(deadline - now())
+      if (pool.list().length === 0) await awaitLookup(deadline - now())
       return await guard.run(() => send(call), share)
     } catch (cause) {
       if (cause instanceof RejectedError) {
@@ -215,8 +226,7 @@ export function createUpstream(options: UpstreamOptions) {
     refresh,
     /** Finds the instances in the background: a name server that is away must not stop the start of this service. */
     start(): void {
-      resolving = refresh()
-      void resolving.then(tick)
+      void refresh().then(tick)
       const stopped = () => undefined
       void repeat(TICK_MS, tick).catch(stopped)
       if (source.type !== 'static') void repeat(RESOLVE_MS, refresh).catch(stopped)

@@ -4,7 +4,7 @@ import { Agent, request } from 'node:http'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
-import { freePort, until } from '../../scripts/services/service.ts'
+import { endWithThisProcess, freePort, until } from '../../scripts/services/service.ts'
 
 /** Longest start of a program, in milliseconds. */
 const START_MS = 20_000
@@ -53,7 +53,12 @@ export function createPrograms() {
   async function start(port: number, args: readonly string[], env: Record<string, string>, path: string) {
     const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] })
     running.add(child)
-    const closed = once(child, 'close').then(() => running.delete(child))
+    await once(child, 'spawn')
+    const guard = endWithThisProcess(child.pid!, 'SIGKILL')
+    const closed = once(child, 'close').then(() => {
+      guard.kill('SIGKILL')
+      running.delete(child)
+    })
     const lines: { readonly message: string; readonly at: number }[] = []
     createInterface({ input: child.stdout! }).on('line', (line) => {
       lines.push({ message: JSON.parse(line).message, at: performance.now() })
