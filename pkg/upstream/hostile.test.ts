@@ -90,7 +90,7 @@ test.each([
 
 test.each([
   ['slow headers', 'HTTP/1.1 200 OK\r\nx-'],
-  ['a slow body', `${HEAD}content-length: 100\r\n\r\n{`],
+  ['a slow body', `${HEAD}content-length: 1000\r\n\r\n{`],
   ['endless interim responses', 'HTTP/1.1 100 Continue\r\n\r\n'],
 ])('%s end at the deadline, and the connection is closed', async (_name, piece) => {
   const closed = Promise.withResolvers<void>()
