@@ -4,6 +4,7 @@ import { limitConnections, listen } from '#pkg/lifecycle/index.ts'
 import type { Logger } from '#pkg/logging/index.ts'
 import type { Metrics } from '#pkg/metrics/index.ts'
 import { sendProblem } from '#pkg/problem/index.ts'
+import { logAcceptError, logConnectionLimit, logEvent, logListening } from './log-events.ts'
 import { createServer, type Timeouts } from './server.ts'
 
 /** File descriptors for the connections of the admin port. */
@@ -29,7 +30,7 @@ export function createAdmin({ host, port, defaultPort = 9464, ...deps }: AdminDe
     closeIdle: drain.closeIdle,
     reservedFiles: 0,
     openFiles: ADMIN_FILES,
-    onEvent: ({ type, ...fields }) => logger.warn({ ...fields, listener: 'admin' }, type),
+    onEvent: logConnectionLimit(logger, 'admin'),
   })
   handle((request, response) => sendProblem(response, 'not_found', { requestId: requestId(request) }))
 
@@ -51,7 +52,7 @@ export function createAdmin({ host, port, defaultPort = 9464, ...deps }: AdminDe
       })
       response.end(text)
     } catch (err) {
-      logger.error({ err }, 'metrics not rendered')
+      logEvent(logger, 'error', 'metrics not rendered', { err })
       sendProblem(response, 'internal', { requestId: requestId(request) })
     }
   }
@@ -65,11 +66,11 @@ export function createAdmin({ host, port, defaultPort = 9464, ...deps }: AdminDe
       } catch (error) {
         const { cause } = error as { readonly cause?: NodeJS.ErrnoException }
         if (port !== undefined || cause?.code !== 'EADDRINUSE') throw error
-        logger.warn({ port: defaultPort }, 'admin port taken, another one is used')
+        logEvent(logger, 'warn', 'admin port taken', { 'server.port': defaultPort })
         await listen({ ...options, port: 0 })
       }
-      server.on('error', (err) => logger.error({ err, listener: 'admin' }, 'connection not accepted'))
-      logger.info(server.address(), 'admin listening')
+      server.on('error', logAcceptError(logger, 'admin'))
+      logListening(logger, 'admin listening', server.address())
     },
     drain: () => drain.begin(),
     async stop(signal: AbortSignal) {

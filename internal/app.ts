@@ -10,7 +10,16 @@ import { createNotifier, type Systemd } from '#pkg/systemd.ts'
 import type { Access } from './access.ts'
 import { buildInfo } from './build-info.ts'
 import { probes } from './handler/probes.ts'
-import { logHealth, logLifecycle } from './log-events.ts'
+import {
+  logAcceptError,
+  logClientError,
+  logConnectionLimit,
+  logEvent,
+  logHealth,
+  logLifecycle,
+  logListening,
+  logStoreError,
+} from './log-events.ts'
 import type { Counts } from './metrics.ts'
 import { createServer } from './server.ts'
 
@@ -27,19 +36,19 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
     bufferMs: config.LOG_BUFFER_MS,
     onDropped(lines) {
       counts.droppedLines += lines
-      logger.error({ lines }, 'log lines dropped')
+      logEvent(logger, 'error', 'log lines dropped', { 'App.log.dropped_lines': lines })
     },
   })
   process.on('exit', () => output.flushSync())
   const logger = createLogger({
     level: config.LOG_LEVEL,
-    base: { service, version, pid: process.pid },
+    base: { 'service.name': service, 'service.version': version, 'process.pid': process.pid },
     destination: output,
     context(fields) {
-      const request = 'reqId' in fields ? undefined : context.current()
+      const request = 'http.request.id' in fields ? undefined : context.current()
       if (request === undefined) return undefined
       const { requestId, trace } = request
-      return { reqId: requestId, 'trace.id': trace.traceId, 'span.id': trace.spanId }
+      return { 'http.request.id': requestId, 'trace.id': trace.traceId, 'span.id': trace.spanId }
     },
   })
 
@@ -48,11 +57,11 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
       const changed = settings.reload()
       counts.reloads++
       logger.level = current().LOG_LEVEL
-      logger.info({ changed }, 'settings reloaded')
+      logEvent(logger, 'info', 'settings reloaded', { 'App.settings.changed': changed })
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error
       counts.failedReloads++
-      logger.error({ problems: error.problems }, 'settings not reloaded')
+      logEvent(logger, 'error', 'settings not reloaded', { 'error.message': error.problems.join('\n') })
     }
   }
 
@@ -83,13 +92,13 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
     ...timeouts,
     ownsSocket: fd === undefined,
     probe: probes({ lifecycle, health, service, version, dialect: () => current().HEALTH_DIALECT }),
-    onClientError: (event) => logger.info(event, 'request not understood'),
+    onClientError: logClientError(logger),
   })
   limitConnections({
     server,
     closeIdle: drain.closeIdle,
     reservedFiles: 128 + config.DATABASE_POOL_MAX,
-    onEvent: ({ type, ...fields }) => logger.warn(fields, type),
+    onEvent: logConnectionLimit(logger, 'http'),
   })
 
   // Optional modules are loaded only when the configuration enables them.
@@ -99,8 +108,8 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
         name: 'listener',
         async start() {
           await listen({ server, host: config.HOST, port: config.PORT, fd, reusePort: config.REUSE_PORT })
-          server.on('error', (err) => logger.error({ err }, 'connection not accepted'))
-          logger.info(server.address(), 'listening')
+          server.on('error', logAcceptError(logger, 'http'))
+          logListening(logger, 'listening', server.address())
         },
       })
       // Probes respond from here on. Each module loads in a turn of its own, so that probes are served in between.
@@ -148,7 +157,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
               statementTimeoutMs: config.DATABASE_STATEMENT_TIMEOUT_MS,
               idleTimeoutMs: config.DATABASE_IDLE_TIMEOUT_MS,
               prepare: config.DATABASE_PREPARE,
-              onError: (err) => logger.debug({ err, store: 'database' }, 'store error'),
+              onError: logStoreError(logger, 'database'),
               observer: metrics?.observeDatabase(),
               tracer: tracing?.database,
             })
@@ -157,7 +166,8 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
         const check = postgresCheck({
           pool: postgres.checkPool,
           migrations: postgres.migrations,
-          onUnknown: (migrations) => logger.warn({ migrations }, 'database has migrations of another build'),
+          onUnknown: (migrations) =>
+            logEvent(logger, 'warn', 'database has migrations of another build', { 'App.migrations': migrations }),
         })
         health.watch({ name: 'database', check, critical: () => current().DATABASE_CRITICAL })
       }
@@ -169,7 +179,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
               url: config.REDIS_URL,
               clientName: service,
               connectTimeoutMs: config.REDIS_CONNECT_TIMEOUT_MS,
-              onError: (err) => logger.debug({ err, store: 'redis' }, 'store error'),
+              onError: logStoreError(logger, 'redis'),
               observe: metrics?.observeRedis,
             })
       if (redis) {
@@ -184,6 +194,18 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
         const critical = () => current().HEALTH_CRITICAL.includes(name)
         health.watch({ name, check: createHeartbeat(target), critical })
       }
+      const upstreams =
+        config.UPSTREAMS.length === 0
+          ? undefined
+          : (await import('./upstreams.ts')).createUpstreams({
+              upstreams: config.UPSTREAMS,
+              timeoutMs: config.UPSTREAM_TIMEOUT_MS,
+              concurrency: config.UPSTREAM_CONCURRENCY,
+              requestTimeoutMs: config.REQUEST_TIMEOUT_MS,
+              open: () => current().UPSTREAM_OPEN,
+              ...{ context, logger, health, sources: metrics?.sources, tracer: tracing?.tracer },
+            })
+      if (upstreams) await use(upstreams.part)
       await use({ name: 'health', start: () => health.start(), stop: () => health.stop() })
       settings.watch(reload)
 
@@ -210,7 +232,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
       const resources = postgres
         ? (await import('./resources.ts')).listResources({
             db: postgres.db,
-            onError: (err) => logger.warn({ err }, 'expired idempotency keys not deleted'),
+            onError: (err) => logEvent(logger, 'warn', 'expired idempotency keys not deleted', { err }),
           })
         : []
       const { createRateLimit } = await import('./rate-limit.ts')
@@ -234,9 +256,10 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
           },
         }),
         ...(access && { guard: access.authenticate }),
+        ...(upstreams && { deadline: upstreams.deadline }),
         routes: listRoutes({
           settings: current,
-          optional: [...(access?.routes ?? []), ...resources],
+          optional: [...(access?.routes ?? []), ...resources, ...(upstreams?.routes ?? [])],
           ...(access && { guard: access.guard }),
         }),
       })
@@ -246,7 +269,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
         drain: () => drain.begin(),
         stop: (signal) => drain.close(signal),
       })
-      const onError = (err: Error) => logger.warn({ err }, 'systemd not notified')
+      const onError = (err: Error) => logEvent(logger, 'warn', 'systemd not notified', { err })
       await use({ name: 'systemd', ...createNotifier({ ...systemd, onError }) })
     })
 
