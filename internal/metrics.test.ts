@@ -51,11 +51,12 @@ function create({ counts = noCounts }: { counts?: Counts } = {}) {
 }
 
 test('docs/metrics.md lists each metric with its type, its labels and its meaning', async () => {
-  const { registry, observeDatabase, observeRedis, http, render, sources } = create()
+  const { registry, observeDatabase, observeRedis, observeSpans, http, render, sources } = create()
   const database = observeDatabase()
   database.onPool(() => ({ used: 0, idle: 0, waiting: 0 }))
   database.onQuery('SelectQueryNode', 1)
   observeRedis(() => true)
+  observeSpans({ exported: 0, lost: { queue_full: 0, export_failed: 0, rejected: 0, stopped: 0 } })
   const upstreams = createUpstreamMetrics(sources)
   upstreams.report(upstreamReport)
   upstreams.observe('payments')({ method: 'GET', status: 200, errorType: undefined, durationMs: 20 })
