@@ -12,6 +12,7 @@ import { judge, readBudgets } from './budgets.ts'
 import { buildGin } from './build-gin.ts'
 import { buildService } from './build-service.ts'
 import { chart } from './chart.ts'
+import { startCollector } from './collector.ts'
 import { hungStores } from './hung-stores.ts'
 import type { Measurement } from './measurement.ts'
 import { measureMemory } from './memory.ts'
@@ -42,7 +43,10 @@ await buildService(BUILT.service)
 // The page cache holds larger pieces of a file that has just been linked, and each piece counts as resident.
 copyFileSync('dist/app', BUILT.app)
 const gin = await buildGin('bench/peers/gin', BUILT.gin)
-const bench: Bench = { programs: createPrograms({ stores: await hungStores(), gin }), quick }
+const bench: Bench = {
+  programs: createPrograms({ stores: await hungStores(), collector: await startCollector(), gin }),
+  quick,
+}
 
 // Other load of the machine affects every figure.
 const loadBefore = loadavg()[0] ?? 0

@@ -20,6 +20,10 @@ const PING: Names = {
     'gin with its log',
   ],
 }
+const OBSERVED: Names = {
+  quick: ['raw', 'service', 'service, traces of 1 %'],
+  full: ['service without metrics', 'service, traces of 0 %', 'service, traces of 100 %'],
+}
 const ECHO: Names = {
   quick: ['fastify with duties', 'service with POST /echo'],
   full: ['raw with duties', 'fastify bare', 'express bare', 'express as usual'],
@@ -88,6 +92,13 @@ export async function measureThroughput({ programs, quick }: Bench): Promise<Mea
       unit: 'requests/s',
       base: 'raw',
       rows: await inRounds(rounds, drives(pickNames(PING), { path: '/ping' }), throughput),
+    },
+    {
+      name: 'observability',
+      title: 'GET /ping with metrics and with traces',
+      unit: 'requests/s',
+      base: 'raw',
+      rows: await inRounds(rounds, drives(pickNames(OBSERVED), { path: '/ping' }), throughput),
     },
     {
       name: 'probes',
