@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { ConfigError } from '#config/load.ts'
 import type { Settings } from '#config/settings.ts'
 import { createHealth, createHeartbeat, postgresCheck } from '#pkg/health/index.ts'
-import { createRequestContext } from '#pkg/http/request-context.ts'
+import { createRequestContext, traceFields } from '#pkg/http/request-context.ts'
 import { createLifecycle, limitConnections, listen } from '#pkg/lifecycle/index.ts'
 import { createLogger, createOutput } from '#pkg/logging/index.ts'
 import { createNotifier, type Systemd } from '#pkg/systemd.ts'
@@ -35,8 +35,8 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
     base: { service, version, pid: process.pid },
     destination: output,
     context(fields) {
-      const reqId = 'reqId' in fields ? undefined : context.requestId()
-      return reqId === undefined ? undefined : { reqId }
+      const request = 'reqId' in fields ? undefined : context.current()
+      return request && { reqId: request.requestId, ...traceFields(request.trace) }
     },
   })
 
