@@ -41,6 +41,9 @@ export const schema = {
   KEEP_ALIVE_TIMEOUT_MS: milliseconds(100, 3_600_000).default(75_000),
   SOCKET_TIMEOUT_MS: milliseconds(100, 3_600_000).default(120_000),
 
+  OVERLOAD_WAIT_MS: milliseconds(0, 10_000).default(0),
+  BROWNOUT: oneOf(['auto', 'on', 'off']).default('auto'),
+
   LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   LOG_BUFFER: byteSize(1).default(4096),
   LOG_BUFFER_MS: milliseconds(1, 60_000).default(100),
@@ -89,6 +92,7 @@ export const SECRETS: ReadonlySet<string> = new Set<Name>([
 export const RELOADABLE: ReadonlySet<string> = new Set<Name>([
   'LOG_LEVEL',
   'RATE_LIMIT',
+  'BROWNOUT',
   'FEATURES',
   'DATABASE_CRITICAL',
   'REDIS_CRITICAL',
@@ -125,6 +129,9 @@ export function contradictions(config: Partial<Config>): Problem[] {
   const { HEALTH_INTERVAL_MS: interval = Number.NaN, HEALTH_TIMEOUT_MS: timeout = Number.NaN } = config
   // This bounds the time to detect a dependency that hangs: HEALTH_FALL × HEALTH_INTERVAL_MS + HEALTH_TIMEOUT_MS.
   reject('HEALTH_TIMEOUT_MS', `at most HEALTH_INTERVAL_MS (${interval})`, timeout > interval)
+
+  const isUnprotected = config.OVERLOAD_WAIT_MS === 0
+  reject('BROWNOUT', 'auto, unless OVERLOAD_WAIT_MS is set', isUnprotected && config.BROWNOUT !== 'auto')
 
   const checks = config.HEALTH_CHECKS?.map(({ name }) => name)
   reject(

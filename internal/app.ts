@@ -5,6 +5,7 @@ import { createHealth, createHeartbeat, postgresCheck } from '#pkg/health/index.
 import { createRequestContext, traceFields } from '#pkg/http/request-context.ts'
 import { createLifecycle, limitConnections, listen } from '#pkg/lifecycle/index.ts'
 import { createLogger, createOutput } from '#pkg/logging/index.ts'
+import type { Admission } from '#pkg/overload/index.ts'
 import { createNotifier, type Systemd } from '#pkg/systemd.ts'
 import type { Access } from './access.ts'
 import { buildInfo } from './build-info.ts'
@@ -76,10 +77,18 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
     keepAliveTimeoutMs: config.KEEP_ALIVE_TIMEOUT_MS,
     socketTimeoutMs: config.SOCKET_TIMEOUT_MS,
   }
+  let admission: Admission | undefined
   const { server, drain, messages, handle } = createServer({
     ...timeouts,
     ownsSocket: fd === undefined,
-    probe: probes({ lifecycle, health, service, version, dialect: () => current().HEALTH_DIALECT }),
+    probe: probes({
+      lifecycle,
+      health,
+      service,
+      version,
+      dialect: () => current().HEALTH_DIALECT,
+      isBrownout: () => admission?.level().isBrownout,
+    }),
     onClientError: (event) => logger.info(event, 'request not understood'),
   })
   limitConnections({
@@ -199,6 +208,11 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
           })
         : []
       const { createRateLimit } = await import('./rate-limit.ts')
+      const routes = listRoutes({
+        settings: current,
+        optional: [...(access?.routes ?? []), ...resources],
+        ...(access && { guard: access.guard }),
+      })
       const app = createHttp({
         logger,
         context,
@@ -218,15 +232,18 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
           },
         }),
         ...(access && { guard: access.authenticate }),
-        routes: listRoutes({
-          settings: current,
-          optional: [...(access?.routes ?? []), ...resources],
-          ...(access && { guard: access.guard }),
-        }),
+        routes,
       })
+      const handler = metrics ? metrics.http.measure(app) : app
+      if (config.OVERLOAD_WAIT_MS > 0) {
+        const { createOverload } = await import('./overload.ts')
+        const brownout = () => current().BROWNOUT
+        admission = createOverload({ handler, routes, maxWaitMs: config.OVERLOAD_WAIT_MS, brownout, logger })
+        metrics?.observeAdmission(admission)
+      }
       await use({
         name: 'http',
-        start: () => handle(metrics ? metrics.http.measure(app) : app),
+        start: () => handle(handler, admission?.admit),
         drain: () => drain.begin(),
         stop: (signal) => drain.close(signal),
       })

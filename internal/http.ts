@@ -53,6 +53,7 @@ export function createHttp({ logger, context, routes, guard, onRoute, ...deps }:
   if (deps.cors) app.use(cors(deps.cors))
   app.use(deps.rateLimit)
   const options = {
+    prioritize: context.prioritize,
     readBody: createBodyReader(deps.bodyLimitBytes),
     ...(guard && { guard }),
     ...(onRoute && { onRoute }),

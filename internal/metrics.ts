@@ -1,6 +1,7 @@
 import type { Snapshot } from '#pkg/health/index.ts'
 import type { Phase } from '#pkg/lifecycle/index.ts'
 import { createMetrics, type MetricsOptions } from '#pkg/metrics/index.ts'
+import type { Admission } from '#pkg/overload/index.ts'
 import { createStoreMetrics } from './store/metrics.ts'
 
 /** Counted by the service itself, because these events may precede the metrics. */
@@ -44,5 +45,23 @@ export function createServiceMetrics({ service, version, counts, phase, snapshot
   counter('log_lines_dropped_total', 'Log lines lost because the output was blocked.', () => counts.droppedLines)
   const alone = 'Whether this instance counts the requests of clients without the other instances.'
   gauge('rate_limit_counting_alone', alone, () => Number(counts.isCountingAlone))
-  return { ...metrics, ...createStoreMetrics(metrics.sources) }
+  return {
+    ...metrics,
+    ...createStoreMetrics(metrics.sources),
+    /** Adds the metrics of the admission. */
+    observeAdmission({ level, averageWaitMs, queued, refused }: Omit<Admission, 'admit' | 'stop'>): void {
+      gauge('overload_wait_seconds', 'Average wait of requests for their handler in the last second.', () => {
+        return averageWaitMs() / 1e3
+      })
+      gauge('overload_queued_requests', 'Requests that wait for their handler.', queued)
+      const limit = 'Requests a second that the service admits. +Inf: all.'
+      gauge('overload_limit_requests_per_second', limit, () => level().limit)
+      gauge('overload_brownout', 'Whether background operations are off.', () => Number(level().isBrownout))
+      counter('overload_refused_requests_total', 'Requests refused because of overload.', () =>
+        [...refused()].flatMap(([priority, counts]) =>
+          Object.entries(counts).map(([reason, value]) => ({ labels: { priority, reason }, value })),
+        ),
+      )
+    },
+  }
 }

@@ -38,6 +38,8 @@ export interface RequestContext {
    * @param sample without it, this service records no spans and passes the trusted decision of the caller on
    */
   middleware(sample?: Sample): RequestHandler
+  /** Returns middleware that gives the context of a request this priority. It runs after `middleware`. */
+  prioritize(priority: Priority): RequestHandler
   /** Returns the context of the current request, or undefined outside of a request. */
   current(): Context | undefined
   /** Runs `work` in a context, such as that of a child span. */
@@ -89,6 +91,12 @@ export function createRequestContext(): RequestContext {
         req.context = context
         res.setHeader('x-request-id', id)
         storage.run(context, next)
+      },
+    prioritize: (priority) =>
+      function prioritize(req, _res, next) {
+        // The storage holds the same object.
+        if (req.context) Object.assign(req.context, { priority })
+        next()
       },
     current: () => storage.getStore(),
     run: (context, work) => storage.run(context, work),
