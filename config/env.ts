@@ -52,6 +52,7 @@ export const schema = {
   DATABASE_CRITICAL: boolean().default(true),
   DATABASE_POOL_MAX: integer(1, 1000, 'connections').default(10),
   DATABASE_CONNECT_TIMEOUT_MS: milliseconds(100, 60_000).default(3_000),
+  DATABASE_QUEUE_TIMEOUT_MS: milliseconds(1, 60_000).default(250),
   DATABASE_STATEMENT_TIMEOUT_MS: milliseconds(100, 3_600_000).default(10_000),
   DATABASE_IDLE_TIMEOUT_MS: milliseconds(100, 3_600_000).default(30_000),
   DATABASE_PREPARE: boolean().optional(),

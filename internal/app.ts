@@ -143,6 +143,8 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
               applicationName: service,
               poolMax: config.DATABASE_POOL_MAX,
               connectTimeoutMs: config.DATABASE_CONNECT_TIMEOUT_MS,
+              queueTimeoutMs: config.DATABASE_QUEUE_TIMEOUT_MS,
+              priority: () => context.current()?.priority,
               statementTimeoutMs: config.DATABASE_STATEMENT_TIMEOUT_MS,
               idleTimeoutMs: config.DATABASE_IDLE_TIMEOUT_MS,
               prepare: config.DATABASE_PREPARE,
