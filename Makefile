@@ -13,7 +13,7 @@ BENCH_PACKAGES := bench/node_modules/.package-lock.json
 SOURCES := $(shell find src config internal pkg -name '*.ts' ! -name '*.test.ts')
 JEST := node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js
 
-.PHONY: help upgrade resource remove-resource migration run dev migrate seed test test-release lint types unit e2e e2e-browser e2e-database e2e-restart e2e-deploy fmt build image bench audit clean FORCE
+.PHONY: help upgrade resource remove-resource migration run dev migrate seed test test-release lint types unit e2e e2e-browser e2e-database e2e-restart e2e-deploy resilience fmt build image bench audit clean FORCE
 
 help: ## print this list
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do printf '  make %-15s %s\n' "$$target" "$$text"; done
@@ -76,6 +76,10 @@ e2e-database: build ## test the example through PgBouncer, and its writes while 
 # Run three tests at a time, even on fewer cores: the tests mostly wait.
 e2e-restart: build ## test restarts under load, without a deployment tool
 	@$(JEST) --selectProjects restart --maxWorkers=3
+
+# One test at a time: the tests measure.
+resilience: build ## overload and failing upstreams, each beside a naive implementation (DURATION_S=60 seconds; default 10)
+	@DURATION_S=$(or $(DURATION_S),10) $(JEST) --selectProjects resilience --runInBand
 
 # Run three tests at a time on any number of cores: the tests mostly wait for servers.
 e2e-deploy: build ## test each deployment with its real tool (T=nginx for a single deployment)

@@ -21,8 +21,8 @@ export function createOverload({ routes, logger, ...options }: OverloadDeps): Ad
     requestId,
     onBrownout({ isOn, averageWaitMs }) {
       const fields = { averageWaitMs: Math.round(averageWaitMs) }
-      if (isOn) logger.warn(fields, 'brownout: background operations are off')
-      else logger.info(fields, 'brownout ended: background operations are on')
+      if (isOn) logger.warn(fields, 'background operations off')
+      else logger.info(fields, 'background operations on')
     },
   })
 }

@@ -59,7 +59,3 @@ handle(app, admission?.admit)
 server.listen(0, '127.0.0.1')
 await once(server, 'listening')
 process.stdout.write(`${(server.address() as AddressInfo).port}\n`)
-if (process.env['DEBUG']) setInterval(() => {
-  const { limit, cut, share, isBrownout, pressedS, costS } = admission!.level()
-  process.stderr.write(JSON.stringify({ limit, cut, share, isBrownout, pressedS, costS, wait: admission!.averageWaitMs(), q: admission!.queued(), refused: Object.fromEntries(admission!.refused()) }) + '\n')
-}, 1000)
