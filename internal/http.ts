@@ -57,6 +57,7 @@ export function createHttp({ logger, context, routes, guard, tracing, onRoute, .
   app.use(deps.rateLimit)
   if (deps.deadline) app.use(deps.deadline)
   const options = {
+    prioritize: context.prioritize,
     readBody: createBodyReader(deps.bodyLimitBytes),
     ...(guard && { guard }),
     onRoute(route: IRoute) {

@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import type { GuardedClient } from './client.ts'
+import type { Priority } from './gate.ts'
 import { type Query, Statement } from './statement.ts'
 
 /**
@@ -42,6 +43,8 @@ export class Connection {
   /** Gets no more statements, and closes when the last one has ended. */
   isRetired = false
   inFlight = 0
+  /** The priority of the operations that use the connection now. */
+  priority: Priority = 'normal'
   /** Ticks of the pool during the execution of the current statement. */
   ticks = 0
   /** Ticks of the pool while statements were in flight. */
@@ -60,6 +63,10 @@ export class Connection {
     this.isDirect = isDirect
     this.#maxNames = prepare ? MAX_NAMES : 0
     this.#onSettled = onSettled
+  }
+
+  get isBusy(): boolean {
+    return this.isReserved || this.inFlight > 0
   }
 
   /** @param before commands that begin a transaction. They need a query in the extended protocol. */
