@@ -35,8 +35,10 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
     base: { service, version, pid: process.pid },
     destination: output,
     context(fields) {
-      const reqId = 'reqId' in fields ? undefined : context.requestId()
-      return reqId === undefined ? undefined : { reqId }
+      const request = 'reqId' in fields ? undefined : context.current()
+      if (request === undefined) return undefined
+      const { requestId, trace } = request
+      return { reqId: requestId, 'trace.id': trace.traceId, 'span.id': trace.spanId }
     },
   })
 

@@ -215,6 +215,8 @@ describe('the access line', () => {
         level: 'info',
         time: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
         reqId: 'r-1',
+        'trace.id': expect.stringMatching(/^[0-9a-f]{32}$/),
+        'span.id': expect.stringMatching(/^[0-9a-f]{16}$/),
         method: 'GET',
         path: '/ping',
         status: 200,

@@ -4,7 +4,7 @@ import { adoptMessageClasses, type MessageClasses } from '#pkg/fast-path/message
 import { accessLog } from '#pkg/http/access-log.ts'
 import { createBodyReader } from '#pkg/http/body.ts'
 import { type CorsOptions, cors } from '#pkg/http/cors.ts'
-import type { RequestContext } from '#pkg/http/request-context.ts'
+import type { RequestContext, Sample } from '#pkg/http/request-context.ts'
 import { createSecurityPolicy, securityHeaders } from '#pkg/http/security-headers.ts'
 import type { Logger } from '#pkg/logging/index.ts'
 import { type Route, type RouteOptions, registerRoute } from '#pkg/operation/index.ts'
@@ -14,6 +14,8 @@ import { PROBLEMS } from './problems.ts'
 export interface HttpDeps {
   readonly logger: Logger
   readonly context: RequestContext
+  /** Decides which traces are recorded. @default none */
+  readonly sample?: Sample
   /** The classes of the server's messages. */
   readonly messages?: MessageClasses
   /** Number of proxies in front of the service, or their addresses. */
@@ -46,7 +48,7 @@ export function createHttp({ logger, context, routes, guard, onRoute, ...deps }:
   sendJsonAtOnce(app, [policy.headers, policy.tlsHeaders])
 
   app.use(securityHeaders(policy))
-  app.use(context.middleware)
+  app.use(context.middleware(deps.sample))
   app.use(accessLog(logger))
   if (deps.cors) app.use(cors(deps.cors))
   app.use(deps.rateLimit)

@@ -70,8 +70,8 @@ export function probes({ lifecycle, health, service, version, dialect }: ProbesD
 
   /** Loads the page at the first request of a browser, because probers do not need it. */
   async function loadPage() {
-    const { renderStatusPage, statusPageFields } = await import('./status-page.ts')
-    const fields = [...vary, ...statusPageFields()]
+    const { renderStatusPage, createStatusPageFields } = await import('./status-page.ts')
+    const fields = [...vary, ...createStatusPageFields()]
     return renderOnce((snapshot) => {
       return reply(HTTP_STATUS[snapshot.status], renderStatusPage(service, version, snapshot), fields)
     })

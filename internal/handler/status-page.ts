@@ -39,7 +39,7 @@ svg { display: block; width: 100%; height: 2rem }
 `
 
 /** Returns header fields as alternating names and values. The policy permits the inline style and no other resource. */
-export function statusPageFields(): string[] {
+export function createStatusPageFields(): string[] {
   const hash = process.getBuiltinModule('node:crypto').hash('sha256', String(STYLE), 'base64')
   const { headers } = createSecurityPolicy({ styleSrc: [`'sha256-${hash}'`] })
   return [...headers, ['refresh', String(REFRESH_S)]].flat()
@@ -48,38 +48,38 @@ export function statusPageFields(): string[] {
 /** Renders a snapshot as HTML: the content of the JSON response and the last runs of each check. */
 export function renderStatusPage(service: string, version: string, snapshot: Snapshot): string {
   const { status, timestamp, checks, history } = snapshot
-  const rows = Object.entries(checks).map(([name, check]) => row(name, check, history[name] ?? [], timestamp))
+  const rows = Object.entries(checks).map(([name, check]) => renderRow(name, check, history[name] ?? [], timestamp))
   const body = html`<header><h1>${service}</h1><small>version ${version}</small></header>
 <main>
-<section class="${status}"><p>${state(status)}</p><p>${summary(checks)}</p></section>
-${rows.length === 0 ? '' : table(rows)}
+<section class="${status}"><p>${renderState(status)}</p><p>${summarize(checks)}</p></section>
+${rows.length === 0 ? '' : renderTable(rows)}
 </main>
-<footer>As of ${time(timestamp, `${iso(timestamp).slice(0, 19).replace('T', ' ')} UTC`)}. Refreshes every ${REFRESH_S} seconds.</footer>`
+<footer>As of ${renderTime(timestamp, `${formatIso(timestamp).slice(0, 19).replace('T', ' ')} UTC`)}. Refreshes every ${REFRESH_S} seconds.</footer>`
   return renderPage(`${status}: ${service}`, html`<style>${STYLE}</style>`, body)
 }
 
-const table = (rows: readonly Markup[]) => html`<table>
+const renderTable = (rows: readonly Markup[]) => html`<table>
 <thead><tr><th scope="col">Check</th><th scope="col">State</th><th scope="col">Checked</th><th scope="col">Last runs</th></tr></thead>
 <tbody>
 ${rows}</tbody>
 </table>`
 
-function row(name: string, check: CheckReport, history: History, timestamp: number): Markup {
+function renderRow(name: string, check: CheckReport, history: History, timestamp: number): Markup {
   const { status, critical, checkedAt } = check
-  const detail = check.status === 'ok' ? milliseconds(check.latencyMs) : check.reason
+  const detail = check.status === 'ok' ? formatMilliseconds(check.latencyMs) : check.reason
   return html`<tr>
 <th scope="row">${name}<small>${critical ? 'critical' : 'not critical'}</small></th>
-<td>${state(status)}<small>${detail}</small></td>
-<td>${checkedAt === undefined ? 'never' : time(checkedAt, ago(timestamp - checkedAt))}</td>
-<td>${history.length === 0 ? 'none' : chart(history)}</td>
+<td>${renderState(status)}<small>${detail}</small></td>
+<td>${checkedAt === undefined ? 'never' : renderTime(checkedAt, formatAge(timestamp - checkedAt))}</td>
+<td>${history.length === 0 ? 'none' : renderChart(history)}</td>
 </tr>
 `
 }
 
 /** A mark and a word repeat the colour for readers who cannot see it. */
-const state = (status: 'ok' | 'fail') => html`<b class="${status}">${status === 'ok' ? '✓' : '✗'} ${status}</b>`
+const renderState = (status: 'ok' | 'fail') => html`<b class="${status}">${status === 'ok' ? '✓' : '✗'} ${status}</b>`
 
-function summary(checks: Snapshot['checks']): string {
+function summarize(checks: Snapshot['checks']): string {
   const failures = Object.entries(checks).filter(([, { status }]) => status === 'fail')
   if (Object.keys(checks).length === 0) return 'No checks are configured.'
   if (failures.length === 0) return 'Every check is ok.'
@@ -87,7 +87,7 @@ function summary(checks: Snapshot['checks']): string {
 }
 
 /** A run is four units wide. A success is a bar above the line, as high as its latency; a failure is a bar below it. */
-function chart(history: History): Markup {
+function renderChart(history: History): Markup {
   const latencies = history.flatMap((run) => (run.ok ? run.latencyMs : []))
   const longest = Math.max(...latencies)
   const bars = { ok: '', fail: '' }
@@ -97,12 +97,13 @@ function chart(history: History): Markup {
     const height = run.ok ? -Math.max(2, Math.round((run.latencyMs / longest || 0) * LINE)) : HEIGHT - LINE
     bars[run.ok ? 'ok' : 'fail'] += `M${x} ${LINE}v${height}h3v${-height}z`
   }
-  const range = latencies.length === 0 ? '' : `, ${milliseconds(Math.min(...latencies))} to ${milliseconds(longest)}`
+  const range =
+    latencies.length === 0 ? '' : `, ${formatMilliseconds(Math.min(...latencies))} to ${formatMilliseconds(longest)}`
   return html`<svg viewBox="0 0 ${4 * RUNS} ${HEIGHT}" preserveAspectRatio="none" aria-hidden="true"><path class="ok" d="${bars.ok}"/><path class="fail" d="${bars.fail}"/></svg>
 <small>${latencies.length} of ${history.length} ok${range}</small>`
 }
 
-const milliseconds = (value: number) => `${Math.round(value * 10) / 10} ms`
-const ago = (seconds: number) => (seconds <= 0 ? 'just now' : `${seconds} s ago`)
-const iso = (timestamp: number) => new Date(timestamp * 1000).toISOString()
-const time = (timestamp: number, text: string) => html`<time datetime="${iso(timestamp)}">${text}</time>`
+const formatMilliseconds = (value: number) => `${Math.round(value * 10) / 10} ms`
+const formatAge = (seconds: number) => (seconds <= 0 ? 'just now' : `${seconds} s ago`)
+const formatIso = (timestamp: number) => new Date(timestamp * 1000).toISOString()
+const renderTime = (timestamp: number, text: string) => html`<time datetime="${formatIso(timestamp)}">${text}</time>`

@@ -4,7 +4,7 @@ import type { NoteChanges, NoteFields, NotesStore } from '../service/notes.ts'
 import type { Database } from './postgres.ts'
 import { type ById, type NextVersion, prepareList, STORED, type StoredTable } from './table.ts'
 
-// During a rollout the table may have columns that this version does not know.
+// During a roll-out the table may have columns that this version does not know.
 const COLUMNS = [...STORED, 'title', 'text'] as const
 
 /** Returns a function that opens the store on the database or in a transaction. Both share the compiled queries. */

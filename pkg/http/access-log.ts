@@ -6,17 +6,19 @@ import { type Options, pinoHttp } from 'pino-http'
 const MAX_PATH = 1024
 
 /**
- * Logs one line at the end of each request: request id, method, path without the query string, status, duration in
- * milliseconds, bytes of the body (null when it was streamed) and the address of the client. The line of a server error
- * has level error and contains the cause. Sets a logger on `req.log`.
+ * Logs one line at the end of each request: the ids of the request, its trace and its span, method, path without the
+ * query string, status, duration in milliseconds, bytes of the body (null when it was streamed) and the address of the
+ * client. The line of a server error has level error and contains the cause. Sets a logger on `req.log`.
  */
 export function accessLog(logger: NonNullable<Options['logger']>): RequestHandler {
   const fields = (request: IncomingMessage, response: ServerResponse, { responseTime }: { responseTime: number }) => {
-    const { id, method, originalUrl, ip } = request as Request
+    const { id, context, method, originalUrl, ip } = request as Request
     const length = response.bodyBytes ?? response.getHeader('content-length')
     return {
       // Set explicitly: the context of the request has ended when the line is written.
       reqId: id,
+      'trace.id': context?.trace.traceId,
+      'span.id': context?.trace.spanId,
       method,
       path: originalUrl.split('?', 1)[0]?.slice(0, MAX_PATH),
       status: response.statusCode,

@@ -1,23 +1,110 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { RequestHandler } from 'express'
+import type { Request, RequestHandler } from 'express'
 import { requestId } from './request-id.ts'
+import { createIds, formatTraceparent, parseTraceparent, parseTracestate, type TraceContext } from './trace-context.ts'
+
+export type { TraceContext }
+
+/** The order in which an overloaded service gives up requests: background first. */
+export type Priority = 'core' | 'normal' | 'background'
+
+/** What all work of one request shares. */
+export interface Context {
+  readonly requestId: string
+  readonly trace: TraceContext
+  /** When the caller stops waiting: a time of `performance.now()` in milliseconds. */
+  readonly deadline: number | undefined
+  readonly priority: Priority | undefined
+}
+
+/**
+ * Decides whether a trace is recorded. `parent` is the decision of the caller, or undefined for a new trace and for a
+ * caller that is not trusted.
+ */
+export type Sample = (traceId: string, parent: boolean | undefined) => boolean
+
+declare module 'node:http' {
+  interface IncomingMessage {
+    /** Set by the middleware of the request context. It is available after the end of the request too. */
+    context?: Context
+  }
+}
 
 export interface RequestContext {
-  /** Gives each request an id, responds with it as `x-request-id`, and keeps it for all asynchronous work of the request. */
-  readonly middleware: RequestHandler
-  /** Returns the id of the current request, or undefined outside of a request. */
-  requestId(): string | undefined
+  /**
+   * Gives each request an id and a trace, and keeps them for all asynchronous work of the request. Responds with the id
+   * as `x-request-id`. Continues the trace of a valid `traceparent`.
+   *
+   * @param sample without it, this service records no spans and passes the trusted decision of the caller on
+   */
+  middleware(sample?: Sample): RequestHandler
+  /** Returns the context of the current request, or undefined outside of a request. */
+  current(): Context | undefined
+  /** Runs `work` in a context, such as that of a child span. */
+  run<T>(context: Context, work: () => T): T
+  /** Returns the headers that continue the current trace in another service. Empty outside of a request. */
+  outgoingHeaders(): OutgoingHeaders
+  /** Creates a random span id. */
+  mintSpanId(): string
+}
+
+export interface OutgoingHeaders {
+  readonly traceparent?: string
+  readonly tracestate?: string
+}
+
+/** The context of a request whose spans this service does not record. */
+interface Unrecorded extends Context {
+  /** The span of the caller. The spans of the next service have no other parent that is recorded. */
+  readonly callerSpanId?: string | undefined
 }
 
 export function createRequestContext(): RequestContext {
-  const storage = new AsyncLocalStorage<string>()
-  return {
-    middleware: function requestContext(req, res, next) {
-      const id = requestId(req)
-      req.id = id
-      res.setHeader('x-request-id', id)
-      storage.run(id, next)
-    },
-    requestId: () => storage.getStore(),
+  const storage = new AsyncLocalStorage<Unrecorded>()
+  const ids = createIds()
+
+  function startTrace(req: Request, sample: Sample | undefined): TraceContext {
+    const { traceparent, tracestate } = req.headers
+    const parent = typeof traceparent === 'string' ? parseTraceparent(traceparent) : undefined
+    if (parent === undefined) {
+      const { traceId, spanId } = ids.mint()
+      const sampled = sample?.(traceId, undefined) ?? false
+      return { traceId, spanId, parentId: undefined, sampled, state: undefined }
+    }
+    const { traceId, parentId } = parent
+    const decision = isFromProxy(req) ? parent.sampled : undefined
+    const sampled = sample ? sample(traceId, decision) : (decision ?? false)
+    const state = typeof tracestate === 'string' ? parseTracestate(tracestate) : undefined
+    return { traceId, spanId: ids.mintSpanId(), parentId, sampled, state }
   }
+
+  return {
+    middleware: (sample) =>
+      function requestContext(req, res, next) {
+        const id = requestId(req)
+        const trace = startTrace(req, sample)
+        const callerSpanId = sample === undefined ? trace.parentId : undefined
+        const context: Unrecorded = { requestId: id, trace, deadline: undefined, priority: undefined, callerSpanId }
+        req.id = id
+        req.context = context
+        res.setHeader('x-request-id', id)
+        storage.run(context, next)
+      },
+    current: () => storage.getStore(),
+    run: (context, work) => storage.run(context, work),
+    outgoingHeaders() {
+      const context = storage.getStore()
+      if (context === undefined) return {}
+      const { traceId, spanId, sampled, state } = context.trace
+      const traceparent = formatTraceparent(traceId, context.callerSpanId ?? spanId, sampled)
+      return state === undefined ? { traceparent } : { traceparent, tracestate: state }
+    },
+    mintSpanId: ids.mintSpanId,
+  }
+}
+
+/** Whether TRUST_PROXY names the peer that has opened the connection. */
+function isFromProxy(req: Request): boolean {
+  const isTrusted: (address: string | undefined, hop: number) => boolean = req.app.get('trust proxy fn')
+  return isTrusted(req.socket.remoteAddress, 0)
 }

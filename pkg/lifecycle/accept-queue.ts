@@ -6,7 +6,7 @@ import { withTimeout } from '../with-timeout.ts'
 /** Node's private handle of a listening or connecting socket. `getpeername` returns 0 when the socket is connected. */
 type Handle = Partial<Record<'listen', (backlog: number) => void> & Record<'getpeername', (out: object) => number>>
 
-const handle = (owner: Server | Socket) => (owner as unknown as { _handle?: Handle | null })._handle
+const getHandle = (owner: Server | Socket) => (owner as unknown as { _handle?: Handle | null })._handle
 
 const LOOPBACK: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
 
@@ -23,7 +23,7 @@ const LOOPBACK: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::
  */
 export async function fillAcceptQueue(server: Server, timeoutMs = 1_000): Promise<(() => void) | undefined> {
   const address = server.address()
-  const listening = handle(server)
+  const listening = getHandle(server)
   if (address === null || typeof address === 'string' || listening?.listen === undefined) return undefined
   const host = LOOPBACK[address.address] ?? address.address
   // With a local address the system picks a source port that no other connection uses, so it can be used again.
@@ -36,7 +36,7 @@ export async function fillAcceptQueue(server: Server, timeoutMs = 1_000): Promis
     // `connect` makes the system call at the end of this tick, before the event loop looks for new connections.
     await new Promise<void>((resolve) => process.nextTick(resolve))
     // The connection is established but not accepted, so it waits in the queue.
-    if (handle(filler)?.getpeername?.({}) === 0) return () => filler.destroy()
+    if (getHandle(filler)?.getpeername?.({}) === 0) return () => filler.destroy()
     // Another connection occupies the place. Accept it now.
     filler.destroy()
     await nextTurn()

@@ -31,7 +31,7 @@ export interface OperationDescription<P = Schema, Q = Schema, B = BodyDescriptio
   /** Unique within the service; client generators use it as the name of a function. */
   readonly id: string
   readonly summary: string
-  /** Whether the operation needs no authentication. @default false */
+  /** `true` exempts the operation from authentication. @default false */
   readonly public?: boolean
   readonly params?: P
   readonly query?: Q

@@ -9,7 +9,7 @@ type Method = (typeof METHODS)[number]
 /** A path in Express's syntax with its operations. */
 export interface Route extends Readonly<Partial<Record<Method, Operation>>> {
   readonly path: string
-  /** Whether the path exists; evaluated for each request. @default () => true */
+  /** Returns false to make the path a 404. Called for each request. @default () => true */
   readonly when?: () => boolean
 }
 
