@@ -39,3 +39,10 @@ export function findCause(server: FinishedSpan, children: readonly FinishedSpan[
   const [name, durationMs] = [...durations].reduce((longest, each) => (each[1] > longest[1] ? each : longest))
   return { name, count: spans.filter((each) => each.name === name).length, durationMs }
 }
+
+/** Such as `database SELECT notes 300 ms of 312 ms`. */
+export function describeCause({ name, count, durationMs }: Cause, requestMs: number): string {
+  return `${name}${count > 1 ? ` × ${count}` : ''} ${milliseconds(durationMs)} of ${milliseconds(requestMs)}`
+}
+
+const milliseconds = (value: number) => `${value < 10 ? Math.round(value * 10) / 10 : Math.round(value)} ms`

@@ -6,7 +6,7 @@ export function client() {
   const LISTS = ['slowest', 'failed', 'latest']
   const query = new URLSearchParams(location.search).get('q')?.trim()
   let chosen = 'slowest'
-  let state
+  let state = null
 
   const find = (selector) => document.querySelector(selector)
 
@@ -31,48 +31,80 @@ export function client() {
     return seconds < 90 ? `${seconds} s ago` : `${Math.round(seconds / 60)} min ago`
   }
 
-  /** Draws values as a line over an area, and `bad` values as a second line. */
-  function sparkline(values, bad = []) {
+  /** Draws the values that are not null as a line over an area. */
+  function sparkline(values, className = '') {
     const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg')
-    const top = Math.max(...values, 1e-9)
-    const draw = (className, numbers, close) => {
+    const top = Math.max(...values) || 1
+    const points = values.flatMap((value, x) => (value === null ? [] : [[x, (28 - (26 * value) / top).toFixed(1)]]))
+    const line = `M${points.join('L')}`
+    const area = `${line}V28H${points[0]?.[0]}z`
+    for (const [name, shape] of points.length > 0
+      ? [
+          [`area ${className}`, area],
+          [className, line],
+        ]
+      : []) {
       const path = document.createElementNS('http://www.w3.org/2000/svg', 'path')
-      const y = (value) => (28 - (26 * value) / top).toFixed(1)
-      const points = numbers.map((value, index) => (value === null ? '' : `${index} ${y(value)}`)).filter(Boolean)
-      if (points.length > 0) path.setAttribute('d', `M${close ? `${points[0].split(' ')[0]} 28L` : ''}${points.join('L')}${close ? `L${numbers.length - 1} 28z` : ''}`)
-      path.setAttribute('class', className)
+      path.setAttribute('d', shape)
+      path.setAttribute('class', name)
       svg.append(path)
     }
     svg.setAttribute('viewBox', `0 0 ${Math.max(1, values.length - 1)} 28`)
     svg.setAttribute('preserveAspectRatio', 'none')
     svg.setAttribute('aria-hidden', 'true')
-    draw('area', values, true)
-    draw('', values)
-    if (bad.some((value) => value > 0)) draw('bad', bad)
     return svg
   }
 
-  const tile = (name, value, note, ...chart) => h('div', 'card tile', h('small', '', name), h('b', '', value), h('small', '', note), ...chart)
+  function tile(name, unit, key, { now, recent }, values, className) {
+    const note = h('small', '', `15 min: ${format(recent[key], unit)}`)
+    return h(
+      'div',
+      'card tile',
+      h('small', '', name),
+      h('b', '', format(now[key], unit)),
+      note,
+      sparkline(values, className),
+    )
+  }
 
   function renderTiles({ total, panels }) {
-    const { now, recent } = total
-    find('#tiles').replaceChildren(
-      tile('Requests', format(now.rate, ' /s'), `15 min: ${format(recent.rate, ' /s')}`, sparkline(total.rates)),
-      tile('Errors', format(now.failed, 'percent'), `15 min: ${format(recent.failed, 'percent')}`, sparkline(total.failures)),
-      tile('P50', format(now.p50, 'ms'), `15 min: ${format(recent.p50, 'ms')}`),
-      tile('P99', format(now.p99, 'ms'), `15 min: ${format(recent.p99, 'ms')}`, sparkline(total.p99s)),
-      ...panels.map(({ panel, name, value, unit, limit, values }) =>
-        tile(`${panel}: ${name}`, format(value, unit), limit ? `of ${format(limit, unit)}` : '', sparkline(values))),
-    )
+    const [rates, shares, p99s] = [0, 1, 2].map((index) => total.slots.map((slot) => slot[index]))
+    const tiles = [
+      tile('Requests', ' /s', 'rate', total, rates),
+      tile('Errors', 'percent', 'failed', total, shares, 'bad'),
+      tile('P99', 'ms', 'p99', total, p99s),
+    ]
+    const cards = Object.entries(Object.groupBy(panels, ({ panel }) => panel)).map(([panel, readings]) => {
+      const rows = readings.map(({ name, value, unit, limit, values }) =>
+        h(
+          'li',
+          '',
+          h('small', '', name),
+          sparkline(values),
+          h('b', '', format(value, unit), h('small', '', limit && ` of ${format(limit, unit)}`)),
+        ),
+      )
+      return h('div', 'card panel', h('h3', '', panel), h('ul', '', ...rows))
+    })
+    find('#tiles').replaceChildren(...tiles, ...cards)
   }
 
   const cell = (now, recent) => h('td', '', now, h('small', '', recent))
   function renderRoutes({ routes }) {
-    const rows = routes.map(({ name, now, recent, p99s }) => {
-      const chart = h('td', 'wide', sparkline(p99s))
+    const rows = routes.map(({ name, now, recent, slots }) => {
+      const chart = h('td', 'wide', sparkline(slots.map((slot) => slot[2])))
       const errors = cell(format(now.failed, 'percent'), format(recent.failed, 'percent'))
       if (now.failed > 0) errors.classList.add('fail')
-      return h('tr', '', h('th', '', name), cell(format(now.rate, ' /s'), format(recent.rate, ' /s')), errors, cell(format(now.p50, 'ms'), format(recent.p50, 'ms')), cell(format(now.p99, 'ms'), format(recent.p99, 'ms')), chart)
+      return h(
+        'tr',
+        '',
+        h('th', '', name),
+        cell(format(now.rate, ' /s'), format(recent.rate, ' /s')),
+        errors,
+        cell(format(now.p50, 'ms'), format(recent.p50, 'ms')),
+        cell(format(now.p99, 'ms'), format(recent.p99, 'ms')),
+        chart,
+      )
     })
     find('#routes').replaceChildren(...rows)
   }
@@ -83,13 +115,17 @@ export function client() {
     return a
   }
 
-  function renderState({ service, version, phase, checks, findings, startedAt, now }) {
+  function renderState({ service, version, phase, checks, findings }) {
     document.title = `${findings.length > 0 ? `(${findings.length}) ` : ''}${service}`
     find('#service').replaceChildren(service, ' ', h('small', '', version))
     const pill = (name, isOk) => h('span', `pill ${isOk ? 'ok' : 'fail'}`, `${isOk ? '✓' : '✗'} ${name}`)
-    const pills = Object.entries(checks).map(([name, { status, reason }]) => pill(reason ? `${name}: ${reason}` : name, status === 'ok'))
+    const pills = Object.entries(checks).map(([name, { status, reason }]) =>
+      pill(reason ? `${name}: ${reason}` : name, status === 'ok'),
+    )
     find('#state').replaceChildren(pill(phase, phase === 'serving'), ...pills)
-    const rows = findings.map(({ text, requestId }) => h('li', '', h('span', '', text), requestId && link(requestId, 'request')))
+    const rows = findings.map(({ text, requestId }) =>
+      h('li', '', h('span', '', text), requestId && link(requestId, 'Show')),
+    )
     find('#findings').className = `card ${rows.length === 0 ? 'calm' : ''}`
     find('#findings').replaceChildren(...(rows.length > 0 ? rows : [h('li', '', 'No findings in the last minute.')]))
   }
@@ -98,8 +134,18 @@ export function client() {
   function tree(spans) {
     const ids = new Set(spans.map(({ spanId }) => spanId))
     const sorted = [...spans].sort((a, b) => a.startedAt - b.startedAt)
-    const below = (parents, depth) => parents.flatMap((span) => [[span, depth], ...below(sorted.filter((each) => each.parentId === span.spanId && each !== span), depth + 1)])
-    return below(sorted.filter(({ parentId }) => !ids.has(parentId)), 0)
+    const below = (parents, depth) =>
+      parents.flatMap((span) => [
+        [span, depth],
+        ...below(
+          sorted.filter((each) => each.parentId === span.spanId && each !== span),
+          depth + 1,
+        ),
+      ])
+    return below(
+      sorted.filter(({ parentId }) => !ids.has(parentId)),
+      0,
+    )
   }
 
   function details(className, summary, body) {
@@ -115,7 +161,18 @@ export function client() {
     bar.style.width = `${Math.min(100, (100 * span.durationMs) / duration)}%`
     const name = h('span', span.error ? 'fail' : '', span.name)
     name.style.paddingLeft = `${depth * 0.75}rem`
-    const body = () => h('pre', '', [span.error, ...Object.entries(span.attributes).map(([key, value]) => `${key}: ${value}`), `span: ${span.spanId}`].filter(Boolean).join('\n'))
+    const body = () =>
+      h(
+        'pre',
+        '',
+        [
+          span.error,
+          ...Object.entries(span.attributes).map(([key, value]) => `${key}: ${value}`),
+          `span: ${span.spanId}`,
+        ]
+          .filter(Boolean)
+          .join('\n'),
+      )
     return details('row', [name, h('div', 'track', bar), h('span', 'quiet', format(span.durationMs, 'ms'))], body)
   }
 
@@ -129,35 +186,65 @@ export function client() {
     const level = fields['log.level'] ?? ''
     const since = fields['@timestamp'] ? `+${Math.max(0, Date.parse(fields['@timestamp']) - Math.floor(start))} ms` : ''
     const className = /error|fatal/.test(level) ? 'fail' : level === 'warn' ? 'warn' : 'quiet'
-    const summary = [h('span', 'quiet', since), h('span', className, level), h('span', '', String(fields.message ?? text))]
+    const summary = [
+      h('span', 'quiet', since),
+      h('span', className, level),
+      h('span', '', String(fields.message ?? text)),
+    ]
     return details('row line mono', summary, () => h('pre', '', JSON.stringify(fields, null, 2)))
   }
 
   function renderEntry({ requests, spans, lines, omitted }) {
     const start = Math.min(...spans.map(({ startedAt }) => startedAt))
     const duration = Math.max(...spans.map(({ startedAt, durationMs }) => startedAt + durationMs)) - start
-    const { requestId, traceId, path, cause, error, startedAt } = requests.at(-1)
-    return h('div', 'body',
+    const { requestId, traceId, path, error, startedAt } = requests.at(-1)
+    return h(
+      'div',
+      'body',
       h('div', 'quiet', `${new Date(startedAt).toISOString()} ${path}`),
-      h('div', 'quiet', 'request ', h('code', '', link(requestId, requestId)), ' trace ', h('code', '', link(traceId, traceId))),
+      h(
+        'div',
+        'quiet',
+        'request ',
+        h('code', '', link(requestId, requestId)),
+        ' trace ',
+        h('code', '', link(traceId, traceId)),
+      ),
       error && h('div', 'fail', error),
-      h('h3', '', 'Spans'), ...tree(spans).map((row) => renderSpan(row, start, duration || 1)),
-      h('h3', '', 'Log lines'), ...lines.map((line) => renderLine(line, start)),
+      h('h3', '', 'Spans'),
+      ...tree(spans).map((row) => renderSpan(row, start, duration || 1)),
+      h('h3', '', 'Log lines'),
+      ...lines.map((line) => renderLine(line, start)),
       lines.length === 0 ? h('div', 'quiet', 'No log lines.') : '',
-      omitted > 0 ? h('div', 'quiet', `${omitted} more spans and lines did not fit.`) : '')
+      omitted > 0 ? h('div', 'quiet', `${omitted} more spans and lines did not fit.`) : '',
+    )
   }
 
   const load = async (path) => (await fetch(path, { signal: AbortSignal.timeout(5_000) })).json()
 
   function renderRequest(request) {
-    const { requestId, name, status, durationMs, isFailed, why } = request
-    const element = details('request', [h('span', isFailed ? 'fail' : 'ok', status || '–'), h('b', '', name), h('span', isFailed ? 'fail' : 'quiet', request.error ?? why), h('b', '', format(durationMs, 'ms')), h('small', '')], () => {
-      const body = h('div', '', h('p', 'empty', 'Loading…'))
-      load(`/board.json?q=${encodeURIComponent(requestId)}`).then(
-        ({ found }) => body.replaceChildren(...(found.length > 0 ? found.map(renderEntry) : [h('p', 'empty', 'No longer in memory.')])),
-        () => element.lastChild.remove())
-      return body
-    })
+    const { requestId, name, status, durationMs, isFailed, cause } = request
+    const element = details(
+      'request',
+      [
+        h('span', isFailed ? 'fail' : 'ok', status || '–'),
+        h('b', '', name),
+        h('span', isFailed ? 'fail' : '', request.error ?? cause),
+        h('b', '', format(durationMs, 'ms')),
+        h('small', ''),
+      ],
+      () => {
+        const body = h('div', '', h('p', 'empty', 'Loading…'))
+        load(`/board.json?q=${encodeURIComponent(requestId)}`).then(
+          ({ found }) =>
+            body.replaceChildren(
+              ...(found.length > 0 ? found.map(renderEntry) : [h('p', 'empty', 'No longer in memory.')]),
+            ),
+          () => element.lastChild.remove(),
+        )
+        return body
+      },
+    )
     element.request = request
     return element
   }
@@ -166,7 +253,8 @@ export function client() {
   function renderList(list, requests, none) {
     const old = new Map([...list.children].map((element) => [element.request?.spanId, element]))
     const elements = requests.map((request) => old.get(request.spanId) ?? renderRequest(request))
-    const isSame = elements.length === list.children.length && elements.every((each, index) => each === list.children[index])
+    const isSame =
+      elements.length === list.children.length && elements.every((each, index) => each === list.children[index])
     if (elements.length === 0) list.replaceChildren(h('p', 'empty', none))
     else if (!isSame) list.replaceChildren(...elements)
     for (const element of elements) element.firstChild.lastChild.textContent = ago(element.request.startedAt)
@@ -177,7 +265,11 @@ export function client() {
     const { found } = await load(`/board.json?q=${encodeURIComponent(query)}`)
     find('#found').hidden = false
     find('#found h2').textContent = `Requests of ${query}`
-    renderList(find('#found > div'), found.flatMap(({ requests }) => requests), 'Not in memory. The board keeps the slowest, the failed and the latest requests of this instance. Search the log.')
+    renderList(
+      find('#found > div'),
+      found.flatMap(({ requests }) => requests),
+      'Not in memory. The board keeps the slowest, the failed and the latest requests of this instance. Search the log.',
+    )
     for (const element of document.querySelectorAll('#found details.request')) element.open = true
   }
 

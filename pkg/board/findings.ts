@@ -24,8 +24,6 @@ const RECENT_MS = 60_000
 const SLOW_MS = 100
 const SLOW_RATIO = 4
 
-export const milliseconds = (value: number) => `${value < 10 ? Math.round(value * 10) / 10 : Math.round(value)} ms`
-
 /** Lists the problems of the last minute with their causes, the most severe first. */
 export function listFindings({ phase, checks, routes, slowest, failed, now }: Findable): Finding[] {
   const findings: Finding[] = phase === 'serving' ? [] : [{ text: `The service is ${phase}.` }]
@@ -46,14 +44,8 @@ export function listFindings({ phase, checks, routes, slowest, failed, now }: Fi
     }
     const slow = slowest.find(inRoute)
     if (slow !== undefined && slow.durationMs >= Math.max(SLOW_MS, SLOW_RATIO * (route.recent.p50 ?? 0))) {
-      findings.push({ text: `${route.name} is slow: ${describeCause(slow)}`, requestId: slow.requestId })
+      findings.push({ text: `${route.name} is slow: ${slow.cause}`, requestId: slow.requestId })
     }
   }
   return findings
-}
-
-/** Such as `database SELECT notes 300 ms of 312 ms`. */
-export function describeCause({ cause, durationMs }: Pick<RequestSummary, 'cause' | 'durationMs'>): string {
-  const count = cause.count > 1 ? ` (${cause.count} times)` : ''
-  return `${cause.name}${count} ${milliseconds(cause.durationMs)} of ${milliseconds(durationMs)}`
 }

@@ -42,7 +42,7 @@ header { display: flex; flex-wrap: wrap; align-items: center; gap: .5rem 1rem; m
 h1 { margin: 0; font-size: 1.25rem }
 h2 { margin: 0 0 .5rem; font-size: .9375rem }
 small, footer, .quiet, thead { color: var(--quiet); font-size: .75rem; font-weight: 400 }
-a { color: var(--accent) }
+a { color: var(--accent) } li a { white-space: nowrap }
 code, pre, .mono { font: .75rem/1.5 ui-monospace, monospace }
 pre { margin: .25rem 0 .5rem; padding: .5rem .75rem; background: var(--faint); border-radius: .375rem; white-space: pre-wrap }
 section, #tiles, #findings, #offline { margin: 0 0 1.25rem }
@@ -61,12 +61,14 @@ input { width: 100% }
 #findings.calm { border-left-color: var(--ok) }
 #findings li { padding: .5rem 1rem; display: flex; gap: .75rem; justify-content: space-between }
 #findings li + li, .list > * + *, tbody tr > * { border-top: 1px solid var(--faint) }
-#tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(11.5rem, 1fr)); gap: .75rem }
-.tile { padding: .625rem .875rem .5rem }
-.tile b { display: block; font-size: 1.25rem; font-weight: 600; line-height: 1.3 }
+#tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr)); gap: .75rem }
+.tile, .panel { padding: .75rem .875rem }
+.tile b { margin-right: .5rem; font-size: 1.5rem; font-weight: 600 } .tile small:first-child { display: block } .tile svg { height: 2.5rem }
+.panel h3 { margin: 0 0 .375rem; font-size: .8125rem } .panel ul { margin: 0; padding: 0; list-style: none }
+.panel li { display: grid; grid-template-columns: 7.5rem minmax(0, 1fr) 8.5rem; gap: .75rem; align-items: center; padding: .125rem 0 } .panel b { text-align: right; font-weight: 600 } .panel svg { height: 1.25rem }
 svg { display: block; width: 100%; height: 1.75rem; overflow: visible }
 path { fill: none; stroke: var(--accent); stroke-width: 1.5; vector-effect: non-scaling-stroke; stroke-linejoin: round }
-path.area { fill: var(--fill); stroke: none } path.bad { stroke: var(--fail) }
+path.area { fill: var(--fill); stroke: none } path.bad { stroke: var(--fail) } path.area.bad { fill: none }
 table { width: 100%; border-spacing: 0 }
 th, td { padding: .5rem .875rem; text-align: right; vertical-align: middle; white-space: nowrap }
 th:first-child { text-align: left; white-space: normal }
@@ -95,7 +97,7 @@ summary:hover { background: var(--faint) }
 @media (max-width: 46rem) {
   body { padding: .875rem .75rem 1.5rem }
   form { flex: 1 0 100% }
-  #tiles { grid-template-columns: 1fr 1fr; gap: .5rem }
+  #tiles { grid-template-columns: 1fr; gap: .5rem }
   .wide { display: none }
   th, td { padding: .5rem .375rem } th:first-child { padding-left: .75rem } td:last-of-type { padding-right: .75rem }
   .request > summary { grid-template-columns: 2.25rem minmax(0, 1fr) auto; gap: .125rem .5rem }

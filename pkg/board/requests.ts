@@ -1,4 +1,4 @@
-import { type Cause, findCause } from './cause.ts'
+import { describeCause, findCause } from './cause.ts'
 import { describeSpan, type FinishedSpan } from './span.ts'
 
 export interface RequestSummary {
@@ -15,9 +15,8 @@ export interface RequestSummary {
   readonly durationMs: number
   readonly isFailed: boolean
   readonly error: string | undefined
-  readonly cause: Cause
-  /** The cause as a text, such as `database SELECT notes 300 ms of 312 ms`. */
-  readonly why: string
+  /** Its largest part, such as `database SELECT notes 300 ms of 312 ms`. */
+  readonly cause: string
 }
 
 type Kind = 'pending' | 'slow' | 'failed' | 'latest'
@@ -52,6 +51,9 @@ const OVERHEAD = 1_000
 /** Slow requests are kept for 15 minutes. */
 const SLOW_FOR_MS = 15 * 60_000
 
+/** The slowest requests of a route that are listed, so that other routes have a place too. */
+const MAX_PER_ROUTE = 5
+
 const REQUEST_ID = '"http.request.id":"'
 
 /** Copies a text, because a slice keeps the whole text in memory. */
@@ -85,7 +87,7 @@ function summarize(requestId: string, span: FinishedSpan, children: readonly Fin
     status: Number(attributes['http.response.status_code'] ?? 0),
     // The error of the innermost work names the cause.
     error: failure ? `${describeSpan(failure)}: ${failure.error}` : span.error,
-    cause: findCause(span, children),
+    cause: describeCause(findCause(span, children), durationMs),
   }
 }
 
@@ -195,7 +197,16 @@ export function createRequests({ now = Date.now }: { readonly now?: () => number
       const failed = latest.filter((each) => each.isFailed)
       const recent = latest.filter(({ startedAt }) => startedAt > now() - SLOW_FOR_MS)
       const slowest = recent.sort((a, b) => b.durationMs - a.durationMs)
-      return { slowest: slowest.slice(0, count), failed: failed.slice(0, count), latest: latest.slice(0, count) }
+      const places = new Map<string, number>()
+      const isShown = ({ name }: RequestSummary) => {
+        places.set(name, (places.get(name) ?? 0) + 1)
+        return (places.get(name) ?? 0) <= MAX_PER_ROUTE
+      }
+      return {
+        slowest: slowest.filter(isShown).slice(0, count),
+        failed: failed.slice(0, count),
+        latest: latest.slice(0, count),
+      }
     },
     /** Returns the entries of a request id or of a trace id. */
     find(id: string) {

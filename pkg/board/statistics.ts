@@ -1,16 +1,15 @@
-/** Each series has 60 slots of 15 seconds. A slot has a histogram, the number of requests and the number of failures. */
+/** A series has 60 slots of 15 seconds, so 15 minutes. */
 const SLOTS = 60
 const SLOT_MS = 15_000
 /** Four bins for each power of two from 1/8 ms to 65 s, so a percentile is within 9 % of the exact value. */
 const BINS_PER_OCTAVE = 4
 const MIN_MS = 1 / 8
 const BINS = 19 * BINS_PER_OCTAVE
+/** The cells of a slot after its bins: the requests, those that failed, and the number of the slot. */
 const COUNT = BINS
 const FAILED = BINS + 1
-const WIDTH = BINS + 2
-
-/** The name of the series of the requests beyond the limit of series. */
-export const OTHER = 'other'
+const NUMBER = BINS + 2
+const WIDTH = BINS + 3
 
 export interface Window {
   /** Requests a second. */
@@ -28,117 +27,93 @@ export interface Report {
   readonly now: Window
   /** The last 15 minutes, or the time since the start. */
   readonly recent: Window
-  /** A value for each slot of the last 15 minutes, the oldest first. */
-  readonly rates: readonly number[]
-  readonly failures: readonly number[]
-  readonly p99s: readonly (number | null)[]
-}
-
-export interface StatisticsOptions {
-  /** The number of series; each takes 19 kB. @default 64 */
-  readonly maxSeries?: number
-  /** Milliseconds since the epoch. @default Date.now */
-  readonly now?: () => number
+  /** The rate, the share of failures and P99 of each slot of the last 15 minutes, the oldest first. */
+  readonly slots: readonly (readonly [rate: number, failed: number, p99: number | null])[]
 }
 
 /** Counts requests and their durations for each route over the last 15 minutes. Histograms are merged, never averaged. */
-export function createStatistics({ maxSeries = 64, now = Date.now }: StatisticsOptions = {}) {
+export function createStatistics({ maxSeries = 64, now = Date.now } = {}) {
   const startedAt = now()
-  const series = new Map<string, ReturnType<typeof createSeries>>()
+  /** By name. A series takes 19 kB. The last one has the requests of all further names. */
+  const series = new Map<string, Uint32Array>()
 
-  function findSeries(name: string) {
-    const key = series.has(name) || series.size < maxSeries - 1 ? name : OTHER
-    const found = series.get(key) ?? createSeries()
-    if (!series.has(key)) series.set(key, found)
-    return found
+  function findSeries(name: string): Uint32Array {
+    const key = series.has(name) || series.size < maxSeries - 1 ? name : 'other routes'
+    const cells = series.get(key) ?? new Uint32Array(SLOTS * WIDTH)
+    if (!series.has(key)) series.set(key, cells)
+    return cells
+  }
+
+  function report(name: string, all: readonly Uint32Array[]): Report {
+    const first = Math.floor(now() / SLOT_MS) - SLOTS + 1
+    const slots = Array.from({ length: SLOTS }, (_, index) => {
+      const place = ((first + index) % SLOTS) * WIDTH
+      const current = all.map((cells) => cells.subarray(place, place + WIDTH))
+      return current.filter((cells) => cells[NUMBER] === first + index)
+    })
+    const window = (from: number, to: number) => {
+      const start = Math.max(startedAt, (first + from) * SLOT_MS)
+      const seconds = (Math.min(now(), (first + to) * SLOT_MS) - start) / 1e3
+      return summarize(sum(slots.slice(from, to).flat()), Math.max(1, seconds))
+    }
+    return {
+      name,
+      now: window(SLOTS - 2, SLOTS),
+      recent: window(0, SLOTS),
+      slots: slots.map((_, index) => {
+        const { rate, failed, p99 } = window(index, index + 1)
+        return [rate, failed, p99]
+      }),
+    }
   }
 
   return {
     record(name: string, durationMs: number, isFailed: boolean): void {
-      findSeries(name).record(Math.floor(now() / SLOT_MS), durationMs, isFailed)
-    },
-    /** Returns the totals and each route, the busiest first. */
-    read() {
-      const first = Math.floor(now() / SLOT_MS) - SLOTS + 1
-      /** The time that the service has run in each slot. */
-      const seconds = Array.from({ length: SLOTS }, (_, index) => {
-        const from = (first + index) * SLOT_MS
-        return Math.max(0, Math.min(now(), from + SLOT_MS) - Math.max(startedAt, from)) / 1e3
-      })
-      const reports = [...series].map(([name, one]) => ({
-        name,
-        slots: seconds.map((_, index) => one.read(first + index)),
-      }))
-      const total = seconds.map((_, index) => merge(reports.map(({ slots }) => slots[index])))
-      const routes = reports.map(({ name, slots }) => report(name, slots, seconds))
-      return { total: report('total', total, seconds), routes: routes.sort((a, b) => b.recent.rate - a.recent.rate) }
-    },
-  }
-}
-
-type Counts = Uint32Array | undefined
-
-function createSeries() {
-  const cells = new Uint32Array(SLOTS * WIDTH)
-  const numbers = new Uint32Array(SLOTS)
-  return {
-    record(slot: number, durationMs: number, isFailed: boolean): void {
+      const cells = findSeries(name)
+      const slot = Math.floor(now() / SLOT_MS)
       const start = (slot % SLOTS) * WIDTH
-      if (numbers[slot % SLOTS] !== slot) cells.fill(0, start, start + WIDTH)
-      numbers[slot % SLOTS] = slot
+      if (cells[start + NUMBER] !== slot) cells.fill(0, start, start + WIDTH)
+      cells[start + NUMBER] = slot
       const bin = Math.floor(BINS_PER_OCTAVE * Math.log2(durationMs / MIN_MS))
-      const cell = start + Math.min(BINS - 1, Math.max(0, bin))
-      cells[cell] = (cells[cell] as number) + 1
-      cells[start + COUNT] = (cells[start + COUNT] as number) + 1
-      if (isFailed) cells[start + FAILED] = (cells[start + FAILED] as number) + 1
+      increment(cells, start + Math.min(BINS - 1, Math.max(0, bin)))
+      increment(cells, start + COUNT)
+      if (isFailed) increment(cells, start + FAILED)
     },
-    read(slot: number): Counts {
-      const start = (slot % SLOTS) * WIDTH
-      return numbers[slot % SLOTS] === slot ? cells.subarray(start, start + WIDTH) : undefined
+    /** Returns the total and each route, the busiest first. */
+    read() {
+      const routes = [...series].map(([name, cells]) => report(name, [cells]))
+      return {
+        total: report('total', [...series.values()]),
+        routes: routes.sort((a, b) => b.recent.rate - a.recent.rate),
+      }
     },
   }
 }
 
-function merge(all: readonly Counts[]): Uint32Array {
+function increment(cells: Uint32Array, index: number): void {
+  cells[index] = (cells[index] as number) + 1
+}
+
+function sum(slots: readonly Uint32Array[]): Uint32Array {
   const sum = new Uint32Array(WIDTH)
-  for (const counts of all) counts?.forEach((count, cell) => void (sum[cell] = (sum[cell] as number) + count))
-  return sum
-}
-
-function report(name: string, slots: readonly Counts[], seconds: readonly number[]): Report {
-  const rates = (cell: number) =>
-    slots.map((counts, index) => round((counts?.[cell] ?? 0) / Math.max(1, seconds[index] as number)))
-  const window = (count: number) =>
-    summarize(
-      merge(slots.slice(-count)),
-      seconds.slice(-count).reduce((sum, each) => sum + each),
-    )
-  return {
-    name,
-    now: window(2),
-    recent: window(SLOTS),
-    rates: rates(COUNT),
-    failures: rates(FAILED),
-    p99s: slots.map((counts) => percentile(counts, 0.99)),
+  for (const cells of slots) {
+    for (let index = 0; index < WIDTH; index++) sum[index] = (sum[index] as number) + (cells[index] as number)
   }
+  return sum
 }
 
 function summarize(counts: Uint32Array, seconds: number): Window {
   const count = counts[COUNT] as number
-  return {
-    rate: round(count / Math.max(1, seconds)),
-    failed: count === 0 ? 0 : (counts[FAILED] as number) / count,
-    p50: percentile(counts, 0.5),
-    p99: percentile(counts, 0.99),
-  }
+  const failed = count === 0 ? 0 : (counts[FAILED] as number) / count
+  return { rate: round(count / seconds), failed, p50: percentile(counts, 0.5), p99: percentile(counts, 0.99) }
 }
 
-/** Returns the geometric middle of the bin that contains the percentile, or null without requests. */
-function percentile(counts: Counts, share: number): number | null {
-  let left = Math.ceil((counts?.[COUNT] ?? 0) * share)
-  if (counts === undefined || left === 0) return null
+/** Returns the geometric middle of the bin that contains the percentile. */
+function percentile(counts: Uint32Array, share: number): number | null {
+  const rank = Math.ceil((counts[COUNT] as number) * share)
+  if (rank === 0) return null
   let bin = 0
-  while ((left -= counts[bin] as number) > 0) bin++
+  for (let below = counts[0] as number; below < rank; below += counts[bin] as number) bin++
   return round(MIN_MS * 2 ** ((bin + 0.5) / BINS_PER_OCTAVE))
 }
 
