@@ -1,9 +1,8 @@
 import { listFindings } from './findings.ts'
 import { createRequests } from './requests.ts'
-import type { FinishedSpan } from './span.ts'
+import { type FinishedSpan, isFailed } from './span.ts'
 import { createStatistics } from './statistics.ts'
 
-export { FILES, PAGE_SOURCES } from './page.ts'
 export type { FinishedSpan }
 
 export interface Reading {
@@ -43,7 +42,7 @@ export type Board = ReturnType<typeof createBoard>
 export function createBoard({ service, version, phase, checks, now = Date.now }: BoardOptions) {
   const startedAt = now()
   const statistics = createStatistics({ now })
-  const requests = createRequests({ now })
+  const requests = createRequests(now)
   const panels: Panel[] = []
   /** The last values of each reading, by panel and name. */
   const samples = new Map<string, Reading & { readonly panel: string; readonly values: number[] }>()
@@ -63,10 +62,7 @@ export function createBoard({ service, version, phase, checks, now = Date.now }:
   return {
     /** Takes every finished span. */
     onSpan(span: FinishedSpan): void {
-      if (span.kind === 'server') {
-        const isFailed = span.error !== undefined || Number(span.attributes['http.response.status_code']) >= 500
-        statistics.record(span.name, span.durationMs, isFailed)
-      }
+      if (span.kind === 'server') statistics.record(span.name, span.durationMs, isFailed(span))
       requests.onSpan(span)
     },
     /** Takes every log line. */
@@ -74,6 +70,8 @@ export function createBoard({ service, version, phase, checks, now = Date.now }:
     addPanel(panel: Panel): void {
       panels.push(panel)
     },
+    /** Reads every panel. The board calls it every five seconds. */
+    sample,
     /** Returns the state of the service for the page. */
     read() {
       if (samples.size === 0) sample()

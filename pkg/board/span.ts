@@ -13,11 +13,12 @@ export interface FinishedSpan {
   readonly error?: string | undefined
 }
 
-/** Names the work of a span for a reader: `database SELECT notes`, `redis GET`, `upstream GET prices.internal`. */
+export const isFailed = ({ error, attributes }: FinishedSpan) =>
+  error !== undefined || Number(attributes['http.response.status_code']) >= 500
+
+/** Names the work of a span: `database SELECT notes`, `redis GET`, `upstream GET prices.internal`. */
 export function describeSpan({ name, kind, attributes }: FinishedSpan): string {
   const system = attributes['db.system.name']
   if (system !== undefined) return `${system === 'postgresql' ? 'database' : system} ${name}`
-  if (kind !== 'client') return name
-  const address = attributes['server.address']
-  return `upstream ${name}${address === undefined || name.includes(String(address)) ? '' : ` ${address}`}`
+  return kind === 'client' ? `upstream ${name} ${attributes['server.address'] ?? ''}`.trimEnd() : name
 }

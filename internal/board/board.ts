@@ -1,11 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isIP } from 'node:net'
 import { getHeapStatistics } from 'node:v8'
-import { type BoardOptions, createBoard, FILES, PAGE_SOURCES, type Panel } from '#pkg/board/index.ts'
+import { type BoardOptions, createBoard, type Panel } from '#pkg/board/index.ts'
 import { requestId } from '#pkg/http/request-id.ts'
 import { createSecurityPolicy } from '#pkg/http/security-headers.ts'
 import { measureRuntime, type Sources } from '#pkg/metrics/index.ts'
 import { sendProblem } from '#pkg/problem/index.ts'
+import { FILES, SOURCES } from './page.ts'
 
 export interface ServiceBoardDeps extends BoardOptions {
   /** Returns the number of connections by pool and state. */
@@ -15,7 +16,7 @@ export interface ServiceBoardDeps extends BoardOptions {
 /** Serves the board on the admin listener (docs/board.md). */
 export function createServiceBoard({ connections, ...options }: ServiceBoardDeps) {
   const board = createBoard(options)
-  const { headers } = createSecurityPolicy(PAGE_SOURCES)
+  const { headers } = createSecurityPolicy(SOURCES)
   const runtime = readRuntime()
   board.addPanel(runtime)
   board.addPanel({
