@@ -9,11 +9,26 @@ import {
   namesOrNone,
   oneOf,
   origins,
+  pairs,
   publicUrl,
+  ratio,
   text,
   trustProxy,
   url,
 } from './formats.ts'
+
+/** A header that Node can send. */
+const isHeader = (name: string, value: string) =>
+  /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) && /^[\t\x20-\x7e]*$/.test(value)
+
+const SAMPLERS = [
+  'always_on',
+  'always_off',
+  'traceidratio',
+  'parentbased_always_on',
+  'parentbased_always_off',
+  'parentbased_traceidratio',
+] as const
 
 const isLongSecret = (text: string) => text.length >= 32
 
@@ -58,6 +73,20 @@ export const schema = {
   REDIS_CRITICAL: boolean().default(true),
   REDIS_CONNECT_TIMEOUT_MS: milliseconds(100, 60_000).default(3_000),
 
+  OTEL_EXPORTER_OTLP_ENDPOINT: publicUrl(['http:', 'https:'], 'http://collector:4318').optional(),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: publicUrl(['http:', 'https:'], 'http://collector:4318/v1/traces').optional(),
+  OTEL_EXPORTER_OTLP_HEADERS: pairs('headers', isHeader).optional(),
+  OTEL_EXPORTER_OTLP_PROTOCOL: oneOf(['http/json']).default('http/json'),
+  OTEL_EXPORTER_OTLP_TIMEOUT: milliseconds(100, 600_000).default(10_000),
+  OTEL_SERVICE_NAME: text(/^\S.{0,254}$/, 'at most 255 characters').optional(),
+  OTEL_RESOURCE_ATTRIBUTES: pairs('attributes', (name) => name !== '').default({}),
+  OTEL_TRACES_SAMPLER: oneOf(SAMPLERS).default('parentbased_always_on'),
+  OTEL_TRACES_SAMPLER_ARG: ratio().default(1),
+  OTEL_BSP_SCHEDULE_DELAY: milliseconds(1, 600_000).default(5_000),
+  OTEL_BSP_EXPORT_TIMEOUT: milliseconds(100, 600_000).default(30_000),
+  OTEL_BSP_MAX_QUEUE_SIZE: integer(1, 100_000, 'spans').default(2_048),
+  OTEL_BSP_MAX_EXPORT_BATCH_SIZE: integer(1, 100_000, 'spans').default(512),
+
   HEALTH_INTERVAL_MS: milliseconds(100, 300_000).default(2_000),
   HEALTH_TIMEOUT_MS: milliseconds(50, 60_000).default(1_000),
   HEALTH_FALL: integer(1, 100, 'failures').default(2),
@@ -67,7 +96,7 @@ export const schema = {
   HEALTH_DIALECT: oneOf(['standard', 'haproxy', 'envoy', 'consul']).default('standard'),
 
   /** Remove a feature once it is always on. */
-  FEATURES: namesOrNone(['docs', 'version'], 'features').default(['docs']),
+  FEATURES: namesOrNone(['board', 'docs', 'version'], 'features').default(['docs']),
   SETTINGS_FILE: text(/^\/.{1,4096}$/, 'an absolute path').optional(),
 
   DRAIN_DELAY_MS: milliseconds(0, 600_000).default(5_000),
@@ -83,6 +112,7 @@ export const SECRETS: ReadonlySet<string> = new Set<Name>([
   'MIGRATION_DATABASE_URL',
   'REDIS_URL',
   'SESSION_SECRET',
+  'OTEL_EXPORTER_OTLP_HEADERS',
 ])
 
 /** Variables that SETTINGS_FILE may hold, because their values may change while the service runs. */
@@ -125,6 +155,9 @@ export function contradictions(config: Partial<Config>): Problem[] {
   const { HEALTH_INTERVAL_MS: interval = Number.NaN, HEALTH_TIMEOUT_MS: timeout = Number.NaN } = config
   // This bounds the time to detect a dependency that hangs: HEALTH_FALL × HEALTH_INTERVAL_MS + HEALTH_TIMEOUT_MS.
   reject('HEALTH_TIMEOUT_MS', `at most HEALTH_INTERVAL_MS (${interval})`, timeout > interval)
+
+  const { OTEL_BSP_MAX_QUEUE_SIZE: queue = Number.NaN, OTEL_BSP_MAX_EXPORT_BATCH_SIZE: batch = Number.NaN } = config
+  reject('OTEL_BSP_MAX_EXPORT_BATCH_SIZE', `at most OTEL_BSP_MAX_QUEUE_SIZE (${queue})`, batch > queue)
 
   const checks = config.HEALTH_CHECKS?.map(({ name }) => name)
   reject(

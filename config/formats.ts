@@ -122,6 +122,26 @@ export const namesOrNone = <const T extends string>(names: readonly T[], subject
     return found.every((name) => name !== undefined) ? found : undefined
   })
 
+/** A share from 0 to 1. */
+export const ratio = () =>
+  parsed('a number from 0 to 1, such as 0.01', (text) => {
+    const value = /^\d{1,3}(\.\d{1,15})?$/.test(text) ? Number(text) : Number.NaN
+    return value <= 1 ? value : undefined
+  })
+
+/** `name=value` pairs separated by commas, with percent-encoded values, as in the variables of OpenTelemetry. */
+export const pairs = (expected: string, isPair: (name: string, value: string) => boolean) =>
+  parsed(`${expected}: name=value pairs separated by commas, with %2C for a comma in a value`, (text) => {
+    const found: Record<string, string> = {}
+    for (const item of splitList(text)) {
+      const [, name = '', encoded = ''] = /^([^=]+?)\s*=\s*(.*)$/.exec(item) ?? []
+      const value = decodeURIComponent(encoded)
+      if (!isPair(name, value)) return undefined
+      found[name] = value
+    }
+    return found
+  })
+
 /** Returns the target of a check in HEALTH_CHECKS. */
 function parseTarget(text: string) {
   if (text.startsWith('command:')) {

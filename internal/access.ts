@@ -1,6 +1,6 @@
 import { authenticate } from '#pkg/access/authenticate.ts'
 import { type BearerTokenOptions, bearerTokens } from '#pkg/access/bearer-tokens.ts'
-import { issuerKeys } from '#pkg/access/issuer-keys.ts'
+import { type IssuerKeysOptions, issuerKeys } from '#pkg/access/issuer-keys.ts'
 import type { SessionOptions, Sessions } from '#pkg/access/sessions.ts'
 import type { Guard } from '#pkg/operation/openapi.ts'
 import { session } from './handler/session.ts'
@@ -9,6 +9,7 @@ import type { SessionsDeps } from './store/sessions.ts'
 export interface AccessOptions extends Omit<BearerTokenOptions, 'keys'> {
   /** URL of the issuer's JSON Web Key Set. */
   readonly jwksUrl: string
+  readonly fetch?: IssuerKeysOptions['fetch']
   /** @default no sessions */
   readonly sessions?: Sessions
 }
@@ -16,8 +17,8 @@ export interface AccessOptions extends Omit<BearerTokenOptions, 'keys'> {
 export type Access = ReturnType<typeof createAccess>
 
 /** Composes the authentication of every operation that is not public, and its part of the OpenAPI document. */
-export function createAccess({ jwksUrl: url, sessions, ...claims }: AccessOptions) {
-  const verify = bearerTokens({ ...claims, keys: issuerKeys({ url }) })
+export function createAccess({ jwksUrl: url, fetch, sessions, ...claims }: AccessOptions) {
+  const verify = bearerTokens({ ...claims, keys: issuerKeys({ url, fetch }) })
   const guard: Guard = {
     schemes: {
       bearer: {

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, expect, test } from '@jest/globals'
 import request from 'supertest'
 import { createLogger } from '#pkg/logging/index.ts'
+import { collectLines, findLineProblems } from '../test/support/log-fields.ts'
 import { type AdminDeps, createAdmin } from './admin.ts'
 
 const others: Server[] = []
@@ -21,7 +22,7 @@ async function takePort(): Promise<number> {
 }
 
 async function start(deps: Partial<AdminDeps> = {}) {
-  const lines: Record<string, unknown>[] = []
+  const { lines, ...logOptions } = collectLines()
   const admin = createAdmin({
     headersTimeoutMs: 60_000,
     requestTimeoutMs: 60_000,
@@ -34,12 +35,15 @@ async function start(deps: Partial<AdminDeps> = {}) {
       render: async (accept = 'none') => ({ contentType: 'text/plain', text: `accept ${accept}\n` }),
       stop() {},
     },
-    logger: createLogger({ destination: { write: (line) => void lines.push(JSON.parse(line)) } }),
+    logger: createLogger(logOptions),
     ...deps,
   })
   await admin.start()
-  stops.push(() => admin.stop(AbortSignal.abort()))
-  const port = Number(lines.find(({ msg }) => msg === 'admin listening')?.['port'])
+  stops.push(async () => {
+    await admin.stop(AbortSignal.abort())
+    expect(lines.flatMap(findLineProblems)).toEqual([])
+  })
+  const port = Number(lines.find(({ message }) => message === 'admin listening')?.['server.port'])
   return { port, lines, admin, client: request(`http://127.0.0.1:${port}`) }
 }
 
@@ -69,21 +73,21 @@ test('a metric that cannot be read is a 500 without its cause, and a line in the
     .expect(500)
     .expect('content-type', /problem/)
   expect(text).not.toContain('hunter2')
-  expect(lines).toContainEqual(expect.objectContaining({ msg: 'metrics not rendered', level: 'error' }))
+  expect(lines).toContainEqual(expect.objectContaining({ message: 'metrics not rendered', 'log.level': 'error' }))
 })
 
 test('the default port is used when it is free', async () => {
   const free = await freePort()
   const { port, lines } = await start({ defaultPort: free })
   expect(port).toBe(free)
-  expect(lines.map(({ level }) => level)).toEqual(['info'])
+  expect(lines.map((line) => line['log.level'])).toEqual(['info'])
 })
 
 test('a free port and a warning replace a default port that is taken', async () => {
   const taken = await takePort()
   const { port, lines, client } = await start({ defaultPort: taken })
   expect(port).not.toBe(taken)
-  expect(lines[0]).toMatchObject({ level: 'warn', port: taken })
+  expect(lines[0]).toMatchObject({ 'log.level': 'warn', 'server.port': taken })
   await client.get('/metrics').expect(200)
 })
 

@@ -4,6 +4,8 @@ import { limitConnections, listen } from '#pkg/lifecycle/index.ts'
 import type { Logger } from '#pkg/logging/index.ts'
 import type { Metrics } from '#pkg/metrics/index.ts'
 import { sendProblem } from '#pkg/problem/index.ts'
+import type { ServiceBoard } from './board/board.ts'
+import { logAcceptError, logConnectionLimit, logEvent, logListening } from './log-events.ts'
 import { createServer, type Timeouts } from './server.ts'
 
 /** File descriptors for the connections of the admin port. */
@@ -17,23 +19,26 @@ export interface AdminDeps extends Timeouts {
   readonly defaultPort?: number
   readonly reusePort: boolean
   readonly metrics: Pick<Metrics, 'render' | 'stop'>
+  /** Serves the board. @default no board */
+  readonly board?: Pick<ServiceBoard, 'respond' | 'stop'> | undefined
   readonly logger: Logger
 }
 
-/** Creates the second listener, which serves `GET /metrics` to operators until the end of the stop. */
+/** Creates the second listener, which serves `GET /metrics` and the board to operators until the end of the stop. */
 export function createAdmin({ host, port, defaultPort = 9464, ...deps }: AdminDeps) {
-  const { reusePort, metrics, logger, ...timeouts } = deps
+  const { reusePort, metrics, board, logger, ...timeouts } = deps
   const { server, drain, handle } = createServer({ ...timeouts, ownsSocket: true, probe })
   limitConnections({
     server,
     closeIdle: drain.closeIdle,
     reservedFiles: 0,
     openFiles: ADMIN_FILES,
-    onEvent: ({ type, ...fields }) => logger.warn({ ...fields, listener: 'admin' }, type),
+    onEvent: logConnectionLimit(logger, 'admin'),
   })
   handle((request, response) => sendProblem(response, 'not_found', { requestId: requestId(request) }))
 
   function probe(request: IncomingMessage, response: ServerResponse): boolean {
+    if (board?.respond(request, response)) return true
     if (request.url?.split('?', 1)[0] !== '/metrics') return false
     if (request.method === 'GET' || request.method === 'HEAD') void sendMetrics(request, response)
     else sendProblem(response, 'method_not_allowed', { requestId: requestId(request), headers: { allow: 'GET, HEAD' } })
@@ -51,7 +56,7 @@ export function createAdmin({ host, port, defaultPort = 9464, ...deps }: AdminDe
       })
       response.end(text)
     } catch (err) {
-      logger.error({ err }, 'metrics not rendered')
+      logEvent(logger, 'error', 'metrics not rendered', { err })
       sendProblem(response, 'internal', { requestId: requestId(request) })
     }
   }
@@ -65,16 +70,17 @@ export function createAdmin({ host, port, defaultPort = 9464, ...deps }: AdminDe
       } catch (error) {
         const { cause } = error as { readonly cause?: NodeJS.ErrnoException }
         if (port !== undefined || cause?.code !== 'EADDRINUSE') throw error
-        logger.warn({ port: defaultPort }, 'admin port taken, another one is used')
+        logEvent(logger, 'warn', 'admin port taken', { 'server.port': defaultPort })
         await listen({ ...options, port: 0 })
       }
-      server.on('error', (err) => logger.error({ err, listener: 'admin' }, 'connection not accepted'))
-      logger.info(server.address(), 'admin listening')
+      server.on('error', logAcceptError(logger, 'admin'))
+      logListening(logger, 'admin listening', server.address())
     },
     drain: () => drain.begin(),
     async stop(signal: AbortSignal) {
       await drain.close(signal)
       metrics.stop()
+      board?.stop()
     },
   }
 }

@@ -1,15 +1,26 @@
 import { setImmediate } from 'node:timers/promises'
 import { ConfigError } from '#config/load.ts'
 import type { Settings } from '#config/settings.ts'
+import { describeExport } from '#config/telemetry.ts'
 import { createHealth, createHeartbeat, postgresCheck } from '#pkg/health/index.ts'
 import { createRequestContext } from '#pkg/http/request-context.ts'
 import { createLifecycle, limitConnections, listen } from '#pkg/lifecycle/index.ts'
 import { createLogger, createOutput } from '#pkg/logging/index.ts'
 import { createNotifier, type Systemd } from '#pkg/systemd.ts'
 import type { Access } from './access.ts'
+import type { ServiceBoard } from './board/board.ts'
 import { buildInfo } from './build-info.ts'
 import { probes } from './handler/probes.ts'
-import { logHealth, logLifecycle } from './log-events.ts'
+import {
+  logAcceptError,
+  logClientError,
+  logConnectionLimit,
+  logEvent,
+  logHealth,
+  logLifecycle,
+  logListening,
+  logStoreError,
+} from './log-events.ts'
 import type { Counts } from './metrics.ts'
 import { createServer } from './server.ts'
 
@@ -21,24 +32,30 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
   const service = config.SERVICE_NAME ?? buildInfo.name
   const counts: Counts = { droppedLines: 0, reloads: 0, failedReloads: 0, isCountingAlone: false }
   const context = createRequestContext()
+  let board: ServiceBoard | undefined
   const output = createOutput({
     bufferBytes: config.LOG_BUFFER,
     bufferMs: config.LOG_BUFFER_MS,
     onDropped(lines) {
       counts.droppedLines += lines
-      logger.error({ lines }, 'log lines dropped')
+      logEvent(logger, 'error', 'log lines dropped', { 'App.log.dropped_lines': lines })
     },
   })
   process.on('exit', () => output.flushSync())
   const logger = createLogger({
     level: config.LOG_LEVEL,
-    base: { service, version, pid: process.pid },
-    destination: output,
+    base: { 'service.name': service, 'service.version': version, 'process.pid': process.pid },
+    destination: {
+      write(line) {
+        output.write(line)
+        board?.onLine(line)
+      },
+    },
     context(fields) {
-      const request = 'reqId' in fields ? undefined : context.current()
+      const request = 'http.request.id' in fields ? undefined : context.current()
       if (request === undefined) return undefined
       const { requestId, trace } = request
-      return { reqId: requestId, 'trace.id': trace.traceId, 'span.id': trace.spanId }
+      return { 'http.request.id': requestId, 'trace.id': trace.traceId, 'span.id': trace.spanId }
     },
   })
 
@@ -47,11 +64,11 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
       const changed = settings.reload()
       counts.reloads++
       logger.level = current().LOG_LEVEL
-      logger.info({ changed }, 'settings reloaded')
+      logEvent(logger, 'info', 'settings reloaded', { 'App.settings.changed': changed })
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error
       counts.failedReloads++
-      logger.error({ problems: error.problems }, 'settings not reloaded')
+      logEvent(logger, 'error', 'settings not reloaded', { 'error.message': error.problems.join('\n') })
     }
   }
 
@@ -82,13 +99,13 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
     ...timeouts,
     ownsSocket: fd === undefined,
     probe: probes({ lifecycle, health, service, version, dialect: () => current().HEALTH_DIALECT }),
-    onClientError: (event) => logger.info(event, 'request not understood'),
+    onClientError: logClientError(logger),
   })
   limitConnections({
     server,
     closeIdle: drain.closeIdle,
     reservedFiles: 128 + config.DATABASE_POOL_MAX,
-    onEvent: ({ type, ...fields }) => logger.warn(fields, type),
+    onEvent: logConnectionLimit(logger, 'http'),
   })
 
   // Optional modules are loaded only when the configuration enables them.
@@ -98,8 +115,8 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
         name: 'listener',
         async start() {
           await listen({ server, host: config.HOST, port: config.PORT, fd, reusePort: config.REUSE_PORT })
-          server.on('error', (err) => logger.error({ err }, 'connection not accepted'))
-          logger.info(server.address(), 'listening')
+          server.on('error', logAcceptError(logger, 'http'))
+          logListening(logger, 'listening', server.address())
         },
       })
       // Probes respond from here on. Each module loads in a turn of its own, so that probes are served in between.
@@ -119,9 +136,29 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
               snapshot: health.snapshot,
             })
       if (metrics) {
+        if (config.NODE_ENV !== 'production' || config.FEATURES.includes('board')) {
+          const { createServiceBoard } = await import('./board/board.ts')
+          const { connections } = metrics
+          board = createServiceBoard({
+            service,
+            version,
+            phase: lifecycle.phase,
+            snapshot: health.snapshot,
+            connections,
+          })
+        }
         const { createAdmin } = await import('./admin.ts')
         const { HOST: host, ADMIN_PORT: port, REUSE_PORT: reusePort } = config
-        await use(createAdmin({ ...timeouts, host, port, reusePort, metrics, logger }))
+        await use(createAdmin({ ...timeouts, host, port, reusePort, metrics, board, logger }))
+      }
+      const exporter = describeExport(config)
+      const sinks = board ? [board.sink] : []
+      const tracing =
+        (exporter || board) &&
+        (await (await import('./tracing.ts')).createTracing({ context, logger, service, version, exporter, sinks }))
+      if (tracing) {
+        if (tracing.counts) metrics?.observeSpans(tracing.counts)
+        await use(tracing.part)
       }
       await setImmediate()
 
@@ -139,15 +176,17 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
               statementTimeoutMs: config.DATABASE_STATEMENT_TIMEOUT_MS,
               idleTimeoutMs: config.DATABASE_IDLE_TIMEOUT_MS,
               prepare: config.DATABASE_PREPARE,
-              onError: (err) => logger.debug({ err, store: 'database' }, 'store error'),
+              onError: logStoreError(logger, 'database'),
               observer: metrics?.observeDatabase(),
+              tracer: tracing?.database,
             })
       if (postgres) {
         await use({ name: 'database', stop: () => postgres.stop(), stopTimeoutMs })
         const check = postgresCheck({
           pool: postgres.checkPool,
           migrations: postgres.migrations,
-          onUnknown: (migrations) => logger.warn({ migrations }, 'database has migrations of another build'),
+          onUnknown: (migrations) =>
+            logEvent(logger, 'warn', 'database has migrations of another build', { 'App.migrations': migrations }),
         })
         health.watch({ name: 'database', check, critical: () => current().DATABASE_CRITICAL })
       }
@@ -159,7 +198,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
               url: config.REDIS_URL,
               clientName: service,
               connectTimeoutMs: config.REDIS_CONNECT_TIMEOUT_MS,
-              onError: (err) => logger.debug({ err, store: 'redis' }, 'store error'),
+              onError: logStoreError(logger, 'redis'),
               observe: metrics?.observeRedis,
             })
       if (redis) {
@@ -181,6 +220,8 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
       let access: Access | undefined
       if (jwksUrl !== undefined && issuer !== undefined && audience !== undefined) {
         const { createAccess, createSessions } = await import('./access.ts')
+        const { createFetch } = await import('#pkg/tracing/fetch.ts')
+        const { outgoingHeaders } = context
         const sessions =
           secrets &&
           redis &&
@@ -192,12 +233,13 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
             origins: config.CORS_ORIGINS ?? [],
             secure: config.NODE_ENV === 'production',
           }))
-        access = createAccess({ jwksUrl, issuer, audience, ...(sessions && { sessions }) })
+        const fetch = createFetch({ outgoingHeaders, tracer: tracing?.tracer })
+        access = createAccess({ jwksUrl, issuer, audience, fetch, ...(sessions && { sessions }) })
       }
       const resources = postgres
         ? (await import('./resources.ts')).listResources({
             db: postgres.db,
-            onError: (err) => logger.warn({ err }, 'expired idempotency keys not deleted'),
+            onError: (err) => logEvent(logger, 'warn', 'expired idempotency keys not deleted', { err }),
           })
         : []
       const { createRateLimit } = await import('./rate-limit.ts')
@@ -206,6 +248,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
         context,
         messages,
         ...(metrics && { onRoute: metrics.http.bind }),
+        ...(tracing && { tracing }),
         trustProxy: config.TRUST_PROXY,
         bodyLimitBytes: config.BODY_LIMIT,
         // Without sessions a browser has no cookie to send.
@@ -232,7 +275,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
         drain: () => drain.begin(),
         stop: (signal) => drain.close(signal),
       })
-      const onError = (err: Error) => logger.warn({ err }, 'systemd not notified')
+      const onError = (err: Error) => logEvent(logger, 'warn', 'systemd not notified', { err })
       await use({ name: 'systemd', ...createNotifier({ ...systemd, onError }) })
     })
 

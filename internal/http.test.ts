@@ -2,17 +2,18 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { gzipSync } from 'node:zlib'
-import { afterAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { afterAll, afterEach, describe, expect, test } from '@jest/globals'
 import request from 'supertest'
 import * as z from 'zod'
 import { createRequestContext } from '#pkg/http/request-context.ts'
 import { createLogger } from '#pkg/logging/index.ts'
 import { operation } from '#pkg/operation/index.ts'
+import { collectLines, findLineProblems } from '../test/support/log-fields.ts'
 import { ping } from './handler/ping.ts'
 import { createHttp } from './http.ts'
 import { createServer as createLimitedServer } from './server.ts'
 
-const lines: Record<string, unknown>[] = []
+const { lines, ...logOptions } = collectLines()
 const context = createRequestContext()
 const echo = operation({
   id: 'echo',
@@ -22,7 +23,7 @@ const echo = operation({
   handler: (req, res) => void res.json(req.body),
 })
 const app = createHttp({
-  logger: createLogger({ destination: { write: (line) => void lines.push(JSON.parse(line)) } }),
+  logger: createLogger(logOptions),
   context,
   trustProxy: 1,
   bodyLimitBytes: 1_000,
@@ -35,8 +36,8 @@ const app = createHttp({
 const server: Server = createServer(app).listen(0)
 const client = request(server)
 
-beforeEach(() => {
-  lines.length = 0
+afterEach(() => {
+  expect(lines.splice(0).flatMap(findLineProblems)).toEqual([])
 })
 afterAll(() => {
   server.close()
@@ -212,19 +213,22 @@ describe('the access line', () => {
       .expect(200)
     expect(lines).toEqual([
       {
-        level: 'info',
-        time: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
-        reqId: 'r-1',
+        'log.level': 'info',
+        '@timestamp': expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
+        'ecs.version': expect.any(String),
+        ...logOptions.base,
+        'http.request.id': 'r-1',
         'trace.id': expect.stringMatching(/^[0-9a-f]{32}$/),
         'span.id': expect.stringMatching(/^[0-9a-f]{16}$/),
-        method: 'GET',
-        path: '/ping',
-        status: 200,
-        durationMs: expect.any(Number),
-        bytes: 18,
+        'http.request.method': 'GET',
+        'url.path': '/ping',
+        'http.response.status_code': 200,
+        'event.duration': expect.any(Number),
+        'http.response.body.bytes': 18,
         // One proxy is trusted. The client itself sent the addresses before it.
-        clientAddress: '203.0.113.9',
-        msg: 'request',
+        'client.address': '203.0.113.9',
+        'client.ip': '203.0.113.9',
+        message: 'request',
       },
     ])
   })
@@ -233,7 +237,14 @@ describe('the access line', () => {
     await client.get('/nothing')
     await client.post('/echo').type('json').send('{')
     await client.head('/ping')
-    expect(lines.map(({ method, path, status, bytes }) => [method, path, status, bytes])).toEqual([
+    expect(
+      lines.map((line) => [
+        line['http.request.method'],
+        line['url.path'],
+        line['http.response.status_code'],
+        line['http.response.body.bytes'],
+      ]),
+    ).toEqual([
       ['GET', '/nothing', 404, expect.any(Number)],
       ['POST', '/echo', 400, expect.any(Number)],
       ['HEAD', '/ping', 200, 0],
@@ -242,6 +253,6 @@ describe('the access line', () => {
 
   test('of a very long path is truncated', async () => {
     await client.get(`/${'x'.repeat(5_000)}`).expect(404)
-    expect(String(lines[0]?.['path'])).toHaveLength(1_024)
+    expect(String(lines[0]?.['url.path'])).toHaveLength(1_024)
   })
 })

@@ -1,21 +1,22 @@
-import express, { type Express, type RequestHandler } from 'express'
+import express, { type Express, type IRoute, type RequestHandler } from 'express'
 import { sendJsonAtOnce } from '#pkg/fast-path/json-response.ts'
 import { adoptMessageClasses, type MessageClasses } from '#pkg/fast-path/messages.ts'
 import { accessLog } from '#pkg/http/access-log.ts'
 import { createBodyReader } from '#pkg/http/body.ts'
 import { type CorsOptions, cors } from '#pkg/http/cors.ts'
-import type { RequestContext, Sample } from '#pkg/http/request-context.ts'
+import type { RequestContext } from '#pkg/http/request-context.ts'
 import { createSecurityPolicy, securityHeaders } from '#pkg/http/security-headers.ts'
 import type { Logger } from '#pkg/logging/index.ts'
 import { type Route, type RouteOptions, registerRoute } from '#pkg/operation/index.ts'
 import { notFound, problemHandler } from '#pkg/problem/index.ts'
 import { PROBLEMS } from './problems.ts'
+import type { Tracing } from './tracing.ts'
 
 export interface HttpDeps {
   readonly logger: Logger
   readonly context: RequestContext
-  /** Decides which traces are recorded. @default none */
-  readonly sample?: Sample
+  /** @default no request is recorded */
+  readonly tracing?: Pick<Tracing, 'sample' | 'beginRequest' | 'bindRoute'>
   /** The classes of the server's messages. */
   readonly messages?: MessageClasses
   /** Number of proxies in front of the service, or their addresses. */
@@ -32,7 +33,7 @@ export interface HttpDeps {
 }
 
 /** Lists what happens to a request that is not a probe, in order. */
-export function createHttp({ logger, context, routes, guard, onRoute, ...deps }: HttpDeps): Express {
+export function createHttp({ logger, context, routes, guard, tracing, onRoute, ...deps }: HttpDeps): Express {
   const app = express()
   // Express's own error pages show no stack in production.
   app.set('env', 'production')
@@ -48,14 +49,17 @@ export function createHttp({ logger, context, routes, guard, onRoute, ...deps }:
   sendJsonAtOnce(app, [policy.headers, policy.tlsHeaders])
 
   app.use(securityHeaders(policy))
-  app.use(context.middleware(deps.sample))
+  app.use(context.middleware({ sample: tracing?.sample, onRequest: tracing?.beginRequest }))
   app.use(accessLog(logger))
   if (deps.cors) app.use(cors(deps.cors))
   app.use(deps.rateLimit)
   const options = {
     readBody: createBodyReader(deps.bodyLimitBytes),
     ...(guard && { guard }),
-    ...(onRoute && { onRoute }),
+    onRoute(route: IRoute) {
+      onRoute?.(route)
+      tracing?.bindRoute(route)
+    },
   }
   for (const route of routes) registerRoute(app, route, options)
   app.use(notFound())

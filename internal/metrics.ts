@@ -1,6 +1,8 @@
+import type { Request } from 'express'
 import type { Snapshot } from '#pkg/health/index.ts'
 import type { Phase } from '#pkg/lifecycle/index.ts'
-import { createMetrics, type MetricsOptions } from '#pkg/metrics/index.ts'
+import { createMetrics, type Labels, type MetricsOptions } from '#pkg/metrics/index.ts'
+import type { OtlpCounts } from '#pkg/tracing/index.ts'
 import { createStoreMetrics } from './store/metrics.ts'
 
 /** Counted by the service itself, because these events may precede the metrics. */
@@ -25,7 +27,7 @@ const PHASES: readonly Phase[] = ['starting', 'serving', 'draining', 'stopped']
 export function createServiceMetrics({ service, version, counts, phase, snapshot, ...options }: ServiceMetricsDeps) {
   const metrics = createMetrics({
     ...options,
-    exemplar: ({ id }) => (typeof id === 'string' ? { request_id: id } : undefined),
+    exemplar: findExemplar,
   })
   const { counter, gauge } = metrics.sources
   const target = { service_name: service, service_version: version, process_runtime_version: process.versions.node }
@@ -44,5 +46,23 @@ export function createServiceMetrics({ service, version, counts, phase, snapshot
   counter('log_lines_dropped_total', 'Log lines lost because the output was blocked.', () => counts.droppedLines)
   const alone = 'Whether this instance counts the requests of clients without the other instances.'
   gauge('rate_limit_counting_alone', alone, () => Number(counts.isCountingAlone))
-  return { ...metrics, ...createStoreMetrics(metrics.sources) }
+  /** Adds the metrics of the exporter of spans. */
+  function observeSpans(spans: OtlpCounts): void {
+    // The names of OpenTelemetry: https://opentelemetry.io/docs/specs/semconv/otel/sdk-metrics/
+    counter('otel_sdk_exporter_span_exported_total', 'Spans that the collector has accepted.', () => spans.exported)
+    counter('otel_sdk_exporter_span_dropped_total', 'Spans lost before the collector accepted them.', () =>
+      Object.entries(spans.lost).map(([reason, value]) => ({ labels: { error_type: reason }, value })),
+    )
+  }
+  return { ...metrics, ...createStoreMetrics(metrics.sources), observeSpans }
+}
+
+/** Longest id of a request that fits in an exemplar of OpenMetrics beside the id of the trace. */
+const MAX_REQUEST_ID = 78
+
+function findExemplar({ id, context }: Request): Labels | undefined {
+  if (context === undefined) return undefined
+  const { traceId } = context.trace
+  const fits = typeof id === 'string' && id.length <= MAX_REQUEST_ID
+  return fits ? { trace_id: traceId, request_id: id } : { trace_id: traceId }
 }

@@ -2,6 +2,7 @@ import type { RequestHandler } from 'express'
 import type { Logger } from '#pkg/logging/index.ts'
 import type { CounterEvent } from '#pkg/rate-limit/counter.ts'
 import { rateLimit } from '#pkg/rate-limit/rate-limit.ts'
+import { logEvent } from './log-events.ts'
 import { createSharedCount } from './store/rate-counts.ts'
 import type { Redis } from './store/redis.ts'
 
@@ -22,8 +23,8 @@ export function createRateLimit({ perMinute, redis, service, logger, onEvent }: 
     shared: createSharedCount({ redis, service }),
     onEvent(event) {
       onEvent?.(event)
-      if (event.type === 'counting alone') logger.warn({ err: event.error }, 'rate limit counted alone')
-      else logger.info('rate limit counted together')
+      if (event.type === 'counting alone') logEvent(logger, 'warn', 'rate limit counted alone', { err: event.error })
+      else logEvent(logger, 'info', 'rate limit counted together')
     },
   })
 }

@@ -115,7 +115,9 @@ describe('bearer tokens', () => {
     const { status, body, headers } = await ask(app, { path: '/openapi.json', token: await other.token() })
     expect([status, body['code'], headers['retry-after']]).toEqual([503, 'keys_unavailable', '5'])
     expect(JSON.stringify(body)).not.toContain('127.0.0.1')
-    expect(await app.line({ msg: 'request failed', status: 503 })).toMatchObject({ level: 'error' })
+    expect(await app.line({ message: 'request failed', 'http.response.status_code': 503 })).toMatchObject({
+      'log.level': 'error',
+    })
     expect((await ask(app, { path: '/ping' })).status).toBe(200)
   })
 
@@ -228,7 +230,7 @@ test('a capability is loaded only when its variable is set', async () => {
   const traced = join(temporaryDirectory('access'), 'server.cjs')
   const part = /"((?:pkg|internal)\/access\b[^"]*|node_modules\/(?:jose|express-session)\/[^"]+)"\([^)]*\)\s*\{/g
   const trace = (head: string, file: string) =>
-    `${head}process.stdout.write(${JSON.stringify(`${JSON.stringify({ msg: 'loaded', file })}\n`)});`
+    `${head}process.stdout.write(${JSON.stringify(`${JSON.stringify({ test: true, message: 'loaded', file })}\n`)});`
   writeFileSync(traced, readFileSync('dist/server.cjs', 'utf8').replaceAll(part, trace))
   const program = [process.execPath, traced]
   const loaded = async (env = {}) => {

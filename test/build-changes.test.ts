@@ -49,9 +49,9 @@ const requireKey = (condition: string) => (text: string) =>
 const GROWTH = `
   import * as allOfZod from 'zod'
   const large = ${JSON.stringify('x'.repeat(4_000_000))}
-  console.info(JSON.stringify({ msg: 'grown', size: large.length, ok: allOfZod.string().safeParse('').success }))
+  console.info(JSON.stringify({ test: true, message: 'grown', size: large.length, ok: allOfZod.string().safeParse('').success }))
   void import('node:zlib').then(({ gunzipSync, gzipSync }) =>
-    console.info(JSON.stringify({ msg: 'loaded later', text: String(gunzipSync(gzipSync('text'))) })),
+    console.info(JSON.stringify({ test: true, message: 'loaded later', text: String(gunzipSync(gzipSync('text'))) })),
   )
   if (process.env['SECRET_OF_CI']) throw new Error('the environment of the build reaches the service')
 `
@@ -76,8 +76,8 @@ describe('a service that has grown', () => {
 
   test('starts with 4 MB more code, without /ping, and loads modules of Node later', async () => {
     const app = await startApp({ program, env: { NODE_ENV: 'test' } })
-    await app.line({ msg: 'grown', size: 4_000_000, ok: true })
-    await app.line({ msg: 'loaded later', text: 'text' })
+    await app.line({ message: 'grown', size: 4_000_000, ok: true })
+    await app.line({ message: 'loaded later', text: 'text' })
     expect((await fetch(`${app.url}/pong`)).status).toBe(200)
     expect((await fetch(`${app.url}/ping`)).status).toBe(404)
     app.signal('SIGINT')

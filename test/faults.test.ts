@@ -81,8 +81,10 @@ describe.each(['database', 'redis'] as const)('%s', (name) => {
     await stores[name].restart()
     await ready(app, true)
     expect((await fetchHealth(app)).code).toBe(200)
-    const failures = app.lines.filter(({ msg, check }) => msg === 'check failed' && check === name)
-    expect(failures.filter((line) => line['reason'] === 'refused')).toHaveLength(1)
+    const failures = app.lines.filter(
+      (line) => line['message'] === 'check failed' && line['service.target.name'] === name,
+    )
+    expect(failures.filter((line) => line['event.reason'] === 'refused')).toHaveLength(1)
   })
 
   test('a hanging server fails its check with reason timeout, and the service is ready when the server resumes', async () => {
@@ -147,10 +149,10 @@ describe('a database without the migrations of this build', () => {
     const names = Object.keys(migrations)
     expect(listFailures(app)).toEqual([
       expect.objectContaining({
-        level: 'error',
-        check: 'database',
-        reason: 'migrations',
-        err: expect.objectContaining({ message: `migrations not applied: ${names.join(', ')}` }),
+        'log.level': 'error',
+        'service.target.name': 'database',
+        'event.reason': 'migrations',
+        'error.message': `migrations not applied: ${names.join(', ')}`,
       }),
     ])
 
@@ -165,13 +167,13 @@ describe('a database without the migrations of this build', () => {
   })
 
   const listFailures = (app: RunningApp) =>
-    app.lines.filter(({ msg, reason }) => msg === 'check failed' && reason === 'migrations')
+    app.lines.filter((line) => line['message'] === 'check failed' && line['event.reason'] === 'migrations')
 })
 
 test('a failed store that is not critical leaves the service ready', async () => {
   const env = { ...HEALTH, REDIS_URL: `redis://127.0.0.1:${await freePort()}`, REDIS_CRITICAL: 'false' }
   const app = await startApp({ env })
-  await app.line({ msg: 'check failed', check: 'redis' })
+  await app.line({ message: 'check failed', 'service.target.name': 'redis' })
   expect(await fetchHealth(app)).toMatchObject({
     code: 200,
     status: 'ok',
@@ -234,9 +236,9 @@ describe('256 file descriptors and 400 idle connections', () => {
     const checkedAt = new Set<unknown>()
     await until(async () => checkedAt.add((await fetchHealth(app)).checks['true']?.checkedAt).size > 2)
     await ready(app, true)
-    expect(findLines(app, 'connection limit reached')).toEqual([expect.objectContaining({ level: 'warn' })])
+    expect(findLines(app, 'connection limit reached')).toEqual([expect.objectContaining({ 'log.level': 'warn' })])
     for (const socket of sockets) socket.destroy()
-    expect(await app.line({ msg: 'connection limit left' })).toMatchObject({ refused: 0 })
+    expect(await app.line({ message: 'connection limit left' })).toMatchObject({ 'App.connections.refused': 0 })
   })
 })
 
@@ -256,17 +258,17 @@ describe('public responses', () => {
   ])('%s gives a reason of one word, and the log has the cause without the secret', async (_name, env, reason) => {
     const app = await startApp({ env: { ...PATIENT, ...env() } })
     const name = 'REDIS_URL' in env() ? 'redis' : 'database'
-    const line = await app.line({ msg: 'check failed', check: name })
+    const line = await app.line({ message: 'check failed', 'service.target.name': name })
     const { checks } = await fetchHealth(app)
     expect(checks[name]).toEqual({ status: 'fail', critical: true, reason, checkedAt: expect.any(Number) })
-    expect(line).toMatchObject({ reason, err: { message: expect.any(String) } })
+    expect(line).toMatchObject({ 'event.reason': reason, 'error.message': expect.any(String) })
     expect(JSON.stringify(app.lines)).not.toContain(secret)
   })
 
   test('a wrong Redis password gives the reason unauthorized', async () => {
     const guarded = await testRedis({ password: 'right' })
     const app = await startApp({ env: { ...PATIENT, REDIS_URL: guarded.url.replace('right', secret) } })
-    await app.line({ msg: 'check failed', check: 'redis' })
+    await app.line({ message: 'check failed', 'service.target.name': 'redis' })
     expect((await fetchHealth(app)).checks['redis']).toMatchObject({ reason: 'unauthorized' })
     const healthy = await startApp({ env: { ...HEALTH, REDIS_URL: guarded.url } })
     await ready(healthy, true)

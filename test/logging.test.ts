@@ -27,7 +27,7 @@ test('probes are not logged, and other requests are logged once', async () => {
   const app = await startApp()
   for (const path of ['/health', '/health/live', '/health/ready', '/health/startup']) await fetch(app.url + path)
   await fetch(`${app.url}/ping?secret=hunter2`, { headers: { authorization: 'Bearer hunter2', cookie: 'a=hunter2' } })
-  await app.line({ path: '/ping' })
+  await app.line({ 'url.path': '/ping' })
   expect(findLines(app, 'request')).toHaveLength(1)
   expect(JSON.stringify(app.lines)).not.toMatch(/hunter2|health\//)
 })
@@ -35,7 +35,11 @@ test('probes are not logged, and other requests are logged once', async () => {
 test('each line of a request has the request id', async () => {
   const app = await startApp()
   await fetch(`${app.url}/ping`, { headers: { 'x-request-id': 'r-42' } })
-  expect(await app.line({ reqId: 'r-42' })).toMatchObject({ msg: 'request', clientAddress: '127.0.0.1' })
+  expect(await app.line({ 'http.request.id': 'r-42' })).toMatchObject({
+    message: 'request',
+    'client.address': '127.0.0.1',
+    'client.ip': '127.0.0.1',
+  })
 })
 
 test('each line of a request has the trace of the caller and a span of its own', async () => {
@@ -60,8 +64,8 @@ test('the service writes lines from LOG_LEVEL upwards', async () => {
     await ready(port)
     expect((await fetch(`http://127.0.0.1:${port}/ping`)).status).toBe(200)
     interruptApps()
-    const lines = parseLines((await app).stdout).map(({ msg }) => msg)
-    expect(lines.filter((msg) => msg === 'request')).toEqual(written)
+    const lines = parseLines((await app).stdout).map(({ message }) => message)
+    expect(lines.filter((message) => message === 'request')).toEqual(written)
   }
 })
 
@@ -88,7 +92,12 @@ test('bytes that are not HTTP are logged with the request id of their response',
   const socket = connect(app.port, '127.0.0.1')
   socket.write('GARBAGE\r\n\r\n')
   const id = /x-request-id: (\S+)/.exec(await text(socket))?.[1]
-  expect(await app.line({ msg: 'request not understood' })).toMatchObject({ requestId: id, status: 400 })
+  expect(await app.line({ message: 'request not understood' })).toMatchObject({
+    'http.request.id': id,
+    'http.response.status_code': 400,
+    'error.code': 'HPE_INVALID_METHOD',
+    'client.address': '127.0.0.1',
+  })
 })
 
 test.each([
@@ -133,12 +142,13 @@ async function startUnread(requests: number) {
   return { child, ended, log: child.stdout! }
 }
 
-const countRequests = (lines: readonly Record<string, unknown>[]) => lines.filter(({ msg }) => msg === 'request').length
+const countRequests = (lines: readonly Record<string, unknown>[]) =>
+  lines.filter(({ message }) => message === 'request').length
 
 test('a log without a reader does not stop the service, which logs the number of dropped lines', async () => {
   const { child, ended, log } = await startUnread(4_000)
   const lines: Record<string, unknown>[] = []
-  const reports = () => lines.filter(({ msg }) => msg === 'log lines dropped')
+  const reports = () => lines.filter(({ message }) => message === 'log lines dropped')
   const reported = new Promise<void>((resolve) => {
     createInterface({ input: log }).on('line', (line) => {
       lines.push(JSON.parse(line))
@@ -149,9 +159,9 @@ test('a log without a reader does not stop the service, which logs the number of
   await reported
   child.kill('SIGTERM')
   expect(await ended).toEqual({ code: 0, signal: null })
-  const dropped = reports().reduce((sum, { lines }) => sum + Number(lines), 0)
+  const dropped = reports().reduce((sum, line) => sum + Number(line['App.log.dropped_lines']), 0)
   expect(countRequests(lines) + dropped).toBe(4_000)
-  expect(lines.at(-1)).toMatchObject({ msg: 'stopped' })
+  expect(lines.at(-1)).toMatchObject({ message: 'stopped' })
 })
 
 test('a log without a reader does not keep the process from ending', async () => {

@@ -130,10 +130,10 @@ test('reloads and their failures are counted', async () => {
   writeFileSync(file, '{}')
   const { app, scrape } = await startMeasured({ SETTINGS_FILE: file })
   app.signal('SIGHUP')
-  await app.line({ msg: 'settings reloaded' })
+  await app.line({ message: 'settings reloaded' })
   writeFileSync(file, '{"LOG_LEVEL":"loud"}')
   app.signal('SIGHUP')
-  await app.line({ msg: 'settings not reloaded' })
+  await app.line({ message: 'settings not reloaded' })
   const { 'result="ok"': reloaded, 'result="fail"': failed } = readValues(await scrape(), 'settings_reloads_total')
   expect(reloaded).toBe(1)
   expect(failed).toBeGreaterThan(0)
@@ -147,7 +147,7 @@ test('metrics are served until the requests in flight have ended, and show the d
   busy.write('GET /ping HTTP/1.1\r\nhost: x\r\n')
   await once(busy, 'connect')
   app.signal('SIGTERM')
-  await app.line({ msg: 'draining' })
+  await app.line({ message: 'draining' })
   expect(readValues(await scrape(), 'service_phase')).toMatchObject({ 'phase="serving"': 0, 'phase="draining"': 1 })
   busy.write('\r\n')
   expect(String(await once(busy, 'data'))).toMatch(/^HTTP\/1.1 200 /)
@@ -167,7 +167,9 @@ test('a taken ADMIN_PORT fails the start', async () => {
 
 test('two services without ADMIN_PORT serve their metrics on ports of their own', async () => {
   const apps = await Promise.all([1, 2].map(() => startApp({ env: { ADMIN_PORT: '' } })))
-  const ports = await Promise.all(apps.map(async (app) => (await app.line({ msg: 'admin listening' }))['port']))
+  const ports = await Promise.all(
+    apps.map(async (app) => (await app.line({ message: 'admin listening' }))['server.port']),
+  )
   expect(new Set(ports).size).toBe(2)
   for (const port of ports) expect((await fetch(`http://127.0.0.1:${port}/metrics`)).status).toBe(200)
 })
@@ -177,7 +179,7 @@ test('with ADMIN_PORT=0 no code of metrics is loaded, and otherwise the first sc
   const part =
     /"((?:internal\/(?:admin|metrics|store\/metrics)|pkg\/metrics\/|node_modules\/prom-client\/)[^"]*)"\([^)]*\)\s*\{/g
   const trace = (head: string, file: string) =>
-    `${head}process.stdout.write(${JSON.stringify(`${JSON.stringify({ msg: 'loaded', file })}\n`)});`
+    `${head}process.stdout.write(${JSON.stringify(`${JSON.stringify({ test: true, message: 'loaded', file })}\n`)});`
   writeFileSync(traced, readFileSync('dist/server.cjs', 'utf8').replaceAll(part, trace))
   const program = [process.execPath, traced]
   const listLoaded = (app: RunningApp) => findLines(app, 'loaded').map(({ file }) => String(file))
@@ -186,7 +188,7 @@ test('with ADMIN_PORT=0 no code of metrics is loaded, and otherwise the first sc
   const own = ['internal/admin.ts', 'internal/metrics.ts', 'pkg/metrics/http.ts']
   expect(listLoaded(app)).toEqual(expect.arrayContaining(own))
   expect(listLoaded(app).join()).not.toContain('node_modules/')
-  const { port } = await app.line({ msg: 'admin listening' })
+  const { 'server.port': port } = await app.line({ message: 'admin listening' })
   await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
   await until(() => listLoaded(app).some((file) => file.startsWith('node_modules/prom-client/')))
 })

@@ -109,5 +109,5 @@ test('app migrate uses MIGRATION_DATABASE_URL, and the service is ready', async 
   expect(await runApp(['migrate'], { env })).toMatchObject({ code: 1, stderr: expect.stringContaining('ECONNREFUSED') })
   expect(await runApp(['migrate'], { env: { ...env, MIGRATION_DATABASE_URL: server.url } })).toMatchObject({ code: 0 })
   const app = await startApp({ env: { DATABASE_URL: pooler.url } })
-  await app.line({ msg: 'check ok', check: 'database' })
+  await app.line({ message: 'check ok', 'service.target.name': 'database' })
 })

@@ -51,8 +51,10 @@ async function listChanges(): Promise<string[][]> {
     const client = nextClient()
     await fetchPing(app, client)
     // The line of the request follows the lines of the requests before it.
-    await app.line({ clientAddress: client })
-    changes.push(app.lines.map(({ msg }) => String(msg)).filter((msg) => msg.startsWith('rate limit counted')))
+    await app.line({ 'client.address': client })
+    changes.push(
+      app.lines.map(({ message }) => String(message)).filter((message) => message.startsWith('rate limit counted')),
+    )
   }
   return changes
 }
@@ -95,18 +97,18 @@ test('two processes share one count for each client', async () => {
 test('without Redis each process counts alone, and the processes count together when Redis is back', async () => {
   await redis.kill()
   expect(await send(nextClient(), 14)).toEqual(ALONE)
-  for (const app of apps) await app.line({ msg: 'rate limit counted alone', level: 'warn' })
+  for (const app of apps) await app.line({ message: 'rate limit counted alone', 'log.level': 'warn' })
   await redis.restart()
   await Promise.all(apps.map(ready))
   expect(await sendTogether(8)).toMatchObject(TOGETHER)
-  for (const app of apps) await app.line({ msg: 'rate limit counted together' })
+  for (const app of apps) await app.line({ message: 'rate limit counted together' })
 })
 
 test('a Redis that hangs makes each process count alone', async () => {
   redis.hang()
   expect(await send(nextClient(), 14)).toEqual(ALONE)
   // counter.test.ts proves that only one request a second waits for Redis.
-  for (const app of apps) await app.line({ msg: 'rate limit counted alone', level: 'warn' })
+  for (const app of apps) await app.line({ message: 'rate limit counted alone', 'log.level': 'warn' })
   redis.resume()
   await Promise.all(apps.map(ready))
 })

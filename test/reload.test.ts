@@ -17,7 +17,7 @@ function write(content: object): void {
 
 afterEach(killApps)
 
-const count = (app: RunningApp, msg: string) => findLines(app, msg).length
+const count = (app: RunningApp, message: string) => findLines(app, message).length
 
 test('a reload on SIGHUP under load loses no request, and an invalid file changes nothing', async () => {
   write({ LOG_LEVEL: 'info' })
@@ -33,9 +33,9 @@ test('a reload on SIGHUP under load loses no request, and an invalid file change
   }
   write({ LOG_LEVEL: 'loud', PORT: 1 })
   app.signal('SIGHUP')
-  expect(await app.line({ msg: 'settings not reloaded' })).toMatchObject({
-    level: 'error',
-    problems: [expect.stringContaining('PORT'), expect.stringContaining('LOG_LEVEL')],
+  expect(await app.line({ message: 'settings not reloaded' })).toMatchObject({
+    'log.level': 'error',
+    'error.message': expect.stringMatching(/PORT.*\n.*LOG_LEVEL/),
   })
   const served = count(app, 'request')
   await until(() => count(app, 'request') > served)
@@ -49,14 +49,14 @@ test('a change of the log level, criticality or dialect in the file applies with
   const env = { SETTINGS_FILE, REDIS_URL: `redis://127.0.0.1:${await freePort()}` }
   const app = await startApp({ env })
   const ready = async () => (await fetch(`${app.url}/health/ready`)).status
-  await app.line({ msg: 'check failed', check: 'redis' })
+  await app.line({ message: 'check failed', 'service.target.name': 'redis' })
   expect(await ready()).toBe(503)
   write({ REDIS_CRITICAL: false, HEALTH_DIALECT: 'consul', LOG_LEVEL: 'warn' })
   await until(async () => (await ready()) === 429)
   const lines = count(app, 'request')
   await fetch(`${app.url}/ping`)
   write({ REDIS_CRITICAL: false, LOG_LEVEL: 'info' })
-  await app.line({ msg: 'settings reloaded' })
+  await app.line({ message: 'settings reloaded' })
   await until(async () => (await ready()) === 200)
   await fetch(`${app.url}/ping`)
   await until(() => count(app, 'request') === lines + 1)
@@ -68,7 +68,7 @@ test('the file turns a rate limit and a feature on and off, and probes are not l
   const status = async (path: string) => (await fetch(app.url + path)).status
   expect([await status('/version'), await status('/ping')]).toEqual([404, 200])
   write({ FEATURES: 'version', RATE_LIMIT: 3 })
-  await app.line({ msg: 'settings reloaded' })
+  await app.line({ message: 'settings reloaded' })
   const response = await fetch(`${app.url}/version`)
   expect([response.status, response.headers.get('ratelimit-policy')]).toEqual([200, '"client";q=3;w=60'])
   expect(await response.json()).toMatchObject({

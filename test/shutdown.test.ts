@@ -27,7 +27,7 @@ describe('SIGTERM', () => {
     const load = startLoad({ port: app.port, clients: 32, signal: end.signal })
     await until(() => app.lines.length > 200)
     app.signal('SIGTERM')
-    await app.line({ msg: 'draining' })
+    await app.line({ message: 'draining' })
     const before = findLines(app, 'request').length
     // The clients end before the delay does, because the service refuses connections after it.
     await until(() => findLines(app, 'request').length > before + 200)
@@ -39,13 +39,13 @@ describe('SIGTERM', () => {
     expect(await app.ended).toEqual({ code: 0, signal: null })
     // The exit loses no log line.
     expect(findLines(app, 'request').length).toBe(sent)
-    expect(app.lines.at(-1)).toMatchObject({ msg: 'stopped' })
+    expect(app.lines.at(-1)).toMatchObject({ message: 'stopped' })
   })
 
   test('makes the service not ready at once, and the service still serves and stays live for the delay', async () => {
     const app = await startApp({ env: { DRAIN_DELAY_MS: '2000' } })
     app.signal('SIGTERM')
-    await app.line({ msg: 'draining' })
+    await app.line({ message: 'draining' })
     const ready = await fetch(`${app.url}/health/ready`)
     expect(ready.status).toBe(503)
     expect(await ready.json()).toEqual({ status: 'fail', reason: 'draining' })
@@ -60,12 +60,12 @@ describe('SIGTERM', () => {
     const env = { DRAIN_DELAY_MS: '2000', SHUTDOWN_TIMEOUT_MS: '2500', HEADERS_TIMEOUT_MS: '15000' }
     const app = await startApp({ env })
     app.signal('SIGTERM')
-    await app.line({ msg: 'draining' })
+    await app.line({ message: 'draining' })
     const slow = await open(app)
     slow.write('POST /ping HTTP/1.1\r\nhost: x\r\n')
     slow.on('error', () => {})
     expect(await app.ended).toEqual({ code: 1, signal: null })
-    expect(app.lines.at(-1)).toMatchObject({ level: 'error', msg: 'deadline missed' })
+    expect(app.lines.at(-1)).toMatchObject({ 'log.level': 'error', message: 'deadline missed' })
   })
 
   test('ends with 0 when the headers timeout ends such a request before the deadline', async () => {
@@ -98,10 +98,10 @@ test('SIGINT does not wait for the delay', async () => {
 test('a second signal ends the process at once, with 1', async () => {
   const app = await startApp({ env: VERY_LONG })
   app.signal('SIGTERM')
-  await app.line({ msg: 'draining' })
+  await app.line({ message: 'draining' })
   app.signal('SIGTERM')
   expect(await app.ended).toEqual({ code: 1, signal: null })
-  expect(app.lines.at(-1)).toMatchObject({ level: 'error', msg: 'cut' })
+  expect(app.lines.at(-1)).toMatchObject({ 'log.level': 'error', message: 'cut' })
 })
 
 test('stores that hang do not delay the end of the process', async () => {
@@ -116,7 +116,9 @@ test('stores that hang do not delay the end of the process', async () => {
   }
   expect(await runApp(['migrate'], { env })).toMatchObject({ code: 0 })
   const app = await startApp({ env })
-  await Promise.all(['database', 'redis'].map((check) => app.line({ msg: 'check ok', check })))
+  await Promise.all(
+    ['database', 'redis'].map((check) => app.line({ message: 'check ok', 'service.target.name': check })),
+  )
   database.hang()
   redis.hang()
   // A query and a PING are in flight at the signal, and never get a response.
@@ -129,7 +131,7 @@ test('stores that hang do not delay the end of the process', async () => {
   // Waiting for them would give exit code 1 at the deadline.
   expect(await app.ended).toEqual({ code: 0, signal: null })
   // The health check has replaced the connection to Redis, which closes at once.
-  expect(app.lines).toContainEqual(expect.objectContaining({ msg: 'part failed to stop', part: 'database' }))
+  expect(app.lines).toContainEqual(expect.objectContaining({ message: 'part failed to stop', 'App.part': 'database' }))
   await Promise.all([database.stop(), redis.stop()])
 })
 
@@ -153,9 +155,10 @@ describe('a crash', () => {
       socket.write('POST /ping HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{')
       await fetch(`${app.url}/ping`)
       app.signal(signal)
-      expect(await app.line({ level: 'fatal' })).toMatchObject({
-        msg: 'crash',
-        err: { message, stack: expect.stringContaining('at ') },
+      expect(await app.line({ 'log.level': 'fatal' })).toMatchObject({
+        message: 'crash',
+        'error.message': message,
+        'error.stack_trace': expect.stringContaining('at '),
       })
       socket.write('}')
       expect(await text(socket)).toMatch(/^HTTP\/1\.1 405/)

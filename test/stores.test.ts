@@ -64,7 +64,7 @@ describe('probes and queries', () => {
 
   test('a thousand requests for /health at once cause no query', async () => {
     const app = await startApp({ env: { DATABASE_URL: database.url, HEALTH_INTERVAL_MS: '60000' } })
-    await app.line({ msg: 'check ok', check: 'database' })
+    await app.line({ message: 'check ok', 'service.target.name': 'database' })
     const log = readFileSync(`${await dataDirectory()}/../postgres.log`, 'utf8')
     const agent = new Agent({ keepAlive: true, maxSockets: 1_000 })
     const ask = () =>
@@ -94,7 +94,7 @@ describe('probes and queries', () => {
 
   test('the connection of the check has an application name of its own', async () => {
     const app = await startApp({ env: { DATABASE_URL: database.url, SERVICE_NAME: 'orders' } })
-    await app.line({ msg: 'check ok', check: 'database' })
+    await app.line({ message: 'check ok', 'service.target.name': 'database' })
     const { rows } = await admin.query(
       `select application_name from pg_stat_activity where application_name like 'orders%'`,
     )
@@ -169,7 +169,7 @@ test.each([
     HEALTH_TIMEOUT_MS: '200',
   }
   const app = await startApp({ env })
-  await app.line({ msg: 'check failed', check: 'database' })
+  await app.line({ message: 'check failed', 'service.target.name': 'database' })
   expect((await fetch(`${app.url}/ping`)).status).toBe(200)
   app.signal('SIGINT')
   expect(await app.ended).toEqual({ code: 0, signal: null })

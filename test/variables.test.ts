@@ -20,7 +20,7 @@ test.each([
 ])('TRUST_PROXY=%s logs the client address %s', async (TRUST_PROXY, clientAddress) => {
   const app = await startApp({ env: { TRUST_PROXY } })
   await fetch(`${app.url}/ping`, { headers: { 'x-forwarded-for': '198.51.100.7, 203.0.113.9' } })
-  expect(await app.line({ path: '/ping' })).toMatchObject({ clientAddress })
+  expect(await app.line({ 'url.path': '/ping' })).toMatchObject({ 'client.address': clientAddress })
 })
 
 test('CORS_ORIGINS lets a listed origin read every response, errors included', async () => {
@@ -50,7 +50,9 @@ test.each(['DATABASE', 'REDIS'])('%s_CRITICAL=false keeps the service ready whil
   const url = `${store === 'REDIS' ? 'redis' : 'postgres'}://127.0.0.1:${await freePort()}`
   const check = store.toLowerCase()
   const app = await startApp({ env: { [`${store}_URL`]: url, [`${store}_CRITICAL`]: 'false' } })
-  expect(await app.line({ msg: 'check failed', check })).toMatchObject({ level: 'warn' })
+  expect(await app.line({ message: 'check failed', 'service.target.name': check })).toMatchObject({
+    'log.level': 'warn',
+  })
   expect((await fetch(`${app.url}/health/ready`)).status).toBe(200)
 })
 
@@ -77,7 +79,7 @@ test('HEALTH_RISE successes in sequence end the failure of a check', async () =>
   const app = await startApp({
     env: { HEALTH_CHECKS, HEALTH_FALL: '1', HEALTH_RISE: '5', HEALTH_INTERVAL_MS: '200', HEALTH_TIMEOUT_MS: '200' },
   })
-  await app.line({ msg: 'check failed', check: 'peer' })
-  await app.line({ msg: 'check ok', check: 'peer' })
+  await app.line({ message: 'check failed', 'service.target.name': 'peer' })
+  await app.line({ message: 'check ok', 'service.target.name': 'peer' })
   expect(requests).toBeGreaterThanOrEqual(11)
 })

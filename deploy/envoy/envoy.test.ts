@@ -47,7 +47,7 @@ describe('a draining instance', () => {
     }
     expect(await ask()).toEqual([200, null])
     app.signal('SIGTERM')
-    await app.line({ msg: 'draining' })
+    await app.line({ message: 'draining' })
     expect(await ask()).toEqual([503, 'true'])
   })
 
@@ -56,9 +56,9 @@ describe('a draining instance', () => {
     const [draining, ...others] = fleet
     proxy = await startEnvoy({ instances: addresses(fleet) })
     const load = startSteadyLoad({ targets: [proxy], clients: 8, intervalMs: 20 })
-    await draining!.app().line({ msg: 'request' })
+    await draining!.app().line({ message: 'request' })
     draining!.app().signal('SIGTERM')
-    await draining!.app().line({ msg: 'draining' })
+    await draining!.app().line({ message: 'draining' })
     const serveMore = async (count: number) => {
       const before = others.flatMap(listRequests).length
       await until(() => others.flatMap(listRequests).length > before + count)

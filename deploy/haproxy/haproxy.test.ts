@@ -30,7 +30,7 @@ describe('health checks and sessions', () => {
   /** Prints the time from a log line of the instance to its last request. */
   function report(title: string, instance: Instance, line: Line): void {
     const lastAt = Math.max(...listRequests(instance).map(({ time }) => Date.parse(String(time))))
-    process.stdout.write(`HAProxy: last request ${lastAt - Date.parse(String(line['time']))} ms after ${title}\n`)
+    process.stdout.write(`HAProxy: last request ${lastAt - Date.parse(String(line['@timestamp']))} ms after ${title}\n`)
   }
 
   test('a draining instance gets no request after the check that sees the drain', async () => {
@@ -38,9 +38,9 @@ describe('health checks and sessions', () => {
     const [draining, ...others] = fleet
     proxy = await startHaproxy({ instances: addresses(fleet) })
     const load = startSteadyLoad({ targets: [proxy], clients: 8, intervalMs: 20 })
-    await draining!.app().line({ msg: 'request' })
+    await draining!.app().line({ message: 'request' })
     draining!.app().signal('SIGTERM')
-    const line = await draining!.app().line({ msg: 'draining' })
+    const line = await draining!.app().line({ message: 'draining' })
     await until(() => proxy.log().includes('round_robin/app-1 is stopping'))
     await serveMore(others, 50)
     const before = listRequests(draining!).length
@@ -63,9 +63,9 @@ describe('health checks and sessions', () => {
     proxy = await startHaproxy({ instances: addresses(fleet) })
     await until(async () => (await ask(proxy)).status === 200)
     const load = startSteadyLoad({ targets: [proxy], clients: 8, intervalMs: 20 })
-    await unready!.app().line({ msg: 'request' })
+    await unready!.app().line({ message: 'request' })
     rmSync(flag(0))
-    const line = await unready!.app().line({ msg: 'check failed' })
+    const line = await unready!.app().line({ message: 'check failed' })
     await until(() => proxy.log().includes('round_robin/app-1 is DOWN'))
     await serveMore(others, 50)
     const before = listRequests(unready!).length

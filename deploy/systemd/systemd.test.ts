@@ -267,7 +267,7 @@ testWithSystemd('a reload reaches every instance and keeps its process', async (
   const before = await mainPids()
   await systemctl('reload', 'app.service')
   for (const [index, unit] of instances.entries()) {
-    const reloaded = { msg: 'settings reloaded', pid: Number(before[index]) }
+    const reloaded = { message: 'settings reloaded', 'process.pid': Number(before[index]) }
     await until(async () => (await readLines(unit, reloaded)).length === 1, WAIT_MS)
   }
   expect(await mainPids()).toEqual(before)
@@ -284,7 +284,7 @@ testWithSystemd(
     const code = (action) => { try { action(); return 'allowed' } catch (error) { return error.code ?? error.message } }
     const status = readFileSync('/proc/self/status', 'utf8')
     console.error(JSON.stringify({
-      msg: 'sandbox',
+      message: 'sandbox',
       root: process.getuid() === 0,
       status: Object.fromEntries(['NoNewPrivs', 'CapEff', 'CapBnd'].map((name) =>
         [name, new RegExp('^' + name + ':\\\\s*(.*)$', 'm').exec(status)[1]])),
@@ -298,10 +298,10 @@ testWithSystemd(
     }))`
     await using instance = await addInstance(requireScript('sandbox.cjs', probe))
     await systemctl('start', instance.unit)
-    const [{ write, ...seen } = {}] = await readLines(instance.unit, { msg: 'sandbox' })
+    const [{ write, ...seen } = {}] = await readLines(instance.unit, { message: 'sandbox' })
     expect(write).toBe('EROFS')
     expect(seen).toEqual({
-      msg: 'sandbox',
+      message: 'sandbox',
       root: false,
       status: { NoNewPrivs: '1', CapEff: '0000000000000000', CapBnd: '0000000000000000' },
       writeTmp: 'allowed',
@@ -328,12 +328,15 @@ testWithSystemd('an instance uses its secrets, but cannot read the stored files'
   await runCommands('Secrets')
   try {
     const probe = `require('node:fs').readFile('/etc/app/secrets/database-url', (error) =>
-      console.error(JSON.stringify({ msg: 'secret', code: error?.code })))`
+      console.error(JSON.stringify({ message: 'secret', code: error?.code })))`
     await using instance = await addInstance(requireScript('secret.cjs', probe), 'Environment=DATABASE_CRITICAL=false')
     const { unit } = instance
     await systemctl('start', unit)
-    await until(async () => (await readLines(unit, { msg: 'check failed', check: 'database' })).length > 0, WAIT_MS)
-    expect(await readLines(unit, { msg: 'secret' })).toEqual([{ msg: 'secret', code: 'EACCES' }])
+    await until(
+      async () => (await readLines(unit, { message: 'check failed', 'service.target.name': 'database' })).length > 0,
+      WAIT_MS,
+    )
+    expect(await readLines(unit, { message: 'secret' })).toEqual([{ message: 'secret', code: 'EACCES' }])
   } finally {
     rmSync(machine.path('/etc/systemd/system/app@.service.d'), { recursive: true })
     await systemctl('daemon-reload')

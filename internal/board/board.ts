@@ -2,20 +2,24 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isIP } from 'node:net'
 import { getHeapStatistics } from 'node:v8'
 import { type BoardOptions, createBoard, type Panel } from '#pkg/board/index.ts'
+import type { Health } from '#pkg/health/index.ts'
 import { requestId } from '#pkg/http/request-id.ts'
 import { createSecurityPolicy } from '#pkg/http/security-headers.ts'
 import { measureRuntime, type Sources } from '#pkg/metrics/index.ts'
 import { sendProblem } from '#pkg/problem/index.ts'
 import { FILES, SOURCES } from './page.ts'
 
-export interface ServiceBoardDeps extends BoardOptions {
+export interface ServiceBoardDeps extends Omit<BoardOptions, 'checks'> {
+  readonly snapshot: Health['snapshot']
   /** Returns the number of connections by pool and state. */
   readonly connections: () => readonly (readonly [pool: string, state: string, count: number])[]
 }
 
+export type ServiceBoard = ReturnType<typeof createServiceBoard>
+
 /** Serves the board on the admin listener (docs/board.md). */
-export function createServiceBoard({ connections, ...options }: ServiceBoardDeps) {
-  const board = createBoard(options)
+export function createServiceBoard({ snapshot, connections, ...options }: ServiceBoardDeps) {
+  const board = createBoard({ ...options, checks: () => snapshot().checks })
   const { headers } = createSecurityPolicy(SOURCES)
   const runtime = readRuntime()
   board.addPanel(runtime)
@@ -42,7 +46,8 @@ export function createServiceBoard({ connections, ...options }: ServiceBoardDeps
   }
 
   return {
-    onSpan: board.onSpan,
+    /** Receives every span, whether or not its trace is exported. */
+    sink: { wants: () => true, onEnd: board.onSpan },
     onLine: board.onLine,
     addPanel: board.addPanel,
     /** Responds to the requests of the page and returns true; returns false for any other request. */

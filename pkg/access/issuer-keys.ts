@@ -5,6 +5,8 @@ export interface IssuerKeysOptions {
   readonly url: string
   /** Longest download, in milliseconds. @default 2_000 */
   readonly timeoutMs?: number
+  /** @default the `fetch` of Node */
+  readonly fetch?: ((url: string, init: RequestInit) => Promise<Response>) | undefined
   /** Monotonic clock in milliseconds. */
   readonly now?: () => number
 }
@@ -24,14 +26,14 @@ type Keys = ReturnType<typeof createLocalJWKSet>
  * Known keys remain valid while the issuer is down; rejects with the failure of the download when a key is missing.
  */
 export function issuerKeys(options: IssuerKeysOptions): JWTVerifyGetKey {
-  const { url, timeoutMs = 2_000, now = () => performance.now() } = options
+  const { url, timeoutMs = 2_000, fetch = globalThis.fetch, now = () => performance.now() } = options
   let known: Keys | undefined
   let knownSince = 0
   let downloadedAt = Number.NEGATIVE_INFINITY
   let download: Promise<Keys>
 
   async function downloadKeys(): Promise<Keys> {
-    known = await fetchKeys(url, timeoutMs)
+    known = await fetchKeys(url, timeoutMs, fetch)
     knownSince = now()
     return known
   }
@@ -58,7 +60,11 @@ export function issuerKeys(options: IssuerKeysOptions): JWTVerifyGetKey {
   }
 }
 
-async function fetchKeys(url: string, timeoutMs: number): Promise<Keys> {
+async function fetchKeys(
+  url: string,
+  timeoutMs: number,
+  fetch: NonNullable<IssuerKeysOptions['fetch']>,
+): Promise<Keys> {
   const headers = { accept: 'application/jwk-set+json, application/json' }
   const { status, body } = await fetch(url, { headers, redirect: 'error', signal: AbortSignal.timeout(timeoutMs) })
   const chunks: Uint8Array[] = []

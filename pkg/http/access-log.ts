@@ -1,31 +1,37 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Request, RequestHandler } from 'express'
-import { type Options, pinoHttp } from 'pino-http'
+import { type Options, pinoHttp, startTime } from 'pino-http'
+import { toIp } from './client-address.ts'
 
 /** Longest logged path, in characters. It is longer than real paths and keeps hostile paths from filling the disk. */
 const MAX_PATH = 1024
 
 /**
- * Logs one line at the end of each request: the ids of the request, its trace and its span, method, path without the
- * query string, status, duration in milliseconds, bytes of the body (null when it was streamed) and the address of the
- * client. The line of a server error has level error and contains the cause. Sets a logger on `req.log`.
+ * Logs one line at the end of each request, with the fields of the Elastic Common Schema: the ids of the request, its
+ * trace and its span, method, path without the query string, status, duration in nanoseconds, bytes of the body (absent
+ * when it was streamed) and the address of the client. `event.outcome` is `failure` for a server error, `unknown` when
+ * the client closed the connection first, and absent otherwise. The line of a server error has level error and contains
+ * the cause. Sets a logger on `req.log`.
  */
 export function accessLog(logger: NonNullable<Options['logger']>): RequestHandler {
-  const fields = (request: IncomingMessage, response: ServerResponse, { responseTime }: { responseTime: number }) => {
+  const fields = (request: IncomingMessage, response: ServerResponse) => {
     const { id, context, method, originalUrl, ip } = request as Request
+    const { statusCode } = response
     const length = response.bodyBytes ?? response.getHeader('content-length')
+    const query = originalUrl.indexOf('?')
     return {
       // Set explicitly: the context of the request has ended when the line is written.
-      reqId: id,
+      'http.request.id': id,
       'trace.id': context?.trace.traceId,
       'span.id': context?.trace.spanId,
-      method,
-      path: originalUrl.split('?', 1)[0]?.slice(0, MAX_PATH),
-      status: response.statusCode,
-      durationMs: responseTime,
-      bytes: method === 'HEAD' ? 0 : length === undefined ? null : Number(length),
-      clientAddress: ip,
-      ...(!response.writableFinished && { aborted: true }),
+      'http.request.method': method,
+      'url.path': originalUrl.slice(0, query < 0 || query > MAX_PATH ? MAX_PATH : query),
+      'http.response.status_code': statusCode,
+      'http.response.body.bytes': method === 'HEAD' ? 0 : length === undefined ? undefined : Number(length),
+      'event.duration': Math.round((performance.now() - response[startTime]) * 1e6),
+      'event.outcome': statusCode >= 500 ? 'failure' : response.writableFinished ? undefined : 'unknown',
+      'client.address': ip,
+      'client.ip': toIp(ip),
     }
   }
   const log = pinoHttp({
@@ -37,8 +43,8 @@ export function accessLog(logger: NonNullable<Options['logger']>): RequestHandle
     customSuccessMessage: (_request, response) => (response.writableFinished ? 'request' : 'request aborted'),
     customSuccessObject: fields,
     customErrorMessage: () => 'request failed',
-    customErrorObject: (request, response, error, value) => ({
-      ...fields(request, response, value),
+    customErrorObject: (request, response, error) => ({
+      ...fields(request, response),
       // Without a cause, pino-http creates an error that only repeats the status.
       ...(response.err !== undefined && { err: error }),
     }),
@@ -48,6 +54,8 @@ export function accessLog(logger: NonNullable<Options['logger']>): RequestHandle
   return function accessLog(req, res, next) {
     req.log = logger
     res.log = logger
+    // pino-http would read the wall clock, which has milliseconds and may be set back.
+    res[startTime] = performance.now()
     // A child keeps the level that its parent had at creation. This logger follows later changes of the level.
     if (log.logger.level !== logger.level) log.logger.level = logger.level
     log(req, res, next)

@@ -7,8 +7,17 @@ export interface ClientErrorOptions {
   readonly server: Server
   /** Returns the latest response on a connection. An error response must not follow into an incomplete one. */
   readonly responseOn: (socket: Socket) => ServerResponse | undefined
-  /** Receives `code`, `status`, `requestId` and `clientAddress` of bytes without an access log line. */
-  readonly onEvent?: (event: object) => void
+  /** Called for bytes without an access log line. */
+  readonly onEvent?: (event: ClientErrorEvent) => void
+}
+
+export interface ClientErrorEvent {
+  /** The code of Node's parser, or `CONNECT`. */
+  readonly code: string
+  /** The status and the request id of the response. */
+  readonly status: number
+  readonly requestId: string
+  readonly clientAddress: string | undefined
 }
 
 type Problem = keyof typeof HTTP_PROBLEMS

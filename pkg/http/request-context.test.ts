@@ -33,7 +33,7 @@ async function send(headers: Record<string, string>, { trustProxy = 0, sample }:
   const context = createRequestContext()
   const app = express()
   app.set('trust proxy', trustProxy)
-  app.use(context.middleware(sample))
+  app.use(context.middleware({ sample }))
   let seen: Context | undefined
   app.get('/', (req, res) => {
     seen = context.current()

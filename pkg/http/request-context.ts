@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { Request, RequestHandler } from 'express'
+import type { Request, RequestHandler, Response } from 'express'
 import { requestId } from './request-id.ts'
 import { createIds, formatTraceparent, parseTraceparent, parseTracestate, type TraceContext } from './trace-context.ts'
 
@@ -30,14 +30,19 @@ declare module 'node:http' {
   }
 }
 
+export interface RequestContextOptions {
+  /** @default this service records no spans and passes the decision of a trusted caller on */
+  readonly sample?: Sample | undefined
+  /** Called at the begin of each request. */
+  readonly onRequest?: ((req: Request, res: Response, context: Context) => void) | undefined
+}
+
 export interface RequestContext {
   /**
    * Gives each request an id and a trace, and keeps them for all asynchronous work of the request. Responds with the id
    * as `x-request-id`. Continues the trace of a valid `traceparent`.
-   *
-   * @param sample without it, this service records no spans and passes the trusted decision of the caller on
    */
-  middleware(sample?: Sample): RequestHandler
+  middleware(options?: RequestContextOptions): RequestHandler
   /** Returns the context of the current request, or undefined outside of a request. */
   current(): Context | undefined
   /** Runs `work` in a context, such as that of a child span. */
@@ -79,7 +84,7 @@ export function createRequestContext(): RequestContext {
   }
 
   return {
-    middleware: (sample) =>
+    middleware: ({ sample, onRequest } = {}) =>
       function requestContext(req, res, next) {
         const id = requestId(req)
         const trace = startTrace(req, sample)
@@ -88,6 +93,7 @@ export function createRequestContext(): RequestContext {
         req.id = id
         req.context = context
         res.setHeader('x-request-id', id)
+        onRequest?.(req, res, context)
         storage.run(context, next)
       },
     current: () => storage.getStore(),

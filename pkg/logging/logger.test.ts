@@ -8,26 +8,27 @@ function capture(options: Omit<LoggerOptions, 'destination'> = {}) {
 
 const first = (lines: readonly string[]) => JSON.parse(lines[0] ?? 'null')
 
-test('a line is one JSON object with level, time, base fields, context, own fields and message', () => {
-  const { lines, logger } = capture({ base: { service: 'x' }, context: () => ({ reqId: 'r-1' }) })
-  logger.warn({ a: 1 }, 'hello\nthere')
+test('a line is one JSON object with level, time, version of ECS, base fields, context, own fields and message', () => {
+  const { lines, logger } = capture({ base: { 'service.name': 'x' }, context: () => ({ 'http.request.id': 'r-1' }) })
+  logger.warn({ 'App.a': 1 }, 'hello\nthere')
   expect(lines).toHaveLength(1)
   expect(lines[0]).toMatch(/^[^\n]*\n$/)
   expect(first(lines)).toEqual({
-    level: 'warn',
-    time: expect.stringMatching(/Z$/),
-    service: 'x',
-    reqId: 'r-1',
-    a: 1,
-    msg: 'hello\nthere',
+    'log.level': 'warn',
+    '@timestamp': expect.stringMatching(/Z$/),
+    'ecs.version': '8.17.0',
+    'service.name': 'x',
+    'http.request.id': 'r-1',
+    'App.a': 1,
+    message: 'hello\nthere',
   })
 })
 
 test("a line's own field takes precedence over the context and is written once", () => {
-  const { lines, logger } = capture({ context: () => ({ reqId: 'outer' }) })
-  logger.info({ reqId: 'own' })
-  expect(lines[0]?.match(/reqId/g)).toHaveLength(1)
-  expect(first(lines).reqId).toBe('own')
+  const { lines, logger } = capture({ context: () => ({ 'http.request.id': 'outer' }) })
+  logger.info({ 'http.request.id': 'own' })
+  expect(lines[0]?.match(/http\.request\.id/g)).toHaveLength(1)
+  expect(first(lines)['http.request.id']).toBe('own')
 })
 
 test.each([
@@ -69,15 +70,57 @@ test.each([
   expect(lines.join()).not.toContain('hunter2')
 })
 
-test('an error keeps its code and its stack', () => {
+test('an error has its type, message, code and stack in fields of ECS, and no other field', () => {
   const { lines, logger } = capture()
-  logger.error({ err: Object.assign(new Error('bad'), { code: 'E_BAD' }) })
-  expect(first(lines).err).toMatchObject({
-    type: 'Error',
-    message: 'bad',
-    code: 'E_BAD',
-    stack: expect.stringContaining('logger.test.ts'),
+  logger.error({ err: Object.assign(new TypeError('bad'), { code: 'E_BAD', detail: 'x' }) }, 'failed')
+  expect(first(lines)).toEqual({
+    'log.level': 'error',
+    '@timestamp': expect.any(String),
+    'ecs.version': expect.any(String),
+    'error.type': 'TypeError',
+    'error.message': 'bad',
+    'error.code': 'E_BAD',
+    'error.stack_trace': expect.stringContaining('logger.test.ts'),
+    message: 'failed',
   })
+})
+
+test('the stack trace contains the properties and the causes of an error', () => {
+  const { lines, logger } = capture()
+  const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED', port: 5432 })
+  const both = new AggregateError([refused, new RangeError('too late')], 'both failed')
+  logger.error({ err: new Error('cannot start', { cause: both }) })
+  const trace: string = first(lines)['error.stack_trace']
+  expect(trace.match(/^(Error|AggregateError|caused by: \w+): .*$/gm)).toEqual([
+    'Error: cannot start',
+    'caused by: AggregateError: both failed',
+    'caused by: Error: connect ECONNREFUSED',
+    'caused by: RangeError: too late',
+  ])
+  expect(trace).toContain('\n    {"code":"ECONNREFUSED","port":5432}\ncaused by: RangeError')
+})
+
+test('a circular cause and properties without a JSON form do not break a line', () => {
+  const { lines, logger } = capture()
+  const error = Object.assign(new Error('outer'), { big: 1n, bytes: Buffer.from('x'), code: 7 })
+  const circular = { error, self: {} }
+  circular.self = circular
+  error.cause = Object.assign(new Error('inner', { cause: error }), { circular })
+  logger.error({ err: error })
+  expect(first(lines)).toMatchObject({ 'error.code': '7', 'error.message': 'outer' })
+  expect(first(lines)['error.stack_trace']).toContain('\n    {"big":"1","bytes":"…","code":7}\ncaused by: Error: inner')
+})
+
+test('a thrown value that is no error has a message and the type of the value', () => {
+  const { lines, logger } = capture()
+  logger.error({ err: 'just a text' }, 'failed')
+  logger.error({ err: { status: 3, token: 'hunter2' } }, 'failed')
+  logger.error({ err: undefined }, 'failed')
+  expect(lines.map((line) => [JSON.parse(line)['error.type'], JSON.parse(line)['error.message']])).toEqual([
+    ['string', 'just a text'],
+    ['object', '{"status":3,"token":"***"}'],
+    [undefined, undefined],
+  ])
 })
 
 test('lists, URLs and dates without a secret keep their form', () => {
@@ -97,5 +140,8 @@ test("a child's fields and an error without a text are written without credentia
   logger.error(new Error('connect postgres://u:hunter2@h/db'), 'failed')
   expect(lines).toHaveLength(3)
   expect(lines.join()).not.toContain('hunter2')
-  expect(JSON.parse(lines[2] ?? '')).toMatchObject({ msg: 'failed', err: { message: 'connect postgres://***@h/db' } })
+  expect(JSON.parse(lines[2] ?? '')).toMatchObject({
+    message: 'failed',
+    'error.message': 'connect postgres://***@h/db',
+  })
 })

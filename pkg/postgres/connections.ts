@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { withTimeout } from '../with-timeout.ts'
 import { GuardedClient } from './client.ts'
 import { Connection, NotExecuted } from './connection.ts'
+import type { DatabaseSpan, DatabaseTracer } from './describe.ts'
 import type { Query } from './statement.ts'
 
 export interface ConnectionsOptions {
@@ -19,6 +20,8 @@ export interface ConnectionsOptions {
   readonly onError: (error: Error) => void
   /** @default no measurements */
   readonly observer?: DatabaseObserver | undefined
+  /** @default no spans */
+  readonly tracer?: DatabaseTracer | undefined
 }
 
 export interface PoolState {
@@ -42,8 +45,8 @@ export interface DatabaseObserver {
 export interface Connections {
   /** Runs one statement outside of a transaction. */
   run(query: Query): Promise<pg.QueryResult>
-  /** Resolves with a connection for a transaction or a session. `release` must follow. */
-  reserve(): Promise<Connection>
+  /** Resolves with a connection for a transaction or a session. `release` must follow. `span` contains the wait. */
+  reserve(span?: DatabaseSpan): Promise<Connection>
   release(connection: Connection): void
   /** Waits for the statements and transactions in progress, then closes every connection. */
   end(): Promise<void>
@@ -67,15 +70,18 @@ const GRACE_MS = 1_000
 /** Pause after a failed attempt to connect while other connections are open, in milliseconds. */
 const RECONNECT_MS = 1_000
 
+const WAIT = { summary: 'wait for a connection', name: '_OTHER' }
+
 interface Waiter {
   readonly isExclusive: boolean
+  readonly span?: DatabaseSpan | undefined
   take(connection: Connection): void
   reject(error: Error): void
 }
 
 /** Opens the first connection for the first statement. */
 export function createConnections(options: ConnectionsOptions): Connections {
-  const { max, connectTimeoutMs, statementTimeoutMs, idleTimeoutMs, onError, observer } = options
+  const { max, connectTimeoutMs, statementTimeoutMs, idleTimeoutMs, onError, observer, tracer } = options
   const open = new Set<Connection>()
   const waiting: Waiter[] = []
   /** Most statements in flight on one connection now: it falls with each late statement and rises with the others. */
@@ -110,6 +116,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
       return
     }
     const startedAt = performance.now()
+    const span = tracer?.start(WAIT, waiter.span)
     // After a stall of the process, the responses that free a connection are read before the immediate.
     const timer = setTimeout(() => setImmediate(giveUp), connectTimeoutMs)
     function giveUp(): void {
@@ -118,17 +125,19 @@ export function createConnections(options: ConnectionsOptions): Connections {
       waiting.splice(index, 1)
       observer?.onWait(performance.now() - startedAt, false)
       const message = `timeout exceeded when trying to connect: ${open.size} of ${max} connections are open and busy`
-      waiter.reject(new Error(message, { cause: lastError }))
+      limited.reject(new Error(message, { cause: lastError }))
     }
     const limited: Waiter = {
       isExclusive: waiter.isExclusive,
       take(connection) {
         clearTimeout(timer)
         observer?.onWait(performance.now() - startedAt, true)
+        span?.end()
         waiter.take(connection)
       },
       reject(error) {
         clearTimeout(timer)
+        span?.end(error)
         waiter.reject(error)
       },
     }
@@ -277,7 +286,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
 
   const runOnce = (query: Query) =>
     new Promise<pg.QueryResult>((resolve, reject) => {
-      acquire({ isExclusive: false, take: (connection) => resolve(connection.run(query)), reject })
+      acquire({ isExclusive: false, span: query.span, take: (connection) => resolve(connection.run(query)), reject })
     })
 
   observer?.onPool(() => {
@@ -297,13 +306,13 @@ export function createConnections(options: ConnectionsOptions): Connections {
       }
     },
 
-    reserve: () =>
+    reserve: (span) =>
       new Promise((resolve, reject) => {
         const take = (connection: Connection) => {
           connection.isReserved = true
           resolve(connection)
         }
-        acquire({ isExclusive: true, take, reject })
+        acquire({ isExclusive: true, span, take, reject })
       }),
 
     release(connection) {

@@ -11,6 +11,7 @@ import {
 } from 'kysely'
 import type { Connection } from './connection.ts'
 import type { Connections, DatabaseObserver } from './connections.ts'
+import { type DatabaseOperation, type DatabaseSpan, type DatabaseTracer, describeQuery } from './describe.ts'
 import { nameStatement, type PreparedQuery } from './prepare.ts'
 import { type Query, serialize } from './statement.ts'
 
@@ -19,6 +20,7 @@ export interface DialectOptions {
   /** Statement timeout that each transaction sets behind a pooler, in milliseconds. */
   readonly statementTimeoutMs: number
   readonly observer?: DatabaseObserver | undefined
+  readonly tracer?: DatabaseTracer | undefined
 }
 
 /** A dialect of Kysely whose single statements share connections. */
@@ -84,6 +86,11 @@ interface LeaseOptions extends DialectOptions {
   readonly isSession: boolean
 }
 
+/** The first statement of a transaction sends `BEGIN` too, so `BEGIN` has no span. */
+const TRANSACTION = { summary: 'transaction', name: '_OTHER' }
+const COMMIT = { summary: 'COMMIT', name: 'COMMIT' }
+const ROLLBACK = { summary: 'ROLLBACK', name: 'ROLLBACK' }
+
 /** A connection as Kysely sees it. It takes one of the pool only for a transaction, a session or a stream. */
 class Lease implements DatabaseConnection {
   readonly #options: LeaseOptions
@@ -92,13 +99,17 @@ class Lease implements DatabaseConnection {
   #begin: readonly string[] = []
   #isInTransaction = false
   #isEnded = false
+  /** Contains the wait for a connection and the statements of the transaction. */
+  #transaction: DatabaseSpan | undefined
+  /** The current span at the begin of the transaction. */
+  #outerSpanId: string | undefined
 
   constructor(options: LeaseOptions) {
     this.#options = options
   }
 
   async hold(): Promise<Connection> {
-    this.#held ??= await this.#options.connections.reserve()
+    this.#held ??= await this.#options.connections.reserve(this.#transaction)
     return this.#held
   }
 
@@ -106,9 +117,12 @@ class Lease implements DatabaseConnection {
     if (this.#held !== undefined) this.#options.connections.release(this.#held)
     this.#held = undefined
     this.#isEnded = true
+    this.#transaction?.end()
   }
 
   async begin(command: string): Promise<void> {
+    this.#outerSpanId = this.#options.tracer?.currentSpanId()
+    this.#transaction = this.#start(TRANSACTION)
     const { isDirect } = await this.hold()
     const timeout = this.#options.statementTimeoutMs
     const settings = ['statement_timeout', 'idle_in_transaction_session_timeout']
@@ -124,13 +138,34 @@ class Lease implements DatabaseConnection {
     const isBegun = this.#begin.length === 0
     this.#begin = []
     this.#isEnded = true
+    const span = isBegun ? this.#start(command === 'commit' ? COMMIT : ROLLBACK) : undefined
+    let failure: unknown
     try {
       const done = isBegun ? await this.#send({ text: command, values: [] }) : { command }
       return { rows: [{ command: done.command }] }
+    } catch (error) {
+      failure = error
+      throw error
     } finally {
+      span?.end(failure)
+      this.#transaction?.end(failure)
+      this.#transaction = undefined
       this.#isInTransaction = false
       this.#isEnded = !this.#options.isSession
     }
+  }
+
+  /** Starts a span in the transaction, unless work inside of the transaction has a span of its own. */
+  #start(operation: DatabaseOperation): DatabaseSpan | undefined {
+    const { tracer } = this.#options
+    if (tracer === undefined) return undefined
+    const isDirectly = this.#transaction !== undefined && tracer.currentSpanId() === this.#outerSpanId
+    return tracer.start(operation, isDirectly ? this.#transaction : undefined)
+  }
+
+  #startQuery(compiled: CompiledQuery): DatabaseSpan | undefined {
+    const isRecorded = this.#options.tracer?.currentSpanId() !== undefined
+    return isRecorded ? this.#start(describeQuery(compiled)) : undefined
   }
 
   async execute({ values, ...query }: UnserializedQuery) {
@@ -163,15 +198,18 @@ class Lease implements DatabaseConnection {
   }
 
   async #observe(compiled: PreparedQuery) {
-    const { observer } = this.#options
-    if (observer === undefined) return this.execute(toQuery(compiled))
+    const { observer, tracer } = this.#options
+    if (observer === undefined && tracer === undefined) return this.execute(toQuery(compiled))
+    const span = this.#startQuery(compiled)
     const startedAt = performance.now()
     try {
-      const result = await this.execute(toQuery(compiled))
-      observer.onQuery(compiled.query.kind, performance.now() - startedAt)
+      const result = await this.execute(toQuery(compiled, span))
+      observer?.onQuery(compiled.query.kind, performance.now() - startedAt)
+      span?.end()
       return result
     } catch (error) {
-      observer.onQuery(compiled.query.kind, performance.now() - startedAt, error)
+      observer?.onQuery(compiled.query.kind, performance.now() - startedAt, error)
+      span?.end(error)
       throw error
     }
   }
@@ -182,6 +220,7 @@ class Lease implements DatabaseConnection {
       return
     }
     const isOwn = !this.#isInTransaction
+    const span = this.#startQuery(compiled)
     if (isOwn) await this.begin('begin')
     const run = (text: string, values: readonly unknown[] = []) => this.execute({ text, values })
     try {
@@ -194,12 +233,14 @@ class Lease implements DatabaseConnection {
     } finally {
       // The error of a failed stream counts, and not that of the end.
       await (isOwn ? this.end('commit') : run('close kysely_stream')).catch(() => {})
+      span?.end()
     }
   }
 }
 
-function toQuery({ sql: text, parameters: values, query, name, columns }: PreparedQuery): UnserializedQuery {
+function toQuery(compiled: PreparedQuery, span?: DatabaseSpan): UnserializedQuery {
+  const { sql: text, parameters: values, query, name, columns } = compiled
   // Raw SQL without values may consist of several statements, which cannot have a name.
   const isNamed = query.kind !== 'RawNode' || values.length > 0
-  return { text, values, columns, name: isNamed ? (name ?? nameStatement(text)) : undefined }
+  return { text, values, columns, name: isNamed ? (name ?? nameStatement(text)) : undefined, span }
 }

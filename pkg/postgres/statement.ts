@@ -1,5 +1,6 @@
 import pg from 'pg'
 import type { ColumnNames } from './column-names.ts'
+import type { DatabaseSpan } from './describe.ts'
 
 export type SerializedValue = string | Buffer | null
 
@@ -11,6 +12,8 @@ export interface Query {
   readonly name?: string | undefined
   /** Converts the names of the columns. @default the names stay as they are */
   readonly columns?: ColumnNames | undefined
+  /** Contains the wait for a connection. */
+  readonly span?: DatabaseSpan | undefined
 }
 
 /** Members of pg's query that its types leave out. */

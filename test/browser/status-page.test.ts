@@ -25,7 +25,10 @@ const findRow = (page: Page, check: string) => page.getByRole('row', { name: che
 
 test('the page shows that a store is killed, without a reload', async () => {
   const app = await start()
-  await Promise.all([app.line({ msg: 'check ok', check: 'database' }), app.line({ msg: 'check ok', check: 'redis' })])
+  await Promise.all([
+    app.line({ message: 'check ok', 'service.target.name': 'database' }),
+    app.line({ message: 'check ok', 'service.target.name': 'redis' }),
+  ])
   const { page, complaints, requests } = await browser.open()
   await page.goto(`${app.url}/health`)
   await findRow(page, 'redis').getByText('✓ ok').waitFor()
@@ -46,7 +49,7 @@ test('the page shows that a store is killed, without a reload', async () => {
 
 test('a critical store that is down gives the page with status 503', async () => {
   const app = await start({ DATABASE_URL: 'postgres://app:hunter2@127.0.0.1:1/app' })
-  await app.line({ msg: 'check failed', check: 'database' })
+  await app.line({ message: 'check failed', 'service.target.name': 'database' })
   const { page } = await browser.open()
   const response = await page.goto(`${app.url}/health`)
   expect(response?.status()).toBe(503)
@@ -81,7 +84,7 @@ const COLOURS = `
 
 test('the page is readable in light and dark mode, on a screen and on a phone', async () => {
   const app = await start({ HEALTH_CHECKS: 'a-service-with-a-very-long-name=tcp://127.0.0.1:1' })
-  await app.line({ msg: 'check failed' })
+  await app.line({ message: 'check failed' })
   const backgrounds = new Set<string>()
   for (const colorScheme of ['light', 'dark'] as const) {
     for (const viewport of [

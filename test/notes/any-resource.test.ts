@@ -269,7 +269,7 @@ describe('when the database', () => {
     await until(async () => (await create(body, headers)).status === 201)
     expect(await countNotes(body.title)).toBe(1)
     expect((await send('get', path)).status).toBe(200)
-    expect(service.app.lines.filter(({ status }) => status === 500)).toEqual([])
+    expect(service.app.lines.filter((line) => line['http.response.status_code'] === 500)).toEqual([])
   })
 
   test('hangs, a request becomes a 503 at its timeout', async () => {

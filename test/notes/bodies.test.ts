@@ -65,7 +65,7 @@ test('SIGTERM waits for the rest of a POST and for its response', async () => {
   await once(post, 'socket')
   await once(post.socket!, 'connect')
   app.signal('SIGTERM')
-  await app.line({ msg: 'draining' })
+  await app.line({ message: 'draining' })
   await until(() => refuses(app))
   post.end('"b"}')
   const [response] = await responded

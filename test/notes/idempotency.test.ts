@@ -28,7 +28,7 @@ afterAll(async () => {
 })
 beforeEach(async () => {
   app = await startApp({ env: { DATABASE_URL: proxy.url, HEALTH_INTERVAL_MS: '60000' } })
-  await app.line({ msg: 'check ok', check: 'database' })
+  await app.line({ message: 'check ok', 'service.target.name': 'database' })
 })
 afterEach(killApps)
 

@@ -116,7 +116,7 @@ test('the previous version loses no request while the next version migrates, and
   expect(await previousApp('migrate')).toMatchObject({ code: 0 })
   await query(`insert into notes (title, text) select 'n' || n, repeat('x', 500) from generate_series(1, 50000) n`)
   const app = await startApp({ env: { DATABASE_URL: url, HEALTH_INTERVAL_MS: '100', HEALTH_TIMEOUT_MS: '100' } })
-  await app.line({ msg: 'check ok', check: 'database' })
+  await app.line({ message: 'check ok', 'service.target.name': 'database' })
   const load = startLoad(app)
   await until(() => load.sent() > 100, 60_000)
 
@@ -127,7 +127,7 @@ test('the previous version loses no request while the next version migrates, and
     stderr: '',
   })
   const after = load.sent()
-  const reported = () => findLines(app, 'database has migrations of another build').at(-1)?.['migrations']
+  const reported = () => findLines(app, 'database has migrations of another build').at(-1)?.['App.migrations']
   await until(() => JSON.stringify(reported()) === JSON.stringify([...added].sort()), 60_000)
   await until(() => load.sent() > after + 500, 60_000)
   await load.stop()
@@ -158,8 +158,8 @@ test('after a rollback the previous version migrates and serves, and the next ve
     stdout: `the database has migrations that this build does not contain: ${[...added].sort().join(', ')}\nnothing to apply: the database is up to date\n`,
   })
   const app = await startApp({ env: { DATABASE_URL: url } })
-  expect(await app.line({ msg: 'database has migrations of another build' })).toMatchObject({
-    migrations: [...added].sort(),
+  expect(await app.line({ message: 'database has migrations of another build' })).toMatchObject({
+    'App.migrations': [...added].sort(),
   })
   const headers = { 'content-type': 'application/json' }
   const body = JSON.stringify({ title: 'after a rollback' })

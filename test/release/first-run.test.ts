@@ -148,7 +148,7 @@ test('make run installs and serves, survives a restart of Redis, and Ctrl-C ends
 
   run.interrupt()
   await run.ended
-  expect(run.output.stdout).toContain('"msg":"stopped"')
+  expect(run.output.stdout).toContain('"message":"stopped"')
   const database = findUrl('postgres', run.output.stderr)
   expect(await freePort(Number(database.port))).toBe(Number(database.port))
 })

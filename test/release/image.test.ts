@@ -164,7 +164,7 @@ suite('the image', () => {
     const messages = (await service.output())
       .trim()
       .split('\n')
-      .map((line) => JSON.parse(line).msg)
+      .map((line) => JSON.parse(line).message)
     expect(messages.filter((message) => message !== 'request').slice(-3)).toEqual(['signal', 'draining', 'stopped'])
   })
 

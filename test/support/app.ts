@@ -4,10 +4,11 @@ import { copyFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
+import { afterAll, afterEach } from '@jest/globals'
+import { findLineProblems, type Line } from './log-fields.ts'
 import { temporaryDirectory } from './temporary.ts'
 
-/** A log line. */
-export type Line = Readonly<Record<string, unknown>>
+export type { Line }
 
 export interface Ended {
   readonly code: number | null
@@ -46,6 +47,18 @@ const programs = {
 
 const running = new Set<ChildProcess>()
 
+/** Differences between log lines and docs/logs.md. */
+const problems = new Set<string>()
+
+/** Fails the test that has started the service, or has used it. */
+function failOnProblems(): void {
+  const found = [...problems]
+  problems.clear()
+  if (found.length > 0) throw new Error(`log lines differ from docs/logs.md:\n${found.join('\n')}`)
+}
+afterEach(failOnProblems)
+afterAll(failOnProblems)
+
 function spawnApp(
   { artifact = 'executable', program, env, nodeOptions }: AppOptions,
   args: readonly string[],
@@ -81,7 +94,9 @@ export async function startApp(options: AppOptions = {}): Promise<RunningApp> {
   const listeners = new Set<() => void>()
   const errors = text(child.stderr!)
   createInterface({ input: child.stdout! }).on('line', (line) => {
-    lines.push(JSON.parse(line))
+    const fields: Line = JSON.parse(line)
+    for (const problem of findLineProblems(fields)) problems.add(`${problem}, in the line ${fields['message']}`)
+    lines.push(fields)
     for (const listener of listeners) listener()
   })
   const ended = once(child, 'close').then(([code, signal]): Ended => ({ code, signal }))
@@ -105,8 +120,8 @@ export async function startApp(options: AppOptions = {}): Promise<RunningApp> {
     })
   }
 
-  const port = Number((await line({ msg: 'listening' }))['port'])
-  await line({ msg: 'serving' })
+  const port = Number((await line({ message: 'listening' }))['server.port'])
+  await line({ message: 'serving' })
   return {
     pid: child.pid!,
     url: `http://127.0.0.1:${port}`,
@@ -129,8 +144,8 @@ export interface Report {
 }
 
 /** Returns the lines with this message so far. */
-export const findLines = ({ lines }: Pick<RunningApp, 'lines'>, msg: string) =>
-  lines.filter((line) => line['msg'] === msg)
+export const findLines = ({ lines }: Pick<RunningApp, 'lines'>, message: string) =>
+  lines.filter((line) => line['message'] === message)
 
 /** Fetches the body and the status of /health. */
 export async function fetchHealth({ url }: Pick<RunningApp, 'url'>): Promise<Report & { readonly code: number }> {

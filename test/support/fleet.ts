@@ -105,7 +105,7 @@ export async function rollingRestarts(
     for (const instance of fleet) {
       await instance.stop(underWay)
       await instance.start()
-      if (awaitUse) await instance.app().line({ msg: 'request' })
+      if (awaitUse) await instance.app().line({ message: 'request' })
     }
   }
   return times * fleet.length

@@ -1,6 +1,6 @@
 import { generateKeyPairSync, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { exportJWK, type JWTPayload, SignJWT } from 'jose'
 
@@ -9,6 +9,8 @@ export interface Issuer {
   readonly env: Readonly<Record<string, string>>
   /** Signs a token with the present key. It is valid for a minute unless `claims` has another `exp`. */
   token(claims?: JWTPayload): Promise<string>
+  /** Headers of the downloads of the key so far. */
+  readonly downloads: readonly IncomingHttpHeaders[]
   /** Replaces the key. */
   rotate(): void
   close(): void
@@ -22,7 +24,9 @@ const newKey = () => ({ kid: randomUUID(), ...generateKeyPairSync('ec', { namedC
 /** Starts a server that publishes the key of the tokens. */
 export async function startIssuer(): Promise<Issuer> {
   let key = newKey()
-  const server = createServer(async (_req, res) => {
+  const downloads: IncomingHttpHeaders[] = []
+  const server = createServer(async (req, res) => {
+    downloads.push(req.headers)
     res.end(JSON.stringify({ keys: [{ ...(await exportJWK(key.publicKey)), kid: key.kid, alg: 'ES256', use: 'sig' }] }))
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -34,6 +38,7 @@ export async function startIssuer(): Promise<Issuer> {
         .setProtectedHeader({ alg: 'ES256', kid: key.kid })
         .setExpirationTime(claims?.exp ?? '1 minute')
         .sign(key.privateKey),
+    downloads,
     rotate() {
       key = newKey()
     },

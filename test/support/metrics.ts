@@ -5,7 +5,7 @@ import { freePort } from './services.ts'
 /** Starts the artifact with an admin port, and returns a function that scrapes it. */
 export async function startMeasured(env: Readonly<Record<string, string>> = {}) {
   const app = await startApp({ env: { ADMIN_PORT: String(await freePort()), ...env } })
-  const { port } = await app.line({ msg: 'admin listening' })
+  const { 'server.port': port } = await app.line({ message: 'admin listening' })
   const url = `http://127.0.0.1:${port}/metrics`
   return {
     app,

@@ -38,7 +38,7 @@ export function startContainer(args: readonly string[], env: Readonly<Record<str
   const listening = new Promise<number>((resolve) => {
     createInterface({ input: child.stdout }).on('line', (line) => {
       if (!line.includes('"listening"')) return
-      resolve(Number(JSON.parse(line).port))
+      resolve(Number(JSON.parse(line)['server.port']))
     })
   })
   return {

@@ -46,16 +46,17 @@ export async function askTimes(target: Target, times: number, options?: PingOpti
 }
 
 /** Returns the log lines of the requests that an instance has served. */
-export const listRequests = (instance: Instance) => instance.lines().filter(({ msg }) => msg === 'request')
+export const listRequests = (instance: Instance) => instance.lines().filter(({ message }) => message === 'request')
 
 /** Counts the requests that each instance has served. Waits for their log lines. */
 export async function countShares(fleet: readonly Instance[], ids: readonly string[]): Promise<number[]> {
   const wanted = new Set<unknown>(ids)
-  const shares = () => fleet.map((instance) => listRequests(instance).filter(({ reqId }) => wanted.has(reqId)).length)
+  const shares = () =>
+    fleet.map((instance) => listRequests(instance).filter((line) => wanted.has(line['http.request.id'])).length)
   await until(() => shares().reduce((sum, share) => sum + share, 0) >= ids.length)
   return shares()
 }
 
 /** Finds the instances that have served a client with this address. */
 export const findInstances = (fleet: readonly Instance[], client: string): Instance[] =>
-  fleet.filter((instance) => listRequests(instance).some(({ clientAddress }) => clientAddress === client))
+  fleet.filter((instance) => listRequests(instance).some((line) => line['client.address'] === client))

@@ -104,7 +104,7 @@ export function testForwarding(start: StartProxy): void {
     // Without the proxy in between, the service ignores the headers.
     await ask(fleet[0]!, { from: '127.51.0.9', headers: claims })
     await until(() => fleet.flatMap(listRequests).length === 2)
-    const seen = fleet.flatMap(listRequests).map(({ clientAddress }) => clientAddress)
+    const seen = fleet.flatMap(listRequests).map((line) => line['client.address'])
     expect(seen.sort()).toEqual(['127.50.0.9', '127.51.0.9'])
   })
 }

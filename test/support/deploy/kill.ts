@@ -26,7 +26,7 @@ export function testKill(route: Route): void {
       const before = load.sent()
       await until(() => load.sent() > before + 500)
       await victim!.start()
-      await victim!.app().line({ msg: 'request' })
+      await victim!.app().line({ message: 'request' })
     })
     // The proxy cannot know whether the dead instance has processed a POST, so it does not retry it.
     expect(failures.filter(({ method }) => method === 'GET')).toEqual([])
@@ -35,7 +35,7 @@ export function testKill(route: Route): void {
     // the proxy notices the death.
     expect(failures.length).toBeGreaterThan(0)
     expect(failures.length).toBeLessThanOrEqual(onIt + clients)
-    const seen = all.flatMap(listRequests).map(({ reqId }) => reqId)
+    const seen = all.flatMap(listRequests).map((line) => line['http.request.id'])
     expect(new Set(seen).size).toBe(seen.length)
     for (const { id } of failures) expect(seen).not.toContain(id)
   }, 60_000)

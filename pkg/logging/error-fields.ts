@@ -1,0 +1,39 @@
+import { withoutCredentials } from './credentials.ts'
+import { scrub } from './redact.ts'
+
+/** Properties that the rest of the stack trace contains. */
+const SHOWN = new Set(['name', 'message', 'stack', 'cause', 'errors'])
+
+/** Longest chain of causes. */
+const MAX_CAUSES = 10
+
+/**
+ * Returns the fields of the Elastic Common Schema for a thrown value: `error.type`, `error.message`, `error.code` when
+ * the value has a code, and `error.stack_trace` with the properties and the causes of the error. Credentials are masked.
+ */
+export function errorFields(thrown: unknown): Readonly<Record<string, string>> {
+  if (!Error.isError(thrown)) return { 'error.type': typeof thrown, 'error.message': renderValue(thrown) }
+  const { code } = thrown as { readonly code?: unknown }
+  return {
+    'error.type': thrown.constructor?.name || thrown.name,
+    'error.message': withoutCredentials(String(thrown.message)),
+    ...((typeof code === 'string' || typeof code === 'number') && { 'error.code': String(code) }),
+    'error.stack_trace': renderError(thrown, new Set()),
+  }
+}
+
+/** Renders the stack, the properties as JSON in a line below it, and the causes. */
+function renderError(error: Error, seen: Set<unknown>): string {
+  seen.add(error)
+  const own = Object.entries(error).filter(([name, value]) => !SHOWN.has(name) && value !== undefined)
+  const properties = own.length === 0 ? '' : `\n    ${JSON.stringify(scrub(Object.fromEntries(own), 5))}`
+  const { cause, errors } = error as { readonly cause?: unknown; readonly errors?: unknown }
+  const causes = [...(cause === undefined ? [] : [cause]), ...(Array.isArray(errors) ? errors : [])]
+  const rendered = causes
+    .filter((each) => !seen.has(each) && seen.size < MAX_CAUSES)
+    .map((each) => `\ncaused by: ${Error.isError(each) ? renderError(each, seen) : renderValue(each)}`)
+  return `${withoutCredentials(String(error.stack || error))}${properties}${rendered.join('')}`
+}
+
+const renderValue = (value: unknown) =>
+  typeof value === 'object' && value !== null ? JSON.stringify(scrub(value, 5)) : withoutCredentials(String(value))

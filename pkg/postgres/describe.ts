@@ -1,0 +1,71 @@
+import type { CompiledQuery, OperationNode } from 'kysely'
+
+/** Describes a statement without its values. */
+export interface DatabaseOperation {
+  /** The operation and its tables, such as `SELECT notes`. */
+  readonly summary: string
+  /** `SELECT`, `INSERT` and so on, or `_OTHER`. */
+  readonly name: string
+  /** The table, when there is exactly one. */
+  readonly collection?: string | undefined
+}
+
+/** Reports operations as spans. */
+export interface DatabaseTracer {
+  /** Starts a child of `parent`, or of the current span. Returns undefined when the current request is not recorded. */
+  start(operation: DatabaseOperation, parent?: DatabaseSpan): DatabaseSpan | undefined
+  /** Returns the id of the current span, or undefined when the current request is not recorded. */
+  currentSpanId(): string | undefined
+}
+
+export interface DatabaseSpan {
+  readonly spanId: string
+  end(error?: unknown): void
+}
+
+const VERBS: Readonly<Record<string, string>> = {
+  SelectQueryNode: 'SELECT',
+  InsertQueryNode: 'INSERT',
+  UpdateQueryNode: 'UPDATE',
+  DeleteQueryNode: 'DELETE',
+  MergeQueryNode: 'MERGE',
+}
+
+/** First words of raw SQL. Any other word could be a part of a value. */
+const RAW_VERB =
+  /^\s*(select|insert|update|delete|merge|with|values|call|copy|create|alter|drop|truncate|lock|set|show|listen|notify|analyze|vacuum|explain|do|refresh)\b/i
+
+const MAX_SUMMARY = 255
+
+/** Describes a compiled query by the nodes that Kysely has built it from. Raw SQL has no tables here. */
+export function describeQuery({ query, sql }: Pick<CompiledQuery, 'query' | 'sql'>): DatabaseOperation {
+  const name = VERBS[query.kind] ?? RAW_VERB.exec(sql)?.[1]?.toUpperCase() ?? '_OTHER'
+  const { from, into, table, joins } = query as Nodes
+  const targets = [...listNodes(from), into, ...listNodes(table), ...(joins ?? []).map((join) => join.table)]
+  const tables = [...new Set(targets.flatMap(findTable))]
+  const summary = [name, ...tables].join(' ').slice(0, MAX_SUMMARY)
+  return { summary, name, collection: tables.length === 1 ? tables[0] : undefined }
+}
+
+/** The nodes of a root node that may contain a table. */
+interface Nodes {
+  readonly from?: OperationNode
+  readonly into?: OperationNode
+  readonly table?: OperationNode
+  readonly joins?: readonly { readonly table: OperationNode }[]
+}
+
+type Node = OperationNode & {
+  readonly froms?: readonly OperationNode[]
+  readonly items?: readonly OperationNode[]
+  readonly node?: OperationNode
+  readonly table?: { readonly identifier: { readonly name: string } }
+}
+
+const listNodes = (node: Node | undefined) => node?.froms ?? node?.items ?? [node]
+
+/** Returns the name of a table with or without an alias. A subquery has no name. */
+function findTable(node: Node | undefined): string | readonly string[] {
+  const target = node?.kind === 'AliasNode' ? (node.node as Node | undefined) : node
+  return target?.kind === 'TableNode' && target.table !== undefined ? target.table.identifier.name : []
+}

@@ -1,0 +1,7 @@
+export { createFetch, describeCall, type TracedFetch } from './fetch.ts'
+export { createServerSpans } from './http.ts'
+export type { LossReason, Otlp, OtlpCounts, OtlpEvent, OtlpOptions } from './otlp.ts'
+export { traceRedis } from './redis.ts'
+export { createSampler, SAMPLERS, type SamplerOptions } from './sampler.ts'
+export type { Attributes, AttributeValue, FinishedSpan, SpanKind, SpanSink, Trace } from './span.ts'
+export { createTracer, type Span, type SpanOptions, type StartedSpan, type Tracer } from './tracer.ts'

@@ -1,0 +1,32 @@
+/** The names of https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/#general-sdk-configuration */
+export const SAMPLERS = [
+  'always_on',
+  'always_off',
+  'traceidratio',
+  'parentbased_always_on',
+  'parentbased_always_off',
+  'parentbased_traceidratio',
+] as const
+
+export interface SamplerOptions {
+  readonly name: (typeof SAMPLERS)[number]
+  /** Share of the traces that are recorded, from 0 to 1, for the samplers with a ratio. */
+  readonly ratio: number
+}
+
+/**
+ * Decides whether a trace is recorded. `parent` is the decision of a trusted caller: a sampler whose name begins with
+ * `parentbased` follows it. The ratio depends only on the digits of the trace id that are random, so a service with a
+ * higher ratio records every trace that one with a lower ratio records.
+ * https://opentelemetry.io/docs/specs/otel/trace/tracestate-probability-sampling/
+ */
+export function createSampler({ name, ratio }: SamplerOptions): (traceId: string, parent?: boolean) => boolean {
+  const followsParent = name.startsWith('parentbased_')
+  const share = name.endsWith('_on') ? 1 : name.endsWith('_off') ? 0 : ratio
+  // The first 13 of the 14 random digits have 52 bits, which a number holds exactly.
+  const threshold = (1 - share) * 2 ** 52
+  return function sample(traceId, parent) {
+    if (followsParent && parent !== undefined) return parent
+    return Number.parseInt(traceId.slice(-14, -1), 16) >= threshold
+  }
+}
