@@ -39,8 +39,9 @@ export function createServiceBoard({ snapshot, connections, ...options }: Servic
     read: () => connections().map(([pool, state, value]) => ({ name: `${pool} ${state}`, value, unit: '' })),
   })
 
-  function find(path: string, query: URLSearchParams): readonly [mediaType: string, text: string] | undefined {
-    if (path !== '/board.json') return FILES.get(path)
+  function find(path: string, query: URLSearchParams): readonly [mediaType: string, text: string] {
+    const file = FILES.get(path)
+    if (file !== undefined) return file
     const id = query.get('q')
     return ['application/json', JSON.stringify(id === null ? board.read() : { found: board.find(id) })]
   }
@@ -52,14 +53,14 @@ export function createServiceBoard({ snapshot, connections, ...options }: Servic
     addPanel: board.addPanel,
     /** Responds to the requests of the page and returns true; returns false for any other request. */
     respond(request: IncomingMessage, response: ServerResponse): boolean {
-      const { pathname, searchParams } = new URL(request.url ?? '', 'http://localhost')
-      if (pathname !== '/board.json' && !FILES.has(pathname)) return false
+      const [path = '', query] = (request.url ?? '').split('?', 2)
+      if (path !== '/board.json' && !FILES.has(path)) return false
       const options = { requestId: requestId(request) }
       if (!isLocalName(request.headers.host)) sendProblem(response, 'misdirected_request', options)
       else if (request.method !== 'GET' && request.method !== 'HEAD') {
         sendProblem(response, 'method_not_allowed', { ...options, headers: { allow: 'GET, HEAD' } })
       } else {
-        const [mediaType, text] = find(pathname, searchParams) ?? ['', '']
+        const [mediaType, text] = find(path, new URLSearchParams(query))
         response.writeHead(200, [
           ...[...headers].flat(),
           ...['content-type', `${mediaType}; charset=utf-8`, 'content-length', String(Buffer.byteLength(text))],
