@@ -106,7 +106,7 @@ export const schema = {
   HEALTH_DIALECT: oneOf(['standard', 'haproxy', 'envoy', 'consul']).default('standard'),
 
   /** Remove a feature once it is always on. */
-  FEATURES: namesOrNone(['docs', 'version'], 'features').default(['docs']),
+  FEATURES: namesOrNone(['board', 'docs', 'version'], 'features').default(['docs']),
   SETTINGS_FILE: text(/^\/.{1,4096}$/, 'an absolute path').optional(),
 
   DRAIN_DELAY_MS: milliseconds(0, 600_000).default(5_000),

@@ -9,6 +9,7 @@ import { createLogger, createOutput } from '#pkg/logging/index.ts'
 import type { Admission } from '#pkg/overload/index.ts'
 import { createNotifier, type Systemd } from '#pkg/systemd.ts'
 import type { Access } from './access.ts'
+import type { ServiceBoard } from './board/board.ts'
 import { buildInfo } from './build-info.ts'
 import { probes } from './handler/probes.ts'
 import {
@@ -32,6 +33,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
   const service = config.SERVICE_NAME ?? buildInfo.name
   const counts: Counts = { droppedLines: 0, reloads: 0, failedReloads: 0, isCountingAlone: false }
   const context = createRequestContext()
+  let board: ServiceBoard | undefined
   const output = createOutput({
     bufferBytes: config.LOG_BUFFER,
     bufferMs: config.LOG_BUFFER_MS,
@@ -44,7 +46,12 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
   const logger = createLogger({
     level: config.LOG_LEVEL,
     base: { 'service.name': service, 'service.version': version, 'process.pid': process.pid },
-    destination: output,
+    destination: {
+      write(line) {
+        output.write(line)
+        board?.onLine(line)
+      },
+    },
     context(fields) {
       const request = 'http.request.id' in fields ? undefined : context.current()
       if (request === undefined) return undefined
@@ -138,14 +145,26 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
               snapshot: health.snapshot,
             })
       if (metrics) {
+        if (config.NODE_ENV !== 'production' || config.FEATURES.includes('board')) {
+          const { createServiceBoard } = await import('./board/board.ts')
+          const { connections } = metrics
+          board = createServiceBoard({
+            service,
+            version,
+            phase: lifecycle.phase,
+            snapshot: health.snapshot,
+            connections,
+          })
+        }
         const { createAdmin } = await import('./admin.ts')
         const { HOST: host, ADMIN_PORT: port, REUSE_PORT: reusePort } = config
-        await use(createAdmin({ ...timeouts, host, port, reusePort, metrics, logger }))
+        await use(createAdmin({ ...timeouts, host, port, reusePort, metrics, board, logger }))
       }
       const exporter = describeExport(config)
+      const sinks = board ? [board.sink] : []
       const tracing =
-        exporter &&
-        (await (await import('./tracing.ts')).createTracing({ context, logger, service, version, exporter }))
+        (exporter || board) &&
+        (await (await import('./tracing.ts')).createTracing({ context, logger, service, version, exporter, sinks }))
       if (tracing) {
         if (tracing.counts) metrics?.observeSpans(tracing.counts)
         await use(tracing.part)

@@ -40,6 +40,7 @@ export const HTTP_PROBLEMS = {
   unsupported_encoding: { status: 415, detail: 'The content-encoding must be gzip, deflate, br or identity.' },
   unsupported_charset: { status: 415, detail: 'The charset must be utf-8, utf-16 or utf-32.' },
   expectation_failed: { status: 417, detail: 'The only supported expectation is 100-continue.' },
+  misdirected_request: { status: 421, detail: 'The host must be an address, localhost or a name without a dot.' },
   invalid_input: { status: 422, detail: 'Some fields are invalid; see errors.' },
   precondition_required: { status: 428, detail: 'The if-match header must have the etag of the version to change.' },
   too_many_requests: { status: 429, detail: 'The client sent too many requests. Wait for the time in retry-after.' },
