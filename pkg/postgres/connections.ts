@@ -277,7 +277,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
 
   const runOnce = (query: Query) =>
     new Promise<pg.QueryResult>((resolve, reject) => {
-      acquire({ isExclusive: false, take: (connection) => resolve(connection.run(query)), reject })
+      acquire({ isExclusive: false, take: (connection) => connection.send(query, resolve, reject), reject })
     })
 
   observer?.onPool(() => {

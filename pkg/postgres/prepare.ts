@@ -1,5 +1,6 @@
 import type { Compilable, CompiledQuery, Kysely } from 'kysely'
 import { ColumnNames } from './column-names.ts'
+import { RootDatabase } from './root-database.ts'
 
 /** A database or a transaction with any tables. */
 // biome-ignore lint/suspicious/noExplicitAny: a Kysely of some tables is not assignable to one of other tables.
@@ -67,6 +68,9 @@ export function prepare<Values extends object, Row, Shape extends readonly unkno
     const parameters = compiled.parameters.map((parameter) =>
       parameter instanceof Placeholder ? values[parameter.name as keyof Values] : parameter,
     )
+    if (executor instanceof RootDatabase) {
+      return (await executor.runPrepared<Row>({ ...compiled, parameters, columns: executor.names })).rows
+    }
     const { plugins } = executor.getExecutor()
     const columns = plugins.length === 1 && plugins[0] instanceof ColumnNames ? plugins[0] : undefined
     if (columns === undefined) return (await executor.executeQuery<Row>({ ...compiled, parameters })).rows
