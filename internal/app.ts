@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { ConfigError } from '#config/load.ts'
 import type { Settings } from '#config/settings.ts'
+import { disablePretenuring } from '#pkg/fast-path/pretenuring.ts'
 import { createHealth, createHeartbeat, postgresCheck } from '#pkg/health/index.ts'
 import { createRequestContext } from '#pkg/http/request-context.ts'
 import { createLifecycle, limitConnections, listen } from '#pkg/lifecycle/index.ts'
@@ -230,6 +231,8 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
         drain: () => drain.begin(),
         stop: (signal) => drain.close(signal),
       })
+      // From here on, most objects belong to one request.
+      disablePretenuring()
       const onError = (err: Error) => logger.warn({ err }, 'systemd not notified')
       await use({ name: 'systemd', ...createNotifier({ ...systemd, onError }) })
     })
