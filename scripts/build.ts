@@ -74,6 +74,7 @@ function makeExecutable(target: string | undefined, output: string): void {
     for (const name of target === undefined ? ['code-cache', 'code-cache-with-stores'] : []) {
       assets[name] = join(parts, name)
       writeCodeCache(join(parts, 'bundle'), assets[name], name === 'code-cache-with-stores')
+      checkCodeCache(join(parts, 'bundle'), assets[name])
     }
     const settings = {
       main: 'scripts/executable/main.cjs',
@@ -111,7 +112,7 @@ function writeCodeCache(bundle: string, output: string, withStores: boolean): vo
     encoding: 'utf8',
     maxBuffer: 64 * 1024 ** 2,
   })
-  if (status === 0) return checkCodeCache(bundle, output)
+  if (status === 0) return
   throw new Error(
     `The build starts the service once, with the variables of ${STUB}, to make its code cache. The start failed. ` +
       `If the service needs a variable, give it a value in ${STUB}.\n${stdout}${stderr}`,
