@@ -98,8 +98,3 @@ export function nameStatement(text: string): string {
   // Loaded for the first statement, which keeps the start fast. The executable cannot import() a built-in module.
   return process.getBuiltinModule('node:crypto').hash('sha256', text, 'base64url')
 }
-
-/** Runs `work` in the transaction that `executor` is, or in a new one. */
-export function inTransaction<T>(executor: Executor, work: (transaction: Executor) => Promise<T>): Promise<T> {
-  return executor.isTransaction ? work(executor) : executor.transaction().execute(work)
-}
