@@ -275,10 +275,9 @@ export function createConnections(options: ConnectionsOptions): Connections {
     if (open.size + connecting + waiting.length === 0) ended?.resolve()
   }
 
-  const runOnce = (query: Query) =>
-    new Promise<pg.QueryResult>((resolve, reject) => {
-      acquire({ isExclusive: false, take: (connection) => connection.send(query, resolve, reject), reject })
-    })
+  function send(query: Query, resolve: (result: pg.QueryResult) => void, reject: (error: Error) => void): void {
+    acquire({ isExclusive: false, take: (connection) => connection.send(query, resolve, reject), reject })
+  }
 
   observer?.onPool(() => {
     const used = [...open].filter(({ isReserved, inFlight }) => isReserved || inFlight > 0).length
@@ -286,16 +285,14 @@ export function createConnections(options: ConnectionsOptions): Connections {
   })
 
   return {
-    async run(query) {
-      try {
-        return await runOnce(query)
-      } catch (error) {
-        if (!(error instanceof NotExecuted)) throw error
-        return runOnce({ ...query, name: undefined }).catch((error) => {
-          throw error instanceof NotExecuted ? error.cause : error
+    run: (query) =>
+      new Promise((resolve, reject) => {
+        const rejectAgain = (error: Error) => reject(error instanceof NotExecuted ? error.cause : error)
+        send(query, resolve, (error) => {
+          if (error instanceof NotExecuted) send({ ...query, name: undefined }, resolve, rejectAgain)
+          else reject(error)
         })
-      }
-    },
+      }),
 
     reserve: () =>
       new Promise((resolve, reject) => {
