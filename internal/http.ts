@@ -1,4 +1,5 @@
 import express, { type Express, type RequestHandler } from 'express'
+import { inOrder } from '#pkg/fast-path/in-order.ts'
 import { sendJsonAtOnce } from '#pkg/fast-path/json-response.ts'
 import { adoptMessageClasses, type MessageClasses } from '#pkg/fast-path/messages.ts'
 import { accessLog } from '#pkg/http/access-log.ts'
@@ -45,11 +46,15 @@ export function createHttp({ logger, context, routes, guard, onRoute, ...deps }:
   if (deps.messages) adoptMessageClasses(app, deps.messages)
   sendJsonAtOnce(app, [policy.headers, policy.tlsHeaders])
 
-  app.use(securityHeaders(policy))
-  app.use(context.middleware)
-  app.use(accessLog(logger))
-  if (deps.cors) app.use(cors(deps.cors))
-  app.use(deps.rateLimit)
+  app.use(
+    inOrder([
+      securityHeaders(policy),
+      context.middleware,
+      accessLog(logger),
+      deps.cors && cors(deps.cors),
+      deps.rateLimit,
+    ]),
+  )
   const options = {
     readBody: createBodyReader(deps.bodyLimitBytes),
     ...(guard && { guard }),
