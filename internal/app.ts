@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { ConfigError } from '#config/load.ts'
 import type { Settings } from '#config/settings.ts'
 import { describeExport } from '#config/telemetry.ts'
+import { disablePretenuring } from '#pkg/fast-path/pretenuring.ts'
 import { createHealth, createHeartbeat, postgresCheck } from '#pkg/health/index.ts'
 import { createRequestContext } from '#pkg/http/request-context.ts'
 import { createLifecycle, limitConnections, listen } from '#pkg/lifecycle/index.ts'
@@ -307,6 +308,8 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
         drain: () => drain.begin(),
         stop: (signal) => drain.close(signal),
       })
+      // From here on, most objects belong to one request.
+      disablePretenuring()
       const onError = (err: Error) => logEvent(logger, 'warn', 'systemd not notified', { err })
       await use({ name: 'systemd', ...createNotifier({ ...systemd, onError }) })
     })

@@ -300,10 +300,10 @@ export function createConnections(options: ConnectionsOptions): Connections {
     if (open.size + connecting + waiting.size() === 0) ended?.resolve()
   }
 
-  const runOnce = (query: Query) =>
-    new Promise<pg.QueryResult>((resolve, reject) => {
-      acquire({ isExclusive: false, span: query.span, take: (connection) => resolve(connection.run(query)), reject })
-    })
+  function send(query: Query, resolve: (result: pg.QueryResult) => void, reject: (error: Error) => void): void {
+    const take = (connection: Connection) => connection.send(query, resolve, reject)
+    acquire({ isExclusive: false, span: query.span, take, reject })
+  }
 
   observer?.onPool(() => {
     const used = [...open].filter(({ isBusy }) => isBusy).length
@@ -311,16 +311,14 @@ export function createConnections(options: ConnectionsOptions): Connections {
   })
 
   return {
-    async run(query) {
-      try {
-        return await runOnce(query)
-      } catch (error) {
-        if (!(error instanceof NotExecuted)) throw error
-        return runOnce({ ...query, name: undefined }).catch((error) => {
-          throw error instanceof NotExecuted ? error.cause : error
+    run: (query) =>
+      new Promise((resolve, reject) => {
+        const rejectAgain = (error: Error) => reject(error instanceof NotExecuted ? error.cause : error)
+        send(query, resolve, (error) => {
+          if (error instanceof NotExecuted) send({ ...query, name: undefined }, resolve, rejectAgain)
+          else reject(error)
         })
-      }
-    },
+      }),
 
     reserve: (span) =>
       new Promise((resolve, reject) => {
