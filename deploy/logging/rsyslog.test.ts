@@ -1,4 +1,4 @@
-import { appendFileSync, readFileSync } from 'node:fs'
+import { appendFileSync, copyFileSync, readFileSync, renameSync, truncateSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { setTimeout } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals'
@@ -118,17 +118,47 @@ test('a killed rsyslog loses no line: it sends some again, with the offsets of t
   expect([...new Set(renderRecords(records))].sort()).toEqual([...lines].sort())
 })
 
-describe('a text that is not a line of the service', () => {
-  test('arrives as a message', async () => {
-    const text = 'FATAL ERROR: "heap"\tout of memory \\ 1'
-    appendFileSync(rsyslog.file, `${text}\n`)
-    await until(async () => (await kafka.read(topic)).some(({ value }) => value.includes('FATAL')), 60_000)
-    const record = (await kafka.read(topic)).map(({ value }) => JSON.parse(value)).find((each) => each.message === text)
-    expect(record).toMatchObject({
-      '@timestamp': expect.stringMatching(/^\d{4}-/),
-      'service.name': 'my-service',
-      host: { name: hostname() },
-      log: { offset: readFileSync(rsyslog.file, 'utf8').indexOf(text), file: { path: rsyslog.file } },
-    })
+test('a text that is not a line of the service arrives as a message', async () => {
+  const text = 'FATAL ERROR: "heap"\tout of memory \\ 1'
+  appendFileSync(rsyslog.file, `${text}\n`)
+  await until(async () => (await kafka.read(topic)).some(({ value }) => value.includes('FATAL')), 60_000)
+  const record = (await kafka.read(topic)).map(({ value }) => JSON.parse(value)).find((each) => each.message === text)
+  expect(record).toMatchObject({
+    '@timestamp': expect.stringMatching(/^\d{4}-/),
+    'service.name': 'my-service',
+    host: { name: hostname() },
+    log: { offset: readFileSync(rsyslog.file, 'utf8').indexOf(text), file: { path: rsyslog.file } },
+  })
+})
+
+describe('a rotation', () => {
+  const write = (from: number, to: number) => {
+    for (let n = from; n < to; n++) appendFileSync(rsyslog.file, `${JSON.stringify({ n })}\n`)
+  }
+  const listNumbers = async () =>
+    (await kafka.read(topic)).map(({ value }) => JSON.parse(value).n).filter((n) => n !== undefined)
+  const numbered = (n: number) => until(async () => (await listNumbers()).includes(n), 60_000)
+
+  test('by a rename, as supervisord and the kubelet rotate, loses no line, repeats none and keeps the order', async () => {
+    write(0, 500)
+    renameSync(rsyslog.file, `${rsyslog.file}.1`)
+    write(500, 1_000)
+    await numbered(999)
+    renameSync(rsyslog.file, `${rsyslog.file}.1`)
+    write(1_000, 1_500)
+    await numbered(1_499)
+    await rsyslog.stop()
+    expect(await listNumbers()).toEqual(Array.from({ length: 1_500 }, (_, n) => n))
+  })
+
+  test('by a copy and a truncation loses no line that rsyslog has read, repeats none and keeps the order', async () => {
+    write(0, 500)
+    await numbered(499)
+    copyFileSync(rsyslog.file, `${rsyslog.file}.1`)
+    truncateSync(rsyslog.file)
+    write(500, 1_000)
+    await numbered(999)
+    await rsyslog.stop()
+    expect(await listNumbers()).toEqual(Array.from({ length: 1_000 }, (_, n) => n))
   })
 })
