@@ -16,6 +16,7 @@ import {
   trustProxy,
   url,
 } from './formats.ts'
+import { upstreams } from './upstreams.ts'
 
 /** A header that Node can send. */
 const isHeader = (name: string, value: string) =>
@@ -73,6 +74,11 @@ export const schema = {
   REDIS_CRITICAL: boolean().default(true),
   REDIS_CONNECT_TIMEOUT_MS: milliseconds(100, 60_000).default(3_000),
 
+  UPSTREAMS: upstreams().default([]),
+  UPSTREAM_TIMEOUT_MS: milliseconds(10, 600_000).default(5_000),
+  UPSTREAM_CONCURRENCY: integer(1, 10_000, 'calls').default(256),
+  UPSTREAM_OPEN: list('names separated by commas').default([]),
+
   OTEL_EXPORTER_OTLP_ENDPOINT: publicUrl(['http:', 'https:'], 'http://collector:4318').optional(),
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: publicUrl(['http:', 'https:'], 'http://collector:4318/v1/traces').optional(),
   OTEL_EXPORTER_OTLP_HEADERS: pairs('headers', isHeader).optional(),
@@ -122,6 +128,7 @@ export const RELOADABLE: ReadonlySet<string> = new Set<Name>([
   'FEATURES',
   'DATABASE_CRITICAL',
   'REDIS_CRITICAL',
+  'UPSTREAM_OPEN',
   'HEALTH_INTERVAL_MS',
   'HEALTH_TIMEOUT_MS',
   'HEALTH_FALL',
@@ -164,6 +171,12 @@ export function contradictions(config: Partial<Config>): Problem[] {
     'HEALTH_CRITICAL',
     `names from HEALTH_CHECKS (${checks?.join(', ') || 'which has none'})`,
     checks && config.HEALTH_CRITICAL?.some((name) => !checks.includes(name)),
+  )
+  const upstreams = config.UPSTREAMS?.map(({ name }) => name)
+  reject(
+    'UPSTREAM_OPEN',
+    `names from UPSTREAMS (${upstreams?.join(', ') || 'which has none'})`,
+    upstreams && config.UPSTREAM_OPEN?.some((name) => !upstreams.includes(name)),
   )
   const AUTH = ['AUTH_JWKS_URL', 'AUTH_ISSUER', 'AUTH_AUDIENCE'] as const
   for (const name of AUTH) {

@@ -10,7 +10,7 @@ import * as z from 'zod'
  * Converts a text with `parse`, which returns undefined or throws for an invalid text. A start creates the schemas of
  * all variables, so a format is one schema object: `z.string().transform()` would be three.
  */
-const parsed = <T>(expected: string, parse: (text: string) => T | undefined) =>
+export const parsed = <T>(expected: string, parse: (text: string) => T | undefined) =>
   z.transform((given: string, context): T => {
     try {
       const value = parse(given)
@@ -160,14 +160,14 @@ const RESERVED_CHECKS = ['database', 'redis']
 
 export const heartbeats = () =>
   parsed(
-    `name=target pairs separated by commas, each name once and none of ${RESERVED_CHECKS.join(', ')}; a target is http(s)://…, tcp://host:port or command:/path arguments`,
+    `name=target pairs separated by commas, each name once and none of ${RESERVED_CHECKS.join(', ')} and upstream-…; a target is http(s)://…, tcp://host:port or command:/path arguments`,
     (text) => {
       const names = new Set(RESERVED_CHECKS)
       const heartbeats = []
       for (const entry of text.split(',')) {
         const [, name = '', rest = ''] = /^\s*([a-z][a-z0-9-]{0,31})=(.*\S)\s*$/.exec(entry) ?? []
         const target = parseTarget(rest)
-        if (name === '' || names.has(name) || target === undefined) return undefined
+        if (name === '' || name.startsWith('upstream-') || names.has(name) || target === undefined) return undefined
         names.add(name)
         heartbeats.push({ name, target })
       }

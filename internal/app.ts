@@ -194,6 +194,18 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
         const critical = () => current().HEALTH_CRITICAL.includes(name)
         health.watch({ name, check: createHeartbeat(target), critical })
       }
+      const upstreams =
+        config.UPSTREAMS.length === 0
+          ? undefined
+          : (await import('./upstreams.ts')).createUpstreams({
+              upstreams: config.UPSTREAMS,
+              timeoutMs: config.UPSTREAM_TIMEOUT_MS,
+              concurrency: config.UPSTREAM_CONCURRENCY,
+              requestTimeoutMs: config.REQUEST_TIMEOUT_MS,
+              open: () => current().UPSTREAM_OPEN,
+              ...{ context, logger, health, sources: metrics?.sources, tracer: tracing?.tracer },
+            })
+      if (upstreams) await use(upstreams.part)
       await use({ name: 'health', start: () => health.start(), stop: () => health.stop() })
       settings.watch(reload)
 
@@ -244,9 +256,10 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
           },
         }),
         ...(access && { guard: access.authenticate }),
+        ...(upstreams && { deadline: upstreams.deadline }),
         routes: listRoutes({
           settings: current,
-          optional: [...(access?.routes ?? []), ...resources],
+          optional: [...(access?.routes ?? []), ...resources, ...(upstreams?.routes ?? [])],
           ...(access && { guard: access.guard }),
         }),
       })

@@ -25,6 +25,8 @@ export interface HttpDeps {
   /** @default no other origin may read a response */
   readonly cors?: CorsOptions
   readonly rateLimit: RequestHandler
+  /** Bounds the time of the calls that a request makes. @default the calls have their own limits only */
+  readonly deadline?: RequestHandler
   /** Authenticates every operation that is not public. @default every operation is public */
   readonly guard?: RequestHandler
   readonly routes: readonly Route[]
@@ -53,6 +55,7 @@ export function createHttp({ logger, context, routes, guard, tracing, onRoute, .
   app.use(accessLog(logger))
   if (deps.cors) app.use(cors(deps.cors))
   app.use(deps.rateLimit)
+  if (deps.deadline) app.use(deps.deadline)
   const options = {
     readBody: createBodyReader(deps.bodyLimitBytes),
     ...(guard && { guard }),

@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs'
 import { afterEach, expect, test } from '@jest/globals'
 import { Registry } from 'prom-client'
 import request from 'supertest'
+import type { UpstreamReport } from '#pkg/upstream/index.ts'
 import { type Counts, createServiceMetrics } from './metrics.ts'
+import { createUpstreamMetrics } from './upstream-metrics.ts'
 
 const running: { stop(): void }[] = []
 afterEach(() => {
@@ -10,6 +12,24 @@ afterEach(() => {
 })
 
 const noCounts: Counts = { droppedLines: 0, reloads: 0, failedReloads: 0, isCountingAlone: false }
+
+const instance = { latencyMs: 20, success: 1, isFailing: false }
+const upstreamReport = (): UpstreamReport => ({
+  upstream: 'payments',
+  circuit: 'half-open',
+  inProgress: 3,
+  concurrency: 256,
+  retriesLeft: 9.5,
+  retries: 4,
+  retriesWithoutBudget: 2,
+  rejectedByBreaker: 7,
+  rejectedByConcurrency: 1,
+  instances: [
+    { ...instance, origin: 'http://a:80', isEjected: false, inFlight: 2, idleConnections: 1, activeConnections: 2 },
+    { ...instance, origin: 'http://b:80', isEjected: false, inFlight: 1, idleConnections: 4, activeConnections: 1 },
+    { ...instance, origin: 'http://c:80', isEjected: true, inFlight: 0, idleConnections: 0, activeConnections: 0 },
+  ],
+})
 
 function create({ counts = noCounts }: { counts?: Counts } = {}) {
   const registry = new Registry()
@@ -31,11 +51,14 @@ function create({ counts = noCounts }: { counts?: Counts } = {}) {
 }
 
 test('docs/metrics.md lists each metric with its type, its labels and its meaning', async () => {
-  const { registry, observeDatabase, observeRedis, http, render } = create()
+  const { registry, observeDatabase, observeRedis, http, render, sources } = create()
   const database = observeDatabase()
   database.onPool(() => ({ used: 0, idle: 0, waiting: 0 }))
   database.onQuery('SelectQueryNode', 1)
   observeRedis(() => true)
+  const upstreams = createUpstreamMetrics(sources)
+  upstreams.report(upstreamReport)
+  upstreams.observe('payments')({ method: 'GET', status: 200, errorType: undefined, durationMs: 20 })
   await request(http.measure((_req, res) => void res.end())).get('/')
   await render()
   const rows = []
@@ -90,6 +113,44 @@ test('queries count by operation and SQLSTATE, and the pool shows its connection
     `db_client_connection_pending_requests{${pool}} 4`,
     `db_client_connection_wait_time_seconds_sum{${pool}} 3.02`,
     `db_client_connection_timeouts_total{${pool}} 1`,
+  ]) {
+    expect(text.split('\n')).toContain(line)
+  }
+})
+
+test('calls count by upstream, method, status and error, and the state of an upstream is read at each scrape', async () => {
+  const { sources, render } = create()
+  const upstreams = createUpstreamMetrics(sources)
+  const observe = upstreams.observe('payments')
+  upstreams.report(upstreamReport)
+  observe({ method: 'GET', status: 200, errorType: undefined, durationMs: 20 })
+  observe({ method: 'GET', status: 503, errorType: '503', durationMs: 20 })
+  observe({ method: 'POST', status: undefined, errorType: 'timeout', durationMs: 200 })
+  for (let index = 0; index < 100; index++) {
+    observe({ method: `X${index}`, status: 200, errorType: undefined, durationMs: 1 })
+  }
+  const text = await render()
+  const labels = (method: string, status: string, error: string) =>
+    `{upstream="payments",http_request_method="${method}",http_response_status_code="${status}",error_type="${error}"}`
+  expect(text.match(/^http_client_request_duration_seconds_count.*$/gm)).toEqual([
+    `http_client_request_duration_seconds_count${labels('GET', '200', '')} 1`,
+    `http_client_request_duration_seconds_count${labels('GET', '503', '503')} 1`,
+    `http_client_request_duration_seconds_count${labels('POST', '', 'timeout')} 1`,
+    `http_client_request_duration_seconds_count${labels('_OTHER', '200', '')} 100`,
+  ])
+  for (const line of [
+    'http_client_active_requests{upstream="payments"} 3',
+    'http_client_open_connections{upstream="payments",http_connection_state="active"} 3',
+    'http_client_open_connections{upstream="payments",http_connection_state="idle"} 5',
+    'upstream_circuit_state{upstream="payments",state="closed"} 0',
+    'upstream_circuit_state{upstream="payments",state="half-open"} 1',
+    'upstream_instances{upstream="payments",state="active"} 2',
+    'upstream_instances{upstream="payments",state="ejected"} 1',
+    'upstream_retry_budget{upstream="payments"} 9.5',
+    'upstream_retries_total{upstream="payments",result="sent"} 4',
+    'upstream_retries_total{upstream="payments",result="refused"} 2',
+    'upstream_rejected_calls_total{upstream="payments",reason="circuit"} 7',
+    'upstream_rejected_calls_total{upstream="payments",reason="concurrency"} 1',
   ]) {
     expect(text.split('\n')).toContain(line)
   }

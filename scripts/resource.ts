@@ -8,6 +8,7 @@ import { existsSync, globSync, mkdirSync, readdirSync, readFileSync, rmSync, wri
 import { dirname } from 'node:path'
 import { openGit } from './git.ts'
 import { dropDeadLinks } from './markdown.ts'
+import { type CallsRemoval, unmakeCalls } from './resource/calls.ts'
 import { listExisting } from './resource/existing.ts'
 import { readFields } from './resource/fields.ts'
 import { collisions, makeResource, unmakeResource } from './resource/files.ts'
@@ -50,17 +51,27 @@ function write(names: Names, text: string | undefined): void {
 function remove(names: Names): void {
   const tracked = openGit('.')(['ls-files', '-z', '--cached', '--others', '--exclude-standard']).split('\0')
   const paths = tracked.filter((path) => path !== '' && existsSync(path))
+  const calls = unmakeCalls({ names, read }, paths)
+  if (calls) {
+    drop(calls, paths)
+    return
+  }
   const { deleted, edited, migration, mentioning } = unmakeResource({ names, read }, paths)
+  drop({ deleted, edited }, paths)
+  console.warn(`Warning: a database that has run the migration ${migration} keeps the table.
+To drop it, add a contract migration: docs/resources.md.`)
+  if (mentioning.length > 0)
+    console.warn(`Warning: other migrations mention the table, which a new database lacks: ${mentioning.join(', ')}`)
+}
+
+/** Deletes files, and the links to them in the pages. */
+function drop({ deleted, edited }: CallsRemoval, paths: readonly string[]): void {
   const kept = paths.filter((path) => !deleted.includes(path))
   const changed = new Map([...edited, ...dropDeadLinks(kept, read)])
   for (const path of deleted) rmSync(path)
   for (const [path, text] of changed) writeFileSync(path, text)
   console.info(list('Deleted:', deleted))
   console.info(list('Edited:', changed.keys()))
-  console.warn(`Warning: a database that has run the migration ${migration} keeps the table.
-To drop it, add a contract migration: docs/resources.md.`)
-  if (mentioning.length > 0)
-    console.warn(`Warning: other migrations mention the table, which a new database lacks: ${mentioning.join(', ')}`)
 }
 
 const { NAME, PLURAL, FIELDS } = process.env

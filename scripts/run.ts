@@ -6,8 +6,8 @@
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { dirname, resolve } from 'node:path'
-import pretty from 'pino-pretty'
 import { withEnvFile } from '#config/load.ts'
+import { createReadableLog } from './readable-log.ts'
 import { startPostgres } from './services/postgres.ts'
 import { startRedis } from './services/redis.ts'
 import { endWithThisProcess, freePort, type LocalServer, until } from './services/service.ts'
@@ -31,7 +31,7 @@ function startService(env: NodeJS.ProcessEnv): ChildProcess {
   const stdout = watch ? 'pipe' : 'inherit'
   // In a separate process group, only this process receives Ctrl-C from the terminal. It forwards the signal once.
   const child = spawn(process.execPath, args, { env, detached: true, stdio: ['ignore', stdout, 'inherit'] })
-  child.stdout?.pipe(pretty({ ignore: 'pid,service,version', translateTime: 'SYS:HH:MM:ss.l', singleLine: true }))
+  child.stdout?.pipe(createReadableLog())
   return child
 }
 

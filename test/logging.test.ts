@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { afterEach, expect, test } from '@jest/globals'
 import { findLines, interruptApps, killApps, runApp, startApp } from './support/app.ts'
+import { findLineProblems } from './support/log-fields.ts'
 import { freePort, until } from './support/services.ts'
 import { temporaryDirectory } from './support/temporary.ts'
 
@@ -162,6 +163,7 @@ test('a log without a reader does not stop the service, which logs the number of
   const dropped = reports().reduce((sum, line) => sum + Number(line['App.log.dropped_lines']), 0)
   expect(countRequests(lines) + dropped).toBe(4_000)
   expect(lines.at(-1)).toMatchObject({ message: 'stopped' })
+  expect(lines.flatMap(findLineProblems)).toEqual([])
 })
 
 test('a log without a reader does not keep the process from ending', async () => {

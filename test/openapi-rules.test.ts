@@ -32,7 +32,7 @@ beforeAll(async () => {
 afterAll(() => issuer.close())
 afterEach(killApps)
 
-/** Writes the document of a service with authentication, sessions, and every resource. */
+/** Writes the document of a service with authentication, sessions, every resource and every upstream. */
 async function writeDocument(): Promise<void> {
   const app = await startApp({
     env: {
@@ -40,6 +40,7 @@ async function writeDocument(): Promise<void> {
       SESSION_SECRET: 'x'.repeat(32),
       REDIS_URL: `redis://127.0.0.1:${await freePort()}`,
       DATABASE_URL: `postgres://127.0.0.1:${await freePort()}/none`,
+      UPSTREAMS: 'payments=http://127.0.0.1:1',
       FEATURES: 'docs,version',
     },
   })

@@ -1,29 +1,28 @@
 // Fastify with the pool of pg, as its users write it.
 const { fastify, LogController } = require('fastify')
-const { destination, pino, stdTimeFunctions } = require('pino')
-const { BASE, requestId } = require('../peers/support/duties.cjs')
+const { destination, pino } = require('pino')
+const { accessFields, PINO, requestId } = require('../peers/support/duties.cjs')
 const { createPool, formatNote, formatPage, parseVersion, SQL } = require('./notes.cjs')
 
 const pool = createPool()
+const logger = pino(PINO, destination({ dest: 1, sync: false, minLength: 8 * 1024, periodicFlush: 100 }))
 const app = fastify({
-  loggerInstance: pino(
-    { base: BASE, timestamp: stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
-    destination({ dest: 1, sync: false, minLength: 8 * 1024, periodicFlush: 100 }),
-  ),
+  loggerInstance: logger,
   logController: new LogController({ disableRequestLogging: true }),
   genReqId: requestId,
   keepAliveTimeout: 75_000,
 })
 app.addHook('onResponse', (request, reply, done) => {
-  request.log.info(
-    {
+  logger.info(
+    accessFields({
+      id: request.id,
       method: request.method,
-      path: request.url.split('?', 1)[0],
+      url: request.url,
       status: reply.statusCode,
-      durationMs: Math.round(reply.elapsedTime),
       bytes: Number(reply.getHeader('content-length')),
-      clientAddress: request.ip,
-    },
+      durationMs: reply.elapsedTime,
+      address: request.ip,
+    }),
     'request',
   )
   done()

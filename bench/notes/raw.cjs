@@ -49,7 +49,7 @@ async function respond(request) {
 }
 
 const server = createServer((request, response) => {
-  const startedAt = Date.now()
+  const startedAt = performance.now()
   const id = requestId(request)
   const address = request.socket.remoteAddress
   respond(request).then(

@@ -1,12 +1,12 @@
 // Does the duties of our service for each request, with the means of Fastify.
 const { default: helmet } = require('@fastify/helmet')
 const { fastify, LogController } = require('fastify')
-const { destination, pino, stdTimeFunctions } = require('pino')
-const { BASE, BODY_LIMIT, HELMET, problem, requestId } = require('./support/duties.cjs')
+const { destination, pino } = require('pino')
+const { accessFields, BODY_LIMIT, HELMET, PINO, problem, requestId } = require('./support/duties.cjs')
 const { echo } = require('./support/echo.cjs')
 
 const logger = pino(
-  { base: BASE, timestamp: stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
+  PINO,
   // Like our service, this peer buffers log lines. A write for each line would lower the throughput.
   destination({ dest: 1, sync: false, minLength: 8 * 1024, periodicFlush: 100 }),
 )
@@ -27,15 +27,15 @@ app.addHook('onRequest', (request, reply, done) => {
 app.addHook('onResponse', (request, reply, done) => {
   const length = reply.getHeader('content-length')
   logger.info(
-    {
-      reqId: request.id,
+    accessFields({
+      id: request.id,
       method: request.method,
-      path: request.url.split('?', 1)[0].slice(0, 1024),
+      url: request.url,
       status: reply.statusCode,
-      durationMs: Math.round(reply.elapsedTime),
-      bytes: length === undefined ? null : Number(length),
-      clientAddress: request.ip,
-    },
+      bytes: length === undefined ? undefined : Number(length),
+      durationMs: reply.elapsedTime,
+      address: request.ip,
+    }),
     'request',
   )
   done()

@@ -24,7 +24,7 @@ const JSON_TYPE = 'application/json; charset=utf-8'
 const log = createAccessLog()
 
 const server = createServer((request, response) => {
-  const startedAt = Date.now()
+  const startedAt = performance.now()
   const address = request.socket.remoteAddress
   const id = requestId(request)
   let bytes = 0

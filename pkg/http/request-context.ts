@@ -15,6 +15,8 @@ export interface Context {
   /** When the caller stops waiting: a time of `performance.now()` in milliseconds. */
   readonly deadline: number | undefined
   readonly priority: Priority | undefined
+  /** Aborts when the caller disconnects. Set together with `deadline`. */
+  readonly signal?: AbortSignal
 }
 
 /**
@@ -110,7 +112,7 @@ export function createRequestContext(): RequestContext {
 }
 
 /** Whether TRUST_PROXY names the peer that has opened the connection. */
-function isFromProxy(req: Request): boolean {
+export function isFromProxy(req: Request): boolean {
   const isTrusted: (address: string | undefined, hop: number) => boolean = req.app.get('trust proxy fn')
   return isTrusted(req.socket.remoteAddress, 0)
 }

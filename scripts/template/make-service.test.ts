@@ -88,7 +88,7 @@ test('no file has a marker', () => {
 test('a service without the example does not mention it', () => {
   const service = make('all', 'no')
   expect(missing(service)).toEqual([])
-  const notes = /\bv1\/notes|204602-notes|createNotes/
+  const notes = /\bv1\/notes|204602-notes|createNotes|\bv1\/payments|createPayments/
   expect([...service].filter(([path, text]) => notes.test(path + text)).map(([path]) => path)).toEqual([])
 })
 

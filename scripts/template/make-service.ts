@@ -1,4 +1,5 @@
 import { dropDeadLinks } from '../markdown.ts'
+import { unmakeCalls } from '../resource/calls.ts'
 import { unmakeResource } from '../resource/files.ts'
 import { readNames } from '../resource/names.ts'
 import type { Choices } from './choices.ts'
@@ -20,6 +21,8 @@ const TEMPLATE_ONLY = [
 ]
 
 const EXAMPLE = readNames({ NAME: 'note' })
+/** The example of calls to another service. */
+const CALLS = readNames({ NAME: 'payment' })
 
 const findWay = (path: string) => /^deploy\/([^/]+)\//.exec(path)?.[1]
 
@@ -33,7 +36,10 @@ const filter = (tree: Tree, isKept: (path: string) => boolean): Tree =>
 
 function dropExample(tree: Tree): Tree {
   const read = (path: string) => tree.get(path) ?? ''
-  const { deleted, edited } = unmakeResource({ names: EXAMPLE, read }, [...tree.keys()])
+  const paths = [...tree.keys()]
+  const removals = [unmakeResource({ names: EXAMPLE, read }, paths), unmakeCalls({ names: CALLS, read }, paths)]
+  const deleted = removals.flatMap((removal) => removal?.deleted ?? [])
+  const edited = removals.flatMap((removal) => [...(removal?.edited ?? [])])
   return new Map([...filter(tree, (path) => !deleted.includes(path)), ...edited])
 }
 

@@ -19,13 +19,13 @@ const TYPES: Readonly<Record<string, (value: unknown) => boolean>> = {
   ip: (value) => isText(value) && isIP(String(value)) > 0,
 }
 
-export interface LogField {
+interface LogField {
   readonly type: string
   readonly isInEveryLine: boolean
 }
 
 /** Reads the table of fields from docs/logs.md. @throws when a type is unknown */
-export function readLogFields(): ReadonlyMap<string, LogField> {
+function readLogFields(): ReadonlyMap<string, LogField> {
   const [, section = ''] = readFileSync('docs/logs.md', 'utf8').split(/^## Fields$/m)
   const rows = section.split(/^## /m, 1)[0]?.matchAll(/^\| `(\S+)` +\| ([\w ]+?) +\| (.+?) +\|/gm) ?? []
   return new Map(
@@ -54,7 +54,7 @@ export function findLineProblems(line: Line): string[] {
 }
 
 /** The fields that the composition root adds to every line. */
-const BASE = { 'service.name': 'my-service', 'service.version': '0.1.0', 'process.pid': 4711 }
+const BASE = { 'service.name': 'orders', 'service.version': '0.1.0', 'process.pid': 4711 }
 
 /** Creates options for a logger, and the list of its lines. */
 export function collectLines() {

@@ -56,11 +56,12 @@ func accessLog() gin.HandlerFunc {
 		c.Header("x-request-id", id)
 		c.Next()
 		line, _ := json.Marshal(map[string]any{
-			"level": "info", "time": time.Now().UTC().Format("2006-01-02T15:04:05.000Z"),
-			"service": "my-service", "version": "0.1.0", "pid": os.Getpid(),
-			"reqId": id, "method": c.Request.Method, "path": c.Request.URL.Path, "status": c.Writer.Status(),
-			"durationMs": time.Since(startedAt).Milliseconds(), "bytes": c.Writer.Size(),
-			"clientAddress": c.ClientIP(), "msg": "request",
+			"log.level": "info", "@timestamp": time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), "ecs.version": "8.17.0",
+			"service.name": "my-service", "service.version": "0.1.0", "process.pid": os.Getpid(),
+			"http.request.id": id, "http.request.method": c.Request.Method, "url.path": c.Request.URL.Path,
+			"http.response.status_code": c.Writer.Status(), "http.response.body.bytes": c.Writer.Size(),
+			"event.duration": time.Since(startedAt).Nanoseconds(),
+			"client.address": c.ClientIP(), "client.ip": c.ClientIP(), "message": "request",
 		})
 		mutex.Lock()
 		writer.Write(append(line, '\n'))

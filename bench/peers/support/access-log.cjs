@@ -1,5 +1,6 @@
 // The access log of the service, for peers that have no logger of their own.
 const { write } = require('node:fs')
+const { isIP } = require('node:net')
 const { BASE } = require('./duties.cjs')
 
 const FLUSH_AT = 16 * 1024
@@ -24,11 +25,12 @@ exports.createAccessLog = function createAccessLog() {
 
   return function log(id, { method, url }, response, bytes, startedAt, address) {
     const now = new Date()
-    lines += `{"level":"info","time":"${now.toISOString()}",${base},"reqId":"${id}","method":"${method}","path":${JSON.stringify(
+    const durationNs = Math.round((performance.now() - startedAt) * 1e6)
+    lines += `{"log.level":"info","@timestamp":"${now.toISOString()}",${base},"http.request.id":"${id}","http.request.method":"${method}","url.path":${JSON.stringify(
       url.split('?', 1)[0].slice(0, 1024),
-    )},"status":${response.statusCode},"durationMs":${now - startedAt},"bytes":${bytes},"clientAddress":"${address}"${
-      response.writableFinished ? ',"msg":"request"' : ',"aborted":true,"msg":"request aborted"'
-    }}\n`
+    )},"http.response.status_code":${response.statusCode},"http.response.body.bytes":${bytes},"event.duration":${durationNs},"client.address":"${address}"${
+      isIP(address) === 0 ? '' : `,"client.ip":"${address}"`
+    }${response.writableFinished ? ',"message":"request"' : ',"event.outcome":"unknown","message":"request aborted"'}}\n`
     if (lines.length >= FLUSH_AT) flush()
   }
 }

@@ -1,5 +1,6 @@
 // The duties of a complete service for each request, in the form of this service.
 const { randomUUID } = require('node:crypto')
+const { isIP } = require('node:net')
 
 exports.BODY_LIMIT = 100 * 1024
 
@@ -20,10 +21,34 @@ exports.requestId = function requestId(request) {
 }
 
 /** The first fields of every log line. */
-exports.BASE = {
-  service: 'my-service',
-  version: '0.1.0',
-  pid: process.pid,
+const BASE = {
+  'ecs.version': '8.17.0',
+  'service.name': 'my-service',
+  'service.version': '0.1.0',
+  'process.pid': process.pid,
+}
+exports.BASE = BASE
+
+/** The options with which pino writes the Elastic Common Schema. */
+exports.PINO = {
+  base: BASE,
+  messageKey: 'message',
+  timestamp: () => `,"@timestamp":"${new Date().toISOString()}"`,
+  formatters: { level: (label) => ({ 'log.level': label }) },
+}
+
+/** Returns the fields of an access log line. */
+exports.accessFields = function accessFields({ id, method, url, status, bytes, durationMs, address }) {
+  return {
+    'http.request.id': id,
+    'http.request.method': method,
+    'url.path': url.split('?', 1)[0].slice(0, 1024),
+    'http.response.status_code': status,
+    'http.response.body.bytes': bytes,
+    'event.duration': Math.round(durationMs * 1e6),
+    'client.address': address,
+    'client.ip': isIP(address) === 0 ? undefined : address,
+  }
 }
 
 const PROBLEMS = {

@@ -1,0 +1,46 @@
+import { parsed } from './formats.ts'
+
+/** `http://10.0.0.1:8080`: an origin without a path, credentials or a query. */
+function parseOrigin(text: string) {
+  const { protocol, hostname, port, host, href, origin } = new URL(text)
+  if ((protocol !== 'http:' && protocol !== 'https:') || `${origin}/` !== href) return undefined
+  const defaultPort = protocol === 'https:' ? 443 : 80
+  return {
+    protocol,
+    host: hostname.replace(/^\[|\]$/g, ''),
+    port: Number(port || defaultPort),
+    authority: host,
+  } as const
+}
+
+/** Returns where the instances of an upstream come from. */
+function parseSource(text: string) {
+  const [scheme = ''] = text.split('://', 1)
+  if (scheme === 'dns') {
+    const [, host, port] = /^dns:\/\/([A-Za-z0-9.-]{1,253}):(\d{1,5})$/.exec(text) ?? []
+    const isPort = Number(port) >= 1 && Number(port) <= 65_535
+    return host !== undefined && isPort ? { type: 'dns' as const, host, port: Number(port) } : undefined
+  }
+  if (scheme === 'srv') {
+    const [, name] = /^srv:\/\/((?:_[a-z0-9-]+\.){2}[A-Za-z0-9.-]{1,200})$/i.exec(text) ?? []
+    return name === undefined ? undefined : { type: 'srv' as const, name }
+  }
+  const origins = text.split('|').map(parseOrigin)
+  return origins.every((origin) => origin !== undefined) ? { type: 'static' as const, origins } : undefined
+}
+
+/** `name=target` pairs. Each name is that of a label in metrics. */
+export const upstreams = () =>
+  parsed(
+    'name=target pairs separated by commas, each name once; a target is http(s)://host:port, several of them with | ' +
+      'between, dns://host:port or srv://_service._proto.name',
+    (text) => {
+      const upstreams = text.split(',').map((entry) => {
+        const [, name = '', target = ''] = /^\s*([a-z][a-z0-9-]{0,31})=(\S+)\s*$/.exec(entry) ?? []
+        return { name, source: parseSource(target) }
+      })
+      const isUnique = new Set(upstreams.map(({ name }) => name)).size === upstreams.length
+      const complete = upstreams.flatMap(({ name, source }) => (source && name !== '' ? [{ name, source }] : []))
+      return isUnique && complete.length === upstreams.length ? complete : undefined
+    },
+  )

@@ -1,0 +1,105 @@
+import { createServer } from 'node:http'
+import { afterAll, beforeEach, expect, test } from '@jest/globals'
+import express from 'express'
+import request from 'supertest'
+import { registerRoute } from '#pkg/operation/index.ts'
+import { CodedError, problemHandler } from '#pkg/problem/index.ts'
+import { type UpstreamRequest, UpstreamStatusError } from '#pkg/upstream/index.ts'
+import { PROBLEMS } from '../problems.ts'
+import { createPayments, type Payment } from '../service/payments.ts'
+import { payments } from './payments.ts'
+
+const payment: Payment = { id: 'pay_1', amount: 1250, currency: 'EUR', status: 'pending' }
+
+const asked: UpstreamRequest[] = []
+let respond: () => Promise<unknown>
+beforeEach(() => {
+  asked.length = 0
+  respond = async () => payment
+})
+
+const upstream = {
+  json: ({ schema: _, ...request }: UpstreamRequest & { schema: unknown }) => {
+    asked.push(request)
+    return respond() as never
+  },
+}
+const app = express()
+for (const route of payments({ payments: createPayments({ upstream }) })) {
+  registerRoute(app, route, { readBody: () => express.json() })
+}
+app.use(problemHandler({ table: PROBLEMS }))
+const server = createServer(app).listen(0)
+afterAll(() => void server.close())
+const client = request(server)
+
+test('a payment is read from the upstream', async () => {
+  const { body } = await client.get('/v1/payments/pay_1').expect(200)
+  expect(body).toEqual(payment)
+  expect(asked).toEqual([{ method: 'GET', path: '/payments/pay_1' }])
+})
+
+test.each(['a%2Fb', '..%2F..', 'a?b', '%00', 'x'.repeat(101)])(
+  'an id such as %s is unknown and reaches no upstream',
+  async (id) => {
+    await client.get(`/v1/payments/${encodeURIComponent(decodeURIComponent(id))}`).expect(404)
+    expect(asked).toEqual([])
+  },
+)
+
+test('a payment is created once with an idempotency key, which is passed on', async () => {
+  const { headers, body } = await client
+    .post('/v1/payments')
+    .set('idempotency-key', 'k-1')
+    .send({ amount: 1250, currency: 'EUR' })
+    .expect(201)
+  expect(headers['location']).toBe('/v1/payments/pay_1')
+  expect(body).toEqual(payment)
+  expect(asked).toEqual([
+    { method: 'POST', path: '/payments', body: { amount: 1250, currency: 'EUR' }, idempotencyKey: 'k-1' },
+  ])
+})
+
+test('a payment without a key is passed on without one', async () => {
+  await client.post('/v1/payments').send({ amount: 1, currency: 'EUR' }).expect(201)
+  expect(asked[0]?.idempotencyKey).toBeUndefined()
+})
+
+test.each([
+  [{ amount: 0, currency: 'EUR' }, ['amount']],
+  [{ amount: 1.5, currency: 'euro' }, ['amount', 'currency']],
+  [{ amount: 1, currency: 'EUR', status: 'succeeded' }, ['status']],
+])('%j is invalid input and reaches no upstream', async (body, fields) => {
+  const response = await client.post('/v1/payments').send(body).expect(422)
+  expect(response.body.errors.map(({ field }: { field: string }) => field)).toEqual(fields)
+  expect(asked).toEqual([])
+})
+
+test.each([
+  ['GET', 404, 404, 'not_found'],
+  ['GET', 403, 502, 'upstream_invalid_response'],
+  ['POST', 422, 422, 'idempotency_key_reused'],
+  ['POST', 404, 502, 'upstream_invalid_response'],
+])('%s: status %i of the upstream becomes %i %s', async (method, status, expected, code) => {
+  respond = () => Promise.reject(new UpstreamStatusError(status))
+  const call =
+    method === 'GET'
+      ? client.get('/v1/payments/pay_1')
+      : client.post('/v1/payments').send({ amount: 1, currency: 'EUR' })
+  expect((await call.expect(expected)).body).toMatchObject({ status: expected, code })
+})
+
+test.each([
+  ['upstream_unavailable', 503],
+  ['upstream_timeout', 504],
+  ['upstream_invalid_response', 502],
+] as const)('%s is a %i that reveals nothing about the upstream', async (code, status) => {
+  const cause = new Error('connect ECONNREFUSED db.internal:8080')
+  respond = () => Promise.reject(new CodedError(code, { cause }))
+  const response = await client
+    .get('/v1/payments/pay_1')
+    .expect(status)
+    .expect('content-type', /problem\+json/)
+  expect(response.body).toMatchObject({ status, code })
+  expect(response.text).not.toMatch(/internal:|ECONNREFUSED|payments/)
+})

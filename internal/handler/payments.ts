@@ -1,0 +1,50 @@
+import * as z from 'zod'
+import { operation, type Route } from '#pkg/operation/index.ts'
+import { idempotencyHeaders } from '#pkg/resource/index.ts'
+import { type Payment, type Payments, paymentSchema } from '../service/payments.ts'
+
+const example: Payment = { id: 'pay_1', amount: 1250, currency: 'EUR', status: 'succeeded' }
+
+const PROBLEMS = ['upstream_invalid_response', 'upstream_unavailable', 'upstream_timeout'] as const
+
+export interface PaymentsHandlerDeps {
+  readonly payments: Payments
+}
+
+export function payments({ payments }: PaymentsHandlerDeps): Route[] {
+  const create = operation({
+    id: 'createPayment',
+    summary: 'Creates one payment',
+    headers: idempotencyHeaders,
+    body: z.strictObject({ amount: paymentSchema.shape.amount, currency: paymentSchema.shape.currency }),
+    responses: {
+      201: {
+        description: 'The payment',
+        schema: () => paymentSchema,
+        example,
+        headers: { location: 'The path of the payment' },
+      },
+    },
+    problems: [...PROBLEMS, 'idempotency_key_reused'],
+    handler: async function createPayment(req, res) {
+      const created = await payments.create(req.body, req.get('idempotency-key'))
+      res.status(201).set('location', `/v1/payments/${created.id}`).json(created)
+    },
+  })
+
+  const read = operation({
+    id: 'readPayment',
+    summary: 'Returns one payment',
+    params: z.object({ id: paymentSchema.shape.id }),
+    responses: { 200: { description: 'The payment', schema: () => paymentSchema, example } },
+    problems: PROBLEMS,
+    handler: async function readPayment(req, res) {
+      res.json(await payments.get(req.params.id))
+    },
+  })
+
+  return [
+    { path: '/v1/payments', post: create },
+    { path: '/v1/payments/:id', get: read },
+  ]
+}

@@ -1,0 +1,66 @@
+import * as z from 'zod'
+import { CodedError } from '#pkg/problem/index.ts'
+import { type Upstream, UpstreamStatusError } from '#pkg/upstream/index.ts'
+
+/** A payment as the upstream returns it. Fields that this service does not use are dropped. */
+export const paymentSchema = z.object({
+  id: z
+    .string()
+    .max(100)
+    .regex(/^[\w-]+$/),
+  amount: z.int().min(1).max(1_000_000_000),
+  currency: z
+    .string()
+    .max(3)
+    .regex(/^[A-Z]{3}$/),
+  status: z.enum(['pending', 'succeeded', 'failed']),
+})
+
+export type Payment = z.output<typeof paymentSchema>
+
+export type NewPayment = Pick<Payment, 'amount' | 'currency'>
+
+export interface PaymentsDeps {
+  readonly upstream: Pick<Upstream, 'json'>
+}
+
+/** Payments, which belong to another service. Each operation throws the errors of UPSTREAM_PROBLEMS. */
+export type Payments = ReturnType<typeof createPayments>
+
+export function createPayments({ upstream }: PaymentsDeps) {
+  return {
+    /** @throws CodedError `not_found` when the payment does not exist */
+    async get(id: string): Promise<Payment> {
+      try {
+        return await upstream.json({
+          method: 'GET',
+          path: `/payments/${encodeURIComponent(id)}`,
+          schema: paymentSchema,
+        })
+      } catch (error) {
+        if (error instanceof UpstreamStatusError && error.status === 404) {
+          throw new CodedError('not_found', { cause: error })
+        }
+        throw error
+      }
+    },
+
+    /**
+     * Without a key the call is never repeated after it was sent. With one the upstream creates the payment once.
+     *
+     * @throws CodedError `idempotency_key_reused` when the upstream responds with 422, as it does for a key of another
+     * payment
+     */
+    async create(payment: NewPayment, idempotencyKey: string | undefined): Promise<Payment> {
+      try {
+        const request = { method: 'POST', path: '/payments', body: payment, idempotencyKey }
+        return await upstream.json({ ...request, schema: paymentSchema })
+      } catch (error) {
+        if (error instanceof UpstreamStatusError && error.status === 422) {
+          throw new CodedError('idempotency_key_reused', { cause: error })
+        }
+        throw error
+      }
+    },
+  }
+}

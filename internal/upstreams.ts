@@ -1,0 +1,100 @@
+import type { Health } from '#pkg/health/index.ts'
+import { deadline } from '#pkg/http/deadline.ts'
+import type { RequestContext } from '#pkg/http/request-context.ts'
+import type { Logger } from '#pkg/logging/index.ts'
+import type { Sources } from '#pkg/metrics/index.ts'
+import type { Route } from '#pkg/operation/index.ts'
+import type { Tracer } from '#pkg/tracing/index.ts'
+import { createUpstream, type Source, type Upstream, type UpstreamOptions } from '#pkg/upstream/index.ts'
+import { payments } from './handler/payments.ts'
+import { logUpstream } from './log-events.ts'
+import { createPayments } from './service/payments.ts'
+import { createUpstreamMetrics } from './upstream-metrics.ts'
+
+/** The routes that need an upstream, by its name in UPSTREAMS. Without the upstream they do not exist. */
+const ROUTES: readonly (readonly [upstream: string, list: (upstream: Upstream) => Route[]])[] = [
+  ['payments', (upstream) => payments({ payments: createPayments({ upstream }) })],
+]
+
+export interface UpstreamsDeps extends Pick<UpstreamOptions, 'timeoutMs' | 'concurrency'> {
+  readonly upstreams: readonly { readonly name: string; readonly source: Source }[]
+  /** Longest time of a request of this service with its calls, in milliseconds. */
+  readonly requestTimeoutMs: number
+  /** Returns the names of the upstreams whose circuits an operator holds open. */
+  readonly open: () => readonly string[]
+  readonly context: Pick<RequestContext, 'current' | 'run' | 'outgoingHeaders'>
+  readonly logger: Logger
+  readonly health: Pick<Health, 'watch'>
+  /** @default no metrics */
+  readonly sources?: Sources | undefined
+  /** @default no spans */
+  readonly tracer?: Pick<Tracer, 'trace'> | undefined
+}
+
+/** Composes the clients of the services that this one calls, with their checks, metrics, spans and log lines. */
+export function createUpstreams({
+  upstreams,
+  open,
+  context,
+  logger,
+  health,
+  sources,
+  tracer,
+  ...options
+}: UpstreamsDeps) {
+  const metrics = sources && createUpstreamMetrics(sources)
+  const onEvent = logUpstream(logger)
+  const clients = upstreams.map(({ name, source }) => {
+    const measure = metrics?.observe(name)
+    const client = createUpstream({
+      ...options,
+      name,
+      source,
+      isOpen: () => open().includes(name),
+      onEvent,
+      ...(measure && { onAttempt: measure }),
+      ...(tracer && {
+        trace: (spanName, attributes, work) => tracer.trace(spanName, { kind: 'client', attributes }, work),
+      }),
+      context() {
+        const current = context.current()
+        return current && { ...current, traceHeaders: { ...context.outgoingHeaders() } }
+      },
+    })
+    metrics?.report(client.report)
+    // Not critical: an upstream that all instances share would take all of them out of service.
+    health.watch({ name: `upstream-${name}`, check: async () => requireUsable(client), critical: () => false })
+    return client
+  })
+
+  return {
+    routes: clients.flatMap((client) => ROUTES.flatMap(([name, list]) => (name === client.name ? list(client) : []))),
+    /** Bounds the calls of a request to its time. */
+    deadline: deadline({ context, timeoutMs: options.requestTimeoutMs }),
+    /** Returns the state of each upstream. */
+    report: () => clients.map(({ report }) => report()),
+    part: {
+      name: 'upstreams',
+      start() {
+        for (const client of clients) client.start()
+      },
+      stop() {
+        for (const client of clients) client.stop()
+      },
+    },
+  }
+}
+
+/**
+ * Reads the state in memory, because the client itself probes its instances. @throws an error with a reason that a health
+ * response may show
+ */
+function requireUsable({ report }: Upstream): void {
+  const { circuit, instances } = report()
+  const fail = (reason: string, message: string) => {
+    throw Object.assign(new Error(message), { reason })
+  }
+  if (circuit === 'open' || circuit === 'isolated') fail('unhealthy', `the circuit is ${circuit}`)
+  if (instances.length === 0) fail('unresolved', 'no instance is known')
+  if (instances.every(({ isFailing }) => isFailing)) fail('refused', 'every instance fails')
+}

@@ -1,0 +1,42 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { RequestHandler } from 'express'
+import { isFromProxy, type RequestContext } from './request-context.ts'
+
+export interface DeadlineOptions {
+  readonly context: Pick<RequestContext, 'current' | 'run'>
+  /** Longest time of a request, in milliseconds. */
+  readonly timeoutMs: number
+  /** Monotonic clock in milliseconds. */
+  readonly now?: () => number
+}
+
+/**
+ * Sets the deadline of each request and the signal that aborts when its caller disconnects, for the calls that the
+ * request makes. It ends no request itself. A peer that TRUST_PROXY names may ask for an earlier deadline with
+ * `x-request-timeout-ms` or Envoy's `x-envoy-expected-rq-timeout-ms`.
+ */
+export function deadline({ context, timeoutMs, now = () => performance.now() }: DeadlineOptions): RequestHandler {
+  return function deadline(req, res, next) {
+    const current = context.current()
+    if (current === undefined) return next()
+    const askedMs = isFromProxy(req) ? readTimeout(req.headers) : Number.POSITIVE_INFINITY
+    const caller = new AbortController()
+    res.once('close', () => {
+      if (!res.writableFinished) caller.abort()
+    })
+    const limited = { ...current, deadline: now() + Math.min(timeoutMs, askedMs), signal: caller.signal }
+    req.context = limited
+    context.run(limited, next)
+  }
+}
+
+/** Returns the shortest time that the headers ask for, in milliseconds. */
+function readTimeout(headers: IncomingHttpHeaders): number {
+  const asked = [headers['x-request-timeout-ms'], headers['x-envoy-expected-rq-timeout-ms']]
+    // A proxy that adds its own value after another one makes a list.
+    .flatMap((value) => String(value ?? '').split(','))
+    .map((text) => (/^\s*\d{1,9}\s*$/.test(text) ? Number(text) : Number.NaN))
+    // 0 means "no limit" in Envoy.
+    .filter((ms) => ms > 0)
+  return Math.min(...asked)
+}

@@ -1,0 +1,54 @@
+import { afterEach, expect, test } from '@jest/globals'
+import { client, closeAll, GET, instance, json } from './fakes.ts'
+
+afterEach(closeAll)
+
+test('the deadline ends a call, and the instance sees the connection close', async () => {
+  const closed = Promise.withResolvers<void>()
+  const { port, seen } = await instance((req) => void req.once('close', closed.resolve))
+  const { request, attempts } = await client([port])
+  await expect(request({ ...GET, timeoutMs: 1_000 })).rejects.toMatchObject({ code: 'upstream_timeout' })
+  await closed.promise
+  expect(seen).toHaveLength(1)
+  expect(attempts).toMatchObject([{ status: undefined, errorType: 'timeout' }])
+})
+
+test("the caller's deadline is earlier than the own limit, and a call after it is not sent", async () => {
+  const { port, seen } = await instance((_req, res) => json(res, {}))
+  const { request } = await client([port], { now: () => 1_000, context: () => ({ deadline: 1_000 }) })
+  await expect(request(GET)).rejects.toMatchObject({ code: 'upstream_timeout' })
+  expect(seen).toHaveLength(0)
+})
+
+test('when the caller goes away, its call is cancelled without a retry and without blame', async () => {
+  const arrived = Promise.withResolvers<void>()
+  const closed = Promise.withResolvers<void>()
+  const { port, seen } = await instance((req) => {
+    arrived.resolve()
+    req.once('close', closed.resolve)
+  })
+  const caller = new AbortController()
+  const { request, report } = await client([port], { context: () => ({ signal: caller.signal }) })
+  const call = request(GET)
+  await arrived.promise
+  expect(report()).toMatchObject({ inProgress: 1, instances: [{ inFlight: 1, activeConnections: 1 }] })
+  caller.abort()
+  await expect(call).rejects.toMatchObject({ cause: { attempt: { kind: 'cancelled' } } })
+  await closed.promise
+  expect(seen).toHaveLength(1)
+  expect(report()).toMatchObject({ inProgress: 0, instances: [{ success: 1, inFlight: 0 }] })
+})
+
+test('a timeout of an impatient caller does not count against the upstream, and one of the own limit does', async () => {
+  const { port } = await instance(() => undefined)
+  let deadline: number | undefined
+  const { request, report } = await client([port], { timeoutMs: 40, context: () => ({ deadline }) })
+  deadline = performance.now() + 10
+  await expect(request(GET)).rejects.toMatchObject({ code: 'upstream_timeout' })
+  expect(report().instances[0]).toMatchObject({ success: 1 })
+  deadline = undefined
+  await expect(request(GET)).rejects.toMatchObject({ code: 'upstream_timeout' })
+  expect(report().instances[0]).toMatchObject({ success: 0.9 })
+  // The time counts as a latency in both cases.
+  expect(report().instances[0]!.latencyMs).toBeGreaterThanOrEqual(39)
+})

@@ -1,0 +1,181 @@
+import { type Agent, type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http'
+import { request as requestTls } from 'node:https'
+import type { Socket } from 'node:net'
+import { type FailureKind, parseRetryAfter } from './retry.ts'
+
+export interface Exchange {
+  readonly origin: Origin
+  readonly agent: Agent
+  readonly method: string
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: Buffer | undefined
+  /** Milliseconds from the call to the end of the response. */
+  readonly timeoutMs: number
+  /** Milliseconds to open a connection. An address that swallows packets must not use up the whole time. @default 1_000 */
+  readonly connectTimeoutMs?: number
+  /** Largest body of a response. */
+  readonly maxBytes: number
+  /** Aborts when the caller goes away. */
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface Origin {
+  readonly protocol: 'http:' | 'https:'
+  /** A name or an address, without the brackets of IPv6. */
+  readonly host: string
+  readonly port: number
+  /** The `host` header: the name that was resolved to this address, for servers with several names. */
+  readonly authority: string
+}
+
+export interface UpstreamResponse {
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly body: Buffer
+}
+
+/** The result of an attempt that is not a usable response. Its message and its cause are for the log only. */
+export class AttemptError extends Error {
+  override readonly name = 'AttemptError'
+  readonly kind: FailureKind
+  /** The status of an error, or else `kind`: the `error.type` of metrics and spans. */
+  readonly code: string
+  readonly status: number | undefined
+  readonly retryAfterMs: number | undefined
+
+  constructor(kind: FailureKind, message: string, options: ErrorOptions & Partial<Refusal> = {}) {
+    super(message, options)
+    this.kind = kind
+    this.code = String(options.status ?? kind)
+    this.status = options.status
+    this.retryAfterMs = options.retryAfterMs
+  }
+}
+
+interface Refusal {
+  readonly status: number | undefined
+  readonly retryAfterMs: number | undefined
+}
+
+/** A request of this size is one write, which the system accepts as a whole or not at all. */
+const ONE_WRITE = 16 * 1024
+
+/**
+ * Sends one request and reads the whole response. Follows no redirect, ignores 1xx responses, and ends the connection
+ * when the deadline passes, the caller goes away or the body is too large. @throws AttemptError
+ */
+export function exchange(options: Exchange): Promise<UpstreamResponse> {
+  const { origin, agent, method, path, headers, body, timeoutMs, maxBytes, signal } = options
+  return new Promise((resolve, reject) => {
+    let hasConnected = false
+    let hasResponse = false
+    const send = origin.protocol === 'https:' ? requestTls : request
+    const { host, port, authority } = origin
+    const req = send({ host, port, agent, method, path, headers: { host: authority, ...headers } })
+
+    const deadline = setTimeout(
+      () => fail(new AttemptError('timeout', `no response within ${Math.round(timeoutMs)} ms`)),
+      timeoutMs,
+    )
+    const connecting = setTimeout(() => {
+      if (!hasConnected) fail(new AttemptError('refused', 'no connection in time'))
+    }, options.connectTimeoutMs ?? 1_000)
+    const onAbort = () => fail(new AttemptError('cancelled', 'the caller went away'))
+    signal?.addEventListener('abort', onAbort)
+
+    function settle(): void {
+      clearTimeout(deadline)
+      clearTimeout(connecting)
+      signal?.removeEventListener('abort', onAbort)
+    }
+    function fail(error: AttemptError): void {
+      settle()
+      reject(error)
+      // Ends the connection, which is how the instance learns that its work is not wanted any more.
+      req.destroy()
+    }
+    const classify = (error: NodeJS.ErrnoException) =>
+      new AttemptError(findKind(error, { req, hasConnected, hasResponse, size: body?.length ?? 0 }), error.message, {
+        cause: error,
+      })
+
+    req.once('socket', (socket: Socket) => {
+      if (req.reusedSocket) hasConnected = true
+      else
+        socket.once(origin.protocol === 'https:' ? 'secureConnect' : 'connect', () => {
+          hasConnected = true
+        })
+    })
+    // The listener stays after the end, because an error without a listener ends the process.
+    req.on('error', (error) => fail(classify(error)))
+    req.once('close', () => {
+      if (!hasResponse) fail(new AttemptError('broken', 'the connection closed without a response'))
+    })
+    req.once('upgrade', (_response, socket) => {
+      socket.destroy()
+      fail(new AttemptError('invalid', 'the instance switched protocols'))
+    })
+    req.once('response', (response) => {
+      hasResponse = true
+      readBody(response, maxBytes).then((bytes) => {
+        settle()
+        const error = findRefusal(response)
+        if (error) reject(error)
+        else resolve({ status: response.statusCode ?? 0, headers: response.headers, body: bytes })
+      }, fail)
+    })
+    if (signal?.aborted) return onAbort()
+    req.end(body)
+  })
+}
+
+/** @throws AttemptError when the body is too large or incomplete */
+function readBody(response: IncomingMessage, maxBytes: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let bytes = 0
+    const tooLarge = () => reject(new AttemptError('invalid', `the response has more than ${maxBytes} bytes`))
+    const cut = (cause?: Error) => reject(new AttemptError('broken', 'the response is incomplete', { cause }))
+    if (Number(response.headers['content-length']) > maxBytes) tooLarge()
+    response.on('data', (chunk: Buffer) => {
+      bytes += chunk.length
+      if (bytes > maxBytes) tooLarge()
+      else chunks.push(chunk)
+    })
+    response.once('end', () => (response.complete ? resolve(Buffer.concat(chunks, bytes)) : cut()))
+    response.on('error', (error: NodeJS.ErrnoException) =>
+      error.code?.startsWith('HPE_')
+        ? reject(new AttemptError('invalid', error.message, { cause: error }))
+        : cut(error),
+    )
+    response.once('close', () => cut())
+  })
+}
+
+interface Progress {
+  readonly req: ClientRequest
+  readonly hasConnected: boolean
+  readonly hasResponse: boolean
+  /** Bytes of the body. */
+  readonly size: number
+}
+
+function findKind(
+  { code, syscall }: NodeJS.ErrnoException,
+  { req, hasConnected, hasResponse, size }: Progress,
+): FailureKind {
+  // llhttp's codes: https://github.com/nodejs/llhttp
+  if (code?.startsWith('HPE_')) return 'invalid'
+  if (!hasConnected) return 'refused'
+  // The system has refused the first write on a kept connection: it knew already that the instance had closed it.
+  if (req.reusedSocket && syscall === 'write' && !hasResponse && size <= ONE_WRITE) return 'stale'
+  return 'broken'
+}
+
+/** Returns the error of a status that says that the instance could not serve the request. */
+function findRefusal({ statusCode = 0, headers }: IncomingMessage): AttemptError | undefined {
+  if (statusCode < 500 && statusCode !== 429) return undefined
+  const retryAfterMs = parseRetryAfter(headers['retry-after'], Date.now())
+  return new AttemptError('status', `status ${statusCode}`, { status: statusCode, retryAfterMs })
+}

@@ -1,0 +1,99 @@
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
+import { type BreakerState, COOL_DOWN_MS, createGuard } from './guard.ts'
+
+/* cockatiel reads Date.now(), which these tests set. */
+beforeEach(() => void jest.spyOn(Date, 'now').mockReturnValue(1_000_000))
+afterEach(() => void jest.restoreAllMocks())
+
+const wait = (ms: number) => void jest.spyOn(Date, 'now').mockReturnValue(Date.now() + ms)
+const fail = () => Promise.reject(new Error('failed'))
+const succeed = async () => 'done'
+
+function start(concurrency = 10) {
+  const states: BreakerState[] = []
+  const guard = createGuard({ concurrency, isFailure: () => true, onState: (state) => states.push(state) })
+  return { ...guard, states }
+}
+
+async function failTimes({ run }: Pick<ReturnType<typeof start>, 'run'>, times: number): Promise<void> {
+  for (let index = 0; index < times; index++) await expect(run(fail)).rejects.toThrow('failed')
+}
+
+test('the circuit opens when more than half of at least twenty calls in ten seconds have failed', async () => {
+  const guard = start()
+  for (let index = 0; index < 10; index++) await guard.run(succeed)
+  await failTimes(guard, 10)
+  expect(guard.state()).toBe('closed')
+  await failTimes(guard, 1)
+  expect(guard.state()).toBe('open')
+})
+
+test('nineteen failures do not open the circuit, and failures of ten seconds ago do not count', async () => {
+  const guard = start()
+  await failTimes(guard, 19)
+  for (let second = 0; second < 10; second++) {
+    wait(1_000)
+    await guard.run(succeed)
+  }
+  await failTimes(guard, 5)
+  expect(guard.state()).toBe('closed')
+})
+
+test('an open circuit rejects calls without starting them, until a probe allows one trial', async () => {
+  const guard = start()
+  await failTimes(guard, 20)
+  const work = jest.fn(succeed)
+  await expect(guard.run(work)).rejects.toMatchObject({ reason: 'breaker' })
+  expect(guard.needsProbe()).toBe(false)
+  wait(COOL_DOWN_MS)
+  expect(guard.needsProbe()).toBe(true)
+  await expect(guard.run(work)).rejects.toMatchObject({ reason: 'breaker' })
+  expect(work).not.toHaveBeenCalled()
+
+  guard.allowTrial()
+  const trial = Promise.withResolvers<string>()
+  const tried = guard.run(() => trial.promise)
+  // Other calls do not wait for the trial.
+  await expect(guard.run(work)).rejects.toMatchObject({ reason: 'breaker' })
+  expect(work).not.toHaveBeenCalled()
+  trial.resolve('done')
+  expect(await tried).toBe('done')
+  expect(await guard.run(work)).toBe('done')
+  expect(guard.states).toEqual(['open', 'half-open', 'closed'])
+})
+
+test('a trial that fails opens the circuit for another cool-down', async () => {
+  const guard = start()
+  await failTimes(guard, 20)
+  wait(COOL_DOWN_MS)
+  guard.allowTrial()
+  await failTimes(guard, 1)
+  expect(guard.state()).toBe('open')
+  expect(guard.needsProbe()).toBe(false)
+  wait(COOL_DOWN_MS)
+  expect(guard.needsProbe()).toBe(true)
+})
+
+test('an operator holds the circuit open and closes it again', async () => {
+  const guard = start()
+  guard.isolate(true)
+  guard.isolate(true)
+  expect(guard.state()).toBe('isolated')
+  await expect(guard.run(succeed)).rejects.toMatchObject({ reason: 'breaker' })
+  guard.isolate(false)
+  expect(await guard.run(succeed)).toBe('done')
+  expect(guard.states).toEqual(['isolated', 'closed'])
+})
+
+test('calls beyond the concurrency are rejected without blame', async () => {
+  const guard = start(2)
+  const pending = Promise.withResolvers<string>()
+  const calls = [1, 2].map(() => guard.run(() => pending.promise))
+  for (let index = 0; index < 30; index++) {
+    await expect(guard.run(succeed)).rejects.toMatchObject({ reason: 'concurrency' })
+  }
+  expect([guard.state(), guard.inProgress()]).toEqual(['closed', 2])
+  pending.resolve('done')
+  expect(await Promise.all(calls)).toEqual(['done', 'done'])
+  expect(guard.inProgress()).toBe(0)
+})

@@ -1,0 +1,119 @@
+import {
+  BrokenCircuitError,
+  BulkheadRejectedError,
+  bulkhead,
+  CircuitState,
+  circuitBreaker,
+  handleWhen,
+  IsolatedCircuitError,
+  SamplingBreaker,
+} from 'cockatiel'
+
+/** `half-open`: one request is on trial. `isolated`: an operator has opened the breaker. */
+export type BreakerState = 'closed' | 'open' | 'half-open' | 'isolated'
+
+export type RejectReason = 'breaker' | 'concurrency'
+
+/** The guard did not start the call. */
+export class RejectedError extends Error {
+  override readonly name = 'RejectedError'
+  readonly reason: RejectReason
+
+  constructor(reason: RejectReason, options?: ErrorOptions) {
+    super(reason === 'breaker' ? 'the circuit is open' : 'too many calls are in progress', options)
+    this.reason = reason
+  }
+}
+
+/**
+ * The breaker opens when half of at least 20 calls within 10 s have failed, and stays open for 5 s: the defaults of
+ * Hystrix, https://github.com/Netflix/Hystrix/wiki/Configuration (`requestVolumeThreshold`, `errorThresholdPercentage`,
+ * `metrics.rollingStats`, `sleepWindowInMilliseconds`).
+ */
+const WINDOW_MS = 10_000
+const MIN_CALLS = 20
+const MAX_ERROR_RATE = 0.5
+export const COOL_DOWN_MS = 5_000
+
+export interface GuardOptions {
+  /** Calls in progress at a time. There is no queue: a call that waits would only use up its time. */
+  readonly concurrency: number
+  /** Whether an error counts against the upstream. */
+  readonly isFailure: (error: unknown) => boolean
+  /** Called with each new state. */
+  readonly onState: (state: BreakerState) => void
+  /** Milliseconds since the epoch: the clock of cockatiel. @default Date.now */
+  readonly now?: () => number
+}
+
+const STATES: Readonly<Record<CircuitState, BreakerState>> = {
+  [CircuitState.Closed]: 'closed',
+  [CircuitState.Open]: 'open',
+  [CircuitState.HalfOpen]: 'half-open',
+  [CircuitState.Isolated]: 'isolated',
+}
+
+/**
+ * The circuit breaker and the bulkhead of one upstream. After the cool-down the circuit stays open until `allowTrial`:
+ * a probe comes before a user's request. Then one request is on trial, and others are rejected at once instead of
+ * waiting for its end.
+ */
+export function createGuard({ concurrency, isFailure, onState, now = Date.now }: GuardOptions) {
+  const breaker = circuitBreaker(handleWhen(isFailure), {
+    halfOpenAfter: COOL_DOWN_MS,
+    breaker: new SamplingBreaker({
+      threshold: MAX_ERROR_RATE,
+      duration: WINDOW_MS,
+      minimumRps: MIN_CALLS / (WINDOW_MS / 1_000),
+    }),
+  })
+  const slots = bulkhead(concurrency)
+  let openedAt = 0
+  let isTrialAllowed = false
+  let isolation: { dispose(): void } | undefined
+
+  breaker.onStateChange((state) => {
+    if (state === CircuitState.Open) openedAt = now()
+    isTrialAllowed = false
+    onState(STATES[state])
+  })
+
+  return {
+    /**
+     * Runs `work` and settles like it. @throws RejectedError without calling `work` when the circuit is open or the
+     * calls in progress fill `share` of the bulkhead
+     */
+    async run<T>(work: () => Promise<T>, share = 1): Promise<T> {
+      const { state } = breaker
+      if (state === CircuitState.HalfOpen || (state === CircuitState.Open && !isTrialAllowed)) {
+        throw new RejectedError('breaker')
+      }
+      if (slots.executionSlots <= concurrency * (1 - share)) throw new RejectedError('concurrency')
+      try {
+        return await slots.execute(() => breaker.execute(work))
+      } catch (error) {
+        if (error instanceof BulkheadRejectedError) throw new RejectedError('concurrency', { cause: error })
+        if (error instanceof BrokenCircuitError || error instanceof IsolatedCircuitError) {
+          throw new RejectedError('breaker', { cause: error })
+        }
+        throw error
+      }
+    },
+    state: () => STATES[breaker.state],
+    /** Returns the number of calls in progress. */
+    inProgress: () => concurrency - slots.executionSlots,
+    /** Whether the cool-down has ended and a probe should decide about a trial. */
+    needsProbe: () => breaker.state === CircuitState.Open && !isTrialAllowed && now() - openedAt >= COOL_DOWN_MS,
+    allowTrial() {
+      isTrialAllowed = true
+    },
+    /** Holds the circuit open, or ends that. */
+    isolate(wanted: boolean) {
+      if (wanted) isolation ??= breaker.isolate()
+      else {
+        isolation?.dispose()
+        isolation = undefined
+      }
+    },
+  }
+}

@@ -1,0 +1,184 @@
+import { once } from 'node:events'
+import { Agent } from 'node:http'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { Worker } from 'node:worker_threads'
+import { afterEach, expect, test } from '@jest/globals'
+import * as z from 'zod'
+import { exchange } from './exchange.ts'
+import { createUpstream } from './upstream.ts'
+
+/*
+ * Instances that break the rules. Each of them writes raw bytes, because node:http would not send them.
+ */
+const open: { close(): unknown }[] = []
+afterEach(() => {
+  for (const each of open.splice(0)) each.close()
+})
+
+const HEAD = 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n'
+
+/** Starts an instance that calls `respond` with each connection after its first bytes. */
+async function hostile(respond: (socket: Socket) => void) {
+  const sockets = new Set<Socket>()
+  const server = createServer((socket) => {
+    sockets.add(socket)
+    socket.on('error', () => undefined)
+    socket.once('data', () => respond(socket))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  open.push({
+    close() {
+      server.close()
+      for (const socket of sockets) socket.destroy()
+    },
+  })
+  const { port } = server.address() as AddressInfo
+  return { ...(await clientOf(port)), sockets, server }
+}
+
+async function clientOf(port: number) {
+  const authority = `127.0.0.1:${port}`
+  const upstream = createUpstream({
+    name: 'payments',
+    source: { type: 'static', origins: [{ protocol: 'http:', host: '127.0.0.1', port, authority }] },
+    maxBytes: 1_000,
+    timeoutMs: 2_000,
+  })
+  await upstream.refresh()
+  open.push({ close: () => upstream.stop() })
+  return upstream
+}
+
+const SECRET = 'db.internal'
+const schema = z.object({ id: z.string() })
+const POST = { method: 'POST', path: '/payments', body: {}, schema }
+
+const body = (text: string, head = HEAD) => `${head}content-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`
+
+test.each([
+  ['garbage instead of HTTP', `220 ${SECRET} ESMTP\r\n`],
+  ['headers that are too large', `${HEAD}x-${SECRET}: ${'x'.repeat(64 * 1024)}\r\n\r\n`],
+  ['a body that is larger than announced is allowed', `${HEAD}content-length: 1000000\r\n\r\n{`],
+  ['an endless body', `${HEAD}transfer-encoding: chunked\r\n\r\n${`3e8\r\n${'x'.repeat(1_000)}\r\n`.repeat(3)}`],
+  ['a broken chunk', `${HEAD}transfer-encoding: chunked\r\n\r\nzz\r\n`],
+  ['two lengths', `${HEAD}content-length: 5\r\ncontent-length: 6\r\n\r\n{"a":1}`],
+  ['another protocol', 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n'],
+  ['a redirect', `HTTP/1.1 302 Found\r\nlocation: http://${SECRET}/\r\ncontent-length: 0\r\n\r\n`],
+  ['another media type', body(`<p>${SECRET}</p>`, 'HTTP/1.1 200 OK\r\ncontent-type: text/html\r\n')],
+  ['no media type', body('{"id":"1"}', 'HTTP/1.1 200 OK\r\n')],
+  ['a compressed body', body('{"id":"1"}', `${HEAD}content-encoding: gzip\r\n`)],
+  ['invalid JSON', body(`{"id":${SECRET}`)],
+  ['JSON of another schema', body(`{"id":{"host":"${SECRET}"}}`)],
+  ['an empty 204', 'HTTP/1.1 204 No Content\r\n\r\n'],
+])('%s is an invalid response without details', async (_name, bytes) => {
+  const { json } = await hostile((socket) => socket.write(bytes))
+  const error = await json(POST).catch((error: Error) => error)
+  expect(error).toMatchObject({ name: 'CodedError', code: 'upstream_invalid_response' })
+  expect((error as Error).message).toBe('upstream invalid response')
+})
+
+test.each([
+  ['without a byte', (socket: Socket) => socket.end()],
+  ['in the headers', (socket: Socket) => socket.end('HTTP/1.1 200 OK\r\ncontent-le')],
+  ['in the body', (socket: Socket) => socket.end(`${HEAD}content-length: 10\r\n\r\n{"i`)],
+  ['in a chunk', (socket: Socket) => socket.end(`${HEAD}transfer-encoding: chunked\r\n\r\n5\r\n{"i`)],
+  ['by a reset', (socket: Socket) => socket.resetAndDestroy()],
+])('a connection that ends %s makes the upstream unavailable', async (_name, respond) => {
+  const { json } = await hostile(respond)
+  await expect(json(POST)).rejects.toMatchObject({ code: 'upstream_unavailable' })
+})
+
+test.each([
+  ['slow headers', 'HTTP/1.1 200 OK\r\nx-'],
+  ['a slow body', `${HEAD}content-length: 1000\r\n\r\n{`],
+  ['endless interim responses', 'HTTP/1.1 100 Continue\r\n\r\n'],
+])('%s end at the deadline, and the connection is closed', async (_name, piece) => {
+  const closed = Promise.withResolvers<void>()
+  const { json, report } = await hostile((socket) => {
+    const timer = setInterval(() => socket.write(piece.startsWith('HTTP/1.1 100') ? piece : 'x'), 5)
+    socket.write(piece)
+    socket.once('close', () => {
+      clearInterval(timer)
+      closed.resolve()
+    })
+  })
+  await expect(json({ ...POST, timeoutMs: 1_000 })).rejects.toMatchObject({ code: 'upstream_timeout' })
+  await closed.promise
+  expect(report()).toMatchObject({ inProgress: 0, instances: [{ inFlight: 0 }] })
+})
+
+test('interim responses before the response are ignored', async () => {
+  const { json } = await hostile((socket) => {
+    socket.write('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n')
+    socket.write(body('{"id":"1"}'))
+  })
+  expect(await json(POST)).toEqual({ id: '1' })
+})
+
+test('an address that swallows packets is given up as unsent', async () => {
+  // The backlog of 1 is full and the instance accepts no more, so the system ignores the next connection.
+  const shared = new Int32Array(new SharedArrayBuffer(8))
+  const worker = new Worker(
+    `const { workerData } = require('node:worker_threads')
+     const server = require('node:net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
+       Atomics.store(workerData, 0, server.address().port)
+       Atomics.notify(workerData, 0)
+       Atomics.wait(workerData, 1, 0)
+       process.exit()
+     })`,
+    { eval: true, workerData: shared },
+  )
+  open.push({ close: () => worker.terminate() })
+  Atomics.wait(shared, 0, 0)
+  const port = Atomics.load(shared, 0)
+  for (let index = 0; index < 8; index++) {
+    const socket = connect(port, '127.0.0.1').on('error', () => undefined)
+    open.push({ close: () => socket.destroy() })
+  }
+  const origin = { protocol: 'http:', host: '127.0.0.1', port, authority: `127.0.0.1:${port}` } as const
+  const common = { origin, agent: new Agent(), method: 'POST', path: '/', headers: {}, maxBytes: 1_000 }
+  const attempt = exchange({ ...common, timeoutMs: 10_000, connectTimeoutMs: 50 })
+  await expect(attempt).rejects.toMatchObject({ kind: 'refused' })
+  Atomics.store(shared, 1, 1)
+  Atomics.notify(shared, 1)
+})
+
+test('a POST on an idle connection that the instance has reset is sent once more, on a new connection', async () => {
+  // The instance runs in a thread, so that it resets the connection while this thread cannot notice.
+  const shared = new Int32Array(new SharedArrayBuffer(16))
+  const [PORT, RESET, DONE, SEEN] = [0, 1, 2, 3]
+  const worker = new Worker(
+    `const { workerData: shared } = require('node:worker_threads')
+     let connections = 0
+     const server = require('node:net').createServer((socket) => {
+       const isFirst = ++connections === 1
+       socket.on('data', () => {
+         Atomics.add(shared, ${SEEN}, 1)
+         socket.write('HTTP/1.1 200 OK\\r\\ncontent-type: application/json\\r\\ncontent-length: 10\\r\\n\\r\\n{"id":"1"}')
+         if (!isFirst) return
+         Atomics.wait(shared, ${RESET}, 0)
+         socket.resetAndDestroy()
+         setImmediate(() => {
+           Atomics.store(shared, ${DONE}, 1)
+           Atomics.notify(shared, ${DONE})
+         })
+       })
+     }).listen(0, '127.0.0.1', () => {
+       Atomics.store(shared, ${PORT}, server.address().port)
+       Atomics.notify(shared, ${PORT})
+     })`,
+    { eval: true, workerData: shared },
+  )
+  open.push({ close: () => worker.terminate() })
+  Atomics.wait(shared, PORT!, 0)
+  const { json, report } = await clientOf(Atomics.load(shared, PORT!))
+  expect(await json(POST)).toEqual({ id: '1' })
+  expect(report().instances[0]).toMatchObject({ idleConnections: 1 })
+  Atomics.store(shared, RESET!, 1)
+  Atomics.notify(shared, RESET!)
+  Atomics.wait(shared, DONE!, 0)
+  expect(await json(POST)).toEqual({ id: '1' })
+  expect(Atomics.load(shared, SEEN!)).toBe(2)
+  // The retry took nothing from the budget.
+  expect(report()).toMatchObject({ retries: 1, retriesLeft: 10 })
+})

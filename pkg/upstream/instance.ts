@@ -1,0 +1,67 @@
+import { Agent } from 'node:http'
+import { Agent as TlsAgent } from 'node:https'
+import { ACTIVE, type Ejection } from './ejection.ts'
+import type { Origin } from './exchange.ts'
+import { type Candidate, type Load, UNKNOWN } from './load.ts'
+
+/** Milliseconds that an idle connection is kept. A shorter time in the instance's `keep-alive` header wins. */
+const IDLE_MS = 30_000
+
+/** One instance of an upstream with its connections. */
+export interface Instance extends Candidate {
+  readonly origin: Origin
+  /** Host and port, for the log. */
+  readonly name: string
+  readonly agent: Agent
+  load: Load
+  ejection: Ejection
+  /** Time of the last probe or the last end of a request, in milliseconds. */
+  seenAt: number
+  isProbing: boolean
+  /** Counts a request as in flight. Returns the function that ends that. */
+  begin(now: number): () => void
+  /** Closes the idle connections now and the others when their requests have ended. */
+  retire(): void
+}
+
+export interface InstanceOptions {
+  readonly origin: Origin
+  readonly maxSockets: number
+}
+
+export function createInstance({ origin, maxSockets }: InstanceOptions): Instance {
+  const AgentClass = origin.protocol === 'https:' ? TlsAgent : Agent
+  const agent = new AgentClass({ keepAlive: true, maxSockets, scheduling: 'lifo', timeout: IDLE_MS })
+  // A set keeps the order of its entries, so the first one is the oldest.
+  const requests = new Set<{ readonly at: number }>()
+  let isRetired = false
+
+  return {
+    origin,
+    name: `${origin.host}:${origin.port}`,
+    agent,
+    load: UNKNOWN,
+    ejection: ACTIVE,
+    // A probe follows at once.
+    seenAt: Number.NEGATIVE_INFINITY,
+    isProbing: false,
+    get inFlight() {
+      return requests.size
+    },
+    get oldestAt() {
+      return requests.values().next().value?.at
+    },
+    begin(now) {
+      const request = { at: now }
+      requests.add(request)
+      return () => {
+        requests.delete(request)
+        if (isRetired && requests.size === 0) agent.destroy()
+      }
+    },
+    retire() {
+      isRetired = true
+      if (requests.size === 0) agent.destroy()
+    },
+  }
+}

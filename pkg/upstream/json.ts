@@ -1,0 +1,47 @@
+import type * as z from 'zod'
+import { CodedError } from '../problem/index.ts'
+import type { UpstreamResponse } from './exchange.ts'
+import type { UpstreamRequest } from './options.ts'
+
+export interface JsonRequest<S extends z.ZodType> extends UpstreamRequest {
+  /** The body of a 2xx response. Name the fields that are used: the upstream may add others. */
+  readonly schema: S
+}
+
+/** The upstream responded with a status outside 200 to 299, such as 404. Becomes a 502 unless it is caught. */
+export class UpstreamStatusError extends CodedError {
+  readonly status: number
+
+  constructor(status: number) {
+    super('upstream_invalid_response', { cause: new Error(`status ${status}`) })
+    this.status = status
+  }
+}
+
+/**
+ * Sends a request and resolves with the parsed JSON body of a 2xx response.
+ *
+ * @throws UpstreamStatusError for any other status below 500
+ * @throws CodedError as `request` does, and `upstream_invalid_response` for a body that does not match the schema
+ */
+export async function requestJson<S extends z.ZodType>(
+  { request }: { request(asked: UpstreamRequest): Promise<UpstreamResponse> },
+  { schema, ...asked }: JsonRequest<S>,
+): Promise<z.output<S>> {
+  const { status, headers, body } = await request(asked)
+  if (status < 200 || status > 299) throw new UpstreamStatusError(status)
+  const invalid = (cause: Error) => new CodedError('upstream_invalid_response', { cause })
+  const type = headers['content-type'] ?? ''
+  if (!/^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(type)) throw invalid(new Error('the body is not JSON'))
+  if (headers['content-encoding'] !== undefined) throw invalid(new Error('the body is compressed'))
+  let content: unknown
+  try {
+    content = JSON.parse(body.toString())
+  } catch {
+    // The message of JSON.parse quotes the body.
+    throw invalid(new Error('the body is not valid JSON'))
+  }
+  const { success, data, error } = schema.safeParse(content)
+  if (!success) throw invalid(error)
+  return data
+}

@@ -1,0 +1,21 @@
+import { type Candidate, cost, medianLatency } from './load.ts'
+
+/** A number from 0 inclusive to 1 exclusive. */
+export type Random = () => number
+
+/**
+ * Returns the cheaper of two random candidates ("power of two choices"). The best of all candidates would attract every
+ * client of the upstream at the same time; the better of two spreads them and still avoids a slow instance.
+ * Mitzenmacher, "The power of two choices in randomized load balancing", https://doi.org/10.1109/71.963420
+ */
+export function pick<C extends Candidate>(candidates: readonly C[], random: Random, now: number): C | undefined {
+  if (candidates.length < 2) return candidates[0]
+  const first = Math.floor(random() * candidates.length)
+  // The second index skips the first one, so the two differ.
+  const offset = 1 + Math.floor(random() * (candidates.length - 1))
+  const a = candidates[first] as C
+  const b = candidates[(first + offset) % candidates.length] as C
+  const isKnown = a.load.latencyMs !== undefined && b.load.latencyMs !== undefined
+  const unknownMs = isKnown ? 0 : medianLatency(candidates)
+  return cost(b, now, unknownMs) < cost(a, now, unknownMs) ? b : a
+}

@@ -1,0 +1,117 @@
+import { type ConnectionEvent, nextEjection } from './ejection.ts'
+import { AttemptError, exchange, type Origin } from './exchange.ts'
+import { createInstance, type Instance } from './instance.ts'
+import { observe } from './load.ts'
+import { pick, type Random } from './pick.ts'
+import { originKey } from './resolve.ts'
+
+export type PoolEvent =
+  | { readonly type: 'instance ejected' | 'instance back'; readonly host: string; readonly port: number }
+  | { readonly type: 'instances changed'; readonly added: readonly string[]; readonly removed: readonly string[] }
+
+export interface PoolOptions {
+  /** Largest number of connections to one instance. */
+  readonly maxSockets: number
+  readonly probePath: string
+  readonly now: () => number
+  readonly random: Random
+  readonly onEvent: (event: PoolEvent) => void
+}
+
+const PROBE_TIMEOUT_MS = 1_000
+/** An instance without requests is probed this often, as an active health check of Envoy or a readiness probe would. */
+const UNUSED_MS = 5_000
+/** While the circuit waits for a probe, each instance in use is probed this often. */
+const URGENT_MS = 500
+/** The body of a health response may be a page. */
+const PROBE_MAX_BYTES = 256 * 1024
+
+/** The instances of one upstream: picks one for a request, ejects those that fail, and probes those without requests. */
+export function createPool({ maxSockets, probePath, now, random, onEvent }: PoolOptions) {
+  let instances: readonly Instance[] = []
+  const isActive = ({ ejection }: Instance) => ejection.probeAt === undefined
+
+  function connect(instance: Instance, event: ConnectionEvent): void {
+    const mayEject = instances.some((each) => each !== instance && isActive(each))
+    const wasActive = isActive(instance)
+    instance.ejection = nextEjection(instance.ejection, event, { now: now(), random, mayEject })
+    if (isActive(instance) === wasActive) return
+    const { host, port } = instance.origin
+    onEvent({ type: wasActive ? 'instance ejected' : 'instance back', host, port })
+    // The kept connections of an instance that fails lead to a process that may be gone.
+    if (wasActive) closeIdle(instance)
+  }
+
+  /** Requests `probePath`. Any status below 500 means that the instance works: an upstream need not have the path. */
+  async function probe(instance: Instance): Promise<boolean> {
+    instance.isProbing = true
+    const startedAt = now()
+    const { origin, agent } = instance
+    try {
+      const headers = { accept: 'application/json' }
+      const common = { origin, agent, headers, timeoutMs: PROBE_TIMEOUT_MS, maxBytes: PROBE_MAX_BYTES }
+      await exchange({ ...common, method: 'GET', path: probePath })
+      // A probe is faster than a request, so its time must not stand for the latency of an instance without requests.
+      const latencyMs = instance.load.latencyMs === undefined ? undefined : now() - startedAt
+      instance.load = observe(instance.load, { latencyMs, ok: true, now: now() })
+      connect(instance, 'probe ok')
+      return true
+    } catch (error) {
+      const hasConnected = error instanceof AttemptError && error.status !== undefined
+      instance.load = observe(instance.load, { latencyMs: undefined, ok: false, now: now() })
+      if (!isActive(instance)) connect(instance, 'probe failed')
+      else connect(instance, hasConnected ? 'ok' : 'failed')
+      return false
+    } finally {
+      instance.isProbing = false
+      instance.seenAt = now()
+    }
+  }
+
+  return {
+    /** Replaces the instances. Those that stay keep their state. */
+    update(origins: readonly Origin[]): void {
+      const known = new Map(instances.map((each) => [originKey(each.origin), each]))
+      const next = origins.map((origin) => known.get(originKey(origin)) ?? createInstance({ origin, maxSockets }))
+      const added = next.filter((each) => !instances.includes(each))
+      const removed = instances.filter((each) => !next.includes(each))
+      instances = next
+      if (added.length + removed.length === 0) return
+      for (const instance of removed) instance.retire()
+      onEvent({ type: 'instances changed', added: added.map(nameOf), removed: removed.map(nameOf) })
+    },
+    /** Returns an instance for a request, if possible one that is not in `tried`, or undefined when there is none. */
+    pick(tried: ReadonlySet<Instance>): Instance | undefined {
+      const active = instances.filter(isActive)
+      const untried = active.filter((instance) => !tried.has(instance))
+      return pick(untried.length > 0 ? untried : active, random, now())
+    },
+    connect,
+    /**
+     * Starts the probes that are due. `isUrgent`: every instance in use is probed, not only those without requests.
+     * Resolves with whether a probe succeeded.
+     */
+    async probe(isUrgent: boolean): Promise<boolean> {
+      const due = instances.filter(({ isProbing, ejection: { probeAt }, inFlight, seenAt }) => {
+        if (isProbing) return false
+        if (probeAt !== undefined) return now() >= probeAt
+        if (isUrgent) return now() - seenAt >= URGENT_MS
+        // Instances of one service started together; jitter keeps their probes apart.
+        return inFlight === 0 && now() - seenAt >= UNUSED_MS * (0.75 + random() / 2)
+      })
+      return (await Promise.all(due.map(probe))).includes(true)
+    },
+    list: () => instances,
+    /** Returns the number of instances in use. */
+    countActive: () => instances.filter(isActive).length,
+    stop(): void {
+      for (const { agent } of instances) agent.destroy()
+    },
+  }
+}
+
+const nameOf = ({ name }: Instance) => name
+
+function closeIdle({ agent }: Instance): void {
+  for (const sockets of Object.values(agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy()
+}

@@ -1,0 +1,101 @@
+import type { Random } from './pick.ts'
+
+/**
+ * Limits retries to a share of the requests, so that they cannot multiply the load of an upstream that fails. The bucket
+ * holds 10 retries, and each request adds a tenth of one. Over any time: attempts ≤ 1.1 × requests + 10.
+ *
+ * Source: gRPC's retry throttling has `maxTokens: 10` and `tokenRatio: 0.1` in its example,
+ * https://github.com/grpc/proposal/blob/master/A6-client-retries.md; the 10 % are also those of the SRE book,
+ * https://sre.google/sre-book/handling-overload/ ("per-client retry budget").
+ */
+export function createRetryBudget({ capacity = 10, perRequest = 10 }: RetryBudgetOptions = {}) {
+  // Units of 1/perRequest retry: a sum of decimal fractions would drift.
+  let units = capacity * perRequest
+  return {
+    /** Counts a request, without its retries. */
+    deposit() {
+      units = Math.min(capacity * perRequest, units + 1)
+    },
+    /** Takes one retry and returns true, or returns false when none is left. */
+    withdraw(): boolean {
+      if (units < perRequest) return false
+      units -= perRequest
+      return true
+    },
+    /** Returns the number of retries that are left. */
+    left: () => units / perRequest,
+  }
+}
+
+export interface RetryBudgetOptions {
+  /** Retries that an idle upstream has saved. @default 10 */
+  readonly capacity?: number
+  /** Requests that earn one retry. @default 10 */
+  readonly perRequest?: number
+}
+
+/**
+ * Why an attempt failed.
+ * - `refused`: no connection, so nothing was sent
+ * - `stale`: the instance had closed the idle connection, and nothing was sent
+ * - `broken`: the connection ended before the end of the response
+ * - `invalid`: the response is not HTTP, or too large
+ * - `status`: the status is 429 or 5xx
+ * - `timeout`: the deadline passed
+ * - `cancelled`: the caller went away
+ */
+export type FailureKind = 'refused' | 'stale' | 'broken' | 'invalid' | 'status' | 'timeout' | 'cancelled'
+
+export interface RetryQuestion {
+  readonly kind: FailureKind
+  /** The status of a response. */
+  readonly status?: number | undefined
+  /** What `retry-after` says, in milliseconds. */
+  readonly retryAfterMs?: number | undefined
+  /** Whether the request may run twice: its method is idempotent, or it has an idempotency key. */
+  readonly isRepeatable: boolean
+  /** Retries so far, without a free one. */
+  readonly retries: number
+  /** Whether the request has had its free retry. */
+  readonly hadFreeRetry: boolean
+  /** Milliseconds until the deadline. */
+  readonly leftMs: number
+  readonly random: Random
+}
+
+export interface Retry {
+  readonly delayMs: number
+  /** A free retry takes nothing from the budget: the first attempt did not reach the instance. */
+  readonly isFree: boolean
+}
+
+const MAX_RETRIES = 2
+
+/** Envoy's back-off: `random(0, (2^n - 1) × 25 ms)`, at most 250 ms, https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/router_filter#x-envoy-max-retries */
+const BASE_DELAY_MS = 25
+const MAX_DELAY_MS = 250
+
+/** An instance that sent another 5xx processed the request, and would probably fail again. */
+const RETRIED_STATUSES: ReadonlySet<number | undefined> = new Set([429, 502, 503, 504])
+
+/** Returns how to retry, or undefined. */
+export function planRetry(question: RetryQuestion): Retry | undefined {
+  const { kind, status, retryAfterMs = 0, isRepeatable, retries, hadFreeRetry, leftMs, random } = question
+  if (kind === 'stale' && !hadFreeRetry) return { delayMs: 0, isFree: true }
+  const isUnsent = kind === 'refused' || kind === 'stale'
+  const isRetried = isUnsent || kind === 'broken' || kind === 'invalid' || RETRIED_STATUSES.has(status)
+  if (!isRetried || !(isUnsent || isRepeatable) || retries >= MAX_RETRIES) return undefined
+  const backoffMs = random() * Math.min(MAX_DELAY_MS, (2 ** (retries + 1) - 1) * BASE_DELAY_MS)
+  const delayMs = Math.max(backoffMs, retryAfterMs)
+  return delayMs < leftMs ? { delayMs, isFree: false } : undefined
+}
+
+/** Methods that may run twice (RFC 9110 §9.2.2). */
+export const isIdempotent = (method: string) => /^(GET|HEAD|OPTIONS|PUT|DELETE)$/.test(method)
+
+/** Returns the milliseconds of a `retry-after` header in seconds or as a date, or undefined. */
+export function parseRetryAfter(text: string | undefined, epochMs: number): number | undefined {
+  if (text === undefined) return undefined
+  const waitMs = /^\d{1,9}$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - epochMs
+  return Number.isNaN(waitMs) ? undefined : Math.max(0, waitMs)
+}

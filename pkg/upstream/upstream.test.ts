@@ -1,0 +1,152 @@
+import { once } from 'node:events'
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterEach, expect, test } from '@jest/globals'
+import * as z from 'zod'
+import { client, closeAll, closeLater, GET, instance, json, POST, refusingPort } from './fakes.ts'
+import { UpstreamStatusError } from './json.ts'
+
+afterEach(closeAll)
+
+test('a request passes on its id, its trace, its priority and the time that is left', async () => {
+  const { port, seen } = await instance((_req, res) => json(res, { id: '1' }))
+  const traceHeaders = { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' }
+  const context = { requestId: 'r-1', deadline: 1_250.9, priority: 'core', traceHeaders } as const
+  const { json: request } = await client([port], { now: () => 1_000, context: () => context })
+  const schema = z.object({ id: z.string() })
+  expect(await request({ ...POST, idempotencyKey: 'k-1', schema })).toEqual({ id: '1' })
+  expect(seen[0]?.headers).toMatchObject({
+    host: `payments:${port}`,
+    accept: 'application/json',
+    'content-type': 'application/json',
+    'content-length': '12',
+    'idempotency-key': 'k-1',
+    'x-request-id': 'r-1',
+    'x-request-priority': 'core',
+    'x-request-timeout-ms': '250',
+    'x-envoy-expected-rq-timeout-ms': '250',
+    ...traceHeaders,
+  })
+})
+
+test('a request that is not sent goes to another instance, whatever its method', async () => {
+  const { port, seen } = await instance((_req, res) => json(res, {}))
+  const { request, attempts } = await client([await refusingPort(), port])
+  expect((await request(POST)).status).toBe(200)
+  expect(attempts.map(({ errorType }) => errorType)).toEqual(['refused', undefined])
+  expect(seen).toHaveLength(1)
+})
+
+test('a POST whose connection broke is sent again only with an idempotency key', async () => {
+  const broken = await instance((req) => req.socket.destroy())
+  const good = await instance((_req, res) => json(res, {}))
+  const unkeyed = await client([broken.port, good.port])
+  await expect(unkeyed.request(POST)).rejects.toMatchObject({ code: 'upstream_unavailable' })
+  expect([broken.seen.length, good.seen.length]).toEqual([1, 0])
+  const keyed = await client([broken.port, good.port])
+  expect((await keyed.request({ ...POST, idempotencyKey: 'k-1' })).status).toBe(200)
+  expect([broken.seen.length, good.seen.length]).toEqual([2, 1])
+})
+
+test('after three connection failures only a probe reaches an instance, and its success brings it back', async () => {
+  let now = 0
+  const broken = await instance((req) => req.socket.destroy())
+  const good = await instance((_req, res) => json(res, {}))
+  const { request, tick, events, report } = await client([broken.port, good.port], { now: () => now })
+  // The load is equal, so each request tries the first instance until it costs more than the second one.
+  for (let index = 0; broken.seen.length < 3; index++) {
+    expect(index).toBeLessThan(100)
+    // The second instance is busy.
+    const busy = index % 2 === 0 ? [] : [request(GET)]
+    await Promise.all([...busy, request(GET)])
+  }
+  const instanceOf = { upstream: 'payments', host: '127.0.0.1', port: broken.port }
+  expect(events).toContainEqual({ type: 'instance ejected', ...instanceOf })
+  for (let index = 0; index < 50; index++) await request(GET)
+  expect(broken.seen).toHaveLength(3)
+  now = 1_499
+  await tick()
+  expect(report().instances[0]).toMatchObject({ isEjected: true })
+  now = 1_500
+  await tick()
+  expect(report().instances[0]).toMatchObject({ isEjected: false })
+  expect(events.at(-1)).toEqual({ type: 'instance back', ...instanceOf })
+})
+
+test('an instance without requests is probed every five seconds, with jitter', async () => {
+  let now = 0
+  let probes = 0
+  const slow = createServer((_req, res) => {
+    probes++
+    res.end()
+  }).listen(0, '127.0.0.1')
+  await once(slow, 'listening')
+  closeLater(slow)
+  const { tick, report } = await client([(slow.address() as AddressInfo).port], { now: () => now })
+  await tick()
+  expect(probes).toBe(1)
+  expect(report().instances[0]).toMatchObject({ latencyMs: undefined })
+  now = 3_749
+  await tick()
+  expect(probes).toBe(1)
+  now = 3_750
+  await tick()
+  expect(probes).toBe(2)
+})
+
+test('when every instance fails, the attempts stay within the budget', async () => {
+  const failing = await Promise.all([1, 2, 3].map(() => instance((_req, res) => json(res, {}, 503))))
+  // Without the breaker, which would end the attempts sooner: the epoch goes on, so its window is always new.
+  let epoch = 0
+  const ports = failing.map(({ port }) => port)
+  const { request, report } = await client(ports, { epoch: () => (epoch += 60_000) })
+  const requests = 19
+  for (let index = 0; index < requests; index++) await expect(request(GET)).rejects.toThrow('upstream unavailable')
+  const attempts = failing.reduce((sum, { seen }) => sum + seen.length, 0)
+  expect(attempts).toBe(requests + 11)
+  expect(report()).toMatchObject({ retries: 11, circuit: 'closed' })
+  expect(report().retriesWithoutBudget).toBeGreaterThan(0)
+})
+
+test('a 429 is retried after its retry-after, within the deadline, and does not count against the upstream', async () => {
+  let refusals = 1
+  const { port, seen } = await instance((_req, res) => {
+    if (refusals-- > 0) res.writeHead(429, { 'retry-after': '0' }).end()
+    else json(res, {})
+  })
+  const { request, report } = await client([port])
+  expect((await request(GET)).status).toBe(200)
+  expect(seen).toHaveLength(2)
+  refusals = 1_000
+  for (let index = 0; index < 40; index++) {
+    await expect(request({ ...POST })).rejects.toMatchObject({ code: 'upstream_unavailable' })
+  }
+  expect(seen).toHaveLength(42)
+  expect(report()).toMatchObject({ circuit: 'closed', instances: [{ success: 1 }] })
+})
+
+test('calls beyond the concurrency fail at once, and background calls leave half of it to others', async () => {
+  const waiting: ServerResponse[] = []
+  const arrived = Promise.withResolvers<void>()
+  const { port } = await instance((_req, res) => {
+    if (waiting.push(res) === 4) arrived.resolve()
+  })
+  const { request, report } = await client([port], { concurrency: 4 })
+  const background = [1, 2].map(() => request({ ...GET, priority: 'background' }))
+  await expect(request({ ...GET, priority: 'background' })).rejects.toMatchObject({ code: 'upstream_unavailable' })
+  const others = [request(GET), request(GET)]
+  await expect(request(GET)).rejects.toMatchObject({ cause: { reason: 'concurrency' } })
+  await arrived.promise
+  for (const res of waiting) json(res, {})
+  expect((await Promise.all([...background, ...others])).map(({ status }) => status)).toEqual([200, 200, 200, 200])
+  expect(report()).toMatchObject({ inProgress: 0, rejectedByConcurrency: 2, circuit: 'closed' })
+})
+
+test('a status that is not 2xx has an error with the status, and is no failure of the upstream', async () => {
+  const { port } = await instance((_req, res) => json(res, {}, 404))
+  const { json: request, report } = await client([port])
+  const error = await request({ ...GET, schema: z.object({}) }).catch((error: unknown) => error)
+  expect(error).toBeInstanceOf(UpstreamStatusError)
+  expect(error).toMatchObject({ status: 404, code: 'upstream_invalid_response' })
+  expect(report().instances[0]).toMatchObject({ success: 1 })
+})

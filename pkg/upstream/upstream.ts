@@ -1,0 +1,283 @@
+import { setTimeout } from 'node:timers/promises'
+import type * as z from 'zod'
+import { CodedError } from '../problem/index.ts'
+import { withTimeout } from '../with-timeout.ts'
+import { isFailing } from './ejection.ts'
+import { AttemptError, exchange, type UpstreamResponse } from './exchange.ts'
+import { createGuard, RejectedError } from './guard.ts'
+import { buildHeaders } from './headers.ts'
+import type { Instance } from './instance.ts'
+import { type JsonRequest, requestJson } from './json.ts'
+import { observe } from './load.ts'
+import type { UpstreamOptions, UpstreamRequest } from './options.ts'
+import { createPool } from './pool.ts'
+import { originKey, resolve, SYSTEM_RESOLVER } from './resolve.ts'
+import { createRetryBudget, isIdempotent, planRetry } from './retry.ts'
+
+export type Upstream = ReturnType<typeof createUpstream>
+export type UpstreamReport = ReturnType<Upstream['report']>
+
+/** Period of the probes and of the look at the circuit, in milliseconds. */
+const TICK_MS = 250
+/** The period of Envoy's STRICT_DNS (`dns_refresh_rate`). getaddrinfo tells no time to live. */
+const RESOLVE_MS = 5_000
+/** The share of the bulkhead that calls for background work may fill. */
+const BACKGROUND_SHARE = 0.5
+/** A caller that waits for less than this, and less than the call's own limit, says nothing about the upstream. */
+const PATIENT_MS = 1_000
+
+/** A client for the instances of one service. `start` before the first request; `stop` at the end. */
+export function createUpstream(options: UpstreamOptions) {
+  const { name, source, timeoutMs: ownTimeoutMs = 5_000, concurrency = 256, maxBytes = 1024 * 1024 } = options
+  const {
+    now = () => performance.now(),
+    random = Math.random,
+    resolver = SYSTEM_RESOLVER,
+    onEvent,
+    onAttempt,
+  } = options
+  const budget = createRetryBudget()
+  const counts = { retries: 0, retriesWithoutBudget: 0, rejectedByBreaker: 0, rejectedByConcurrency: 0 }
+  const guard = createGuard({
+    concurrency,
+    isFailure: (error) => error instanceof CallError && error.isFailure,
+    onState: (state) => onEvent?.({ type: 'circuit', upstream: name, state }),
+    ...(options.epoch && { now: options.epoch }),
+  })
+  const pool = createPool({
+    maxSockets: concurrency,
+    probePath: options.probePath ?? '/health/ready',
+    now,
+    random,
+    onEvent: (event) => onEvent?.({ ...event, upstream: name }),
+  })
+  const stopping = new AbortController()
+  let resolving: Promise<void> | undefined
+  let isUnresolved = false
+
+  /**
+   * Resolves the source, one lookup at a time: a lookup cannot be cancelled and occupies one of libuv's few threads.
+   */
+  function refresh(): Promise<void> {
+    resolving ??= lookUp().finally(() => {
+      resolving = undefined
+    })
+    return resolving
+  }
+
+  async function lookUp(): Promise<void> {
+    try {
+      const origins = await resolve(source, resolver)
+      // An empty answer is a fault of the name server as often as the truth, so the known instances stay.
+      if (origins.length > 0) pool.update(origins)
+      isUnresolved = false
+    } catch (error) {
+      if (!isUnresolved) onEvent?.({ type: 'not resolved', upstream: name, error })
+      isUnresolved = true
+    }
+  }
+
+  /** Waits for the lookup in progress, if there is one. */
+  async function awaitLookup(leftMs: number): Promise<void> {
+    if (resolving !== undefined) await withTimeout(resolving, Math.max(0, leftMs)).catch(() => undefined)
+  }
+
+  /** Looks at the operator's wish, the circuit and the instances. A timer calls it; so may a test. */
+  async function tick(): Promise<void> {
+    guard.isolate(options.isOpen?.() ?? false)
+    const needsProbe = guard.needsProbe()
+    const isAlive = await pool.probe(needsProbe)
+    if (isAlive && guard.needsProbe()) guard.allowTrial()
+  }
+
+  async function repeat(periodMs: number, work: () => Promise<void>): Promise<void> {
+    const { signal } = stopping
+    for (;;) {
+      await setTimeout(periodMs, undefined, { signal, ref: false })
+      // A slow probe must not delay the next look.
+      void work()
+    }
+  }
+
+  /**
+   * Sends a request, and retries it within the deadline and the budget. Resolves with the response when its status is
+   * below 500 and not 429; redirects are not followed.
+   *
+   * @throws CodedError `upstream_timeout` after the deadline, `upstream_invalid_response` for a response that is not HTTP
+   * or too large, `upstream_unavailable` otherwise
+   */
+  async function request(asked: UpstreamRequest): Promise<UpstreamResponse> {
+    guard.isolate(options.isOpen?.() ?? false)
+    const context = options.context?.()
+    const limitMs = asked.timeoutMs ?? ownTimeoutMs
+    const allowedMs = Math.min(limitMs, (context?.deadline ?? Number.POSITIVE_INFINITY) - now())
+    const deadline = now() + allowedMs
+    const isPatient = allowedMs >= Math.min(limitMs, PATIENT_MS)
+    const call: Call = { asked, deadline, isPatient, signal: asked.signal ?? context?.signal }
+    const priority = asked.priority ?? context?.priority
+    const share = priority === 'background' ? BACKGROUND_SHARE : 1
+    try {
+      if (pool.list().length === 0) await awaitLookup(deadline - now())
+      return await guard.run(() => send(call), share)
+    } catch (cause) {
+      if (cause instanceof RejectedError) {
+        if (cause.reason === 'breaker') counts.rejectedByBreaker++
+        else counts.rejectedByConcurrency++
+      }
+      const kind = cause instanceof CallError ? cause.attempt.kind : undefined
+      const code = kind === 'timeout' || kind === 'invalid' ? CODES[kind] : 'upstream_unavailable'
+      throw new CodedError(code, { cause })
+    }
+  }
+
+  /** Makes the attempts of a call. @throws CallError */
+  async function send(call: Call): Promise<UpstreamResponse> {
+    const { asked, deadline, isPatient, signal } = call
+    const isRepeatable = isIdempotent(asked.method) || asked.idempotencyKey !== undefined
+    const tried = new Set<Instance>()
+    budget.deposit()
+    for (let retries = 0, hadFreeRetry = false, resends = 0; ; resends++) {
+      const instance = pool.pick(tried)
+      if (instance === undefined) throw new CallError(new AttemptError('refused', 'no instance is known'), true)
+      tried.add(instance)
+      let error: AttemptError
+      try {
+        return await attempt(instance, call, resends)
+      } catch (cause) {
+        if (!(cause instanceof AttemptError)) throw cause
+        error = cause
+      }
+      const { kind, status, retryAfterMs } = error
+      const isFailure = kind !== 'cancelled' && status !== 429 && (kind !== 'timeout' || isPatient)
+      const leftMs = deadline - now()
+      const retry = planRetry({ kind, status, retryAfterMs, isRepeatable, retries, hadFreeRetry, leftMs, random })
+      if (retry === undefined) throw new CallError(error, isFailure)
+      if (retry.isFree) hadFreeRetry = true
+      else if (budget.withdraw()) retries++
+      else {
+        counts.retriesWithoutBudget++
+        throw new CallError(error, isFailure)
+      }
+      counts.retries++
+      await setTimeout(retry.delayMs, undefined, signal && { signal }).catch(() => undefined)
+    }
+  }
+
+  async function attempt(instance: Instance, { asked, deadline, isPatient, signal }: Call, resends: number) {
+    const { method, path, body } = asked
+    const { origin, agent } = instance
+    const attributes = {
+      'http.request.method': method,
+      'server.address': origin.host,
+      'server.port': origin.port,
+      'url.full': `${originKey(origin)}${path.split('?', 1)[0]}`,
+      ...(resends > 0 && { 'http.request.resend_count': resends }),
+    }
+    return trace(`${method} ${name}`, attributes, async (span) => {
+      const startedAt = now()
+      const leftMs = deadline - startedAt
+      if (leftMs <= 0) throw new AttemptError('timeout', 'the deadline had passed')
+      const done = instance.begin(startedAt)
+      let status: number | undefined
+      let errorType: string | undefined
+      try {
+        // The headers of the trace are those of this attempt's span.
+        const headers = buildHeaders(asked, { ...options.context?.(), leftMs })
+        const common = { origin, agent, method, path, headers, timeoutMs: leftMs, maxBytes }
+        const response = await exchange({ ...common, body: encode(body), signal })
+        status = response.status
+        instance.load = observe(instance.load, { latencyMs: now() - startedAt, ok: true, now: now() })
+        pool.connect(instance, 'ok')
+        return response
+      } catch (error) {
+        if (!(error instanceof AttemptError)) throw error
+        status = error.status
+        errorType = error.code
+        learn(instance, error, now() - startedAt, isPatient)
+        throw error
+      } finally {
+        done()
+        instance.seenAt = now()
+        if (status !== undefined) span?.setAttribute('http.response.status_code', status)
+        onAttempt?.({ method, status, errorType, durationMs: now() - startedAt })
+      }
+    })
+  }
+
+  function learn(instance: Instance, { kind, status }: AttemptError, durationMs: number, isPatient: boolean): void {
+    if (kind === 'cancelled') return
+    const isFailure = status !== 429 && (kind !== 'timeout' || isPatient)
+    const latencyMs = kind === 'timeout' ? durationMs : undefined
+    instance.load = observe(instance.load, { latencyMs, ok: !isFailure, now: now() })
+    if (kind === 'refused' || kind === 'broken') pool.connect(instance, 'failed')
+    else if (status !== undefined) pool.connect(instance, 'ok')
+  }
+
+  const trace: NonNullable<UpstreamOptions['trace']> = (spanName, attributes, work) =>
+    options.trace ? options.trace(spanName, attributes, work) : work(undefined)
+
+  return {
+    name,
+    request,
+    /** Sends a request and parses the JSON of its response: `requestJson`. */
+    json: <S extends z.ZodType>(asked: JsonRequest<S>) => requestJson({ request }, asked),
+    tick,
+    /** Resolves the source again. A timer calls it; so may a test. */
+    refresh,
+    /** Finds the instances in the background: a name server that is away must not stop the start of this service. */
+    start(): void {
+      void refresh().then(tick)
+      const stopped = () => undefined
+      void repeat(TICK_MS, tick).catch(stopped)
+      if (source.type !== 'static') void repeat(RESOLVE_MS, refresh).catch(stopped)
+    },
+    stop(): void {
+      stopping.abort()
+      pool.stop()
+    },
+    /** Returns the current state, for health, metrics and the board. */
+    report: () => ({
+      upstream: name,
+      circuit: guard.state(),
+      inProgress: guard.inProgress(),
+      concurrency,
+      retriesLeft: budget.left(),
+      ...counts,
+      instances: pool.list().map(({ origin, ejection, load, inFlight, agent }) => ({
+        origin: originKey(origin),
+        isEjected: ejection.probeAt !== undefined,
+        isFailing: isFailing(ejection),
+        latencyMs: load.latencyMs,
+        success: load.success,
+        inFlight,
+        idleConnections: Object.values(agent.freeSockets).flat().length,
+        activeConnections: Object.values(agent.sockets).flat().length,
+      })),
+    }),
+  }
+}
+
+interface Call {
+  readonly asked: UpstreamRequest
+  /** A time of `now`. */
+  readonly deadline: number
+  readonly isPatient: boolean
+  readonly signal: AbortSignal | undefined
+}
+
+const CODES = { timeout: 'upstream_timeout', invalid: 'upstream_invalid_response' } as const
+
+/** The end of a call without a response. `isFailure`: it counts against the upstream. */
+class CallError extends Error {
+  override readonly name = 'CallError'
+  readonly attempt: AttemptError
+  readonly isFailure: boolean
+
+  constructor(attempt: AttemptError, isFailure: boolean) {
+    super(attempt.message, { cause: attempt })
+    this.attempt = attempt
+    this.isFailure = isFailure
+  }
+}
+
+const encode = (body: unknown) => (body === undefined ? undefined : Buffer.from(JSON.stringify(body)))

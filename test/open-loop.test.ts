@@ -1,0 +1,65 @@
+import { expect, test } from '@jest/globals'
+import { judge, type Row } from './resilience/scenario.ts'
+import { latencyPercentile, openLoop, percentile } from './support/open-loop.ts'
+
+test('a request that waits for a response does not delay the next ones, and each latency counts from the plan', async () => {
+  const waiting: (() => void)[] = []
+  const run = await openLoop({
+    ratePerSecond: 1_000,
+    durationMs: 20,
+    send(index) {
+      const { promise, resolve } = Promise.withResolvers<number>()
+      waiting.push(() => resolve(index))
+      // The responses arrive only when every request has been sent.
+      if (waiting.length === 20) for (const finish of waiting) finish()
+      return promise
+    },
+  })
+  expect(run.sent).toBe(20)
+  expect(run.results.map(({ outcome }) => outcome)).toEqual(Array.from({ length: 20 }, (_, index) => index))
+  for (const { intendedAt, startedAt, latencyMs, outcome } of run.results) {
+    expect(intendedAt).toBe(outcome)
+    expect(startedAt).toBeGreaterThanOrEqual(intendedAt)
+    expect(latencyMs).toBeGreaterThanOrEqual(startedAt - intendedAt)
+  }
+  expect(latencyPercentile(run, 100)).toBe(Math.max(...run.results.map(({ latencyMs }) => latencyMs)))
+  expect(latencyPercentile(run, 100, ({ outcome }) => outcome === 3)).toBe(run.results[3]!.latencyMs)
+})
+
+test('a generator that was blocked reports its lag, and the run is invalid', async () => {
+  const block = () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60)
+  const run = await openLoop({
+    ratePerSecond: 100,
+    durationMs: 100,
+    send: async (index) => void (index === 2 && block()),
+  })
+  expect(run.lag.maxMs).toBeGreaterThan(20)
+  expect(run.isValid).toBe(false)
+  // The requests that the block delayed are still sent.
+  expect(run.sent).toBe(10)
+})
+
+test('a signal ends a run, and an error of a request rejects it', async () => {
+  const stop = new AbortController()
+  const send = async (index: number) => void (index === 2 && stop.abort())
+  expect((await openLoop({ ratePerSecond: 1_000, durationMs: 60_000, send, signal: stop.signal })).sent).toBe(3)
+  const fail = () => Promise.reject(new Error('not sent'))
+  await expect(openLoop({ ratePerSecond: 1_000, durationMs: 60_000, send: fail })).rejects.toThrow('not sent')
+})
+
+test('a percentile is the nearest rank', () => {
+  const values = Array.from({ length: 200 }, (_, index) => 200 - index)
+  expect([percentile(values, 50), percentile(values, 99), percentile(values, 100)]).toEqual([100, 198, 200])
+  expect(percentile([], 99)).toBe(0)
+})
+
+test('a scenario fails when the service misses a goal, and when the naive implementation misses none', () => {
+  const row: Row = { goal: 'p99', limit: '1 s', service: '2 s', naive: '3 s', isMet: true, isMetNaively: false }
+  const judged = (changes: Partial<Row>, lagMs = 0) => judge({ rows: [{ ...row, ...changes }], lagMs })
+  expect(judged({})).toEqual([])
+  expect(judged({ isMet: false })).toEqual(['p99: 2 s, expected 1 s'])
+  expect(judged({ isMetNaively: true })).toEqual(['the naive implementation meets every goal'])
+  // A busy machine excuses a missed time, and nothing else.
+  expect(judged({ isMet: false, isTimed: true }, 50)).toEqual([])
+  expect(judged({ isMet: false }, 50)).toHaveLength(1)
+})
