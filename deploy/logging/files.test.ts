@@ -43,9 +43,9 @@ test('Logstash writes to streams that the template matches, and keeps rejected d
   })
 })
 
-test('the lifecycle policy deletes, and the settings name it', () => {
+test('the lifecycle policy deletes, and the template names it', () => {
   const { policy } = JSON.parse(read('elasticsearch/lifecycle.json'))
   expect(policy.phases.delete.actions).toHaveProperty('delete')
-  const { template } = JSON.parse(read('elasticsearch/settings.json'))
+  const { template } = JSON.parse(read('elasticsearch/template.json'))
   expect(read('README.md')).toContain(`/_ilm/policy/${template.settings['index.lifecycle.name']}`)
 })

@@ -1,9 +1,16 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import { killApps, startApp } from '../../test/support/app.ts'
-import { readLogFields } from '../../test/support/log-fields.ts'
 import { until } from '../../test/support/services.ts'
-import { type Document, documentId, indexDocuments, installTemplate, STREAM, search } from './harness/index-logs.ts'
+import {
+  type Document,
+  documentId,
+  indexDocuments,
+  installTemplate,
+  STREAM,
+  search,
+  streamOf,
+} from './harness/index-logs.ts'
 import { listNames, logRequests, writingTo } from './harness/shipped.ts'
 import { type Kafka, startKafka } from './harness/start-kafka.ts'
 import { type Rsyslog, startRsyslog } from './harness/start-rsyslog.ts'
@@ -64,7 +71,7 @@ test('every line is indexed in a data stream', async () => {
   expect(results.filter(({ status }) => status !== 201)).toEqual([])
   expect(await count()).toBe(documents.length)
   expect(await node.send('GET', `/_data_stream/${STREAM}`)).toMatchObject({
-    data_streams: [{ template: 'my-service-logs' }],
+    data_streams: [{ template: 'logs' }],
   })
 })
 
@@ -99,8 +106,10 @@ test('a search by trace id or by request id finds the lines of the request and n
 
 test('every documented field is mapped with its documented type', async () => {
   const types = await listTypes()
-  const documented = [...readLogFields()].filter(([name]) => !name.startsWith('App.'))
-  const expected = documented.map(([name, { type }]) => [name, type === 'text' ? 'match_only_text' : type])
+  const [, section = ''] = readFileSync('docs/logs.md', 'utf8').split(/^## Fields$/m)
+  const rows = [...section.matchAll(/^\| `(?!App\.)(\S+)` +\| ([\w ]+?) +\|/gm)]
+  expect(rows.length).toBeGreaterThan(25)
+  const expected = rows.map(([, name, type]) => [name, type === 'text' ? 'match_only_text' : type])
   expect(types).toMatchObject(Object.fromEntries(expected))
 })
 
@@ -134,7 +143,7 @@ test('the stream of rejected lines takes any of them, as a text', async () => {
     event: { original: '{"client.ip":"x"}' },
     error: { message: 'no' },
   }
-  expect(await node.send('POST', '/logs-my_service.rejected-default/_doc', document)).toMatchObject({
+  expect(await node.send('POST', `/${streamOf('rejected')}/_doc`, document)).toMatchObject({
     result: 'created',
   })
 })
@@ -160,7 +169,7 @@ describe('the saved searches of Kibana', () => {
   test('are complete: the summary counts them, and each refers to the data view of the stream', () => {
     expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ exportedCount: objects.length, missingRefCount: 0 })
     const view = objects.find(({ type }) => type === 'index-pattern')
-    expect(view?.attributes.title).toBe('logs-my_service-*')
+    expect(STREAM.startsWith(view?.attributes.title.replace('*', '') ?? '?')).toBe(true)
     for (const { references, source } of searches) {
       expect(references).toEqual([{ id: view?.id, name: source.indexRefName, type: 'index-pattern' }])
     }
@@ -173,21 +182,21 @@ describe('the saved searches of Kibana', () => {
   })
 
   test.each([
-    ['my-service-traces', () => documents.filter((line) => 'trace.id' in line)],
-    ['my-service-events', () => documents.filter((line) => 'event.action' in line)],
-    ['my-service-problems', () => documents.filter((line) => /warn|error|fatal/.test(String(line['log.level'])))],
-    ['my-service-failed', () => [variant({ 'http.response.status_code': 503 })]],
-    ['my-service-slow', () => [variant({ 'event.duration': 500_000_000 })]],
-  ])('%s finds its lines', async (id, list) => {
+    ['traces', () => documents.filter((line) => 'trace.id' in line)],
+    ['events', () => documents.filter((line) => 'event.action' in line)],
+    ['problems', () => documents.filter((line) => /warn|error|fatal/.test(String(line['log.level'])))],
+    ['failed', () => [variant({ 'http.response.status_code': 503 })]],
+    ['slow', () => [variant({ 'event.duration': 500_000_000 })]],
+  ])('%s: finds its lines', async (name, list) => {
     const wanted = list()
     expect(wanted.length).toBeGreaterThan(0)
     await indexDocuments(node, wanted)
-    const { source } = searches.find((each) => each.id === id)!
+    const { source } = searches.find((each) => each.id.endsWith(`-${name}`))!
     expect(source.query.language).toBe('lucene')
     const found = new Set((await search(node, source.query.query)).map(documentId))
     for (const line of wanted) expect(found).toContain(documentId(line))
     const requests = documents.filter((line) => line['url.path'] === '/missing/a-3')
-    if (id === 'my-service-failed' || id === 'my-service-slow') expect(found).not.toContain(documentId(requests[0]!))
+    if (name === 'failed' || name === 'slow') expect(found).not.toContain(documentId(requests[0]!))
   })
 
   /** Returns a line of a request that the run had no example of. */

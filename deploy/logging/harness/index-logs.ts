@@ -2,22 +2,26 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { SearchNode } from './start-search-node.ts'
 
-export const STREAM = 'logs-my_service-default'
+const FOLDER = 'deploy/logging'
+
+/** Returns the data stream that a pipeline of Logstash writes to. */
+export function streamOf(pipeline: 'logs' | 'rejected'): string {
+  const [, stream = ''] = /index => "(.+?)"/.exec(readFileSync(`${FOLDER}/logstash/${pipeline}.conf`, 'utf8')) ?? []
+  return stream
+}
+
+export const STREAM = streamOf('logs')
 
 /** A log line with its origin, as it leaves Kafka. */
 export type Document = Readonly<Record<string, unknown>>
 
-const read = (file: string) => JSON.parse(readFileSync(`deploy/logging/elasticsearch/${file}.json`, 'utf8'))
-
-/** Installs the mappings, the settings and the template, without the lifecycle policy that only Elasticsearch has. */
+/** Installs the index template without the lifecycle policy, which only Elasticsearch has. */
 export async function installTemplate(node: SearchNode): Promise<void> {
-  const settings = read('settings')
-  const policy = settings.template.settings['index.lifecycle.name']
-  if (policy !== 'my-service-logs') throw new Error(`settings.json names the policy ${policy}`)
-  delete settings.template.settings['index.lifecycle.name']
-  await node.send('PUT', '/_component_template/my-service-logs-mappings', read('mappings'))
-  await node.send('PUT', '/_component_template/my-service-logs-settings', settings)
-  await node.send('PUT', '/_index_template/my-service-logs', read('template'))
+  const template = JSON.parse(readFileSync(`${FOLDER}/elasticsearch/template.json`, 'utf8'))
+  if (!Object.hasOwn(template.template.settings, 'index.lifecycle.name'))
+    throw new Error('template.json names no policy')
+  delete template.template.settings['index.lifecycle.name']
+  await node.send('PUT', '/_index_template/logs', template)
 }
 
 /** Returns the value at a field reference of Logstash, such as `[host][name]`. */
@@ -26,7 +30,7 @@ function getField(document: Document, reference: string): unknown {
   return path.reduce<unknown>((value, key) => (value as Document | undefined)?.[key], document)
 }
 
-const [, list = ''] = /source => \[(.+?)\]\n/.exec(readFileSync('deploy/logging/logstash/logs.conf', 'utf8')) ?? []
+const [, list = ''] = /source => \[(.+?)\]\n/.exec(readFileSync(`${FOLDER}/logstash/logs.conf`, 'utf8')) ?? []
 const sources = [...list.matchAll(/"(.+?)"/g)].map(([, source = '']) => source)
 
 /** Computes the id of a document from the fields that logs.conf names. */
