@@ -1,14 +1,24 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { endWithThisProcess } from '../../../scripts/services/service.ts'
 import { copyWith } from '../../../test/support/deploy/copy-with.ts'
 import { until } from '../../../test/support/services.ts'
 import { temporaryDirectory } from '../../../test/support/temporary.ts'
-import { needTools } from '../../../test/support/tools.ts'
+import { missingTools, needTools } from '../../../test/support/tools.ts'
 
-const MODULES = ['/usr/lib/x86_64-linux-gnu/rsyslog', '/usr/lib/aarch64-linux-gnu/rsyslog', '/usr/lib/rsyslog']
+const PACKAGES = 'rsyslog rsyslog-kafka'
+
+/** Debian's directory of the modules depends on the processor. */
+const hasKafka = () => globSync('/usr/lib/{,*/}rsyslog/omkafka.so').length > 0
+
+/** Installs rsyslog with its module for Kafka. The machine may have rsyslog without the module. */
+async function needRsyslog(): Promise<void> {
+  const problem = hasKafka() ? undefined : await missingTools(['omkafka.so'], PACKAGES)
+  if (!hasKafka()) throw new Error(problem)
+  await needTools(['rsyslogd'], PACKAGES)
+}
 
 /** A Debian rsyslogd that ships one file. */
 export interface Rsyslog {
@@ -24,10 +34,7 @@ export interface Rsyslog {
 
 /** Starts rsyslog with the file of this folder. Changes only the addresses, the topic and the paths. */
 export async function startRsyslog({ broker, topic }: { broker: string; topic: string }): Promise<Rsyslog> {
-  await needTools(['rsyslogd'], 'rsyslog rsyslog-kafka')
-  if (!MODULES.some((path) => existsSync(join(path, 'omkafka.so')))) {
-    throw new Error('rsyslogd has no omkafka.so: install the package rsyslog-kafka')
-  }
+  await needRsyslog()
   const directory = temporaryDirectory('rsyslog')
   const at = (name: string) => join(directory, name)
   const file = at('app.log')
