@@ -32,9 +32,10 @@ test('spans of the same work count together, and parallel ones count once', () =
   expect(findCause(request(160), [...parallel, span('SELECT notes', 60, 150, postgres)])).toMatch(/^database .* 90 ms/)
 })
 
-test('an upstream is named with its address', () => {
+test('a call is named with its upstream, or with its address', () => {
   const upstream = span('GET', 1, 99, { attributes: { 'server.address': 'prices.internal' } })
   expect(findCause(request(100), [upstream])).toBe('upstream GET prices.internal 98 ms of 100 ms')
+  expect(findCause(request(100), [{ ...upstream, name: 'GET prices' }])).toBe('upstream GET prices 98 ms of 100 ms')
 })
 
 test('time outside of spans is the time of code without a span', () => {
