@@ -5,7 +5,7 @@ export interface RequestSummary {
   readonly requestId: string
   readonly traceId: string
   readonly spanId: string
-  /** Method and route, such as `GET /v1/notes/{id}`. */
+  /** Method and route, such as `GET /v1/items/{id}`. */
   readonly name: string
   readonly path: string
   /** 0 when no response was sent. */
