@@ -9,6 +9,7 @@ import { createUpstream, type Source, type Upstream, type UpstreamOptions } from
 import { payments } from './handler/payments.ts'
 import { logUpstream } from './log-events.ts'
 import { createPayments } from './service/payments.ts'
+import { requireUsable } from './upstream-check.ts'
 import { createUpstreamMetrics } from './upstream-metrics.ts'
 
 /** The routes that need an upstream, by its name in UPSTREAMS. Without the upstream they do not exist. */
@@ -63,7 +64,7 @@ export function createUpstreams({
     })
     metrics?.report(client.report)
     // Not critical: an upstream that all instances share would take all of them out of service.
-    health.watch({ name: `upstream-${name}`, check: async () => requireUsable(client), critical: () => false })
+    health.watch({ name: `upstream-${name}`, check: async () => requireUsable(client.report()), critical: () => false })
     return client
   })
 
@@ -83,18 +84,4 @@ export function createUpstreams({
       },
     },
   }
-}
-
-/**
- * Reads the state in memory, because the client itself probes its instances. @throws an error with a reason that a health
- * response may show
- */
-function requireUsable({ report }: Upstream): void {
-  const { circuit, instances } = report()
-  const fail = (reason: string, message: string) => {
-    throw Object.assign(new Error(message), { reason })
-  }
-  if (circuit === 'open' || circuit === 'isolated') fail('unhealthy', `the circuit is ${circuit}`)
-  if (instances.length === 0) fail('unresolved', 'no instance is known')
-  if (instances.every(({ isFailing }) => isFailing)) fail('refused', 'every instance fails')
 }

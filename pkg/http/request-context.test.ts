@@ -23,6 +23,23 @@ test('the context of a request is available in all of its asynchronous work, and
   expect(context.outgoingHeaders()).toEqual({})
 })
 
+test('the context has the priority of the operation, for all of its asynchronous work', async () => {
+  const context = createRequestContext()
+  const app = express()
+  app.use(context.middleware())
+  const seen: unknown[] = []
+  const see: express.RequestHandler = async (_req, res) => {
+    await setImmediate()
+    seen.push(context.current()?.priority)
+    res.end()
+  }
+  app.get('/core', context.prioritize('core'), see)
+  app.get('/other', see)
+  await request(app).get('/core').expect(200)
+  await request(app).get('/other').expect(200)
+  expect(seen).toEqual(['core', undefined])
+})
+
 interface Options {
   readonly trustProxy?: number | string
   readonly sample?: Sample

@@ -1,0 +1,117 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterEach, expect, test } from '@jest/globals'
+import { exchange, type Origin } from './exchange.ts'
+import { closeAll, closeLater } from './fakes.ts'
+import { createPool, type PoolEvent } from './pool.ts'
+
+afterEach(closeAll)
+
+/** Starts instances whose probes get a status, and a pool of them with a clock of its own. */
+async function start(statuses: readonly number[]) {
+  const clock = { now: 0 }
+  const statusOf = new Map<number, number>()
+  const probes: number[] = []
+  const origins: Origin[] = []
+  for (const status of statuses) {
+    const server = createServer((_req, res) => {
+      const { port } = server.address() as AddressInfo
+      probes.push(port)
+      res.writeHead(statusOf.get(port) ?? 500).end()
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    closeLater(server)
+    const { port } = server.address() as AddressInfo
+    statusOf.set(port, status)
+    origins.push({ protocol: 'http:', host: '127.0.0.1', port, authority: `127.0.0.1:${port}` })
+  }
+  const events: PoolEvent[] = []
+  const pool = createPool({
+    maxSockets: 10,
+    probePath: '/health/ready',
+    now: () => clock.now,
+    random: () => 0.5,
+    onEvent: (event) => events.push(event),
+  })
+  pool.update(origins)
+  closeLater({ close: () => pool.stop() })
+  const eject = (index: number) => {
+    const instance = pool.list()[index]!
+    for (let failures = 0; failures < 3; failures++) pool.connect(instance, 'failed')
+    return instance
+  }
+  const respond = (index: number, status: number) => void statusOf.set(origins[index]!.port, status)
+  return { pool, clock, probes, events, eject, respond }
+}
+
+test('an instance that is not ready gets more expensive in use, and stays ejected when it is ejected', async () => {
+  const { pool, clock, eject, respond } = await start([503, 503])
+  const ejected = eject(0)
+  clock.now = 2_000
+  expect(await pool.probe(false)).toBe(false)
+  expect(ejected.ejection.probeAt).toBe(4_000)
+  const active = pool.list()[1]!
+  expect(active.load.success).toBe(0.9)
+  expect(active.ejection).toMatchObject({ failures: 0, probeAt: undefined })
+  respond(0, 200)
+  clock.now = 3_999
+  await pool.probe(false)
+  expect(pool.countActive()).toBe(1)
+  clock.now = 4_000
+  expect(await pool.probe(false)).toBe(true)
+  expect(pool.countActive()).toBe(2)
+})
+
+test('an upstream without the path of the probe works too', async () => {
+  const { pool } = await start([404])
+  expect(await pool.probe(false)).toBe(true)
+})
+
+test('while the circuit waits for a probe, every instance in use is probed twice a second', async () => {
+  const { pool, clock, probes } = await start([200, 200])
+  await pool.probe(false)
+  expect(probes).toHaveLength(2)
+  clock.now = 499
+  await pool.probe(true)
+  expect(probes).toHaveLength(2)
+  clock.now = 500
+  await pool.probe(true)
+  expect(probes).toHaveLength(4)
+  clock.now = 1_000
+  await pool.probe(false)
+  expect(probes).toHaveLength(4)
+})
+
+test('an instance with a request in flight needs no probe', async () => {
+  const { pool, probes } = await start([200])
+  const done = pool.list()[0]!.begin(0)
+  await pool.probe(false)
+  expect(probes).toHaveLength(0)
+  done()
+  await pool.probe(false)
+  expect(probes).toHaveLength(1)
+})
+
+test('an ejection closes the idle connections, which may lead to a machine that is gone', async () => {
+  const { pool, eject } = await start([200, 200])
+  const { origin, agent } = pool.list()[0]!
+  await exchange({ origin, agent, method: 'GET', path: '/', headers: {}, timeoutMs: 5_000, maxBytes: 1_000 })
+  const [socket] = Object.values(agent.freeSockets).flat()
+  expect(socket?.destroyed).toBe(false)
+  eject(0)
+  expect(socket?.destroyed).toBe(true)
+})
+
+test('the last instance in use stays in use, and is ejected when another one is back', async () => {
+  const { pool, clock, eject, events } = await start([200, 200])
+  eject(0)
+  const last = eject(1)
+  expect(pool.countActive()).toBe(1)
+  expect(pool.pick(new Set([last]))).toBe(last)
+  clock.now = 2_000
+  await pool.probe(false)
+  // The probe of the last instance succeeded too, so it has no failures any more.
+  expect(last.ejection.failures).toBe(0)
+  expect(events.map(({ type }) => type)).toEqual(['instances changed', 'instance ejected', 'instance back'])
+})
