@@ -236,7 +236,10 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
               open: () => current().UPSTREAM_OPEN,
               ...{ context, logger, health, sources: metrics?.sources, tracer: tracing?.tracer },
             })
-      if (upstreams) await use(upstreams.part)
+      if (upstreams) {
+        board?.showUpstreams(upstreams.report)
+        await use(upstreams.part)
+      }
       await use({ name: 'health', start: () => health.start(), stop: () => health.stop() })
       settings.watch(reload)
 
