@@ -57,6 +57,9 @@ export const schema = {
   KEEP_ALIVE_TIMEOUT_MS: milliseconds(100, 3_600_000).default(75_000),
   SOCKET_TIMEOUT_MS: milliseconds(100, 3_600_000).default(120_000),
 
+  OVERLOAD_WAIT_MS: milliseconds(0, 10_000).default(0),
+  BROWNOUT: oneOf(['auto', 'on', 'off']).default('auto'),
+
   LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   LOG_BUFFER: byteSize(1).default(4096),
   LOG_BUFFER_MS: milliseconds(1, 60_000).default(100),
@@ -65,6 +68,7 @@ export const schema = {
   DATABASE_CRITICAL: boolean().default(true),
   DATABASE_POOL_MAX: integer(1, 1000, 'connections').default(10),
   DATABASE_CONNECT_TIMEOUT_MS: milliseconds(100, 60_000).default(3_000),
+  DATABASE_QUEUE_TIMEOUT_MS: milliseconds(1, 60_000).default(250),
   DATABASE_STATEMENT_TIMEOUT_MS: milliseconds(100, 3_600_000).default(10_000),
   DATABASE_IDLE_TIMEOUT_MS: milliseconds(100, 3_600_000).default(30_000),
   DATABASE_PREPARE: boolean().optional(),
@@ -102,7 +106,7 @@ export const schema = {
   HEALTH_DIALECT: oneOf(['standard', 'haproxy', 'envoy', 'consul']).default('standard'),
 
   /** Remove a feature once it is always on. */
-  FEATURES: namesOrNone(['docs', 'version'], 'features').default(['docs']),
+  FEATURES: namesOrNone(['board', 'docs', 'version'], 'features').default(['docs']),
   SETTINGS_FILE: text(/^\/.{1,4096}$/, 'an absolute path').optional(),
 
   DRAIN_DELAY_MS: milliseconds(0, 600_000).default(5_000),
@@ -125,6 +129,7 @@ export const SECRETS: ReadonlySet<string> = new Set<Name>([
 export const RELOADABLE: ReadonlySet<string> = new Set<Name>([
   'LOG_LEVEL',
   'RATE_LIMIT',
+  'BROWNOUT',
   'FEATURES',
   'DATABASE_CRITICAL',
   'REDIS_CRITICAL',
@@ -165,6 +170,8 @@ export function contradictions(config: Partial<Config>): Problem[] {
 
   const { OTEL_BSP_MAX_QUEUE_SIZE: queue = Number.NaN, OTEL_BSP_MAX_EXPORT_BATCH_SIZE: batch = Number.NaN } = config
   reject('OTEL_BSP_MAX_EXPORT_BATCH_SIZE', `at most OTEL_BSP_MAX_QUEUE_SIZE (${queue})`, batch > queue)
+  const isUnprotected = config.OVERLOAD_WAIT_MS === 0
+  reject('BROWNOUT', 'auto, unless OVERLOAD_WAIT_MS is set', isUnprotected && config.BROWNOUT !== 'auto')
 
   const checks = config.HEALTH_CHECKS?.map(({ name }) => name)
   reject(

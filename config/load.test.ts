@@ -152,6 +152,13 @@ describe('problems', () => {
     ])
   })
 
+  test('an operator can decide about background operations only where overload is controlled', () => {
+    expect(findProblems({ BROWNOUT: 'on' })).toEqual([
+      'BROWNOUT: got "on", expected auto, unless OVERLOAD_WAIT_MS is set',
+    ])
+    expect(findProblems({ BROWNOUT: 'on', OVERLOAD_WAIT_MS: '20' })).toEqual([])
+  })
+
   test('the timeout of a check may not exceed its interval', () => {
     expect(findProblems({ HEALTH_INTERVAL_MS: '500' })).toEqual([
       'HEALTH_TIMEOUT_MS: got "1000", expected at most HEALTH_INTERVAL_MS (500)',

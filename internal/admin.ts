@@ -4,6 +4,7 @@ import { limitConnections, listen } from '#pkg/lifecycle/index.ts'
 import type { Logger } from '#pkg/logging/index.ts'
 import type { Metrics } from '#pkg/metrics/index.ts'
 import { sendProblem } from '#pkg/problem/index.ts'
+import type { ServiceBoard } from './board/board.ts'
 import { logAcceptError, logConnectionLimit, logEvent, logListening } from './log-events.ts'
 import { createServer, type Timeouts } from './server.ts'
 
@@ -18,12 +19,14 @@ export interface AdminDeps extends Timeouts {
   readonly defaultPort?: number
   readonly reusePort: boolean
   readonly metrics: Pick<Metrics, 'render' | 'stop'>
+  /** Serves the board. @default no board */
+  readonly board?: Pick<ServiceBoard, 'respond' | 'stop'> | undefined
   readonly logger: Logger
 }
 
-/** Creates the second listener, which serves `GET /metrics` to operators until the end of the stop. */
+/** Creates the second listener, which serves `GET /metrics` and the board to operators until the end of the stop. */
 export function createAdmin({ host, port, defaultPort = 9464, ...deps }: AdminDeps) {
-  const { reusePort, metrics, logger, ...timeouts } = deps
+  const { reusePort, metrics, board, logger, ...timeouts } = deps
   const { server, drain, handle } = createServer({ ...timeouts, ownsSocket: true, probe })
   limitConnections({
     server,
@@ -35,6 +38,7 @@ export function createAdmin({ host, port, defaultPort = 9464, ...deps }: AdminDe
   handle((request, response) => sendProblem(response, 'not_found', { requestId: requestId(request) }))
 
   function probe(request: IncomingMessage, response: ServerResponse): boolean {
+    if (board?.respond(request, response)) return true
     if (request.url?.split('?', 1)[0] !== '/metrics') return false
     if (request.method === 'GET' || request.method === 'HEAD') void sendMetrics(request, response)
     else sendProblem(response, 'method_not_allowed', { requestId: requestId(request), headers: { allow: 'GET, HEAD' } })
@@ -76,6 +80,7 @@ export function createAdmin({ host, port, defaultPort = 9464, ...deps }: AdminDe
     async stop(signal: AbortSignal) {
       await drain.close(signal)
       metrics.stop()
+      board?.stop()
     },
   }
 }

@@ -2,12 +2,15 @@ import { setImmediate } from 'node:timers/promises'
 import { ConfigError } from '#config/load.ts'
 import type { Settings } from '#config/settings.ts'
 import { describeExport } from '#config/telemetry.ts'
+import { disablePretenuring } from '#pkg/fast-path/pretenuring.ts'
 import { createHealth, createHeartbeat, postgresCheck } from '#pkg/health/index.ts'
 import { createRequestContext } from '#pkg/http/request-context.ts'
 import { createLifecycle, limitConnections, listen } from '#pkg/lifecycle/index.ts'
 import { createLogger, createOutput } from '#pkg/logging/index.ts'
+import type { Admission } from '#pkg/overload/index.ts'
 import { createNotifier, type Systemd } from '#pkg/systemd.ts'
 import type { Access } from './access.ts'
+import type { ServiceBoard } from './board/board.ts'
 import { buildInfo } from './build-info.ts'
 import { probes } from './handler/probes.ts'
 import {
@@ -31,6 +34,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
   const service = config.SERVICE_NAME ?? buildInfo.name
   const counts: Counts = { droppedLines: 0, reloads: 0, failedReloads: 0, isCountingAlone: false }
   const context = createRequestContext()
+  let board: ServiceBoard | undefined
   const output = createOutput({
     bufferBytes: config.LOG_BUFFER,
     bufferMs: config.LOG_BUFFER_MS,
@@ -43,7 +47,12 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
   const logger = createLogger({
     level: config.LOG_LEVEL,
     base: { 'service.name': service, 'service.version': version, 'process.pid': process.pid },
-    destination: output,
+    destination: {
+      write(line) {
+        output.write(line)
+        board?.onLine(line)
+      },
+    },
     context(fields) {
       const request = 'http.request.id' in fields ? undefined : context.current()
       if (request === undefined) return undefined
@@ -88,10 +97,18 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
     keepAliveTimeoutMs: config.KEEP_ALIVE_TIMEOUT_MS,
     socketTimeoutMs: config.SOCKET_TIMEOUT_MS,
   }
+  let admission: Admission | undefined
   const { server, drain, messages, handle } = createServer({
     ...timeouts,
     ownsSocket: fd === undefined,
-    probe: probes({ lifecycle, health, service, version, dialect: () => current().HEALTH_DIALECT }),
+    probe: probes({
+      lifecycle,
+      health,
+      service,
+      version,
+      dialect: () => current().HEALTH_DIALECT,
+      isBrownout: () => admission?.level().isBrownout,
+    }),
     onClientError: logClientError(logger),
   })
   limitConnections({
@@ -129,14 +146,26 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
               snapshot: health.snapshot,
             })
       if (metrics) {
+        if (config.NODE_ENV !== 'production' || config.FEATURES.includes('board')) {
+          const { createServiceBoard } = await import('./board/board.ts')
+          const { connections } = metrics
+          board = createServiceBoard({
+            service,
+            version,
+            phase: lifecycle.phase,
+            snapshot: health.snapshot,
+            connections,
+          })
+        }
         const { createAdmin } = await import('./admin.ts')
         const { HOST: host, ADMIN_PORT: port, REUSE_PORT: reusePort } = config
-        await use(createAdmin({ ...timeouts, host, port, reusePort, metrics, logger }))
+        await use(createAdmin({ ...timeouts, host, port, reusePort, metrics, board, logger }))
       }
       const exporter = describeExport(config)
+      const sinks = board ? [board.sink] : []
       const tracing =
-        exporter &&
-        (await (await import('./tracing.ts')).createTracing({ context, logger, service, version, exporter }))
+        (exporter || board) &&
+        (await (await import('./tracing.ts')).createTracing({ context, logger, service, version, exporter, sinks }))
       if (tracing) {
         if (tracing.counts) metrics?.observeSpans(tracing.counts)
         await use(tracing.part)
@@ -154,6 +183,8 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
               applicationName: service,
               poolMax: config.DATABASE_POOL_MAX,
               connectTimeoutMs: config.DATABASE_CONNECT_TIMEOUT_MS,
+              queueTimeoutMs: config.DATABASE_QUEUE_TIMEOUT_MS,
+              priority: () => context.current()?.priority,
               statementTimeoutMs: config.DATABASE_STATEMENT_TIMEOUT_MS,
               idleTimeoutMs: config.DATABASE_IDLE_TIMEOUT_MS,
               prepare: config.DATABASE_PREPARE,
@@ -236,6 +267,11 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
           })
         : []
       const { createRateLimit } = await import('./rate-limit.ts')
+      const routes = listRoutes({
+        settings: current,
+        optional: [...(access?.routes ?? []), ...resources, ...(upstreams?.routes ?? [])],
+        ...(access && { guard: access.guard }),
+      })
       const app = createHttp({
         logger,
         context,
@@ -257,18 +293,23 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
         }),
         ...(access && { guard: access.authenticate }),
         ...(upstreams && { deadline: upstreams.deadline }),
-        routes: listRoutes({
-          settings: current,
-          optional: [...(access?.routes ?? []), ...resources, ...(upstreams?.routes ?? [])],
-          ...(access && { guard: access.guard }),
-        }),
+        routes,
       })
+      const handler = metrics ? metrics.http.measure(app) : app
+      if (config.OVERLOAD_WAIT_MS > 0) {
+        const { createOverload } = await import('./overload.ts')
+        const brownout = () => current().BROWNOUT
+        admission = createOverload({ handler, routes, maxWaitMs: config.OVERLOAD_WAIT_MS, brownout, logger })
+        metrics?.observeAdmission(admission)
+      }
       await use({
         name: 'http',
-        start: () => handle(metrics ? metrics.http.measure(app) : app),
+        start: () => handle(handler, admission?.admit),
         drain: () => drain.begin(),
         stop: (signal) => drain.close(signal),
       })
+      // From here on, most objects belong to one request.
+      disablePretenuring()
       const onError = (err: Error) => logEvent(logger, 'warn', 'systemd not notified', { err })
       await use({ name: 'systemd', ...createNotifier({ ...systemd, onError }) })
     })

@@ -1,4 +1,5 @@
 import express, { type Express, type IRoute, type RequestHandler } from 'express'
+import { inOrder } from '#pkg/fast-path/in-order.ts'
 import { sendJsonAtOnce } from '#pkg/fast-path/json-response.ts'
 import { adoptMessageClasses, type MessageClasses } from '#pkg/fast-path/messages.ts'
 import { accessLog } from '#pkg/http/access-log.ts'
@@ -50,13 +51,18 @@ export function createHttp({ logger, context, routes, guard, tracing, onRoute, .
   if (deps.messages) adoptMessageClasses(app, deps.messages)
   sendJsonAtOnce(app, [policy.headers, policy.tlsHeaders])
 
-  app.use(securityHeaders(policy))
-  app.use(context.middleware({ sample: tracing?.sample, onRequest: tracing?.beginRequest }))
-  app.use(accessLog(logger))
-  if (deps.cors) app.use(cors(deps.cors))
-  app.use(deps.rateLimit)
-  if (deps.deadline) app.use(deps.deadline)
+  app.use(
+    inOrder([
+      securityHeaders(policy),
+      context.middleware({ sample: tracing?.sample, onRequest: tracing?.beginRequest }),
+      accessLog(logger),
+      deps.cors && cors(deps.cors),
+      deps.rateLimit,
+      deps.deadline,
+    ]),
+  )
   const options = {
+    prioritize: context.prioritize,
     readBody: createBodyReader(deps.bodyLimitBytes),
     ...(guard && { guard }),
     onRoute(route: IRoute) {

@@ -50,8 +50,15 @@ function create({ counts = noCounts }: { counts?: Counts } = {}) {
   return { ...metrics, registry, render: async () => (await metrics.render()).text }
 }
 
+const admission = {
+  level: () => ({ limit: 250, cut: 200, share: 0.5, isBrownout: true, pressedS: 9, costS: 0.003 }),
+  averageWaitMs: () => 12,
+  queued: () => 7,
+  refused: () => new Map([['background', { limit: 1, brownout: 2, wait: 3 }] as const]),
+}
+
 test('docs/metrics.md lists each metric with its type, its labels and its meaning', async () => {
-  const { registry, observeDatabase, observeRedis, http, render, sources } = create()
+  const { registry, observeDatabase, observeRedis, observeAdmission, http, render, sources } = create()
   const database = observeDatabase()
   database.onPool(() => ({ used: 0, idle: 0, waiting: 0 }))
   database.onQuery('SelectQueryNode', 1)
@@ -59,6 +66,7 @@ test('docs/metrics.md lists each metric with its type, its labels and its meanin
   const upstreams = createUpstreamMetrics(sources)
   upstreams.report(upstreamReport)
   upstreams.observe('payments')({ method: 'GET', status: 200, errorType: undefined, durationMs: 20 })
+  observeAdmission(admission)
   await request(http.measure((_req, res) => void res.end())).get('/')
   await render()
   const rows = []
@@ -154,4 +162,27 @@ test('calls count by upstream, method, status and error, and the state of an ups
   ]) {
     expect(text.split('\n')).toContain(line)
   }
+})
+
+test('the admission shows its limit, its queue, the brownout and its refusals', async () => {
+  const { observeAdmission, render } = create()
+  observeAdmission(admission)
+  const text = await render()
+  for (const line of [
+    'overload_wait_seconds 0.012',
+    'overload_queued_requests 7',
+    'overload_limit_requests_per_second 250',
+    'overload_brownout 1',
+    'overload_refused_requests_total{priority="background",reason="limit"} 1',
+    'overload_refused_requests_total{priority="background",reason="brownout"} 2',
+    'overload_refused_requests_total{priority="background",reason="wait"} 3',
+  ]) {
+    expect(text.split('\n')).toContain(line)
+  }
+})
+
+test('a service without overload has no limit', async () => {
+  const { observeAdmission, render } = create()
+  observeAdmission({ ...admission, level: () => ({ ...admission.level(), limit: Infinity }) })
+  expect(await render()).toContain('overload_limit_requests_per_second +Inf\n')
 })

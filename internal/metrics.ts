@@ -2,6 +2,7 @@ import type { Request } from 'express'
 import type { Snapshot } from '#pkg/health/index.ts'
 import type { Phase } from '#pkg/lifecycle/index.ts'
 import { createMetrics, type Labels, type MetricsOptions } from '#pkg/metrics/index.ts'
+import type { Admission } from '#pkg/overload/index.ts'
 import type { OtlpCounts } from '#pkg/tracing/index.ts'
 import { createStoreMetrics } from './store/metrics.ts'
 
@@ -54,7 +55,21 @@ export function createServiceMetrics({ service, version, counts, phase, snapshot
       Object.entries(spans.lost).map(([reason, value]) => ({ labels: { error_type: reason }, value })),
     )
   }
-  return { ...metrics, ...createStoreMetrics(metrics.sources), observeSpans }
+  /** Adds the metrics of the admission. */
+  function observeAdmission({ level, averageWaitMs, queued, refused }: Omit<Admission, 'admit' | 'stop'>): void {
+    const wait = 'Average wait of requests for their handler in the last second.'
+    gauge('overload_wait_seconds', wait, () => averageWaitMs() / 1e3)
+    gauge('overload_queued_requests', 'Requests that wait for their handler.', queued)
+    const limit = 'Requests a second that the service admits. +Inf: all.'
+    gauge('overload_limit_requests_per_second', limit, () => level().limit)
+    gauge('overload_brownout', 'Whether background operations are off.', () => Number(level().isBrownout))
+    counter('overload_refused_requests_total', 'Requests refused because of overload.', () =>
+      [...refused()].flatMap(([priority, counts]) =>
+        Object.entries(counts).map(([reason, value]) => ({ labels: { priority, reason }, value })),
+      ),
+    )
+  }
+  return { ...metrics, ...createStoreMetrics(metrics.sources), observeSpans, observeAdmission }
 }
 
 /** Longest id of a request that fits in an exemplar of OpenMetrics beside the id of the trace. */

@@ -81,6 +81,13 @@ test('the document has every route of the router except the pages, and no other 
 
 const operations = () => Object.values(document.paths).flatMap((methods) => Object.values(methods))
 
+test('every operation that can be refused because of overload shows its priority', () => {
+  const { paths } = document
+  expect(paths['/ping']?.['get']).toMatchObject({ 'x-priority': 'normal', responses: { 503: expect.anything() } })
+  expect(paths['/openapi.json']?.['get']).toMatchObject({ 'x-priority': 'background' })
+  expect(paths['/health']?.['get']).not.toHaveProperty('x-priority')
+})
+
 test('each operation has a unique id', () => {
   const ids = operations().map(({ operationId }) => operationId)
   expect(new Set(ids).size).toBe(ids.length)

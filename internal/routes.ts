@@ -9,7 +9,7 @@ import { welcome } from './handler/welcome.ts'
 
 /** The settings that the routes use. Add a variable here to use it in a route. */
 export interface RouteSettings {
-  readonly FEATURES: readonly ('docs' | 'version')[]
+  readonly FEATURES: readonly ('board' | 'docs' | 'version')[]
   readonly NODE_ENV: string
 }
 

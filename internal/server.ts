@@ -35,6 +35,10 @@ export function createServer({ probe, ownsSocket, onClientError, ...options }: S
   let handler: RequestListener = (request, response) => {
     void loaded.promise.then((handler) => handler(request, response))
   }
+  let enqueue: RequestListener = (request, response) => {
+    // Probes that arrive in the same turn of the event loop respond before this handler runs.
+    setImmediate(() => handler(request, response))
+  }
   const messages = createMessageClasses()
   const server = createHttpServer(
     {
@@ -61,8 +65,7 @@ export function createServer({ probe, ownsSocket, onClientError, ...options }: S
     }
     request.url = target
     if (probe(request, response)) return
-    // Probes that arrive in the same turn of the event loop respond before this handler runs.
-    setImmediate(() => handler(request, response))
+    enqueue(request, response)
   }
 
   server.on('checkExpectation', (request, response) => {
@@ -77,9 +80,13 @@ export function createServer({ probe, ownsSocket, onClientError, ...options }: S
     server,
     drain,
     messages,
-    /** Sets the handler of the requests that are not probes. Earlier requests wait for it. */
-    handle(next: RequestListener): void {
+    /**
+     * Sets the handler of the requests that are not probes. Earlier requests wait for it. `admit` replaces the queue in
+     * front of it: it gets each request in the turn of the event loop that reads the request.
+     */
+    handle(next: RequestListener, admit = enqueue): void {
       handler = next
+      enqueue = admit
       loaded.resolve(next)
     },
   }

@@ -74,6 +74,7 @@ function makeExecutable(target: string | undefined, output: string): void {
     for (const name of target === undefined ? ['code-cache', 'code-cache-with-stores'] : []) {
       assets[name] = join(parts, name)
       writeCodeCache(join(parts, 'bundle'), assets[name], name === 'code-cache-with-stores')
+      checkCodeCache(join(parts, 'bundle'), assets[name])
     }
     const settings = {
       main: 'scripts/executable/main.cjs',
@@ -116,6 +117,18 @@ function writeCodeCache(bundle: string, output: string, withStores: boolean): vo
     `The build starts the service once, with the variables of ${STUB}, to make its code cache. The start failed. ` +
       `If the service needs a variable, give it a value in ${STUB}.\n${stdout}${stderr}`,
   )
+}
+
+/** @throws when V8 rejects the code cache in a process with the flags of the executable: each start would compile */
+function checkCodeCache(bundle: string, codeCache: string): void {
+  const script = `
+    const { readFileSync } = require('node:fs')
+    const [bundle, codeCache] = process.argv.slice(1)
+    const options = { filename: 'server.cjs', lineOffset: -1, cachedData: readFileSync(codeCache) }
+    console.log(new (require('node:vm').Script)(readFileSync(bundle, 'latin1'), options).cachedDataRejected)`
+  const args = [...NODE_FLAGS, '--eval', script, bundle, codeCache]
+  const isRejected = execFileSync(process.execPath, args, { encoding: 'utf8' }).trim() !== 'false'
+  if (isRejected) throw new Error('V8 rejects the code cache: it was made with other flags than those of a start.')
 }
 
 /** Removes the outputs of an earlier build. When `make` fails, removes the outputs of this build too. */

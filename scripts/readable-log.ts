@@ -16,6 +16,7 @@ const HIDDEN = [
   'http.response.status_code',
   'event.duration',
   'error.type',
+  'span.id',
 ]
 
 /** Control characters other than tab and line feed. A terminal would obey them. */

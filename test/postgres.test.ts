@@ -188,6 +188,38 @@ describe('prepared queries', () => {
     expect(await all.execute(db, {})).toEqual([{ id: 1, nickName: null, data }])
   })
 
+  test('are described once on a connection, and later results are the same', async () => {
+    const echo = prepare((given: { text: string | null; bytes: Buffer | null; list: number[] | null }) => ({
+      compile: () =>
+        sql<{ text: string | null; hexDigits: string | null; sum: number | null }>`select ${given.text}::text as text,
+          encode(${given.bytes}::bytea, 'hex') as hex_digits,
+          (select sum(each)::int from unnest(${given.list}::int[]) each) as sum`.compile(db),
+    }))
+    const change = prepare(({ id }: { id: number }) => db.updateTable('things').set({ data: 1 }).where('id', '>', id))
+    await admin.query('insert into things select generate_series(1, 3)')
+    await select(0)
+    proxy.hold()
+    proxy.pass()
+    const describes = () => proxy.held.toString('latin1').split('D\0\0\0\x06P\0').length - 1
+    for (const text of ['', 'ü€😀', 'x'.repeat(100_000), null]) {
+      const list = text === null ? null : [1, 2]
+      expect(await echo.execute(db, { text, bytes: Buffer.from([0, 255]), list })).toEqual([
+        { text, hexDigits: '00ff', sum: text === null ? null : 3 },
+      ])
+    }
+    expect(describes()).toBe(1)
+    for (let round = 0; round < 3; round++) expect(await change.execute(db, { id: 1 })).toEqual([])
+    expect(describes()).toBe(2)
+    expect(await db.selectFrom('things').select('id').where('data', 'is not', null).execute()).toHaveLength(2)
+  })
+
+  test('after the end of their database fail', async () => {
+    const all = prepare(() => db.selectFrom('things').selectAll())
+    expect(await all.execute(db, {})).toEqual([])
+    await db.destroy()
+    await expect(all.execute(db, {})).rejects.toThrow('destroyed')
+  })
+
   test('are compiled once for the same names of values and the same shape', async () => {
     let compiled = 0
     const list = prepare((given: { id?: number }, order: 'asc' | 'desc') => {

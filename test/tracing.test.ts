@@ -2,14 +2,14 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { findLines, killApps, type RunningApp, startApp } from './support/app.ts'
 import { type Issuer, startIssuer } from './support/issuer.ts'
 import { startMeasured } from './support/metrics.ts'
-import { type ReceivedSpan, startReceiver } from './support/otlp-receiver.ts'
+import { type ReceivedSpan, type Receiver, startReceiver } from './support/otlp-receiver.ts'
 import { freePort, type TestService, testRedis, until } from './support/services.ts'
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736'
 const SPAN = '00f067aa0ba902b7'
 const SAMPLED = { traceparent: `00-${TRACE}-${SPAN}-01` }
 
-let receiver: Awaited<ReturnType<typeof startReceiver>>
+let receiver: Receiver
 beforeAll(async () => {
   receiver = await startReceiver()
 })

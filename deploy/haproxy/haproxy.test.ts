@@ -29,7 +29,7 @@ describe('health checks and sessions', () => {
 
   /** Prints the time from a log line of the instance to its last request. */
   function report(title: string, instance: Instance, line: Line): void {
-    const lastAt = Math.max(...listRequests(instance).map(({ time }) => Date.parse(String(time))))
+    const lastAt = Math.max(...listRequests(instance).map((each) => Date.parse(String(each['@timestamp']))))
     process.stdout.write(`HAProxy: last request ${lastAt - Date.parse(String(line['@timestamp']))} ms after ${title}\n`)
   }
 

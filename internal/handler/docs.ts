@@ -8,6 +8,7 @@ import type { BuildInfo } from '../build-info.ts'
 export function docs({ name }: Pick<BuildInfo, 'name'>): Operation {
   return operation({
     id: 'docs',
+    priority: 'background',
     summary: 'Shows the document as a page',
     responses: { 200: { description: 'The page', mediaTypes: ['text/html'] } },
     handler: async function docs(_req, res) {
@@ -23,6 +24,7 @@ export function docs({ name }: Pick<BuildInfo, 'name'>): Operation {
 export function docsFile(): Operation {
   return operation({
     id: 'docsFile',
+    priority: 'background',
     summary: 'Returns a file of the page',
     params: z.object({ file: z.string() }),
     responses: { 200: { description: 'A script or a style, which never changes', mediaTypes: ['text/*'] } },

@@ -3,8 +3,8 @@ import { afterAll, beforeEach, expect, test } from '@jest/globals'
 import express from 'express'
 import request from 'supertest'
 import { registerRoute } from '#pkg/operation/index.ts'
-import { problemHandler } from '#pkg/problem/index.ts'
-import type { Idempotency } from '#pkg/resource/index.ts'
+import { CodedError, problemHandler } from '#pkg/problem/index.ts'
+import type { Idempotency, Match } from '#pkg/resource/index.ts'
 import { PROBLEMS } from '../problems.ts'
 import type { Note, NoteFields, Notes } from '../service/notes.ts'
 import { notes } from './notes.ts'
@@ -20,6 +20,9 @@ const stored: Note = {
 }
 
 const asked: unknown[] = []
+function requireMatch(match: Match): void {
+  if (match !== 'any' && !match.includes(stored.version)) throw new CodedError('precondition_failed')
+}
 const service: Notes = {
   create: async (fields) => ({ ...stored, ...fields, version: 1 }),
   get: async () => stored,
@@ -27,12 +30,12 @@ const service: Notes = {
     asked.push(page)
     return { items: [stored], next: null }
   },
-  update: async (_id, changes, check) => {
-    check(stored)
+  update: async (_id, changes, match) => {
+    requireMatch(match)
     asked.push(changes)
     return { ...stored, version: 4 }
   },
-  remove: async (_id, check) => check(stored),
+  remove: async (_id, match) => requireMatch(match),
 }
 const idempotency: Idempotency<Notes> = {
   once(key, run) {

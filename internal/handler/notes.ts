@@ -9,7 +9,7 @@ import {
   ifNoneMatchHeaders,
   pageQuery,
   pageSchema,
-  requireMatch,
+  readMatch,
   storedFields,
   text,
   VERSION_HEADERS,
@@ -116,7 +116,7 @@ export function notes({ notes, idempotency }: NotesHandlerDeps): Route[] {
     },
     problems: ['conflict', ...CHANGE_PROBLEMS],
     handler: async function updateNote(req, res) {
-      const updated = await notes.update(req.params.id, req.body, requireMatch(req.get('if-match')))
+      const updated = await notes.update(req.params.id, req.body, readMatch(req.get('if-match')))
       res.set(versionHeaders(updated)).json(updated)
     },
   })
@@ -129,7 +129,7 @@ export function notes({ notes, idempotency }: NotesHandlerDeps): Route[] {
     responses: { 204: { description: 'The note no longer exists' } },
     problems: ['still_referenced', ...CHANGE_PROBLEMS],
     handler: async function deleteNote(req, res) {
-      await notes.remove(req.params.id, requireMatch(req.get('if-match')))
+      await notes.remove(req.params.id, readMatch(req.get('if-match')))
       res.status(204).end()
     },
   })

@@ -33,7 +33,7 @@ export function openapi({ build, routes, ...guard }: OpenapiDeps): Operation {
       routes: existing,
       probes: PROBES,
       problems: PROBLEMS,
-      commonProblems: ['bad_request', 'too_many_requests', 'internal'],
+      commonProblems: ['bad_request', 'too_many_requests', 'overloaded', 'internal'],
       commonHeaders: COMMON_HEADERS,
       ...guard,
     })
@@ -41,6 +41,7 @@ export function openapi({ build, routes, ...guard }: OpenapiDeps): Operation {
 
   return operation({
     id: 'openapi',
+    priority: 'background',
     summary: 'Returns this document',
     responses: { 200: { description: 'OpenAPI 3.1', schema: () => z.looseObject({ openapi: z.literal('3.1.1') }) } },
     handler: async function openapi(_req, res: Response) {

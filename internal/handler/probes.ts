@@ -16,6 +16,8 @@ export interface ProbesDeps {
   readonly version: string
   /** Dialect of /health/ready for requests without `?dialect=`. */
   readonly dialect: () => Dialect
+  /** Whether background operations are off. The page shows it. @default the page does not show it */
+  readonly isBrownout?: () => boolean | undefined
 }
 
 export interface Reply {
@@ -61,7 +63,7 @@ export const READY: Readonly<Record<Dialect, typeof STANDARD>> = {
  * Responds to the probes before Express. Returns true after a response from memory, and false for a request that is not a
  * probe. Probes never wait, log, count against a limit or query a dependency.
  */
-export function probes({ lifecycle, health, service, version, dialect }: ProbesDeps) {
+export function probes({ lifecycle, health, service, version, dialect, isBrownout }: ProbesDeps) {
   const vary = ['vary', 'accept']
   const renderJson = renderOnce(({ status, timestamp, checks }) =>
     reply(HTTP_STATUS[status], { status, service, version, timestamp, checks }, vary),
@@ -72,15 +74,15 @@ export function probes({ lifecycle, health, service, version, dialect }: ProbesD
   async function loadPage() {
     const { renderStatusPage, createStatusPageFields } = await import('./status-page.ts')
     const fields = [...vary, ...createStatusPageFields()]
-    return renderOnce((snapshot) => {
-      return reply(HTTP_STATUS[snapshot.status], renderStatusPage(service, version, snapshot), fields)
+    return renderOnce((snapshot, isBrownout) => {
+      return reply(HTTP_STATUS[snapshot.status], renderStatusPage(service, version, snapshot, isBrownout), fields)
     })
   }
 
   function aggregate({ headers }: IncomingMessage): Reply | Promise<Reply> {
     if (!prefersHtml(headers.accept)) return renderJson(health.snapshot())
     page ??= loadPage()
-    return page.then((render) => render(health.snapshot()))
+    return page.then((render) => render(health.snapshot(), isBrownout?.()))
   }
 
   function readiness(): keyof typeof STANDARD {
@@ -123,13 +125,17 @@ export function probes({ lifecycle, health, service, version, dialect }: ProbesD
   }
 }
 
-/** Renders each snapshot once. */
-function renderOnce(render: (snapshot: Snapshot) => Reply): (snapshot: Snapshot) => Reply {
+type Render = (snapshot: Snapshot, isBrownout?: boolean) => Reply
+
+/** Renders each snapshot once, and again when the brownout begins or ends. */
+function renderOnce(render: Render): Render {
   let last: Snapshot | undefined
+  let wasBrownout: boolean | undefined
   let rendered: Reply
-  return (snapshot) => {
-    if (last !== snapshot) rendered = render(snapshot)
+  return (snapshot, isBrownout) => {
+    if (last !== snapshot || wasBrownout !== isBrownout) rendered = render(snapshot, isBrownout)
     last = snapshot
+    wasBrownout = isBrownout
     return rendered
   }
 }

@@ -34,6 +34,14 @@ test('summarizes a service without checks and a service without failures', () =>
   expect(extractText(renderPage({ database: ok }))).toContain('Every check is ok.')
 })
 
+test('shows whether background operations are on, if the service knows', () => {
+  const render = (isBrownout?: boolean) =>
+    extractText(renderStatusPage('a', '1', { status: 'ok', timestamp: 1, checks: {}, history: {} }, isBrownout))
+  expect(render(true)).toContain('Brownout: background operations are off.')
+  expect(render(false)).toContain('every operation is on.')
+  expect(render()).not.toMatch(/Brownout|operation/)
+})
+
 test('a name with markup is escaped', () => {
   const hostile = '<script>alert(1)</script>'
   const page = renderPage({ [hostile]: ok, '"onload="': failed }, {}, hostile)

@@ -45,13 +45,18 @@ export function createStatusPageFields(): string[] {
   return [...headers, ['refresh', String(REFRESH_S)]].flat()
 }
 
-/** Renders a snapshot as HTML: the content of the JSON response and the last runs of each check. */
-export function renderStatusPage(service: string, version: string, snapshot: Snapshot): string {
+/**
+ * Renders a snapshot as HTML: the content of the JSON response and the last runs of each check.
+ *
+ * @param isBrownout whether overload or an operator has switched the background operations off. Undefined: unknown
+ */
+export function renderStatusPage(service: string, version: string, snapshot: Snapshot, isBrownout?: boolean): string {
   const { status, timestamp, checks, history } = snapshot
   const rows = Object.entries(checks).map(([name, check]) => renderRow(name, check, history[name] ?? [], timestamp))
   const body = html`<header><h1>${service}</h1><small>version ${version}</small></header>
 <main>
 <section class="${status}"><p>${renderState(status)}</p><p>${summarize(checks)}</p></section>
+${isBrownout === undefined ? '' : renderLoad(isBrownout)}
 ${rows.length === 0 ? '' : renderTable(rows)}
 </main>
 <footer>As of ${renderTime(timestamp, `${formatIso(timestamp).slice(0, 19).replace('T', ' ')} UTC`)}. Refreshes every ${REFRESH_S} seconds.</footer>`
@@ -75,6 +80,11 @@ function renderRow(name: string, check: CheckReport, history: History, timestamp
 </tr>
 `
 }
+
+const renderLoad = (isBrownout: boolean) =>
+  html`<section class="${isBrownout ? 'fail' : 'ok'}"><p>${
+    isBrownout ? 'Brownout: background operations are off.' : 'Load: every operation is on.'
+  }</p></section>`
 
 /** A mark and a word repeat the colour for readers who cannot see it. */
 const renderState = (status: 'ok' | 'fail') => html`<b class="${status}">${status === 'ok' ? '✓' : '✗'} ${status}</b>`

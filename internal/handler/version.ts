@@ -7,6 +7,7 @@ const word = z.string().max(200).regex(/^\S+$/)
 export function version(build: BuildInfo): Operation {
   return operation({
     id: 'version',
+    priority: 'background',
     summary: 'Returns the build of this instance',
     responses: {
       200: {

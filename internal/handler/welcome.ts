@@ -5,6 +5,7 @@ import { type Operation, operation } from '#pkg/operation/index.ts'
 export function welcome({ name }: { readonly name: string }): Operation {
   return operation({
     id: 'welcome',
+    priority: 'background',
     summary: 'Shows the links of the service',
     public: true,
     responses: { 200: { description: 'The page', mediaTypes: ['text/html'] } },

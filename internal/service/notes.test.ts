@@ -11,12 +11,18 @@ const stored = (id: string, version = 1): Note => ({
 })
 const absent = async () => undefined
 const open = (store: Partial<NotesStore>) => createNotes({ store: store as NotesStore })
-const free = () => {}
 
 test('a resource that does not exist is not found', async () => {
   const notes = open({ find: absent, update: absent, remove: absent })
-  for (const asked of [notes.get('1'), notes.update('1', {}, free), notes.remove('1', free)]) {
+  for (const asked of [notes.get('1'), notes.update('1', {}, 'any'), notes.remove('1', 'any')]) {
     await expect(asked).rejects.toMatchObject({ code: 'not_found' })
+  }
+})
+
+test('a change of another version fails', async () => {
+  const notes = open({ find: async (id) => stored(id, 2), update: absent, remove: absent })
+  for (const asked of [notes.update('1', {}, [1]), notes.remove('1', [1])]) {
+    await expect(asked).rejects.toMatchObject({ code: 'precondition_failed' })
   }
 })
 

@@ -1,5 +1,5 @@
 import { CodedError } from '#pkg/problem/index.ts'
-import { createPage, type Page, type PageRequest, type Stored } from '#pkg/resource/index.ts'
+import { createPage, type Match, type Page, type PageRequest, type Stored } from '#pkg/resource/index.ts'
 
 export interface NoteFields {
   readonly title: string
@@ -17,41 +17,46 @@ export interface NotesStore {
   insert(fields: NoteFields): Promise<Note>
   find(id: string): Promise<Note | undefined>
   list(page: NotesPage): Promise<Note[]>
-  /** Locks the note and calls `check` with it. When `check` throws, the note remains unchanged. */
-  update(id: string, changes: NoteChanges, check: (current: Note) => void): Promise<Note | undefined>
-  remove(id: string, check: (current: Note) => void): Promise<Note | undefined>
+  /** Changes the note if it has one of these versions. Otherwise resolves with undefined. */
+  update(id: string, changes: NoteChanges, match: Match): Promise<Note | undefined>
+  remove(id: string, match: Match): Promise<Pick<Note, 'id'> | undefined>
 }
 
 export interface NotesDeps {
   readonly store: NotesStore
 }
 
-/** Operations on notes. Each throws a CodedError `not_found` when the note does not exist. */
+/**
+ * Operations on notes. Each throws a CodedError `not_found` when the note does not exist, and a change throws
+ * `precondition_failed` when the note has another version.
+ */
 export type Notes = ReturnType<typeof createNotes>
 
 export function createNotes({ store }: NotesDeps) {
+  /** Throws the reason why no note has changed. */
+  async function refuse(id: string): Promise<never> {
+    throw new CodedError((await store.find(id)) === undefined ? 'not_found' : 'precondition_failed')
+  }
+
   return {
     create: (fields: NoteFields): Promise<Note> => store.insert(fields),
 
     async get(id: string): Promise<Note> {
-      return requireFound(await store.find(id))
+      const found = await store.find(id)
+      if (found === undefined) throw new CodedError('not_found')
+      return found
     },
 
     async list(page: NotesPage): Promise<Page<Note>> {
       return createPage(await store.list({ ...page, limit: page.limit + 1 }), page)
     },
 
-    async update(id: string, changes: NoteChanges, check: (current: Note) => void): Promise<Note> {
-      return requireFound(await store.update(id, changes, check))
+    async update(id: string, changes: NoteChanges, match: Match): Promise<Note> {
+      return (await store.update(id, changes, match)) ?? refuse(id)
     },
 
-    async remove(id: string, check: (current: Note) => void): Promise<void> {
-      requireFound(await store.remove(id, check))
+    async remove(id: string, match: Match): Promise<void> {
+      if ((await store.remove(id, match)) === undefined) await refuse(id)
     },
   }
-}
-
-function requireFound(found: Note | undefined): Note {
-  if (found === undefined) throw new CodedError('not_found')
-  return found
 }

@@ -25,7 +25,9 @@ export function createStoreMetrics(sources: Sources) {
     bounds: BOUNDS,
   })
   /** Functions that read the number of connections by pool and state. */
-  const counts: (() => readonly (readonly [pool: string, state: string, count: number])[])[] = []
+  type Read = () => readonly (readonly [pool: string, state: string, count: number])[]
+  const counts: Read[] = []
+  const queues: Read[] = []
   // OpenTelemetry's db.client.connection.count: promtool rejects a gauge whose name ends in `_count`.
   sources.gauge('db_client_connections', 'Open connections.', () => {
     const all = counts.flatMap((read) => read())
@@ -36,6 +38,8 @@ export function createStoreMetrics(sources: Sources) {
   })
 
   return {
+    /** Returns the number of connections by pool and state, and the operations that wait for one. */
+    connections: () => [...counts, ...queues].flatMap((read) => read()),
     /** Adds the metrics of PostgreSQL. */
     observeDatabase(): DatabaseObserver {
       const wait = waits.addSeries(inPool('database'))
@@ -50,6 +54,7 @@ export function createStoreMetrics(sources: Sources) {
               ['database', 'idle', idle],
             ]
           })
+          queues.push(() => [['database', 'waiting', read().waiting]])
           sources.gauge('db_client_connection_pending_requests', 'Operations that wait for a connection.', () => [
             { labels: inPool('database'), value: read().waiting },
           ])

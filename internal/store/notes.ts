@@ -1,8 +1,17 @@
 import type { Kysely } from 'kysely'
-import { type Executor, inTransaction, prepare, withStoreProblems } from '#pkg/postgres/index.ts'
+import { type Executor, prepare, withStoreProblems } from '#pkg/postgres/index.ts'
 import type { NoteChanges, NoteFields, NotesStore } from '../service/notes.ts'
 import type { Database } from './postgres.ts'
-import { type ById, type NextVersion, prepareList, STORED, type StoredTable } from './table.ts'
+import {
+  type ById,
+  type ByVersion,
+  byVersion,
+  hasVersion,
+  NEXT_VERSION,
+  prepareList,
+  STORED,
+  type StoredTable,
+} from './table.ts'
 
 // During a roll-out the table may have columns that this version does not know.
 const COLUMNS = [...STORED, 'title', 'text'] as const
@@ -12,12 +21,15 @@ export function prepareNotesStore(database: Kysely<Database>): (executor: Execut
   const db = database.withTables<{ readonly notes: StoredTable & NoteFields }>()
   const insert = prepare((fields: NoteFields) => db.insertInto('notes').values(fields).returning(COLUMNS))
   const find = prepare(({ id }: ById) => db.selectFrom('notes').select(COLUMNS).where('id', '=', id))
-  const lock = prepare(({ id }: ById) => db.selectFrom('notes').select(COLUMNS).where('id', '=', id).forUpdate())
   const list = prepareList(() => db.selectFrom('notes').select(COLUMNS), 'notes')
-  const update = prepare(({ id, ...next }: NextVersion & NoteChanges) =>
-    db.updateTable('notes').set(next).where('id', '=', id).returning(COLUMNS),
+  const update = prepare(({ id, versions, ...changes }: ByVersion & NoteChanges) =>
+    db
+      .updateTable('notes')
+      .set({ ...changes, ...NEXT_VERSION })
+      .where(hasVersion({ id, versions }))
+      .returning(COLUMNS),
   )
-  const remove = prepare(({ id }: ById) => db.deleteFrom('notes').where('id', '=', id))
+  const remove = prepare((row: ByVersion) => db.deleteFrom('notes').where(hasVersion(row)).returning('id'))
 
   return (executor) =>
     withStoreProblems<NotesStore>({
@@ -27,21 +39,8 @@ export function prepareNotesStore(database: Kysely<Database>): (executor: Execut
 
       list: (page) => list(executor, page),
 
-      update: (id, changes, check) =>
-        inTransaction(executor, async (transaction) => {
-          const current = await lock.takeFirst(transaction, { id })
-          if (current === undefined) return undefined
-          check(current)
-          return update.takeFirstOrThrow(transaction, { ...changes, id, version: current.version + 1 })
-        }),
+      update: (id, changes, match) => update.takeFirst(executor, { ...changes, ...byVersion(id, match) }),
 
-      remove: (id, check) =>
-        inTransaction(executor, async (transaction) => {
-          const current = await lock.takeFirst(transaction, { id })
-          if (current === undefined) return undefined
-          check(current)
-          await remove.execute(transaction, { id })
-          return current
-        }),
+      remove: (id, match) => remove.takeFirst(executor, byVersion(id, match)),
     })
 }

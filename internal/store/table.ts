@@ -1,12 +1,30 @@
 import { type Generated, type RawBuilder, type SelectQueryBuilder, type SqlBool, sql } from 'kysely'
 import { type Executor, prepare } from '#pkg/postgres/index.ts'
-import { type PageRequest, readSort, type Sort, type Stored } from '#pkg/resource/index.ts'
+import { type Match, type PageRequest, readSort, type Sort, type Stored } from '#pkg/resource/index.ts'
 
 /** Columns of every resource's table. The database fills them in. */
 export type StoredTable = { readonly [Name in keyof Stored]: Generated<Stored[Name]> }
 
 export type ById = Pick<Stored, 'id'>
-export type NextVersion = Pick<Stored, 'id' | 'version'>
+
+/** Selects the row of this id that has one of these versions, or any version. */
+export interface ByVersion extends ById {
+  readonly versions: readonly number[] | undefined
+}
+
+export const byVersion = (id: string, match: Match): ByVersion => ({
+  id,
+  versions: match === 'any' ? undefined : match,
+})
+
+/**
+ * The condition of a change. PostgreSQL waits for a change of the same row in progress and then tests the condition
+ * again, so exactly one of two changes of the same version takes effect.
+ */
+export const hasVersion = ({ id, versions }: ByVersion): RawBuilder<SqlBool> =>
+  versions === undefined ? sql`id = ${id}` : sql`id = ${id} and version = any(${versions}::int[])`
+
+export const NEXT_VERSION = { version: sql<number>`version + 1` }
 
 export const STORED = ['id', 'version', 'createdAt', 'updatedAt'] as const
 

@@ -5,7 +5,8 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect, test } from '@jest/globals'
 import express, { type Express, type RequestHandler, type Response } from 'express'
-import { problemHandler } from '../problem/index.ts'
+import { CodedError, problemHandler } from '../problem/index.ts'
+import { inOrder } from './in-order.ts'
 import { sendJsonAtOnce } from './json-response.ts'
 import { adoptMessageClasses, createMessageClasses, type MessageClasses } from './messages.ts'
 
@@ -227,4 +228,39 @@ test('the message classes send the bytes of Express, and the router finds its pr
   expect(expected).toContain('"xhr":true')
   expect(actual).toBe(expected)
   expect(replaced).toBe(0)
+})
+
+const append =
+  (text: string): RequestHandler =>
+  (_req, res, next) => {
+    res.append('x-order', text)
+    next()
+  }
+
+const between: Readonly<Record<string, RequestHandler>> = {
+  'passes on': (_req, _res, next) => next(),
+  'passes on later': (_req, _res, next) => void setImmediate(() => next()),
+  'passes an error': (_req, _res, next) => next(new CodedError('not_found')),
+  'passes null as the error': (_req, _res, next) => next(null),
+  'leaves the router': (_req, _res, next) => next('router'),
+  throws: () => {
+    throw new CodedError('bad_request')
+  },
+  rejects: async () => {
+    throw new CodedError('bad_request')
+  },
+  'resolves after it has passed on': async (_req, _res, next) => next(),
+  responds: (_req, res) => void res.send('early'),
+}
+
+test.each(Object.keys(between))('handlers in order send the bytes of app.use when one of them %s', async (name) => {
+  const [first, second, third] = [append('1'), between[name] as RequestHandler, append('3')]
+  const last: RequestHandler = (req, res) => void res.send(req.url)
+  const ports = await Promise.all(
+    [createApp([first, second, third, last]), createApp([inOrder([first, undefined, second, third]), last])].map(
+      (app) => listen(app),
+    ),
+  )
+  const [expected, actual] = await Promise.all(ports.map((port) => exchange(port, request('GET /a?b HTTP/1.1'))))
+  expect(actual).toBe(expected)
 })

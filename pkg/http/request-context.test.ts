@@ -1,4 +1,4 @@
-import { setTimeout } from 'node:timers/promises'
+import { setImmediate } from 'node:timers/promises'
 import { describe, expect, test } from '@jest/globals'
 import express from 'express'
 import request from 'supertest'
@@ -13,7 +13,7 @@ test('the context of a request is available in all of its asynchronous work, and
   const app = express()
   app.use(context.middleware())
   app.get('/', async (_req, res) => {
-    await setTimeout(1)
+    await setImmediate()
     res.json(context.current()?.requestId)
   })
   const ids = ['one', 'two', 'three']
@@ -21,6 +21,23 @@ test('the context of a request is available in all of its asynchronous work, and
   expect(responses.map(({ body }) => body)).toEqual(ids)
   expect(context.current()).toBeUndefined()
   expect(context.outgoingHeaders()).toEqual({})
+})
+
+test('the context has the priority of the operation, for all of its asynchronous work', async () => {
+  const context = createRequestContext()
+  const app = express()
+  app.use(context.middleware())
+  const seen: unknown[] = []
+  const see: express.RequestHandler = async (_req, res) => {
+    await setImmediate()
+    seen.push(context.current()?.priority)
+    res.end()
+  }
+  app.get('/core', context.prioritize('core'), see)
+  app.get('/other', see)
+  await request(app).get('/core').expect(200)
+  await request(app).get('/other').expect(200)
+  expect(seen).toEqual(['core', undefined])
 })
 
 interface Options {
@@ -117,7 +134,7 @@ test('work inside of another context sees that context', async () => {
   const trace = { traceId: TRACE, spanId: SPAN, parentId: undefined, sampled: true, state: undefined }
   const other: Context = { requestId: 'r-1', trace, deadline: 5, priority: 'core' }
   await context.run(other, async () => {
-    await setTimeout(1)
+    await setImmediate()
     expect(context.current()).toBe(other)
     expect(context.outgoingHeaders()).toEqual({ traceparent: SAMPLED })
   })

@@ -45,6 +45,8 @@ export interface RequestContext {
    * as `x-request-id`. Continues the trace of a valid `traceparent`.
    */
   middleware(options?: RequestContextOptions): RequestHandler
+  /** Returns middleware that gives the context of a request this priority. It runs after `middleware`. */
+  prioritize(priority: Priority): RequestHandler
   /** Returns the context of the current request, or undefined outside of a request. */
   current(): Context | undefined
   /** Runs `work` in a context, such as that of a child span. */
@@ -97,6 +99,12 @@ export function createRequestContext(): RequestContext {
         res.setHeader('x-request-id', id)
         onRequest?.(req, res, context)
         storage.run(context, next)
+      },
+    prioritize: (priority) =>
+      function prioritize(req, _res, next) {
+        // The storage holds the same object.
+        if (req.context) Object.assign(req.context, { priority })
+        next()
       },
     current: () => storage.getStore(),
     run: (context, work) => storage.run(context, work),

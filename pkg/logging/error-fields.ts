@@ -1,10 +1,10 @@
 import { withoutCredentials } from './credentials.ts'
 import { scrub } from './redact.ts'
 
-/** Properties that the rest of the stack trace contains. */
+/** Properties that the rest of the stack trace contains. `error.code` is the code of the outer error. */
 const SHOWN = new Set(['name', 'message', 'stack', 'cause', 'errors'])
 
-/** Longest chain of causes. */
+/** Highest number of rendered causes, which include the members of an AggregateError. */
 const MAX_CAUSES = 10
 
 /**
@@ -25,14 +25,20 @@ export function errorFields(thrown: unknown): Readonly<Record<string, string>> {
 /** Renders the stack, the properties as JSON in a line below it, and the causes. */
 function renderError(error: Error, seen: Set<unknown>): string {
   seen.add(error)
-  const own = Object.entries(error).filter(([name, value]) => !SHOWN.has(name) && value !== undefined)
+  const isOuter = seen.size === 1
+  const own = Object.entries(error).filter(
+    ([name, value]) => value !== undefined && !SHOWN.has(name) && !(isOuter && name === 'code'),
+  )
   const properties = own.length === 0 ? '' : `\n    ${JSON.stringify(scrub(Object.fromEntries(own), 5))}`
   const { cause, errors } = error as { readonly cause?: unknown; readonly errors?: unknown }
   const causes = [...(cause === undefined ? [] : [cause]), ...(Array.isArray(errors) ? errors : [])]
-  const rendered = causes
-    .filter((each) => !seen.has(each) && seen.size < MAX_CAUSES)
-    .map((each) => `\ncaused by: ${Error.isError(each) ? renderError(each, seen) : renderValue(each)}`)
-  return `${withoutCredentials(String(error.stack || error))}${properties}${rendered.join('')}`
+  let rendered = `${withoutCredentials(String(error.stack || error))}${properties}`
+  for (const each of causes) {
+    if (seen.has(each) || seen.size > MAX_CAUSES) continue
+    seen.add(each)
+    rendered += `\ncaused by: ${Error.isError(each) ? renderError(each, seen) : renderValue(each)}`
+  }
+  return rendered
 }
 
 const renderValue = (value: unknown) =>

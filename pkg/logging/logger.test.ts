@@ -108,7 +108,23 @@ test('a circular cause and properties without a JSON form do not break a line', 
   error.cause = Object.assign(new Error('inner', { cause: error }), { circular })
   logger.error({ err: error })
   expect(first(lines)).toMatchObject({ 'error.code': '7', 'error.message': 'outer' })
-  expect(first(lines)['error.stack_trace']).toContain('\n    {"big":"1","bytes":"…","code":7}\ncaused by: Error: inner')
+  expect(first(lines)['error.stack_trace']).toContain('\n    {"big":"1","bytes":"…"}\ncaused by: Error: inner')
+})
+
+test('the stack trace contains ten causes at most', () => {
+  const { lines, logger } = capture()
+  const many = Array.from({ length: 1_000 }, (_, index) => new Error(`cause ${index}`))
+  logger.error({ err: new AggregateError(many, 'all failed') })
+  expect(first(lines)['error.stack_trace'].match(/caused by:/g)).toHaveLength(10)
+})
+
+test('a function among the properties of an error is not called', () => {
+  const { lines, logger } = capture()
+  const toJSON = () => {
+    throw new Error('called')
+  }
+  logger.error({ err: Object.assign(new Error('bad'), { detail: { toJSON, a: 1 } }) })
+  expect(first(lines)['error.stack_trace']).toContain('{"detail":{"a":1}}')
 })
 
 test('a thrown value that is no error has a message and the type of the value', () => {

@@ -46,6 +46,8 @@ function redactValue(value: unknown, levels: number): unknown {
 export function scrub(value: unknown, levels: number): unknown {
   if (typeof value === 'string') return withoutCredentials(value)
   if (typeof value === 'bigint') return String(value)
+  // JSON.stringify would call a property `toJSON`.
+  if (typeof value === 'function') return undefined
   if (typeof value !== 'object' || value === null) return value
   if (levels === 0 || ArrayBuffer.isView(value)) return '…'
   if (Array.isArray(value)) return value.map((item) => scrub(item, levels - 1))

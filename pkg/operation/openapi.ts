@@ -53,7 +53,7 @@ export function renderOpenapi(options: OpenapiOptions): string {
     return {
       tags: [nameTag(path)],
       security: protection ? schemes : [],
-      ...renderOperation(operation, renderProblems(codes, problems, headers), headers),
+      ...renderOperation({ priority: 'normal', ...operation }, renderProblems(codes, problems, headers), headers),
     }
   }
 
@@ -76,10 +76,11 @@ export function renderOpenapi(options: OpenapiOptions): string {
 const nameTag = (path: string): string => /^\/v\d+\/([^/]+)/.exec(path)?.[1] ?? 'service'
 
 function renderOperation(operation: OperationDescription, errors: Json, headers: Json): Json {
-  const { id, summary, body, responses } = operation
+  const { id, summary, priority, body, responses } = operation
   return {
     operationId: id,
     summary,
+    'x-priority': priority,
     parameters: [
       ...renderParameters('path', operation.params),
       ...renderParameters('query', operation.query),

@@ -5,6 +5,8 @@ import type { ProblemCode } from '../problem/index.ts'
 
 export type Schema = z.ZodType
 
+export type Priority = 'core' | 'normal' | 'background'
+
 export interface ResponseDescription {
   readonly description: string
   /** Schema of the JSON body. Called only for the OpenAPI document, so that a start does not build it. */
@@ -33,6 +35,8 @@ export interface OperationDescription<P = Schema, Q = Schema, B = BodyDescriptio
   readonly summary: string
   /** `true` exempts the operation from authentication. @default false */
   readonly public?: boolean
+  /** An overloaded service refuses background operations first and core operations last. @default normal */
+  readonly priority?: Priority
   readonly params?: P
   readonly query?: Q
   readonly headers?: Schema

@@ -31,6 +31,23 @@ test('each method of a path reaches its handler, and another method gets 405 wit
   expect(refused.headers['allow']).toBe('DELETE, GET, HEAD, OPTIONS, PATCH')
 })
 
+test('the priority of an operation is recorded before the guard, for operations that have one', async () => {
+  const app = express()
+  const order: string[] = []
+  const record = (name: string): express.RequestHandler => {
+    return (_req, _res, next) => {
+      order.push(name)
+      next()
+    }
+  }
+  const operation = createOperation((_req, res) => void res.end())
+  const options = { guard: record('guard'), prioritize: record }
+  route(app, { path: '/', get: { ...operation, priority: 'core' }, post: operation }, options)
+  await request(app).get('/').expect(200)
+  await request(app).post('/').expect(200)
+  expect(order).toEqual(['core', 'guard', 'guard'])
+})
+
 test('a disabled path is unknown for every method', async () => {
   let exists = false
   const app = express()

@@ -1,6 +1,6 @@
 import type { IRoute, IRouter, RequestHandler } from 'express'
 import { CodedError } from '../problem/index.ts'
-import type { BodyDescription, Operation } from './operation.ts'
+import type { BodyDescription, Operation, Priority } from './operation.ts'
 import { validate } from './validate.ts'
 
 export const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const
@@ -16,6 +16,8 @@ export interface Route extends Readonly<Partial<Record<Method, Operation>>> {
 export interface RouteOptions {
   /** Rejects requests without valid credentials. Runs before the body is read. @default every operation is public */
   readonly guard?: RequestHandler
+  /** Returns the middleware that records the priority of a request, for operations that have one. */
+  readonly prioritize?: (priority: Priority) => RequestHandler
   /** Returns the middleware that reads a body into `req.body`. */
   readonly readBody: (body: BodyDescription) => RequestHandler
   /** Called with Express's route, which `req.route` of its requests returns. */
@@ -23,7 +25,8 @@ export interface RouteOptions {
 }
 
 /** Registers a path. HEAD follows GET, OPTIONS lists the methods, and any other method is a 405 with `allow`. */
-export function registerRoute(router: IRouter, route: Route, { guard, readBody, onRoute }: RouteOptions): void {
+export function registerRoute(router: IRouter, route: Route, options: RouteOptions): void {
+  const { guard, prioritize, readBody, onRoute } = options
   const { path, when, ...operations } = route
   const registered = router.route(path)
   onRoute?.(registered)
@@ -39,8 +42,14 @@ export function registerRoute(router: IRouter, route: Route, { guard, readBody, 
   for (const method of METHODS) {
     const operation = operations[method]
     if (operation === undefined) continue
-    const { body, handler } = operation
-    const steps = [operation.public ? undefined : guard, body && readBody(body), validate(operation), handler]
+    const { priority, body, handler } = operation
+    const steps = [
+      priority && prioritize?.(priority),
+      operation.public ? undefined : guard,
+      body && readBody(body),
+      validate(operation),
+      handler,
+    ]
     registered[method](...steps.filter((step) => step !== undefined))
     allowed.push(...(method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()]))
   }

@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import type { GuardedClient } from './client.ts'
-import { type Query, Statement } from './statement.ts'
+import type { Priority } from './gate.ts'
+import { type Query, type RowFormat, Statement } from './statement.ts'
 
 /**
  * The server did not execute the statement, although the statement is valid. Outside a transaction it may run again,
@@ -42,6 +43,8 @@ export class Connection {
   /** Gets no more statements, and closes when the last one has ended. */
   isRetired = false
   inFlight = 0
+  /** The priority of the operations that use the connection now. */
+  priority: Priority = 'normal'
   /** Ticks of the pool during the execution of the current statement. */
   ticks = 0
   /** Ticks of the pool while statements were in flight. */
@@ -49,7 +52,8 @@ export class Connection {
   /** When the current statement began, or the last one ended: `performance.now()`. */
   since = performance.now()
   readonly #maxNames: number
-  readonly #names = new Set<string>()
+  /** Named statements with the format of their rows, which is undefined until an execution has ended. */
+  readonly #formats = new Map<string, RowFormat | undefined>()
   readonly #onSettled: ConnectionOptions['onSettled']
   #ended = 0
   #cancelled: number | undefined
@@ -62,28 +66,44 @@ export class Connection {
     this.#onSettled = onSettled
   }
 
+  get isBusy(): boolean {
+    return this.isReserved || this.inFlight > 0
+  }
+
   /** @param before commands that begin a transaction. They need a query in the extended protocol. */
-  run(query: Query, before: readonly string[] = []): Promise<pg.QueryResult> {
+  run(query: Query, before?: readonly string[]): Promise<pg.QueryResult> {
+    return new Promise((resolve, reject) => this.send(query, resolve, reject, before))
+  }
+
+  /** Runs a statement like `run`, for a caller that has a promise already. */
+  send(
+    query: Query,
+    resolve: (result: pg.QueryResult) => void,
+    reject: (error: Error) => void,
+    before: readonly string[] = [],
+  ): void {
     const name = this.#chooseName(query, before.length > 0)
-    const statement = new Statement({ ...query, name }, before)
+    // The server rejects a named statement whose rows have changed. A pooler prepares it again on another connection.
+    const format = name === undefined || !this.isDirect || before.length > 0 ? undefined : this.#formats.get(name)
+    const statement = new Statement(name === query.name ? query : { ...query, name }, before, format)
     const position = this.#ended + this.inFlight
     const sentAt = this.allTicks
     if (this.inFlight++ === 0) this.#beginStatement()
-    return new Promise((resolve, reject) => {
-      statement.callback = (error, results) => {
-        statement.callback = () => {}
-        this.inFlight--
-        this.#ended++
-        this.#beginStatement()
-        // A chunk may contain the responses of several statements, and pg reads it to its end even after a failure.
-        if (this.#broken !== undefined) reject(this.#broken)
-        else if (error === null) resolve(Array.isArray(results) ? (results.at(-1) ?? results[0]) : results)
-        else reject(this.#explain(error, position, name))
-        this.#onSettled(this, this.allTicks - sentAt)
-      }
-      this.client.batch()
-      this.client.query(statement)
-    })
+    statement.callback = (error, results) => {
+      statement.callback = () => {}
+      this.inFlight--
+      this.#ended++
+      this.#beginStatement()
+      // A chunk may contain the responses of several statements, and pg reads it to its end even after a failure.
+      if (this.#broken !== undefined) reject(this.#broken)
+      else if (error === null) {
+        if (format === undefined && name !== undefined) this.#formats.set(name, statement.format)
+        resolve(Array.isArray(results) ? (results.at(-1) ?? results[0]) : results)
+      } else reject(this.#explain(error, position, name))
+      this.#onSettled(this, this.allTicks - sentAt)
+    }
+    this.client.batch()
+    this.client.query(statement)
   }
 
   /** Ends the current statement on the server. */
@@ -108,10 +128,10 @@ export class Connection {
   }
 
   #chooseName({ name }: Query, isFirst: boolean): string | undefined {
-    if (name === undefined || this.#names.has(name)) return name
+    if (name === undefined || this.#formats.has(name)) return name
     // pg would mistake the first response to `before` for the confirmation that the server has parsed the statement.
-    if (isFirst || this.#names.size >= this.#maxNames) return undefined
-    this.#names.add(name)
+    if (isFirst || this.#formats.size >= this.#maxNames) return undefined
+    this.#formats.set(name, undefined)
     return name
   }
 

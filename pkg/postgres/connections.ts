@@ -3,13 +3,19 @@ import { withTimeout } from '../with-timeout.ts'
 import { GuardedClient } from './client.ts'
 import { Connection, NotExecuted } from './connection.ts'
 import type { DatabaseSpan, DatabaseTracer } from './describe.ts'
+import { maxHeld, PRIORITIES, type Priority } from './gate.ts'
 import type { Query } from './statement.ts'
+import { createWaiters, type Waiter } from './waiters.ts'
 
 export interface ConnectionsOptions {
   readonly client: pg.ClientConfig
   readonly max: number
   /** Longest wait for a connection, in milliseconds. */
   readonly connectTimeoutMs: number
+  /** Longest wait while all connections that an operation may use are busy, in milliseconds. @default connectTimeoutMs */
+  readonly queueTimeoutMs?: number | undefined
+  /** Returns the priority of the current operation. Undefined means normal. @default normal for all */
+  readonly priority?: (() => Priority | undefined) | undefined
   /** Longest execution of one statement, and longest pause inside a transaction, in milliseconds. */
   readonly statementTimeoutMs: number
   /** Lifetime of an idle connection, in milliseconds. */
@@ -72,18 +78,24 @@ const RECONNECT_MS = 1_000
 
 const WAIT = { summary: 'wait for a connection', name: '_OTHER' }
 
-interface Waiter {
-  readonly isExclusive: boolean
-  readonly span?: DatabaseSpan | undefined
-  take(connection: Connection): void
-  reject(error: Error): void
-}
-
 /** Opens the first connection for the first statement. */
 export function createConnections(options: ConnectionsOptions): Connections {
   const { max, connectTimeoutMs, statementTimeoutMs, idleTimeoutMs, onError, observer, tracer } = options
+  const { queueTimeoutMs = connectTimeoutMs, priority: findPriority = () => undefined } = options
   const open = new Set<Connection>()
-  const waiting: Waiter[] = []
+  const waiting = createWaiters({
+    connectTimeoutMs,
+    queueTimeoutMs,
+    isFull: (priority) => open.size >= max || countFree(priority) <= 0,
+    createTimeout() {
+      const message = `timeout exceeded when trying to connect: ${open.size} of ${max} connections are open and busy`
+      return new Error(message, { cause: lastError })
+    },
+    onWait: (durationMs, gotOne) => observer?.onWait(durationMs, gotOne),
+    startSpan: (parent) => tracer?.start(WAIT, parent),
+  })
+  /** The first core operation reserves connections for its kind. */
+  let hasCore = false
   /** Most statements in flight on one connection now: it falls with each late statement and rises with the others. */
   let depth = MAX_DEPTH
   let connecting = 0
@@ -99,64 +111,68 @@ export function createConnections(options: ConnectionsOptions): Connections {
 
   const maxInFlight = () => (isPaused() ? 1 : Math.floor(depth))
 
-  /** Returns the first connection that can take a statement at once, so that the others stay idle for slow statements. */
-  function pick(isExclusive: boolean): Connection | undefined {
+  /** Counts the connections that a priority may take in addition to those that it holds. */
+  function countFree(priority: Priority): number {
+    const limit = maxHeld(priority, max, hasCore)
+    if (limit === max) return max
+    let held = 0
+    for (const each of open) if (each.isBusy && each.priority === priority) held++
+    return limit - held
+  }
+
+  /**
+   * Returns the first connection that can take a statement at once, so that the others stay idle for slow statements. The
+   * statements on a connection have one priority: a slow background statement delays no other.
+   */
+  function pick({ isExclusive, priority }: Waiter): Connection | undefined {
     const limit = isExclusive ? 1 : maxInFlight()
+    const hasFree = countFree(priority) > 0
     for (const each of open) {
-      if (!each.isReserved && !each.isRetired && each.inFlight < limit && each.ticks < LATE_TICKS) return each
+      if (each.isReserved || each.isRetired || each.inFlight >= limit || each.ticks >= LATE_TICKS) continue
+      if (each.isBusy ? each.priority === priority : hasFree) return each
     }
     return undefined
   }
 
-  function acquire(waiter: Waiter): void {
-    const connection = waiting.length === 0 ? pick(waiter.isExclusive) : undefined
-    if (connection !== undefined) {
-      waiter.take(connection)
-      startTicking()
-      return
-    }
-    const startedAt = performance.now()
-    const span = tracer?.start(WAIT, waiter.span)
-    // After a stall of the process, the responses that free a connection are read before the immediate.
-    const timer = setTimeout(() => setImmediate(giveUp), connectTimeoutMs)
-    function giveUp(): void {
-      const index = waiting.indexOf(limited)
-      if (index < 0) return
-      waiting.splice(index, 1)
-      observer?.onWait(performance.now() - startedAt, false)
-      const message = `timeout exceeded when trying to connect: ${open.size} of ${max} connections are open and busy`
-      limited.reject(new Error(message, { cause: lastError }))
-    }
-    const limited: Waiter = {
-      isExclusive: waiter.isExclusive,
-      take(connection) {
-        clearTimeout(timer)
-        observer?.onWait(performance.now() - startedAt, true)
-        span?.end()
-        waiter.take(connection)
-      },
-      reject(error) {
-        clearTimeout(timer)
-        span?.end(error)
-        waiter.reject(error)
-      },
-    }
-    waiting.push(limited)
-    serve()
+  function give(connection: Connection, waiter: Waiter): void {
+    connection.priority = waiter.priority
+    waiter.take(connection)
+    startTicking()
   }
 
-  /** Gives connections to the waiters, in order. */
-  function serve(): void {
-    for (let first = waiting[0]; first !== undefined; first = waiting[0]) {
-      const connection = pick(first.isExclusive)
-      if (connection === undefined) break
-      waiting.shift()
-      first.take(connection)
-      startTicking()
+  function acquire(request: Omit<Waiter, 'priority'>): void {
+    const waiter = { ...request, priority: findPriority() ?? 'normal' }
+    if (waiter.priority === 'core') hasCore = true
+    const connection = waiting.lines[waiter.priority].length === 0 ? pick(waiter) : undefined
+    if (connection !== undefined) give(connection, waiter)
+    else {
+      waiting.add(waiter)
+      serve()
     }
-    if (waiting.length === 0) return
-    const limit = waiting[0]?.isExclusive === true ? 1 : maxInFlight()
-    grow(Math.ceil(waiting.length / limit) - connecting)
+  }
+
+  /** Gives connections to the waiters, in the order of their priority. */
+  function serve(): void {
+    for (const priority of PRIORITIES) {
+      const line = waiting.lines[priority]
+      for (let first = line[0]; first !== undefined; first = line[0]) {
+        const connection = pick(first)
+        if (connection === undefined) break
+        line.shift()
+        give(connection, first)
+      }
+    }
+    if (waiting.size() > 0) grow(countNeeded() - connecting)
+  }
+
+  /** Counts the further connections that would serve the waiters. */
+  function countNeeded(): number {
+    const counts = PRIORITIES.map((priority) => {
+      const line = waiting.lines[priority]
+      const limit = line[0]?.isExclusive === true ? 1 : maxInFlight()
+      return Math.max(0, Math.min(Math.ceil(line.length / limit), countFree(priority)))
+    })
+    return counts.reduce((sum, count) => sum + count, 0)
   }
 
   function grow(count: number): void {
@@ -189,7 +205,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
         reconnectAt = performance.now() + RECONNECT_MS
         // The open connections may all be reserved.
         setTimeout(reconnect, RECONNECT_MS).unref()
-      } else if (connecting === 1) for (const { reject } of waiting.splice(0)) reject(lastError)
+      } else if (connecting === 1) for (const { reject } of waiting.removeAll()) reject(lastError)
     } finally {
       connecting--
       serve()
@@ -227,7 +243,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
         connection.destroy(new Error('Connection terminated: a statement left a transaction open'))
       }
     }
-    if (waiting.length > 0) serve()
+    if (waiting.size() > 0) serve()
     if (connection.isRetired || ended !== undefined) closeIdle(connection)
   }
 
@@ -281,30 +297,28 @@ export function createConnections(options: ConnectionsOptions): Connections {
   }
 
   function finish(): void {
-    if (open.size + connecting + waiting.length === 0) ended?.resolve()
+    if (open.size + connecting + waiting.size() === 0) ended?.resolve()
   }
 
-  const runOnce = (query: Query) =>
-    new Promise<pg.QueryResult>((resolve, reject) => {
-      acquire({ isExclusive: false, span: query.span, take: (connection) => resolve(connection.run(query)), reject })
-    })
+  function send(query: Query, resolve: (result: pg.QueryResult) => void, reject: (error: Error) => void): void {
+    const take = (connection: Connection) => connection.send(query, resolve, reject)
+    acquire({ isExclusive: false, span: query.span, take, reject })
+  }
 
   observer?.onPool(() => {
-    const used = [...open].filter(({ isReserved, inFlight }) => isReserved || inFlight > 0).length
-    return { used, idle: open.size - used, waiting: waiting.length }
+    const used = [...open].filter(({ isBusy }) => isBusy).length
+    return { used, idle: open.size - used, waiting: waiting.size() }
   })
 
   return {
-    async run(query) {
-      try {
-        return await runOnce(query)
-      } catch (error) {
-        if (!(error instanceof NotExecuted)) throw error
-        return runOnce({ ...query, name: undefined }).catch((error) => {
-          throw error instanceof NotExecuted ? error.cause : error
+    run: (query) =>
+      new Promise((resolve, reject) => {
+        const rejectAgain = (error: Error) => reject(error instanceof NotExecuted ? error.cause : error)
+        send(query, resolve, (error) => {
+          if (error instanceof NotExecuted) send({ ...query, name: undefined }, resolve, rejectAgain)
+          else reject(error)
         })
-      }
-    },
+      }),
 
     reserve: (span) =>
       new Promise((resolve, reject) => {

@@ -1,8 +1,9 @@
-import { Kysely } from 'kysely'
+import type { Kysely } from 'kysely'
 import { types } from './client.ts'
 import { ColumnNames } from './column-names.ts'
 import { type ConnectionsOptions, createConnections } from './connections.ts'
-import { createDialect } from './dialect.ts'
+import { createDialect, createRun } from './dialect.ts'
+import { RootDatabase } from './root-database.ts'
 
 export interface DatabaseOptions extends Omit<ConnectionsOptions, 'client' | 'max'> {
   readonly url: string
@@ -16,8 +17,13 @@ export function createDatabase<Tables>(options: DatabaseOptions): Kysely<Tables>
   const { url, applicationName, poolMax, statementTimeoutMs, observer, tracer } = options
   const client = { connectionString: url, application_name: applicationName, keepAlive: true, types }
   const connections = createConnections({ ...options, client, max: poolMax })
-  const dialect = createDialect({ connections, statementTimeoutMs, observer, tracer })
+  const driver = { connections, statementTimeoutMs, observer, tracer }
   // The keys inside a column of JSON are data.
   const names = new ColumnNames({ maintainNestedObjectKeys: true })
-  return new Kysely<Tables>({ dialect, plugins: [names] })
+  return new RootDatabase<Tables>({
+    dialect: createDialect(driver),
+    names,
+    run: createRun(driver),
+    end: connections.end,
+  })
 }

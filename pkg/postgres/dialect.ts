@@ -33,6 +33,12 @@ export function createDialect(options: DialectOptions): Dialect {
   }
 }
 
+/** Returns a function that runs a query outside of transactions and sessions, without Kysely's executor. */
+export function createRun(options: DialectOptions) {
+  const single = { ...options, isSession: false }
+  return <Row>(query: PreparedQuery<Row>): Promise<QueryResult<Row>> => new Lease(single).executeQuery(query)
+}
+
 class Driver extends PostgresDriver {
   readonly #options: DialectOptions
 

@@ -1,5 +1,6 @@
-import type { Compilable, CompiledQuery, Kysely } from 'kysely'
+import type { Compilable, CompiledQuery, Kysely, QueryResult } from 'kysely'
 import { ColumnNames } from './column-names.ts'
+import { RootDatabase } from './root-database.ts'
 
 /** A database or a transaction with any tables. */
 // biome-ignore lint/suspicious/noExplicitAny: a Kysely of some tables is not assignable to one of other tables.
@@ -51,10 +52,13 @@ export function prepare<Values extends object, Row, Shape extends readonly unkno
   const variants = new Map<string, PreparedQuery<Row>>()
 
   function compile(values: Values, shape: Shape): PreparedQuery<Row> {
-    const names = Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [name]))
-    const key = shape.length === 0 ? names.join() : `${names} ${JSON.stringify(shape)}`
+    let key = shape.length === 0 ? '' : JSON.stringify(shape)
+    for (const name of Object.keys(values)) {
+      if (values[name as keyof Values] !== undefined) key += `,${name}`
+    }
     const known = variants.get(key)
     if (known !== undefined) return known
+    const names = Object.keys(values).filter((name) => values[name as keyof Values] !== undefined)
     const given = Object.fromEntries(names.map((name) => [name, new Placeholder(name)]))
     const query = build(given as Values, ...shape).compile()
     const compiled = { ...query, name: nameStatement(query.sql) }
@@ -62,24 +66,26 @@ export function prepare<Values extends object, Row, Shape extends readonly unkno
     return compiled
   }
 
-  async function execute(executor: Executor, values: Values, ...shape: Shape): Promise<Row[]> {
+  function run(executor: Executor, values: Values, shape: Shape): Promise<QueryResult<Row>> {
     const compiled = compile(values, shape)
     const parameters = compiled.parameters.map((parameter) =>
       parameter instanceof Placeholder ? values[parameter.name as keyof Values] : parameter,
     )
+    if (executor instanceof RootDatabase) {
+      return executor.runPrepared<Row>({ ...compiled, parameters, columns: executor.names })
+    }
     const { plugins } = executor.getExecutor()
     const columns = plugins.length === 1 && plugins[0] instanceof ColumnNames ? plugins[0] : undefined
-    if (columns === undefined) return (await executor.executeQuery<Row>({ ...compiled, parameters })).rows
+    if (columns === undefined) return executor.executeQuery<Row>({ ...compiled, parameters })
     const query = { ...compiled, parameters, columns }
-    const { rows } = await executor.getExecutor().provideConnection((connection) => connection.executeQuery<Row>(query))
-    return rows
+    return executor.getExecutor().provideConnection((connection) => connection.executeQuery<Row>(query))
   }
 
   return {
-    execute,
-    takeFirst: async (...args) => (await execute(...args))[0],
-    async takeFirstOrThrow(...args) {
-      const [first] = await execute(...args)
+    execute: async (executor, values, ...shape) => (await run(executor, values, shape)).rows,
+    takeFirst: async (executor, values, ...shape) => (await run(executor, values, shape)).rows[0],
+    async takeFirstOrThrow(executor, values, ...shape) {
+      const [first] = (await run(executor, values, shape)).rows
       if (first === undefined) throw new NoRowError('the query returned no row')
       return first
     },
@@ -93,9 +99,4 @@ export function prepare<Values extends object, Row, Shape extends readonly unkno
 export function nameStatement(text: string): string {
   // Loaded for the first statement, which keeps the start fast. The executable cannot import() a built-in module.
   return process.getBuiltinModule('node:crypto').hash('sha256', text, 'base64url')
-}
-
-/** Runs `work` in the transaction that `executor` is, or in a new one. */
-export function inTransaction<T>(executor: Executor, work: (transaction: Executor) => Promise<T>): Promise<T> {
-  return executor.isTransaction ? work(executor) : executor.transaction().execute(work)
 }

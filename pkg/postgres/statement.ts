@@ -1,6 +1,7 @@
 import pg from 'pg'
 import type { ColumnNames } from './column-names.ts'
 import type { DatabaseSpan } from './describe.ts'
+import { encodeExecution } from './encode.ts'
 
 export type SerializedValue = string | Buffer | null
 
@@ -16,19 +17,27 @@ export interface Query {
   readonly span?: DatabaseSpan | undefined
 }
 
+/** Members of pg's result that depend only on the columns. */
+export interface RowFormat {
+  readonly fields: readonly pg.FieldDef[]
+  readonly _parsers: readonly unknown[]
+  readonly _prebuiltEmptyResultObject: object | null
+}
+
 /** Members of pg's query that its types leave out. */
 interface PgQuery extends pg.Query {
+  name: string | undefined
+  queryMode: 'extended' | undefined
   callback: (error: Error | null, results: pg.QueryResult | [pg.QueryResult, ...pg.QueryResult[]]) => void
+  readonly values: readonly SerializedValue[]
+  readonly _result: RowFormat
+  _accumulateRows: boolean
+  submit(connection: pg.Connection): Error | null
   prepare(connection: pg.Connection): void
   handleRowDescription(message: { readonly fields: pg.FieldDef[] }): void
 }
 
-const PgQuery = pg.Query as unknown as new (config: {
-  readonly text: string
-  readonly values: readonly SerializedValue[]
-  readonly name: string | undefined
-  readonly queryMode: 'extended' | undefined
-}) => PgQuery
+const PgQuery = pg.Query as unknown as new (text: string, values: readonly SerializedValue[]) => PgQuery
 
 const { prepareValue } = (pg as unknown as { utils: { prepareValue(value: unknown): SerializedValue } }).utils
 
@@ -40,19 +49,47 @@ const { prepareValue } = (pg as unknown as { utils: { prepareValue(value: unknow
  */
 export const serialize = (values: readonly unknown[]): SerializedValue[] => values.map((value) => prepareValue(value))
 
-/** A query of pg that can begin a transaction in the same round trip and renames columns once for all rows. */
+/**
+ * A query of pg that can begin a transaction in the same round trip, renames columns once for all rows, and does not ask
+ * for a description of rows that is known.
+ */
 export class Statement extends PgQuery {
   readonly #columns: ColumnNames | undefined
   readonly #before: readonly string[]
+  readonly #isDescribed: boolean
 
   /**
    * @param before commands without rows. After an error the server skips the rest, so the query never runs without
    * them.
+   * @param format of an earlier execution on the same connection, which the server has parsed under the same name
    */
-  constructor({ text, values, name, columns }: Query, before: readonly string[]) {
-    super({ text, values, name, queryMode: before.length > 0 ? 'extended' : undefined })
+  constructor(
+    { text, values, name, columns }: Query,
+    before: readonly string[] = [],
+    format: RowFormat | undefined = undefined,
+  ) {
+    // pg clones a configuration with all its property descriptors. It takes as long as the rest of this method.
+    super(text, values)
+    this.name = name
+    this.queryMode = before.length > 0 ? 'extended' : undefined
     this.#columns = columns
     this.#before = before
+    this.#isDescribed = format !== undefined
+    if (format === undefined) return
+    Object.assign(this._result, format)
+    this._accumulateRows = true
+  }
+
+  get format(): RowFormat {
+    const { fields, _parsers, _prebuiltEmptyResultObject } = this._result
+    return { fields, _parsers, _prebuiltEmptyResultObject }
+  }
+
+  override submit(connection: pg.Connection): Error | null {
+    if (!this.#isDescribed) return super.submit(connection)
+    const { stream } = connection
+    if (stream.writable) stream.write(encodeExecution(this.name ?? '', this.values))
+    return null
   }
 
   override prepare(connection: pg.Connection): void {

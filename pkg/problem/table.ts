@@ -19,7 +19,8 @@ export interface Problems extends Record<keyof typeof HTTP_PROBLEMS, ProblemType
 
 export type ProblemCode = keyof Problems & string
 
-/** Errors that any HTTP service returns, with those of `pkg/access` and `pkg/rate-limit`. */
+/** Errors that any HTTP service returns, with those of `pkg/access`, `pkg/rate-limit` and
+ * `pkg/overload`. */
 export const HTTP_PROBLEMS = {
   bad_request: { status: 400, detail: 'The request is not valid HTTP.' },
   malformed_json: { status: 400, detail: 'The body is not valid JSON.' },
@@ -39,12 +40,18 @@ export const HTTP_PROBLEMS = {
   unsupported_encoding: { status: 415, detail: 'The content-encoding must be gzip, deflate, br or identity.' },
   unsupported_charset: { status: 415, detail: 'The charset must be utf-8, utf-16 or utf-32.' },
   expectation_failed: { status: 417, detail: 'The only supported expectation is 100-continue.' },
+  misdirected_request: { status: 421, detail: 'The host must be an address, localhost or a name without a dot.' },
   invalid_input: { status: 422, detail: 'Some fields are invalid; see errors.' },
   precondition_required: { status: 428, detail: 'The if-match header must have the etag of the version to change.' },
   too_many_requests: { status: 429, detail: 'The client sent too many requests. Wait for the time in retry-after.' },
   headers_too_large: { status: 431, detail: 'The headers exceed the size limit.' },
   internal: { status: 500, detail: 'An internal error occurred. Quote the request id when you report it.' },
   not_implemented: { status: 501, detail: 'The server does not know this method.' },
+  overloaded: {
+    status: 503,
+    detail: 'The service is overloaded. Wait for the time in retry-after.',
+    retryAfterSeconds: 1,
+  },
   keys_unavailable: { status: 503, detail: 'The keys that verify the token are not available.', retryAfterSeconds: 5 },
   sessions_unavailable: { status: 503, detail: 'The session store is not available.', retryAfterSeconds: 1 },
 } as const satisfies ProblemTable

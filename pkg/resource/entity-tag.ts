@@ -1,5 +1,4 @@
 import * as z from 'zod'
-import { CodedError } from '../problem/index.ts'
 import type { Stored } from './stored.ts'
 
 /** Response headers of one resource. The client may cache the response, and must revalidate it before each use. */
@@ -24,13 +23,15 @@ export const ifNoneMatchHeaders = z.object({
   'if-none-match': entityTags.describe('The etag of the version that the client has').optional(),
 })
 
-/**
- * Returns a function that throws `precondition_failed` for a version that if-match does not name. The comparison is
- * strong: a weak tag matches no version (RFC 9110 §13.1.1).
- */
-export function requireMatch(ifMatch = ''): (current: Pick<Stored, 'version'>) => void {
-  const tags = ifMatch.split(',').map((tag) => tag.trim())
-  return function match(current) {
-    if (ifMatch !== '*' && !tags.includes(versionHeaders(current).etag)) throw new CodedError('precondition_failed')
-  }
+/** The versions that a request changes. */
+export type Match = 'any' | readonly number[]
+
+/** `version` is an integer of PostgreSQL. */
+const MAX_VERSION = 2 ** 31 - 1
+
+/** Reads if-match. The comparison is strong: a weak tag matches no version (RFC 9110 §13.1.1). */
+export function readMatch(ifMatch = ''): Match {
+  if (ifMatch === '*') return 'any'
+  const versions = ifMatch.split(',').map((tag) => Number(/^"([1-9]\d*)"$/.exec(tag.trim())?.[1]))
+  return versions.filter((version) => version <= MAX_VERSION)
 }

@@ -1,5 +1,12 @@
 export type { Position } from './cursor.ts'
-export { ifMatchHeaders, ifNoneMatchHeaders, requireMatch, VERSION_HEADERS, versionHeaders } from './entity-tag.ts'
+export {
+  ifMatchHeaders,
+  ifNoneMatchHeaders,
+  type Match,
+  readMatch,
+  VERSION_HEADERS,
+  versionHeaders,
+} from './entity-tag.ts'
 export {
   type BindIdempotency,
   createIdempotency,

@@ -57,24 +57,25 @@ export function createOtlp(options: OtlpOptions) {
   let hasStopped = false
   /** Spans lost since the last export without a loss. */
   let losing = 0
-  let lostSinceExport = 0
+  /** Whether the queue was full since the last export. */
+  let wasFull = false
 
   function lose(reason: LossReason, spans: number, err?: unknown): void {
     if (spans === 0) return
     counts.lost[reason] += spans
-    lostSinceExport += spans
+    if (reason === 'queue_full') wasFull = true
     if (losing === 0) onEvent({ type: 'spans lost', reason, err })
     losing += spans
   }
 
-  function settle(spans: number, rejected: number): void {
+  function succeed(spans: number, rejected: number): void {
     counts.exported += spans - rejected
     lose('rejected', rejected)
-    if (losing > 0 && lostSinceExport === 0) {
+    if (losing > 0 && rejected === 0 && !wasFull) {
       onEvent({ type: 'spans exported again', lost: losing })
       losing = 0
     }
-    lostSinceExport = 0
+    wasFull = false
   }
 
   /** The outcome of the response that the delegate reads before it reports the end of the export. */
@@ -124,7 +125,7 @@ export function createOtlp(options: OtlpOptions) {
         if (hasStopped) return
         inFlight -= spans.length
         if (result.code !== ExportResultCode.SUCCESS || err !== undefined) lose('export_failed', spans.length, err)
-        else settle(spans.length, Math.min(spans.length, rejected))
+        else succeed(spans.length, Math.min(spans.length, rejected))
       }
       const timer = setTimeout(() => {
         end({ code: ExportResultCode.FAILED, error: new Error(`no response within ${exportTimeoutMs} ms`) })

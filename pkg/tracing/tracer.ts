@@ -8,6 +8,7 @@ import {
   type SpanSink,
   type Trace,
 } from './span.ts'
+import { UNRECORDED } from './untraced.ts'
 
 /** The context of a request. */
 export interface TracedContext {
@@ -63,8 +64,6 @@ export interface Tracer {
   /** Returns the id of the current span, or undefined when no sink wants its trace. */
   currentSpanId(): string | undefined
 }
-
-const UNRECORDED: Span = { setAttribute() {}, fail() {} }
 
 /** Creates the spans of work inside of a request. */
 export function createTracer<Context extends TracedContext>(options: TracerOptions<Context>): Tracer {

@@ -6,6 +6,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { setFlagsFromString } from 'node:v8'
 import { Script } from 'node:vm'
 import { freePort, until } from '../services/service.ts'
 
@@ -28,5 +29,7 @@ const isWarm = async () =>
 await until(isWarm).catch(() => {})
 await status('/ping')
 
+// V8 rejects a code cache that was made with other flags than those of a start. The service has set this one since.
+setFlagsFromString('--allocation-site-pretenuring')
 writeFileSync(output, script.createCachedData())
 process.exit(0)

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/global
 import type { Page } from 'playwright-core'
 import { killApps, type RunningApp, runApp, startApp } from '../support/app.ts'
 import { useBrowser } from '../support/browser.ts'
+import { expectReadable, VIEWPORTS } from '../support/readability.ts'
 import { type TestService, testPostgres, testRedis } from '../support/services.ts'
 
 jest.setTimeout(120_000)
@@ -57,47 +58,16 @@ test('a critical store that is down gives the page with status 503', async () =>
   expect(await page.content()).not.toMatch(/hunter2|127\.0\.0\.1|ECONNREFUSED/)
 })
 
-/** Computes the relative luminance of a colour: https://www.w3.org/TR/WCAG22/#dfn-relative-luminance */
-function luminance(colour: string): number {
-  const [red = 0, green = 0, blue = 0] = (colour.match(/\d+/g) ?? []).map((channel) => {
-    const share = Number(channel) / 255
-    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4
-  })
-  return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-}
-
-function contrast(one: string, other: string): number {
-  const [dark = 0, light = 0] = [luminance(one), luminance(other)].sort((a, b) => a - b)
-  return (light + 0.05) / (dark + 0.05)
-}
-
-/** A script of the page. It lists each text colour with the colour behind it. */
-const COLOURS = `
-  const behind = (element) => {
-    const { backgroundColor } = getComputedStyle(element)
-    return backgroundColor === 'rgba(0, 0, 0, 0)' ? behind(element.parentElement) : backgroundColor
-  };
-  [...document.querySelectorAll('h1, small, b, p, th, td, time, footer, path')].map((element) => {
-    const { color, fill } = getComputedStyle(element)
-    return { text: element.localName === 'path' ? fill : color, behind: behind(element) }
-  })`
-
 test('the page is readable in light and dark mode, on a screen and on a phone', async () => {
   const app = await start({ HEALTH_CHECKS: 'a-service-with-a-very-long-name=tcp://127.0.0.1:1' })
   await app.line({ message: 'check failed' })
   const backgrounds = new Set<string>()
   for (const colorScheme of ['light', 'dark'] as const) {
-    for (const viewport of [
-      { width: 1000, height: 700 },
-      { width: 320, height: 640 },
-    ]) {
+    for (const viewport of VIEWPORTS) {
       const { page } = await browser.open({ colorScheme, viewport })
       await page.goto(`${app.url}/health`)
-      const colours: { text: string; behind: string }[] = await page.evaluate(COLOURS)
-      expect(colours.length).toBeGreaterThan(20)
-      for (const { text, behind } of colours) expect(contrast(text, behind)).toBeGreaterThanOrEqual(4.5)
+      await expectReadable(page, 'h1, small, b, p, th, td, time, footer, path')
       backgrounds.add(await page.evaluate('getComputedStyle(document.body).backgroundColor'))
-      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(viewport.width)
     }
   }
   expect(backgrounds.size).toBe(2)

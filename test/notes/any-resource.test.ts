@@ -95,6 +95,19 @@ describe('a note', () => {
       expect((await send('get', path)).body).toEqual(made?.body)
     }
   })
+
+  test('loses no update of clients that read, change and retry at the same time', async () => {
+    const path = readLocation(await create({ title: title(), text: '0' }))
+    async function increment(): Promise<void> {
+      const { body } = await send('get', path)
+      const headers = { 'if-match': `"${body.version}"` }
+      const { status } = await send('patch', path, { body: { text: String(Number(body.text) + 1) }, headers })
+      if (status !== 200) await increment()
+    }
+    const incrementTwice = () => increment().then(increment)
+    await Promise.all(Array.from({ length: 8 }, incrementTwice))
+    expect((await send('get', path)).body).toMatchObject({ text: '16', version: 17 })
+  })
 })
 
 describe('a request', () => {

@@ -44,17 +44,30 @@ async function countNotes(title: string): Promise<number> {
 }
 
 /** Returns the kinds of the statements that a request executes, without those that set up a connection. */
-async function record(body: object, key?: string): Promise<string[]> {
+async function record(request: PromiseLike<unknown>): Promise<string[]> {
   statements.length = 0
-  await create(body, key).expect(201)
+  await request
   return statements.filter((sql) => !sql.startsWith('select set_config')).map((sql) => sql.trim().replace(/\s.*/s, ''))
 }
 
 test('a create without a key is one statement, and with a key one transaction', async () => {
   const body = newBody()
-  expect(await record(newBody())).toEqual(['insert'])
-  expect(await record(body, 'statements')).toEqual(['begin', 'with', 'insert', 'update', 'commit'])
-  expect(await record(body, 'statements')).toEqual(['begin', 'with', 'select', 'commit'])
+  expect(await record(create(newBody()).expect(201))).toEqual(['insert'])
+  const createWithKey = () => create(body, 'statements').expect(201)
+  expect(await record(createWithKey())).toEqual(['begin', 'with', 'insert', 'update', 'commit'])
+  expect(await record(createWithKey())).toEqual(['begin', 'with', 'select', 'commit'])
+})
+
+test('a change with if-match is one statement, and a second one finds the reason of a refusal', async () => {
+  const { headers } = await create(newBody()).expect(201)
+  const path = headers['location'] ?? ''
+  const patch = (ifMatch: string) => request(app.url).patch(path).set('if-match', ifMatch).send({ text: 'x' })
+  const remove = (ifMatch: string) => request(app.url).delete(path).set('if-match', ifMatch)
+  expect(await record(patch('"1"').expect(200))).toEqual(['update'])
+  expect(await record(patch('"1"').expect(412))).toEqual(['update', 'select'])
+  expect(await record(remove('"1"').expect(412))).toEqual(['delete', 'select'])
+  expect(await record(remove('*').expect(204))).toEqual(['delete'])
+  expect(await record(remove('*').expect(404))).toEqual(['delete', 'select'])
 })
 
 test('a commit whose response is lost is a 503, and a retry gets the note that was created', async () => {

@@ -4,7 +4,7 @@ import { copyFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
-import { afterAll, afterEach } from '@jest/globals'
+import { afterEach } from '@jest/globals'
 import { findLineProblems, type Line } from './log-fields.ts'
 import { temporaryDirectory } from './temporary.ts'
 
@@ -57,7 +57,6 @@ function failOnProblems(): void {
   if (found.length > 0) throw new Error(`log lines differ from docs/logs.md:\n${found.join('\n')}`)
 }
 afterEach(failOnProblems)
-afterAll(failOnProblems)
 
 function spawnApp(
   { artifact = 'executable', program, env, nodeOptions }: AppOptions,
@@ -153,7 +152,7 @@ export async function fetchHealth({ url }: Pick<RunningApp, 'url'>): Promise<Rep
   return { code: response.status, ...((await response.json()) as Report) }
 }
 
-/** For afterEach: ends the apps that a failed test has left. */
+/** For afterEach and afterAll: ends the apps that a failed test has left, and compares their last lines with docs/logs.md. */
 export async function killApps(): Promise<void> {
   await Promise.all(
     [...running].map((child) => {
@@ -162,4 +161,5 @@ export async function killApps(): Promise<void> {
       return closed
     }),
   )
+  failOnProblems()
 }

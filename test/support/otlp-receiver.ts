@@ -44,6 +44,8 @@ const toRecord = (attributes: readonly Attribute[]) =>
     ]),
   )
 
+export type Receiver = Awaited<ReturnType<typeof startReceiver>>
+
 /** Starts a collector that keeps the spans in memory. */
 export async function startReceiver(port = 0) {
   const spans: ReceivedSpan[] = []
@@ -84,9 +86,10 @@ export async function startReceiver(port = 0) {
       return spans.find(matches) as ReceivedSpan
     },
     async stop(): Promise<void> {
+      const closed = once(server, 'close')
       server.close()
       server.closeAllConnections()
-      if (server.listening) await once(server, 'close')
+      await closed
     },
   }
 }

@@ -1,0 +1,55 @@
+import { expect, test } from '@jest/globals'
+import { createSettings } from './settings.ts'
+import { describeExport } from './telemetry.ts'
+
+const describe = (environment: Record<string, string>) => describeExport(createSettings(environment).current())
+
+test('without an endpoint nothing is exported, whatever the other variables are', () => {
+  expect(describe({ OTEL_SERVICE_NAME: 'orders', OTEL_TRACES_SAMPLER: 'always_on' })).toBeUndefined()
+})
+
+test('the defaults are those of OpenTelemetry', () => {
+  expect(describe({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' })).toEqual({
+    url: 'http://collector:4318/v1/traces',
+    headers: {},
+    timeoutMs: 10_000,
+    resource: {},
+    scheduleDelayMs: 5_000,
+    exportTimeoutMs: 30_000,
+    maxQueueSize: 2_048,
+    maxBatchSize: 512,
+    sampler: { name: 'parentbased_always_on', ratio: 1 },
+  })
+})
+
+test.each([
+  ['http://collector:4318/', undefined, 'http://collector:4318/v1/traces'],
+  ['https://example.com/otlp/', undefined, 'https://example.com/otlp/v1/traces'],
+  ['http://collector:4318', 'http://other/spans', 'http://other/spans'],
+  [undefined, 'http://other/', 'http://other/'],
+])('endpoint %s and traces endpoint %s export to %s', (all, traces, url) => {
+  const environment = {
+    ...(all !== undefined && { OTEL_EXPORTER_OTLP_ENDPOINT: all }),
+    ...(traces !== undefined && { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: traces }),
+  }
+  expect(describe(environment)?.url).toBe(url)
+})
+
+test.each([
+  ['OTEL_EXPORTER_OTLP_ENDPOINT', 'collector:4318'],
+  ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://user:password@collector:4318'],
+  ['OTEL_EXPORTER_OTLP_HEADERS', 'authorization'],
+  ['OTEL_EXPORTER_OTLP_HEADERS', 'a b=1'],
+  ['OTEL_EXPORTER_OTLP_HEADERS', 'a=%0A'],
+  ['OTEL_EXPORTER_OTLP_HEADERS', 'a=%'],
+  ['OTEL_EXPORTER_OTLP_PROTOCOL', 'grpc'],
+  ['OTEL_RESOURCE_ATTRIBUTES', 'zone'],
+  ['OTEL_TRACES_SAMPLER', 'jaeger_remote'],
+  ['OTEL_TRACES_SAMPLER_ARG', '1.1'],
+  ['OTEL_TRACES_SAMPLER_ARG', '-0.1'],
+  ['OTEL_TRACES_SAMPLER_ARG', '1e-3'],
+  ['OTEL_BSP_MAX_QUEUE_SIZE', '0'],
+  ['OTEL_BSP_MAX_EXPORT_BATCH_SIZE', '4096'],
+])('%s=%s is a problem of the configuration', (name, value) => {
+  expect(() => describe({ [name]: value })).toThrow(name)
+})

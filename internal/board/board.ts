@@ -1,0 +1,104 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { isIP } from 'node:net'
+import { getHeapStatistics } from 'node:v8'
+import { type BoardOptions, createBoard, type Panel } from '#pkg/board/index.ts'
+import type { Health } from '#pkg/health/index.ts'
+import { requestId } from '#pkg/http/request-id.ts'
+import { createSecurityPolicy } from '#pkg/http/security-headers.ts'
+import { measureRuntime, type Sources } from '#pkg/metrics/index.ts'
+import { sendProblem } from '#pkg/problem/index.ts'
+import { FILES, SOURCES } from './page.ts'
+
+export interface ServiceBoardDeps extends Omit<BoardOptions, 'checks'> {
+  readonly snapshot: Health['snapshot']
+  /** Returns the number of connections by pool and state. */
+  readonly connections: () => readonly (readonly [pool: string, state: string, count: number])[]
+}
+
+export type ServiceBoard = ReturnType<typeof createServiceBoard>
+
+/** Serves the board on the admin listener (docs/board.md). */
+export function createServiceBoard({ snapshot, connections, ...options }: ServiceBoardDeps) {
+  const board = createBoard({ ...options, checks: () => snapshot().checks })
+  const { headers } = createSecurityPolicy(SOURCES)
+  const runtime = readRuntime()
+  board.addPanel(runtime)
+  board.addPanel({
+    name: 'Memory',
+    read() {
+      const { rss, heapUsed } = process.memoryUsage()
+      const limit = getHeapStatistics().heap_size_limit
+      return [
+        { name: 'resident', value: rss, unit: 'bytes' },
+        { name: 'heap', value: heapUsed, unit: 'bytes', limit },
+      ]
+    },
+  })
+  board.addPanel({
+    name: 'Connections',
+    read: () => connections().map(([pool, state, value]) => ({ name: `${pool} ${state}`, value, unit: '' })),
+  })
+
+  function find(path: string, query: URLSearchParams): readonly [mediaType: string, text: string] {
+    const file = FILES.get(path)
+    if (file !== undefined) return file
+    const id = query.get('q')
+    return ['application/json', JSON.stringify(id === null ? board.read() : { found: board.find(id) })]
+  }
+
+  return {
+    /** Receives every span, whether or not its trace is exported. */
+    sink: { wants: () => true, onEnd: board.onSpan },
+    onLine: board.onLine,
+    addPanel: board.addPanel,
+    /** Responds to the requests of the page and returns true; returns false for any other request. */
+    respond(request: IncomingMessage, response: ServerResponse): boolean {
+      const [path = '', query] = (request.url ?? '').split('?', 2)
+      if (path !== '/board.json' && !FILES.has(path)) return false
+      const options = { requestId: requestId(request) }
+      if (!isLocalName(request.headers.host)) sendProblem(response, 'misdirected_request', options)
+      else if (request.method !== 'GET' && request.method !== 'HEAD') {
+        sendProblem(response, 'method_not_allowed', { ...options, headers: { allow: 'GET, HEAD' } })
+      } else {
+        const [mediaType, text] = find(path, new URLSearchParams(query))
+        response.writeHead(200, [
+          ...[...headers].flat(),
+          ...['content-type', `${mediaType}; charset=utf-8`, 'content-length', String(Buffer.byteLength(text))],
+          ...['cache-control', 'no-store'],
+        ])
+        response.end(text)
+      }
+      return true
+    },
+    stop() {
+      board.stop()
+      runtime.stop()
+    },
+  }
+}
+
+/** Measures the event loop apart from the metrics, because each read starts a new period. */
+function readRuntime(): Panel & { stop(): void } {
+  const gauges = new Map<string, () => unknown>()
+  const gauge: Sources['gauge'] = (name, _help, read) => void gauges.set(name, read)
+  const stop = measureRuntime({ gauge, counter() {}, histogram() {}, register() {} })
+  const read = (name: string) => Number(gauges.get(`nodejs_eventloop_${name}`)?.())
+  return {
+    name: 'Event loop',
+    read: () => [
+      { name: 'busy', value: read('utilization_ratio'), unit: 'percent' },
+      { name: 'delay P99', value: read('delay_p99_seconds') * 1e3, unit: 'ms' },
+      { name: 'longest delay', value: read('delay_max_seconds') * 1e3, unit: 'ms' },
+    ],
+    stop,
+  }
+}
+
+/**
+ * Returns whether a `Host` header is an address, localhost or a name without a dot. A page of an attacker can make a
+ * browser send requests here under the attacker's own name (DNS rebinding), and every public name has a dot.
+ */
+export function isLocalName(host = ''): boolean {
+  const name = host.replace(/:\d*$/, '').replace(/^\[(.*)\]$/, '$1')
+  return isIP(name) > 0 || /^[a-z0-9_-]*$|\.localhost$/i.test(name)
+}

@@ -1,0 +1,29 @@
+import type { Request } from 'express'
+import { requestId } from '#pkg/http/request-id.ts'
+import type { Logger } from '#pkg/logging/index.ts'
+import type { Route } from '#pkg/operation/index.ts'
+import { type Admission, type AdmissionOptions, createAdmission, createPriorityTable } from '#pkg/overload/index.ts'
+import { identifyClient } from '#pkg/rate-limit/rate-limit.ts'
+import { logEvent } from './log-events.ts'
+
+export interface OverloadDeps extends Pick<AdmissionOptions, 'handler' | 'maxWaitMs' | 'brownout'> {
+  /** The routes of the handler. */
+  readonly routes: readonly Route[]
+  readonly logger: Logger
+}
+
+/** Creates the queue in front of Express. The server must have the message classes of Express. */
+export function createOverload({ routes, logger, ...options }: OverloadDeps): Admission {
+  return createAdmission({
+    ...options,
+    findPriority: createPriorityTable(routes),
+    // The classes of the messages know the app and its trusted proxies before Express sees the request.
+    identify: (request) => identifyClient((request as Request).ip ?? ''),
+    requestId,
+    onBrownout({ isOn, averageWaitMs }) {
+      const fields = { 'App.overload.average_wait_ms': Math.round(averageWaitMs) }
+      if (isOn) logEvent(logger, 'warn', 'background operations off', fields)
+      else logEvent(logger, 'info', 'background operations on', fields)
+    },
+  })
+}

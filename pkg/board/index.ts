@@ -1,0 +1,86 @@
+import { listFindings } from './findings.ts'
+import { createRequests } from './requests.ts'
+import { type FinishedSpan, isFailed } from './span.ts'
+import { createStatistics } from './statistics.ts'
+
+export type { FinishedSpan }
+
+export interface Reading {
+  readonly name: string
+  readonly value: number
+  readonly unit: 'ms' | 'bytes' | 'percent' | ''
+  /** The value at which the resource is exhausted. */
+  readonly limit?: number
+}
+
+/** Readings that the page shows together, such as those of a pool. */
+export interface Panel {
+  readonly name: string
+  /** Called every five seconds. Each call may start a new period of measurement. */
+  readonly read: () => readonly Reading[]
+}
+
+export interface BoardOptions {
+  readonly service: string
+  readonly version: string
+  readonly phase: () => string
+  /** Returns the health checks by name. */
+  readonly checks: () => Readonly<Record<string, { readonly status: string; readonly reason?: string }>>
+  /** Milliseconds since the epoch. @default Date.now */
+  readonly now?: () => number
+}
+
+const SAMPLE_MS = 5_000
+const SAMPLES = 180
+const LISTED = 25
+/** Readings beyond this number, over all panels, are not shown. */
+const MAX_READINGS = 64
+
+export type Board = ReturnType<typeof createBoard>
+
+/** Keeps the last 15 minutes of a service for a page, in less than 4 MB. */
+export function createBoard({ service, version, phase, checks, now = Date.now }: BoardOptions) {
+  const startedAt = now()
+  const statistics = createStatistics({ now })
+  const requests = createRequests(now)
+  const panels: Panel[] = []
+  /** The last values of each reading, by panel and name. */
+  const samples = new Map<string, Reading & { readonly panel: string; readonly values: number[] }>()
+
+  function sample(): void {
+    for (const panel of panels) {
+      for (const reading of panel.read()) {
+        const key = `${panel.name} ${reading.name}`
+        const values = samples.get(key)?.values ?? []
+        if (values.push(reading.value) > SAMPLES) values.shift()
+        if (samples.has(key) || samples.size < MAX_READINGS) samples.set(key, { ...reading, panel: panel.name, values })
+      }
+    }
+  }
+  const timer = setInterval(sample, SAMPLE_MS).unref()
+
+  return {
+    /** Takes every finished span. */
+    onSpan(span: FinishedSpan): void {
+      if (span.kind === 'server') statistics.record(span.name, span.durationMs, isFailed(span))
+      requests.onSpan(span)
+    },
+    /** Takes every log line. */
+    onLine: requests.onLine,
+    addPanel(panel: Panel): void {
+      panels.push(panel)
+    },
+    /** Reads every panel. The board calls it every five seconds. */
+    sample,
+    /** Returns the state of the service for the page. */
+    read() {
+      if (samples.size === 0) sample()
+      const state = { phase: phase(), checks: checks(), now: now(), ...statistics.read(), ...requests.list(LISTED) }
+      const panels = [...samples.values()]
+      return { service, version, startedAt, ...state, panels, findings: listFindings(state) }
+    },
+    /** Finds the requests of a request id or of a trace id, with their spans and log lines. */
+    find: requests.find,
+    stop: () => clearInterval(timer),
+  }
+}

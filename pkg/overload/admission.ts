@@ -1,0 +1,189 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { admits, type Level, nextLevel, OPEN } from './level.ts'
+import { findBucket, PRIORITIES, type Priority, RANKS, rankOf } from './priority.ts'
+import { createQueue } from './queue.ts'
+import { sendOverloaded } from './reject.ts'
+import { createTurnClock, type TurnClock } from './turn-clock.ts'
+
+export type Brownout = 'auto' | 'on' | 'off'
+
+export interface AdmissionOptions {
+  /** Serves the admitted requests. */
+  readonly handler: RequestListener
+  readonly findPriority: (method: string, url: string) => Priority
+  /** Returns a text that identifies the caller, such as its address. Called only during overload. */
+  readonly identify: (request: IncomingMessage) => string
+  readonly requestId: (request: IncomingMessage) => string
+  /** Average wait of the requests in a window that counts as overload, in milliseconds. DAGOR has 20. */
+  readonly maxWaitMs: number
+  /** `on` and `off`: an operator decides about background operations, not the load. @default auto */
+  readonly brownout?: () => Brownout
+  /** Called when background operations are switched off or on. */
+  readonly onBrownout?: (event: BrownoutEvent) => void
+  readonly clock?: TurnClock
+  /** @default Math.random */
+  readonly random?: () => number
+}
+
+export interface BrownoutEvent {
+  readonly isOn: boolean
+  /** Average wait in the last window, in milliseconds. */
+  readonly averageWaitMs: number
+}
+
+/** Reasons of a refusal: the rank is above the limit, background operations are off, or the request waited too long. */
+export const REASONS = ['limit', 'brownout', 'wait'] as const
+type Reason = (typeof REASONS)[number]
+
+/** A window ends after so long, or earlier after so many requests: https://doi.org/10.1145/3267809.3267823, §4.1. */
+const WINDOW_MS = 1_000
+const WINDOW_REQUESTS = 2_000
+/** Handlers of one turn of the event loop start for so long, so that new requests are read and ranked soon. */
+const SLICE_MS = 5
+/** A request in a queue that has been standing for so many times `maxWaitMs` is given up after that time. */
+const GIVE_UP_FACTOR = 5
+/** Callers get new ranks at this interval, as in DAGOR. */
+const PERIOD_MS = 3_600_000
+
+interface Entry {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly priority: Priority
+  readonly arrivedAt: number
+}
+
+export type Admission = ReturnType<typeof createAdmission>
+
+/**
+ * Queues requests in front of a handler in the order of their priority, and refuses the lowest ranks while requests wait
+ * too long. Without a queue of its own, the requests of a busy process wait in its sockets, where it sees neither their
+ * priority nor their age.
+ */
+export function createAdmission(options: AdmissionOptions) {
+  const { handler, findPriority, identify, requestId, maxWaitMs, brownout = () => 'auto', onBrownout } = options
+  const { clock = createTurnClock(), random = Math.random } = options
+  const giveUpMs = GIVE_UP_FACTOR * maxWaitMs
+  const queue = createQueue<Entry>()
+  const refused = new Map(PRIORITIES.map((name) => [name, { limit: 0, brownout: 0, wait: 0 }]))
+  let automatic: Level = OPEN
+  /** The automatic level, or the one of an operator. */
+  let level: Level = OPEN
+
+  // The current turn of the event loop.
+  let turn = -1
+  let sliceEnd = 0
+  let isLeftOver = false
+  /** When the queue was first not empty at the end of a turn, unless a later turn has emptied it. */
+  let standingSince: number | undefined
+
+  // The current window.
+  let startedAt = clock.now()
+  let sleptBefore = clock.sleptMs()
+  let [incoming, admitted, expired, waits, waitMs] = [0, 0, 0, 0, 0]
+  let averageWaitMs = 0
+  const ranks = new Uint32Array(RANKS)
+  /** Requests are ranked from the first turn that could not empty the queue until the limit ends. */
+  let isRanking = false
+  const timer = setInterval(endWindow, WINDOW_MS).unref()
+
+  function admit(request: IncomingMessage, response: ServerResponse): void {
+    const priority = findPriority(request.method ?? '', request.url ?? '')
+    if (++incoming > WINDOW_REQUESTS) endWindow()
+    const reason = isRanking || level.isBrownout ? findReason(request, priority) : undefined
+    if (reason !== undefined) {
+      refuse(request, response, priority, reason)
+      return
+    }
+    admitted++
+    queue.push(priority, { request, response, priority, arrivedAt: clock.arrivedAt() })
+    setImmediate(runNext)
+  }
+
+  function findReason(request: IncomingMessage, priority: Priority): Reason | undefined {
+    const bucket = findBucket(identify(request), Math.floor(Date.now() / PERIOD_MS))
+    const rank = rankOf(priority, bucket)
+    ranks[rank] = (ranks[rank] ?? 0) + 1
+    if (admits(level, priority, bucket, random())) return undefined
+    return level.isBrownout && priority === 'background' ? 'brownout' : 'limit'
+  }
+
+  function refuse(request: IncomingMessage, response: ServerResponse, priority: Priority, reason: Reason): void {
+    const counts = refused.get(priority)
+    if (counts !== undefined) counts[reason]++
+    // The jitter spreads the retries of callers that were refused together.
+    const retryAfterS = reason === 'brownout' ? 5 + 10 * random() : 1 + 4 * random()
+    sendOverloaded(request, response, requestId(request), Math.floor(retryAfterS))
+  }
+
+  /** Runs one handler. There is an immediate for each request, so that microtasks run between two handlers. */
+  function runNext(): void {
+    const now = clock.now()
+    if (clock.turn() !== turn) beginTurn(now)
+    else if (now >= sliceEnd) {
+      if (queue.size === 0) return
+      isLeftOver = true
+      setImmediate(runNext)
+      return
+    }
+    const entry = queue.shift()
+    if (entry === undefined) return
+    countWait(now, entry)
+    if (!entry.response.destroyed) handler(entry.request, entry.response)
+  }
+
+  function beginTurn(now: number): void {
+    turn = clock.turn()
+    sliceEnd = now + SLICE_MS
+    if (!isLeftOver) standingSince = undefined
+    else {
+      isRanking = true
+      standingSince ??= now
+      if (now - standingSince > giveUpMs) queue.expire((entry) => now - entry.arrivedAt > giveUpMs, giveUp)
+    }
+    isLeftOver = false
+  }
+
+  function giveUp(entry: Entry): void {
+    expired++
+    countWait(clock.now(), entry)
+    if (!entry.response.destroyed) refuse(entry.request, entry.response, entry.priority, 'wait')
+  }
+
+  function countWait(now: number, { arrivedAt }: Entry): void {
+    waits++
+    waitMs += now - arrivedAt
+  }
+
+  function endWindow(): void {
+    timer.refresh()
+    const now = clock.now()
+    const elapsedMs = now - startedAt
+    const sleptMs = clock.sleptMs()
+    averageWaitMs = waits === 0 ? 0 : waitMs / waits
+    const busy = 1 - (sleptMs - sleptBefore) / elapsedMs
+    const window = { seconds: elapsedMs / 1e3, busy, averageWaitMs, incoming, admitted, expired, ranks }
+    automatic = nextLevel(automatic, window, maxWaitMs)
+    const setting = brownout()
+    const isOn = setting === 'auto' ? automatic.isBrownout : setting === 'on'
+    if (isOn !== level.isBrownout) onBrownout?.({ isOn, averageWaitMs })
+    level = { ...automatic, isBrownout: isOn }
+    isRanking = level.limit !== Infinity
+    startedAt = now
+    sleptBefore = sleptMs
+    incoming = admitted = expired = waits = waitMs = 0
+    ranks.fill(0)
+  }
+
+  return {
+    /** Queues or refuses a request. Call it when the request arrives, in the turn of the event loop that reads it. */
+    admit,
+    level: () => level,
+    /** Average wait in the last window, in milliseconds. */
+    averageWaitMs: () => averageWaitMs,
+    /** Requests in the queue. */
+    queued: () => queue.size,
+    /** Refused requests by priority and reason. */
+    refused: (): ReadonlyMap<Priority, Readonly<Record<Reason, number>>> => refused,
+    stop: () => clearInterval(timer),
+  }
+}

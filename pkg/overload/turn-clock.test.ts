@@ -1,0 +1,77 @@
+import { stat } from 'node:fs/promises'
+import { setImmediate, setTimeout } from 'node:timers/promises'
+import { expect, test } from '@jest/globals'
+import { createTurnClock } from './turn-clock.ts'
+
+function startClock() {
+  let [time, sleptMs] = [1_000, 500]
+  let nextTurn = () => {}
+  const clock = createTurnClock({
+    now: () => time,
+    sleptMs: () => sleptMs,
+    eachTurn: (callback) => {
+      nextTurn = callback
+    },
+  })
+  return {
+    ...clock,
+    nextTurn: () => nextTurn(),
+    work(ms: number) {
+      time += ms
+    },
+    sleep(ms: number) {
+      time += ms
+      sleptMs += ms
+    },
+  }
+}
+
+test('requests that are read after a long turn may have arrived at its beginning', () => {
+  const { nextTurn, work, arrivedAt } = startClock()
+  nextTurn()
+  work(80)
+  expect(arrivedAt()).toBe(1_000)
+})
+
+test('the time in which the loop slept is no wait', () => {
+  const { nextTurn, work, sleep, arrivedAt } = startClock()
+  nextTurn()
+  work(5)
+  sleep(400)
+  work(2)
+  expect(arrivedAt()).toBe(1_400)
+})
+
+test('all requests of a turn have the same time, and those of the next turn a later one', () => {
+  const { nextTurn, work, arrivedAt, turn } = startClock()
+  nextTurn()
+  work(10)
+  const first = arrivedAt()
+  work(10)
+  expect(arrivedAt()).toBe(first)
+  nextTurn()
+  expect(arrivedAt()).toBe(1_020)
+  expect(turn()).toBe(2)
+})
+
+test('the default clock counts the turns of the event loop and does not keep it awake', async () => {
+  const clock = createTurnClock()
+  await setImmediate()
+  const turns = clock.turn()
+  await setImmediate()
+  expect(clock.turn()).toBe(turns + 1)
+  const sleptMs = clock.sleptMs()
+  await setTimeout(20)
+  expect(clock.sleptMs()).toBeGreaterThan(sleptMs)
+  expect(clock.turn()).toBeLessThan(turns + 100)
+})
+
+test('an event that occurs while a handler blocks the loop is as old as the handler', async () => {
+  const clock = createTurnClock()
+  await setImmediate()
+  const from = clock.now()
+  const event = stat('.')
+  for (const end = from + 50; clock.now() < end; );
+  await event
+  expect(clock.arrivedAt()).toBeLessThanOrEqual(from + 25)
+})

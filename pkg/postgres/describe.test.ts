@@ -1,0 +1,43 @@
+import { expect, test } from '@jest/globals'
+import {
+  type CompiledQuery,
+  DummyDriver,
+  Kysely,
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+  sql,
+} from 'kysely'
+import { describeQuery } from './describe.ts'
+
+interface Tables {
+  readonly notes: { readonly id: string; readonly title: string }
+  readonly tags: { readonly id: string; readonly noteId: string }
+}
+
+const db = new Kysely<Tables>({
+  dialect: {
+    createAdapter: () => new PostgresAdapter(),
+    createDriver: () => new DummyDriver(),
+    createIntrospector: (db) => new PostgresIntrospector(db),
+    createQueryCompiler: () => new PostgresQueryCompiler(),
+  },
+})
+const notes = db.selectFrom('notes')
+const raw = (text: string) => sql.raw(text).compile(db)
+
+test.each<[CompiledQuery, string, string | undefined]>([
+  [notes.selectAll().where('id', '=', 'secret').compile(), 'SELECT notes', 'notes'],
+  [db.selectFrom('notes as n').selectAll().compile(), 'SELECT notes', 'notes'],
+  [notes.innerJoin('tags', 'tags.noteId', 'notes.id').select('title').compile(), 'SELECT notes tags', undefined],
+  [notes.innerJoin('notes as other', 'other.id', 'notes.id').select('notes.id').compile(), 'SELECT notes', 'notes'],
+  [db.selectFrom(notes.selectAll().as('n')).selectAll().compile(), 'SELECT', undefined],
+  [db.insertInto('notes').values({ id: 'secret', title: 'secret' }).compile(), 'INSERT notes', 'notes'],
+  [db.updateTable('notes').set({ title: 'secret' }).compile(), 'UPDATE notes', 'notes'],
+  [db.deleteFrom('notes').where('id', '=', 'secret').compile(), 'DELETE notes', 'notes'],
+  [raw("  select 'secret'"), 'SELECT', undefined],
+  [raw('Lock table notes'), 'LOCK', undefined],
+  [raw('secret'), '_OTHER', undefined],
+])('statement %#: the summary has the operation and the tables, and no value', (query, summary, collection) => {
+  expect(describeQuery(query)).toEqual({ summary, name: summary.split(' ')[0], collection })
+})

@@ -1,0 +1,83 @@
+import { CodedError } from '../problem/index.ts'
+import type { Connection } from './connection.ts'
+import type { DatabaseSpan } from './describe.ts'
+import { PRIORITIES, type Priority } from './gate.ts'
+
+/** An operation that waits for a connection. */
+export interface Waiter {
+  readonly priority: Priority
+  /** Needs a connection for itself. */
+  readonly isExclusive: boolean
+  /** The span of the operation. */
+  readonly span?: DatabaseSpan | undefined
+  take(connection: Connection): void
+  reject(error: Error): void
+}
+
+export interface WaitersOptions {
+  /** Longest wait, in milliseconds. */
+  readonly connectTimeoutMs: number
+  /** Longest wait while all connections that the operation may use are busy, in milliseconds. */
+  readonly queueTimeoutMs: number
+  /** Returns whether further connections cannot help the operations of this priority. */
+  readonly isFull: (priority: Priority) => boolean
+  /** Returns the error after `connectTimeoutMs`. */
+  readonly createTimeout: () => Error
+  readonly onWait: (durationMs: number, gotOne: boolean) => void
+  /** Starts the span of a wait. */
+  readonly startSpan: (parent: DatabaseSpan | undefined) => DatabaseSpan | undefined
+}
+
+/** Operations that wait for a connection, by priority and in the order of their arrival. */
+export function createWaiters(options: WaitersOptions) {
+  const { connectTimeoutMs, queueTimeoutMs, isFull, createTimeout, onWait, startSpan } = options
+  const lines: Readonly<Record<Priority, Waiter[]>> = { core: [], normal: [], background: [] }
+
+  return {
+    lines,
+    size: () => lines.core.length + lines.normal.length + lines.background.length,
+    removeAll: () => PRIORITIES.flatMap((priority) => lines[priority].splice(0)),
+    /** Adds an operation, which is rejected when no connection is free in time. */
+    add({ priority, isExclusive, span: parent, take, reject }: Waiter): void {
+      const startedAt = performance.now()
+      const span = startSpan(parent)
+      let timer: NodeJS.Timeout
+      const waiter: Waiter = {
+        priority,
+        isExclusive,
+        take(connection) {
+          clearTimeout(timer)
+          onWait(performance.now() - startedAt, true)
+          span?.end()
+          take(connection)
+        },
+        reject(error) {
+          clearTimeout(timer)
+          span?.end(error)
+          reject(error)
+        },
+      }
+      /** Calls `act` unless the operation has got a connection. */
+      function after(delayMs: number, act: () => void): void {
+        const actIfWaiting = () => lines[priority].includes(waiter) && act()
+        // After a stall of the process, the responses that free a connection are read before the immediate.
+        timer = setTimeout(() => setImmediate(actIfWaiting), delayMs)
+      }
+      function giveUp(error: Error): void {
+        lines[priority].splice(lines[priority].indexOf(waiter), 1)
+        onWait(performance.now() - startedAt, false)
+        waiter.reject(error)
+      }
+      const timeOut = () => giveUp(createTimeout())
+      if (queueTimeoutMs >= connectTimeoutMs) after(connectTimeoutMs, timeOut)
+      else {
+        after(queueTimeoutMs, () => {
+          if (isFull(priority)) giveUp(new CodedError('overloaded', { cause: createTimeout() }))
+          // The server is slow or away.
+          else after(connectTimeoutMs - queueTimeoutMs, timeOut)
+        })
+      }
+      lines[priority].push(waiter)
+    },
+  }
+}
