@@ -234,7 +234,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
               concurrency: config.UPSTREAM_CONCURRENCY,
               requestTimeoutMs: config.REQUEST_TIMEOUT_MS,
               open: () => current().UPSTREAM_OPEN,
-              ...{ context, logger, health, sources: metrics?.sources, tracer: tracing?.tracer },
+              ...{ context, logger, health, board, sources: metrics?.sources, tracer: tracing?.tracer },
             })
       if (upstreams) {
         board?.showUpstreams(upstreams.report)
