@@ -33,12 +33,3 @@ export function listMetrics(expr: string): readonly string[] {
   const names = [...bare.matchAll(/[a-z_:][\w:]*(?!\w|\()/gi)].map(([name]) => name)
   return names.filter((name) => /[_:]|^up$/.test(name)).map((name) => name.replace(/_(bucket|count|sum)$/, ''))
 }
-
-/** All durations of a text of rules, divided by `factor`: ranges, `for`, intervals. */
-export function shorten(text: string, factor: number): string {
-  const units: Readonly<Record<string, number>> = { ms: 1, s: 1e3, m: 60e3, h: 3_600e3, d: 86_400e3 }
-  const divide = (number: string, unit: string) => `${Math.round((Number(number) * units[unit]!) / factor)}ms`
-  return text
-    .replaceAll(/\[(\d+)(ms|s|m|h|d)\]/g, (_, number, unit) => `[${divide(number, unit)}]`)
-    .replaceAll(/^(\s*\w+: )(\d+)(ms|s|m|h|d)$/gm, (_, key, number, unit) => key + divide(number, unit))
-}

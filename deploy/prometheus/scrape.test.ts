@@ -30,20 +30,20 @@ const FOUND: Readonly<Record<string, readonly Readonly<Record<string, string>>[]
 function pod(labels: Readonly<Record<string, string>>) {
   return {
     __meta_kubernetes_namespace: 'shop',
-    __meta_kubernetes_pod_name: 'my-service-5d9c-x2x',
+    __meta_kubernetes_pod_name: 'orders-5d9c-x2x',
     __meta_kubernetes_pod_ip: '10.1.2.3',
     __meta_kubernetes_pod_phase: 'Running',
     __meta_kubernetes_pod_container_init: 'false',
     __meta_kubernetes_pod_annotation_prometheus_io_scrape: 'true',
     __meta_kubernetes_pod_annotation_prometheus_io_port: '9464',
-    __meta_kubernetes_pod_label_app_kubernetes_io_name: 'my-service',
+    __meta_kubernetes_pod_label_app_kubernetes_io_name: 'orders',
     ...labels,
   }
 }
 
 function instance(labels: Readonly<Record<string, string>>) {
   const port = { __meta_consul_service_port: '8080', __meta_consul_service_metadata_admin_port: '9465' }
-  return { __meta_consul_service: 'my-service', __meta_consul_address: '10.0.0.1', ...port, ...labels }
+  return { __meta_consul_service: 'orders', __meta_consul_address: '10.0.0.1', ...port, ...labels }
 }
 
 /** Returns the targets that promtool makes of the targets that the discovery finds. */
@@ -75,13 +75,13 @@ test('every example has a test', () => {
 
 test('in Kubernetes each annotated pod is one target, with the name of the service and of the pod', async () => {
   expect(await relabel('kubernetes.yml')).toEqual([
-    { address: '10.1.2.3:9464', job: 'my-service', instance: 'my-service-5d9c-x2x', namespace: 'shop' },
+    { address: '10.1.2.3:9464', job: 'orders', instance: 'orders-5d9c-x2x', namespace: 'shop' },
   ])
 })
 
 test('with Consul each instance is a target on its admin port', async () => {
   expect(await relabel('consul.yml')).toEqual([
-    { address: '10.0.0.11:9465', job: 'my-service', instance: '10.0.0.11:9465' },
-    { address: '10.0.0.12:9465', job: 'my-service', instance: '10.0.0.12:9465' },
+    { address: '10.0.0.11:9465', job: 'orders', instance: '10.0.0.11:9465' },
+    { address: '10.0.0.12:9465', job: 'orders', instance: '10.0.0.12:9465' },
   ])
 })
