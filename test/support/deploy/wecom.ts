@@ -25,7 +25,7 @@ const ERRORS: Readonly<Record<number, string>> = {
 export const SECRET = 'secret-of-the-test'
 
 /** Starts a stand-in for the API of WeCom: tokens, messages, and the faults that a test asks for. */
-export async function startWecom() {
+export async function startWecom(onMessage?: (message: Message) => void) {
   const messages: Message[] = []
   const attempts: { readonly at: number; readonly fault?: Fault }[] = []
   const faults: Fault[] = []
@@ -50,7 +50,9 @@ export async function startWecom() {
     if (fault === 42001) tokens++
     if (fault !== undefined) return answer(response, fault)
     if (searchParams.get('access_token') !== `token-${tokens}`) return answer(response, 40014)
-    messages.push({ at: Date.now(), toTag: totag, content: markdown.content })
+    const message = { at: Date.now(), toTag: totag, content: markdown.content }
+    messages.push(message)
+    onMessage?.(message)
     return answer(response, 0)
   }
 
