@@ -100,7 +100,7 @@ describe.each(versions)('$version with a stand-in for WeCom', ({ command }) => {
       ].join('\n'),
       expect.stringMatching(/^<font color="info">\*\*RESOLVED\*\*<\/font> RestartLoop · orders · critical\n> summary/),
     ])
-    expect(wecom.tokens()).toBe(1)
+    expect(wecom.fetches()).toBe(1)
   })
 
   test('a message about many instances fits into 2048 bytes', async () => {

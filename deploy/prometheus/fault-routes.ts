@@ -25,6 +25,7 @@ export function listResources(deps: ResourcesDeps): Route[] {
   return [
     ...listOwn(deps),
     get('query', (ms) => sleep(ms).execute(db)),
+    get('failing-query', () => sql`select 1 / 0`.execute(db).catch(() => {})),
     get('transaction', (ms) => db.transaction().execute((transaction) => sleep(ms).execute(transaction))),
     get('error', () => {
       throw new Error('injected')

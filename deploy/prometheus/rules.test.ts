@@ -1,8 +1,8 @@
 import { globSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from '@jest/globals'
-import { parse } from 'yaml'
-import { run } from '../../test/support/run.ts'
+import { parse, parseAllDocuments } from 'yaml'
+import { run, succeed } from '../../test/support/run.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
 import { debianTool } from '../../test/support/tools.ts'
 import { listMetrics, readRules } from './rules.ts'
@@ -67,6 +67,13 @@ test('docs/metrics.md has every metric of the rules, and every metric and label 
   expect(inRunbook.length).toBeGreaterThan(5)
   const isKnown = (name: string) => listMetrics(name).every((metric) => page.includes(`\`${metric}\``))
   expect(inRunbook.filter((name) => !isKnown(name))).toEqual([])
+})
+
+test('the Prometheus operator gets the same rules', async () => {
+  const printed = parseAllDocuments(await succeed('sh', [join(folder, 'operator/print-rules.sh')]))
+  const files = globSync('rules/*.yml', { cwd: folder }).sort()
+  expect(printed.map((document) => document.toJS().spec)).toEqual(files.map((file) => parse(read(file))))
+  expect(new Set(printed.map((document) => document.toJS().metadata.name)).size).toBe(files.length)
 })
 
 test('prometheus.yml is valid', async () => {

@@ -29,7 +29,9 @@ export async function startWecom(onMessage?: (message: Message) => void) {
   const messages: Message[] = []
   const attempts: { readonly at: number; readonly fault?: Fault }[] = []
   const faults: Fault[] = []
-  let tokens = 0
+  /** Counts the expired tokens. WeCom gives the same token to every request until it expires. */
+  let expired = 0
+  let fetches = 0
 
   function answer(response: ServerResponse, errcode: number, fields: object = {}): void {
     response.setHeader('content-type', 'application/json')
@@ -40,16 +42,16 @@ export async function startWecom(onMessage?: (message: Message) => void) {
     const { pathname, searchParams } = new URL(request.url ?? '', 'http://wecom')
     if (pathname === '/cgi-bin/gettoken') {
       if (searchParams.get('corpsecret') !== SECRET) return answer(response, 40001)
-      tokens++
-      return answer(response, 0, { access_token: `token-${tokens}`, expires_in: 7200 })
+      fetches++
+      return answer(response, 0, { access_token: `token-${expired}`, expires_in: 7200 })
     }
     const { totag, markdown } = (await json(request)) as { totag: string; markdown: { content: string } }
     const fault = faults.shift()
     attempts.push({ at: Date.now(), ...(fault && { fault }) })
     if (fault === 'no response') return
-    if (fault === 42001) tokens++
+    if (fault === 42001) expired++
     if (fault !== undefined) return answer(response, fault)
-    if (searchParams.get('access_token') !== `token-${tokens}`) return answer(response, 40014)
+    if (searchParams.get('access_token') !== `token-${expired}`) return answer(response, 40014)
     const message = { at: Date.now(), toTag: totag, content: markdown.content }
     messages.push(message)
     onMessage?.(message)
@@ -65,7 +67,8 @@ export async function startWecom(onMessage?: (message: Message) => void) {
     messages,
     /** Every request to send a message. */
     attempts,
-    tokens: () => tokens,
+    /** Counts the requests for a token. */
+    fetches: () => fetches,
     /** Injects faults into the next requests to send a message, one each. */
     fail: (...next: readonly Fault[]) => void faults.push(...next),
     async stop(): Promise<void> {
