@@ -19,15 +19,12 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
   const config = current()
   const { version } = buildInfo
   const service = config.SERVICE_NAME ?? buildInfo.name
-  const counts: Counts = { droppedLines: 0, reloads: 0, failedReloads: 0, isCountingAlone: false }
+  const counts: Counts = { reloads: 0, failedReloads: 0, isCountingAlone: false }
   const context = createRequestContext()
   const output = createOutput({
     bufferBytes: config.LOG_BUFFER,
     bufferMs: config.LOG_BUFFER_MS,
-    onDropped(lines) {
-      counts.droppedLines += lines
-      logger.error({ lines }, 'log lines dropped')
-    },
+    onDropped: (lines) => logger.error({ lines }, 'log lines dropped'),
   })
   process.on('exit', () => output.flushSync())
   const logger = createLogger({
@@ -113,6 +110,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
               service,
               version,
               counts,
+              droppedLines: output.dropped,
               phase: lifecycle.phase,
               snapshot: health.snapshot,
             })

@@ -22,8 +22,6 @@ const send = (n: number, path: string) => ({
   end: ping,
 })
 
-const nothing = () => {}
-
 /** A fault for each alert. The errors come first, because the last of their alerts takes 6 hours to resolve. */
 export const FAULTS: readonly Fault[] = [
   {
@@ -57,7 +55,7 @@ export const FAULTS: readonly Fault[] = [
     fault: 'nothing reads the output of an instance for 2 MB of log lines',
     alerts: ['LogLinesDropped'],
     start: ({ blockOutput }) => blockOutput(),
-    end: nothing,
+    end: ({ readOutput }) => readOutput(),
   },
   {
     fault: 'an instance is killed',
@@ -69,7 +67,7 @@ export const FAULTS: readonly Fault[] = [
     fault: 'an instance is killed and started three times',
     alerts: ['RestartLoop'],
     start: ({ restartThreeTimes }) => restartThreeTimes(),
-    end: nothing,
+    end: () => {},
   },
   {
     fault: 'the discovery finds no instance',

@@ -102,7 +102,7 @@ export async function startWatchedService({ directory, factor, scrapeInterval }:
       }
     },
 
-    /** Fills the pipe of the output and the buffer behind it, then reads the output again. */
+    /** Fills the pipe of the output and the buffer behind it. */
     async blockOutput(): Promise<void> {
       b.holdOutput()
       const agent = new Agent({ keepAlive: true, maxSockets: 16 })
@@ -113,8 +113,8 @@ export async function startWatchedService({ directory, factor, scrapeInterval }:
         })
       await Promise.all(Array.from({ length: 2_000 }, send))
       agent.destroy()
-      b.readOutput()
     },
+    readOutput: () => b.readOutput(),
 
     async stop(): Promise<void> {
       await traffic.stop()
