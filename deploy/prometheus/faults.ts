@@ -58,16 +58,16 @@ export const FAULTS: readonly Fault[] = [
     end: ({ readOutput }) => readOutput(),
   },
   {
-    fault: 'an instance is killed',
-    alerts: ['TargetDown'],
-    start: ({ kill }) => kill(),
-    end: ({ restart }) => restart(),
-  },
-  {
     fault: 'an instance is killed and started three times',
     alerts: ['RestartLoop'],
     start: ({ restartThreeTimes }) => restartThreeTimes(),
     end: () => {},
+  },
+  {
+    fault: 'an instance is killed',
+    alerts: ['TargetDown'],
+    start: ({ kill }) => kill(),
+    end: ({ restart }) => restart(),
   },
   {
     fault: 'the discovery finds no instance',
