@@ -20,6 +20,7 @@ const FACTOR = 150
 /** A fault may last as long as the longest window that has to pass, and a busy machine is slow. */
 const PATIENCE_MS = 250_000
 
+const JOB = 'my-service'
 /** The failing query has a response with 200. */
 const HEALTHY = ['/ping', '/faults/query?ms=1', '/ping', '/faults/failing-query']
 
@@ -115,7 +116,7 @@ test('the alerts of the error budget resolve when their short windows have passe
 test('every expression of the rules and the dashboards has returned a series', async () => {
   const { ask, startedAt } = service
   const dashboards = readDashboards(join(import.meta.dirname, '../grafana/dashboards'))
-  const queries = dashboards.flatMap((dashboard) => listQueries(dashboard, 'my-service', '5m'))
+  const queries = dashboards.flatMap((dashboard) => listQueries(dashboard, JOB, '5m'))
   const expressions = [...[...records, ...alerts].map(({ expr }) => expr), ...queries]
   const counts = await Promise.all(
     expressions.map(async (expr) => [expr, (await ask.range(shorten(expr, FACTOR), startedAt)).length] as const),
