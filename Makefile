@@ -18,8 +18,8 @@ JEST := node --experimental-vm-modules --disable-warning=ExperimentalWarning nod
 help: ## print this list
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do printf '  make %-15s %s\n' "$$target" "$$text"; done
 
-# A folder of scripts/ may define additional targets.
-include $(wildcard scripts/*/*.mk)
+# A folder of scripts/ or deploy/ may define additional targets.
+include $(wildcard scripts/*/*.mk deploy/*/*.mk)
 
 upgrade: $(TOOLCHAIN) ## update the files of the template to a newer version: TEMPLATE=url (REF=main)
 	@node scripts/upgrade.ts
