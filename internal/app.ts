@@ -234,9 +234,12 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
               concurrency: config.UPSTREAM_CONCURRENCY,
               requestTimeoutMs: config.REQUEST_TIMEOUT_MS,
               open: () => current().UPSTREAM_OPEN,
-              ...{ context, logger, health, sources: metrics?.sources, tracer: tracing?.tracer },
+              ...{ context, logger, health, board, sources: metrics?.sources, tracer: tracing?.tracer },
             })
-      if (upstreams) await use(upstreams.part)
+      if (upstreams) {
+        board?.showUpstreams(upstreams.report)
+        await use(upstreams.part)
+      }
       await use({ name: 'health', start: () => health.start(), stop: () => health.stop() })
       settings.watch(reload)
 

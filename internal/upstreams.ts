@@ -1,3 +1,4 @@
+import type { Panel, Reading } from '#pkg/board/index.ts'
 import type { Health } from '#pkg/health/index.ts'
 import { deadline } from '#pkg/http/deadline.ts'
 import type { RequestContext } from '#pkg/http/request-context.ts'
@@ -5,7 +6,13 @@ import type { Logger } from '#pkg/logging/index.ts'
 import type { Sources } from '#pkg/metrics/index.ts'
 import type { Route } from '#pkg/operation/index.ts'
 import type { Tracer } from '#pkg/tracing/index.ts'
-import { createUpstream, type Source, type Upstream, type UpstreamOptions } from '#pkg/upstream/index.ts'
+import {
+  createUpstream,
+  type Source,
+  type Upstream,
+  type UpstreamOptions,
+  type UpstreamReport,
+} from '#pkg/upstream/index.ts'
 import { payments } from './handler/payments.ts'
 import { logUpstream } from './log-events.ts'
 import { createPayments } from './service/payments.ts'
@@ -26,6 +33,8 @@ export interface UpstreamsDeps extends Pick<UpstreamOptions, 'timeoutMs' | 'conc
   readonly context: Pick<RequestContext, 'current' | 'run' | 'outgoingHeaders'>
   readonly logger: Logger
   readonly health: Pick<Health, 'watch'>
+  /** @default no panel */
+  readonly board?: { addPanel(panel: Panel): void } | undefined
   /** @default no metrics */
   readonly sources?: Sources | undefined
   /** @default no spans */
@@ -39,6 +48,7 @@ export function createUpstreams({
   context,
   logger,
   health,
+  board,
   sources,
   tracer,
   ...options
@@ -68,12 +78,12 @@ export function createUpstreams({
     return client
   })
 
+  board?.addPanel({ name: 'Upstreams', read: () => clients.flatMap(({ report }) => listReadings(report())) })
+
   return {
     routes: clients.flatMap((client) => ROUTES.flatMap(([name, list]) => (name === client.name ? list(client) : []))),
     /** Bounds the calls of a request to its time. */
     deadline: deadline({ context, timeoutMs: options.requestTimeoutMs }),
-    /** Returns the state of each upstream. */
-    report: () => clients.map(({ report }) => report()),
     part: {
       name: 'upstreams',
       start() {
@@ -84,4 +94,21 @@ export function createUpstreams({
       },
     },
   }
+}
+
+function listReadings({
+  upstream,
+  circuit,
+  inProgress,
+  concurrency,
+  retriesLeft,
+  instances,
+}: UpstreamReport): Reading[] {
+  const ejected = instances.filter(({ isEjected }) => isEjected).length
+  return [
+    { name: `${upstream} calls in progress`, value: inProgress, unit: '', limit: concurrency },
+    { name: `${upstream} instances ejected`, value: ejected, unit: '', limit: instances.length },
+    { name: `${upstream} retries left`, value: retriesLeft, unit: '' },
+    { name: `${upstream} circuit open`, value: Number(circuit === 'open' || circuit === 'isolated'), unit: '' },
+  ]
 }

@@ -78,7 +78,10 @@ test.each([
   expect(isLocalName(host)).toBe(expected)
 })
 
-test('the state has the panels of the event loop, the memory and the connections', async () => {
+test('the state has the panels of the event loop, the memory, the connections and the upstreams', async () => {
+  const instance = { isEjected: false, isFailing: false }
+  const instances = [instance, { ...instance, isEjected: true }, { ...instance, isFailing: true }]
+  board.showUpstreams(() => [{ upstream: 'payments', inProgress: 4, concurrency: 50, instances }])
   const { body } = await client.get('/board.json').expect(200)
   expect(body).toMatchObject({ service: 's', version: '1', phase: 'serving', checks: {}, findings: [], routes: [] })
   const readings = (body.panels as { panel: string; name: string; value: number }[]).map(
@@ -91,6 +94,9 @@ test('the state has the panels of the event loop, the memory and the connections
     'Memory: resident',
     'Memory: heap',
     'Connections: database waiting',
+    'Upstreams: payments calls',
+    'Upstreams: payments instances',
   ])
+  expect(body.panels.at(-1)).toMatchObject({ value: 1, limit: 3 })
   for (const { value } of body.panels) expect(value).toEqual(expect.any(Number))
 })

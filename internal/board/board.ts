@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isIP } from 'node:net'
 import { getHeapStatistics } from 'node:v8'
-import { type BoardOptions, createBoard, type Panel } from '#pkg/board/index.ts'
+import { type BoardOptions, createBoard, type Panel, type Reading } from '#pkg/board/index.ts'
 import type { Health } from '#pkg/health/index.ts'
 import { requestId } from '#pkg/http/request-id.ts'
 import { createSecurityPolicy } from '#pkg/http/security-headers.ts'
@@ -13,6 +13,14 @@ export interface ServiceBoardDeps extends Omit<BoardOptions, 'checks'> {
   readonly snapshot: Health['snapshot']
   /** Returns the number of connections by pool and state. */
   readonly connections: () => readonly (readonly [pool: string, state: string, count: number])[]
+}
+
+/** The slice of an upstream's report that the board shows. */
+interface UpstreamState {
+  readonly upstream: string
+  readonly inProgress: number
+  readonly concurrency: number
+  readonly instances: readonly { readonly isEjected: boolean; readonly isFailing: boolean }[]
 }
 
 export type ServiceBoard = ReturnType<typeof createServiceBoard>
@@ -50,7 +58,10 @@ export function createServiceBoard({ snapshot, connections, ...options }: Servic
     /** Receives every span, whether or not its trace is exported. */
     sink: { wants: () => true, onEnd: board.onSpan },
     onLine: board.onLine,
-    addPanel: board.addPanel,
+    /** Adds a panel of the upstreams. */
+    showUpstreams(report: () => readonly UpstreamState[]): void {
+      board.addPanel({ name: 'Upstreams', read: () => report().flatMap(listReadings) })
+    },
     /** Responds to the requests of the page and returns true; returns false for any other request. */
     respond(request: IncomingMessage, response: ServerResponse): boolean {
       const [path = '', query] = (request.url ?? '').split('?', 2)
@@ -75,6 +86,14 @@ export function createServiceBoard({ snapshot, connections, ...options }: Servic
       runtime.stop()
     },
   }
+}
+
+function listReadings({ upstream, inProgress, concurrency, instances }: UpstreamState): Reading[] {
+  const usable = instances.filter(({ isEjected, isFailing }) => !isEjected && !isFailing).length
+  return [
+    { name: `${upstream} calls`, value: inProgress, unit: '', limit: concurrency },
+    { name: `${upstream} instances`, value: usable, unit: '', limit: instances.length },
+  ]
 }
 
 /** Measures the event loop apart from the metrics, because each read starts a new period. */

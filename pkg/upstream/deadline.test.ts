@@ -52,3 +52,14 @@ test('a timeout of an impatient caller does not count against the upstream, and 
   // The time counts as a latency in both cases.
   expect(report().instances[0]!.latencyMs).toBeGreaterThanOrEqual(39)
 })
+
+test('callers that go away do not open the circuit', async () => {
+  const { port } = await instance(() => undefined)
+  const { request, report } = await client([port])
+  for (let index = 0; index < 25; index++) {
+    await expect(request({ ...GET, signal: AbortSignal.abort() })).rejects.toMatchObject({
+      code: 'upstream_unavailable',
+    })
+  }
+  expect(report()).toMatchObject({ circuit: 'closed', instances: [{ success: 1 }] })
+})

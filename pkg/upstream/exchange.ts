@@ -143,7 +143,8 @@ function readBody(response: IncomingMessage, maxBytes: number): Promise<Buffer> 
       if (bytes > maxBytes) tooLarge()
       else chunks.push(chunk)
     })
-    response.once('end', () => (response.complete ? resolve(Buffer.concat(chunks, bytes)) : cut()))
+    // An incomplete response has an error and no end.
+    response.once('end', () => resolve(Buffer.concat(chunks, bytes)))
     response.on('error', (error: NodeJS.ErrnoException) =>
       error.code?.startsWith('HPE_')
         ? reject(new AttemptError('invalid', error.message, { cause: error }))

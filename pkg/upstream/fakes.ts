@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import type { Attempt, UpstreamEvent, UpstreamOptions } from './options.ts'
 import { createUpstream } from './upstream.ts'
@@ -17,7 +17,6 @@ export const closeLater = (each: { close(): unknown }) => void open.push(each)
 
 export interface Fake {
   readonly port: number
-  readonly server: Server
   /** The requests without the probes. */
   readonly seen: IncomingMessage[]
 }
@@ -37,7 +36,7 @@ export async function instance(handler: RequestListener): Promise<Fake> {
       server.closeAllConnections()
     },
   })
-  return { port: (server.address() as AddressInfo).port, server, seen }
+  return { port: (server.address() as AddressInfo).port, seen }
 }
 
 /** Returns a port that refuses connections. */

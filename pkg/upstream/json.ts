@@ -29,7 +29,7 @@ export async function requestJson<S extends z.ZodType>(
   { schema, ...asked }: JsonRequest<S>,
 ): Promise<z.output<S>> {
   const { status, headers, body } = await request(asked)
-  if (status < 200 || status > 299) throw new UpstreamStatusError(status)
+  if (Math.floor(status / 100) !== 2) throw new UpstreamStatusError(status)
   const invalid = (cause: Error) => new CodedError('upstream_invalid_response', { cause })
   const type = headers['content-type'] ?? ''
   if (!/^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(type)) throw invalid(new Error('the body is not JSON'))

@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, expect, test } from '@jest/globals'
 import { exchange, type Origin } from './exchange.ts'
-import { closeAll, closeLater } from './fakes.ts'
+import { closeAll, closeLater, refusingPort } from './fakes.ts'
 import { createPool, type PoolEvent } from './pool.ts'
 
 afterEach(closeAll)
@@ -103,6 +103,20 @@ test('an ejection closes the idle connections, which may lead to a machine that 
   expect(socket?.destroyed).toBe(true)
 })
 
+test('an instance that is gone from the source loses its connections when its requests have ended', async () => {
+  const { pool } = await start([200, 200])
+  const [gone, other] = pool.list()
+  const { origin, agent } = gone!
+  await exchange({ origin, agent, method: 'GET', path: '/', headers: {}, timeoutMs: 5_000, maxBytes: 1_000 })
+  const [socket] = Object.values(agent.freeSockets).flat()
+  const done = gone!.begin(0)
+  pool.update([other!.origin])
+  expect(pool.list()).toEqual([other])
+  expect(socket?.destroyed).toBe(false)
+  done()
+  expect(socket?.destroyed).toBe(true)
+})
+
 test('the last instance in use stays in use, and is ejected when another one is back', async () => {
   const { pool, clock, eject, events } = await start([200, 200])
   eject(0)
@@ -114,4 +128,20 @@ test('the last instance in use stays in use, and is ejected when another one is 
   // The probe of the last instance succeeded too, so it has no failures any more.
   expect(last.ejection.failures).toBe(0)
   expect(events.map(({ type }) => type)).toEqual(['instances changed', 'instance ejected', 'instance back'])
+})
+
+test('a retry prefers an instance that it has not tried, however expensive', async () => {
+  const { pool } = await start([200, 200])
+  const [cheap, busy] = pool.list()
+  for (let requests = 0; requests < 5; requests++) busy!.begin(0)
+  expect(pool.pick(new Set())).toBe(cheap)
+  expect(pool.pick(new Set([cheap!]))).toBe(busy)
+})
+
+test('an instance without requests that refuses three probes is ejected before it meets a request', async () => {
+  const { pool, clock } = await start([200, 200])
+  const [dead] = pool.list()
+  pool.update([{ ...dead!.origin, port: await refusingPort() }, pool.list()[1]!.origin])
+  for (clock.now = 0; clock.now < 15_000; clock.now += 5_000) await pool.probe(false)
+  expect(pool.countActive()).toBe(1)
 })

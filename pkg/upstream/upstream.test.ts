@@ -37,6 +37,23 @@ test('a request that is not sent goes to another instance, whatever its method',
   expect(seen).toHaveLength(1)
 })
 
+test('a retry goes to another instance, although that one is more expensive', async () => {
+  const waiting: ServerResponse[] = []
+  const arrived = Promise.withResolvers<void>()
+  const busy = await instance((_req, res) => {
+    if (waiting.push(res) > 1) json(res, {})
+    arrived.resolve()
+  })
+  const failing = await instance((_req, res) => json(res, {}, 503))
+  const { request, attempts } = await client([busy.port, failing.port])
+  const held = request(GET)
+  await arrived.promise
+  expect((await request(GET)).status).toBe(200)
+  expect(attempts.map(({ status }) => status)).toEqual([503, 200])
+  json(waiting[0]!, {})
+  await held
+})
+
 test('a POST whose connection broke is sent again only with an idempotency key', async () => {
   const broken = await instance((req) => req.socket.destroy())
   const good = await instance((_req, res) => json(res, {}))
