@@ -145,6 +145,8 @@ describe.each(OVERLAYS)('%s', (overlay) => {
     ['the DNS, by UDP', true, { ...dns, protocol: 'UDP', port: 53 }],
     ['the DNS, by TCP', true, { ...dns, protocol: 'TCP', port: 53 }],
     ['PostgreSQL in a pod', true, { pod: otherPod, protocol: 'TCP', port: 5432 }],
+    ['a collector of traces in a private network', true, { address: '10.20.0.9', protocol: 'TCP', port: 4318 }],
+    ['a collector of traces on the internet', false, { address: '203.0.113.9', protocol: 'TCP', port: 4318 }],
     ['Redis in a private network', true, { address: '10.20.0.9', protocol: 'TCP', port: 6379 }],
     ['PostgreSQL in a private network, by IPv6', true, { address: 'fd12::9', protocol: 'TCP', port: 5432 }],
     ['another port of a pod', false, { pod: otherPod, protocol: 'TCP', port: 443 }],
