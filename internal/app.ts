@@ -148,14 +148,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
       if (metrics) {
         if (config.NODE_ENV !== 'production' || config.FEATURES.includes('board')) {
           const { createServiceBoard } = await import('./board/board.ts')
-          const { connections } = metrics
-          board = createServiceBoard({
-            service,
-            version,
-            phase: lifecycle.phase,
-            snapshot: health.snapshot,
-            connections,
-          })
+          board = createServiceBoard({ service, version, lifecycle, health, metrics })
         }
         const { createAdmin } = await import('./admin.ts')
         const { HOST: host, ADMIN_PORT: port, REUSE_PORT: reusePort } = config
@@ -236,10 +229,8 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
               open: () => current().UPSTREAM_OPEN,
               ...{ context, logger, health, sources: metrics?.sources, tracer: tracing?.tracer },
             })
-      if (upstreams) {
-        board?.showUpstreams(upstreams.report)
-        await use(upstreams.part)
-      }
+      if (upstreams) await use(upstreams.part)
+      if (upstreams) board?.showUpstreams(upstreams.report)
       await use({ name: 'health', start: () => health.start(), stop: () => health.stop() })
       settings.watch(reload)
 
