@@ -146,14 +146,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
       if (metrics) {
         if (config.NODE_ENV !== 'production' || config.FEATURES.includes('board')) {
           const { createServiceBoard } = await import('./board/board.ts')
-          const { connections } = metrics
-          board = createServiceBoard({
-            service,
-            version,
-            phase: lifecycle.phase,
-            snapshot: health.snapshot,
-            connections,
-          })
+          board = createServiceBoard({ service, version, lifecycle, health, metrics })
         }
         const { createAdmin } = await import('./admin.ts')
         const { HOST: host, ADMIN_PORT: port, REUSE_PORT: reusePort } = config

@@ -5,9 +5,10 @@ import { afterAll, expect, test } from '@jest/globals'
 import request from 'supertest'
 import { createServiceBoard, isLocalName } from './board.ts'
 
-const snapshot = () => ({ status: 'ok' as const, timestamp: 1, checks: {}, history: {} })
-const connections = () => [['database', 'waiting', 3] as const]
-const board = createServiceBoard({ service: 's', version: '1', phase: () => 'serving', snapshot, connections })
+const health = { snapshot: () => ({ status: 'ok' as const, timestamp: 1, checks: {}, history: {} }) }
+const lifecycle = { phase: () => 'serving' as const }
+const metrics = { connections: () => [['database', 'waiting', 3] as const] }
+const board = createServiceBoard({ service: 's', version: '1', lifecycle, health, metrics })
 const server = createServer((request, response) => {
   if (!board.respond(request, response)) response.writeHead(404).end()
 }).listen(0, '127.0.0.1')
