@@ -16,9 +16,10 @@ export default {
         'internal/store/table.ts',
         'internal/store/migrations/*.ts',
         'test/support/*.cjs',
+        'test/resilience/main.ts',
+        'test/*/scenarios/*.ts',
+        'test/*/programs/*.ts',
         'test/support/described.ts',
-        // Processes that the tests start.
-        'test/resilience/support/*-service.ts',
         // Shared by the ways of deployment: some of it is unused when a folder of deploy/ is gone.
         'test/support/deploy/*.ts',
         'deploy/*/timeouts.ts',
