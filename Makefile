@@ -77,10 +77,6 @@ e2e-database: build ## test the example through PgBouncer, and its writes while 
 e2e-restart: build ## test restarts under load, without a deployment tool
 	@$(JEST) --selectProjects restart --maxWorkers=3
 
-# One test at a time: the tests measure.
-resilience: build ## overload and failing upstreams, each beside a naive implementation (DURATION_S=60 seconds; default 10)
-	@DURATION_S=$(or $(DURATION_S),10) $(JEST) --selectProjects resilience --runInBand
-
 # Run three tests at a time on any number of cores: the tests mostly wait for servers.
 e2e-deploy: build ## test each deployment with its real tool (T=nginx for a single deployment)
 	@$(JEST) --selectProjects deploy --passWithNoTests --maxWorkers=3 $(T)

@@ -20,8 +20,6 @@ export default {
         'test/*/scenarios/*.ts',
         'test/*/programs/*.ts',
         'test/support/described.ts',
-        // Processes that the tests start.
-        'test/resilience/support/*-service.ts',
         // Shared by the ways of deployment: some of it is unused when a folder of deploy/ is gone.
         'test/support/deploy/*.ts',
         'deploy/*/timeouts.ts',

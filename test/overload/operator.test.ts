@@ -1,10 +1,10 @@
 import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from '@jest/globals'
-import { findLines, killApps } from './support/app.ts'
-import { readValues, startMeasured } from './support/metrics.ts'
-import { until } from './support/services.ts'
-import { temporaryDirectory } from './support/temporary.ts'
+import { findLines, killApps } from '../support/app.ts'
+import { readValues, startMeasured } from '../support/metrics.ts'
+import { until } from '../support/services.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 
 /* test/resilience tests the service under overload. These tests check that the artifact has what it needs for it. */
 afterEach(killApps)
