@@ -6,7 +6,7 @@ import { createTracer, type FinishedSpan } from '#pkg/tracing/index.ts'
 import { type TestService, testPostgres, until } from './support/services.ts'
 
 /*
- * test/notes/tracing.test.ts covers the artifact. These tests cover the driver alone, with one connection.
+ * These tests cover the driver alone, with one connection.
  */
 const TRACE = { traceId: 'a'.repeat(32), parentId: undefined, sampled: true, state: undefined }
 const storage = new AsyncLocalStorage<{ requestId: string; trace: FinishedSpan | typeof TRACE }>()
