@@ -18,8 +18,8 @@ JEST := node --experimental-vm-modules --disable-warning=ExperimentalWarning nod
 help: ## print this list
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do printf '  make %-15s %s\n' "$$target" "$$text"; done
 
-# A folder of scripts/ may define additional targets.
-include $(wildcard scripts/*/*.mk)
+# A folder of scripts/ or deploy/ may define additional targets.
+include $(wildcard scripts/*/*.mk deploy/*/*.mk)
 
 upgrade: $(TOOLCHAIN) ## update the files of the template to a newer version: TEMPLATE=url (REF=main)
 	@node scripts/upgrade.ts
@@ -76,10 +76,6 @@ e2e-database: build ## test the example through PgBouncer, and its writes while 
 # Run three tests at a time, even on fewer cores: the tests mostly wait.
 e2e-restart: build ## test restarts under load, without a deployment tool
 	@$(JEST) --selectProjects restart --maxWorkers=3
-
-# One test at a time: the tests measure.
-resilience: build ## overload and failing upstreams, each beside a naive implementation (DURATION_S=60 seconds; default 10)
-	@DURATION_S=$(or $(DURATION_S),10) $(JEST) --selectProjects resilience --runInBand
 
 # Run three tests at a time on any number of cores: the tests mostly wait for servers.
 e2e-deploy: build ## test each deployment with its real tool (T=nginx for a single deployment)

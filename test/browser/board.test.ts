@@ -27,11 +27,13 @@ async function start(env: Readonly<Record<string, string>> = {}) {
 
 /** Starts a server whose board has the given spans and lines. */
 async function startBoard() {
-  const options = { service: 'named', version: '1.4.0', phase: () => 'serving' as const }
   const check = { status: 'fail', critical: true, reason: 'timeout', checkedAt: 1 } as const
   const snapshot = () => ({ status: 'fail' as const, timestamp: 1, checks: { database: check }, history: {} })
-  const connections = () => [['database', 'used', 2] as const]
-  const board = createServiceBoard({ ...options, snapshot, connections })
+  const board = createServiceBoard({
+    ...{ service: 'named', version: '1.4.0', health: { snapshot } },
+    lifecycle: { phase: () => 'serving' },
+    metrics: { connections: () => [['database', 'used', 2]] },
+  })
   const server = createServer((request, response) => board.respond(request, response) || response.destroy())
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

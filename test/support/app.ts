@@ -23,6 +23,9 @@ export interface RunningApp {
   /** Waits for the first line with these fields. @throws when the process ends without it */
   line(fields: Line): Promise<Line>
   signal(signal: NodeJS.Signals): void
+  /** Stops reading the output, so that its pipe fills, until `readOutput`. */
+  holdOutput(): void
+  readOutput(): void
   readonly ended: Promise<Ended>
 }
 
@@ -92,7 +95,7 @@ export async function startApp(options: AppOptions = {}): Promise<RunningApp> {
   const lines: Line[] = []
   const listeners = new Set<() => void>()
   const errors = text(child.stderr!)
-  createInterface({ input: child.stdout! }).on('line', (line) => {
+  const output = createInterface({ input: child.stdout! }).on('line', (line) => {
     const fields: Line = JSON.parse(line)
     for (const problem of findLineProblems(fields)) problems.add(`${problem}, in the line ${fields['message']}`)
     lines.push(fields)
@@ -128,6 +131,8 @@ export async function startApp(options: AppOptions = {}): Promise<RunningApp> {
     lines,
     line,
     signal: (signal) => void child.kill(signal),
+    holdOutput: () => void output.pause(),
+    readOutput: () => void output.resume(),
     ended,
   }
 }

@@ -98,18 +98,22 @@ function configMap(directory: string, { name, envs, options: { labels, ...more }
   return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, labels }, data } as Manifest
 }
 
-/** Applies a JSON Patch (https://www.rfc-editor.org/rfc/rfc6902) with `replace` only. */
+/** Applies a JSON Patch (https://www.rfc-editor.org/rfc/rfc6902) with `replace` and `add` only. */
 function apply({ target, patch, ...rest }: Patch, manifests: readonly Manifest[]): void {
   refuse('patches', rest)
   const targets = manifests.filter(({ kind, metadata: { name } }) => kind === target.kind && name === target.name)
   if (targets.length !== 1) throw new Error(`${target.kind} ${target.name}: found ${targets.length}, expected 1`)
   for (const { op, path, value } of parse(patch)) {
-    if (op !== 'replace' || /~/.test(path)) throw new Error(`${op} ${path}: not supported here`)
+    if (!['replace', 'add'].includes(op) || /~/.test(path)) throw new Error(`${op} ${path}: not supported here`)
     const keys: string[] = path.split('/').slice(1)
     const last = keys.pop()!
     const parent = keys.reduce<Tree | undefined>((node, key) => node?.[key] as Tree, targets[0] as unknown as Tree)
-    if (parent?.[last] === undefined) throw new Error(`${path}: does not exist`)
-    parent[last] = value
+    if (parent === undefined || (op === 'replace' && parent[last] === undefined)) {
+      throw new Error(`${path}: does not exist`)
+    }
+    if (!Array.isArray(parent)) parent[last] = value
+    else if (op === 'replace') parent[Number(last)] = value
+    else parent.splice(last === '-' ? parent.length : Number(last), 0, value)
   }
 }
 

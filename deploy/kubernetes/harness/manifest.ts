@@ -29,6 +29,14 @@ export interface PodPlan {
   readonly readiness: ProbeTimes
   readonly liveness: ProbeTimes
   readonly graceMs: number
+  /** The first native sidecar. */
+  readonly sidecar: SidecarPlan | undefined
+}
+
+/** A container that runs from before the start of the others until after their end. */
+export interface SidecarPlan {
+  readonly args: readonly string[]
+  readonly preStop: readonly string[]
 }
 
 /** The data that the controller of Deployments needs. */
@@ -70,8 +78,14 @@ export function createPlan(manifests: readonly Manifest[], secrets: Readonly<Rec
       readiness: probeTimes(container.readinessProbe!),
       liveness: probeTimes(container.livenessProbe!),
       graceMs: scaled(pod.terminationGracePeriodSeconds!),
+      sidecar: readSidecar(pod),
     },
   }
+}
+
+function readSidecar({ initContainers = [] }: PodSpec): SidecarPlan | undefined {
+  const sidecar = initContainers.find(({ restartPolicy }) => restartPolicy === 'Always')
+  return sidecar && { args: sidecar.args ?? [], preStop: sidecar.lifecycle?.preStop?.exec?.command ?? [] }
 }
 
 const scaled = (seconds: number) => (seconds * 1_000) / SPEED

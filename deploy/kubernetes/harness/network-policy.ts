@@ -36,8 +36,12 @@ function includes({ ipBlock, namespaceSelector, podSelector }: NetworkPolicyPeer
   )
 }
 
-/** Decides like a network plugin whether a pod may connect to a named port of a pod that the policy selects. */
-export function allowsIngress({ spec }: NetworkPolicy, pod: NonNullable<Destination['pod']>, port: string): boolean {
+/** Decides like a network plugin whether a pod may connect to a port, by its name or number, of a pod that the policy selects. */
+export function allowsIngress(
+  { spec }: NetworkPolicy,
+  pod: NonNullable<Destination['pod']>,
+  port: string | number,
+): boolean {
   if (!spec?.policyTypes?.includes('Ingress')) return true
   return (spec.ingress ?? []).some(
     (rule) =>

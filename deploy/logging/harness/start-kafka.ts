@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort, launch } from '../../../scripts/services/service.ts'
@@ -22,6 +21,9 @@ export interface Kafka {
   /** Reads all records of a topic, in the order of each partition. @returns none when the topic does not exist */
   read(topic: string): Promise<readonly KafkaRecord[]>
 }
+
+/** A cluster has 16 bytes as its id. The tool would take an id that starts with a dash for an option. */
+const CLUSTER = Buffer.from('logging pipeline').toString('base64url')
 
 /** Ends a record in the output of kcat. JSON escapes this character. */
 const SEPARATOR = '\u001E'
@@ -51,8 +53,7 @@ export async function startKafka(): Promise<Kafka> {
       .join(''),
   )
   const java = [...JAVA_OPTIONS, '-cp', jars]
-  const cluster = randomBytes(16).toString('base64url')
-  await succeed('java', [...java, 'kafka.tools.StorageTool', 'format', '--cluster-id', cluster, '--config', file])
+  await succeed('java', [...java, 'kafka.tools.StorageTool', 'format', '--cluster-id', CLUSTER, '--config', file])
 
   const start = () =>
     launch({

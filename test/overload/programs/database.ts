@@ -1,7 +1,7 @@
 /*
  * A service with a pool of ten connections, a core operation that reads and a background operation whose query takes
  * 0.8 s:
- *   node database-service.ts <DATABASE_URL> <gate or naive>
+ *   node database.ts <DATABASE_URL> <gate or naive>
  * It listens on a free port and prints the port.
  */
 import { once } from 'node:events'

@@ -1,6 +1,6 @@
 /*
  * Sends requests at fixed rates from many callers, and prints one report for each phase as JSON:
- *   node load-service.ts '{"port":8080,"callers":1000,"phases":[{"ratePerSecond":600,"seconds":10,"mix":{"core":1}}]}'
+ *   node load.ts '{"port":8080,"callers":1000,"phases":[{"ratePerSecond":600,"seconds":10,"mix":{"core":1}}]}'
  * Each caller has a connection of its own, which is open before the first phase.
  */
 import { Agent, get } from 'node:http'
@@ -33,8 +33,8 @@ export interface PhaseReport {
   /** Good responses in each second of the phase. */
   readonly goodputs: readonly number[]
   readonly paths: Readonly<Record<string, PathReport>>
-  /** False when the generator itself was late. */
-  readonly isValid: boolean
+  /** Lag of the generator at the 99th percentile, in milliseconds. */
+  readonly lagMs: number
 }
 
 const GOOD_MS = 250
@@ -86,7 +86,7 @@ function createChoice(mix: Phase['mix']): () => string {
 
 async function run({ ratePerSecond, seconds, mix }: Phase): Promise<PhaseReport> {
   const choose = createChoice(mix)
-  const { results, isValid } = await openLoop({
+  const { results, lag } = await openLoop({
     ratePerSecond,
     durationMs: seconds * 1_000,
     send: () => ask(choose()),
@@ -110,7 +110,7 @@ async function run({ ratePerSecond, seconds, mix }: Phase): Promise<PhaseReport>
     { length: seconds },
     (_, second) => good.filter(({ intendedAt }) => Math.floor(intendedAt / 1_000) === second).length,
   )
-  return { goodput: good.length / seconds, goodputs, paths: Object.fromEntries(paths), isValid }
+  return { goodput: good.length / seconds, goodputs, paths: Object.fromEntries(paths), lagMs: lag.p99Ms }
 }
 
 for (let index = 0; index < callers; index += 50) {

@@ -1,10 +1,10 @@
 import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from '@jest/globals'
-import { findLines, killApps } from './support/app.ts'
-import { readValues, startMeasured } from './support/metrics.ts'
-import { until } from './support/services.ts'
-import { temporaryDirectory } from './support/temporary.ts'
+import { findLines, killApps } from '../support/app.ts'
+import { readValues, startMeasured } from '../support/metrics.ts'
+import { until } from '../support/services.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 
 /* test/resilience tests the service under overload. These tests check that the artifact has what it needs for it. */
 afterEach(killApps)
@@ -28,7 +28,7 @@ test('an operator switches background operations off and on while the service ru
   expect(await showsBrownout()).toBe(false)
 
   write({ BROWNOUT: 'on' })
-  await app.line({ msg: 'background operations off' })
+  await app.line({ message: 'background operations off' })
   expect(await Promise.all(['/openapi.json', '/nothing', '/ping', '/health/ready'].map(ask))).toEqual([
     503, 503, 200, 200,
   ])
@@ -42,7 +42,7 @@ test('an operator switches background operations off and on while the service ru
 
   write({ BROWNOUT: 'auto' })
   await until(async () => (await ask('/openapi.json')) === 200)
-  await app.line({ msg: 'background operations on' })
+  await app.line({ message: 'background operations on' })
   expect(findLines(app, 'background operations off')).toHaveLength(1)
   expect(findLines(app, 'background operations on')).toHaveLength(1)
 })
@@ -52,7 +52,7 @@ test('without OVERLOAD_WAIT_MS the service has no admission, and refuses the set
   const { app, scrape } = await startMeasured({ SETTINGS_FILE })
   expect(await scrape()).not.toContain('overload_')
   write({ BROWNOUT: 'on' })
-  expect(await app.line({ msg: 'settings not reloaded' })).toMatchObject({
-    problems: [expect.stringContaining('BROWNOUT')],
+  expect(await app.line({ message: 'settings not reloaded' })).toMatchObject({
+    'error.message': expect.stringContaining('BROWNOUT'),
   })
 })

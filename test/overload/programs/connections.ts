@@ -1,6 +1,6 @@
 /*
  * Opens connections at a fixed rate, sends one request on each, and keeps them open until the process ends:
- *   node connections-service.ts <port> <connections> <connections a second>
+ *   node connections.ts <port> <connections> <connections a second>
  * Prints `open` when all attempts have ended.
  */
 import { connect } from 'node:net'
