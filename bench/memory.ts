@@ -9,7 +9,7 @@ import { wrk } from './wrk.ts'
 const ROWS: readonly ProgramName[] = ['express bare', 'service']
 
 /** Reads the resident set in MiB. */
-async function readResidentMb(pid: number): Promise<number> {
+export async function readResidentMb(pid: number): Promise<number> {
   return Number(await succeed('ps', ['-o', 'rss=', '-p', String(pid)])) / 1024
 }
 

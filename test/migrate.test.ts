@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import { Migrator } from 'kysely/migration'
 import pg from 'pg'
@@ -11,28 +11,18 @@ import { type MigrateEvent, migrate as run } from '../pkg/postgres/migrate.ts'
 import type { Migration, Migrations } from '../pkg/postgres/migrate-plan.ts'
 import { checkMigrations } from '../scripts/check-migrations.ts'
 import { killApps, runApp } from './support/app.ts'
-import { type TestService, testPostgres, until } from './support/services.ts'
+import { usePostgres } from './support/postgres.ts'
+import { until } from './support/services.ts'
 
-let server: TestService
-let admin: pg.Client
+const postgres = usePostgres()
 let url: string
 let clients: pg.Client[] = []
-
-beforeAll(async () => {
-  server = await testPostgres()
-  admin = new pg.Client(server.url)
-  await admin.connect()
-})
-afterAll(async () => {
-  await admin.end()
-  await server.stop()
-})
 
 let count = 0
 beforeEach(async () => {
   const name = `migrate_${count++}`
-  await admin.query(`create database ${name}`)
-  url = server.url.replace(/[^/]+$/, name)
+  await postgres.admin.query(`create database ${name}`)
+  url = postgres.server.url.replace(/[^/]+$/, name)
 })
 afterEach(async () => {
   await Promise.all(clients.map((client) => client.end()))
