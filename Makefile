@@ -21,10 +21,10 @@ help: ## print this list
 # A folder of scripts/ may define additional targets.
 include $(wildcard scripts/*/*.mk)
 
-upgrade: $(TOOLCHAIN) ## update the files of the template to a newer version: TEMPLATE=url (REF=main)
+upgrade: $(TOOLCHAIN) ## merge a newer version of the template into this service: TEMPLATE=url (REF=main)
 	@node scripts/upgrade.ts
 
-# Read NAME from the command line only: some systems set the variable to the name of the machine.
+# Read NAME from the command line only: some systems set NAME to the host name.
 resource: $(PACKAGES) ## generate a resource with its table and tests: NAME=invoice FIELDS=number:string:unique,total:int (PLURAL=invoices)
 	@$(if $(filter environment,$(origin NAME)),env -u NAME) node scripts/resource.ts
 
