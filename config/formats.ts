@@ -7,8 +7,9 @@ import * as z from 'zod'
  */
 
 /**
- * Converts a text with `parse`, which returns undefined or throws for an invalid text. A start creates the schemas of
- * all variables, so a format is one schema object: `z.string().transform()` would be three.
+ * Creates a format that converts a text with `parse`, which returns undefined or throws for an invalid text. Every
+ * start creates the schemas of all variables, so a format is a single schema object: `z.string().transform()` would
+ * create three.
  */
 const parsed = <T>(expected: string, parse: (text: string) => T | undefined) =>
   z.transform((given: string, context): T => {
@@ -90,7 +91,7 @@ export const origins = () =>
 
 const NAMED_RANGES = ['loopback', 'linklocal', 'uniquelocal']
 
-/** Returns the smallest accepted prefix. A larger range would trust nearly every client, as `true` does. */
+/** Returns the smallest accepted prefix length. A larger range would trust nearly every client, as `true` does. */
 function findSmallestPrefix(address: string): number {
   if (isIPv4(address)) return 8
   return address.toLowerCase().startsWith('::ffff:') ? 104 : 7
@@ -114,7 +115,7 @@ export const trustProxy = () =>
     },
   )
 
-/** Some of the names, or `none`, because an empty variable means the default. */
+/** Some of the names, or `none` for an empty list: an empty variable would mean the default. */
 export const namesOrNone = <const T extends string>(names: readonly T[], subject: string) =>
   parsed(`none, or names of ${subject} (${names.join(', ')})`, (text): readonly T[] | undefined => {
     if (text === 'none') return []

@@ -7,7 +7,7 @@ const WATCH_INTERVAL_MS = 1_000
 
 export type Settings = ReturnType<typeof createSettings>
 
-/** Reads the environment, the files of secrets and SETTINGS_FILE. @throws ConfigError with every problem at once */
+/** Reads the environment, the files of secrets and SETTINGS_FILE. @throws ConfigError with all problems together */
 export function createSettings(environment: Environment, readFile: ReadFile = readTextFile) {
   const problems: string[] = []
   const fixed = readSecrets(withEnvFile(environment, readFile), readFile, problems)
@@ -54,7 +54,7 @@ function readSettings(path: string, readFile: ReadFile, problems: string[]): Env
     content = JSON.parse(readFile(path))
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    // Keep the position only: the rest of the message quotes the file, which may be a secret's by mistake.
+    // Keep only the position: the rest of the message quotes the file, which may contain a secret by mistake.
     const [position = ''] = / \(line \d+ column \d+\)/.exec(message) ?? []
     report(code === undefined ? `a JSON file${position}` : `a file that can be read (${code})`)
     return values

@@ -4,7 +4,7 @@ import { migrate } from '#internal/store/migrate.ts'
 try {
   await migrate({ url: process.env['DATABASE_URL'] ?? '', applicationName: 'make dev', say: console.error })
 } catch (error) {
-  // The service starts all the same: it reports itself not ready until the next save mends the migration.
+  // Start the service anyway. It is not ready until a later save corrects the migration.
   console.error((error as Error).message)
 }
 await import('../src/main.ts')

@@ -15,7 +15,7 @@ if (/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(NAME)) {
   const name = `${timestamp(new Date(), readdirSync(FOLDER))}-${NAME}`
   const variable = NAME.replaceAll(/-(.)/g, (_, letter) => letter.toUpperCase())
   const before = readFileSync(INDEX, 'utf8')
-  if (before.includes(`* as ${variable} from`)) throw new Error(`NAME: ${INDEX} has a ${variable} already`)
+  if (before.includes(`* as ${variable} from`)) throw new Error(`NAME: ${INDEX} already imports a ${variable}`)
   const after = register(before, {
     path: INDEX,
     list: 'migrations',

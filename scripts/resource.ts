@@ -1,5 +1,5 @@
 /*
- * node scripts/resource.ts, with NAME=invoice, FIELDS=number:string:unique,total:int and, where wanted, PLURAL=invoices
+ * node scripts/resource.ts, with NAME=invoice, FIELDS=number:string:unique,total:int and optionally PLURAL=invoices
  * node scripts/resource.ts remove, with NAME=invoice and PLURAL=invoices
  *
  * Writes a resource as docs/resources.md describes it, or removes it. Computes every change before it changes a file.
@@ -10,7 +10,7 @@ import { openGit } from './git.ts'
 import { dropDeadLinks } from './markdown.ts'
 import { listExisting } from './resource/existing.ts'
 import { readFields } from './resource/fields.ts'
-import { collisions, makeResource, unmakeResource } from './resource/files.ts'
+import { findCollisions, makeResource, unmakeResource } from './resource/files.ts'
 import { format } from './resource/format.ts'
 import { type Names, readNames } from './resource/names.ts'
 
@@ -25,9 +25,9 @@ function write(names: Names, text: string | undefined): void {
   const migrations = readdirSync('internal/store/migrations')
   const { written, edited } = makeResource({ names, fields, read, migrations, now: new Date() })
   const present = [...written.keys()].filter((path) => existsSync(path))
-  const taken = present.length > 0 ? [] : collisions({ names, read })
+  const taken = present.length > 0 ? [] : findCollisions({ names, read })
   const problems = [
-    ...present.map((path) => `NAME: ${path} exists already`),
+    ...present.map((path) => `NAME: ${path} already exists`),
     ...taken.map((name) => `NAME: two declarations in one file would have the name ${name}`),
   ]
   if (problems.length > 0) throw new Error(problems.join('\n'))
@@ -60,7 +60,9 @@ function remove(names: Names): void {
   console.warn(`Warning: a database that has run the migration ${migration} keeps the table.
 To drop it, add a contract migration: docs/resources.md.`)
   if (mentioning.length > 0)
-    console.warn(`Warning: other migrations mention the table, which a new database lacks: ${mentioning.join(', ')}`)
+    console.warn(
+      `Warning: these migrations mention the table, which a new database does not have: ${mentioning.join(', ')}`,
+    )
 }
 
 const { NAME, PLURAL, FIELDS } = process.env

@@ -19,7 +19,7 @@ process.chdir(dirname(import.meta.dirname))
 const WATCHED = ['src', 'config', 'internal', 'pkg'].map((folder) => `--watch-path=${folder}`)
 const program = watch ? ['src/main.ts'] : ['--enable-source-maps', 'dist/server.cjs']
 
-/** By the variable that replaces the server. */
+/** The local servers. The variable of each server replaces it. */
 const LOCAL_SERVERS = {
   DATABASE_URL: () => startPostgres({ directory: resolve('.local/postgres'), port: 5432 }),
   REDIS_URL: () => startRedis({ directory: resolve('.local/redis'), port: 6379 }),
@@ -29,7 +29,8 @@ function startService(env: NodeJS.ProcessEnv): ChildProcess {
   const isLocal = env['DATABASE_URL'] !== process.env['DATABASE_URL']
   const args = watch ? [...WATCHED, '--watch-preserve-output', isLocal ? 'scripts/dev.ts' : 'src/main.ts'] : program
   const stdout = watch ? 'pipe' : 'inherit'
-  // In a separate process group, only this process receives Ctrl-C from the terminal. It forwards the signal once.
+  // The service has a separate process group, so the terminal sends Ctrl-C to this process only, which forwards it
+  // once.
   const child = spawn(process.execPath, args, { env, detached: true, stdio: ['ignore', stdout, 'inherit'] })
   child.stdout?.pipe(createReadableLog())
   return child
@@ -40,7 +41,13 @@ async function announce(port: string, servers: readonly LocalServer[]): Promise<
   await until(async () => (await fetch(`${base}/health/startup`).catch(() => undefined))?.ok === true, 30_000)
   const requests = ['/ping', '/health', '/health/ready', '/openapi.json'].map((path) => `  curl ${base}${path}`)
   const urls = servers.map(({ url }) => `  ${url}`)
-  const lines = ['', 'Serving. Try:', ...requests, `  ${base}/docs in a browser`, ...(urls.length > 0 ? ['with:'] : [])]
+  const lines = [
+    '',
+    'Serving. Try:',
+    ...requests,
+    `  ${base}/docs in a browser`,
+    ...(urls.length > 0 ? ['Local servers:'] : []),
+  ]
   console.error([...lines, ...urls, 'Press Ctrl-C to stop the service and its servers.', ''].join('\n'))
 }
 
@@ -56,7 +63,7 @@ async function main(): Promise<number> {
   if (watch) env['DRAIN_DELAY_MS'] = given['DRAIN_DELAY_MS'] ?? '0'
   const servers: LocalServer[] = []
   try {
-    // One after the other: beside another run in this folder, PostgreSQL fails before Redis starts.
+    // Start the servers in sequence: when another run uses this folder, PostgreSQL fails before Redis starts.
     for (const [name, startServer] of Object.entries(LOCAL_SERVERS)) {
       if (given[name] || given[`${name}_FILE`]) continue
       const server = await startServer()
@@ -72,7 +79,7 @@ async function main(): Promise<number> {
     const child = startService(env)
     const guard = endWithThisProcess(child.pid ?? 0, 'SIGTERM')
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal))
-    // A terminal that closes sends SIGHUP, but the service reloads its settings on SIGHUP.
+    // A closing terminal sends SIGHUP. Send SIGTERM instead, because the service reloads its settings on SIGHUP.
     process.on('SIGHUP', () => child.kill('SIGTERM'))
     announce(port, servers).catch(() => {})
     const code = await new Promise<number>((resolve) => {

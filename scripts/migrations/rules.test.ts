@@ -47,7 +47,7 @@ test.each([
   'alter table notes add constraint a check (x > 0) not valid; alter table notes validate constraint a',
   "update notes set text = ''",
   'lock table notes',
-])('%s makes writers wait, unless the migration says why that does not matter', (up) => {
+])('%s makes writers wait, unless the migration states why this is acceptable', (up) => {
   expect(kinds(up)).toEqual(['blocks'])
   expect(findUnsafe({ up, blocking: 'the table is small' })).toEqual([])
   expect(findUnsafe({ up, phase: 'contract' })).toHaveLength(1)

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from '@jest/globals'
-import { collisions } from './files.ts'
+import { findCollisions } from './files.ts'
 import { readNames } from './names.ts'
 
 test.each([
@@ -42,9 +42,9 @@ test.each([
   ['sheep', 'sheep', 'another word than NAME'],
   ['x', '../x', 'PLURAL: got'],
   ['x', '', 'PLURAL: got'],
-  ['x', 'class', 'no variable'],
-  ['x', 'let', 'no variable'],
-  ['x', 'await', 'no variable'],
+  ['x', 'class', 'not a valid name of a variable'],
+  ['x', 'let', 'not a valid name of a variable'],
+  ['x', 'await', 'not a valid name of a variable'],
 ])('the name %j with the plural %j is refused', (NAME, PLURAL, why) => {
   const given = PLURAL === undefined ? { NAME } : { NAME, PLURAL }
   expect(() => readNames(given)).toThrow(why)
@@ -57,7 +57,7 @@ const LISTS: Readonly<Record<string, string>> = {
 }
 const read = (path: string) => LISTS[path] ?? readFileSync(path, 'utf8')
 
-const taken = (given: Record<string, string>) => collisions({ names: readNames(given), read })
+const taken = (given: Record<string, string>) => findCollisions({ names: readNames(given), read })
 
 test.each([
   [{ NAME: 'page' }, ['Page']],

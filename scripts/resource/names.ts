@@ -54,7 +54,7 @@ function findNameProblem(name: string): string | undefined {
   if (!VALID_NAME.test(name)) return 'expected lower-case words with hyphens between, such as user-profile'
   if (name.length > MAX_LENGTH) return `expected at most ${MAX_LENGTH} characters`
   if (name.startsWith('pg-')) return 'but PostgreSQL reserves tables named pg_…'
-  // In an empty context: a second Event or File, which are names of the platform, does no harm.
+  // The context is empty, so names of the platform, such as Event and File, are accepted.
   const isTaken: boolean = runInNewContext(`'${pascal(name)}' in globalThis`)
   return isTaken ? `but JavaScript has a global ${pascal(name)}` : undefined
 }
@@ -71,6 +71,10 @@ export function readNames({
   refuse('NAME', one, findNameProblem(one))
   refuse('PLURAL', many, findNameProblem(many) ?? (many === one ? 'expected another word than NAME' : undefined))
   const names = spell(one, many)
-  refuse('PLURAL', many, isVariable(names['userProfiles'] ?? '') ? undefined : 'which no variable can have as its name')
+  refuse(
+    'PLURAL',
+    many,
+    isVariable(names['userProfiles'] ?? '') ? undefined : 'which is not a valid name of a variable',
+  )
   return names
 }

@@ -1,6 +1,6 @@
 import type { Tree } from './make-service.ts'
 
-/** A service counts its own versions, so an upgrade of the template must not change them. */
+/** A service has its own version, which an upgrade of the template must not change. */
 const version = '0.1.0'
 
 const without = (all: object = {}, names: readonly string[]) =>
