@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 export interface Systemd {
   /** File descriptor of the listening socket that systemd passed. */
   readonly listenFd?: number
-  /** `Type=notify` */
+  /** The unit has `Type=notify`. */
   readonly notify: boolean
   /** `WatchdogSec=`: systemd restarts the service after this time without a notification, in milliseconds. */
   readonly watchdogMs?: number
@@ -13,8 +13,8 @@ export interface Systemd {
 const FIRST_FD = 3
 
 /**
- * Reads the variables that systemd sets. Variables for another process are ignored: a shell passes them on to its children.
- * @throws when systemd passed several sockets, because the service listens on one
+ * Reads the variables that systemd sets. Ignores variables for another process, because a shell passes them on to its
+ * children. @throws when systemd passed several sockets, because the service listens on one
  */
 export function readSystemd(environment: Readonly<Record<string, string | undefined>>, pid: number): Systemd {
   const { LISTEN_PID, LISTEN_FDS, NOTIFY_SOCKET = '', WATCHDOG_USEC, WATCHDOG_PID = String(pid) } = environment

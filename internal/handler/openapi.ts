@@ -21,7 +21,7 @@ const COMMON_HEADERS = {
   'RateLimit-Policy': 'The requests of a client (q) in a window of seconds (w), if there is a limit',
 }
 
-/** Returns the document of the paths that exist at the moment. It is rendered once for each set of paths. */
+/** Returns the OpenAPI document of the paths that exist now. Renders the document once for each set of paths. */
 export function openapi({ build, routes, ...guard }: OpenapiDeps): Operation {
   let rendered: { readonly paths: string; readonly text: Promise<string> } | undefined
 

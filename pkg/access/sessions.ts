@@ -14,7 +14,9 @@ declare module 'express-session' {
 
 /** Storage of the sessions. Every method rejects promptly when the store is unavailable. */
 export interface SessionStore {
+  /** Resolves with null when the session does not exist. */
   get(id: string): Promise<string | null>
+  /** Deletes the session after `ttlMs` milliseconds. */
   set(id: string, content: string, ttlMs: number): Promise<unknown>
   delete(id: string): Promise<unknown>
 }
@@ -29,6 +31,7 @@ export interface SessionOptions {
   readonly secure: boolean
   /** Other origins whose pages may change data. @default none */
   readonly origins?: readonly string[]
+  /** Wall clock in Unix milliseconds. @default Date.now */
   readonly now?: () => number
 }
 

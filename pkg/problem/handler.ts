@@ -40,7 +40,7 @@ export function problemHandler({ table = HTTP_PROBLEMS }: ProblemHandlerOptions 
     const code = findCode(error)
     const type: ProblemType = table[code] ?? HTTP_PROBLEMS.internal
     if (type.status >= 500) res.err = error instanceof Error ? error : new Error(inspect(error))
-    // The status has been sent. Only a broken connection tells the client that the response is incomplete.
+    // The status has been sent, so only a broken connection tells the client that the response is incomplete.
     if (res.headersSent) return void res.destroy()
     if (type.retryAfterSeconds !== undefined && !res.hasHeader('retry-after')) {
       res.set('retry-after', String(type.retryAfterSeconds))

@@ -10,7 +10,7 @@ export interface Stored {
   readonly updatedAt: string
 }
 
-/** The schemas of these fields. */
+/** The schemas of the fields in `Stored`. */
 export const storedFields = {
   id: z.uuid(),
   version: z.int().min(1),
@@ -44,7 +44,7 @@ export const timestamp = () =>
 const MAX_BIGINT = 2n ** 63n
 
 /**
- * A whole number of 64 bits, as text: a number of JSON is exact up to 2^53 only. Without leading zeros and without -0.
+ * A whole number of 64 bits, as text without leading zeros and without -0. A JSON number is exact up to 2^53 only.
  */
 export const bigint = () =>
   z

@@ -1,12 +1,15 @@
 export interface SweepOptions {
   /** Deletes at most `limit` expired rows and resolves with their number. */
   readonly remove: () => Promise<number>
+  /** Size of a full batch, in rows. */
   readonly limit: number
   /** Average pause after a deletion that found fewer rows than `limit`, and after an error, in milliseconds. */
   readonly intervalMs: number
+  /** Called when `remove` rejects. */
   readonly onError: (error: unknown) => void
+  /** Monotonic clock in milliseconds. */
   readonly now: () => number
-  /** From 0 to 1. */
+  /** Returns a number from 0 to 1. @default Math.random */
   readonly random?: () => number
 }
 
