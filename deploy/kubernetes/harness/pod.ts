@@ -88,7 +88,7 @@ export function startPod({ plan, onChange }: PodOptions): Pod {
     restarts: () => restarts,
     terminate() {
       terminating.abort()
-      // Kubernetes does both at the same time and waits for neither.
+      // Kubernetes stops the container and removes the endpoint at the same time, and waits for neither.
       container.stop(graceMs)
       setReady(false)
       return ended

@@ -18,7 +18,7 @@ export interface ProbeOptions {
   readonly port: number
   /** Ends the probing. */
   readonly signal: AbortSignal
-  /** Called when the threshold of successive successes or failures is reached. */
+  /** Called when the threshold of consecutive successes or failures is reached. */
   onThreshold(ok: boolean): void
 }
 

@@ -20,7 +20,7 @@ const TYPES: Readonly<Record<string, string>> = {
  *
  * @returns the errors of the compiler
  */
-export async function schemaErrors(manifests: readonly Manifest[]): Promise<string> {
+export async function findSchemaErrors(manifests: readonly Manifest[]): Promise<string> {
   const lines = manifests.map((manifest, index) => {
     const path = TYPES[`${manifest.apiVersion} ${manifest.kind}`]
     if (path === undefined) throw new Error(`${manifest.apiVersion} ${manifest.kind}: this harness has no type for it`)
