@@ -1,9 +1,9 @@
 /*
  * TEMPLATE=url-or-path [REF=main] node scripts/upgrade.ts
  *
- * Merges a newer template into this service with git. Each of the two commits of the template, the recorded one and the
- * newer one, makes the service with its own scripts/init.ts in a clone. Git cherry-picks the difference as a single
- * commit, so only lines that both sides changed are in conflict.
+ * Merges a newer template into this service with git. Makes the service twice in a clone of the template: with the
+ * scripts/init.ts of the recorded commit, and with that of the newer commit. Git cherry-picks the difference as a
+ * single commit, so only lines that both sides changed are in conflict.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
