@@ -167,7 +167,7 @@ describe("a database that Kysely's migrator has migrated", () => {
   )
   const numbered = { ...former, ...own }
 
-  /** Migrates like an older build, with Kysely's migrator and the former names. */
+  /** Migrates as an older build does, with Kysely's migrator and the former names. */
   async function migrateWithKysely() {
     const db = new Kysely({ dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: url }) }) })
     const scripts = Object.entries(numbered).map(
@@ -316,7 +316,7 @@ describe('a migration outside a transaction', () => {
     const holder = await connect()
     await holder.query('begin; insert into things values (2)')
     const first = await migrate(scripts)
-    // It waits for the older transaction, with the lock of the migrator.
+    // The process waits for the older transaction, and holds the lock of the migrator.
     await until(async () => (await query(`select from pg_stat_progress_create_index`)).length === 1)
     const second = await migrate(scripts)
     await until(() => second.events.some(({ type }) => type === 'waiting'))

@@ -68,7 +68,7 @@ describe('SIGTERM', () => {
     expect(app.lines.at(-1)).toMatchObject({ 'log.level': 'error', message: 'deadline missed' })
   })
 
-  test('ends with 0 when the headers timeout ends such a request before the deadline', async () => {
+  test('ends with 0 when the headers timeout ends an unfinished request before the deadline', async () => {
     const env = { DRAIN_DELAY_MS: '100', SHUTDOWN_TIMEOUT_MS: '10000', HEADERS_TIMEOUT_MS: '400' }
     const app = await startApp({ env })
     const slow = await open(app)

@@ -60,7 +60,7 @@ describe.each(OVERLAYS)('%s', (overlay) => {
   })
   const podTemplates = () => [deployment.spec!.template, find<Job>(manifests, 'Job').spec!.template]
 
-  test('the API has every field, and every value has its type', async () => {
+  test('every field exists in the API, and every value has the type of its field', async () => {
     expect(await findSchemaErrors(manifests)).toBe('')
     const wrong = [{ readinesProbe: {} }, { args: 'serve' }].map((fields) => {
       const clone = structuredClone(deployment) as Deployment & Manifest

@@ -33,7 +33,7 @@ test('two processes serve on one socket, and supervisord restarts a killed proce
   expect((await supervisor.status())[other]).toEqual(before[other])
 })
 
-test('each process serves its metrics on a port of its own', async () => {
+test('each process serves its metrics on its own port', async () => {
   await supervisor.waitUntilAllRun()
   for (const port of supervisor.adminPorts) {
     const response = await fetch(`http://127.0.0.1:${port}/metrics`)
@@ -41,12 +41,12 @@ test('each process serves its metrics on a port of its own', async () => {
   }
 })
 
-test('a restart of one process finishes its requests and ends with 0, and no client loses a request', async () => {
+test('a process that restarts finishes its requests and exits with 0, and no client loses a request', async () => {
   await supervisor.waitUntilAllRun()
   const end = new AbortController()
   const load = startLoad({ port: supervisor.port, clients: 8, signal: end.signal })
   const socket = connect(supervisor.port, '127.0.0.1').setEncoding('utf8')
-  // The kernel chooses the process that accepts. Its log names the first request.
+  // The kernel chooses the process that accepts the connection. The log of this process has the first request.
   const id = 'which-process'
   socket.write(`GET /ping HTTP/1.1\r\nhost: x\r\nx-request-id: ${id}\r\n\r\n`)
   await once(socket, 'data')

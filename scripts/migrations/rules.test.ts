@@ -77,7 +77,7 @@ test.each([
 
 const concurrently = 'create index concurrently if not exists notes_title on notes (title)'
 
-test('an index is created concurrently outside a transaction only, in a way that can run again', () => {
+test('a concurrent index must be created outside a transaction, by a statement that can run again', () => {
   expect(kinds(concurrently, { transaction: false })).toEqual([])
   expect(kinds(concurrently)).toEqual(['fails'])
   expect(kinds('create index concurrently notes_title on notes (title)', { transaction: false })).toEqual(['fails'])
@@ -85,7 +85,7 @@ test('an index is created concurrently outside a transaction only, in a way that
   expect(kinds('drop index concurrently if exists notes_title', { transaction: false })).toEqual([])
 })
 
-test('several statements outside a transaction are a list, and no migration ends a transaction itself', () => {
+test('several statements outside a transaction must be a list, and a migration must not end a transaction itself', () => {
   expect(kinds(`${concurrently}; analyze notes`, { transaction: false })).toEqual(['fails'])
   expect(kinds([concurrently, 'analyze notes'], { transaction: false })).toEqual([])
   expect(kinds('begin; select 1; commit')).toEqual(['fails', 'fails'])

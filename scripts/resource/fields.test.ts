@@ -116,7 +116,7 @@ test('reserved words of SQL and TypeScript are valid fields', () => {
   expect(readFieldNames(hard.map((name) => `${name}:string`).join(','))).toEqual(hard)
 })
 
-test('the database layer turns a column back into its field', () => {
+test('the database layer converts the name of a column back to the name of its field', () => {
   const plugin = new (class extends CamelCasePlugin {
     roundTrip = (name: string) => [this.snakeCase(name), this.camelCase(this.snakeCase(name))]
   })()

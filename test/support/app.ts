@@ -28,7 +28,7 @@ export interface RunningApp {
 
 export interface AppOptions {
   readonly artifact?: 'executable' | 'bundle'
-  /** Replaces the artifact. */
+  /** The program to run. @default the artifact */
   readonly program?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
   /** The value of NODE_OPTIONS. */
