@@ -63,7 +63,7 @@ export const byteSize = (maxMegabytes: number) =>
 export const url = (protocols: readonly string[], example: string, path = /^/) =>
   parsed(`a URL such as ${example}`, (text) => {
     const { protocol, hostname, username, password, pathname } = new URL(text)
-    // The drivers decode percent-encoded text and throw errors of their own when it is malformed.
+    // The drivers decode percent-encoded text, and throw other errors when it is malformed.
     decodeURIComponent(username + password + pathname)
     // An unencoded slash in a password ends the host early, and the rest of the password becomes the path.
     const isValid = protocols.includes(protocol) && hostname !== '' && !pathname.includes('@') && path.test(pathname)

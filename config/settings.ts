@@ -26,7 +26,7 @@ export function createSettings(environment: Environment, readFile: ReadFile = re
     /** Returns the current values. Call it each time: a reload replaces them. */
     current: () => current,
     /**
-     * Reads SETTINGS_FILE again, replaces all values at once, and returns the names of those that changed.
+     * Reads SETTINGS_FILE again, replaces all values together, and returns the names of the values that changed.
      * @throws ConfigError when the file has any problem; the previous values stay
      */
     reload(): readonly Name[] {

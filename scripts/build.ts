@@ -26,7 +26,7 @@ function joinLicenses(paths: readonly string[]): string {
   const sections = [...directories].sort().map((directory) => {
     const { name, version, license, repository } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'))
     const own = readLicense(directory)
-    const text = own ?? `The package has no licence text of its own: see ${repository.url ?? repository}`
+    const text = own ?? `The package has no licence text: see ${repository.url ?? repository}`
     const parts = notices.filter((path) => path.startsWith(`${directory}/`)).map((path) => readFileSync(path, 'utf8'))
     return [`${name} ${version} (${license})`, text, ...parts.map((part) => part.trim())].join('\n\n')
   })
@@ -51,7 +51,7 @@ function readLicense(directory: string): string | undefined {
 const NODE_FLAGS = [
   // Without this flag, SIGUSR1 opens a debugger.
   '--disable-sigusr1',
-  // By default V8 runs four threads beside the main one. On a shared core, the main thread waits for all of them.
+  // By default V8 runs four threads beside the main one. On a shared core, the main thread waits for all these threads.
   '--v8-pool-size=1',
   // A start allocates less than 8 MB, so no garbage collection interrupts it. With larger semi-spaces, garbage would
   // take a third of the memory under load, and throughput would not change.

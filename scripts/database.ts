@@ -35,7 +35,7 @@ async function migrateDatabase(url: string): Promise<void> {
   if (applied.length === 0) console.info('nothing to apply: the database is up to date')
 }
 
-/** Runs each file in a transaction of its own, in the order of their names. */
+/** Runs the files in the order of their names, each in a separate transaction. */
 async function seedDatabase(url: string): Promise<void> {
   await migrateDatabase(url)
   const client = new pg.Client({ connectionString: url, application_name: 'make seed' })

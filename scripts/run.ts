@@ -54,9 +54,9 @@ async function announce(port: string, servers: readonly LocalServer[]): Promise<
 async function main(): Promise<number> {
   const given = withEnvFile({ NODE_ENV: 'development', ...process.env })
   const port = given['PORT'] ?? '8080'
-  const asked = Number(port)
+  const wanted = Number(port)
   // The service itself reports an invalid port.
-  if (asked > 0 && asked <= 65_535 && (await freePort(asked)) !== asked) {
+  if (wanted > 0 && wanted <= 65_535 && (await freePort(wanted)) !== wanted) {
     throw new Error(`port ${port} is taken: stop the other process, or choose another port (PORT=8081 make run)`)
   }
   const env: NodeJS.ProcessEnv = { ...process.env, NODE_ENV: given['NODE_ENV'] }

@@ -52,7 +52,7 @@ async function connect(): Promise<pg.Client> {
 const query = async (text: string) => (await (await connect()).query(text)).rows
 const app = (...args: string[]) => runApp(args, { env: { DATABASE_URL: url } })
 
-/** Runs migrations on a connection of its own, without pauses between attempts, and collects the events. */
+/** Runs migrations on a separate connection, without pauses between attempts, and collects the events. */
 async function migrate(scripts: Migrations, options: Partial<Parameters<typeof run>[0]> = {}) {
   const events: MigrateEvent[] = []
   const applied = run({

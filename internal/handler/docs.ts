@@ -13,7 +13,7 @@ export function docs({ name }: Pick<BuildInfo, 'name'>): Operation {
     handler: async function docs(_req, res) {
       const { policy, renderDocsPage } = await import('./docs-page.ts')
       setSecurityHeaders(res, policy)
-      // The paths of the files depend on the version of the service.
+      // Browsers must revalidate the page, because the paths of its files depend on the version of the service.
       res.set('cache-control', 'private, no-cache').type('html').send(renderDocsPage(name))
     },
   })

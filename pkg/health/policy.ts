@@ -90,7 +90,7 @@ export function findReason(error: unknown): Reason {
     if (name === 'TimeoutError') return 'timeout'
     // The first word of a Redis error message is its error code.
     if (/^(WRONGPASS|NOAUTH|NOPERM) /.test(String(message))) return 'unauthorized'
-    // Node tries IPv6 and IPv4 at once and reports both failures together.
+    // Node tries IPv6 and IPv4 together, and reports both failures in one error.
     const first = code ?? errors?.[0]?.code
     const known = REASONS.find(([, codes]) => codes.includes(first))
     if (known) return known[0]

@@ -71,7 +71,7 @@ async function findSourcePort(
       for (let turn = 0; turn < 3 && !accepted.has(localPort); turn++) await nextTurn()
       const ours = accepted.get(localPort)
       if (ours !== undefined) {
-        // A connection that is reset leaves its source port free at once.
+        // A connection that is reset leaves its source port free immediately.
         if (!trial.destroyed) await once(trial.resetAndDestroy(), 'close')
         ours.destroy()
         return localPort

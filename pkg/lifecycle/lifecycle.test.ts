@@ -139,7 +139,7 @@ test('a part with its own timeout leaves time for the other parts', async () => 
 })
 
 test.each(['SIGTERM', 'SIGINT'])(
-  'a second signal, %s, ends the delay at once, and the exit code is 1',
+  'a second signal, %s, ends the delay immediately, and the exit code is 1',
   async (second) => {
     const { log, parts } = createParts('http')
     const { process, events, code } = await run({ parts, drainDelayMs: 60_000, shutdownTimeoutMs: 120_000 })

@@ -123,7 +123,7 @@ export function createLifecycle(options: LifecycleOptions) {
      * Starts the service and resolves with the exit code when it has stopped: 0 after a clean stop, 1 after a failed
      * start, a crash or a missed deadline. `startParts` awaits `use(part)` for each part in order, and a stop is the
      * reverse. SIGTERM drains, and SIGINT drains without the delay. A stop during the start begins after the current
-     * part. A second signal, or a crash during the stop, ends the stop at once.
+     * part. A second signal, or a crash during the stop, ends the stop immediately.
      */
     run(startParts: StartParts): Promise<0 | 1> {
       onSignal('SIGTERM', () => stop(0, drainDelayMs, shutdownTimeoutMs))

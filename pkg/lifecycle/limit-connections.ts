@@ -30,7 +30,7 @@ const HEADROOM = 16
 /**
  * Keeps the connections of a server below the limit of open files. When the limit is near, a new connection replaces an
  * idle connection, so that probes and clients can still connect. When no connection is idle, new connections are closed
- * at once.
+ * immediately.
  */
 export function limitConnections(options: ConnectionLimitOptions): void {
   const { server, closeIdle, reservedFiles, openFiles = readOpenFileLimit(), onEvent } = options

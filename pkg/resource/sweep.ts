@@ -16,7 +16,7 @@ export interface SweepOptions {
 /**
  * Returns a function that deletes expired rows from time to time. Call it after the work of a request: it starts at
  * most one deletion at a time and does not wait for it. The pauses are random, so that instances rarely delete at the
- * same time. After a full batch the next call continues at once, so the deletions keep up with the requests.
+ * same time. After a full batch, the next call continues immediately, so the deletions keep up with the requests.
  */
 export function createSweep({
   remove,

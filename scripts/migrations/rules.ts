@@ -99,7 +99,7 @@ export function findUnsafe(migration: Migration): readonly Finding[] {
   )
   const validates = statements.find((statement) => /\bvalidate constraint\b/i.test(statement))
   if (validates !== undefined && transaction && statements.some((statement) => /\bnot valid\b/i.test(statement))) {
-    findings.push({ kind: 'blocks', statement: validates, advice: 'validate it in a migration of its own' })
+    findings.push({ kind: 'blocks', statement: validates, advice: 'validate it in a separate migration' })
   }
   const together = transaction ? undefined : texts.find(({ length }) => length > 1)
   if (together !== undefined) {
