@@ -46,9 +46,9 @@ migrate: $(PACKAGES) ## apply the migrations of the sources to the local databas
 seed: $(PACKAGES) ## run internal/store/seeds/*.sql on the local database, or on DATABASE_URL
 	@node scripts/database.ts seed
 
-test: lint types unit e2e ## all checks and tests, with real PostgreSQL and Redis
+test: lint types unit e2e ## run all checks and tests, with real PostgreSQL and Redis
 
-test-release: build ## slow tests: a fresh clone, the image, other platforms
+test-release: build ## run the slow tests: a fresh clone, the image, other platforms
 	@$(JEST) --selectProjects release
 
 lint: $(PACKAGES) ## check style, likely mistakes, import direction, unused code, contradictory timeouts and unsafe migrations

@@ -95,7 +95,7 @@ export const schema = {
   HEALTH_CRITICAL: list('names separated by commas').default([]),
   HEALTH_DIALECT: oneOf(['standard', 'haproxy', 'envoy', 'consul']).default('standard'),
 
-  /** Remove a feature once it is always on. */
+  /** The optional features. Remove a feature from the list when it is always on. */
   FEATURES: namesOrNone(['docs', 'version'], 'features').default(['docs']),
   SETTINGS_FILE: text(/^\/.{1,4096}$/, 'an absolute path').optional(),
 

@@ -83,7 +83,7 @@ export function withEnvFile(environment: Environment, readFile: ReadFile = readT
 const withoutEmpty = (environment: Environment) =>
   Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
 
-/** Replaces each `X_FILE` of a secret with `X` and the contents of that file, and adds to `problems`. */
+/** Replaces each `X_FILE` of a secret with `X` and the contents of that file. Appends errors to `problems`. */
 export function readSecrets(environment: Environment, readFile: ReadFile, problems: string[]): Environment {
   const values = { ...environment }
   for (const name of SECRETS) {

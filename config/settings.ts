@@ -45,7 +45,10 @@ export function createSettings(environment: Environment, readFile: ReadFile = re
   }
 }
 
-/** Adds to `problems`. An empty value counts as unset unless the variable accepts an empty text. */
+/**
+ * Reads the values of the file, and appends errors to `problems`. An empty value counts as unset unless the variable
+ * accepts an empty text.
+ */
 function readSettings(path: string, readFile: ReadFile, problems: string[]): Environment {
   const report = (expected: string) => problems.push(`SETTINGS_FILE: got ${JSON.stringify(path)}, expected ${expected}`)
   const values: Record<string, string> = {}

@@ -35,8 +35,9 @@ export interface NotifierOptions extends Omit<Systemd, 'listenFd'> {
 }
 
 /**
- * Reports the state of the service to systemd. Node.js cannot open datagram Unix sockets, so the program `systemd-notify`
- * sends the notifications, and the unit needs `NotifyAccess=all`. Has no effect when systemd expects no notifications.
+ * Reports the state of the service to systemd. Node.js cannot open datagram Unix sockets, so the program
+ * `systemd-notify` sends the notifications, and the unit needs `NotifyAccess=all`. Has no effect when systemd expects
+ * no notifications.
  */
 export function createNotifier({ notify, watchdogMs, onError, run = execFile }: NotifierOptions) {
   let timer: NodeJS.Timeout | undefined

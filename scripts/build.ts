@@ -37,7 +37,7 @@ function joinLicenses(paths: readonly string[]): string {
   return `${[...sections, `Node.js ${process.version}\n\n${nodeText ?? url}`].join(`\n\n${'-'.repeat(80)}\n\n`)}\n`
 }
 
-/** Reads the licence files of a package, else the licence section of its README. */
+/** Reads the licence files of a package or, when it has none, the licence section of its README. */
 function readLicense(directory: string): string | undefined {
   const files = readdirSync(directory)
   const read = (file: string) => readFileSync(join(directory, file), 'utf8').trim()
@@ -93,7 +93,7 @@ function makeExecutable(target: string | undefined, output: string): void {
   if (target?.startsWith('darwin-')) console.error(`sign it on a Mac before you run it: codesign --sign - ${output}`)
 }
 
-/** Returns the path of the Node for another platform. */
+/** Installs the Node of another platform. Returns its path. */
 const installNode = (target: string) =>
   execFileSync('sh', ['scripts/toolchain/install.sh', target], { encoding: 'utf8' }).trim()
 

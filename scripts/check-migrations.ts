@@ -1,6 +1,6 @@
 /*
- * Checks the migrations: their names, their registration, and their SQL. A migration must suit the version that still
- * serves while it runs: docs/database.md.
+ * Checks the migrations: their names, their registration, and their SQL. A migration must be compatible with the
+ * version that serves while it runs: docs/database.md.
  */
 import { readdirSync } from 'node:fs'
 import { basename } from 'node:path'

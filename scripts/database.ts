@@ -1,8 +1,9 @@
 /*
  * node scripts/database.ts migrate  applies the migrations of the sources (make migrate)
- * node scripts/database.ts seed     the same, then runs internal/store/seeds/*.sql (make seed)
+ * node scripts/database.ts seed     also runs internal/store/seeds/*.sql (make seed)
  *
- * Uses DATABASE_URL when it is set, else the local PostgreSQL of make dev and make run. Starts it when it is not running.
+ * Uses MIGRATION_DATABASE_URL or DATABASE_URL. When both are unset, uses the local PostgreSQL of make dev and make run,
+ * and starts it when it is not running.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'

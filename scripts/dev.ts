@@ -1,4 +1,6 @@
-/* The program of `make dev` with the local database: applies new migrations, then serves. Node runs it again on each save. */
+/*
+ * The program of `make dev` with the local database: applies new migrations, then serves. Node reruns it on each save.
+ */
 import { migrate } from '#internal/store/migrate.ts'
 
 try {

@@ -28,7 +28,7 @@ if (/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(NAME)) {
   console.info(`${FOLDER}/${name}.ts`)
 } else {
   console.error(
-    `NAME: got ${JSON.stringify(NAME)}, expected lower-case words with hyphens between, such as notes-archived`,
+    `NAME: got ${JSON.stringify(NAME)}, expected lower-case words separated by hyphens, such as notes-archived`,
   )
   process.exitCode = 64
 }

@@ -19,7 +19,7 @@ process.chdir(dirname(import.meta.dirname))
 const WATCHED = ['src', 'config', 'internal', 'pkg'].map((folder) => `--watch-path=${folder}`)
 const program = watch ? ['src/main.ts'] : ['--enable-source-maps', 'dist/server.cjs']
 
-/** The local servers. The variable of each server replaces it. */
+/** Functions that start the local servers, by the variable that replaces each server. */
 const LOCAL_SERVERS = {
   DATABASE_URL: () => startPostgres({ directory: resolve('.local/postgres'), port: 5432 }),
   REDIS_URL: () => startRedis({ directory: resolve('.local/redis'), port: 6379 }),

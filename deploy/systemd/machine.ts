@@ -14,7 +14,7 @@ export interface Machine extends AsyncDisposable {
   run(file: string, ...args: string[]): Promise<Result>
   /** Runs a command as root. @throws when its exit code is not 0 */
   succeed(file: string, ...args: string[]): Promise<string>
-  /** Returns the path of a file of the machine on the host. */
+  /** Returns the path on the host of a file in the machine. */
   path(inside: string): string
 }
 

@@ -54,7 +54,7 @@ export function authenticate({ verify, findSession }: AuthenticateDeps): Request
       if (challenge) res.set('www-authenticate', challenge)
       throw error
     }
-    // A cookie does not keep a shared cache from storing the response (RFC 9111 §3.5). A handler may allow more.
+    // A shared cache may store a response to a request with a cookie (RFC 9111 §3.5). A handler may permit more.
     res.set('cache-control', 'no-store')
     if (findSession) res.vary('cookie')
     next()

@@ -79,10 +79,10 @@ export function createHttpDrain({ server, ownsSocket = true, searchIntervalMs = 
   }
 
   /**
-   * Accepts the connections that wait in the kernel, which resets them, with their requests, when accepting ends. Each
-   * turn of the event loop accepts one. Reading is paused meanwhile, so that turns stay short and clients that wait for
-   * a response open no further connections. A flood of new clients may never end, so the attempt is limited to a
-   * second.
+   * Accepts the connections that wait in the kernel: when accepting ends, the kernel resets waiting connections, with
+   * their requests. Each turn of the event loop accepts one connection. Reading is paused meanwhile, so that turns stay
+   * short and clients that wait for a response open no further connections. A flood of new clients may never end, so
+   * the attempt is limited to a second.
    */
   async function acceptWaiting(signal: AbortSignal): Promise<void> {
     pauseReading(true)
@@ -121,7 +121,7 @@ export function createHttpDrain({ server, ownsSocket = true, searchIntervalMs = 
       if (connection.waiting > MAX_WAITING) return void socket.destroy()
       if (connection.waiting >= PAUSE_AT) socket.pause()
       before.once('close', () => {
-        // The end of a connection has subtracted its waiting requests.
+        // The `close` event of the socket has already subtracted the waiting requests.
         if (!connections.has(socket)) return
         connection.waiting--
         waitingInAll--

@@ -121,8 +121,8 @@ export function createLifecycle(options: LifecycleOptions) {
     phase: () => phase,
     /**
      * Starts the service and resolves with the exit code when it has stopped: 0 after a clean stop, 1 after a failed
-     * start, a crash or a missed deadline. `startParts` awaits `use(part)` for each part in order, and a stop is the
-     * reverse. SIGTERM drains, and SIGINT drains without the delay. A stop during the start begins after the current
+     * start, a crash or a missed deadline. `startParts` awaits `use(part)` for each part in order, and a stop reverses
+     * the order. SIGTERM drains, and SIGINT drains without the delay. A stop during the start begins after the current
      * part. A second signal, or a crash during the stop, ends the stop immediately.
      */
     run(startParts: StartParts): Promise<0 | 1> {

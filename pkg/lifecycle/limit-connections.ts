@@ -4,8 +4,8 @@ import type { Server, Socket } from 'node:net'
 export interface ConnectionLimitOptions {
   readonly server: Server
   /**
-   * Closes up to `count` idle connections and returns the number of closed connections. Listens to new connections
-   * before this limiter.
+   * Closes up to `count` idle connections and returns the number of closed connections. It must know a new connection
+   * before this limiter does.
    */
   readonly closeIdle: (count: number) => number
   /** File descriptors for the log, stores, health checks and Node itself. */

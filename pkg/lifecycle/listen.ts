@@ -12,7 +12,8 @@ export interface ListenOptions {
   /** A listening socket that this process has inherited. It replaces `host` and `port`. */
   readonly fd?: number | undefined
   /**
-   * Lets other processes of the same user, which set it too, listen on the same port (SO_REUSEPORT). @default false
+   * Lets other processes of the same user listen on the same port, when they set this option too (SO_REUSEPORT).
+   * @default false
    */
   readonly reusePort?: boolean
 }

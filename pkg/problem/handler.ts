@@ -22,7 +22,9 @@ export interface ProblemHandlerOptions {
 
 type Thrown = Partial<Record<'code' | 'type' | 'status' | 'errors', unknown>> | null | undefined
 
-/** Sends every error as application/problem+json. The table is the only source of text: no message, stack or data leaks. */
+/**
+ * Sends every error as application/problem+json. Only the table provides text, so messages, stacks and data never leak.
+ */
 export function problemHandler({ table = HTTP_PROBLEMS }: ProblemHandlerOptions = {}): ErrorRequestHandler {
   function findCode(error: Thrown): string {
     const { code, type, status } = error ?? {}

@@ -10,7 +10,10 @@ export interface RateLimitOptions extends Pick<SharedCounterOptions, 'onEvent'> 
   readonly shared?: SharedCounterOptions['shared'] | undefined
 }
 
-/** Returns the IPv4 address, or the /64 network of an IPv6 address, which one client usually owns. Some proxies add the port. */
+/**
+ * Returns the IPv4 address, or the /64 network of an IPv6 address, which one client usually owns. Some proxies add a
+ * port to the address.
+ */
 export function identifyClient(forwarded: string): string {
   const address = forwarded.replace(/^\[(.*)\](:\d+)?$/, '$1').replace(/^([\d.]+):\d+$/, '$1')
   const url = isIPv6(address) ? URL.parse(`http://[${address}]`) : null

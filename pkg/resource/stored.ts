@@ -67,7 +67,7 @@ export function decimal(precision: number, scale: number) {
     .regex(new RegExp(`^-?${whole}${fraction}$`), message)
 }
 
-/** An object of JSON. */
+/** A JSON object. */
 export type JsonObject = Readonly<Record<string, unknown>>
 
 /** Deepest nesting of a stored object. A deeper object could exhaust the stack of its readers. */
@@ -82,7 +82,7 @@ function isStorable(value: unknown, depth = 0): boolean {
 }
 
 /**
- * An object of JSON that PostgreSQL can store: without NUL, without half of a surrogate pair, at most 32 levels deep.
+ * A JSON object that PostgreSQL can store: without NUL, without half of a surrogate pair, at most 32 levels deep.
  */
 export const json = () =>
   z.preprocess((value, { issues }) => {

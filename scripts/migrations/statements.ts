@@ -1,4 +1,7 @@
-/** Removes comments and empties texts and function bodies, so that a search finds only SQL. Keeps quoted names. */
+/**
+ * Removes comments, and empties string literals and function bodies, so that a search finds only SQL. Keeps quoted
+ * names.
+ */
 function strip(sql: string): string {
   return sql.replaceAll(/"(?:[^"]|"")*"|--[^\n]*|\/\*[\s\S]*?\*\/|'(?:[^']|'')*'|\$(\w*)\$[\s\S]*?\$\1\$/g, (token) => {
     if (token.startsWith('"')) return token

@@ -51,7 +51,7 @@ test.each([
   ['text:text:unique', 'cannot be unique'],
   ['done:boolean:unique', 'cannot be unique'],
   ['data:json:unique', 'cannot be unique'],
-  ['state:enum(a|b):unique', 'cannot be unique: there are only few values'],
+  ['state:enum(a|b):unique', 'cannot be unique: there are only a few values'],
   ['text:text:sort', 'cannot sort a list: a value may be longer'],
   ['data:json:sort', 'cannot sort a list'],
   ['state:enum(a|b):sort', 'cannot sort a list: filter the list by it'],

@@ -39,7 +39,7 @@ test.each([
   ['pg-table', undefined, 'PostgreSQL reserves'],
   ['promise', undefined, 'JavaScript has a global Promise'],
   ['mapping', 'map', 'JavaScript has a global Map'],
-  ['sheep', 'sheep', 'another word than NAME'],
+  ['sheep', 'sheep', 'a word that differs from NAME'],
   ['x', '../x', 'PLURAL: got'],
   ['x', '', 'PLURAL: got'],
   ['x', 'class', 'not a valid name of a variable'],

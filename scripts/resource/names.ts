@@ -51,7 +51,7 @@ const VALID_NAME = /^[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*$/
 const MAX_LENGTH = 50
 
 function findNameProblem(name: string): string | undefined {
-  if (!VALID_NAME.test(name)) return 'expected lower-case words with hyphens between, such as user-profile'
+  if (!VALID_NAME.test(name)) return 'expected lower-case words separated by hyphens, such as user-profile'
   if (name.length > MAX_LENGTH) return `expected at most ${MAX_LENGTH} characters`
   if (name.startsWith('pg-')) return 'but PostgreSQL reserves tables named pg_…'
   // The context is empty, so names of the platform, such as Event and File, are accepted.
@@ -69,7 +69,7 @@ export function readNames({
     if (problem !== undefined) throw new Error(`${variable}: got ${JSON.stringify(value)}, ${problem}`)
   }
   refuse('NAME', one, findNameProblem(one))
-  refuse('PLURAL', many, findNameProblem(many) ?? (many === one ? 'expected another word than NAME' : undefined))
+  refuse('PLURAL', many, findNameProblem(many) ?? (many === one ? 'expected a word that differs from NAME' : undefined))
   const names = spell(one, many)
   refuse(
     'PLURAL',

@@ -86,7 +86,7 @@ const readEnum: ReadType = (argument) => {
   return {
     ...{ schema: `z.enum([${list}])`, column: 'varchar(50)', constraint: `check ("{{column}}" in (${list}))` },
     ...{ type: list.replaceAll(', ', ' | '), example: `'${values[0]}'`, wrong: `'?'` },
-    ...{ distinct: `[${list}][number % ${values.length}]`, notUnique: 'there are only few values' },
+    ...{ distinct: `[${list}][number % ${values.length}]`, notUnique: 'there are only a few values' },
     ...{ notSorted: FILTER, isFilter: true },
   }
 }

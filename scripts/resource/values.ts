@@ -44,7 +44,7 @@ export function createTemplateValues(fields: readonly Field[], names: Names): Re
   return {
     schemas: keyed(schema),
     'schema functions': list(unique(functions), (name) => `${name},`, ' '),
-    'fields of a new one':
+    'fields of a new resource':
       defaulted.length === 0
         ? 'fields'
         : `{ ...fields, ${keyed((field) => `fields.${field.name}.default(${defaultValue(field)})`, defaulted)} }`,

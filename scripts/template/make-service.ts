@@ -23,7 +23,7 @@ const EXAMPLE = readNames({ NAME: 'note' })
 
 const findWay = (path: string) => /^deploy\/([^/]+)\//.exec(path)?.[1]
 
-/** Lists the ways of deployment: one folder of deploy/ each. */
+/** Lists the ways of deployment. Each is a folder of deploy/. */
 export function listWays(paths: Iterable<string>): readonly string[] {
   return [...new Set([...paths].flatMap((path) => findWay(path) ?? []))].sort()
 }

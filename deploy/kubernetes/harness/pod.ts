@@ -8,7 +8,7 @@ export interface Pod {
   /** Undefined before the process first listens. */
   port(): number | undefined
   pid(): number
-  /** Ready in the sense of endpoints: the readiness probe succeeds, and the pod does not terminate. */
+  /** Ready in the sense of endpoints: the readiness probe succeeds, and the pod is not terminating. */
   ready(): boolean
   readySince(): number
   restarts(): number

@@ -22,7 +22,7 @@ export interface ProbeOptions {
   onThreshold(ok: boolean): void
 }
 
-/** Probes once in each period until the signal. */
+/** Probes once in each period until `signal` aborts. */
 export async function watch({ times, port, signal, onThreshold }: ProbeOptions): Promise<void> {
   const { path, initialDelayMs, periodMs, timeoutMs, successThreshold, failureThreshold } = times
   const pause = (ms: number) => setTimeout(ms, undefined, { signal }).catch(() => {})

@@ -15,8 +15,8 @@ const TYPES: Readonly<Record<string, string>> = {
 }
 
 /**
- * Compiles the manifests against the types of the API. Like `kubectl apply`, the compiler rejects unknown fields. A JSON
- * schema of the API accepts them.
+ * Compiles the manifests against the types of the API. Like `kubectl apply`, the compiler rejects unknown fields. A
+ * JSON schema of the API would accept them.
  *
  * @returns the errors of the compiler
  */
