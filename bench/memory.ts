@@ -17,7 +17,7 @@ export async function measureMemory({ programs, quick }: Bench): Promise<Measure
   const seconds = quick ? 3 : 10
   const samples = await inRounds(quick ? 1 : 5, pick(programs, ROWS), async (program) => {
     await using server = await startServer(program, { cpu: SERVER_CPU })
-    // A program still allocates right after its start.
+    // A program continues to allocate shortly after its start.
     await setTimeout(1_000)
     const idle = await readResidentMb(server.pid)
     await wrk(`${server.url}/ping`, { seconds })

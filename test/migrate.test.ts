@@ -42,7 +42,7 @@ async function connect(): Promise<pg.Client> {
 const query = async (text: string) => (await (await connect()).query(text)).rows
 const app = (...args: string[]) => runApp(args, { env: { DATABASE_URL: url } })
 
-/** Runs migrations on a connection of its own, without pauses between attempts, and collects the events. */
+/** Runs migrations on a separate connection, without pauses between attempts, and collects the events. */
 async function migrate(scripts: Migrations, options: Partial<Parameters<typeof run>[0]> = {}) {
   const events: MigrateEvent[] = []
   const applied = run({
@@ -157,7 +157,7 @@ describe("a database that Kysely's migrator has migrated", () => {
   )
   const numbered = { ...former, ...own }
 
-  /** Migrates like an older build, with Kysely's migrator and the former names. */
+  /** Migrates as an older build does, with Kysely's migrator and the former names. */
   async function migrateWithKysely() {
     const db = new Kysely({ dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: url }) }) })
     const scripts = Object.entries(numbered).map(
@@ -306,7 +306,7 @@ describe('a migration outside a transaction', () => {
     const holder = await connect()
     await holder.query('begin; insert into things values (2)')
     const first = await migrate(scripts)
-    // It waits for the older transaction, with the lock of the migrator.
+    // The process waits for the older transaction, and holds the lock of the migrator.
     await until(async () => (await query(`select from pg_stat_progress_create_index`)).length === 1)
     const second = await migrate(scripts)
     await until(() => second.events.some(({ type }) => type === 'waiting'))

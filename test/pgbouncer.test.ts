@@ -44,7 +44,7 @@ const countSleeping = async () =>
     .rowCount
 
 test.each([undefined, false, true])(
-  'statements run with prepare %s, also in a transaction after others',
+  'statements run with prepare %s, also in a transaction after other statements',
   async (prepare) => {
     // Behind an old PgBouncer, a session refuses a named statement that it has not parsed. The pool then runs it
     // without a name.

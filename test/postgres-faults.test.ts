@@ -29,7 +29,7 @@ function stall(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
 }
 
-describe('a statement that another one of its transaction starts', () => {
+describe('a statement that follows another statement of its transaction', () => {
   test.each([
     ['rollback', () => Promise.reject(new Error('changed my mind'))],
     ['commit', () => Promise.resolve()],
@@ -69,7 +69,7 @@ test('statements and streams may follow a transaction in a session', async () =>
     })
 })
 
-test('a value that has no text fails alone, also among statements that wait for a connection', async () => {
+test('a value that cannot be converted to text fails only its statement, also among statements that wait for a connection', async () => {
   const db = open()
   const broken = {
     toPostgres() {
@@ -118,7 +118,7 @@ describe('the pool', () => {
     }
   })
 
-  test('connects again for a statement that waits, one second after a failed attempt', async () => {
+  test('connects again for a waiting statement, one second after a failed attempt', async () => {
     let attempts = 0
     const connections = openConnections(
       () => {

@@ -48,7 +48,7 @@ describe('single statements', () => {
     expect(databases.proxy.connections).toBe(1)
   })
 
-  test('fail alone', async () => {
+  test('fail without an effect on other statements', async () => {
     await select(0)
     const failing = [
       () => sql`select * from nowhere where 1 = ${1}`.execute(db),
@@ -85,7 +85,7 @@ describe('single statements', () => {
     await slow
   })
 
-  test('that leave a transaction open end their connection, and no later statement joins the transaction', async () => {
+  test('that leave a transaction open close their connection, and no later statement joins the transaction', async () => {
     const { pid } = await select(0)
     databases.proxy.hold()
     const all = Promise.all([outcome(sql.raw('begin').execute(db)), outcome(select(1))])

@@ -48,8 +48,8 @@ describe('a note', () => {
       const body = method === 'patch' ? { body: { text: 'x' } } : {}
       expect(readCode(await send(method, path, body))).toBe('428 precondition_required')
       for (const tag of ['"2"', 'W/"1"', '1', '"1', '']) {
-        const answer = await send(method, path, { ...body, headers: { 'if-match': tag } })
-        expect([tag, readCode(answer)]).toEqual([tag, '412 precondition_failed'])
+        const response = await send(method, path, { ...body, headers: { 'if-match': tag } })
+        expect([tag, readCode(response)]).toEqual([tag, '412 precondition_failed'])
       }
     }
     expect((await send('get', path)).body).toMatchObject({ version: 1, text: '' })
@@ -61,9 +61,9 @@ describe('a note', () => {
     const path = readLocation(await create())
     for (let version = 1; version <= 10; version++) {
       const change = (text: string) => send('patch', path, { body: { text }, headers: { 'if-match': `"${version}"` } })
-      const answers = await Promise.all([change('a'), change('b')])
-      expect(answers.map(({ status }) => status).sort()).toEqual([200, 412])
-      const made = answers.find(({ status }) => status === 200)
+      const responses = await Promise.all([change('a'), change('b')])
+      expect(responses.map(({ status }) => status).sort()).toEqual([200, 412])
+      const made = responses.find(({ status }) => status === 200)
       expect((await send('get', path)).body).toEqual(made?.body)
     }
   })
@@ -97,9 +97,9 @@ describe('a request', () => {
     ['NUL', JSON.stringify({ title: 'a\0b', text: '\0' }), ['title', 'text']],
     ['half of an emoji', '{"title":"\\ud83d"}', ['title']],
   ])('with %s is a 422 that names each field', async (_name, body, fields) => {
-    const answer = await send('post', '/v1/notes', body === undefined ? {} : { body })
-    expect(readCode(answer)).toBe('422 invalid_input')
-    expect(listInvalidFields(answer)).toEqual(fields)
+    const response = await send('post', '/v1/notes', body === undefined ? {} : { body })
+    expect(readCode(response)).toBe('422 invalid_input')
+    expect(listInvalidFields(response)).toEqual(fields)
   })
 
   test.each([
@@ -162,12 +162,12 @@ describe('an idempotency-key', () => {
 
   test('on twenty simultaneous requests creates one note, and a later retry gets its response', async () => {
     const body = { title: title() }
-    const answers = await Promise.all(Array.from({ length: 20 }, () => idempotent(body)))
+    const responses = await Promise.all(Array.from({ length: 20 }, () => idempotent(body)))
     expect(await countNotes(body.title)).toBe(1)
-    const [made] = answers.filter(({ status }) => status === 201)
-    for (const answer of answers) {
-      if (answer.status === 201) expect(answer.body).toEqual(made?.body)
-      else expect(readProblem(answer)).toEqual({ code: '409 idempotency_conflict', retryAfter: '1' })
+    const [made] = responses.filter(({ status }) => status === 201)
+    for (const response of responses) {
+      if (response.status === 201) expect(response.body).toEqual(made?.body)
+      else expect(readProblem(response)).toEqual({ code: '409 idempotency_conflict', retryAfter: '1' })
     }
     const again = await idempotent(body)
     expect([again.status, again.body]).toEqual([201, made?.body])
@@ -202,8 +202,8 @@ describe('an idempotency-key', () => {
     ['too long', 'x'.repeat(256)],
     ['empty', ''],
   ])('with an invalid value (%s) is a 422', async (_name, wrong) => {
-    const answer = await create({ title: title() }, { 'idempotency-key': wrong })
-    expect([readCode(answer), answer.body.errors]).toEqual([
+    const response = await create({ title: title() }, { 'idempotency-key': wrong })
+    expect([readCode(response), response.body.errors]).toEqual([
       '422 invalid_input',
       [expect.objectContaining({ in: 'headers', field: 'idempotency-key' })],
     ])

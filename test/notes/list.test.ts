@@ -37,22 +37,22 @@ describe('a request', () => {
     'Limit=1',
     '__proto__=1',
   ])('with ?%s is a 422 that names the parameter', async (query) => {
-    const answer = await send('get', `/v1/notes?${query}`)
+    const response = await send('get', `/v1/notes?${query}`)
     const name = query.replace(/^sort=title&cursor/, 'cursor').replace(/=.*/, '')
-    expect([readCode(answer), listInvalidFields(answer)]).toEqual(['422 invalid_input', [name]])
+    expect([readCode(response), listInvalidFields(response)]).toEqual(['422 invalid_input', [name]])
   })
 
   test('with a parameter that the operation does not declare is a 422 without effect', async () => {
     const path = readLocation(await create())
     const headers = { 'if-match': '*' }
-    const answers = [
+    const responses = [
       await send('post', '/v1/notes?dryRun=true', { body: { title: title() } }),
       await send('get', `${path}?dryRun=true`),
       await send('patch', `${path}?dryRun=true`, { body: { text: 'x' }, headers }),
       await send('delete', `${path}?dryRun=true`, { headers }),
     ]
     const error = { in: 'query', field: 'dryRun', message: 'Unknown parameter' }
-    expect(answers.map(({ body }) => body.errors)).toEqual(answers.map(() => [error]))
+    expect(responses.map(({ body }) => body.errors)).toEqual(responses.map(() => [error]))
     expect((await send('get', path)).body).toMatchObject({ version: 1 })
     await request(notes.service.app.url).get('/ping?dryRun=true').expect(200)
     await request(notes.service.app.url).get('/health?dryRun=true').expect(200)
@@ -121,11 +121,11 @@ describe('the list', () => {
     expect(await walk(5, undefined, '-title')).toEqual(sorted.slice(1).toReversed())
   })
 
-  test('refuses the cursor of another sort order with an error of its own', async () => {
+  test('refuses the cursor of another sort order with the error cursor_mismatch', async () => {
     for (let count = 0; count < 2; count++) await create()
     const { next } = (await send('get', '/v1/notes?limit=1')).body
-    const answer = await send('get', `/v1/notes?limit=1&sort=title&cursor=${next}`)
-    expect([readCode(answer), answer.body.detail]).toEqual([
+    const response = await send('get', `/v1/notes?limit=1&sort=title&cursor=${next}`)
+    expect([readCode(response), response.body.detail]).toEqual([
       '400 cursor_mismatch',
       expect.stringContaining('another sort order'),
     ])
