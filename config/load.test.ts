@@ -189,7 +189,7 @@ describe('secrets', () => {
     expect(config.DATABASE_URL).toBe('postgres://app:s3cret@db/app')
   })
 
-  test('a file of a secret must exist, have content, and not be named together with the variable itself', () => {
+  test('the file of a secret must exist and have content, and X and X_FILE must not both be set', () => {
     expect(findProblems({ DATABASE_URL_FILE: '/nowhere' })).toEqual([
       'DATABASE_URL_FILE: got "/nowhere", expected a file that can be read (ENOENT)',
     ])
@@ -355,7 +355,7 @@ describe('.env', () => {
     expect(load({ NODE_ENV: environment }, files)).toMatchObject({ PORT: 8080, LOG_LEVEL: 'info' })
   })
 
-  test('an unreadable .env is a problem, and a missing one is not', () => {
+  test('an unreadable .env is a problem, and a missing .env is not', () => {
     const denied = () => {
       throw Object.assign(new Error('denied'), { code: 'EACCES' })
     }

@@ -28,7 +28,7 @@ test('variables for another process are ignored', () => {
   expect(readSystemd(environment, 7)).toEqual({ notify: false })
 })
 
-test('several sockets are an error', () => {
+test('more than one socket is an error', () => {
   expect(() => readSystemd({ LISTEN_PID: '7', LISTEN_FDS: '2' }, 7)).toThrow(/2 sockets/)
 })
 

@@ -107,7 +107,7 @@ function writeCodeCache(bundle: string, output: string, withStores: boolean): vo
   const env = Object.fromEntries(stub.filter(([name]) => withStores || !/^(DATABASE|REDIS)_URL/.test(name)))
   const script = resolve('scripts/executable/code-cache.ts')
   const { status, stdout, stderr } = spawnSync(process.execPath, [script, bundle, output], {
-    // This directory has no `.env` of a developer.
+    // This directory has no `.env`, so the settings of a developer have no effect.
     cwd: dirname(bundle),
     env: { PATH: process.env['PATH'], ...env },
     encoding: 'utf8',

@@ -217,7 +217,7 @@ describe('sessions', () => {
     expect(body['paths'] as object).toHaveProperty('/v1/session')
   })
 
-  test('have a secret, and `app config` masks it', async () => {
+  test('use a secret that `app config` masks', async () => {
     const { stdout } = await runApp(['config'], {
       env: { ...issuer.env, REDIS_URL: redis.url, SESSION_SECRET: `${NEW},${OLD}` },
     })

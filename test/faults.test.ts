@@ -136,7 +136,7 @@ describe('a database without the migrations of this build', () => {
   })
   afterAll(() => admin.end())
 
-  test('makes the service not ready until they are applied, and a restored older database does too', async () => {
+  test('makes the service not ready until they are applied, and again when an older copy is restored', async () => {
     const app = await startApp({ env: { ...HEALTH, DATABASE_URL: url } })
     await reason(app, 'database', 'migrations')
     const response = await fetch(`${app.url}/health/ready`)

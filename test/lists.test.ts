@@ -114,7 +114,7 @@ test.each([
   },
 )
 
-test('filters select the rows of the table that they name, and each further page continues them', async () => {
+test('filters select the rows of the table that they name, also on later pages', async () => {
   const [first] = (await admin.query(`select id from customers order by title`)).rows
   const found = await walk({ limit: 2, sort: '-total', filters: { customer: first.id, state: 'open', isPaid: true } })
   expect(found).toEqual(
@@ -125,11 +125,11 @@ test('filters select the rows of the table that they name, and each further page
   expect(rest).toEqual(await select('where not is_paid order by created_at, id'))
 })
 
-test('pages of one sort order and the same filters share a query with any values', async () => {
+test('pages with the same sort order and the same filters share a query for any values', async () => {
   compiled = 0
   await walk({ limit: 9, sort: 'total', filters: { state: 'open' } })
   await walk({ limit: 4, sort: 'total', filters: { state: 'closed' } })
-  // The first page and the further pages.
+  // One query for the first page, and one query for later pages.
   expect(compiled).toBe(2)
 })
 
@@ -173,7 +173,7 @@ test('columns are camelCase, and the keys inside a JSON column stay unchanged', 
   expect(await query.returning('extra').executeTakeFirst()).toEqual({ extra })
 })
 
-test('a violated foreign key reports the side that violates it', async () => {
+test('the error of a violated foreign key names the side that violates it', async () => {
   const db = postgres.db.withTables<Tables>()
   const missing = '0198c0de-5a1b-4f6e-9d3c-2b7a1e4f8c90'
   const [order] = await list({ limit: 1, sort: 'title', filters: {} })

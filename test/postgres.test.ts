@@ -75,7 +75,7 @@ describe('single statements', () => {
     const slow = sql`select pg_advisory_lock(${1})`.execute(db)
     const isWaiting = async () => (await postgres.admin.query(`select from pg_locks where not granted`)).rowCount === 1
     await until(isWaiting)
-    // Timers of one duration fire in order, so the pool has noticed.
+    // Timers of one duration fire in order, so the pool has noticed the slow statement.
     for (let tick = 0; tick < 3; tick++) await setTimeout(5)
     const values = Array.from({ length: 50 }, (_, value) => value)
     const found = await Promise.all(values.map((value) => select(value)))

@@ -80,7 +80,7 @@ describe('probes and queries', () => {
     const since = readFileSync(`${await dataDirectory()}/../postgres.log`, 'utf8').slice(log.length)
     expect(log).toMatch(CHECK)
     expect(since).not.toMatch(CHECK)
-    // The count is valid: each further query adds one line.
+    // The count is valid: each additional query adds one line.
     await admin.query('select name from schema_migrations')
     await until(async () =>
       CHECK.test(readFileSync(`${await dataDirectory()}/../postgres.log`, 'utf8').slice(log.length)),

@@ -67,7 +67,7 @@ test.each([
   expect((await fetch(`${app.url}/version`)).status).toBe(version)
 })
 
-test('HEALTH_RISE successes in sequence end the failure of a check', async () => {
+test('HEALTH_RISE consecutive successes end the failure of a check', async () => {
   let requests = 0
   // The second failure interrupts four successes, so they must not count.
   const peer = createServer((_request, response) => {

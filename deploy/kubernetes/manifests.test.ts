@@ -80,7 +80,7 @@ describe.each(OVERLAYS)('%s', (overlay) => {
     const ms = (name: string) => Number(settings[name])
     expect(ms('DRAIN_DELAY_MS') + ms('REQUEST_TIMEOUT_MS')).toBeLessThan(ms('SHUTDOWN_TIMEOUT_MS'))
     expect(ms('SHUTDOWN_TIMEOUT_MS')).toBeLessThan(spec!.terminationGracePeriodSeconds! * 1_000)
-    // A client that only knows the readiness probe notices before the service stops accepting.
+    // A client that uses only the readiness probe notices the drain before the service stops accepting.
     const noticed = readinessProbe!.periodSeconds! * readinessProbe!.failureThreshold! * 1_000
     expect(noticed).toBeLessThan(ms('DRAIN_DELAY_MS'))
     expect(spec!.containers[0]!.lifecycle).toBeUndefined()
@@ -164,7 +164,7 @@ describe.each(OVERLAYS)('%s', (overlay) => {
     expect(allowsEgress(find<NetworkPolicy>(manifests, 'NetworkPolicy'), destination)).toBe(allowed)
   })
 
-  test('only Prometheus may connect to the metrics, and every pod to the service', () => {
+  test('only Prometheus may connect to the metrics, and every pod may connect to the service', () => {
     const policy = find<NetworkPolicy>(manifests, 'NetworkPolicy')
     const monitoring = { 'kubernetes.io/metadata.name': 'monitoring' }
     const prometheus = { namespace: monitoring, labels: { 'app.kubernetes.io/name': 'prometheus' } }

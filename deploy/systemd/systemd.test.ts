@@ -362,7 +362,7 @@ testWithSystemd(
 )
 
 testWithSystemd(
-  'a restart of all instances at once loses no request: connections wait in the socket',
+  'a simultaneous restart of all instances loses no request: connections wait in the socket',
   async () => {
     const { sent, failures } = await underLoad('5 restarts of all instances', async () => {
       for (let round = 0; round < 5; round++) {

@@ -150,7 +150,7 @@ test('close waits for a half-sent POST and responds to it', async () => {
   await closed
 })
 
-test('requests in the network at the end of accepting get responses', async () => {
+test('requests that are in the network when accepting ends get responses', async () => {
   const { drain, port } = await serve((_req, res) => res.end('ok'))
   drain.begin()
   const sockets = await Promise.all(Array.from({ length: 50 }, () => rawConnection(port)))
@@ -261,7 +261,7 @@ test('an abort cuts the remaining connections', async () => {
   expect((await failed)[0]).toMatchObject({ code: 'ECONNRESET' })
 })
 
-test('a server that never listened is closed already', async () => {
+test('close resolves immediately for a server that never listened', async () => {
   const drain = createHttpDrain({ server: createServer() })
   await drain.close(never)
 })

@@ -44,7 +44,7 @@ function createParts(...names: readonly string[]) {
   return { log, parts }
 }
 
-test('parts start in order and stop in reverse, with the delay between', async () => {
+test('parts start in order, and stop in reverse order after the drain delay', async () => {
   const { log, parts } = createParts('store', 'health', 'http')
   const { phase, process, events, code } = await run({ parts, drainDelayMs: 500 })
   expect(phase()).toBe('serving')

@@ -4,15 +4,15 @@ import type { Server, Socket } from 'node:net'
 export interface ConnectionLimitOptions {
   readonly server: Server
   /**
-   * Closes up to `count` idle connections and returns the number of closed connections. It must know a new connection
-   * before this limiter does.
+   * Closes up to `count` idle connections and returns the number of closed connections. Register its own listener for
+   * new connections before this limiter.
    */
   readonly closeIdle: (count: number) => number
   /** File descriptors for the log, stores, health checks and Node itself. */
   readonly reservedFiles: number
   /** File descriptors that this process may open. @default the limit of the process, Infinity when it is unknown */
   readonly openFiles?: number
-  /** Called when the limit is reached, and when the connections are fewer than nine tenths of the limit again. */
+  /** Called when the limit is reached, and when fewer connections than nine tenths of the limit remain. */
   readonly onEvent: (event: ConnectionLimitEvent) => void
 }
 

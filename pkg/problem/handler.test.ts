@@ -79,7 +79,7 @@ test.each([
   ['an error', () => Promise.reject(new Error(SECRET))],
   ['a string', () => Promise.reject(SECRET)],
   [
-    'an AggregateError, as a host with several addresses causes',
+    'an AggregateError of a host with several addresses',
     () => Promise.any([Promise.reject(Object.assign(new Error(), { address: SECRET }))]),
   ],
   ['undefined', () => Promise.reject()],

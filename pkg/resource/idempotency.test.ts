@@ -54,7 +54,7 @@ test('the first request runs, and a retry gets its response', async () => {
   expect(await idempotency.once(request, unwanted)).toEqual(response)
 })
 
-test('a request with a key gets a service bound to a transaction, and a request without a key a service bound to the database', async () => {
+test('the service is bound to a transaction for a request with a key, and to the database for other requests', async () => {
   const services: Transaction[] = []
   const record = async (service: Transaction) => {
     services.push(service)

@@ -14,8 +14,8 @@ export interface IdempotencyKeys<Executor> {
   /** Runs `work` in a transaction. Commits when `work` resolves; otherwise rolls back and rejects with its error. */
   transaction<T>(work: (transaction: Executor) => Promise<T>): Promise<T>
   /**
-   * Adds the key and resolves with undefined. Resolves with the entry of the key when it exists. While another
-   * transaction holds the key, `claim` waits for the end of that transaction.
+   * Adds the key and resolves with undefined. When the key exists, resolves with its entry. While another transaction
+   * holds the key, `claim` waits for the end of that transaction.
    *
    * @throws CodedError `idempotency_conflict` when that transaction does not end in time
    */

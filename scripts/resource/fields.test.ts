@@ -82,7 +82,7 @@ test('without resources, the message about an unknown resource lists none', () =
   expect(() => readFields('owner:references(customer)')).toThrow(/there is no resource "customer"$/)
 })
 
-test('a list can be sorted by unique fields and by fields with sort, except by those that may be null or have no order', () => {
+test('a list can be sorted by fields with unique or sort, unless they may be null or have no order', () => {
   const fields = readFields('a:string:unique,b:int:sort,c:decimal(12,2):sort,d:int?:unique,e:uuid:unique,f:int')
   expect(fields.filter(({ isSort }) => isSort).map(({ name }) => name)).toEqual(['a', 'b', 'c'])
 })

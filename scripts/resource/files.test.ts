@@ -105,7 +105,7 @@ export const migrations: Migrations = {
     expect(Object.fromEntries(undo('order', both.formatted, paths).edited)).toEqual(made('order-line').formatted)
   })
 
-  test('deletes further tests and the seeds of the resource, and no file of another resource', () => {
+  test('deletes the other tests and the seeds of the resource, and no file of another resource', () => {
     const { paths, formatted } = made('order')
     const further = ['test/browser/orders.test.ts', 'test/orders/refunds.test.ts', 'internal/store/seeds/orders.sql']
     const others = [
@@ -117,7 +117,7 @@ export const migrations: Migrations = {
     expect(undo('order', formatted, [...paths, ...further, ...others]).deleted).toEqual([...paths, ...further])
   })
 
-  test('names the further migrations that mention the table', () => {
+  test('names the other migrations that mention the table', () => {
     const { paths, formatted } = made('order')
     const texts = {
       'internal/store/migrations/1-note.ts': 'alter table orders add column note text',

@@ -36,7 +36,7 @@ test.each([...example.edited])('make resource registers the example in %s, besid
   expect(lines(format(path, text))).toEqual(lines(read(path)))
 })
 
-test('EXAMPLE=no removes every file of the example, and its further tests', () => {
+test('EXAMPLE=no removes every file of the example, and its other tests', () => {
   expect(migration).toBe('20261122204602-notes')
   expect(deleted).toEqual(expect.arrayContaining([...example.written.keys()]))
   const others = deleted.filter((path) => !example.written.has(path))

@@ -6,7 +6,10 @@ import { afterEach, expect, test } from '@jest/globals'
 import { killApps, type RunningApp, startApp } from '../support/app.ts'
 import { freePort, until } from '../support/services.ts'
 
-/* Request bodies at the artifact. The example is the only operation with a body; it needs no database to reject one. */
+/*
+ * These tests send bodies to the artifact. Only the example has operations with a body, and they reject a body without
+ * a database.
+ */
 afterEach(killApps)
 
 /** Returns true when the service accepts no more connections. */

@@ -6,7 +6,10 @@ import { type DatabaseProxy, startDatabaseProxy } from '../support/database-prox
 import { readCode } from '../support/described.ts'
 import { type TestService, testPostgres } from '../support/services.ts'
 
-/* The statements of a create, and commits without a response. The artifact reaches the database through a proxy. */
+/*
+ * These tests check the statements of a create, and commits without a response. The artifact reaches the database
+ * through a proxy.
+ */
 
 let database: TestService
 let proxy: DatabaseProxy

@@ -9,8 +9,8 @@ import { type TestService, testPostgres, until } from '../support/services.ts'
 import { copyTree } from '../support/tree.ts'
 
 /*
- * Two artifacts. The artifact of this tree is the previous version. The next version is built from a copy of this tree
- * that has further migrations and no other change.
+ * These tests use two artifacts. The artifact of this tree is the previous version. The next version is built from a
+ * copy of this tree that has further migrations and no other change.
  */
 
 /** Expands the schema: a migration that arrives late, a column of a table in use, and an index on it. */
@@ -74,7 +74,7 @@ async function query(text: string) {
   return rows
 }
 
-/** Six clients that write, read and list notes, each one request after the other. */
+/** Six clients that write, read and list notes, each with one request at a time. */
 function startLoad({ url }: RunningApp) {
   const failures: string[] = []
   let sent = 0

@@ -17,7 +17,7 @@ interface TestBrowser {
 }
 
 /**
- * Starts Debian's Chromium, and installs it when it is missing. The browser sends no requests of its own. It resolves
+ * Starts Debian's Chromium, and installs it when it is missing. The browser sends no background requests. It resolves
  * service.test to this machine.
  */
 async function startBrowser(): Promise<TestBrowser> {

@@ -61,7 +61,7 @@ export const runInContainer = (options: ContainerOptions, ...command: string[]):
 export interface Container extends AsyncDisposable {
   /** The process id on this machine, outside the container. */
   readonly pid: number
-  /** Runs a further process in the container. */
+  /** Runs another process in the container. */
   exec(...command: string[]): Promise<Result>
   /** Runs the HEALTHCHECK of the image, as an engine does. */
   healthcheck(): Promise<Result>

@@ -136,7 +136,7 @@ describe('commandCheck', () => {
     await expect(run).rejects.toMatchObject({ reason: 'unhealthy', message: expect.stringContaining('SIGKILL') })
   })
 
-  test('a command that cannot start without file descriptors is an error, not a crash', () => {
+  test('a command that cannot start because no file descriptor is free is an error, not a crash', () => {
     const script = `
       import { openSync } from 'node:fs'
       import { commandCheck } from '${import.meta.dirname}/command.ts'
@@ -220,7 +220,7 @@ describe('postgresCheck', () => {
     expect(query.mock.calls).toEqual([[expect.stringContaining('schema_migrations')]])
     applied = names('20261122204602-orders', '20261122204600-updated-at', '20261123000000-of-a-newer-build')
     expect(await outcome(check(never))).toBe('ok')
-    // Restored from an older copy.
+    // The database was restored from an older copy.
     applied = names()
     expect(await outcome(check(never))).toBe('migrations')
     expect(release.mock.calls).toEqual([[false], [false], [false]])

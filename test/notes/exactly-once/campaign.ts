@@ -76,7 +76,7 @@ export async function runCampaign({ program, only, durationMs }: CampaignOptions
     return `/v1/notes/${shared[0]?.id}`
   }
 
-  /** Returns the number of connections of each instance that has some, the connection of its check included. */
+  /** Returns the number of connections of each connected instance, including the connection of its health check. */
   const countConnections = async () =>
     (
       await admin.query<{ count: number }>(
@@ -97,7 +97,7 @@ export async function runCampaign({ program, only, durationMs }: CampaignOptions
     await withTimeout(Promise.all(reads), CHECK_INTERVAL_MS)
     const { count, recoveryMs } = made[name] ?? { count: 0, recoveryMs: 0 }
     made[name] = { count: count + 1, recoveryMs: Math.max(recoveryMs, Math.round(performance.now() - endedAt)) }
-    // The server ends the connections of the fault when it notices that their client is gone.
+    // The server ends the connections of the fault when it notices that their client has disconnected.
     await until(async () => (await countConnections()).every((count) => count <= POOL_MAX + 1))
     const { created } = ledger.counts
     await until(() => ledger.counts.created >= created + CREATES_BETWEEN, 60_000)

@@ -33,7 +33,7 @@ export interface Phase {
   isAborted: boolean
 }
 
-/** Longer than the service needs to give up a query, so that a service that hangs is noticed. */
+/** This timeout is longer than the service needs to abandon a query, so only a service that hangs exceeds it. */
 const ATTEMPT_TIMEOUT_MS = 10_000
 
 /** A client of the notes that sends a request again until the outcome is known, as a careful program would. */

@@ -14,7 +14,7 @@ export interface FaultDeps {
   readonly admin: Admin
 }
 
-/** Makes a fault and resolves when its cause is gone. */
+/** Causes a fault. Resolves when the cause has ended. */
 export type Fault = () => Promise<void>
 
 /** Longest wait for requests that fail, or that write. */

@@ -28,7 +28,7 @@ export interface Counts {
   updated: number
   deleted: number
   read: number
-  /** Creates that were sent again after a response, for the same response. */
+  /** Creates that were repeated after a response, to compare the second response with the first. */
   replayed: number
   /** Requests that were sent again because the earlier attempt had no response or a 503. */
   retried: number

@@ -68,7 +68,7 @@ test('NAME in the environment is ignored, since it may be the name of the machin
   expect(stderr).toContain('NAME: is missing')
 })
 
-test('make resource without its list fails and writes no file', async () => {
+test('make resource fails and writes no file when a registration list is missing', async () => {
   const file = join(service.path, 'internal/resources.ts')
   writeFileSync(file, readFileSync(file, 'utf8').replaceAll('RESOURCES', 'THINGS'))
   const { code, stderr } = await resource('NAME=order', 'FIELDS=a:int')
