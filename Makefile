@@ -21,10 +21,10 @@ help: ## print this list
 # A folder of scripts/ or deploy/ may define additional targets.
 include $(wildcard scripts/*/*.mk deploy/*/*.mk)
 
-upgrade: $(TOOLCHAIN) ## update the files of the template to a newer version: TEMPLATE=url (REF=main)
+upgrade: $(TOOLCHAIN) ## merge a newer version of the template into this service: TEMPLATE=url (REF=main)
 	@node scripts/upgrade.ts
 
-# Read NAME from the command line only: some systems set the variable to the name of the machine.
+# Read NAME from the command line only: some systems set NAME to the host name.
 resource: $(PACKAGES) ## generate a resource with its table and tests: NAME=invoice FIELDS=number:string:unique,total:int (PLURAL=invoices)
 	@$(if $(filter environment,$(origin NAME)),env -u NAME) node scripts/resource.ts
 
@@ -46,9 +46,9 @@ migrate: $(PACKAGES) ## apply the migrations of the sources to the local databas
 seed: $(PACKAGES) ## run internal/store/seeds/*.sql on the local database, or on DATABASE_URL
 	@node scripts/database.ts seed
 
-test: lint types unit e2e ## all checks and tests, with real PostgreSQL and Redis
+test: lint types unit e2e ## run all checks and tests, with real PostgreSQL and Redis
 
-test-release: build ## slow tests: a fresh clone, the image, other platforms
+test-release: build ## run the slow tests: a fresh clone, the image, other platforms
 	@$(JEST) --selectProjects release
 
 lint: $(PACKAGES) ## check style, likely mistakes, import direction, unused code, contradictory timeouts and unsafe migrations

@@ -31,7 +31,7 @@ const ECHO: Names = {
 
 interface Names {
   readonly quick: readonly ProgramName[]
-  /** In addition to the quick rows. */
+  /** The rows of a full run, in addition to the quick rows. */
   readonly full: readonly ProgramName[]
 }
 
@@ -41,8 +41,8 @@ const NOTE = JSON.stringify({ title: 'Something to remember', tags: ['one', 'two
 const PROBES_PER_SECOND = 100
 
 /**
- * The measurement begins after the first seconds, in which V8 compiles hot functions. Its threads share the core of the
- * server here, and take it for tens of milliseconds.
+ * The measurement begins after the first seconds, in which V8 compiles hot functions. The threads of V8 share the core
+ * of the server, and occupy it for tens of milliseconds.
  */
 const SETTLED_AFTER_S = 6
 

@@ -32,7 +32,7 @@ process.chdir(dirname(import.meta.dirname))
 const WATCHED = ['src', 'config', 'internal', 'pkg'].map((folder) => `--watch-path=${folder}`)
 const program = watch ? ['src/main.ts'] : ['--enable-source-maps', 'dist/server.cjs']
 
-/** By the variable that replaces the server. */
+/** Functions that start the local servers, by the variable that replaces each server. */
 const LOCAL_SERVERS = {
   DATABASE_URL: () => startPostgres({ directory: resolve('.local/postgres'), port: 5432 }),
   REDIS_URL: () => startRedis({ directory: resolve('.local/redis'), port: 6379 }),
@@ -42,7 +42,8 @@ function startService(env: NodeJS.ProcessEnv): ChildProcess {
   const isLocal = env['DATABASE_URL'] !== process.env['DATABASE_URL']
   const args = watch ? [...WATCHED, '--watch-preserve-output', isLocal ? 'scripts/dev.ts' : 'src/main.ts'] : program
   const stdout = watch ? 'pipe' : 'inherit'
-  // In a separate process group, only this process receives Ctrl-C from the terminal. It forwards the signal once.
+  // The service has a separate process group, so the terminal sends Ctrl-C to this process only, which forwards it
+  // once.
   const child = spawn(process.execPath, args, { env, detached: true, stdio: ['ignore', stdout, 'inherit'] })
   child.stdout?.pipe(createReadableLog())
   return child
@@ -63,9 +64,9 @@ async function announce({ url, adminPort }: Served, servers: readonly LocalServe
 async function main(): Promise<number> {
   const given = withEnvFile({ NODE_ENV: 'development', ...process.env })
   const port = given['PORT'] ?? '8080'
-  const asked = Number(port)
+  const wanted = Number(port)
   // The service itself reports an invalid port.
-  if (asked > 0 && asked <= 65_535 && (await freePort(asked)) !== asked) {
+  if (wanted > 0 && wanted <= 65_535 && (await freePort(wanted)) !== wanted) {
     throw new Error(`port ${port} is taken: stop the other process, or choose another port (PORT=8081 make run)`)
   }
   const env: NodeJS.ProcessEnv = { ...process.env, NODE_ENV: given['NODE_ENV'] }
@@ -75,7 +76,7 @@ async function main(): Promise<number> {
   const servers: LocalServer[] = []
   let companions: Beside | undefined
   try {
-    // One after the other: beside another run in this folder, PostgreSQL fails before Redis starts.
+    // Start the servers in sequence: when another run uses this folder, PostgreSQL fails before Redis starts.
     for (const [name, startServer] of Object.entries(LOCAL_SERVERS)) {
       if (given[name] || given[`${name}_FILE`]) continue
       const server = await startServer()
@@ -91,7 +92,7 @@ async function main(): Promise<number> {
     const child = startService(env)
     const guard = endWithThisProcess(child.pid ?? 0, 'SIGTERM')
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal))
-    // A terminal that closes sends SIGHUP, but the service reloads its settings on SIGHUP.
+    // A closing terminal sends SIGHUP. Send SIGTERM instead, because the service reloads its settings on SIGHUP.
     process.on('SIGHUP', () => child.kill('SIGTERM'))
     announce({ url: `http://localhost:${port}`, adminPort }, servers).then(
       (started) => {

@@ -5,9 +5,6 @@ import { createDatabase } from '#pkg/postgres/index.ts'
 import { createTracer, type FinishedSpan } from '#pkg/tracing/index.ts'
 import { type TestService, testPostgres, until } from './support/services.ts'
 
-/*
- * These tests cover the driver alone, with one connection.
- */
 const TRACE = { traceId: 'a'.repeat(32), parentId: undefined, sampled: true, state: undefined }
 const storage = new AsyncLocalStorage<{ requestId: string; trace: FinishedSpan | typeof TRACE }>()
 const spans: FinishedSpan[] = []

@@ -39,7 +39,7 @@ describe('a draining instance', () => {
     await killApps()
   })
 
-  test('fails the health check of Envoy at once', async () => {
+  test('fails the health check of Envoy immediately', async () => {
     const [, path] = /http_health_check: \{ path: '([^']+)'/.exec(readFileSync(FILE, 'utf8')) ?? []
     const app = await startApp({ env: { DRAIN_DELAY_MS: '5000' } })
     const ask = async () => {
@@ -52,7 +52,7 @@ describe('a draining instance', () => {
     expect(await ask()).toEqual([503, 'true'])
   })
 
-  test('gets no request after that check', async () => {
+  test('gets no request after the failed check', async () => {
     const fleet = await startFleet({ env: { DRAIN_DELAY_MS: '8000' } })
     const [draining, ...others] = fleet
     proxy = await startEnvoy({ instances: addresses(fleet) })

@@ -10,7 +10,7 @@ import { until } from '../../test/support/services.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
 
 /** Logs changes of health to a file. Envoy cannot open its standard output, which is a socket here. */
-const eventLogger = (path: string) => `
+const renderEventLogger = (path: string) => `
           event_logger:
             - name: file
               typed_config:
@@ -23,8 +23,8 @@ export interface RunningEnvoy extends RunningProxy {
 }
 
 /**
- * Starts Envoy with the file of this folder. Changes addresses, the interval of the checks and the strategy, and logs
- * events.
+ * Starts Envoy with the file of this folder, in which it changes addresses, the interval of the checks and the
+ * strategy, and adds a log of events.
  */
 export async function startEnvoy(options: ProxyOptions): Promise<RunningEnvoy> {
   const { instances, backup = NOWHERE, strategy = 'ROUND_ROBIN' } = options
@@ -45,7 +45,7 @@ export async function startEnvoy(options: ProxyOptions): Promise<RunningEnvoy> {
         return [socketAddress(from), socketAddress(address)] as const
       }),
       [' interval: 2s', ' interval: 0.1s'],
-      [' healthy_threshold: 1', ` healthy_threshold: 1${eventLogger(eventFile)}`],
+      [' healthy_threshold: 1', ` healthy_threshold: 1${renderEventLogger(eventFile)}`],
       ['no_traffic_interval: 2s', 'no_traffic_interval: 0.1s'],
       ['lb_policy: LEAST_REQUEST', `lb_policy: ${strategy}`],
     ],
@@ -58,7 +58,7 @@ export async function startEnvoy(options: ProxyOptions): Promise<RunningEnvoy> {
     stopSignal: 'SIGTERM',
   })
   const events = () => readFileSync(eventFile, 'utf8')
-  // Envoy reports its workers before they listen, and listens before every instance is checked.
+  // Envoy reports its workers before they listen, and it listens before it has checked every instance.
   const healthy = backup === NOWHERE ? instances.length : instances.length + 1
   await until(() => accepts(port))
   await until(() => events().split('add_healthy_event').length > healthy)

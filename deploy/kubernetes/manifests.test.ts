@@ -14,7 +14,7 @@ import { temporaryDirectory } from '../../test/support/temporary.ts'
 import { type Manifest, realKustomize, render, renderWithoutTool, renderWithTool } from './harness/kustomize.ts'
 import { buildEnvironment, find } from './harness/manifest.ts'
 import { allowsEgress, allowsIngress, type Destination } from './harness/network-policy.ts'
-import { schemaErrors } from './harness/schema.ts'
+import { findSchemaErrors } from './harness/schema.ts'
 
 /** They differ only in replicas, resources and image. */
 const PLAIN = ['staging', 'production']
@@ -62,14 +62,14 @@ describe.each(OVERLAYS)('%s', (overlay) => {
   })
   const podTemplates = () => [deployment.spec!.template, find<Job>(manifests, 'Job').spec!.template]
 
-  test('the API has every field, and every value has its type', async () => {
-    expect(await schemaErrors(manifests)).toBe('')
+  test('every field exists in the API, and every value has the type of its field', async () => {
+    expect(await findSchemaErrors(manifests)).toBe('')
     const wrong = [{ readinesProbe: {} }, { args: 'serve' }].map((fields) => {
       const clone = structuredClone(deployment) as Deployment & Manifest
       Object.assign(clone.spec!.template.spec!.containers[0]!, fields)
       return clone
     })
-    const errors = await schemaErrors(wrong)
+    const errors = await findSchemaErrors(wrong)
     expect(errors).toMatch(/readinesProbe.* does not exist/)
     expect(errors).toMatch(/'string' is not assignable to type 'string\[\]'/)
   })

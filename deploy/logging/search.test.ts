@@ -36,7 +36,7 @@ beforeAll(async () => {
   const app = await startApp({ ...writingTo(rsyslog.file), env: { DATABASE_URL: 'postgres://u@127.0.0.1:1/d' } })
   await app.line({ message: 'check failed' })
   const headers = { traceparent: `00-${TRACE}-00f067aa0ba902b7-01`, 'x-request-id': REQUEST }
-  await fetch(`${app.url}/v1/notes`, { headers })
+  await fetch(`${app.url}/v1/absent`, { headers })
   await logRequests(app, rsyslog.file, listNames('a', 20))
   app.signal('SIGTERM')
   await app.ended
@@ -100,7 +100,7 @@ test('a search by trace id or by request id finds the lines of the request and n
   const found = await search(node, `trace.id:${TRACE}`)
   expect(found.length).toBeGreaterThan(0)
   expect(found.map((line) => line['http.request.id'])).toEqual(found.map(() => REQUEST))
-  expect(found).toContainEqual(expect.objectContaining({ 'url.path': '/v1/notes', 'trace.id': TRACE }))
+  expect(found).toContainEqual(expect.objectContaining({ 'url.path': '/v1/absent', 'trace.id': TRACE }))
   expect(await search(node, `http.request.id:${REQUEST}`)).toEqual(found)
 })
 

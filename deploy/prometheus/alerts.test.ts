@@ -69,7 +69,7 @@ function follow(alert: string, injectedAt: number) {
       const resolvedAt = Date.now()
       const starts = [await fired, await delivered].map((at) => at - injectedAt)
       const ends = [resolvedAt, await arrival('RESOLVED', alert, endedAt)].map((at) => at - endedAt)
-      const times = [...starts, ...ends].map((ms) => (ms / 1e3).toFixed(1))
+      const times = [...starts, ...ends].map((ms) => (ms > 0 ? (ms / 1e3).toFixed(1) : '–'))
       rows.push(`| \`${alert}\` | ${fault} | ${times.join(' | ')} |`)
     },
   }

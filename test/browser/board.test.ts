@@ -90,7 +90,7 @@ test.each(['executable', 'bundle'] as const)(
     await request.getByText('"http.request.id": "first"').waitFor()
     // An open request stays open when another one ends.
     await fetch(`${app.url}/nothing`)
-    await page.locator('#requests .request').nth(1).waitFor()
+    await page.locator('#requests .request', { hasText: 'GET (no route)' }).waitFor()
     expect(await request.getAttribute('open')).toBe('')
     expect(complaints).toEqual([])
     const paths = new Set(requests.map((url) => new URL(url).pathname))

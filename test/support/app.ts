@@ -31,7 +31,7 @@ export interface RunningApp {
 
 export interface AppOptions {
   readonly artifact?: 'executable' | 'bundle'
-  /** Replaces the artifact. */
+  /** The program to run. @default the artifact */
   readonly program?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
   /** The value of NODE_OPTIONS. */
@@ -157,7 +157,10 @@ export async function fetchHealth({ url }: Pick<RunningApp, 'url'>): Promise<Rep
   return { code: response.status, ...((await response.json()) as Report) }
 }
 
-/** For afterEach and afterAll: ends the apps that a failed test has left, and compares their last lines with docs/logs.md. */
+/**
+ * Ends the apps that a failed test has left, and compares their last lines with docs/logs.md. Call it in afterEach and
+ * afterAll.
+ */
 export async function killApps(): Promise<void> {
   await Promise.all(
     [...running].map((child) => {

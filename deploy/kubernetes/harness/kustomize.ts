@@ -86,13 +86,16 @@ function accumulate(directory: string): Manifest[] {
     const resource = join(directory, path)
     return statSync(resource).isDirectory() ? accumulate(resource) : parseAll(readFileSync(resource, 'utf8'))
   })
-  manifests.push(...configMapGenerator.map((generator) => configMap(directory, generator)))
+  manifests.push(...configMapGenerator.map((generator) => createConfigMap(directory, generator)))
   for (const patch of patches) apply(patch, manifests)
   for (const image of images) rename(image, manifests)
   return manifests
 }
 
-function configMap(directory: string, { name, envs, options: { labels, ...more }, ...rest }: Generator): Manifest {
+function createConfigMap(
+  directory: string,
+  { name, envs, options: { labels, ...more }, ...rest }: Generator,
+): Manifest {
   refuse(directory, { ...more, ...rest })
   const data = Object.assign({}, ...envs.map((path) => parseEnv(readFileSync(join(directory, path)))))
   return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, labels }, data } as Manifest
@@ -124,7 +127,10 @@ function rename({ name, newName, newTag, ...rest }: Image, manifests: readonly M
   })
 }
 
-/** Hashes a ConfigMap like kustomize does: the JSON of Go with sorted keys, in digits that cannot spell a word. */
+/**
+ * Hashes a ConfigMap as kustomize does: it hashes Go's JSON with sorted keys, and writes the hash in digits that cannot
+ * spell a word.
+ */
 function hashConfigMap(manifest: Manifest): string {
   const { kind, data } = manifest as Manifest & { data: Record<string, string> }
   const sorted = Object.fromEntries(Object.entries(data).sort(([a], [b]) => (a < b ? -1 : 1)))

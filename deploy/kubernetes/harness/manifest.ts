@@ -69,15 +69,15 @@ export function createPlan(manifests: readonly Manifest[], secrets: Readonly<Rec
     replicas: find<HorizontalPodAutoscaler>(manifests, 'HorizontalPodAutoscaler').spec!.minReplicas!,
     maxSurge: Number(maxSurge),
     maxUnavailable: Number(maxUnavailable),
-    minReadyMs: scaled(spec!.minReadySeconds!),
-    progressDeadlineMs: scaled(spec!.progressDeadlineSeconds!),
+    minReadyMs: scale(spec!.minReadySeconds!),
+    progressDeadlineMs: scale(spec!.progressDeadlineSeconds!),
     pod: {
       args: container.args ?? [],
       env: buildEnvironment(pod, container, manifests, secrets),
-      startup: probeTimes(container.startupProbe!),
-      readiness: probeTimes(container.readinessProbe!),
-      liveness: probeTimes(container.livenessProbe!),
-      graceMs: scaled(pod.terminationGracePeriodSeconds!),
+      startup: readProbeTimes(container.startupProbe!),
+      readiness: readProbeTimes(container.readinessProbe!),
+      liveness: readProbeTimes(container.livenessProbe!),
+      graceMs: scale(pod.terminationGracePeriodSeconds!),
       sidecar: readSidecar(pod),
     },
   }
@@ -88,15 +88,15 @@ function readSidecar({ initContainers = [] }: PodSpec): SidecarPlan | undefined 
   return sidecar && { args: sidecar.args ?? [], preStop: sidecar.lifecycle?.preStop?.exec?.command ?? [] }
 }
 
-const scaled = (seconds: number) => (seconds * 1_000) / SPEED
+const scale = (seconds: number) => (seconds * 1_000) / SPEED
 
 /** Applies the defaults of the API. */
-function probeTimes(probe: Probe): ProbeTimes {
+function readProbeTimes(probe: Probe): ProbeTimes {
   return {
     path: probe.httpGet!.path!,
-    initialDelayMs: scaled(probe.initialDelaySeconds ?? 0),
-    periodMs: scaled(probe.periodSeconds ?? 10),
-    timeoutMs: scaled(probe.timeoutSeconds ?? 1),
+    initialDelayMs: scale(probe.initialDelaySeconds ?? 0),
+    periodMs: scale(probe.periodSeconds ?? 10),
+    timeoutMs: scale(probe.timeoutSeconds ?? 1),
     successThreshold: probe.successThreshold ?? 1,
     failureThreshold: probe.failureThreshold ?? 3,
   }

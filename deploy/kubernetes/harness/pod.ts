@@ -10,7 +10,7 @@ export interface Pod {
   /** Undefined before the process first listens. */
   port(): number | undefined
   pid(): number
-  /** Ready in the sense of endpoints: the readiness probe succeeds, and the pod does not terminate. */
+  /** Ready in the sense of endpoints: the readiness probe succeeds, and the pod is not terminating. */
   ready(): boolean
   readySince(): number
   restarts(): number
@@ -104,7 +104,7 @@ export function startPod({ plan, onChange }: PodOptions): Pod {
     restarts: () => restarts,
     terminate() {
       terminating.abort()
-      // Kubernetes does all of this at the same time and waits for none of it.
+      // Kubernetes stops the container, runs the hook and removes the endpoint at the same time, and waits for none.
       container?.stop(graceMs)
       void sidecar?.preStop()
       setReady(false)

@@ -62,6 +62,7 @@ export const scenario: Scenario = {
           naive: String(naive.failed),
           isMet: service.failed === 0,
           isMetNaively: naive.failed === 0,
+          isTimed: true,
         },
         {
           goal: 'background queries refused with 503',

@@ -12,7 +12,7 @@ const IDLE = 10_000
 const FLOOD = 6_000
 const FLOODS = 3
 const FLOOD_PER_SECOND = 1_500
-/** The timeout of the liveness probe in deploy/kubernetes. */
+/** The timeout of a usual liveness probe. */
 const PROBE_TIMEOUT_MS = 3_000
 /** V8 collects the closed connections of several floods together: a quiet machine measures at most 545 MB in six floods. */
 const MAX_BYTES = 640e6
