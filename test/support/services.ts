@@ -33,7 +33,14 @@ async function testService(start: (port?: number) => Promise<LocalServer>, direc
   const processes = () => [service.pid, ...listChildren(service.pid)]
   let running = true
   const signalAll = (signal: NodeJS.Signals) => {
-    for (const pid of processes()) process.kill(pid, signal)
+    for (const pid of processes()) {
+      try {
+        process.kill(pid, signal)
+      } catch (error) {
+        // A backend ends with its client, maybe since the processes were listed.
+        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+      }
+    }
   }
   return {
     url,
