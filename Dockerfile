@@ -1,7 +1,8 @@
 # `make image` builds this file, passes version and commit, and rejects a base image without a digest
 # (docs/decisions/0003-container-image.md). `docker build .` works too.
 #
-# BUILD_IMAGE is the Node of .nvmrc. RUNTIME_IMAGE has the C++ library, no shell and no package manager.
+# BUILD_IMAGE contains the Node version in .nvmrc. RUNTIME_IMAGE contains the C++ library, but no shell and no package
+# manager.
 ARG BUILD_IMAGE=docker.io/library/node:26.10.0-bookworm-slim
 ARG RUNTIME_IMAGE=gcr.io/distroless/cc-debian12:latest
 
@@ -11,8 +12,8 @@ SHELL ["/bin/bash", "-o", "errexit", "-o", "pipefail", "-c"]
 WORKDIR /build
 
 # Node requires libatomic, and the runtime base does not contain it
-# (https://github.com/GoogleContainerTools/distroless/issues/1981). Debian keeps it in a
-# directory that depends on the processor architecture; /usr/lib is searched on every architecture.
+# (https://github.com/GoogleContainerTools/distroless/issues/1981). The directory of libatomic in Debian depends on the
+# processor architecture. Copy it to /usr/lib, which the loader searches on every architecture.
 RUN libraries=$(ldd /usr/local/bin/node); \
     if [[ $libraries == *libatomic*"not found"* ]]; then \
       apt-get update; \
@@ -47,7 +48,7 @@ COPY --from=build /out/ /
 ENV NODE_ENV=production
 # A numeric user lets an orchestrator verify that the user is not root.
 USER 65532:65532
-# The service, and its metrics. Do not publish the second port.
+# The port of the service and the port of its metrics. Do not publish the second port.
 EXPOSE 8080 9464
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 CMD ["/app", "healthcheck"]

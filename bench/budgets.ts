@@ -8,7 +8,7 @@ export interface Budget {
   readonly to?: string
   readonly limit: Limit
   /**
-   * A more generous limit for quick runs, which also happen on shared machines.
+   * A more generous limit for quick runs, which may run on shared machines.
    *
    * @default a quick run skips the budget
    */

@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { findOnPath } from '../scripts/services/path.ts'
 import { run } from '../test/support/run.ts'
 
-/** Builds a peer in Go. Resolves with false where Go is not installed or its modules cannot be fetched. */
+/** Builds a peer in Go. Resolves with false when Go is not installed or its modules cannot be fetched. */
 export async function buildGin(folder: string, outfile: string): Promise<boolean> {
   const go = findOnPath('go')
   if (go === undefined) return false

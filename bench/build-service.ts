@@ -3,7 +3,7 @@ import { bundle } from '../scripts/bundle.ts'
 
 const ROUTES = resolve(import.meta.dirname, 'service-routes.cjs')
 
-/** Builds the service with a further route, the POST /echo of the peers. */
+/** Builds the service with one more route, POST /echo, which the peers have too. */
 export async function buildService(outfile: string): Promise<void> {
   await bundle(outfile, [
     {

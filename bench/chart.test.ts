@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { chart } from './chart.ts'
+import { renderChart } from './chart.ts'
 
 const measurement = {
   name: 'ping',
@@ -8,7 +8,7 @@ const measurement = {
   base: 'raw',
   rows: { raw: [30_000, 20_000, 40_000], service: [15_000, 10_000, 20_000] },
 }
-const svg = chart([measurement, measurement], (row) => row === 'service')
+const svg = renderChart([measurement, measurement], (row) => row === 'service')
 
 test('the length of a bar is proportional to its median', () => {
   const widths = [...svg.matchAll(/ width="([\d.]+)" height="16"/g)].map(([, width]) => Number(width))

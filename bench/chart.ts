@@ -6,7 +6,7 @@ const BAR_WIDTH = 400
 const ROW_HEIGHT = 22
 const TITLE_HEIGHT = 34
 
-// Text follows the colour scheme. The bars are readable on light and dark pages.
+// The colour of texts follows the colour scheme. The bars are readable on light and dark pages.
 const STYLE = `
   text { font: 13px system-ui, sans-serif; fill: #1f2328 }
   .title { font-weight: 600 }
@@ -14,28 +14,28 @@ const STYLE = `
   .own { fill: #2f81f7 }
   @media (prefers-color-scheme: dark) { text { fill: #e6edf3 } }`
 
-const escaped = (text: string) => text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`)
+const escapeText = (text: string) => text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`)
 
 /** Formats a value for tables and charts. */
-export function formatted(value: number, unit: Measurement['unit']): string {
+export function formatValue(value: number, unit: Measurement['unit']): string {
   return `${unit === 'requests/s' ? Math.round(value).toLocaleString('en-US') : value.toFixed(1)} ${unit}`
 }
 
 /** Renders an SVG document with a panel for each measurement and a bar for each median. Highlights `isOwn` rows. */
-export function chart(measurements: readonly Measurement[], isOwn: (row: string) => boolean): string {
+export function renderChart(measurements: readonly Measurement[], isOwn: (row: string) => boolean): string {
   const parts: string[] = []
   let y = 0
   for (const measurement of measurements) {
     const { title, unit, base, rows } = measurement
     const medians = Object.entries(rows).map(([row, values]) => [row, median(values)] as const)
     const longest = Math.max(...medians.map(([, value]) => value))
-    parts.push(`<text class="title" x="0" y="${y + 22}">${escaped(title)}</text>`)
+    parts.push(`<text class="title" x="0" y="${y + 22}">${escapeText(title)}</text>`)
     y += TITLE_HEIGHT
     for (const [row, value] of medians) {
       const width = ((value / longest) * BAR_WIDTH).toFixed(1)
-      const text = `${formatted(value, unit)} · ${median(ratios(measurement, row, base)).toFixed(2)}`
+      const text = `${formatValue(value, unit)} · ${median(ratios(measurement, row, base)).toFixed(2)}`
       parts.push(
-        `<text x="${LABEL_WIDTH - 8}" y="${y + 14}" text-anchor="end">${escaped(row)}</text>`,
+        `<text x="${LABEL_WIDTH - 8}" y="${y + 14}" text-anchor="end">${escapeText(row)}</text>`,
         `<rect class="${isOwn(row) ? 'own' : 'peer'}" x="${LABEL_WIDTH}" y="${y + 2}" width="${width}" height="${ROW_HEIGHT - 6}" rx="2"/>`,
         `<text x="${LABEL_WIDTH + Number(width) + 6}" y="${y + 14}">${text}</text>`,
       )

@@ -6,7 +6,7 @@ export type Environment = Readonly<Record<string, string>>
 /**
  * Starts a database and a Redis that accept connections and never respond, which is the worst failure of a dependency.
  */
-export async function hungStores(): Promise<Environment> {
+export async function startHungStores(): Promise<Environment> {
   const server = createServer((socket) => socket.on('error', () => {}).resume())
   server.listen(0, '127.0.0.1').unref()
   await once(server, 'listening')

@@ -1,5 +1,6 @@
 /*
- * node bench/main.ts [start-up] [throughput] [memory], and the parts of folders: [notes]
+ * node bench/main.ts [start-up] [throughput] [memory], and the parts that folders add: [notes]
+ *
  * Measures these parts (default: all), prints a table and the verdict on each budget, and exits with 1 when a budget
  * does not hold. A run of all parts writes bench/results/full.*, and with QUICK=1 bench/results/quick.*.
  */
@@ -11,17 +12,18 @@ import { needTools } from '../test/support/tools.ts'
 import { judge, readBudgets } from './budgets.ts'
 import { buildGin } from './build-gin.ts'
 import { buildService } from './build-service.ts'
-import { chart } from './chart.ts'
-import { hungStores } from './hung-stores.ts'
+import { renderChart } from './chart.ts'
+import { startCollector } from './collector.ts'
+import { startHungStores } from './hung-stores.ts'
 import type { Measurement } from './measurement.ts'
 import { measureMemory } from './memory.ts'
 import { type Bench, BUILT, createPrograms } from './programs.ts'
-import { type Circumstances, report } from './report.ts'
+import { type Circumstances, renderReport } from './report.ts'
 import { measureStartup } from './startup.ts'
 import { measureThroughput } from './throughput.ts'
 
 /**
- * The start-up part is first, because a machine after ten minutes at saturation is slower, and its figures vary more.
+ * The start-up part is first, because a machine is slower after ten minutes at saturation, and its figures vary more.
  */
 const PARTS: Record<string, (bench: Bench) => Promise<Measurement[]>> = {
   'start-up': measureStartup,
@@ -30,7 +32,7 @@ const PARTS: Record<string, (bench: Bench) => Promise<Measurement[]>> = {
 }
 
 process.chdir(dirname(import.meta.dirname))
-// The example has a part of its own, which goes with it.
+// The folder of the example adds a part.
 for (const file of globSync('bench/*/part.ts')) Object.assign(PARTS, (await import(resolve(file))).parts)
 const quick = Boolean(process.env['QUICK'])
 const names = process.argv.slice(2)
@@ -42,9 +44,12 @@ await buildService(BUILT.service)
 // The page cache holds larger pieces of a file that has just been linked, and each piece counts as resident.
 copyFileSync('dist/app', BUILT.app)
 const gin = await buildGin('bench/peers/gin', BUILT.gin)
-const bench: Bench = { programs: createPrograms({ stores: await hungStores(), gin }), quick }
+const bench: Bench = {
+  programs: createPrograms({ stores: await startHungStores(), collector: await startCollector(), gin }),
+  quick,
+}
 
-// Other load of the machine affects every figure.
+// The report has the load average, because other load on the machine affects every figure.
 const loadBefore = loadavg()[0] ?? 0
 const measurements: Measurement[] = []
 for (const [name, measure] of Object.entries(PARTS)) {
@@ -74,7 +79,7 @@ function circumstances(): Circumstances {
 }
 
 const about = circumstances()
-const text = report(about, measurements)
+const text = renderReport(about, measurements)
 console.log(text)
 if (names.length === 0) {
   const path = `bench/results/${quick ? 'quick' : 'full'}`
@@ -83,7 +88,7 @@ if (names.length === 0) {
   writeFileSync(`${path}.json`, `${JSON.stringify({ ...about, measurements }, undefined, 2)}\n`)
   writeFileSync(
     `${path}.svg`,
-    chart(measurements, (row) => /^(service|\/health)/.test(row)),
+    renderChart(measurements, (row) => /^(service|\/health)/.test(row)),
   )
 }
 for (const { holds, text } of judge(readBudgets(), measurements, { quick })) {

@@ -9,7 +9,7 @@ import { wrk } from './wrk.ts'
 const ROWS: readonly ProgramName[] = ['express bare', 'service']
 
 /** Reads the resident set in MiB. */
-async function readResidentMb(pid: number): Promise<number> {
+export async function readResidentMb(pid: number): Promise<number> {
   return Number(await succeed('ps', ['-o', 'rss=', '-p', String(pid)])) / 1024
 }
 
@@ -17,7 +17,7 @@ export async function measureMemory({ programs, quick }: Bench): Promise<Measure
   const seconds = quick ? 3 : 10
   const samples = await inRounds(quick ? 1 : 5, pick(programs, ROWS), async (program) => {
     await using server = await startServer(program, { cpu: SERVER_CPU })
-    // A program still allocates right after its start.
+    // A program continues to allocate shortly after its start.
     await setTimeout(1_000)
     const idle = await readResidentMb(server.pid)
     await wrk(`${server.url}/ping`, { seconds })

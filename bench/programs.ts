@@ -11,14 +11,29 @@ export const BUILT = { app: '.local/bench/app', service: '.local/bench/server.cj
 
 const node = (file: string): Program => ({ command: [process.execPath, file] })
 
-/**
- * Lists the programs to measure. `stores` has the URLs of a database and a Redis. `gin` is false when it is not built.
- */
-export function createPrograms({ stores, gin }: { stores: Environment; gin: boolean }) {
+interface ProgramOptions {
+  /** The URLs of a database and a Redis. */
+  readonly stores: Environment
+  /** The endpoint of a collector of traces. */
+  readonly collector: Environment
+  /** Whether the peer in Go is built. */
+  readonly gin: boolean
+}
+
+/** Lists the programs to measure. */
+export function createPrograms({ stores, collector, gin }: ProgramOptions) {
+  const record = (share: string): Program => ({
+    command: [BUILT.app],
+    env: { ...collector, OTEL_TRACES_SAMPLER: 'parentbased_traceidratio', OTEL_TRACES_SAMPLER_ARG: share },
+  })
   return {
     raw: node('bench/peers/raw.cjs'),
     'raw with duties': node('bench/peers/raw-with-duties.cjs'),
     service: { command: [BUILT.app] },
+    'service without metrics': { command: [BUILT.app], env: { ADMIN_PORT: '0' } },
+    'service, traces of 0 %': record('0'),
+    'service, traces of 1 %': record('0.01'),
+    'service, traces of 100 %': record('1'),
     'service with stores': { command: [BUILT.app], env: stores },
     'service as a bundle': node('dist/server.cjs'),
     'service from its sources': node('src/main.ts'),

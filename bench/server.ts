@@ -12,12 +12,12 @@ import type { Program } from './programs.ts'
 export interface RunningServer extends AsyncDisposable {
   readonly url: string
   readonly pid: number
-  /** From spawn to the first 200, in milliseconds. */
+  /** Time from spawn to the first 200, in milliseconds. */
   readonly startedInMs: number
 }
 
 export interface StartOptions {
-  /** Pins the program to one core. Unset: it runs on all of them. */
+  /** Pins the program to one core. @default all cores */
   readonly cpu?: number
   /** The path whose first 200 ends the start. @default '/ping' */
   readonly path?: string

@@ -10,7 +10,7 @@ exports.listRoutes = (deps) => [
     path: '/echo',
     post: operation({
       id: 'echo',
-      summary: 'Returns what it receives',
+      summary: 'Validates the body and returns a response of about 1 KB',
       body: unknown(),
       public: true,
       responses: { 200: { description: 'The response' } },

@@ -20,6 +20,10 @@ const PING: Names = {
     'gin with its log',
   ],
 }
+const OBSERVED: Names = {
+  quick: ['raw', 'service', 'service, traces of 1 %'],
+  full: ['service without metrics', 'service, traces of 0 %', 'service, traces of 100 %'],
+}
 const ECHO: Names = {
   quick: ['fastify with duties', 'service with POST /echo'],
   full: ['raw with duties', 'fastify bare', 'express bare', 'express as usual'],
@@ -27,7 +31,7 @@ const ECHO: Names = {
 
 interface Names {
   readonly quick: readonly ProgramName[]
-  /** In addition to the quick rows. */
+  /** The rows of a full run, in addition to the quick rows. */
   readonly full: readonly ProgramName[]
 }
 
@@ -37,8 +41,8 @@ const NOTE = JSON.stringify({ title: 'Something to remember', tags: ['one', 'two
 const PROBES_PER_SECOND = 100
 
 /**
- * The measurement begins after the first seconds, in which V8 compiles hot functions. Its threads share the core of the
- * server here, and take it for tens of milliseconds.
+ * The measurement begins after the first seconds, in which V8 compiles hot functions. The threads of V8 share the core
+ * of the server, and occupy it for tens of milliseconds.
  */
 const SETTLED_AFTER_S = 6
 
@@ -88,6 +92,13 @@ export async function measureThroughput({ programs, quick }: Bench): Promise<Mea
       unit: 'requests/s',
       base: 'raw',
       rows: await inRounds(rounds, drives(pickNames(PING), { path: '/ping' }), throughput),
+    },
+    {
+      name: 'observability',
+      title: 'GET /ping with metrics and with traces',
+      unit: 'requests/s',
+      base: 'raw',
+      rows: await inRounds(rounds, drives(pickNames(OBSERVED), { path: '/ping' }), throughput),
     },
     {
       name: 'probes',

@@ -1,4 +1,4 @@
--- Sends one request again and again: GET, or POST with the environment variable BODY.
+-- Repeats one request: GET, or POST when the environment variable BODY is set.
 local json = { ['content-type'] = 'application/json' }
 local body = os.getenv('BODY')
 if body then

@@ -3,15 +3,15 @@ import { CLIENT_CPU, onCpu } from './cpu.ts'
 
 export interface WrkOptions {
   readonly seconds: number
-  /** Sent as JSON with POST. @default the requests are GET */
+  /** The body of a POST request, as JSON. @default the requests are GET */
   readonly body?: string
   /** @default 'bench/wrk.lua', which repeats one request */
   readonly script?: string
-  /** Read by the script. */
+  /** Variables for the script. */
   readonly env?: Readonly<Record<string, string>>
   /** @default 64 */
   readonly connections?: number
-  /** The responses must be errors, like those of a failing probe. @default false */
+  /** Every response must be an error, like the responses of a failing probe. @default false */
   readonly refused?: boolean
   /**
    * Gives other processes on the core of the clients priority, so that a prober waits for the server only.

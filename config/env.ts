@@ -18,7 +18,7 @@ import {
 } from './formats.ts'
 import { upstreams } from './upstreams.ts'
 
-/** A header that Node can send. */
+/** Accepts the headers that Node can send. */
 const isHeader = (name: string, value: string) =>
   /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) && /^[\t\x20-\x7e]*$/.test(value)
 
@@ -105,7 +105,7 @@ export const schema = {
   HEALTH_CRITICAL: list('names separated by commas').default([]),
   HEALTH_DIALECT: oneOf(['standard', 'haproxy', 'envoy', 'consul']).default('standard'),
 
-  /** Remove a feature once it is always on. */
+  /** The optional features. Remove a feature from the list when it is always on. */
   FEATURES: namesOrNone(['board', 'docs', 'version'], 'features').default(['docs']),
   SETTINGS_FILE: text(/^\/.{1,4096}$/, 'an absolute path').optional(),
 
@@ -116,7 +116,7 @@ export const schema = {
 export type Name = keyof typeof schema
 export type Config = { readonly [K in Name]: z.output<(typeof schema)[K]> }
 
-/** Variables whose values no output may show. Each may come from a file instead, which `X_FILE` names. */
+/** Secrets. The output never shows their values. Each may come from a file instead, whose path is in `X_FILE`. */
 export const SECRETS: ReadonlySet<string> = new Set<Name>([
   'DATABASE_URL',
   'MIGRATION_DATABASE_URL',
@@ -151,8 +151,11 @@ export interface Problem {
 /** Passwords of examples and images. Attackers try them first. */
 const PLACEHOLDERS = new Set(['changeme', 'change-me', 'password', 'secret', 'example', 'postgres', 'redis', 'admin'])
 
-/** Checks the rules between variables. A variable with an invalid value is absent: a comparison with NaN is false. */
-export function contradictions(config: Partial<Config>): Problem[] {
+/**
+ * Checks the rules between variables. Skips a rule when one of its variables is absent from `config`, because its value
+ * is invalid: a comparison with NaN is false.
+ */
+export function findContradictions(config: Partial<Config>): Problem[] {
   const problems: Problem[] = []
   const reject = (name: Name, expected: string, isWrong: boolean | undefined) => {
     if (isWrong) problems.push({ name, expected })

@@ -7,10 +7,11 @@ import * as z from 'zod'
  */
 
 /**
- * Converts a text with `parse`, which returns undefined or throws for an invalid text. A start creates the schemas of
- * all variables, so a format is one schema object: `z.string().transform()` would be three.
+ * Creates a format that converts a text with `parse`, which returns undefined or throws for an invalid text. Every
+ * start creates the schemas of all variables, so a format is a single schema object: `z.string().transform()` would
+ * create three.
  */
-export const parsed = <T>(expected: string, parse: (text: string) => T | undefined) =>
+export const createFormat = <T>(expected: string, parse: (text: string) => T | undefined) =>
   z.transform((given: string, context): T => {
     try {
       const value = parse(given)
@@ -31,20 +32,20 @@ function parseInteger(text: string, min: number, max: number): number | undefine
 }
 
 export const integer = (min: number, max: number, unit = '') =>
-  parsed(`an integer from ${min} to ${max}${unit && ` ${unit}`}`, (text) => parseInteger(text, min, max))
+  createFormat(`an integer from ${min} to ${max}${unit && ` ${unit}`}`, (text) => parseInteger(text, min, max))
 
 export const milliseconds = (min: number, max: number) => integer(min, max, 'milliseconds')
 
 export const oneOf = <const T extends readonly string[]>(values: T) => z.enum(values, `one of ${values.join(', ')}`)
 
 export const boolean = () =>
-  parsed('one of true, false', (text) => (text === 'true' || text === 'false' ? text === 'true' : undefined))
+  createFormat('one of true, false', (text) => (text === 'true' || text === 'false' ? text === 'true' : undefined))
 
 const splitList = (text: string): readonly string[] => (text === '' ? [] : text.split(',').map((item) => item.trim()))
 
 /** Texts separated by commas. An empty text is an empty list. */
 export const list = (expected: string, isItem: (item: string) => boolean = () => true) =>
-  parsed(expected, (text) => {
+  createFormat(expected, (text) => {
     const items = splitList(text)
     return items.every(isItem) ? items : undefined
   })
@@ -53,16 +54,16 @@ const BYTES: Readonly<Record<string, number>> = { b: 1, kb: 1024, mb: 1024 ** 2 
 
 /** `100`, `100b`, `64kb` or `1mb` in bytes. The units are binary, as in Express's body parsers. */
 export const byteSize = (maxMegabytes: number) =>
-  parsed(`a size from 1b to ${maxMegabytes}mb, such as 100kb`, (text) => {
+  createFormat(`a size from 1b to ${maxMegabytes}mb, such as 100kb`, (text) => {
     const [, amount, unit = 'b'] = /^(\d{1,9})(b|kb|mb)?$/.exec(text) ?? []
     const bytes = Number(amount) * (BYTES[unit] ?? 0)
     return bytes >= 1 && bytes <= maxMegabytes * 1024 ** 2 ? bytes : undefined
   })
 
 export const url = (protocols: readonly string[], example: string, path = /^/) =>
-  parsed(`a URL such as ${example}`, (text) => {
+  createFormat(`a URL such as ${example}`, (text) => {
     const { protocol, hostname, username, password, pathname } = new URL(text)
-    // The drivers decode percent-encoded text and throw errors of their own when it is malformed.
+    // The drivers decode percent-encoded text, and throw other errors when it is malformed.
     decodeURIComponent(username + password + pathname)
     // An unencoded slash in a password ends the host early, and the rest of the password becomes the path.
     const isValid = protocols.includes(protocol) && hostname !== '' && !pathname.includes('@') && path.test(pathname)
@@ -80,7 +81,7 @@ export const publicUrl = (protocols: readonly string[], example: string) =>
 const isOrigin = (text: string) => /^https?:[^*]+$/.test(text) && URL.parse(text)?.origin === text
 
 export const origins = () =>
-  parsed(
+  createFormat(
     'origins such as https://app.example.com, in lower case and without a path, separated by commas, or *',
     (text) => {
       const origins = splitList(text)
@@ -90,7 +91,7 @@ export const origins = () =>
 
 const NAMED_RANGES = ['loopback', 'linklocal', 'uniquelocal']
 
-/** Returns the smallest accepted prefix. A larger range would trust nearly every client, as `true` does. */
+/** Returns the smallest accepted prefix length. A larger range would trust nearly every client, as `true` does. */
 function findSmallestPrefix(address: string): number {
   if (isIPv4(address)) return 8
   return address.toLowerCase().startsWith('::ffff:') ? 104 : 7
@@ -106,7 +107,7 @@ function isAddressRange(text: string): boolean {
 
 /** The number of proxies, or their addresses. `true` is an error: it lets every client choose its own address. */
 export const trustProxy = () =>
-  parsed<number | readonly string[]>(
+  createFormat<number | readonly string[]>(
     `a number of proxies from 0 to 10, or addresses, CIDR ranges or ${NAMED_RANGES.join(', ')}, separated by commas`,
     (text) => {
       const ranges = splitList(text)
@@ -114,9 +115,9 @@ export const trustProxy = () =>
     },
   )
 
-/** Some of the names, or `none`, because an empty variable means the default. */
+/** Some of the names, or `none` for an empty list: an empty variable would mean the default. */
 export const namesOrNone = <const T extends string>(names: readonly T[], subject: string) =>
-  parsed(`none, or names of ${subject} (${names.join(', ')})`, (text): readonly T[] | undefined => {
+  createFormat(`none, or names of ${subject} (${names.join(', ')})`, (text): readonly T[] | undefined => {
     if (text === 'none') return []
     const found = splitList(text).map((item) => names.find((name) => name === item))
     return found.every((name) => name !== undefined) ? found : undefined
@@ -124,14 +125,14 @@ export const namesOrNone = <const T extends string>(names: readonly T[], subject
 
 /** A share from 0 to 1. */
 export const ratio = () =>
-  parsed('a number from 0 to 1, such as 0.01', (text) => {
+  createFormat('a number from 0 to 1, such as 0.01', (text) => {
     const value = /^\d{1,3}(\.\d{1,15})?$/.test(text) ? Number(text) : Number.NaN
     return value <= 1 ? value : undefined
   })
 
 /** `name=value` pairs separated by commas, with percent-encoded values, as in the variables of OpenTelemetry. */
 export const pairs = (expected: string, isPair: (name: string, value: string) => boolean) =>
-  parsed(`${expected}: name=value pairs separated by commas, with %2C for a comma in a value`, (text) => {
+  createFormat(`${expected}: name=value pairs separated by commas, with %2C for a comma in a value`, (text) => {
     const found: Record<string, string> = {}
     for (const item of splitList(text)) {
       const [, name = '', encoded = ''] = /^([^=]+?)\s*=\s*(.*)$/.exec(item) ?? []
@@ -159,7 +160,7 @@ function parseTarget(text: string) {
 const RESERVED_CHECKS = ['database', 'redis']
 
 export const heartbeats = () =>
-  parsed(
+  createFormat(
     `name=target pairs separated by commas, each name once and none of ${RESERVED_CHECKS.join(', ')} and upstream-…; a target is http(s)://…, tcp://host:port or command:/path arguments`,
     (text) => {
       const names = new Set(RESERVED_CHECKS)

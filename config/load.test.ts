@@ -223,7 +223,7 @@ describe('secrets', () => {
   })
 })
 
-describe('URLs that are no secret', () => {
+describe('URLs that are not secrets', () => {
   const AUTH = { AUTH_ISSUER: 'https://issuer/', AUTH_AUDIENCE: 'orders' }
 
   test.each([
@@ -282,7 +282,7 @@ describe('access', () => {
   const REDIS_URL = 'redis://cache'
   const secret = (letter: string) => `${letter}://${letter.repeat(40)}`
 
-  test('the AUTH_ variables are set together or not at all', () => {
+  test('the AUTH_ variables must be set together or not at all', () => {
     expect(findProblems(TOKENS)).toEqual([])
     for (const missing of Object.keys(TOKENS)) {
       const problems = findProblems({ ...TOKENS, [missing]: '' })
@@ -291,7 +291,7 @@ describe('access', () => {
     }
   })
 
-  test('in production the issuer keys come over TLS or from the loopback address', () => {
+  test('in production, the issuer keys must come over TLS or from the loopback address', () => {
     const from = (AUTH_JWKS_URL: string, NODE_ENV = 'production') =>
       findProblems({ ...TOKENS, AUTH_JWKS_URL, NODE_ENV })
     expect(from('http://issuer/keys')).toEqual([

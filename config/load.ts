@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import { parse } from 'dotenv'
-import { type Config, contradictions, type Problem, SECRETS, schema } from './env.ts'
+import { type Config, findContradictions, type Problem, SECRETS, schema } from './env.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -29,15 +29,15 @@ export function readTextFile(path: string): string {
 }
 
 /**
- * Reads the listening address only: `app healthcheck` must succeed although someone has broken a file that the running
- * service has read. @throws ConfigError
+ * Reads only the listening address: `app healthcheck` must succeed even when a file that the running service has read
+ * is now invalid. @throws ConfigError
  */
 export function loadAddress(environment: Environment): Pick<Config, 'HOST' | 'PORT'> {
   const { HOST, PORT } = withEnvFile(environment)
   return validate({ HOST, PORT })
 }
 
-/** Returns one frozen configuration. @throws ConfigError with every problem at once, after those in `problems` */
+/** Returns one frozen configuration. @throws ConfigError with all problems together, those in `problems` first */
 export function validate(values: Environment, problems: string[] = []): Config {
   const config: Record<string, unknown> = {}
   for (const [name, variable] of Object.entries(schema)) {
@@ -49,7 +49,7 @@ export function validate(values: Environment, problems: string[] = []): Config {
       problems.push(describeProblem({ name, expected }, given))
     }
   }
-  for (const problem of contradictions(config)) {
+  for (const problem of findContradictions(config)) {
     problems.push(describeProblem(problem, values[problem.name] ?? String(config[problem.name])))
   }
   if (problems.length > 0) throw new ConfigError(problems)
@@ -83,7 +83,7 @@ export function withEnvFile(environment: Environment, readFile: ReadFile = readT
 const withoutEmpty = (environment: Environment) =>
   Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
 
-/** Replaces each `X_FILE` of a secret with `X` and the contents of that file, and adds to `problems`. */
+/** Replaces each `X_FILE` of a secret with `X` and the contents of that file. Appends errors to `problems`. */
 export function readSecrets(environment: Environment, readFile: ReadFile, problems: string[]): Environment {
   const values = { ...environment }
   for (const name of SECRETS) {
@@ -119,7 +119,7 @@ export function describeConfig(config: Config): string {
 
 function describeProblem({ name, expected }: Problem, given: string | undefined): string {
   if (given === undefined) return `${name}: got nothing, expected ${expected}`
-  // Mask before cutting: without its @ a long password would not be recognised.
+  // Mask the text before cutting it: a password that is cut before its @ would not be recognised.
   const value = JSON.stringify(maskUrl(given).slice(0, 100))
   return `${name}: got ${SECRETS.has(name) ? 'a secret value (not shown)' : value}, expected ${expected}`
 }

@@ -7,7 +7,7 @@ const WATCH_INTERVAL_MS = 1_000
 
 export type Settings = ReturnType<typeof createSettings>
 
-/** Reads the environment, the files of secrets and SETTINGS_FILE. @throws ConfigError with every problem at once */
+/** Reads the environment, the files of secrets and SETTINGS_FILE. @throws ConfigError with all problems together */
 export function createSettings(environment: Environment, readFile: ReadFile = readTextFile) {
   const problems: string[] = []
   const fixed = readSecrets(withEnvFile(environment, readFile), readFile, problems)
@@ -26,7 +26,7 @@ export function createSettings(environment: Environment, readFile: ReadFile = re
     /** Returns the current values. Call it each time: a reload replaces them. */
     current: () => current,
     /**
-     * Reads SETTINGS_FILE again, replaces all values at once, and returns the names of those that changed.
+     * Reads SETTINGS_FILE again, replaces all values together, and returns the names of the values that changed.
      * @throws ConfigError when the file has any problem; the previous values stay
      */
     reload(): readonly Name[] {
@@ -45,7 +45,10 @@ export function createSettings(environment: Environment, readFile: ReadFile = re
   }
 }
 
-/** Adds to `problems`. An empty value counts as unset unless the variable accepts an empty text. */
+/**
+ * Reads the values of the file, and appends errors to `problems`. An empty value counts as unset unless the variable
+ * accepts an empty text.
+ */
 function readSettings(path: string, readFile: ReadFile, problems: string[]): Environment {
   const report = (expected: string) => problems.push(`SETTINGS_FILE: got ${JSON.stringify(path)}, expected ${expected}`)
   const values: Record<string, string> = {}
@@ -54,7 +57,7 @@ function readSettings(path: string, readFile: ReadFile, problems: string[]): Env
     content = JSON.parse(readFile(path))
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    // Keep the position only: the rest of the message quotes the file, which may be a secret's by mistake.
+    // Keep only the position: the rest of the message quotes the file, which may contain a secret by mistake.
     const [position = ''] = / \(line \d+ column \d+\)/.exec(message) ?? []
     report(code === undefined ? `a JSON file${position}` : `a file that can be read (${code})`)
     return values

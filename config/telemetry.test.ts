@@ -4,7 +4,7 @@ import { describeExport } from './telemetry.ts'
 
 const describe = (environment: Record<string, string>) => describeExport(createSettings(environment).current())
 
-test('without an endpoint nothing is exported, whatever the other variables are', () => {
+test('without an endpoint, the other variables have no effect and the service exports no spans', () => {
   expect(describe({ OTEL_SERVICE_NAME: 'orders', OTEL_TRACES_SAMPLER: 'always_on' })).toBeUndefined()
 })
 

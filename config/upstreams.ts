@@ -1,4 +1,4 @@
-import { parsed } from './formats.ts'
+import { createFormat } from './formats.ts'
 
 /** `http://10.0.0.1:8080`: an origin without a path, credentials or a query. */
 function parseOrigin(text: string) {
@@ -31,7 +31,7 @@ function parseSource(text: string) {
 
 /** `name=target` pairs. Each name is that of a label in metrics. */
 export const upstreams = () =>
-  parsed(
+  createFormat(
     'name=target pairs separated by commas, each name once; a target is http(s)://host:port, several of them with | ' +
       'between, dns://host:port or srv://_service._proto.name',
     (text) => {

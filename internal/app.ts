@@ -6,7 +6,6 @@ import { disablePretenuring } from '#pkg/fast-path/pretenuring.ts'
 import { createHealth, createHeartbeat, postgresCheck } from '#pkg/health/index.ts'
 import { createRequestContext } from '#pkg/http/request-context.ts'
 import { createLifecycle, limitConnections, listen } from '#pkg/lifecycle/index.ts'
-import { createLogger, createOutput } from '#pkg/logging/index.ts'
 import type { Admission } from '#pkg/overload/index.ts'
 import { createNotifier, type Systemd } from '#pkg/systemd.ts'
 import type { Access } from './access.ts'
@@ -25,6 +24,7 @@ import {
 } from './log-events.ts'
 import type { Counts } from './metrics.ts'
 import { createServer } from './server.ts'
+import { createServiceLog } from './service-log.ts'
 
 /** Composes the service. `start()` runs it and resolves with the exit code after the stop. */
 export function createApp(settings: Settings, systemd: Systemd): { start(): Promise<0 | 1> } {
@@ -32,33 +32,17 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
   const config = current()
   const { version } = buildInfo
   const service = config.SERVICE_NAME ?? buildInfo.name
-  const counts: Counts = { droppedLines: 0, reloads: 0, failedReloads: 0, isCountingAlone: false }
+  const counts: Counts = { reloads: 0, failedReloads: 0, isCountingAlone: false }
   const context = createRequestContext()
   let board: ServiceBoard | undefined
-  const output = createOutput({
+  const { logger, droppedLines } = createServiceLog({
+    level: config.LOG_LEVEL,
     bufferBytes: config.LOG_BUFFER,
     bufferMs: config.LOG_BUFFER_MS,
-    onDropped(lines) {
-      counts.droppedLines += lines
-      logEvent(logger, 'error', 'log lines dropped', { 'App.log.dropped_lines': lines })
-    },
-  })
-  process.on('exit', () => output.flushSync())
-  const logger = createLogger({
-    level: config.LOG_LEVEL,
-    base: { 'service.name': service, 'service.version': version, 'process.pid': process.pid },
-    destination: {
-      write(line) {
-        output.write(line)
-        board?.onLine(line)
-      },
-    },
-    context(fields) {
-      const request = 'http.request.id' in fields ? undefined : context.current()
-      if (request === undefined) return undefined
-      const { requestId, trace } = request
-      return { 'http.request.id': requestId, 'trace.id': trace.traceId, 'span.id': trace.spanId }
-    },
+    service,
+    version,
+    context,
+    onLine: (line) => board?.onLine(line),
   })
 
   function reload(): void {
@@ -135,41 +119,16 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
       await setImmediate()
       const { listRoutes } = await import('./routes.ts')
       await setImmediate()
-      const metrics =
-        config.ADMIN_PORT === 0
-          ? undefined
-          : (await import('./metrics.ts')).createServiceMetrics({
-              service,
-              version,
-              counts,
-              phase: lifecycle.phase,
-              snapshot: health.snapshot,
-            })
-      if (metrics) {
-        if (config.NODE_ENV !== 'production' || config.FEATURES.includes('board')) {
-          const { createServiceBoard } = await import('./board/board.ts')
-          const { connections } = metrics
-          board = createServiceBoard({
-            service,
-            version,
-            phase: lifecycle.phase,
-            snapshot: health.snapshot,
-            connections,
-          })
-        }
-        const { createAdmin } = await import('./admin.ts')
-        const { HOST: host, ADMIN_PORT: port, REUSE_PORT: reusePort } = config
-        await use(createAdmin({ ...timeouts, host, port, reusePort, metrics, board, logger }))
-      }
-      const exporter = describeExport(config)
-      const sinks = board ? [board.sink] : []
-      const tracing =
-        (exporter || board) &&
-        (await (await import('./tracing.ts')).createTracing({ context, logger, service, version, exporter, sinks }))
-      if (tracing) {
-        if (tracing.counts) metrics?.observeSpans(tracing.counts)
-        await use(tracing.part)
-      }
+      const { HOST: host, ADMIN_PORT: port, REUSE_PORT: reusePort } = config
+      const { startTelemetry } = await import('./telemetry.ts')
+      const telemetry = await startTelemetry({
+        ...{ service, version, counts, droppedLines, lifecycle, health, context, logger, use },
+        admin: { ...timeouts, host, port, reusePort },
+        hasBoard: config.NODE_ENV !== 'production' || config.FEATURES.includes('board'),
+        exporter: describeExport(config),
+      })
+      const { metrics, tracing } = telemetry
+      board = telemetry.board
       await setImmediate()
 
       // The HTTP part stops before the stores, so requests no longer use them: wait only briefly for a store that

@@ -11,7 +11,7 @@ afterEach(() => {
   for (const { stop } of running.splice(0)) stop()
 })
 
-const noCounts: Counts = { droppedLines: 0, reloads: 0, failedReloads: 0, isCountingAlone: false }
+const noCounts: Counts = { reloads: 0, failedReloads: 0, isCountingAlone: false }
 
 const instance = { latencyMs: 20, success: 1, isFailing: false }
 const upstreamReport = (): UpstreamReport => ({
@@ -31,12 +31,13 @@ const upstreamReport = (): UpstreamReport => ({
   ],
 })
 
-function create({ counts = noCounts }: { counts?: Counts } = {}) {
+function create({ counts = noCounts, droppedLines = 0 }: { counts?: Counts; droppedLines?: number } = {}) {
   const registry = new Registry()
   const metrics = createServiceMetrics({
     service: 'orders',
     version: '1.2.3',
     counts,
+    droppedLines: () => droppedLines,
     phase: () => 'draining',
     snapshot: () => ({
       checks: {
@@ -58,11 +59,12 @@ const admission = {
 }
 
 test('docs/metrics.md lists each metric with its type, its labels and its meaning', async () => {
-  const { registry, observeDatabase, observeRedis, observeAdmission, http, render, sources } = create()
+  const { registry, observeDatabase, observeRedis, observeSpans, observeAdmission, http, render, sources } = create()
   const database = observeDatabase()
   database.onPool(() => ({ used: 0, idle: 0, waiting: 0 }))
   database.onQuery('SelectQueryNode', 1)
   observeRedis(() => true)
+  observeSpans({ exported: 0, lost: { queue_full: 0, export_failed: 0, rejected: 0, stopped: 0 } })
   const upstreams = createUpstreamMetrics(sources)
   upstreams.report(upstreamReport)
   upstreams.observe('payments')({ method: 'GET', status: 200, errorType: undefined, durationMs: 20 })
@@ -82,15 +84,14 @@ test('docs/metrics.md lists each metric with its type, its labels and its meanin
 
 test('the phase, the checks and the counted events are read at each scrape', async () => {
   const counts = { ...noCounts }
-  const { render } = create({ counts })
+  const { render } = create({ counts, droppedLines: 7 })
   const before = await render()
   expect(before).toContain('target_info{service_name="orders",service_version="1.2.3",process_runtime_version="')
   expect(before).toContain('service_phase{phase="serving"} 0\nservice_phase{phase="draining"} 1\n')
   expect(before).toContain('health_check_status{check="database"} 1\nhealth_check_status{check="mail"} 0\n')
-  expect(before).toContain('log_lines_dropped_total 0\n')
-  Object.assign(counts, { droppedLines: 7, reloads: 2, failedReloads: 1, isCountingAlone: true })
+  expect(before).toContain('log_lines_dropped_total 7\n')
+  Object.assign(counts, { reloads: 2, failedReloads: 1, isCountingAlone: true })
   const after = await render()
-  expect(after).toContain('log_lines_dropped_total 7\n')
   expect(after).toContain('settings_reloads_total{result="ok"} 2\nsettings_reloads_total{result="fail"} 1\n')
   expect(after).toContain('rate_limit_counting_alone 1\n')
 })

@@ -8,7 +8,6 @@ import { createStoreMetrics } from './store/metrics.ts'
 
 /** Counted by the service itself, because these events may precede the metrics. */
 export interface Counts {
-  droppedLines: number
   reloads: number
   failedReloads: number
   isCountingAlone: boolean
@@ -18,6 +17,7 @@ export interface ServiceMetricsDeps extends MetricsOptions {
   readonly service: string
   readonly version: string
   readonly counts: Readonly<Counts>
+  readonly droppedLines: () => number
   readonly phase: () => Phase
   readonly snapshot: () => Pick<Snapshot, 'checks'>
 }
@@ -25,7 +25,8 @@ export interface ServiceMetricsDeps extends MetricsOptions {
 const PHASES: readonly Phase[] = ['starting', 'serving', 'draining', 'stopped']
 
 /** Lists the metrics of this service (docs/metrics.md). */
-export function createServiceMetrics({ service, version, counts, phase, snapshot, ...options }: ServiceMetricsDeps) {
+export function createServiceMetrics(deps: ServiceMetricsDeps) {
+  const { service, version, counts, droppedLines, phase, snapshot, ...options } = deps
   const metrics = createMetrics({
     ...options,
     exemplar: findExemplar,
@@ -44,7 +45,7 @@ export function createServiceMetrics({ service, version, counts, phase, snapshot
     { labels: { result: 'ok' }, value: counts.reloads },
     { labels: { result: 'fail' }, value: counts.failedReloads },
   ])
-  counter('log_lines_dropped_total', 'Log lines lost because the output was blocked.', () => counts.droppedLines)
+  counter('log_lines_dropped_total', 'Log lines lost because the output was blocked.', droppedLines)
   const alone = 'Whether this instance counts the requests of clients without the other instances.'
   gauge('rate_limit_counting_alone', alone, () => Number(counts.isCountingAlone))
   /** Adds the metrics of the exporter of spans. */

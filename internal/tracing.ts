@@ -13,6 +13,7 @@ import {
   type Tracer,
   traceRedis,
 } from '#pkg/tracing/index.ts'
+import { logEvent } from './log-events.ts'
 
 export interface TracingDeps {
   readonly context: RequestContext
@@ -76,7 +77,8 @@ function traceDatabase(tracer: Tracer): DatabaseTracer {
   }
 }
 
-const logExport =
-  (logger: Logger) =>
-  ({ type, ...fields }: OtlpEvent) =>
-    logger[type === 'spans lost' ? 'warn' : 'info'](fields, type)
+const logExport = (logger: Logger) => (event: OtlpEvent) => {
+  if (event.type === 'spans lost') {
+    logEvent(logger, 'warn', event.type, { 'event.reason': event.reason, err: event.err })
+  } else logEvent(logger, 'info', event.type, { 'App.traces.lost_spans': event.lost })
+}

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 export interface Systemd {
   /** File descriptor of the listening socket that systemd passed. */
   readonly listenFd?: number
-  /** `Type=notify` */
+  /** The unit has `Type=notify`. */
   readonly notify: boolean
   /** `WatchdogSec=`: systemd restarts the service after this time without a notification, in milliseconds. */
   readonly watchdogMs?: number
@@ -13,8 +13,8 @@ export interface Systemd {
 const FIRST_FD = 3
 
 /**
- * Reads the variables that systemd sets. Variables for another process are ignored: a shell passes them on to its children.
- * @throws when systemd passed several sockets, because the service listens on one
+ * Reads the variables that systemd sets. Ignores variables for another process, because a shell passes them on to its
+ * children. @throws when systemd passed several sockets, because the service listens on one
  */
 export function readSystemd(environment: Readonly<Record<string, string | undefined>>, pid: number): Systemd {
   const { LISTEN_PID, LISTEN_FDS, NOTIFY_SOCKET = '', WATCHDOG_USEC, WATCHDOG_PID = String(pid) } = environment
@@ -35,8 +35,9 @@ export interface NotifierOptions extends Omit<Systemd, 'listenFd'> {
 }
 
 /**
- * Reports the state of the service to systemd. Node.js cannot open datagram Unix sockets, so the program `systemd-notify`
- * sends the notifications, and the unit needs `NotifyAccess=all`. Has no effect when systemd expects no notifications.
+ * Reports the state of the service to systemd. Node.js cannot open datagram Unix sockets, so the program
+ * `systemd-notify` sends the notifications, and the unit needs `NotifyAccess=all`. Has no effect when systemd expects
+ * no notifications.
  */
 export function createNotifier({ notify, watchdogMs, onError, run = execFile }: NotifierOptions) {
   let timer: NodeJS.Timeout | undefined

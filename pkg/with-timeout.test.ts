@@ -8,13 +8,13 @@ afterEach(() => {
   jest.useRealTimers()
 })
 
-test('work that settles in time passes on its result or its error, and leaves no timer', async () => {
+test('when work settles in time, the caller gets its result or its error, and no timer remains', async () => {
   expect(await withTimeout(Promise.resolve(7), 100)).toBe(7)
   await expect(withTimeout(Promise.reject(new Error('refused')), 100)).rejects.toThrow('refused')
   expect(jest.getTimerCount()).toBe(0)
 })
 
-test('work that takes too long is a TimeoutError, at the timeout and not before', async () => {
+test('when work takes too long, the caller gets a TimeoutError at the timeout and not before', async () => {
   const settled = jest.fn()
   const waiting = withTimeout(new Promise(() => {}), 100).catch(settled)
   await jest.advanceTimersByTimeAsync(99)

@@ -4,8 +4,8 @@ export class TimeoutError extends Error {
 }
 
 /**
- * Settles like `work`, or rejects with a TimeoutError after `timeoutMs` milliseconds. The work itself continues, and its
- * late result or error is ignored.
+ * Settles like `work`, or rejects with a TimeoutError after `timeoutMs` milliseconds. The work itself continues, and
+ * its late result or error is ignored.
  */
 export async function withTimeout<T>(work: PromiseLike<T>, timeoutMs: number): Promise<T> {
   const late = Promise.withResolvers<never>()

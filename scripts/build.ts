@@ -19,24 +19,25 @@ async function makeBundle(): Promise<void> {
 /** Joins the licence texts of the packages that these files belong to, and of Node, which the executable contains. */
 function joinLicenses(paths: readonly string[]): string {
   const files = paths.filter((path) => !/^\w+:/.test(path))
-  // The last node_modules of a path: packages contain packages, and node_modules may be a link.
+  // Use the last node_modules in a path: packages contain packages, and node_modules may be a link.
   const directories = new Set(files.flatMap((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []))
-  // A published bundle has the notices of its parts in a file beside it.
+  // A package that is published as a bundle has the notices of its parts in a file beside the bundle.
   const notices = files.map((path) => `${path}.LICENSE.txt`).filter((path) => existsSync(path))
   const sections = [...directories].sort().map((directory) => {
     const { name, version, license, repository } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'))
     const own = readLicense(directory)
-    const text = own ?? `The package has no licence text of its own: see ${repository.url ?? repository}`
+    const text = own ?? `The package has no licence text: see ${repository.url ?? repository}`
     const parts = notices.filter((path) => path.startsWith(`${directory}/`)).map((path) => readFileSync(path, 'utf8'))
     return [`${name} ${version} (${license})`, text, ...parts.map((part) => part.trim())].join('\n\n')
   })
-  // Node's archives, images and npm packages have a LICENSE beside bin/. A distribution may have none there.
+  // Node's archives, images and npm packages have a LICENSE beside bin/. The Node of a Linux distribution may have
+  // none.
   const nodeText = readLicense(dirname(dirname(process.execPath)))
   const url = `https://github.com/nodejs/node/blob/${process.version}/LICENSE`
   return `${[...sections, `Node.js ${process.version}\n\n${nodeText ?? url}`].join(`\n\n${'-'.repeat(80)}\n\n`)}\n`
 }
 
-/** Reads the licence files of a package, else the licence section of its README. */
+/** Reads the licence files of a package or, when it has none, the licence section of its README. */
 function readLicense(directory: string): string | undefined {
   const files = readdirSync(directory)
   const read = (file: string) => readFileSync(join(directory, file), 'utf8').trim()
@@ -50,10 +51,10 @@ function readLicense(directory: string): string | undefined {
 const NODE_FLAGS = [
   // Without this flag, SIGUSR1 opens a debugger.
   '--disable-sigusr1',
-  // By default V8 runs four threads beside the main one. On a shared core, the main thread waits for all of them.
+  // By default V8 runs four threads beside the main one. On a shared core, the main thread waits for all these threads.
   '--v8-pool-size=1',
-  // A start allocates less than this, so no collection interrupts it. Larger semi-spaces would hold garbage for a third
-  // of the memory under load, and throughput would not change.
+  // A start allocates less than 8 MB, so no garbage collection interrupts it. With larger semi-spaces, garbage would
+  // take a third of the memory under load, and throughput would not change.
   '--min-semi-space-size=8',
   '--max-semi-space-size=8',
 ]
@@ -90,10 +91,10 @@ function makeExecutable(target: string | undefined, output: string): void {
     rmSync(parts, { recursive: true })
   }
   console.error(output)
-  if (target?.startsWith('darwin-')) console.error(`sign it on a Mac before it is run: codesign --sign - ${output}`)
+  if (target?.startsWith('darwin-')) console.error(`sign it on a Mac before you run it: codesign --sign - ${output}`)
 }
 
-/** Returns the path of the Node for another platform. */
+/** Installs the Node of another platform. Returns its path. */
 const installNode = (target: string) =>
   execFileSync('sh', ['scripts/toolchain/install.sh', target], { encoding: 'utf8' }).trim()
 
@@ -106,7 +107,7 @@ function writeCodeCache(bundle: string, output: string, withStores: boolean): vo
   const env = Object.fromEntries(stub.filter(([name]) => withStores || !/^(DATABASE|REDIS)_URL/.test(name)))
   const script = resolve('scripts/executable/code-cache.ts')
   const { status, stdout, stderr } = spawnSync(process.execPath, [script, bundle, output], {
-    // Away from the `.env` of development.
+    // This directory has no `.env` of a developer.
     cwd: dirname(bundle),
     env: { PATH: process.env['PATH'], ...env },
     encoding: 'utf8',
@@ -152,4 +153,4 @@ if (artifact === 'bundle') {
 } else if (artifact === 'executable') {
   const output = target ? `dist/app-${target}${target.startsWith('win-') ? '.exe' : ''}` : 'dist/app'
   await produce([output], () => makeExecutable(target || undefined, output))
-} else throw new Error(`unknown artifact ${artifact}: bundle or executable`)
+} else throw new Error(`unknown artifact ${artifact}: expected bundle or executable`)

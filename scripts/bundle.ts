@@ -5,7 +5,7 @@ import type { BuildInfo } from '#internal/build-info.ts'
 import { openGit } from './git.ts'
 import { loadLater } from './load-later.ts'
 
-/** Modules that packages require when they are loaded and use later or never (docs/performance.md). */
+/** Modules that packages require while they load, but use later or never (docs/performance.md). */
 const LOADED_LATER = ['http-errors', 'iconv-lite', 'mime-types', 'qs', 'statuses', 'crypto', 'node:crypto', 'node:zlib']
 
 /** The files of the page at /docs. */
@@ -23,7 +23,9 @@ export const compressPageFiles = () =>
  */
 export const LAST_LINE = '\nfunction pageFiles() {'
 
-/** Reads COMMIT and SOURCE_DATE_EPOCH, which the build of the image sets, else the history of git. */
+/**
+ * Reads COMMIT and SOURCE_DATE_EPOCH, which the build of the image sets. When they are unset, reads the Git history.
+ */
 function readBuildInfo(): BuildInfo {
   const { name, version } = JSON.parse(readFileSync('package.json', 'utf8'))
   const git = openGit('.')

@@ -11,7 +11,7 @@ test('registered migrations with a time and safe statements pass, including migr
 test.each([
   [{}, [name], 'is not in index.ts'],
   [{ [name]: safe }, [], 'has no file of the same name'],
-  [{ '1-notes': safe }, ['1-notes'], 'has no time'],
+  [{ '1-notes': safe }, ['1-notes'], 'does not begin with a time'],
   [{ [name]: { ...safe, fase: 'contract' } }, [name], 'exports fase'],
   [{ [name]: { up: '\n' } }, [name], 'has no SQL'],
   [{ [name]: { up: 'drop table notes' } }, [name], /«drop table notes» breaks the version .*phase = 'contract'/],

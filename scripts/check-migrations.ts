@@ -1,6 +1,6 @@
 /*
- * Checks the migrations: their names, their registration, and their SQL. A migration must suit the version that still
- * serves while it runs: docs/database.md.
+ * Checks the migrations: their names, their registration, and their SQL. A migration must be compatible with the
+ * version that serves while it runs: docs/database.md.
  */
 import { readdirSync } from 'node:fs'
 import { basename } from 'node:path'
@@ -14,7 +14,7 @@ const PROPERTIES = ['up', 'transaction', 'formerly', 'phase', 'blocking']
 
 const MEANINGS = {
   breaks: "breaks the version that still runs, so it needs `export const phase = 'contract'`",
-  blocks: 'makes writers wait, so it needs `export const blocking` with the reason why that does not matter',
+  blocks: 'makes writers wait, so it needs `export const blocking` with the reason why this is acceptable',
   fails: 'cannot run safely',
 }
 
@@ -26,7 +26,7 @@ export function checkMigrations(migrations: Migrations, files: readonly string[]
     ...unregistered.map((name) => `${name} is not in index.ts`),
     ...names
       .filter((name) => !/^\d{4}(\d{10})?-[a-z0-9-]+$/.test(name))
-      .map((name) => `${name} has no time: make migration`),
+      .map((name) => `${name} does not begin with a time: create it with make migration`),
     ...names.filter((name) => !files.includes(name)).map((name) => `${name} has no file of the same name`),
   ]
   for (const [name, migration] of Object.entries(migrations)) {

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { createSettings } from '#config/settings.ts'
 
-/** Settings that other programs depend on, each with the danger of a wrong timeout there. */
+/** Settings that other programs depend on, each with the effect of a wrong timeout in those programs. */
 const DANGERS = {
   SHUTDOWN_TIMEOUT_MS: 'or the service is killed while it stops',
   KEEP_ALIVE_TIMEOUT_MS: 'or the service closes a connection that the proxy is about to use',
@@ -25,7 +25,7 @@ export interface TimeoutRule {
   readonly setting: Setting
 }
 
-/** In milliseconds. */
+/** The values of the settings, in milliseconds. */
 export type Timeouts = Readonly<Record<Setting | 'DRAIN_DELAY_MS', number>>
 
 /** Reads the rules of every folder of `directory` that declares rules. */

@@ -1,8 +1,9 @@
 /*
  * node scripts/database.ts migrate  applies the migrations of the sources (make migrate)
- * node scripts/database.ts seed     the same, then runs internal/store/seeds/*.sql (make seed)
+ * node scripts/database.ts seed     also runs internal/store/seeds/*.sql (make seed)
  *
- * Uses DATABASE_URL when it is set, else the local PostgreSQL of make dev and make run. Starts it when it is not running.
+ * Uses MIGRATION_DATABASE_URL or DATABASE_URL. When both are unset, uses the local PostgreSQL of make dev and make run,
+ * and starts it when it is not running.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
@@ -35,7 +36,7 @@ async function migrateDatabase(url: string): Promise<void> {
   if (applied.length === 0) console.info('nothing to apply: the database is up to date')
 }
 
-/** Runs each file in a transaction of its own, in the order of their names. */
+/** Runs the files in the order of their names, each in a separate transaction. */
 async function seedDatabase(url: string): Promise<void> {
   await migrateDatabase(url)
   const client = new pg.Client({ connectionString: url, application_name: 'make seed' })

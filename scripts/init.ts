@@ -1,8 +1,8 @@
 /*
  * NAME=orders [EXAMPLE=no] [DEPLOY=kubernetes,systemd] [HISTORY=reset] node scripts/init.ts
  *
- * Turns the template into a service, in place, in one commit. Computes every file before it changes one. Needs Node
- * alone, because the packages are not installed yet.
+ * Turns the template into a service, in place, in one commit. Computes every file before it changes one. Imports no
+ * packages, because they are not installed yet.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -30,7 +30,7 @@ function replaceFiles(before: Tree, after: Tree): void {
 
 function init(): void {
   if (!existsSync('.git')) throw new Error('this folder is not the root of a git repository: clone the template')
-  if (git(['status', '--porcelain']) !== '') throw new Error('some changes are not committed: git status')
+  if (git(['status', '--porcelain']) !== '') throw new Error('the working tree has uncommitted changes: see git status')
 
   // Latin-1 keeps every byte of a binary file.
   const template = new Map(list('ls-files', '-z').map((path) => [path, readFileSync(path, 'latin1')]))
@@ -52,7 +52,7 @@ function init(): void {
     for (const remote of list('remote')) git(['remote', 'remove', remote])
     for (const tag of list('tag')) git(['tag', '--delete', tag])
   }
-  console.info(`The template is the service ${choices.name} now, in one commit. Try: make run`)
+  console.info(`The template is now the service ${choices.name}, in one commit. Try: make run`)
 }
 
 try {

@@ -129,6 +129,6 @@ describe('a bundle', () => {
   test('is built with a warning about a name that no package requires', async () => {
     const { exports, warnings } = await bundle('module.exports = 1', ['qs'])
     expect(exports).toBe(1)
-    expect(warnings).toEqual(['no package requires "qs" to load it later'])
+    expect(warnings).toEqual(['no package requires "qs", so it cannot be loaded later'])
   })
 })

@@ -23,7 +23,7 @@ export function loadLater(names: readonly string[]): Plugin {
         return { contents: `module.exports = require('./scripts/executable/later.cjs')(${module})`, resolveDir: root }
       })
       onEnd(() => ({
-        warnings: [...unused].map((name) => ({ text: `no package requires "${name}" to load it later` })),
+        warnings: [...unused].map((name) => ({ text: `no package requires "${name}", so it cannot be loaded later` })),
       }))
     },
   }

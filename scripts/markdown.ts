@@ -1,6 +1,6 @@
 import { posix } from 'node:path'
 
-/** Splits before each line that does not continue the item of a list. */
+/** Matches the line feed before each line that does not continue a list item. */
 const ITEMS = /\n(?!\s+(?![-*] |\d+\. )\S)/
 const ITEM = /^\s*(?:\||[-*] |\d+\. )/
 const LINK = /\]\(([^):#\s]+)(?:#[^)\s]*)?\)/g

@@ -15,7 +15,7 @@ if (/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(NAME)) {
   const name = `${timestamp(new Date(), readdirSync(FOLDER))}-${NAME}`
   const variable = NAME.replaceAll(/-(.)/g, (_, letter) => letter.toUpperCase())
   const before = readFileSync(INDEX, 'utf8')
-  if (before.includes(`* as ${variable} from`)) throw new Error(`NAME: ${INDEX} has a ${variable} already`)
+  if (before.includes(`* as ${variable} from`)) throw new Error(`NAME: ${INDEX} already imports a ${variable}`)
   const after = register(before, {
     path: INDEX,
     list: 'migrations',
@@ -28,7 +28,7 @@ if (/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(NAME)) {
   console.info(`${FOLDER}/${name}.ts`)
 } else {
   console.error(
-    `NAME: got ${JSON.stringify(NAME)}, expected lower-case words with hyphens between, such as notes-archived`,
+    `NAME: got ${JSON.stringify(NAME)}, expected lower-case words separated by hyphens, such as notes-archived`,
   )
   process.exitCode = 64
 }

@@ -45,7 +45,7 @@ test('an event has its own fields', async () => {
   expect(shown).toMatch(/\] WARN: check failed \{"service\.target\.name":"redis","event\.reason":"refused"\}\n$/)
 })
 
-test('an error shows its message, its code, and its stack in lines of its own', async () => {
+test('an error shows its message, its code, and its stack in separate lines', async () => {
   const err = Object.assign(new Error('bad', { cause: new Error('worse') }), { code: 'E_BAD' })
   const shown = await render((logger) => logger.error({ err }, 'failed'))
   expect(shown).toMatch(/\] ERROR: failed \{"error\.message":"bad","error\.code":"E_BAD"\}\n/)

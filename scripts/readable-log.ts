@@ -3,7 +3,7 @@ import pretty from 'pino-pretty'
 
 type Line = Readonly<Record<string, unknown>>
 
-/** Fields that are the same in every line, that repeat another field, or that the message contains. */
+/** Fields to hide: they are the same in every line, repeat another field, or are part of the message. */
 const HIDDEN = [
   'ecs.version',
   'service.name',
@@ -19,10 +19,10 @@ const HIDDEN = [
   'span.id',
 ]
 
-/** Control characters other than tab and line feed. A terminal would obey them. */
+/** Control characters other than tab and line feed. A terminal would interpret them. */
 const CONTROL = /[^\P{Cc}\t\n]/gu
 
-/** pino-pretty takes a dot for a level of nesting. */
+/** pino-pretty interprets a dot as a level of nesting. */
 const escapeDots = (name: string) => name.replaceAll('.', '\\.')
 
 /** Returns the message, and for a request its method, path, status and duration. */

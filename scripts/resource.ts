@@ -1,5 +1,5 @@
 /*
- * node scripts/resource.ts, with NAME=invoice, FIELDS=number:string:unique,total:int and, where wanted, PLURAL=invoices
+ * node scripts/resource.ts, with NAME=invoice, FIELDS=number:string:unique,total:int and optionally PLURAL=invoices
  * node scripts/resource.ts remove, with NAME=invoice and PLURAL=invoices
  *
  * Writes a resource as docs/resources.md describes it, or removes it. Computes every change before it changes a file.
@@ -11,7 +11,7 @@ import { dropDeadLinks } from './markdown.ts'
 import { type CallsRemoval, unmakeCalls } from './resource/calls.ts'
 import { listExisting } from './resource/existing.ts'
 import { readFields } from './resource/fields.ts'
-import { collisions, makeResource, unmakeResource } from './resource/files.ts'
+import { findCollisions, makeResource, unmakeResource } from './resource/files.ts'
 import { format } from './resource/format.ts'
 import { type Names, readNames } from './resource/names.ts'
 
@@ -26,9 +26,9 @@ function write(names: Names, text: string | undefined): void {
   const migrations = readdirSync('internal/store/migrations')
   const { written, edited } = makeResource({ names, fields, read, migrations, now: new Date() })
   const present = [...written.keys()].filter((path) => existsSync(path))
-  const taken = present.length > 0 ? [] : collisions({ names, read })
+  const taken = present.length > 0 ? [] : findCollisions({ names, read })
   const problems = [
-    ...present.map((path) => `NAME: ${path} exists already`),
+    ...present.map((path) => `NAME: ${path} already exists`),
     ...taken.map((name) => `NAME: two declarations in one file would have the name ${name}`),
   ]
   if (problems.length > 0) throw new Error(problems.join('\n'))

@@ -1,9 +1,9 @@
 /*
  * TEMPLATE=url-or-path [REF=main] node scripts/upgrade.ts
  *
- * Merges a newer template into this service with git. Each of the two commits of the template, the recorded one and the
- * newer one, makes the service with its own scripts/init.ts in a clone. The difference is a single commit, which git
- * picks here, so only a line that both sides changed is a conflict.
+ * Merges a newer template into this service with git. Makes the service twice in a clone of the template: with the
+ * scripts/init.ts of the recorded commit, and with that of the newer commit. Git cherry-picks the difference as a
+ * single commit, so only lines that both sides changed are in conflict.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -21,9 +21,9 @@ const RECORD = join(root, '.template.json')
 
 /** Returns the reason why this working tree cannot be upgraded. */
 function findObstacle(template: string): string | undefined {
-  if (!existsSync(RECORD)) return '.template.json is missing: only a service that make init has made can be upgraded'
+  if (!existsSync(RECORD)) return '.template.json is missing: only a service that make init created can be upgraded'
   if (template === '') return 'TEMPLATE is missing: make upgrade TEMPLATE=url'
-  return git(['status', '--porcelain']) === '' ? undefined : 'some changes are not committed: git status'
+  return git(['status', '--porcelain']) === '' ? undefined : 'the working tree has uncommitted changes: see git status'
 }
 
 /** Resolves a branch, a tag or a commit of the template. @throws when the template does not have it */
@@ -39,7 +39,7 @@ function resolve(clone: Git, ref: string): string {
 function replay(clone: Git, directory: string, commit: string, { name, example, deploy }: Origin): string {
   clone(['checkout', '--quiet', '--detach', commit])
   const ways = clone(['ls-tree', '--name-only', 'HEAD', 'deploy/']).split('\n')
-  // A newer template may have dropped a way that this service chose.
+  // A newer template may lack a way of deployment that this service chose.
   const kept = deploy.split(',').filter((way) => ways.includes(`deploy/${way}`))
   const env = { ...process.env, NAME: name, EXAMPLE: example, DEPLOY: kept.join(',') || deploy, HISTORY: 'reset' }
   execFileSync(process.execPath, ['scripts/init.ts'], { cwd: directory, env })
@@ -95,7 +95,8 @@ function upgrade({ TEMPLATE: template = '', REF: ref = 'main' }: Readonly<Record
   const commit = prepare(template, ref, JSON.parse(readFileSync(RECORD, 'utf8')))
   const conflicts = commit === undefined ? [] : pick(commit)
   if (conflicts.length > 0) {
-    const advice = 'Resolve, git add, and git cherry-pick --continue; or git cherry-pick --abort.'
+    const advice =
+      'Resolve the conflicts, git add the files, and run git cherry-pick --continue. To undo: git cherry-pick --abort.'
     console.error(['In conflict:', ...conflicts.map((path) => `  ${path}`), advice].join('\n'))
     return 1
   }

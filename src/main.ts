@@ -9,7 +9,7 @@ import { withoutCredentials } from '#pkg/logging/credentials.ts'
 const USAGE = `usage: app [serve | migrate | healthcheck | config | version]
 
   serve        serve requests until SIGTERM or SIGINT (the default)
-  migrate      bring the database up to this version; with --status only list applied and pending migrations
+  migrate      bring the database up to this version; with --status, only list applied and pending migrations
   healthcheck  exit 0 when the service on this machine is ready, 1 otherwise
   config       print the effective configuration, secrets masked
   version      print version, commit and time of this build

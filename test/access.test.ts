@@ -38,7 +38,7 @@ interface Asked {
   readonly headers?: Record<string, string>
 }
 
-/** Sends a request like a proxy that terminates TLS. `fetch` would normalise the path and add headers. */
+/** Sends a request as a proxy that terminates TLS does. `fetch` would normalise the path and add headers. */
 function ask(app: RunningApp, { method = 'GET', path = '/v1/session', token, cookie, headers }: Asked = {}) {
   return new Promise<{ status: number; body: Record<string, unknown>; headers: Record<string, unknown> }>(
     (resolve, reject) => {

@@ -8,8 +8,8 @@ import { run } from './support/run.ts'
 import { temporaryDirectory } from './support/temporary.ts'
 
 /*
- * These tests use a registry behind a TLS-inspecting proxy. Only the store of the system has the authority that signed
- * its certificate. OpenSSL's SSL_CERT_FILE stands for that store.
+ * These tests use a registry behind a TLS-inspecting proxy. Only the certificate store of the system contains the
+ * authority that signed the certificate of the proxy. OpenSSL's SSL_CERT_FILE stands for this store.
  */
 
 const directory = temporaryDirectory('certificates')
@@ -71,7 +71,7 @@ beforeAll(async () => {
 
 afterAll(() => new Promise<void>((closed) => void server.close(() => closed())))
 
-/** Runs a command in the tree with an empty cache. Only the store of the system has the authority. */
+/** Runs a command in the tree with an empty cache. Only the certificate store of the system contains the authority. */
 const runInTree = (file: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
   run(file, args, {
     cwd: path('tree'),

@@ -71,7 +71,7 @@ describe.each(pages)('%s', (page) => {
   })
 })
 
-test('docs/README.md lists every page of docs/, and every decision has a number of its own', () => {
+test('docs/README.md lists every page of docs/, and every decision has a different number', () => {
   const list = readFileSync('docs/README.md', 'utf8')
   const unlisted = pages.filter(
     (page) => /^docs\/[^/]+$/.test(page) && page !== 'docs/README.md' && !list.includes(`(${page.slice(5)})`),

@@ -10,10 +10,10 @@ import { fetchHealth, findLines, killApps, type RunningApp, runApp, startApp } f
 import { startProber } from './support/prober.ts'
 import { freePort, type TestService, testPostgres, testRedis, until } from './support/services.ts'
 
-/** Has the proportions of the defaults. monitor.test.ts tests the times with a fake clock. */
+/** These settings have the proportions of the defaults. monitor.test.ts tests the times with a fake clock. */
 const HEALTH = { HEALTH_INTERVAL_MS: '300', HEALTH_TIMEOUT_MS: '250', HEALTH_FALL: '2' }
 /**
- * Waits long enough for the response of the dependency on a busy machine, so that a check fails for one reason only.
+ * These settings wait long enough for a response on a busy machine, so that a check fails for one reason only.
  */
 const PATIENT = { HEALTH_INTERVAL_MS: '20000', HEALTH_TIMEOUT_MS: '20000' }
 

@@ -8,11 +8,11 @@ import { freePort, until } from './support/services.ts'
 import { copyTree } from './support/tree.ts'
 
 /*
- * The recipes of make dev, make migrate, make seed and make migration, in a copy of this tree with a database of its
- * own.
+ * These tests run make dev, make migrate, make seed and make migration, in a copy of this tree with a separate
+ * database.
  */
 
-// Each test starts processes, and the service again after each save.
+// Each test starts processes, and the service restarts after each save.
 jest.setTimeout(180_000)
 
 let root: string
@@ -43,7 +43,7 @@ async function addMigration(name: string, sql: string): Promise<string> {
   expect(code).toBe(0)
   const file = stdout.trim()
   expect(file).toMatch(new RegExp(`^internal/store/migrations/\\d{14}-${name}\\.ts$`))
-  // The replacement of the whole file, as editors save it.
+  // Replace the whole file, as editors do.
   writeFileSync(join(root, `${file}.new`), readFileSync(join(root, file), 'utf8').replace('`\n`', `\`${sql}\``))
   renameSync(join(root, `${file}.new`), join(root, file))
   return file

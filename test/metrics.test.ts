@@ -1,10 +1,11 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
-import { findLines, killApps, type RunningApp, runApp, startApp } from './support/app.ts'
+import { killApps, type RunningApp, runApp, startApp } from './support/app.ts'
+import { reportModules } from './support/loaded-modules.ts'
 import { readValues, startMeasured } from './support/metrics.ts'
 import { freePort, type TestService, testPostgres, testRedis, until } from './support/services.ts'
 import { temporaryDirectory } from './support/temporary.ts'
@@ -175,14 +176,9 @@ test('two services without ADMIN_PORT serve their metrics on ports of their own'
 })
 
 test('with ADMIN_PORT=0 no code of metrics is loaded, and otherwise the first scrape loads prom-client', async () => {
-  const traced = join(temporaryDirectory('metrics'), 'server.cjs')
-  const part =
-    /"((?:internal\/(?:admin|metrics|store\/metrics)|pkg\/metrics\/|node_modules\/prom-client\/)[^"]*)"\([^)]*\)\s*\{/g
-  const trace = (head: string, file: string) =>
-    `${head}process.stdout.write(${JSON.stringify(`${JSON.stringify({ test: true, message: 'loaded', file })}\n`)});`
-  writeFileSync(traced, readFileSync('dist/server.cjs', 'utf8').replaceAll(part, trace))
-  const program = [process.execPath, traced]
-  const listLoaded = (app: RunningApp) => findLines(app, 'loaded').map(({ file }) => String(file))
+  const { program, list: listLoaded } = reportModules(
+    'internal/(?:admin|metrics|store/metrics)|pkg/metrics/|node_modules/prom-client/',
+  )
   expect(listLoaded(await startApp({ program }))).toEqual([])
   const app = await startApp({ program, env: { ADMIN_PORT: String(await freePort()) } })
   const own = ['internal/admin.ts', 'internal/metrics.ts', 'pkg/metrics/http.ts']

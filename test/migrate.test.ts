@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import { Migrator } from 'kysely/migration'
 import pg from 'pg'
@@ -11,28 +11,18 @@ import { type MigrateEvent, migrate as run } from '../pkg/postgres/migrate.ts'
 import type { Migration, Migrations } from '../pkg/postgres/migrate-plan.ts'
 import { checkMigrations } from '../scripts/check-migrations.ts'
 import { killApps, runApp } from './support/app.ts'
-import { type TestService, testPostgres, until } from './support/services.ts'
+import { usePostgres } from './support/postgres.ts'
+import { until } from './support/services.ts'
 
-let server: TestService
-let admin: pg.Client
+const postgres = usePostgres()
 let url: string
 let clients: pg.Client[] = []
-
-beforeAll(async () => {
-  server = await testPostgres()
-  admin = new pg.Client(server.url)
-  await admin.connect()
-})
-afterAll(async () => {
-  await admin.end()
-  await server.stop()
-})
 
 let count = 0
 beforeEach(async () => {
   const name = `migrate_${count++}`
-  await admin.query(`create database ${name}`)
-  url = server.url.replace(/[^/]+$/, name)
+  await postgres.admin.query(`create database ${name}`)
+  url = postgres.server.url.replace(/[^/]+$/, name)
 })
 afterEach(async () => {
   await Promise.all(clients.map((client) => client.end()))
@@ -52,7 +42,7 @@ async function connect(): Promise<pg.Client> {
 const query = async (text: string) => (await (await connect()).query(text)).rows
 const app = (...args: string[]) => runApp(args, { env: { DATABASE_URL: url } })
 
-/** Runs migrations on a connection of its own, without pauses between attempts, and collects the events. */
+/** Runs migrations on a separate connection, without pauses between attempts, and collects the events. */
 async function migrate(scripts: Migrations, options: Partial<Parameters<typeof run>[0]> = {}) {
   const events: MigrateEvent[] = []
   const applied = run({
@@ -167,7 +157,7 @@ describe("a database that Kysely's migrator has migrated", () => {
   )
   const numbered = { ...former, ...own }
 
-  /** Migrates like an older build, with Kysely's migrator and the former names. */
+  /** Migrates as an older build does, with Kysely's migrator and the former names. */
   async function migrateWithKysely() {
     const db = new Kysely({ dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: url }) }) })
     const scripts = Object.entries(numbered).map(
@@ -316,7 +306,7 @@ describe('a migration outside a transaction', () => {
     const holder = await connect()
     await holder.query('begin; insert into things values (2)')
     const first = await migrate(scripts)
-    // It waits for the older transaction, with the lock of the migrator.
+    // The process waits for the older transaction, and holds the lock of the migrator.
     await until(async () => (await query(`select from pg_stat_progress_create_index`)).length === 1)
     const second = await migrate(scripts)
     await until(() => second.events.some(({ type }) => type === 'waiting'))

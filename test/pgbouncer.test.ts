@@ -1,33 +1,25 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { type Kysely, sql } from 'kysely'
-import pg from 'pg'
 import { createDatabase, type DatabaseOptions } from '../pkg/postgres/index.ts'
 import { killApps, runApp, startApp } from './support/app.ts'
 import { type Pooler, startPgbouncer } from './support/pgbouncer.ts'
-import { type TestService, testPostgres, until } from './support/services.ts'
+import { usePostgres } from './support/postgres.ts'
+import { until } from './support/services.ts'
 
 /* PgBouncer in transaction mode with its default configuration: consecutive statements reach different sessions. */
 
-let server: TestService
+const postgres = usePostgres()
 let pooler: Pooler
-let admin: pg.Client
 const opened: Kysely<unknown>[] = []
 
 beforeAll(async () => {
-  server = await testPostgres()
-  pooler = await startPgbouncer(server.url)
-  admin = new pg.Client(server.url)
-  await admin.connect()
+  pooler = await startPgbouncer(postgres.server.url)
 })
 afterEach(async () => {
   await killApps()
   await Promise.all(opened.splice(0).map((each) => each.destroy()))
 })
-afterAll(async () => {
-  await admin.end()
-  await pooler.stop()
-  await server.stop()
-})
+afterAll(() => pooler.stop())
 
 function open(options: Partial<DatabaseOptions> = {}): Kysely<unknown> {
   const database = createDatabase<unknown>({
@@ -48,10 +40,11 @@ const sleep = (database: Kysely<unknown>) => sql`select pg_sleep(${60})`.execute
 const select = async (value: number, database: Kysely<unknown>) =>
   (await sql<{ value: number }>`select ${value}::int as value`.execute(database)).rows[0]?.value
 const countSleeping = async () =>
-  (await admin.query(`select from pg_stat_activity where state = 'active' and query like 'select pg_sleep%'`)).rowCount
+  (await postgres.admin.query(`select from pg_stat_activity where state = 'active' and query like 'select pg_sleep%'`))
+    .rowCount
 
 test.each([undefined, false, true])(
-  'statements run with prepare %s, also in a transaction after others',
+  'statements run with prepare %s, also in a transaction after other statements',
   async (prepare) => {
     // Behind an old PgBouncer, a session refuses a named statement that it has not parsed. The pool then runs it
     // without a name.
@@ -88,7 +81,7 @@ test('a transaction has its timeouts on the server, and they do not reach other 
   const idle = database.transaction().execute(async (inside) => {
     await select(1, inside)
     const waits = `select from pg_stat_activity where state = 'idle in transaction'`
-    await until(async () => (await admin.query(waits)).rowCount === 0)
+    await until(async () => (await postgres.admin.query(waits)).rowCount === 0)
     await select(2, inside)
   })
   await expect(idle).rejects.toThrow()
@@ -97,7 +90,7 @@ test('a transaction has its timeouts on the server, and they do not reach other 
 
 test('rows are streamed', async () => {
   const database = open().withTables<{ readonly numbers: { readonly n: number } }>()
-  await admin.query('create table numbers as select n from generate_series(1, 250) n')
+  await postgres.admin.query('create table numbers as select n from generate_series(1, 250) n')
   let sum = 0
   for await (const { n } of database.selectFrom('numbers').select('n').stream(100)) sum += n
   expect(sum).toBe((250 * 251) / 2)
@@ -107,7 +100,9 @@ test('app migrate uses MIGRATION_DATABASE_URL, and the service is ready', async 
   const nowhere = 'postgres://app:x@127.0.0.1:1/app'
   const env = { DATABASE_URL: pooler.url, MIGRATION_DATABASE_URL: nowhere }
   expect(await runApp(['migrate'], { env })).toMatchObject({ code: 1, stderr: expect.stringContaining('ECONNREFUSED') })
-  expect(await runApp(['migrate'], { env: { ...env, MIGRATION_DATABASE_URL: server.url } })).toMatchObject({ code: 0 })
+  expect(await runApp(['migrate'], { env: { ...env, MIGRATION_DATABASE_URL: postgres.server.url } })).toMatchObject({
+    code: 0,
+  })
   const app = await startApp({ env: { DATABASE_URL: pooler.url } })
   await app.line({ message: 'check ok', 'service.target.name': 'database' })
 })

@@ -1,77 +1,35 @@
 import { once } from 'node:events'
 import { Socket } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { beforeEach, describe, expect, test } from '@jest/globals'
 import { type Kysely, sql } from 'kysely'
-import pg from 'pg'
 import { type ConnectionsOptions, createConnections } from '../pkg/postgres/connections.ts'
-import { createDatabase, type DatabaseOptions } from '../pkg/postgres/index.ts'
-import { type TestService, testPostgres, until } from './support/services.ts'
-import { startTcpProxy, type TcpProxy } from './support/tcp-proxy.ts'
+import { outcome, useDatabases, usePostgres } from './support/postgres.ts'
+import { until } from './support/services.ts'
 
 interface Tables {
   readonly things: { readonly id: number }
 }
 
-let server: TestService
-let proxy: TcpProxy
-let admin: pg.Client
-const opened: Kysely<Tables>[] = []
-
-beforeAll(async () => {
-  server = await testPostgres()
-  admin = new pg.Client(server.url)
-  await admin.connect()
-})
-afterAll(async () => {
-  await admin.end()
-  await server.stop()
-})
+const postgres = usePostgres()
+const databases = useDatabases<Tables>(postgres)
+const { open } = databases
 beforeEach(async () => {
-  await admin.query('drop table if exists things; create table things (id int primary key)')
-  proxy = await startTcpProxy(server.url)
+  await postgres.admin.query('drop table if exists things; create table things (id int primary key)')
 })
-afterEach(async () => {
-  proxy.pass()
-  await Promise.all(opened.splice(0).map((each) => each.destroy()))
-  await proxy.stop()
-})
-
-function open(options: Partial<DatabaseOptions> = {}): Kysely<Tables> {
-  const database = createDatabase<Tables>({
-    url: proxy.url,
-    applicationName: 'postgres-faults-test',
-    poolMax: 1,
-    connectTimeoutMs: 5_000,
-    statementTimeoutMs: 5_000,
-    idleTimeoutMs: 60_000,
-    onError: () => {},
-    ...options,
-  })
-  opened.push(database)
-  return database
-}
-
 const select = (value: unknown, database: Kysely<Tables>) =>
   sql<{ value: unknown }>`select ${value}::text as value`.execute(database).then(({ rows }) => rows[0]?.value)
 
 const insert = (id: number, database: Kysely<Tables>) => database.insertInto('things').values({ id }).execute()
 
-/** Resolves with `ok`, or with the message of the error. */
-const outcome = (work: Promise<unknown>) =>
-  work.then(
-    () => 'ok',
-    (error: Error) => error.message,
-  )
-
-const sent = (text: string) => proxy.held.toString('latin1').includes(text)
+const sent = (text: string) => databases.proxy.held.toString('latin1').includes(text)
 
 /** Stops this process. */
 function stall(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
 }
 
-describe('a statement that another one of its transaction starts', () => {
+describe('a statement that follows another statement of its transaction', () => {
   test.each([
     ['rollback', () => Promise.reject(new Error('changed my mind'))],
     ['commit', () => Promise.resolve()],
@@ -81,19 +39,19 @@ describe('a statement that another one of its transaction starts', () => {
     let late = Promise.resolve('')
     const work = db.transaction().execute(async (transaction) => {
       await select(1, transaction)
-      proxy.hold()
+      databases.proxy.hold()
       late = outcome(select(2, transaction).then(() => insert(1, transaction)))
       await until(() => sent('E\0\0\0\x09'))
       return end()
     })
     const ended = outcome(work)
     await until(() => sent(command))
-    proxy.pass()
+    databases.proxy.pass()
     await ended
     expect(await late).toBe('the statement came after the end of its transaction')
-    expect((await admin.query('select from things')).rowCount).toBe(0)
+    expect((await postgres.admin.query('select from things')).rowCount).toBe(0)
     await insert(2, db)
-    expect(proxy.connections).toBe(1)
+    expect(databases.proxy.connections).toBe(1)
   })
 })
 
@@ -111,7 +69,7 @@ test('statements and streams may follow a transaction in a session', async () =>
     })
 })
 
-test('a value that has no text fails alone, also among statements that wait for a connection', async () => {
+test('a value that cannot be converted to text fails only its statement, also among statements that wait for a connection', async () => {
   const db = open()
   const broken = {
     toPostgres() {
@@ -127,14 +85,14 @@ test('a value that has no text fails alone, also among statements that wait for 
     expect(await select('d', transaction)).toBe('d')
     await insert(1, transaction)
   })
-  expect((await admin.query('select from things')).rowCount).toBe(1)
-  expect(proxy.connections).toBe(1)
+  expect((await postgres.admin.query('select from things')).rowCount).toBe(1)
+  expect(databases.proxy.connections).toBe(1)
 })
 
 describe('the pool', () => {
   function openConnections(stream: () => Socket, options: Partial<ConnectionsOptions> = {}) {
     return createConnections({
-      client: { connectionString: server.url, stream },
+      client: { connectionString: postgres.server.url, stream },
       max: 1,
       connectTimeoutMs: 5_000,
       statementTimeoutMs: 5_000,
@@ -160,7 +118,7 @@ describe('the pool', () => {
     }
   })
 
-  test('connects again for a statement that waits, one second after a failed attempt', async () => {
+  test('connects again for a waiting statement, one second after a failed attempt', async () => {
     let attempts = 0
     const connections = openConnections(
       () => {
@@ -184,7 +142,7 @@ describe('the pool', () => {
 test('a stall of the process ends neither a statement nor its connection', async () => {
   const db = open({ statementTimeoutMs: 100 })
   await select(0, db)
-  proxy.hold()
+  databases.proxy.hold()
   const statement = outcome(select(1, db))
   await until(() => sent('E\0\0\0\x09'))
   // Timers of one duration fire in order, so the pool has looked at the statement before and after the stall.
@@ -194,19 +152,19 @@ test('a stall of the process ends neither a statement nor its connection', async
   await looks()
   stall(1_500)
   await looks()
-  proxy.pass()
+  databases.proxy.pass()
   expect(await statement).toBe('ok')
-  expect(proxy.connections).toBe(1)
+  expect(databases.proxy.connections).toBe(1)
 })
 
 test('a statement that waits for a connection gets it when the process resumes after a stall', async () => {
-  const db = open({ url: server.url, connectTimeoutMs: 1_000 })
+  const db = open({ url: postgres.server.url, connectTimeoutMs: 1_000 })
   await select(0, db)
-  await admin.query('select pg_advisory_lock(1)')
+  await postgres.admin.query('select pg_advisory_lock(1)')
   const session = db.connection().execute((session) => sql`select pg_advisory_lock(${1})`.execute(session))
-  await until(async () => (await admin.query('select from pg_locks where not granted')).rowCount === 1)
+  await until(async () => (await postgres.admin.query('select from pg_locks where not granted')).rowCount === 1)
   const waiting = outcome(select(1, db))
-  const unlocked = admin.query('select pg_advisory_unlock(1)')
+  const unlocked = postgres.admin.query('select pg_advisory_unlock(1)')
   setImmediate(() => stall(1_500))
   expect(await waiting).toBe('ok')
   await Promise.all([session, unlocked])

@@ -42,7 +42,7 @@ describe('SIGTERM', () => {
     expect(app.lines.at(-1)).toMatchObject({ message: 'stopped' })
   })
 
-  test('makes the service not ready at once, and the service still serves and stays live for the delay', async () => {
+  test('makes the service not ready immediately, and the service still serves and stays live during the delay', async () => {
     const app = await startApp({ env: { DRAIN_DELAY_MS: '2000' } })
     app.signal('SIGTERM')
     await app.line({ message: 'draining' })
@@ -68,7 +68,7 @@ describe('SIGTERM', () => {
     expect(app.lines.at(-1)).toMatchObject({ 'log.level': 'error', message: 'deadline missed' })
   })
 
-  test('ends with 0 when the headers timeout ends such a request before the deadline', async () => {
+  test('ends with 0 when the headers timeout ends an unfinished request before the deadline', async () => {
     const env = { DRAIN_DELAY_MS: '100', SHUTDOWN_TIMEOUT_MS: '10000', HEADERS_TIMEOUT_MS: '400' }
     const app = await startApp({ env })
     const slow = await open(app)
@@ -95,7 +95,7 @@ test('SIGINT does not wait for the delay', async () => {
   expect(await app.ended).toEqual({ code: 0, signal: null })
 })
 
-test('a second signal ends the process at once, with 1', async () => {
+test('a second signal ends the process immediately, with 1', async () => {
   const app = await startApp({ env: VERY_LONG })
   app.signal('SIGTERM')
   await app.line({ message: 'draining' })
@@ -130,7 +130,7 @@ test('stores that hang do not delay the end of the process', async () => {
   app.signal('SIGTERM')
   // Waiting for them would give exit code 1 at the deadline.
   expect(await app.ended).toEqual({ code: 0, signal: null })
-  // The health check has replaced the connection to Redis, which closes at once.
+  // The health check has replaced the connection to Redis, so the stop of Redis does not wait for a response.
   expect(app.lines).toContainEqual(expect.objectContaining({ message: 'part failed to stop', 'App.part': 'database' }))
   await Promise.all([database.stop(), redis.stop()])
 })

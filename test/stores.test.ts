@@ -62,7 +62,7 @@ describe('probes and queries', () => {
   /** The query of the check, in the log of PostgreSQL. */
   const CHECK = /(?:statement|execute <unnamed>): select name from schema_migrations/
 
-  test('a thousand requests for /health at once cause no query', async () => {
+  test('a thousand simultaneous requests for /health cause no query', async () => {
     const app = await startApp({ env: { DATABASE_URL: database.url, HEALTH_INTERVAL_MS: '60000' } })
     await app.line({ message: 'check ok', 'service.target.name': 'database' })
     const log = readFileSync(`${await dataDirectory()}/../postgres.log`, 'utf8')
@@ -92,7 +92,7 @@ describe('probes and queries', () => {
     return rows[0].data_directory
   }
 
-  test('the connection of the check has an application name of its own', async () => {
+  test('the connection of the check has a different application name', async () => {
     const app = await startApp({ env: { DATABASE_URL: database.url, SERVICE_NAME: 'orders' } })
     await app.line({ message: 'check ok', 'service.target.name': 'database' })
     const { rows } = await admin.query(
@@ -185,7 +185,7 @@ describe('redis', () => {
   })
   const never = new AbortController().signal
 
-  test('a command on a broken connection fails at once', async () => {
+  test('a command on a broken connection fails immediately', async () => {
     const store = createRedis(options())
     store.start()
     await store.ping(never)

@@ -71,18 +71,17 @@ test('a collector that is down costs its spans only, and the log has one line fo
   await settle(service, 10)
   expect(await dropped(service, 'export_failed')).toBe(10)
   expect(findLines(app, 'spans lost')).toEqual([
-    expect.objectContaining({
-      level: 'warn',
-      reason: 'export_failed',
-      err: expect.objectContaining({ code: 'ECONNREFUSED' }),
-    }),
+    expect.objectContaining({ 'log.level': 'warn', 'event.reason': 'export_failed', 'error.code': 'ECONNREFUSED' }),
   ])
 
   const receiver = await receive('ok', port)
   await request(3)
   await settle(service, 13)
   expect(receiver.spans).toHaveLength(3)
-  expect(await app.line({ msg: 'spans exported again' })).toMatchObject({ level: 'info', lost: 10 })
+  expect(await app.line({ message: 'spans exported again' })).toMatchObject({
+    'log.level': 'info',
+    'App.traces.lost_spans': 10,
+  })
 
   // The next loss is another change.
   await receiver.stop()
@@ -103,13 +102,15 @@ test.each<[string, Behaviour, string]>([
   await service.request(4)
   await settle(service, 4)
   expect(await dropped(service, reason)).toBe(4)
-  expect(await service.app.line({ msg: 'spans lost' })).toMatchObject({ reason })
+  expect(await service.app.line({ message: 'spans lost' })).toMatchObject({ 'event.reason': reason })
 
   receiver.behave('ok')
   await service.request(2)
   await settle(service, 6)
   expect(receiver.spans).toHaveLength(2)
-  expect(await service.app.line({ msg: 'spans exported again' })).toMatchObject({ lost: 4 })
+  expect(await service.app.line({ message: 'spans exported again' })).toMatchObject({
+    'App.traces.lost_spans': 4,
+  })
 })
 
 test('the queue has a bound while the collector hangs', async () => {

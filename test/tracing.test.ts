@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { findLines, killApps, type RunningApp, startApp } from './support/app.ts'
 import { type Issuer, startIssuer } from './support/issuer.ts'
+import { reportModules } from './support/loaded-modules.ts'
 import { startMeasured } from './support/metrics.ts'
 import { type ReceivedSpan, type Receiver, startReceiver } from './support/otlp-receiver.ts'
 import { freePort, type TestService, testRedis, until } from './support/services.ts'
@@ -183,6 +184,19 @@ describe('the variables of OpenTelemetry', () => {
       headers: { authorization: 'Bearer abc', 'x-tenant': 'a', 'content-type': 'application/json' },
     })
   })
+})
+
+test('without an endpoint no code of traces is loaded', async () => {
+  const { program, list } = reportModules(
+    'internal/tracing|pkg/tracing/|node_modules/@opentelemetry/(?!api/|semantic-conventions/)',
+  )
+  const app = await startApp({ program })
+  await get(app, '/ping', SAMPLED)
+  await app.line({ message: 'request' })
+  expect(list(app)).toEqual([])
+  const loaded = list(await startApp({ program, env: exporting() }))
+  expect(loaded).toEqual(expect.arrayContaining(['internal/tracing.ts', 'pkg/tracing/otlp.ts']))
+  expect(loaded.join()).toContain('node_modules/@opentelemetry/sdk-trace/')
 })
 
 describe('a stop', () => {

@@ -3,11 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { startPostgres } from '../../scripts/services/postgres.ts'
+import { startPgbouncer } from '../../test/support/pgbouncer.ts'
 import { startProber } from '../../test/support/prober.ts'
 import { succeed } from '../../test/support/run.ts'
 import { buildGin } from '../build-gin.ts'
 import { SERVER_CPU, stayWithClients } from '../cpu.ts'
 import { inRounds, type Measurement } from '../measurement.ts'
+import { readResidentMb } from '../memory.ts'
 import { type Bench, BUILT, type Program } from '../programs.ts'
 import { startServer } from '../server.ts'
 import { type WrkOptions, wrk } from '../wrk.ts'
@@ -97,7 +99,44 @@ async function measureNotes({ quick }: Bench): Promise<Measurement[]> {
     return p99Ms
   }
 
+  async function readResident(program: Program): Promise<number> {
+    await using server = await startServer(program, { cpu: SERVER_CPU })
+    await load(server.url, 'read', 0, { seconds: 10 })
+    return await readResidentMb(server.pid)
+  }
+
   const rounds = quick ? 3 : 5
+  const pickRows = (...names: readonly string[]) =>
+    Object.fromEntries(Object.entries(rows).filter(([row]) => names.includes(row)))
+
+  async function measurePooled(): Promise<Measurement> {
+    const pooler = await startPgbouncer(postgres.url)
+    const programs = Object.entries(pickRows('service', 'fastify with pg')).flatMap(([row, program]) => [
+      [row, program] as const,
+      [`${row}, pooled`, { ...program, env: { ...program.env, DATABASE_URL: pooler.url } }] as const,
+    ])
+    const values = await inRounds(rounds, Object.fromEntries(programs), (program) => throughput(program, 'read'))
+    await pooler.stop()
+    return {
+      name: 'notes, pooled read',
+      title: `${OPERATIONS.read} through PgBouncer in transaction mode, which shares the core of the database`,
+      unit: 'requests/s',
+      base: 'fastify with pg, pooled',
+      rows: values,
+    }
+  }
+
+  async function measureMemory(): Promise<Measurement> {
+    await database.query(SEED)
+    return {
+      name: 'notes, memory',
+      title: `Resident memory after 10 s of ${OPERATIONS.read} at saturation`,
+      unit: 'MB',
+      base: 'express with pg',
+      rows: await inRounds(rounds, pickRows('service', 'express with pg', 'fastify with pg'), readResident),
+    }
+  }
+
   const measurements: Measurement[] = []
   for (const [operation, title] of Object.entries(OPERATIONS) as [Operation, string][]) {
     measurements.push({
@@ -110,6 +149,7 @@ async function measureNotes({ quick }: Bench): Promise<Measurement[]> {
     if (quick) break
   }
   if (!quick) {
+    measurements.push(await measurePooled(), await measureMemory())
     await database.query(SEED)
     await database.query(SLOW_ROWS)
     measurements.push({

@@ -1,4 +1,4 @@
-// Does the duties of our service for each request, with the means of Fastify.
+// This peer performs the duties of our service for each request, with Fastify and its plugins.
 const { default: helmet } = require('@fastify/helmet')
 const { fastify, LogController } = require('fastify')
 const { destination, pino } = require('pino')

@@ -16,7 +16,10 @@ afterEach(async () => {
   await killApps()
 })
 
-/** Resolves the name and asks the first `tries` addresses until one accepts. @returns the request id, if one accepts */
+/**
+ * Resolves the name, and sends a request to the first `tries` addresses until one accepts it. @returns the request id,
+ * if an address accepts
+ */
 async function askByName(tries: number): Promise<string | undefined> {
   const port = fleet[0]!.port
   for (const host of (await dns.resolve()).slice(0, tries)) {

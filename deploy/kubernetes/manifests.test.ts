@@ -14,9 +14,11 @@ import { temporaryDirectory } from '../../test/support/temporary.ts'
 import { type Manifest, realKustomize, render, renderWithoutTool, renderWithTool } from './harness/kustomize.ts'
 import { buildEnvironment, find } from './harness/manifest.ts'
 import { allowsEgress, allowsIngress, type Destination } from './harness/network-policy.ts'
-import { schemaErrors } from './harness/schema.ts'
+import { findSchemaErrors } from './harness/schema.ts'
 
-const OVERLAYS = ['staging', 'production']
+/** They differ only in replicas, resources and image. */
+const PLAIN = ['staging', 'production']
+const OVERLAYS = [...PLAIN, 'mesh']
 const overlayDirectory = (overlay: string) => `deploy/kubernetes/overlays/${overlay}`
 
 const byName = (manifests: readonly Manifest[]) =>
@@ -40,8 +42,8 @@ test.each([
   expect(() => renderWithoutTool(directory)).toThrow(`${name}: not supported here`)
 })
 
-test('overlays differ only in replicas, resources and image', async () => {
-  const [staging, production] = await Promise.all(OVERLAYS.map((overlay) => render(overlayDirectory(overlay))))
+test('the overlays of environments differ only in replicas, resources and image', async () => {
+  const [staging, production] = await Promise.all(PLAIN.map((overlay) => render(overlayDirectory(overlay))))
   const varying = /^(minReplicas|maxReplicas|resources|image)$/
   const same = (manifests: readonly Manifest[] = []) =>
     JSON.parse(JSON.stringify(byName(manifests), (key, value) => (varying.test(key) ? undefined : value)))
@@ -60,14 +62,14 @@ describe.each(OVERLAYS)('%s', (overlay) => {
   })
   const podTemplates = () => [deployment.spec!.template, find<Job>(manifests, 'Job').spec!.template]
 
-  test('the API has every field, and every value has its type', async () => {
-    expect(await schemaErrors(manifests)).toBe('')
+  test('every field exists in the API, and every value has the type of its field', async () => {
+    expect(await findSchemaErrors(manifests)).toBe('')
     const wrong = [{ readinesProbe: {} }, { args: 'serve' }].map((fields) => {
       const clone = structuredClone(deployment) as Deployment & Manifest
       Object.assign(clone.spec!.template.spec!.containers[0]!, fields)
       return clone
     })
-    const errors = await schemaErrors(wrong)
+    const errors = await findSchemaErrors(wrong)
     expect(errors).toMatch(/readinesProbe.* does not exist/)
     expect(errors).toMatch(/'string' is not assignable to type 'string\[\]'/)
   })
@@ -101,7 +103,7 @@ describe.each(OVERLAYS)('%s', (overlay) => {
           seccompProfile: { type: 'RuntimeDefault' },
         },
       })
-      for (const { securityContext, resources } of spec!.containers) {
+      for (const { securityContext, resources } of [...(spec!.initContainers ?? []), ...spec!.containers]) {
         expect(securityContext).toEqual({
           allowPrivilegeEscalation: false,
           readOnlyRootFilesystem: true,
@@ -145,6 +147,8 @@ describe.each(OVERLAYS)('%s', (overlay) => {
     ['the DNS, by UDP', true, { ...dns, protocol: 'UDP', port: 53 }],
     ['the DNS, by TCP', true, { ...dns, protocol: 'TCP', port: 53 }],
     ['PostgreSQL in a pod', true, { pod: otherPod, protocol: 'TCP', port: 5432 }],
+    ['a collector of traces in a private network', true, { address: '10.20.0.9', protocol: 'TCP', port: 4318 }],
+    ['a collector of traces on the internet', false, { address: '203.0.113.9', protocol: 'TCP', port: 4318 }],
     ['Redis in a private network', true, { address: '10.20.0.9', protocol: 'TCP', port: 6379 }],
     ['PostgreSQL in a private network, by IPv6', true, { address: 'fd12::9', protocol: 'TCP', port: 5432 }],
     ['another port of a pod', false, { pod: otherPod, protocol: 'TCP', port: 443 }],
@@ -168,7 +172,8 @@ describe.each(OVERLAYS)('%s', (overlay) => {
     const neighbour = { namespace: monitoring, labels: { 'app.kubernetes.io/name': 'grafana' } }
     const pods = [prometheus, impostor, neighbour, otherPod]
     expect(pods.map((pod) => allowsIngress(policy, pod, 'metrics'))).toEqual([true, false, false, false])
-    expect(pods.map((pod) => allowsIngress(policy, pod, 'http'))).toEqual([true, true, true, true])
+    const { targetPort } = find<Service>(manifests, 'Service').spec!.ports![0]!
+    expect(pods.map((pod) => allowsIngress(policy, pod, targetPort!))).toEqual([true, true, true, true])
     const { metadata, spec } = deployment.spec!.template
     const { containerPort } = spec!.containers[0]!.ports!.find(({ name }) => name === 'metrics')!
     expect(settings['ADMIN_PORT']).toBe(String(containerPort))

@@ -11,7 +11,7 @@ import { killContainers } from './harness/container.ts'
 import { render } from './harness/kustomize.ts'
 import { createPlan, type DeploymentPlan, type PodPlan } from './harness/manifest.ts'
 
-/** Covers the failures of a liveness probe and the grace period of a pod that hangs. */
+/** Long enough for the failures of a liveness probe and the grace period of a pod that hangs. */
 const PATIENCE_MS = 120_000
 jest.setTimeout(2 * PATIENCE_MS)
 
@@ -46,7 +46,7 @@ const withEnv = (pod: PodPlan, env: Record<string, string>): PodPlan => ({ ...po
 const countRestarts = (cluster: Cluster) => cluster.pods().map((pod) => pod.restarts())
 const cleanly = { code: 0, signal: null }
 
-test('three rolling updates under load lose no request, and every old pod ends with 0', async () => {
+test('three rolling updates under load lose no request, and every old pod exits with 0', async () => {
   await using cluster = await startCluster(plan)
   await using clients = startClients({ endpoints: cluster.endpoints })
   const startedAt = performance.now()

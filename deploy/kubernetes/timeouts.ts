@@ -7,4 +7,16 @@ export const rules: readonly TimeoutRule[] = [
     must: 'exceed',
     setting: 'SHUTDOWN_TIMEOUT_MS',
   },
+  {
+    file: 'overlays/mesh/kustomization.yaml',
+    pattern: /idle_timeout: (\d+)s \}\n +explicit_http_config/g,
+    must: 'stay below',
+    setting: 'KEEP_ALIVE_TIMEOUT_MS',
+  },
+  {
+    file: 'overlays/mesh/kustomization.yaml',
+    pattern: / timeout: (\d+)s/g,
+    must: 'exceed',
+    setting: 'REQUEST_TIMEOUT_MS',
+  },
 ]

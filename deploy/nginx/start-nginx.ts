@@ -5,7 +5,7 @@ import { createProxy, NOWHERE, type ProxyOptions, type RunningProxy } from '../.
 import { unprivileged } from '../../test/support/deploy/unprivileged.ts'
 import { debianTool } from '../../test/support/tools.ts'
 
-/** Starts nginx with the files of this folder. Changes only the addresses, the weights and the strategy. */
+/** Starts nginx with the files of this folder, in which it changes only the addresses, the weights and the strategy. */
 export async function startNginx(options: ProxyOptions): Promise<RunningProxy> {
   const { instances, backup = NOWHERE, weights = [1, 1, 1], strategy = 'round_robin' } = options
   const command = await debianTool('nginx', 'nginx')

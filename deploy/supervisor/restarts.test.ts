@@ -8,7 +8,7 @@ beforeAll(() => needTools(['supervisord', 'supervisorctl'], 'supervisor'), 300_0
 const ROUNDS = 3
 test('sequential restarts on a shared socket lose no request and refuse no connection', async () => {
   await using supervisor = await startSupervisor({ DRAIN_DELAY_MS: '200', LOG_LEVEL: 'silent' })
-  await supervisor.allRun()
+  await supervisor.waitUntilAllRun()
   const end = new AbortController()
   const common = { port: supervisor.port, signal: end.signal }
   const loads = [

@@ -23,8 +23,8 @@ export interface Supervisor extends AsyncDisposable {
   programLog(name: string): string
   /** Programs by name. */
   status(): Promise<Readonly<Record<string, Program>>>
-  /** Resolves when every program runs. @throws when a program has failed */
-  allRun(): Promise<void>
+  /** Waits until every program runs. @throws when a program has failed */
+  waitUntilAllRun(): Promise<void>
   ctl(...args: readonly string[]): Promise<string>
 }
 
@@ -32,21 +32,22 @@ export interface Supervisor extends AsyncDisposable {
 export const NAMES = ['app-0', 'app-1']
 
 /** Finds free ports that differ in their last digit, which is the number of the process. */
-async function freeAdminPorts(): Promise<readonly number[]> {
+async function findFreeAdminPorts(): Promise<readonly number[]> {
   const first = Math.floor((await freePort()) / 10) * 10
   const wanted = NAMES.map((_, index) => first + index)
   const free = await Promise.all(wanted.map((port) => freePort(port)))
-  return free.every((port, index) => port === wanted[index]) ? free : freeAdminPorts()
+  return free.every((port, index) => port === wanted[index]) ? free : findFreeAdminPorts()
 }
 
 /**
- * Starts a supervisord with the file of this folder, for the user who runs the test. Changes paths, user and address.
+ * Starts supervisord with the file of this folder, in which it changes paths, ports and the user: the programs run as
+ * the user of the test.
  */
 export async function startSupervisor(env: Readonly<Record<string, string>>): Promise<Supervisor> {
   const directory = temporaryDirectory('supervisor')
   const path = (name: string) => join(directory, name)
   const port = await freePort()
-  const adminPorts = await freeAdminPorts()
+  const adminPorts = await findFreeAdminPorts()
   const changes = {
     '/usr/local/bin/app': resolve('dist/app'),
     '/var/log/app': directory,
@@ -97,7 +98,7 @@ files=${path('app.conf')}
     programLog: (name) => read(`${name}.log`),
     status,
     ctl,
-    allRun: () =>
+    waitUntilAllRun: () =>
       until(async () => {
         const programs = await status()
         if (NAMES.some((name) => programs[name]?.state === 'FATAL')) throw new Error(log())

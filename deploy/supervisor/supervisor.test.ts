@@ -20,7 +20,7 @@ beforeAll(async () => {
 afterAll(() => Promise.all([supervisor[Symbol.asyncDispose](), invalid[Symbol.asyncDispose]()]))
 
 test('two processes serve on one socket, and supervisord restarts a killed process', async () => {
-  await supervisor.allRun()
+  await supervisor.waitUntilAllRun()
   expect((await fetch(`http://127.0.0.1:${supervisor.port}/ping`)).status).toBe(200)
   const [killed = '', other = ''] = NAMES
   const before = await supervisor.status()
@@ -29,24 +29,24 @@ test('two processes serve on one socket, and supervisord restarts a killed proce
     const { pid } = (await supervisor.status())[killed]!
     return pid !== 0 && pid !== before[killed]!.pid
   })
-  await supervisor.allRun()
+  await supervisor.waitUntilAllRun()
   expect((await supervisor.status())[other]).toEqual(before[other])
 })
 
-test('each process serves its metrics on a port of its own', async () => {
-  await supervisor.allRun()
+test('each process serves its metrics on its own port', async () => {
+  await supervisor.waitUntilAllRun()
   for (const port of supervisor.adminPorts) {
     const response = await fetch(`http://127.0.0.1:${port}/metrics`)
     expect(await response.text()).toContain('service_phase{phase="serving"} 1')
   }
 })
 
-test('a restart of one process finishes its requests and ends with 0, and no client loses a request', async () => {
-  await supervisor.allRun()
+test('a process that restarts finishes its requests and exits with 0, and no client loses a request', async () => {
+  await supervisor.waitUntilAllRun()
   const end = new AbortController()
   const load = startLoad({ port: supervisor.port, clients: 8, signal: end.signal })
   const socket = connect(supervisor.port, '127.0.0.1').setEncoding('utf8')
-  // The kernel chooses the process that accepts. Its log names the first request.
+  // The kernel chooses the process that accepts the connection. The log of this process has the first request.
   const id = 'which-process'
   socket.write(`GET /ping HTTP/1.1\r\nhost: x\r\nx-request-id: ${id}\r\n\r\n`)
   await once(socket, 'data')

@@ -3,7 +3,8 @@
 name=$1
 shift
 
-# Two machines in one control group would kill each other's processes. The first group is the one of version 2.
+# Two machines in one control group would kill each other's processes. The first group belongs to version 2 of control
+# groups.
 groups=
 for root in /sys/fs/cgroup /sys/fs/cgroup/unified /sys/fs/cgroup/systemd; do
   if [ -e "$root/cgroup.procs" ]; then groups="$groups $root/$name"; fi
@@ -15,7 +16,7 @@ sh -c 'for group in $0; do echo $$ >"$group/cgroup.procs" || exit; done; exec sy
 cat >/dev/null
 
 set -- $groups
-# systemd-nspawn ends in order when the contents of the container are killed. Otherwise kill systemd-nspawn too.
+# Kill the processes in the container, after which systemd-nspawn exits cleanly. If this fails, kill systemd-nspawn too.
 echo 1 2>/dev/null >"$1/payload/cgroup.kill" || echo 1 >"$1/cgroup.kill"
 wait
 for group in $groups; do

@@ -14,7 +14,7 @@ export interface Machine extends AsyncDisposable {
   run(file: string, ...args: string[]): Promise<Result>
   /** Runs a command as root. @throws when its exit code is not 0 */
   succeed(file: string, ...args: string[]): Promise<string>
-  /** Returns the path of a file of the machine on the host. */
+  /** Returns the path on the host of a file in the machine. */
   path(inside: string): string
 }
 
@@ -28,8 +28,11 @@ export async function findObstacle(): Promise<string | undefined> {
   return missingTools(tools, 'systemd-container mmdebstrap debian-archive-keyring util-linux')
 }
 
-/** The root directory of the machines, which are booted on a temporary overlay. It is built once and then kept. */
-async function debianTree(): Promise<string> {
+/**
+ * Returns the root directory of the machines, which boot on a temporary overlay. Builds the directory once and keeps
+ * it.
+ */
+async function buildDebianTree(): Promise<string> {
   const key = createHash('sha256').update(DEBIAN.join(' ')).digest('hex').slice(0, 12)
   const cache = join(homedir(), '.cache/systemd-test')
   const tree = join(cache, key)
@@ -63,7 +66,7 @@ function isFirstProcess(pid: string): boolean {
 export async function bootMachine(mounts: Readonly<Record<string, string>>): Promise<Machine> {
   const name = `systemd-test-${randomUUID().slice(0, 8)}`
   const binds = Object.entries(mounts).map(([outside, inside]) => `--bind-ro=${outside}:${inside}`)
-  const args = [`--directory=${await debianTree()}`, '--volatile=overlay', '--console=pipe', ...binds]
+  const args = [`--directory=${await buildDebianTree()}`, '--volatile=overlay', '--console=pipe', ...binds]
   const child = spawn('sh', [join(import.meta.dirname, 'machine.sh'), name, ...args], {
     // In a separate process group, Ctrl-C does not end the script before it has removed the machine.
     detached: true,

@@ -149,7 +149,7 @@ testWithJaeger('Jaeger finds the trace of a request of the artifact by its reque
   const env = { OTEL_EXPORTER_OTLP_ENDPOINT: jaeger.endpoint, OTEL_BSP_SCHEDULE_DELAY: '20', SERVICE_NAME: 'artifact' }
   const app = await startApp({ env })
   await fetch(`${app.url}/ping`, { headers: { 'x-request-id': 'r-42' } })
-  const line = await app.line({ msg: 'request' })
+  const line = await app.line({ message: 'request' })
   let found: JaegerTrace[] = []
   await until(async () => {
     found = await jaeger.search('artifact', { 'http.request.id': 'r-42' })

@@ -5,9 +5,10 @@ import { afterAll, expect, test } from '@jest/globals'
 import request from 'supertest'
 import { createServiceBoard, isLocalName } from './board.ts'
 
-const snapshot = () => ({ status: 'ok' as const, timestamp: 1, checks: {}, history: {} })
-const connections = () => [['database', 'waiting', 3] as const]
-const board = createServiceBoard({ service: 's', version: '1', phase: () => 'serving', snapshot, connections })
+const health = { snapshot: () => ({ status: 'ok' as const, timestamp: 1, checks: {}, history: {} }) }
+const lifecycle = { phase: () => 'serving' as const }
+const metrics = { connections: () => [['database', 'waiting', 3] as const] }
+const board = createServiceBoard({ service: 's', version: '1', lifecycle, health, metrics })
 const server = createServer((request, response) => {
   if (!board.respond(request, response)) response.writeHead(404).end()
 }).listen(0, '127.0.0.1')
@@ -78,7 +79,8 @@ test.each([
   expect(isLocalName(host)).toBe(expected)
 })
 
-test('the state has the panels of the event loop, the memory and the connections', async () => {
+test('the state has the panels of the event loop, the memory and the connections, and panels of others', async () => {
+  board.addPanel({ name: 'Upstreams', read: () => [{ name: 'payments calls', value: 4, unit: '', limit: 50 }] })
   const { body } = await client.get('/board.json').expect(200)
   expect(body).toMatchObject({ service: 's', version: '1', phase: 'serving', checks: {}, findings: [], routes: [] })
   const readings = (body.panels as { panel: string; name: string; value: number }[]).map(
@@ -91,6 +93,8 @@ test('the state has the panels of the event loop, the memory and the connections
     'Memory: resident',
     'Memory: heap',
     'Connections: database waiting',
+    'Upstreams: payments calls',
   ])
+  expect(body.panels.at(-1)).toMatchObject({ value: 4, limit: 50 })
   for (const { value } of body.panels) expect(value).toEqual(expect.any(Number))
 })

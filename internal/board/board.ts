@@ -5,21 +5,23 @@ import { type BoardOptions, createBoard, type Panel } from '#pkg/board/index.ts'
 import type { Health } from '#pkg/health/index.ts'
 import { requestId } from '#pkg/http/request-id.ts'
 import { createSecurityPolicy } from '#pkg/http/security-headers.ts'
+import type { Lifecycle } from '#pkg/lifecycle/index.ts'
 import { measureRuntime, type Sources } from '#pkg/metrics/index.ts'
 import { sendProblem } from '#pkg/problem/index.ts'
 import { FILES, SOURCES } from './page.ts'
 
-export interface ServiceBoardDeps extends Omit<BoardOptions, 'checks'> {
-  readonly snapshot: Health['snapshot']
+export interface ServiceBoardDeps extends Pick<BoardOptions, 'service' | 'version'> {
+  readonly lifecycle: Pick<Lifecycle, 'phase'>
+  readonly health: Pick<Health, 'snapshot'>
   /** Returns the number of connections by pool and state. */
-  readonly connections: () => readonly (readonly [pool: string, state: string, count: number])[]
+  readonly metrics: { connections(): readonly (readonly [pool: string, state: string, count: number])[] }
 }
 
 export type ServiceBoard = ReturnType<typeof createServiceBoard>
 
 /** Serves the board on the admin listener (docs/board.md). */
-export function createServiceBoard({ snapshot, connections, ...options }: ServiceBoardDeps) {
-  const board = createBoard({ ...options, checks: () => snapshot().checks })
+export function createServiceBoard({ lifecycle, health, metrics, ...options }: ServiceBoardDeps) {
+  const board = createBoard({ ...options, phase: lifecycle.phase, checks: () => health.snapshot().checks })
   const { headers } = createSecurityPolicy(SOURCES)
   const runtime = readRuntime()
   board.addPanel(runtime)
@@ -36,7 +38,7 @@ export function createServiceBoard({ snapshot, connections, ...options }: Servic
   })
   board.addPanel({
     name: 'Connections',
-    read: () => connections().map(([pool, state, value]) => ({ name: `${pool} ${state}`, value, unit: '' })),
+    read: () => metrics.connections().map(([pool, state, value]) => ({ name: `${pool} ${state}`, value, unit: '' })),
   })
 
   function find(path: string, query: URLSearchParams): readonly [mediaType: string, text: string] {

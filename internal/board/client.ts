@@ -36,6 +36,8 @@ export function client() {
     if (unit === 'percent') return `${round(value * 100)} %`
     return unit === 'ms' && value >= 1_000 ? `${round(value / 1e3)} s` : `${round(value)} ${unit}`
   }
+  /** The name of a request without a route is its method. */
+  const label = (name) => (name.includes(' ') ? name : `${name} (no route)`)
   function formatAge(time) {
     const seconds = Math.max(0, Math.round((state.now - time) / 1e3))
     return seconds < 90 ? `${seconds} s ago` : `${Math.round(seconds / 60)} min ago`
@@ -114,7 +116,7 @@ export function client() {
         p50: cell('p50', 'ms'),
         p99: cell('p99', 'ms'),
       }
-      return make('route', { name, ...cells, chart: sparkline(series(slots, 2)) })
+      return make('route', { name: label(name), ...cells, chart: sparkline(series(slots, 2)) })
     })
     find('#routes').replaceChildren(...rows)
   }
@@ -184,17 +186,17 @@ export function client() {
   function renderRequest(request) {
     const { requestId, name, status, durationMs, isFailed, error, cause } = request
     const parts = {
-      name,
-      status: span(isFailed ? 'fail' : 'ok', status || '–'),
-      text: span(isFailed ? 'fail' : '', error ?? cause),
+      name: label(name),
+      status: span(isFailed ? 'fail' : status >= 200 && status < 400 ? 'ok' : 'warn', status || '–'),
+      text: isFailed && error ? span('fail', error) : cause,
     }
     const element = make('request', { ...parts, duration: format(durationMs, 'ms') })
     element.request = request
     element.addEventListener('toggle', async () => {
       const body = element.lastElementChild
-      if (!element.open || body.childElementCount > 0) return
+      if (!element.open || body.querySelector('.body')) return
       const { found } = await search(requestId).catch(() => ({ found: [] }))
-      body.replaceChildren(...(found.length > 0 ? found.map(renderEntry) : ['No longer in memory.']))
+      body.replaceChildren(...(found.length > 0 ? found.map(renderEntry) : [span('empty', 'No longer in memory.')]))
     })
     return element
   }
@@ -205,7 +207,7 @@ export function client() {
     const elements = requests.map((request) => old.get(request.spanId) ?? renderRequest(request))
     const isSame = elements.length === old.size && elements.every((each, index) => each === list.children[index])
     if (!isSame) list.replaceChildren(...elements)
-    if (elements.length === 0) list.replaceChildren(none)
+    if (elements.length === 0) list.replaceChildren(span('empty', none))
     for (const element of elements)
       element.querySelector('[data-part=age]').textContent = formatAge(element.request.startedAt)
   }

@@ -73,7 +73,7 @@ th, td { padding: .5rem .875rem; text-align: right; white-space: nowrap; font-we
 #tabs button { padding: .125rem .625rem; border-color: transparent; background: none; color: var(--quiet); cursor: pointer } #tabs [aria-pressed=true] { background: var(--card); border-color: var(--line); color: var(--text) }
 summary { cursor: pointer; list-style: none } summary::-webkit-details-marker { display: none } summary:hover, .request[open] > summary { background: var(--faint) }
 .request > summary { display: grid; grid-template-columns: 3rem minmax(0, 2fr) minmax(0, 3fr) 4.5rem 5.5rem; gap: .75rem; align-items: baseline; padding: .5rem .875rem } .request > summary > :nth-last-child(-n + 2) { text-align: right }
-.body { padding: .75rem .875rem 1rem } .body h3 { margin-top: .875rem } .empty { margin: 0; padding: .875rem; color: var(--quiet) }
+.body { padding: .75rem .875rem 1rem } .body h3 { margin-top: .875rem } .empty { display: block; padding: .875rem; color: var(--quiet) }
 .row > summary { display: grid; grid-template-columns: minmax(9rem, 26%) minmax(0, 1fr) 4.5rem; gap: .75rem; align-items: center; padding: .125rem .375rem; border-radius: .25rem } .row > summary > :last-child { text-align: right }
 .line > summary { grid-template-columns: 4.5rem 3rem minmax(0, 1fr); align-items: baseline } .line > summary > :first-child { text-align: right } .line > summary > :last-child { text-align: left }
 .track { height: .75rem; border-radius: .125rem; background: var(--faint) } .bar { display: block; height: 100%; min-width: 2px; border-radius: .125rem; background: var(--other) } .bar.server { background: var(--own) } .bar.client { background: var(--accent) } .bar.error { background: var(--fail) }

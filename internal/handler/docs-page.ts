@@ -6,15 +6,15 @@ import { gunzipSync, gzipSync } from 'node:zlib'
 import { html, renderPage } from '#pkg/http/html.ts'
 import { createSecurityPolicy } from '#pkg/http/security-headers.ts'
 
-/* The first request for /docs loads this module: half a megabyte that no start and no other request needs. */
+/* The first request for /docs loads this module, because a start and other requests do not need its half megabyte. */
 
 const START = `
 document.documentElement.classList.toggle('dark-mode', matchMedia('(prefers-color-scheme: dark)').matches)
-// By default Swagger UI sends the address of the document to a validator on the internet.
+// By default, Swagger UI sends the URL of the document to a validator on the internet.
 SwaggerUIBundle({ url: '/openapi.json', dom_id: '#docs', deepLinking: true, validatorUrl: null })
 `
 
-/** The last line of dist/server.cjs declares it: the compressed files in Base64. */
+/** The last line of dist/server.cjs declares this function, which returns the compressed files in Base64. */
 declare const pageFiles: undefined | (() => Readonly<Record<string, string>>)
 
 /** Reads a file of swagger-ui-dist, compressed with gzip. */
@@ -24,7 +24,7 @@ function readCompressed(file: string): Buffer {
   return gzipSync(readFileSync(createRequire(import.meta.url).resolve(`swagger-ui-dist/${file}`)))
 }
 
-/** The path contains a hash of the content, so a browser never requests the file again. */
+/** Creates a file whose path contains a hash of its content, so a browser never requests the file again. */
 function createFile(name: string, extension: string, compressed: Buffer) {
   let content: Buffer | undefined
   return {
@@ -44,7 +44,7 @@ const start = createFile('start', 'js', gzipSync(START))
 
 export const findFile = (path: string) => [style, script, start].find((file) => file.path === path)
 
-/** The page loads its own files and the responses of the service. The icons in its style are data URLs. */
+/** The page may load its own files and send requests to the service. The icons in its style are data URLs. */
 const self = ["'self'"]
 const sources = { scriptSrc: self, styleSrc: self, imgSrc: [...self, 'data:'], connectSrc: self }
 export const policy = createSecurityPolicy(sources)

@@ -7,7 +7,7 @@ import { createHttp } from '../http.ts'
 import { listRoutes, type RouteSettings } from '../routes.ts'
 
 let on = true
-// The settings of other operations are absent: their handlers read them at a request.
+// The settings of other operations are absent, because only their handlers read them.
 const settings = (): Partial<RouteSettings> => ({ NODE_ENV: 'production', FEATURES: on ? ['docs'] : [] })
 const app = createHttp({
   logger: createLogger({ destination: { write() {} } }),
@@ -28,7 +28,7 @@ const page = () => client.get('/docs').expect(200).expect('content-type', 'text/
 
 const findFiles = (text: string) => [...text.matchAll(/(?:src|href)="(\/docs[^"]*)"/g)].map(([, path = '']) => path)
 
-test('the page replaces the security policy for data and keeps the other security headers', async () => {
+test('the page has its own content security policy, and keeps the other security headers of the service', async () => {
   const { headers } = await page()
   expect(headers['content-security-policy']).toBe(
     "default-src 'none';frame-ancestors 'none';base-uri 'none';form-action 'none';" +

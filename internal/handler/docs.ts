@@ -14,13 +14,13 @@ export function docs({ name }: Pick<BuildInfo, 'name'>): Operation {
     handler: async function docs(_req, res) {
       const { policy, renderDocsPage } = await import('./docs-page.ts')
       setSecurityHeaders(res, policy)
-      // Another version of the service has other files.
+      // Browsers must revalidate the page, because the paths of its files depend on the version of the service.
       res.set('cache-control', 'private, no-cache').type('html').send(renderDocsPage(name))
     },
   })
 }
 
-/** Returns the files of that page. */
+/** Returns a file of the page at /docs. */
 export function docsFile(): Operation {
   return operation({
     id: 'docsFile',

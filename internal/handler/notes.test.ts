@@ -19,7 +19,7 @@ const stored: Note = {
   ...fields,
 }
 
-const asked: unknown[] = []
+const received: unknown[] = []
 function requireMatch(match: Match): void {
   if (match !== 'any' && !match.includes(stored.version)) throw new CodedError('precondition_failed')
 }
@@ -27,19 +27,19 @@ const service: Notes = {
   create: async (fields) => ({ ...stored, ...fields, version: 1 }),
   get: async () => stored,
   list: async (page) => {
-    asked.push(page)
+    received.push(page)
     return { items: [stored], next: null }
   },
   update: async (_id, changes, match) => {
     requireMatch(match)
-    asked.push(changes)
+    received.push(changes)
     return { ...stored, version: 4 }
   },
   remove: async (_id, match) => requireMatch(match),
 }
 const idempotency: Idempotency<Notes> = {
   once(key, run) {
-    asked.push(key)
+    received.push(key)
     return run(service)
   },
 }
@@ -56,7 +56,7 @@ app.use(problemHandler({ table: PROBLEMS }))
 const server = createServer(app).listen(0)
 const client = request(server)
 beforeEach(() => {
-  asked.length = 0
+  received.length = 0
 })
 afterAll(() => {
   server.close()
@@ -73,7 +73,7 @@ test('an update changes only the fields of the request', async () => {
   const { headers } = await client.patch(`/v1/notes/${id}`).set('if-match', '"3"').send(changes).expect(200)
   expect(headers['etag']).toBe('"4"')
   await client.patch(`/v1/notes/${id}`).set('if-match', '"3"').send({}).expect(200)
-  expect(asked).toEqual([changes, {}])
+  expect(received).toEqual([changes, {}])
 })
 
 test('a change requires the current version in if-match', async () => {
@@ -87,7 +87,7 @@ test('a change requires the current version in if-match', async () => {
 test('the query selects the page of the list', async () => {
   await client.get('/v1/notes?limit=7').expect(200, { items: [stored], next: null })
   await client.get('/v1/notes?sort=createdAt').expect(200)
-  expect(asked).toEqual([
+  expect(received).toEqual([
     { limit: 7, sort: '-createdAt', filters: {} },
     { limit: 20, sort: 'createdAt', filters: {} },
   ])
@@ -100,7 +100,7 @@ test('a client that has the current version gets 304 without a body', async () =
 test('each caller has its own idempotency keys for a new note', async () => {
   await client.post('/v1/notes').set('idempotency-key', 'k').send(fields).expect(201)
   await client.post('/v1/notes').set('x-subject', 'user-1').send(fields).expect(201)
-  expect(asked).toEqual([
+  expect(received).toEqual([
     { scope: 'POST /v1/notes ', key: 'k', body: fields },
     { scope: 'POST /v1/notes user-1', key: undefined, body: fields },
   ])

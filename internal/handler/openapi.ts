@@ -15,13 +15,13 @@ const DESCRIPTION =
   'Each error is a problem document (RFC 9457). Programs read its `code`, which is stable; the other texts are for people.'
 
 const COMMON_HEADERS = {
-  'X-Request-Id': 'The id of the request in the log: the x-request-id of the request, or a new id',
+  'X-Request-Id': 'The id of the request in the log: the id that the client sent, or a new id',
   RateLimit:
     'The remaining requests of the client (r) and the seconds until the count restarts (t), if there is a limit',
   'RateLimit-Policy': 'The requests of a client (q) in a window of seconds (w), if there is a limit',
 }
 
-/** Returns the document of the paths that exist at the moment. It is rendered once for each set of paths. */
+/** Returns the OpenAPI document of the paths that exist now. Renders the document once for each set of paths. */
 export function openapi({ build, routes, ...guard }: OpenapiDeps): Operation {
   let rendered: { readonly paths: string; readonly text: Promise<string> } | undefined
 

@@ -61,7 +61,7 @@ export const PROBES: Readonly<Record<string, OperationDescription>> = {
   },
   '/health/live': {
     id: 'live',
-    summary: 'Tells whether the process responds; depends on nothing else',
+    summary: 'Tells whether the process responds, without checking dependencies',
     responses: { 200: describeReply('The process responds', STANDARD.ok) },
   },
   '/health/ready': {

@@ -16,7 +16,7 @@ const callerSchema = () =>
 
 const example = { subject: 'user-1', scheme: 'session', expiresAt: 1_795_353_962 }
 
-/** Lets a browser use a session in a cookie, so that its scripts keep no bearer token. */
+/** Lets a browser use a session cookie, so that its scripts need not store a bearer token. */
 export function session(sessions: Pick<Sessions, 'start' | 'end'>): Route {
   return {
     path: '/v1/session',
@@ -41,7 +41,7 @@ export function session(sessions: Pick<Sessions, 'start' | 'end'>): Route {
       },
       problems: ['token_required', 'insecure_connection', 'sessions_unavailable'],
       handler: async function startSession(req, res) {
-        // A session that starts another session could prolong itself forever.
+        // Otherwise a session could start new sessions forever.
         if (req.auth?.scheme !== 'bearer') throw new CodedError('token_required')
         const started = await sessions.start(req, res, req.auth.subject)
         res.status(201).json({ ...started, scheme: 'session' })

@@ -1,7 +1,7 @@
 import type { Request, RequestHandler, Response } from 'express'
 import { CodedError, type ProblemCode } from '../problem/index.ts'
 
-/** The subject of a token or a session. */
+/** The caller that a token or a session authenticates. */
 export interface Caller {
   readonly subject: string
   /** End of the token or the session, in Unix seconds. */
@@ -22,6 +22,7 @@ declare global {
 }
 
 export interface AuthenticateDeps {
+  /** Resolves with the caller of a valid token. Rejects otherwise. */
   readonly verify: (token: string) => Promise<Caller>
   /** Resolves with undefined when the request has no session. @default no sessions */
   readonly findSession?: ((req: Request, res: Response) => Promise<Caller | undefined>) | undefined
@@ -37,7 +38,7 @@ const CHALLENGES: Partial<Record<ProblemCode, string>> = {
 /** Rejects requests that carry neither a valid bearer token nor a valid session, and puts the caller on `req.auth`. */
 export function authenticate({ verify, findSession }: AuthenticateDeps): RequestHandler {
   async function findCaller(req: Request, res: Response): Promise<Auth> {
-    // A proxy may use another scheme of the authorization header.
+    // Another scheme in the authorization header may belong to a proxy, so it is ignored.
     const bearer = /^bearer(?: +(.*))?$/i.exec(req.headers.authorization ?? '')
     if (bearer) return { ...(await verify(bearer[1] ?? '')), scheme: 'bearer' }
     const caller = await findSession?.(req, res)
@@ -53,7 +54,7 @@ export function authenticate({ verify, findSession }: AuthenticateDeps): Request
       if (challenge) res.set('www-authenticate', challenge)
       throw error
     }
-    // A cookie does not keep a shared cache from storing the response (RFC 9111 §3.5). A handler may allow more.
+    // A shared cache may store a response to a request with a cookie (RFC 9111 §3.5). A handler may permit more.
     res.set('cache-control', 'no-store')
     if (findSession) res.vary('cookie')
     next()

@@ -3,8 +3,11 @@ import { CodedError, type ProblemCode } from '../problem/index.ts'
 import type { Caller } from './authenticate.ts'
 
 export interface BearerTokenOptions {
+  /** The required claim `iss`. */
   readonly issuer: string
+  /** The required claim `aud`. */
   readonly audience: string
+  /** Finds the key that verifies a token, such as `issuerKeys`. */
   readonly keys: JWTVerifyGetKey
 }
 
@@ -44,6 +47,6 @@ export function bearerTokens({ keys, ...claims }: BearerTokenOptions): (token: s
 
 function findProblem({ code }: { readonly code?: unknown }): ProblemCode {
   if (code === 'ERR_JWT_EXPIRED') return 'expired_token'
-  const isJudged = typeof code === 'string' && /^ERR_(JWT|JWS|JOSE|JWKS_(NO|MULTIPLE)_MATCHING)_/.test(code)
-  return isJudged ? 'invalid_token' : 'keys_unavailable'
+  const isTokenFault = typeof code === 'string' && /^ERR_(JWT|JWS|JOSE|JWKS_(NO|MULTIPLE)_MATCHING)_/.test(code)
+  return isTokenFault ? 'invalid_token' : 'keys_unavailable'
 }

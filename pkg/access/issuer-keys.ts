@@ -7,7 +7,7 @@ export interface IssuerKeysOptions {
   readonly timeoutMs?: number
   /** @default the `fetch` of Node */
   readonly fetch?: ((url: string, init: RequestInit) => Promise<Response>) | undefined
-  /** Monotonic clock in milliseconds. */
+  /** Monotonic clock in milliseconds. @default performance.now */
   readonly now?: () => number
 }
 
@@ -16,7 +16,9 @@ const MAX_BYTES = 262_144
 /** Age after which the keys are downloaded again in the background, in milliseconds. */
 const REFRESH_MS = 600_000
 
-/** Shortest time between two downloads, in milliseconds: unknown keys and failures cause no more. */
+/**
+ * Shortest time between two downloads, in milliseconds. It limits the downloads for unknown keys and after failures.
+ */
 const COOL_DOWN_MS = 5_000
 
 type Keys = ReturnType<typeof createLocalJWKSet>
@@ -38,8 +40,8 @@ export function issuerKeys(options: IssuerKeysOptions): JWTVerifyGetKey {
     return known
   }
 
-  /** Returns the current keys, or those of a download within the cool-down. */
-  function latest(): Promise<Keys> {
+  /** Downloads the keys, or returns the result of the last download during the cool-down. */
+  function downloadLatest(): Promise<Keys> {
     if (now() - downloadedAt >= COOL_DOWN_MS) {
       downloadedAt = now()
       download = downloadKeys()
@@ -48,14 +50,14 @@ export function issuerKeys(options: IssuerKeysOptions): JWTVerifyGetKey {
   }
 
   return async function key(header, token) {
-    const keys = known ?? (await latest())
-    // The known keys serve until the download has finished.
-    if (now() - knownSince >= REFRESH_MS) latest().catch(() => {})
+    const keys = known ?? (await downloadLatest())
+    // The download runs in the background. Until it has finished, the known keys remain in use.
+    if (now() - knownSince >= REFRESH_MS) downloadLatest().catch(() => {})
     try {
       return await keys(header, token)
     } catch (error) {
       if ((error as { code?: unknown }).code !== 'ERR_JWKS_NO_MATCHING_KEY') throw error
-      return (await latest())(header, token)
+      return (await downloadLatest())(header, token)
     }
   }
 }

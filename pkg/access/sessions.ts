@@ -14,7 +14,9 @@ declare module 'express-session' {
 
 /** Storage of the sessions. Every method rejects promptly when the store is unavailable. */
 export interface SessionStore {
+  /** Resolves with null when the session does not exist. */
   get(id: string): Promise<string | null>
+  /** Stores the session for `ttlMs` milliseconds. */
   set(id: string, content: string, ttlMs: number): Promise<unknown>
   delete(id: string): Promise<unknown>
 }
@@ -29,6 +31,7 @@ export interface SessionOptions {
   readonly secure: boolean
   /** Other origins whose pages may change data. @default none */
   readonly origins?: readonly string[]
+  /** Wall clock in Unix milliseconds. @default Date.now */
   readonly now?: () => number
 }
 
@@ -60,7 +63,7 @@ export function createSessions({ store, secrets, ttlMs, secure, origins = [], no
 
   return {
     cookieName,
-    /** Returns the session of the request's cookie, if any. @throws CodedError sessions_unavailable or cross_site_request */
+    /** Returns the session of the cookie, if any. @throws CodedError sessions_unavailable or cross_site_request */
     async find(req: Request, res: Response): Promise<Caller | undefined> {
       if (!req.headers.cookie?.includes(`${cookieName}=`)) return undefined
       if (!isOwnSite(req, origins)) throw new CodedError('cross_site_request')

@@ -5,11 +5,11 @@ import type { Report } from './statistics.ts'
 
 const NOW = 1e12
 const window = { rate: 1, failed: 0, p50: 10, p99: 20 }
-const route: Report = { name: 'GET /v1/notes', now: window, recent: window, slots: [] }
+const route: Report = { name: 'GET /v1/items', now: window, recent: window, slots: [] }
 const request: RequestSummary = {
-  ...{ requestId: 'a', traceId: 't', spanId: 's', name: 'GET /v1/notes', path: '/v1/notes', status: 200 },
+  ...{ requestId: 'a', traceId: 't', spanId: 's', name: 'GET /v1/items', path: '/v1/items', status: 200 },
   ...{ startedAt: NOW - 5_000, durationMs: 312, isFailed: false, error: undefined },
-  cause: 'database SELECT notes 300 ms of 312 ms',
+  cause: 'database SELECT items 300 ms of 312 ms',
 }
 const find = (state: Partial<Findable>) =>
   listFindings({ phase: 'serving', checks: {}, routes: [route], slowest: [], failed: [], now: NOW, ...state })
@@ -19,7 +19,7 @@ test('a healthy service has no findings', () => {
 })
 
 test('a slow request is a finding with its cause', () => {
-  const text = 'GET /v1/notes is slow: database SELECT notes 300 ms of 312 ms'
+  const text = 'GET /v1/items is slow: database SELECT items 300 ms of 312 ms'
   expect(find({ slowest: [request] })).toEqual([{ text, requestId: 'a' }])
 })
 
@@ -34,10 +34,10 @@ test('a route whose requests fail is a finding with an error', () => {
   const failed = [{ ...request, isFailed: true, status: 503 }]
   const routes = [{ ...route, now: { ...window, failed: 0.12 } }]
   expect(find({ failed, routes })).toEqual([
-    { text: 'GET /v1/notes fails for 12 % of the requests: status 503', requestId: 'a' },
+    { text: 'GET /v1/items fails for 12 % of the requests: status 503', requestId: 'a' },
   ])
-  const errors = [{ ...request, error: 'database SELECT notes: 57014' }]
-  expect(find({ failed: errors, routes })[0]?.text).toMatch(/database SELECT notes: 57014$/)
+  const errors = [{ ...request, error: 'database SELECT items: 57014' }]
+  expect(find({ failed: errors, routes })[0]?.text).toMatch(/database SELECT items: 57014$/)
   expect(find({ failed })).toEqual([])
 })
 

@@ -17,7 +17,7 @@ export interface Findable {
   readonly now: number
 }
 
-/** The thresholds of the alerts in deploy/prometheus. */
+/** The share of failed requests that is too high, as in the alert. */
 const MAX_FAILED = 0.005
 const RECENT_MS = 60_000
 /** A request is slow when it takes this time and several times the median of its route. */

@@ -47,17 +47,16 @@ export function createBoard({ service, version, phase, checks, now = Date.now }:
   /** The last values of each reading, by panel and name. */
   const samples = new Map<string, Reading & { readonly panel: string; readonly values: number[] }>()
 
-  function sample(): void {
-    for (const panel of panels) {
-      for (const reading of panel.read()) {
-        const key = `${panel.name} ${reading.name}`
-        const values = samples.get(key)?.values ?? []
-        if (values.push(reading.value) > SAMPLES) values.shift()
-        if (samples.has(key) || samples.size < MAX_READINGS) samples.set(key, { ...reading, panel: panel.name, values })
-      }
+  function sample(panel: Panel): void {
+    for (const reading of panel.read()) {
+      const key = `${panel.name} ${reading.name}`
+      const values = samples.get(key)?.values ?? []
+      if (values.push(reading.value) > SAMPLES) values.shift()
+      if (samples.has(key) || samples.size < MAX_READINGS) samples.set(key, { ...reading, panel: panel.name, values })
     }
   }
-  const timer = setInterval(sample, SAMPLE_MS).unref()
+  const sampleAll = () => panels.forEach(sample)
+  const timer = setInterval(sampleAll, SAMPLE_MS).unref()
 
   return {
     /** Takes every finished span. */
@@ -69,12 +68,12 @@ export function createBoard({ service, version, phase, checks, now = Date.now }:
     onLine: requests.onLine,
     addPanel(panel: Panel): void {
       panels.push(panel)
+      sample(panel)
     },
     /** Reads every panel. The board calls it every five seconds. */
-    sample,
+    sample: sampleAll,
     /** Returns the state of the service for the page. */
     read() {
-      if (samples.size === 0) sample()
       const state = { phase: phase(), checks: checks(), now: now(), ...statistics.read(), ...requests.list(LISTED) }
       const panels = [...samples.values()]
       return { service, version, startedAt, ...state, panels, findings: listFindings(state) }

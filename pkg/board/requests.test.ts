@@ -9,8 +9,8 @@ function start() {
   function end(requestId: string | undefined, fields: Partial<FinishedSpan> = {}, status = 200): void {
     const ids = { traceId: `trace of ${requestId}`, spanId: `span ${count++}`, requestId }
     const times = { startedAt: clock.time - (fields.durationMs ?? 1), durationMs: 1 }
-    const attributes = { 'url.path': '/v1/notes', 'http.response.status_code': status }
-    requests.onSpan({ ...ids, ...times, name: 'GET /v1/notes', kind: 'server', attributes, ...fields })
+    const attributes = { 'url.path': '/v1/items', 'http.response.status_code': status }
+    requests.onSpan({ ...ids, ...times, name: 'GET /v1/items', kind: 'server', attributes, ...fields })
   }
   const log = (requestId: string, message: string) =>
     requests.onLine(`${JSON.stringify({ 'log.level': 'info', 'http.request.id': requestId, message })}\n`)
@@ -22,14 +22,14 @@ test('a request is found by its id and by its trace, with its spans and lines in
   const { requests, end, log } = start()
   log('a', 'first')
   log('b', 'of another request')
-  end('a', { kind: 'client', name: 'SELECT notes', attributes: { 'db.system.name': 'postgresql' }, durationMs: 2 })
+  end('a', { kind: 'client', name: 'SELECT items', attributes: { 'db.system.name': 'postgresql' }, durationMs: 2 })
   log('a', 'second')
   end('a', { durationMs: 3 })
   const [entry, ...others] = requests.find('a')
   expect(others).toEqual([])
-  expect(entry?.requests).toMatchObject([{ requestId: 'a', path: '/v1/notes', status: 200, isFailed: false }])
-  expect(entry?.requests[0]?.cause).toBe('database SELECT notes 2 ms of 3 ms')
-  expect(entry?.spans.map(({ name }) => name)).toEqual(['SELECT notes', 'GET /v1/notes'])
+  expect(entry?.requests).toMatchObject([{ requestId: 'a', path: '/v1/items', status: 200, isFailed: false }])
+  expect(entry?.requests[0]?.cause).toBe('database SELECT items 2 ms of 3 ms')
+  expect(entry?.spans.map(({ name }) => name)).toEqual(['SELECT items', 'GET /v1/items'])
   expect(entry?.lines.map((line) => JSON.parse(line).message)).toEqual(['first', 'second'])
   expect(requests.find('trace of a')).toEqual([entry])
   // The other request has not ended.
@@ -71,7 +71,7 @@ test('failed requests are those with an error or a status from 500, and they nam
   end('not found', {}, 404)
   end('failed', {
     kind: 'client',
-    name: 'SELECT notes',
+    name: 'SELECT items',
     error: '57014',
     attributes: { 'db.system.name': 'postgresql' },
   })
@@ -79,7 +79,7 @@ test('failed requests are those with an error or a status from 500, and they nam
   end('broken', { error: 'ECONNRESET' })
   const { failed } = requests.list(9)
   expect(ids(failed).sort()).toEqual(['broken', 'failed'])
-  expect(failed.map(({ error }) => error).sort()).toEqual(['ECONNRESET', 'database SELECT notes: 57014'])
+  expect(failed.map(({ error }) => error).sort()).toEqual(['ECONNRESET', 'database SELECT items: 57014'])
 })
 
 test('the slowest requests survive any number of faster ones for 15 minutes, and each route has five places', () => {

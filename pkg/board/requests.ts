@@ -5,7 +5,7 @@ export interface RequestSummary {
   readonly requestId: string
   readonly traceId: string
   readonly spanId: string
-  /** Method and route, such as `GET /v1/notes/{id}`. */
+  /** Method and route, such as `GET /v1/items/{id}`. */
   readonly name: string
   readonly path: string
   /** 0 when no response was sent. */
@@ -46,6 +46,8 @@ const SLOW_FOR_MS = 15 * 60_000
 /** The slowest requests of a route that are listed, so that other routes have a place too. */
 const MAX_PER_ROUTE = 5
 const MAX_TEXT = 128
+/** The slice of a longer line is copied, in characters. */
+const MAX_SHARED = 2_048
 const REQUEST_ID = '"http.request.id":"'
 
 /** Copies a text, because a slice keeps the whole text in memory. */
@@ -64,6 +66,11 @@ function summarize(requestId: string, span: FinishedSpan, children: readonly Fin
   }
 }
 
+const durationOf = ({ requests }: Entry) =>
+  requests.reduce((longest, { durationMs }) => Math.max(longest, durationMs), 0)
+
+const findFaster = (one: Entry, other: Entry) => (durationOf(other) < durationOf(one) ? other : one)
+
 /** Collects the spans and log lines of requests, and keeps the slowest, the failed and the latest in bounded memory. */
 export function createRequests(now: () => number) {
   const entries = new Map<string, Entry>()
@@ -72,8 +79,6 @@ export function createRequests(now: () => number) {
   let admitted = { failed: 0, latest: 0 }
   /** The duration of the slowest request that was dropped, in milliseconds. */
   let threshold = 0
-
-  const durationOf = ({ requests }: Entry) => Math.max(...requests.map(({ durationMs }) => durationMs))
 
   function drop(entry: Entry): void {
     totals[entry.kind] -= entry.bytes
@@ -88,8 +93,7 @@ export function createRequests(now: () => number) {
     totals[kind] += entry.bytes
     while (totals[kind] > LIMITS[kind]) {
       const others = [...entries.values()].filter((each) => each.kind === kind)
-      if (kind === 'slow') others.sort((a, b) => durationOf(a) - durationOf(b))
-      const dropped = others[0] as Entry
+      const dropped = kind === 'slow' ? others.reduce(findFaster) : (others[0] as Entry)
       if (kind === 'slow') threshold = durationOf(dropped)
       drop(dropped)
     }
@@ -105,10 +109,9 @@ export function createRequests(now: () => number) {
     }
   }
 
-  function findEntry(id: string): Entry {
-    const found = entries.get(id)
+  function findEntry(requestId: string): Entry {
+    const found = entries.get(requestId)
     if (found !== undefined) return found
-    const requestId = copy(id)
     const entry: Entry = { requestId, requests: [], spans: [], lines: [], omitted: 0, kind: 'pending', bytes: 0 }
     entries.set(requestId, entry)
     grow(entry, OVERHEAD)
@@ -158,7 +161,8 @@ export function createRequests(now: () => number) {
       const from = line.indexOf(REQUEST_ID) + REQUEST_ID.length
       const to = line.indexOf('"', from)
       if (from < REQUEST_ID.length || to <= from || to - from > MAX_TEXT) return
-      const entry = findEntry(line.slice(from, to))
+      const id = line.slice(from, to)
+      const entry = findEntry(line.length > MAX_SHARED ? copy(id) : id)
       add(entry, entry.lines, line)
     },
     /** Returns the `count` slowest of the last 15 minutes, the last failed, and the last of all requests. */

@@ -16,9 +16,11 @@ export interface FinishedSpan {
 export const isFailed = ({ error, attributes }: FinishedSpan) =>
   error !== undefined || Number(attributes['http.response.status_code']) >= 500
 
-/** Names the work of a span: `database SELECT notes`, `redis GET`, `upstream GET prices.internal`. */
+/** Names the work of a span: `database SELECT items`, `redis GET`, `upstream POST payments`, `upstream GET 10.0.0.7`. */
 export function describeSpan({ name, kind, attributes }: FinishedSpan): string {
   const system = attributes['db.system.name']
   if (system !== undefined) return `${system === 'postgresql' ? 'database' : system} ${name}`
-  return kind === 'client' ? `upstream ${name} ${attributes['server.address'] ?? ''}`.trimEnd() : name
+  if (kind !== 'client') return name
+  const isNamed = name.includes(' ')
+  return isNamed ? `upstream ${name}` : `upstream ${name} ${attributes['server.address'] ?? ''}`.trimEnd()
 }

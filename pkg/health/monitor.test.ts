@@ -35,7 +35,7 @@ function watch(check: Check, { fall = 2, rise = 1, onRun = () => {}, ...options 
 const advance = (ms: number) => jest.advanceTimersByTimeAsync(ms)
 
 describe('createMonitor', () => {
-  test('runs at once, and again one interval after the start of the previous run', async () => {
+  test('runs immediately, and again one interval after the start of the previous run', async () => {
     const { check, runs } = manualCheck()
     const monitor = watch(check)
     monitor.start()

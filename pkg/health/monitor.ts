@@ -12,6 +12,7 @@ export interface WatchedCheck {
   readonly check: Check
   /** A critical check makes the aggregate fail. Evaluated for each snapshot. @default () => true */
   readonly critical?: () => boolean
+  /** Called for the events of this check, after `onEvent` of HealthOptions. */
   readonly onEvent?: (event: HealthEvent) => void
 }
 
@@ -25,7 +26,7 @@ export interface HealthEvent {
 }
 
 export interface HealthOptions {
-  /** Called at each run, because the settings may change. A new interval applies from the next run on. */
+  /** Called at each run, because the settings may change. A new interval applies from the next run. */
   readonly settings: () => Thresholds & {
     /** Milliseconds from the start of one run to the start of the next. Jitter shortens it by up to a tenth. */
     readonly intervalMs: number
@@ -34,9 +35,9 @@ export interface HealthOptions {
   }
   /** Called when the first run of a check ends, when its status changes, and when a failure has a new reason. */
   readonly onEvent?: (event: HealthEvent) => void
-  /** Monotonic clock in milliseconds. */
+  /** Monotonic clock in milliseconds. @default performance.now */
   readonly clock?: () => number
-  /** Returns a number from 0 to 1, which spreads the runs of many instances. */
+  /** Returns a number from 0 to 1, which spreads the runs of many instances. @default Math.random */
   readonly random?: () => number
 }
 

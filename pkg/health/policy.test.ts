@@ -106,7 +106,7 @@ describe('findReason', () => {
     expect(findReason('a string')).toBe('error')
   })
 
-  test('recognizes the error of Redis for a wrong password', () => {
+  test('recognises the error of Redis for a wrong password', () => {
     expect(findReason(new Error('WRONGPASS invalid username-password pair or user is disabled.'))).toBe('unauthorized')
     expect(findReason(new Error('NOAUTH Authentication required.'))).toBe('unauthorized')
   })

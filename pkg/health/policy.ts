@@ -1,6 +1,6 @@
 /**
- * Published reasons of a failure, with the system and SQLSTATE codes that mean them. Hosts, URLs and the messages of
- * drivers go to the log only. https://www.postgresql.org/docs/current/errcodes-appendix.html
+ * Published reasons of a failure, with the system codes and SQLSTATE codes that map to each reason. Hosts, URLs and the
+ * messages of drivers go to the log only. https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
 const CODES = {
   pending: [],
@@ -82,15 +82,15 @@ export function aggregate(reports: readonly CheckReport[]): 'ok' | 'fail' {
   return reports.some(({ status, critical }) => critical && status === 'fail') ? 'fail' : 'ok'
 }
 
-/** Returns the published reason of an error: its own or the reason of its causes. Defaults to `error`. */
+/** Returns the published reason of an error or of one of its causes, and `error` when none of them has a reason. */
 export function findReason(error: unknown): Reason {
   for (let current = error, depth = 0; Error.isError(current) && depth < 5; current = current.cause, depth++) {
     const { reason, code, name, message, errors } = current as Partial<AggregateError> & Record<string, unknown>
     if (REASONS.some(([known]) => known === reason)) return reason as Reason
     if (name === 'TimeoutError') return 'timeout'
-    // Redis puts its error code into the first word of the message.
+    // The first word of a Redis error message is its error code.
     if (/^(WRONGPASS|NOAUTH|NOPERM) /.test(String(message))) return 'unauthorized'
-    // Node tries IPv6 and IPv4 at once and reports both failures together.
+    // Node tries IPv6 and IPv4 together, and reports both failures in one error.
     const first = code ?? errors?.[0]?.code
     const known = REASONS.find(([, codes]) => codes.includes(first))
     if (known) return known[0]

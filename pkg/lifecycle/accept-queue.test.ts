@@ -6,8 +6,8 @@ import { expect, test } from '@jest/globals'
 import { fillAcceptQueue } from './accept-queue.ts'
 
 /**
- * Another process that connects while this process does nothing. It prints its own port when it is connected, and
- * `waits` before the system tries again, which is after a second.
+ * The script of another process, which connects while this process is blocked. It prints its local port when it is
+ * connected, and `waits` after half a second without a connection. The system tries again after a second.
  */
 const CONNECTING = `
   const socket = require('node:net').connect(Number(process.argv[1]), process.argv[2])
@@ -46,7 +46,7 @@ test('connections that already wait in the queue are accepted first', async () =
   free?.()
 })
 
-test('of two servers that share a port, one closes its queue, and new connections go to the other', async () => {
+test('when one of two servers that share a port closes its queue, new connections go to the other server', async () => {
   const { server, connectNow } = await listening({ host: '127.0.0.1', reusePort: true })
   const { port } = server.address() as AddressInfo
   const other = await listening({ host: '127.0.0.1', port, reusePort: true })

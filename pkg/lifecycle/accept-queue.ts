@@ -13,20 +13,20 @@ const LOOPBACK: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::
 /**
  * Keeps new connections out of the kernel's queue of a listening socket. When the socket closes, the kernel resets the
  * connections in its queue, with the requests that they have sent. The function shortens the queue to one place and
- * fills that place with a connection of its own. A client that connects now gets no response from the kernel and tries
- * again after a second. Then it reaches the process that listens, or is refused. In both cases the client knows that
+ * fills that place with its own connection. A client that connects now gets no response from the kernel and tries again
+ * after a second. Then the client reaches the process that listens, or is refused. In both cases, the client knows that
  * its request was not sent.
  *
- * Resolves with a function to call when the socket is closed, or with undefined on a Node without these private methods
- * and when `timeoutMs` milliseconds have passed: a flood of new clients may never leave a free place. Must not be used
- * for a socket from which other processes accept too.
+ * Resolves with a function to call when the socket is closed. Resolves with undefined when Node lacks these private
+ * methods, or after `timeoutMs` milliseconds: a flood of new clients may never leave a free place. Must not be used for
+ * a socket from which other processes accept too.
  */
 export async function fillAcceptQueue(server: Server, timeoutMs = 1_000): Promise<(() => void) | undefined> {
   const address = server.address()
   const listening = getHandle(server)
   if (address === null || typeof address === 'string' || listening?.listen === undefined) return undefined
   const host = LOOPBACK[address.address] ?? address.address
-  // With a local address the system picks a source port that no other connection uses, so it can be used again.
+  // With a local address, the system picks a source port that no other connection uses, so the port can be used again.
   const to = { host, port: address.port, localAddress: host }
   const localPort = await findSourcePort(server, to, timeoutMs)
   if (localPort === undefined) return undefined
@@ -71,7 +71,7 @@ async function findSourcePort(
       for (let turn = 0; turn < 3 && !accepted.has(localPort); turn++) await nextTurn()
       const ours = accepted.get(localPort)
       if (ours !== undefined) {
-        // A connection that is reset leaves its source port free at once.
+        // A connection that is reset leaves its source port free immediately.
         if (!trial.destroyed) await once(trial.resetAndDestroy(), 'close')
         ours.destroy()
         return localPort

@@ -79,12 +79,12 @@ test('connections stay open before the drain, and every response closes its conn
 test('a request in flight at the start of the drain gets a response with Connection: close', async () => {
   const arrived = Promise.withResolvers<ServerResponse>()
   const { drain, port } = await serve((_req, res) => arrived.resolve(res))
-  const answer = ask(port, keepAliveAgent())
+  const late = ask(port, keepAliveAgent())
   const response = await arrived.promise
   drain.begin()
   const closed = drain.close(never)
   response.end('late')
-  expect(await answer).toEqual({ connection: 'close', body: 'late' })
+  expect(await late).toEqual({ connection: 'close', body: 'late' })
   await closed
 })
 
@@ -97,8 +97,8 @@ test('a request that is pipelined behind a closing response is not handled', asy
   drain.begin()
   const socket = await rawConnection(port)
   socket.write(['/1', '/2', '/3'].map((path) => `GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`).join(''))
-  const answer = await text(socket)
-  expect(answer.match(/HTTP\/1\.1 200/g)).toHaveLength(1)
+  const response = await text(socket)
+  expect(response.match(/HTTP\/1\.1 200/g)).toHaveLength(1)
   expect(handled).toEqual(['/1'])
   await drain.close(never)
 })
@@ -111,7 +111,7 @@ test('reading pauses for a turn when 1,000 pipelined requests wait, even after c
     socket.on('error', () => {})
     const [serverSide] = await accepted
     socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(requests))
-    // The server parses all of them in one turn.
+    // The server parses all these requests in one turn.
     await once(server, 'request')
     return { socket, serverSide: serverSide as Socket }
   }
@@ -154,10 +154,10 @@ test('requests in the network at the end of accepting get responses', async () =
   const { drain, port } = await serve((_req, res) => res.end('ok'))
   drain.begin()
   const sockets = await Promise.all(Array.from({ length: 50 }, () => rawConnection(port)))
-  const answers = sockets.map((socket) => text(socket))
+  const responses = sockets.map((socket) => text(socket))
   for (const socket of sockets) socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
   await drain.close(never)
-  for (const answer of await Promise.all(answers)) expect(answer).toMatch(/^HTTP\/1\.1 200 OK/)
+  for (const response of await Promise.all(responses)) expect(response).toMatch(/^HTTP\/1\.1 200 OK/)
 })
 
 test('a client that connects just before accepting ends may send its first request later', async () => {
@@ -168,10 +168,10 @@ test('a client that connects just before accepting ends may send its first reque
   await accepted
   drain.begin()
   const closed = drain.close(never)
-  const answer = text(slow)
+  const response = text(slow)
   for (let searches = 0; searches < 3; searches++) await nextSearch()
   slow.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
-  expect(await answer).toMatch(/^HTTP\/1\.1 200 OK/)
+  expect(await response).toMatch(/^HTTP\/1\.1 200 OK/)
   await closed
 })
 
@@ -226,11 +226,11 @@ test('a request that arrives while the process is busy gets its response before 
     // Repeat when the next search has begun already.
   } while (performance.now() - searchedAt > SEARCH_INTERVAL_MS / 2)
   age()
-  const answer = text(used)
+  const response = text(used)
   used.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
   // The process is busy with another program until the next search is due.
   while (performance.now() - searchedAt < 2 * SEARCH_INTERVAL_MS) execFileSync(process.execPath, ['-e', ''])
-  expect(await answer).toMatch(/^HTTP\/1\.1 200 OK/)
+  expect(await response).toMatch(/^HTTP\/1\.1 200 OK/)
   if (!unused.closed) await once(unused.resume(), 'close')
   await closed
 })
@@ -240,12 +240,12 @@ test('the header timeout still applies to slow clients during the close', async 
   const accepted = once(server, 'connection')
   const slow = await rawConnection(port)
   slow.write('GET / HTTP/1.1\r\nhost:')
-  const answer = text(slow)
+  const response = text(slow)
   const [serverSide] = await accepted
   // Unread bytes would turn the end of the connection into a reset.
   while (serverSide.bytesRead === 0) await nextTurn()
   await drain.close(never)
-  expect(await answer).toMatch(/^HTTP\/1\.1 408/)
+  expect(await response).toMatch(/^HTTP\/1\.1 408/)
 })
 
 test('an abort cuts the remaining connections', async () => {

@@ -12,7 +12,7 @@ export interface HttpDrainOptions {
 }
 
 interface Connection {
-  /** Seconds of `process.uptime()`, which loads no module during the start. */
+  /** In seconds of `process.uptime()`, which needs no module during the start. */
   readonly acceptedAt: number
   /** Order of the last use: acceptance, or the start of a request. */
   lastUse: number
@@ -21,17 +21,24 @@ interface Connection {
   waiting: number
 }
 
-/** Time in which a new connection counts as busy, because its first request may be on the way, in seconds. */
+/** Time during which a new connection counts as busy, in seconds: its first request may be on the way. */
 const FIRST_REQUEST_S = 0.5
 
-/** Pipelined requests at which reading pauses. Node parses a chunk of 64 KiB at once, so more may wait. */
+/**
+ * Number of waiting pipelined requests of a connection at which reading pauses. Node parses a whole chunk of 64 KiB, so
+ * more requests may wait.
+ */
 const PAUSE_AT = 16
 
-/** Pipelined requests at which the connection is destroyed: each costs 4 kB, and no client sends as many. */
+/**
+ * Number of waiting pipelined requests above which the connection is destroyed: each request costs 4 kB, and real
+ * clients send fewer.
+ */
 const MAX_WAITING = 64
 
 /**
- * Pipelined requests of all connections at which reading pauses for one turn: sockets release requests after a turn.
+ * Number of waiting pipelined requests of all connections above which reading pauses for one turn of the event loop,
+ * because sockets release requests after a turn.
  */
 const MAX_WAITING_IN_ALL = 1_000
 
@@ -53,7 +60,7 @@ export function createHttpDrain({ server, ownsSocket = true, searchIntervalMs = 
       waitingInAll -= connections.get(socket)?.waiting ?? 0
       connections.delete(socket)
     })
-    // Pause later: the HTTP server resumes a new socket after the callbacks of this turn.
+    // Pause the socket later, because the HTTP server resumes a new socket after the callbacks of this turn.
     if (readingPaused) void setImmediate().then(() => readingPaused && socket.pause())
   })
 
@@ -72,10 +79,10 @@ export function createHttpDrain({ server, ownsSocket = true, searchIntervalMs = 
   }
 
   /**
-   * Accepts the connections that wait in the kernel, which resets them, with their requests, when accepting ends. Each
-   * turn of the event loop accepts one. Reading is paused meanwhile, so that turns stay short and clients that wait for
-   * a response open no further connections. A flood of new clients may never end, so the attempt is limited to a
-   * second.
+   * Accepts the connections that wait in the kernel: when accepting ends, the kernel resets waiting connections, with
+   * their requests. Each turn of the event loop accepts one connection. Reading is paused meanwhile, so that turns stay
+   * short and clients that wait for a response open no further connections. A flood of new clients may never end, so
+   * the attempt is limited to a second.
    */
   async function acceptWaiting(signal: AbortSignal): Promise<void> {
     pauseReading(true)
@@ -114,11 +121,11 @@ export function createHttpDrain({ server, ownsSocket = true, searchIntervalMs = 
       if (connection.waiting > MAX_WAITING) return void socket.destroy()
       if (connection.waiting >= PAUSE_AT) socket.pause()
       before.once('close', () => {
-        // The end of a connection has subtracted its waiting requests.
+        // The `close` event of the socket has already subtracted the waiting requests.
         if (!connections.has(socket)) return
         connection.waiting--
         waitingInAll--
-        // The response before this one has closed the connection.
+        // The previous response has closed the connection.
         if (!socket.writable) return
         if (connection.waiting < PAUSE_AT && !readingPaused) socket.resume()
         handle(request, response)

@@ -82,7 +82,7 @@ test('SIGHUP reloads and does not stop the service', async () => {
   expect(phase()).toBe('serving')
 })
 
-test('when a part fails to start, it is stopped and so are the earlier parts, and the exit code is 1', async () => {
+test('when a part fails to start, this part and the earlier parts are stopped, and the exit code is 1', async () => {
   const { log, parts } = createParts('store', 'http', 'never')
   const err = new Error('port taken')
   const broken = parts.map((part) => (part.name === 'http' ? { ...part, start: () => Promise.reject(err) } : part))
@@ -139,7 +139,7 @@ test('a part with its own timeout leaves time for the other parts', async () => 
 })
 
 test.each(['SIGTERM', 'SIGINT'])(
-  'a second signal, %s, ends the delay at once, and the exit code is 1',
+  'a second signal, %s, ends the delay immediately, and the exit code is 1',
   async (second) => {
     const { log, parts } = createParts('http')
     const { process, events, code } = await run({ parts, drainDelayMs: 60_000, shutdownTimeoutMs: 120_000 })

@@ -32,13 +32,14 @@ export interface LifecycleOptions {
   readonly shutdownTimeoutMs: number
   /** Longest stop after a crash, in milliseconds. @default 3_000 */
   readonly crashTimeoutMs?: number
+  /** Called on SIGHUP. */
   readonly reload: () => void
   readonly onEvent: (event: LifecycleEvent) => void
 }
 
 type StartParts = (use: (part: Part) => Promise<void>) => Promise<void>
 
-/** Ends `startParts` when a stop was requested meanwhile. */
+/** Thrown to end `startParts` when a stop was requested during the start. */
 const STOPPING = Symbol('stopping')
 
 export type Lifecycle = ReturnType<typeof createLifecycle>
@@ -78,7 +79,7 @@ export function createLifecycle(options: LifecycleOptions) {
     onEvent({ type: 'serving' })
   }
 
-  /** Stops the parts one after the other: later parts use the earlier ones. */
+  /** Stops the parts in sequence, the last part first: later parts use the earlier parts. */
   async function stopParts(): Promise<void> {
     for (const part of parts.splice(0).reverse()) {
       try {
@@ -120,9 +121,9 @@ export function createLifecycle(options: LifecycleOptions) {
     phase: () => phase,
     /**
      * Starts the service and resolves with the exit code when it has stopped: 0 after a clean stop, 1 after a failed
-     * start, a crash or a missed deadline. `startParts` awaits `use(part)` for each part in order, and a stop is the
-     * reverse. SIGTERM drains, and SIGINT drains without the delay. A stop during the start begins after the current
-     * part. A second signal, or a crash during the stop, ends the stop at once.
+     * start, a crash or a missed deadline. `startParts` awaits `use(part)` for each part in order, and a stop reverses
+     * the order. SIGTERM drains, and SIGINT drains without the delay. A stop during the start begins after the current
+     * part. A second signal, or a crash during the stop, ends the stop immediately.
      */
     run(startParts: StartParts): Promise<0 | 1> {
       onSignal('SIGTERM', () => stop(0, drainDelayMs, shutdownTimeoutMs))

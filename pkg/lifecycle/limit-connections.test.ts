@@ -81,9 +81,9 @@ test('a connection with a request in progress is not closed: when all are busy, 
   }
   const refused = await open()
   await once(refused.resume(), 'close')
-  const answers = busy.map((socket) => once(socket, 'data'))
+  const received = busy.map((socket) => once(socket, 'data'))
   for (const response of responses) response.end('ok')
-  for (const [answer] of await Promise.all(answers)) expect(String(answer)).toMatch(/^HTTP\/1\.1 200/)
+  for (const [response] of await Promise.all(received)) expect(String(response)).toMatch(/^HTTP\/1\.1 200/)
   expect(events).toEqual([{ type: 'connection limit reached', limit: 4 }])
   const closed = busy.map((socket) => once(socket, 'close'))
   for (const socket of busy) socket.destroy()

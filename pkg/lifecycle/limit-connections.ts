@@ -4,31 +4,33 @@ import type { Server, Socket } from 'node:net'
 export interface ConnectionLimitOptions {
   readonly server: Server
   /**
-   * Closes up to `count` idle connections and returns the number of closed connections. Listens to new connections
-   * before this limiter.
+   * Closes up to `count` idle connections and returns the number of closed connections. It must know a new connection
+   * before this limiter does.
    */
   readonly closeIdle: (count: number) => number
   /** File descriptors for the log, stores, health checks and Node itself. */
   readonly reservedFiles: number
-  /**
-   * File descriptors that this process may open. @default the limit of the process, Infinity where the system has none
-   */
+  /** File descriptors that this process may open. @default the limit of the process, Infinity when it is unknown */
   readonly openFiles?: number
+  /** Called when the limit is reached, and when the connections are fewer than nine tenths of the limit again. */
   readonly onEvent: (event: ConnectionLimitEvent) => void
 }
 
 export type ConnectionLimitEvent =
   | { readonly type: 'connection limit reached'; readonly limit: number }
-  /** The limiter `closed` idle connections to accept new connections, and `refused` new connections. */
+  /**
+   * `closed` is the number of idle connections that the limiter closed for new connections. `refused` is the number of
+   * refused new connections.
+   */
   | { readonly type: 'connection limit left'; readonly closed: number; readonly refused: number }
 
 /** Number of new connections to accept while idle connections are being closed. */
 const HEADROOM = 16
 
 /**
- * Keeps the connections of a server below the limit of open files. When the limit is near, a new connection takes the
- * place of an idle one, so that probes and clients still get in. When no connection is idle, new connections are closed
- * at once.
+ * Keeps the connections of a server below the limit of open files. When the limit is near, a new connection replaces an
+ * idle connection, so that probes and clients can still connect. When no connection is idle, new connections are closed
+ * immediately.
  */
 export function limitConnections(options: ConnectionLimitOptions): void {
   const { server, closeIdle, reservedFiles, openFiles = readOpenFileLimit(), onEvent } = options

@@ -3,14 +3,17 @@ import net, { type Server } from 'node:net'
 
 export interface ListenOptions {
   readonly server: Server
+  /** The address or the host name to listen on. */
   readonly host: string
+  /** 0 picks a free port. */
   readonly port: number
-  /** The setting of the port. @default 'PORT' */
+  /** Name of the setting for the port, for error messages. @default 'PORT' */
   readonly setting?: string
   /** A listening socket that this process has inherited. It replaces `host` and `port`. */
   readonly fd?: number | undefined
   /**
-   * Lets other processes of the same user, which set it too, listen on the same port (SO_REUSEPORT). @default false
+   * Lets other processes of the same user listen on the same port, when they set this option too (SO_REUSEPORT).
+   * @default false
    */
   readonly reusePort?: boolean
 }

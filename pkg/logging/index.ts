@@ -1,2 +1,2 @@
 export { createLogger, type Logger } from './logger.ts'
-export { createOutput } from './output.ts'
+export { createOutput, type OutputOptions } from './output.ts'

@@ -89,6 +89,8 @@ test('lines beyond the limit are dropped, and their number is reported when the 
   const output = createOutput({ fd, maxBytes: 100_000, onDropped })
   fill(output.write, 0, 50_000)
   expect(onDropped).not.toHaveBeenCalled()
+  // The number is known while the output is blocked.
+  const dropped = output.dropped()
   let seen = ''
   for (let some = read(); some !== ''; some = read()) {
     seen += some
@@ -99,6 +101,7 @@ test('lines beyond the limit are dropped, and their number is reported when the 
   // The pipe holds 64 KiB and the output 100 kB.
   expect(written).toBeGreaterThan(16_000)
   expect(onDropped.mock.calls).toEqual([[50_000 - written]])
+  expect(dropped).toBe(50_000 - written)
   output.write('after\n')
   jest.advanceTimersByTime(100)
   expect(read()).toBe('after\n')

@@ -31,6 +31,7 @@ export function createOutput(options: OutputOptions = {}) {
   const waiting: Buffer[] = []
   let waitingBytes = 0
   let dropped = 0
+  let reported = 0
   let blocked = false
   /** Set while lines are collected or the output is blocked. */
   let timer: NodeJS.Timeout | undefined
@@ -72,8 +73,8 @@ export function createOutput(options: OutputOptions = {}) {
   }
 
   function reportDropped(): void {
-    const count = dropped
-    dropped = 0
+    const count = dropped - reported
+    reported = dropped
     if (count > 0) onDropped?.(count)
   }
 
@@ -103,6 +104,8 @@ export function createOutput(options: OutputOptions = {}) {
       lines += line
       if (timer === undefined) flush()
     },
+    /** Returns the number of dropped lines, those of a blocked output included. */
+    dropped: () => dropped,
     /** Writes all lines before it returns. Gives up after `giveUpMs`. */
     flushSync(): void {
       const giveUpAt = performance.now() + giveUpMs

@@ -9,6 +9,11 @@ const INCREASE = 0.01
  * an overload, or after a stall of the machine that looked like one.
  */
 const CALM = 0.8
+/**
+ * An event loop that is busy for less than this share of the time is not overloaded. Its requests wait for long handlers, or
+ * for a core that other processes use, and refusing some would not help the others.
+ */
+const MIN_BUSY = 0.5
 /** Seconds of overload or of refusals that begin a brownout. */
 export const BROWNOUT_AFTER_S = 5
 
@@ -65,7 +70,7 @@ export function nextLevel(level: Level, window: Window, maxWaitMs: number): Leve
   const { seconds, busy, incoming, admitted, expired } = window
   const served = admitted - expired
   const costS = served > 0 ? (busy * seconds) / served : level.costS
-  const isOverloaded = window.averageWaitMs > maxWaitMs
+  const isOverloaded = window.averageWaitMs > maxWaitMs && busy >= MIN_BUSY
   const calmLimit = CALM / costS
   if (!isOverloaded && incoming / seconds <= calmLimit) return { ...OPEN, costS }
 

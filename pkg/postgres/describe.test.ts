@@ -37,6 +37,19 @@ test.each<[CompiledQuery, string, string | undefined]>([
   [db.deleteFrom('notes').where('id', '=', 'secret').compile(), 'DELETE notes', 'notes'],
   [raw("  select 'secret'"), 'SELECT', undefined],
   [raw('Lock table notes'), 'LOCK', undefined],
+  [raw('select * from "notes" n left join tags on true'), 'SELECT notes tags', undefined],
+  [raw('INSERT INTO notes (id) VALUES ($1)'), 'INSERT notes', 'notes'],
+  [raw('with old as (delete from notes returning *) select 1'), 'DELETE notes', 'notes'],
+  [raw("select 1 from notes where title = 'x from secret' -- from secret"), 'SELECT notes', 'notes'],
+  [
+    raw('with a as (select 1) insert into notes select * from a on conflict do update set x = 1'),
+    'INSERT notes',
+    'notes',
+  ],
+  [raw('select id from notes for update skip locked'), 'SELECT notes', 'notes'],
+  [raw('select * from generate_series(1, 2)'), 'SELECT', undefined],
+  [raw('select $$ from secret $$'), 'SELECT', undefined],
+  [raw("select E'\\' from secret'"), 'SELECT', undefined],
   [raw('secret'), '_OTHER', undefined],
 ])('statement %#: the summary has the operation and the tables, and no value', (query, summary, collection) => {
   expect(describeQuery(query)).toEqual({ summary, name: summary.split(' ')[0], collection })

@@ -34,15 +34,42 @@ const VERBS: Readonly<Record<string, string>> = {
 /** First words of raw SQL. Any other word could be a part of a value. */
 const RAW_VERB =
   /^\s*(select|insert|update|delete|merge|with|values|call|copy|create|alter|drop|truncate|lock|set|show|listen|notify|analyze|vacuum|explain|do|refresh)\b/i
+/** The operation of a statement that begins with `with`. */
+const WRITE = /\b(insert|update|delete|merge)\b/i
+/** Texts whose end cannot be found with a pattern. */
+const UNCLEAR_QUOTES = /\\|\$\w*\$/
+const TEXTS = /'[^']*'|--.*|\/\*.*?\*\//gs
+/** Not `for update` and `do update`. */
+const TABLES = /\b(?:from|join|into|(?<!\b(?:for|do|key)\s+)update)\s+"?([a-z_]\w*)"?(?![\w(."])/gi
+/** The names of common table expressions. */
+const EXPRESSIONS = /([a-z_]\w*)\s+as\s+(?:(?:not\s+)?materialized\s+)?\(/gi
 
 const MAX_SUMMARY = 255
 
-/** Describes a compiled query by the nodes that Kysely has built it from. Raw SQL has no tables here. */
+/** Describes a compiled query by the nodes that Kysely has built it from, or by the words of raw SQL. */
 export function describeQuery({ query, sql }: Pick<CompiledQuery, 'query' | 'sql'>): DatabaseOperation {
-  const name = VERBS[query.kind] ?? RAW_VERB.exec(sql)?.[1]?.toUpperCase() ?? '_OTHER'
+  const name = VERBS[query.kind]
+  if (name === undefined) return describeRaw(sql)
   const { from, into, table, joins } = query as Nodes
   const targets = [...listNodes(from), into, ...listNodes(table), ...(joins ?? []).map((join) => join.table)]
-  const tables = [...new Set(targets.flatMap(findTable))]
+  return summarize(name, targets.flatMap(findTable))
+}
+
+function describeRaw(sql: string): DatabaseOperation {
+  const verb = RAW_VERB.exec(sql)?.[1]?.toUpperCase()
+  if (verb === undefined || UNCLEAR_QUOTES.test(sql)) return summarize(verb ?? '_OTHER', [])
+  const text = sql.replaceAll(TEXTS, ' ')
+  const name = verb === 'WITH' ? (WRITE.exec(text)?.[1]?.toUpperCase() ?? 'SELECT') : verb
+  const list = (pattern: RegExp) => [...text.matchAll(pattern)].map(([, found = '']) => found)
+  const expressions = verb === 'WITH' ? list(EXPRESSIONS) : []
+  return summarize(
+    name,
+    list(TABLES).filter((table) => !expressions.includes(table)),
+  )
+}
+
+function summarize(name: string, found: readonly string[]): DatabaseOperation {
+  const tables = [...new Set(found)]
   const summary = [name, ...tables].join(' ').slice(0, MAX_SUMMARY)
   return { summary, name, collection: tables.length === 1 ? tables[0] : undefined }
 }

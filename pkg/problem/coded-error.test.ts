@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 import { CodedError } from './coded-error.ts'
 import { HTTP_PROBLEMS, type ProblemCode, type ProblemTable } from './table.ts'
 
-/* `tsc` reports each of the following lines without an error, so a misspelt code cannot begin to compile. */
+/* `tsc` fails when a line below `@ts-expect-error` compiles, so these tests fail when a misspelt code compiles. */
 
 test('a misspelt code of an error does not compile', () => {
   // @ts-expect-error

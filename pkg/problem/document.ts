@@ -7,7 +7,7 @@ export function renderProblem(code: string, type: ProblemType, requestId: string
   return JSON.stringify({ type: 'about:blank', title: STATUS_CODES[status], status, detail, code, requestId, errors })
 }
 
-/** Sends an error before Express sees the request, and closes the connection: a rejected request may have an unread body. */
+/** Sends an error before Express sees the request. Closes the connection, because the body may be unread. */
 export function sendProblem(
   response: ServerResponse,
   code: keyof typeof HTTP_PROBLEMS,

@@ -22,7 +22,9 @@ export interface ProblemHandlerOptions {
 
 type Thrown = Partial<Record<'code' | 'type' | 'status' | 'errors', unknown>> | null | undefined
 
-/** Sends every error as application/problem+json. The table is the only source of text: no message, stack or data leaks. */
+/**
+ * Sends every error as application/problem+json. Only the table provides text, so messages, stacks and data never leak.
+ */
 export function problemHandler({ table = HTTP_PROBLEMS }: ProblemHandlerOptions = {}): ErrorRequestHandler {
   function findCode(error: Thrown): string {
     const { code, type, status } = error ?? {}
@@ -40,7 +42,7 @@ export function problemHandler({ table = HTTP_PROBLEMS }: ProblemHandlerOptions 
     const code = findCode(error)
     const type: ProblemType = table[code] ?? HTTP_PROBLEMS.internal
     if (type.status >= 500) res.err = error instanceof Error ? error : new Error(inspect(error))
-    // The status has been sent. Only a broken connection tells the client that the response is incomplete.
+    // The status has been sent, so only a broken connection tells the client that the response is incomplete.
     if (res.headersSent) return void res.destroy()
     if (type.retryAfterSeconds !== undefined && !res.hasHeader('retry-after')) {
       res.set('retry-after', String(type.retryAfterSeconds))

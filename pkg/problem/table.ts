@@ -2,7 +2,7 @@
 export interface ProblemType {
   /** HTTP status. */
   readonly status: number
-  /** A sentence for people about this kind of error. It never carries data of one request. */
+  /** A sentence for people about this kind of error. It never contains data of a request. */
   readonly detail: string
   /** `retry-after`, in seconds, unless the error itself sets the header. */
   readonly retryAfterSeconds?: number
@@ -19,8 +19,7 @@ export interface Problems extends Record<keyof typeof HTTP_PROBLEMS, ProblemType
 
 export type ProblemCode = keyof Problems & string
 
-/** Errors that any HTTP service returns, with those of `pkg/access`, `pkg/rate-limit` and
- * `pkg/overload`. */
+/** Errors that any HTTP service returns, and the errors of `pkg/access`, `pkg/rate-limit` and `pkg/overload`. */
 export const HTTP_PROBLEMS = {
   bad_request: { status: 400, detail: 'The request is not valid HTTP.' },
   malformed_json: { status: 400, detail: 'The body is not valid JSON.' },

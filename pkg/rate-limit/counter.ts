@@ -9,9 +9,9 @@ export const WINDOW_MS = 60_000
 const monotonicMs = () => Math.floor(performance.now())
 
 /**
- * Counts in this process. All clients share one window, which begins with the first request. A client beyond
- * `maxClients` starts a new window, which bounds memory without rejecting clients. `now` is monotonic: a step of the
- * wall clock must not prolong a window.
+ * Creates a counter in this process. All clients share one window, which begins with the first request. A new client
+ * above `maxClients` (default: 50,000) starts a new window, which limits memory without rejecting clients. `now` is a
+ * monotonic clock in milliseconds: a step of the wall clock must not prolong a window.
  */
 export function localCounter({ maxClients = 50_000, now = monotonicMs } = {}): (client: string) => Count {
   let clients = new Map<string, number>()
@@ -32,8 +32,9 @@ export function localCounter({ maxClients = 50_000, now = monotonicMs } = {}): (
 export interface SharedCounterOptions {
   /** Counts for all instances. Each request waits for it, so it must reject promptly when it cannot count. */
   readonly shared: (client: string) => Promise<Count>
+  /** Called when this process begins to count alone, and when it counts together again. */
   readonly onEvent?: ((event: CounterEvent) => void) | undefined
-  /** Monotonic clock in milliseconds. */
+  /** Monotonic clock in milliseconds. @default performance.now, rounded down */
   readonly now?: () => number
 }
 
@@ -44,7 +45,7 @@ export type CounterEvent =
 /** Pause after a failure before one request tries the shared counter again, in milliseconds. */
 const BACK_OFF_MS = 1_000
 
-/** Counts in `shared`, and in this process while that fails. Never rejects. */
+/** Creates a counter that counts in `shared`, and in this process while `shared` fails. The counter never rejects. */
 export function sharedCounter({ shared, onEvent, now = monotonicMs }: SharedCounterOptions) {
   const countAlone = localCounter({ now })
   let isAlone = false

@@ -4,23 +4,26 @@ import { CodedError } from '../problem/index.ts'
 import { localCounter, type SharedCounterOptions, sharedCounter, WINDOW_MS } from './counter.ts'
 
 export interface RateLimitOptions extends Pick<SharedCounterOptions, 'onEvent'> {
-  /** Limit of requests of one client in a minute; 0 is no limit. Evaluated for each request. */
+  /** Maximum number of requests of one client in a minute. 0 means no limit. Evaluated for each request. */
   readonly perMinute: () => number
   /** Counts for all instances. @default this process counts alone */
   readonly shared?: SharedCounterOptions['shared'] | undefined
 }
 
-/** Returns the IPv4 address, or the /64 network of an IPv6 address, which one client usually owns. Some proxies add the port. */
+/**
+ * Returns the IPv4 address, or the /64 network of an IPv6 address, which one client usually owns. Some proxies add a
+ * port to the address.
+ */
 export function identifyClient(forwarded: string): string {
   const address = forwarded.replace(/^\[(.*)\](:\d+)?$/, '$1').replace(/^([\d.]+):\d+$/, '$1')
   const url = isIPv6(address) ? URL.parse(`http://[${address}]`) : null
   // A forwarded address is untrusted text, and the counter keeps it for a minute.
   if (url === null) return address.toLowerCase().slice(0, 64)
-  // The URL has the hexadecimal form of an IPv4 address in an IPv6 one, and `::` for the longest run of zeros.
+  // A URL contains an embedded IPv4 address in hexadecimal, and `::` in place of the longest run of zeros.
   const [head = [], tail = []] = url.hostname.split('::').map((part) => part.match(/[0-9a-f]+/g) ?? [])
   const groups = [...head, ...Array<string>(8 - head.length - tail.length).fill('0'), ...tail]
   const network = groups.slice(0, 6).join(':')
-  // IPv4 addresses mapped to IPv6, directly or by NAT64.
+  // The address is an IPv4 address that is mapped to IPv6, directly or by NAT64.
   if (network === '0:0:0:0:0:ffff' || network === '64:ff9b:0:0:0:0') return groups.slice(6).join(':')
   return groups.slice(0, 4).join(':')
 }

@@ -20,7 +20,7 @@ export interface ListDescription {
 export function describeList({ sort, filters }: ListDescription): string {
   const given = Object.entries(filters).filter(([, value]) => value !== undefined)
   if (given.length === 0) return sort
-  // Loaded for the first filter, which keeps the start fast. The executable cannot import() a built-in module.
+  // Load the module for the first filter to keep the start fast. The executable cannot import() a built-in module.
   const { hash } = process.getBuiltinModule('node:crypto')
   return `${sort} ${hash('sha256', JSON.stringify(given.sort()), 'base64url').slice(0, 12)}`
 }

@@ -7,7 +7,7 @@ export const versionHeaders = ({ version }: Pick<Stored, 'version'>) => ({
   'cache-control': 'private, no-cache',
 })
 
-/** The description of these headers. */
+/** The descriptions of these headers in the OpenAPI document. */
 export const VERSION_HEADERS = { etag: 'The version, for if-match and if-none-match' }
 
 const entityTags = z

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { CodedError } from '../problem/index.ts'
 import { createSweep } from './sweep.ts'
 
-/** The entry of a request that has committed. */
+/** The stored entry of a request whose transaction has committed. */
 export interface StoredKey {
   readonly fingerprint: string
   /** A `Response` as JSON. */
@@ -14,8 +14,8 @@ export interface IdempotencyKeys<Executor> {
   /** Runs `work` in a transaction. Commits when `work` resolves; otherwise rolls back and rejects with its error. */
   transaction<T>(work: (transaction: Executor) => Promise<T>): Promise<T>
   /**
-   * Adds a key and resolves with undefined, or resolves with the entry that exists. While another transaction holds the
-   * key, `claim` waits for its end.
+   * Adds the key and resolves with undefined. Resolves with the entry of the key when it exists. While another
+   * transaction holds the key, `claim` waits for the end of that transaction.
    *
    * @throws CodedError `idempotency_conflict` when that transaction does not end in time
    */
@@ -40,6 +40,7 @@ export interface IdempotencyOptions<Executor> {
   readonly maxBytes?: number
   /** Called when expired keys could not be deleted. The next deletion tries again. */
   readonly onError?: (error: unknown) => void
+  /** Monotonic clock in milliseconds. @default performance.now */
   readonly now?: () => number
 }
 
@@ -84,7 +85,7 @@ export const idempotencyHeaders = z.object({
 
 export const IDEMPOTENCY_PROBLEMS = ['idempotency_key_reused', 'idempotency_conflict'] as const
 
-/** Loaded for the first key, which keeps the start fast. The executable cannot import() a built-in module. */
+/** Loads the module for the first key to keep the start fast. The executable cannot import() a built-in module. */
 const sha256 = (value: unknown) =>
   process.getBuiltinModule('node:crypto').hash('sha256', JSON.stringify(value) ?? '', 'base64url')
 

@@ -29,7 +29,7 @@ test.each([
     { state: 'open', isPaid: 'false', parts: '-7', owner: id },
     { ...DEFAULT, filters: { state: 'open', isPaid: false, parts: -7, owner: id } },
   ],
-])('the query %j asks for %j', (given, expected) => {
+])('the query %j selects %j', (given, expected) => {
   expect(query.safeParse(given).data).toEqual(expected)
 })
 

@@ -115,7 +115,7 @@ export const pageSchema = <S extends z.ZodType>(item: S) =>
       .nullable(),
   })
 
-/** Makes a page from up to `limit + 1` rows: the extra row means that a next page exists. */
+/** Makes a page from up to `limit + 1` rows. The extra row shows that a next page exists. */
 export function createPage<
   Field extends string,
   T extends { readonly id: string } & Readonly<Record<Field, string | number>>,

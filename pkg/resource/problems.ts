@@ -16,7 +16,7 @@ export const RESOURCE_PROBLEMS = {
     status: 412,
     detail: 'if-match does not name the etag of the current version. An etag includes its quotes.',
   },
-  idempotency_key_reused: { status: 422, detail: 'Another request has used this idempotency-key.' },
+  idempotency_key_reused: { status: 422, detail: 'A request with another body has used this idempotency-key.' },
 } as const satisfies ProblemTable
 
 declare module '../problem/table.ts' {

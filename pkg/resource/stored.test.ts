@@ -34,7 +34,7 @@ test.each([
   ['2026-11-22T20:46:02Z', true],
   ['2026-11-22T20:46:02.1Z', true],
   ['9999-12-31T23:59:59.999Z', true],
-  // It would be the year 10000.
+  // This time is in the year 10000.
   ['9999-12-31T23:59:59.9999Z', false],
   ['0000-01-01T00:00:00Z', false],
   ['2026-11-22T20:46:02+01:00', false],
@@ -119,7 +119,7 @@ test('the document has the formats of dates and timestamps', () => {
   expect([date(), timestamp()].map((schema) => toJSONSchema(schema).format)).toEqual(['date', 'date-time'])
 })
 
-test('an object of JSON stays as it is', () => {
+test('a JSON object is not changed', () => {
   const value = { b: 1, a: [{ c: null }, 'x'], constructor: { prototype: {} } }
   expect(json().parse(value)).toEqual(value)
 })

@@ -10,7 +10,7 @@ export interface Stored {
   readonly updatedAt: string
 }
 
-/** The schemas of these fields. */
+/** The schemas of the fields in `Stored`. */
 export const storedFields = {
   id: z.uuid(),
   version: z.int().min(1),
@@ -44,7 +44,7 @@ export const timestamp = () =>
 const MAX_BIGINT = 2n ** 63n
 
 /**
- * A whole number of 64 bits, as text: a number of JSON is exact up to 2^53 only. Without leading zeros and without -0.
+ * A whole number of 64 bits, as text without leading zeros and without -0. A JSON number is exact up to 2^53 only.
  */
 export const bigint = () =>
   z
@@ -67,7 +67,7 @@ export function decimal(precision: number, scale: number) {
     .regex(new RegExp(`^-?${whole}${fraction}$`), message)
 }
 
-/** An object of JSON. */
+/** A JSON object. */
 export type JsonObject = Readonly<Record<string, unknown>>
 
 /** Deepest nesting of a stored object. A deeper object could exhaust the stack of its readers. */
@@ -82,7 +82,7 @@ function isStorable(value: unknown, depth = 0): boolean {
 }
 
 /**
- * An object of JSON that PostgreSQL can store: without NUL, without half of a surrogate pair, at most 32 levels deep.
+ * A JSON object that PostgreSQL can store: without NUL, without half of a surrogate pair, at most 32 levels deep.
  */
 export const json = () =>
   z.preprocess((value, { issues }) => {

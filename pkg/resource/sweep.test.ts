@@ -54,7 +54,7 @@ test.each([
   },
 )
 
-test('after a full batch the next call continues at once', async () => {
+test('after a full batch, the next call continues immediately', async () => {
   const sweep = create()
   found = 10
   expect(await callAt(1_000, sweep)).toBe(1)

@@ -1,19 +1,22 @@
 export interface SweepOptions {
   /** Deletes at most `limit` expired rows and resolves with their number. */
   readonly remove: () => Promise<number>
+  /** Size of a full batch, in rows. */
   readonly limit: number
   /** Average pause after a deletion that found fewer rows than `limit`, and after an error, in milliseconds. */
   readonly intervalMs: number
+  /** Called when `remove` rejects. */
   readonly onError: (error: unknown) => void
+  /** Monotonic clock in milliseconds. */
   readonly now: () => number
-  /** From 0 to 1. */
+  /** Returns a number from 0 to 1. @default Math.random */
   readonly random?: () => number
 }
 
 /**
  * Returns a function that deletes expired rows from time to time. Call it after the work of a request: it starts at
  * most one deletion at a time and does not wait for it. The pauses are random, so that instances rarely delete at the
- * same time. After a full batch the next call continues at once, so the deletions keep up with the requests.
+ * same time. After a full batch, the next call continues immediately, so the deletions keep up with the requests.
  */
 export function createSweep({
   remove,

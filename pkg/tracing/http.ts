@@ -8,7 +8,7 @@ const METHODS = new Set(['CONNECT', 'DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH',
 /** https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span */
 export function createServerSpans({ sinks }: { readonly sinks: readonly SpanSink[] }) {
   const toEpoch = createEpochClock()
-  /** `/v1/notes/{id}` by Express's route of `/v1/notes/:id`. */
+  /** `/things/{id}` by Express's route of `/things/:id`. */
   const templates = new Map<unknown, string>()
 
   function finish(req: Request, res: Response, { requestId, trace }: TracedContext, startedAt: number): void {

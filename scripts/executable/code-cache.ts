@@ -2,7 +2,7 @@
  * node scripts/executable/code-cache.ts BUNDLE OUTPUT
  *
  * Starts the service from the wrapped bundle, sends a few requests, and writes the code that V8 has compiled by then.
- * The environment is stub.env, except for HOST, PORT and ADMIN_PORT.
+ * The environment has the variables of stub.env, except that this script sets HOST, PORT and ADMIN_PORT.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'

@@ -11,7 +11,7 @@ module.exports = function later(load, type) {
     name,
     (_, ...args) => {
       module ??= load()
-      // The receiver of a property and the target of `new` are the module as well.
+      // The module also replaces the stand-in as the receiver of a property and as the target of `new`.
       const result = Reflect[name](module, ...args.map((arg) => (arg === proxy ? module : arg)))
       if (name !== 'getOwnPropertyDescriptor' && name !== 'defineProperty') return result
       // A proxy may report a property that cannot be deleted only if its target has the same property.

@@ -1,7 +1,7 @@
 /*
  * Entry point of the executable. Runs the bundle with a code cache of code-cache.ts, which contains every function of a
  * start and a first request. Node's own `useCodeCache` contains only the functions that are compiled before the first
- * line runs. The code cache without the drivers of the stores is half as large as the other.
+ * line runs. The code cache without the drivers of the stores is half as large as the other code cache.
  */
 const { getAssetKeys, getRawAsset } = require('node:sea')
 const { Script } = require('node:vm')

@@ -47,7 +47,7 @@ test.each([
   'alter table notes add constraint a check (x > 0) not valid; alter table notes validate constraint a',
   "update notes set text = ''",
   'lock table notes',
-])('%s makes writers wait, unless the migration says why that does not matter', (up) => {
+])('%s makes writers wait, unless the migration states why this is acceptable', (up) => {
   expect(kinds(up)).toEqual(['blocks'])
   expect(findUnsafe({ up, blocking: 'the table is small' })).toEqual([])
   expect(findUnsafe({ up, phase: 'contract' })).toHaveLength(1)
@@ -77,7 +77,7 @@ test.each([
 
 const concurrently = 'create index concurrently if not exists notes_title on notes (title)'
 
-test('an index is created concurrently outside a transaction only, in a way that can run again', () => {
+test('a concurrent index must be created outside a transaction, by a statement that can run again', () => {
   expect(kinds(concurrently, { transaction: false })).toEqual([])
   expect(kinds(concurrently)).toEqual(['fails'])
   expect(kinds('create index concurrently notes_title on notes (title)', { transaction: false })).toEqual(['fails'])
@@ -85,7 +85,7 @@ test('an index is created concurrently outside a transaction only, in a way that
   expect(kinds('drop index concurrently if exists notes_title', { transaction: false })).toEqual([])
 })
 
-test('several statements outside a transaction are a list, and no migration ends a transaction itself', () => {
+test('several statements outside a transaction must be a list, and a migration must not end a transaction itself', () => {
   expect(kinds(`${concurrently}; analyze notes`, { transaction: false })).toEqual(['fails'])
   expect(kinds([concurrently, 'analyze notes'], { transaction: false })).toEqual([])
   expect(kinds('begin; select 1; commit')).toEqual(['fails', 'fails'])

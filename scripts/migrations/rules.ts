@@ -1,5 +1,5 @@
 import type { Migration } from '#pkg/postgres/migrate-plan.ts'
-import { createdTable, indexedTable, parseAlterTable, splitStatements, updatedTable } from './statements.ts'
+import { findCreatedTable, findIndexedTable, findUpdatedTable, parseAlterTable, splitStatements } from './statements.ts'
 
 /**
  * - `breaks`: the version that still runs fails on the new schema. Allowed in a migration with `phase = 'contract'`.
@@ -72,9 +72,9 @@ function examine(statement: string, { transaction = true }: Migration, isNew: (t
   if (altered !== undefined && !isNew(altered.table)) {
     found.push(...ACTION_RULES.filter(([, pattern]) => altered.actions.some((action) => pattern.test(action))))
   }
-  const indexed = indexedTable(statement)
+  const indexed = findIndexedTable(statement)
   if (indexed !== undefined && !isNew(indexed) && !isConcurrent) add('blocks', 'create the index concurrently')
-  const updated = updatedTable(statement)
+  const updated = findUpdatedTable(statement)
   if (updated !== undefined && !isNew(updated) && !/\bwhere\b/i.test(statement)) {
     add('blocks', 'update in batches, each with a `where`')
   }
@@ -90,7 +90,7 @@ export function findUnsafe(migration: Migration): readonly Finding[] {
   const { up, transaction = true, phase, blocking } = migration
   const texts = [up].flat().map(splitStatements)
   const statements = texts.flat()
-  const created = new Set(statements.flatMap((statement) => createdTable(statement) ?? []))
+  const created = new Set(statements.flatMap((statement) => findCreatedTable(statement) ?? []))
   const isNew = (table = '') => created.has(table)
   const allowed = new Set<Kind>([...(phase ? ['breaks' as const] : []), ...(blocking ? ['blocks' as const] : [])])
 
@@ -99,7 +99,7 @@ export function findUnsafe(migration: Migration): readonly Finding[] {
   )
   const validates = statements.find((statement) => /\bvalidate constraint\b/i.test(statement))
   if (validates !== undefined && transaction && statements.some((statement) => /\bnot valid\b/i.test(statement))) {
-    findings.push({ kind: 'blocks', statement: validates, advice: 'validate it in a migration of its own' })
+    findings.push({ kind: 'blocks', statement: validates, advice: 'validate it in a separate migration' })
   }
   const together = transaction ? undefined : texts.find(({ length }) => length > 1)
   if (together !== undefined) {

@@ -1,4 +1,7 @@
-/** Removes comments and empties texts and function bodies, so that a search finds only SQL. Keeps quoted names. */
+/**
+ * Removes comments, and empties string literals and function bodies, so that a search finds only SQL. Keeps quoted
+ * names.
+ */
 function strip(sql: string): string {
   return sql.replaceAll(/"(?:[^"]|"")*"|--[^\n]*|\/\*[\s\S]*?\*\/|'(?:[^']|'')*'|\$(\w*)\$[\s\S]*?\$\1\$/g, (token) => {
     if (token.startsWith('"')) return token
@@ -35,14 +38,14 @@ export function parseAlterTable(statement: string): AlterTable | undefined {
   return { table: unquote(table), actions: split(actions, ',') }
 }
 
-/** Finds the table that a statement creates, or the table that it creates an index on. */
-const findTable = (pattern: RegExp) => (statement: string) => {
+/** Creates a function that finds the table of a statement. The first group of `pattern` is its name. */
+const createTableFinder = (pattern: RegExp) => (statement: string) => {
   const [, table] = pattern.exec(statement) ?? []
   return table === undefined ? undefined : unquote(table)
 }
 
-export const createdTable = findTable(
+export const findCreatedTable = createTableFinder(
   /^create (?:(?:global |local )?temp(?:orary)? |unlogged )?table (?:if not exists )?([\w$."]+)/i,
 )
-export const indexedTable = findTable(/^create (?:unique )?index .*?\bon (?:only )?([\w$."]+)/i)
-export const updatedTable = findTable(/^update (?:only )?([\w$."]+)/i)
+export const findIndexedTable = createTableFinder(/^create (?:unique )?index .*?\bon (?:only )?([\w$."]+)/i)
+export const findUpdatedTable = createTableFinder(/^update (?:only )?([\w$."]+)/i)

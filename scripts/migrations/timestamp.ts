@@ -1,6 +1,6 @@
 /**
- * Returns the time in the name of a new migration, in UTC: 20261122204602. A migration runs after the earlier ones, so the
- * time is at least one second after the newest of `names`.
+ * Returns the time in the name of a new migration, in UTC: 20261122204602. A new migration runs after the existing
+ * migrations, so the time is at least one second after the newest of `names`.
  */
 export function timestamp(now: Date, names: readonly string[]): string {
   const newest =

@@ -12,7 +12,7 @@ const FILES: Readonly<Record<string, string>> = {
   'internal/handler/customers.test.ts': `    id: 'createCustomer',\n`,
 }
 
-test('a field can refer to each resource that the tests can make, with its singular and its plural', () => {
+test('a field can refer to each resource that the tests can create, and the result has its singular and its plural', () => {
   const existing = listExisting(Object.keys(FILES), (path) => FILES[path] ?? '')
   expect(existing.map((names) => [names['user-profile'], names['user-profiles'], names['user_profiles']])).toEqual([
     ['customer', 'customers', 'customers'],

@@ -2,15 +2,15 @@ import { basename } from 'node:path'
 import { type Names, readNames, rename } from './names.ts'
 
 const HANDLER = /^internal\/handler\/([a-z0-9-]+)\.ts$/
-const hyphenated = (name: string) => name.replaceAll(/(?<!^)[A-Z]/g, '-$&').toLowerCase()
+const hyphenate = (name: string) => name.replaceAll(/(?<!^)[A-Z]/g, '-$&').toLowerCase()
 
-/** Lists the resources that another resource can refer to: those as `make resource` writes them. */
+/** Lists the resources that another resource can refer to: those with the files that `make resource` writes. */
 export function listExisting(paths: readonly string[], read: (path: string) => string): readonly Names[] {
   return paths.flatMap((path) => {
     const PLURAL = HANDLER.exec(path)?.[1]
     const [, one] = PLURAL === undefined ? [] : (/^ +id: 'create(\w+)',$/m.exec(read(path)) ?? [])
     if (PLURAL === undefined || one === undefined) return []
-    const names = readNames({ NAME: hyphenated(one), PLURAL })
+    const names = readNames({ NAME: hyphenate(one), PLURAL })
     return paths.includes(rename('test/user-profiles/new-user-profile.ts', names)) ? [names] : []
   })
 }

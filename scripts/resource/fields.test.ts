@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 import { CamelCasePlugin } from 'kysely'
 import { readFields } from './fields.ts'
 import { readNames } from './names.ts'
-import { templateValues } from './values.ts'
+import { createTemplateValues } from './values.ts'
 
 const readFieldNames = (text: string) => readFields(text).map(({ name }) => name)
 const names = (NAME: string) => readNames({ NAME })
@@ -51,7 +51,7 @@ test.each([
   ['text:text:unique', 'cannot be unique'],
   ['done:boolean:unique', 'cannot be unique'],
   ['data:json:unique', 'cannot be unique'],
-  ['state:enum(a|b):unique', 'cannot be unique: there are only few values'],
+  ['state:enum(a|b):unique', 'cannot be unique: there are only a few values'],
   ['text:text:sort', 'cannot sort a list: a value may be longer'],
   ['data:json:sort', 'cannot sort a list'],
   ['state:enum(a|b):sort', 'cannot sort a list: filter the list by it'],
@@ -90,7 +90,7 @@ test('a list can be sorted by unique fields and by fields with sort, except by t
 test('each sort and each filter has an index, and a unique column needs no further index', () => {
   const text =
     'a:string:unique,b:int:sort,c:enum(x|y),d:references(customer),e:references(user-profile):unique,dueOn:date?,f:boolean'
-  expect(templateValues(readFields(text, RESOURCES), names('order'))['indexes']?.split('\n')).toEqual([
+  expect(createTemplateValues(readFields(text, RESOURCES), names('order'))['indexes']?.split('\n')).toEqual([
     'create index on "orders" ("b", id);',
     'create index on "orders" ("c", created_at desc, id desc);',
     'create index on "orders" ("d", created_at desc, id desc);',
@@ -100,7 +100,7 @@ test('each sort and each filter has an index, and a unique column needs no furth
 
 test('the column of an enum lists its values, and the column of a reference names the table of the resource', () => {
   const text = 'state:enum(open|on-hold)?,total:decimal(12, 2),sentBy:references(user-profile)'
-  expect(templateValues(readFields(text, RESOURCES), names('order'))['columns']?.split('\n')).toEqual([
+  expect(createTemplateValues(readFields(text, RESOURCES), names('order'))['columns']?.split('\n')).toEqual([
     `"state" varchar(50) check ("state" in ('open', 'on-hold')),`,
     '  "total" numeric(12, 2) not null,',
     '  "sent_by" uuid not null references "user_profiles"',
@@ -116,12 +116,12 @@ test('reserved words of SQL and TypeScript are valid fields', () => {
   expect(readFieldNames(hard.map((name) => `${name}:string`).join(','))).toEqual(hard)
 })
 
-test('the database layer turns a column back into its field', () => {
+test('the database layer converts the name of a column back to the name of its field', () => {
   const plugin = new (class extends CamelCasePlugin {
     roundTrip = (name: string) => [this.snakeCase(name), this.camelCase(this.snakeCase(name))]
   })()
   for (const name of ['order', 'line2', 'dueAt', 'aBc', 'x1Y2z', 'aB1Cd']) {
-    const { columns } = templateValues(readFields(`${name}:int`), names('thing'))
+    const { columns } = createTemplateValues(readFields(`${name}:int`), names('thing'))
     const [column, field] = plugin.roundTrip(name)
     expect([field, columns]).toEqual([name, `"${column}" integer not null`])
   }

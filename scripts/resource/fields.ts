@@ -12,10 +12,10 @@ export interface Field {
 
 const FORM = /^([^:]*):(\w+)(?:\(([^()]*)\))?(\?)?(?::(unique|sort))?$/
 
-/** Commas between fields, and not those between parentheses. */
+/** Matches the commas between fields, but not the commas in parentheses. */
 const COMMA = /,(?![^()]*\))/
 
-/** Two capitals in a row are refused: the database layer could not turn the column back into the name. */
+/** Rejects two consecutive capitals, because the database layer could not convert the column back to the name. */
 const VALID_NAME = /^[a-z][a-z0-9]*([A-Z][a-z0-9]+)*$/
 
 const RESERVED: Readonly<Record<string, readonly string[]>> = {
@@ -25,7 +25,7 @@ const RESERVED: Readonly<Record<string, readonly string[]>> = {
   'which turns an object into a promise': ['then'],
 }
 
-/** A filter is a parameter with the name of its field. */
+/** Names that a field with a filter must not have: a filter is a query parameter with the name of its field. */
 const RESERVED_FOR_FILTERS = ['sort', 'limit', 'cursor']
 
 function findNameProblem(name: string): string | undefined {

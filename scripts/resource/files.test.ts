@@ -9,7 +9,7 @@ import { readNames } from './names.ts'
 const RESOURCES = 'internal/resources.ts'
 const MIGRATIONS = 'internal/store/migrations/index.ts'
 
-/** Lists as they are when a service has a resource already. */
+/** The registration lists of a service that already has a resource. */
 const LISTS: Readonly<Record<string, string>> = {
   [RESOURCES]: `const RESOURCES: readonly string[] = [\n  carts(),\n]\n`,
   [MIGRATIONS]: `export const migrations: object = {\n  '20261122204602-carts': carts,\n}\n`,
@@ -126,7 +126,7 @@ export const migrations: Migrations = {
     expect(undo('order', { ...formatted, ...texts }, [...paths, ...Object.keys(texts)]).mentioning).toEqual(['1-note'])
   })
 
-  test('refuses a resource that another one refers to, and names it', () => {
+  test('refuses a resource that another resource refers to, and names the other resource', () => {
     const migration = 'internal/store/migrations/0011-order-lines.ts'
     const { paths, formatted } = made('order')
     const refer = (text: string, further = ['internal/store/order-lines.ts']) =>

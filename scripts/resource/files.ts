@@ -3,7 +3,7 @@ import { listMentioning, listReferring } from './existing.ts'
 import type { Field } from './fields.ts'
 import { type Names, rename } from './names.ts'
 import { fillRegistrations, REGISTRATIONS, register, unregister } from './registration.ts'
-import { templateValues } from './values.ts'
+import { createTemplateValues } from './values.ts'
 
 /** Texts by path. */
 export type Files = ReadonlyMap<string, string>
@@ -51,10 +51,10 @@ export interface ResourceDeps {
   readonly now: Date
 }
 
-/** Makes the files of a resource, not formatted. @throws when a list to register it in is missing */
+/** Makes the files of a resource, unformatted. @throws when a file has no list for its registration */
 export function makeResource({ names, fields, read, migrations, now }: ResourceDeps): Resource {
   const migration = rename(`${timestamp(now, migrations)}-user-profiles`, names)
-  const values = { ...templateValues(fields, names), migration }
+  const values = { ...createTemplateValues(fields, names), migration }
   const make = (text: string) => fill(rename(text, names), values)
   return {
     written: new Map(
@@ -74,12 +74,12 @@ export interface Removal {
   /** The files that registered the resource. */
   readonly edited: Files
   readonly migration: string
-  /** Further migrations that mention the table. On a new database they fail without it. */
+  /** Other migrations that mention the table. They fail on a new database, which does not have the table. */
   readonly mentioning: readonly string[]
 }
 
 /**
- * Undoes `makeResource`. Further tests of a resource and its seeds go with it: `notes.test.ts` in any folder of
+ * Undoes `makeResource`. Also deletes the other tests of the resource and its seeds: `notes.test.ts` in any folder of
  * `test/`, `test/notes/`, and `notes.sql`.
  *
  * @param paths the files of this project
@@ -104,7 +104,7 @@ export function unmakeResource(
   const ownTest = new RegExp(
     `^(test/(${plural}/.*|(.*/)?${plural}\\.test\\.ts)|bench/${plural}/.*|internal/store/seeds/${plural}\\.sql)$`,
   )
-  // A team may have deleted tests.
+  // Tests may be missing, because a team may have deleted them.
   const missing = made.filter((path) => !paths.includes(path) && !ownTest.test(path))
   if (missing.length > 0) throw new Error(`make resource wrote files that do not exist: ${missing.join(', ')}`)
   const registered = fillRegistrations(names, migration)
@@ -126,8 +126,8 @@ function findIdentifiers(text: string): readonly string[] {
   return code.match(/(?<=\b(?:const|let) )\w+|(?<![.\w])[A-Za-z]\w*(?!\w|\??:)/g) ?? []
 }
 
-/** Finds the names of a resource that another declaration in the same file has already. */
-export function collisions({ names, read }: Pick<ResourceDeps, 'names' | 'read'>): readonly string[] {
+/** Finds the names of a resource that another declaration in the same file already has. */
+export function findCollisions({ names, read }: Pick<ResourceDeps, 'names' | 'read'>): readonly string[] {
   const code = Object.keys(PATHS).filter((template) => template !== 'migration.txt')
   const texts = [
     ...code.map((template) => read(`${TEMPLATES}/${template}`)),

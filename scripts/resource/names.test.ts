@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from '@jest/globals'
-import { collisions } from './files.ts'
+import { findCollisions } from './files.ts'
 import { readNames } from './names.ts'
 
 test.each([
@@ -39,12 +39,12 @@ test.each([
   ['pg-table', undefined, 'PostgreSQL reserves'],
   ['promise', undefined, 'JavaScript has a global Promise'],
   ['mapping', 'map', 'JavaScript has a global Map'],
-  ['sheep', 'sheep', 'another word than NAME'],
+  ['sheep', 'sheep', 'a word that differs from NAME'],
   ['x', '../x', 'PLURAL: got'],
   ['x', '', 'PLURAL: got'],
-  ['x', 'class', 'no variable'],
-  ['x', 'let', 'no variable'],
-  ['x', 'await', 'no variable'],
+  ['x', 'class', 'not a valid name of a variable'],
+  ['x', 'let', 'not a valid name of a variable'],
+  ['x', 'await', 'not a valid name of a variable'],
 ])('the name %j with the plural %j is refused', (NAME, PLURAL, why) => {
   const given = PLURAL === undefined ? { NAME } : { NAME, PLURAL }
   expect(() => readNames(given)).toThrow(why)
@@ -57,7 +57,7 @@ const LISTS: Readonly<Record<string, string>> = {
 }
 const read = (path: string) => LISTS[path] ?? readFileSync(path, 'utf8')
 
-const taken = (given: Record<string, string>) => collisions({ names: readNames(given), read })
+const taken = (given: Record<string, string>) => findCollisions({ names: readNames(given), read })
 
 test.each([
   [{ NAME: 'page' }, ['Page']],

@@ -51,10 +51,10 @@ const VALID_NAME = /^[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*$/
 const MAX_LENGTH = 50
 
 function findNameProblem(name: string): string | undefined {
-  if (!VALID_NAME.test(name)) return 'expected lower-case words with hyphens between, such as user-profile'
+  if (!VALID_NAME.test(name)) return 'expected lower-case words separated by hyphens, such as user-profile'
   if (name.length > MAX_LENGTH) return `expected at most ${MAX_LENGTH} characters`
   if (name.startsWith('pg-')) return 'but PostgreSQL reserves tables named pg_…'
-  // In an empty context: a second Event or File, which are names of the platform, does no harm.
+  // The context is empty, so names of the platform, such as Event and File, are accepted.
   const isTaken: boolean = runInNewContext(`'${pascal(name)}' in globalThis`)
   return isTaken ? `but JavaScript has a global ${pascal(name)}` : undefined
 }
@@ -69,8 +69,12 @@ export function readNames({
     if (problem !== undefined) throw new Error(`${variable}: got ${JSON.stringify(value)}, ${problem}`)
   }
   refuse('NAME', one, findNameProblem(one))
-  refuse('PLURAL', many, findNameProblem(many) ?? (many === one ? 'expected another word than NAME' : undefined))
+  refuse('PLURAL', many, findNameProblem(many) ?? (many === one ? 'expected a word that differs from NAME' : undefined))
   const names = spell(one, many)
-  refuse('PLURAL', many, isVariable(names['userProfiles'] ?? '') ? undefined : 'which no variable can have as its name')
+  refuse(
+    'PLURAL',
+    many,
+    isVariable(names['userProfiles'] ?? '') ? undefined : 'which is not a valid name of a variable',
+  )
   return names
 }

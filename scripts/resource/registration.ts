@@ -1,6 +1,6 @@
 import { type Names, rename } from './names.ts'
 
-/** How one file registers a resource: the imports, and an entry in a list or an object. */
+/** The code that registers a resource in one file: the imports, and an entry in a list or an object. */
 export interface Registration {
   readonly path: string
   readonly list: string
@@ -48,17 +48,17 @@ export function register(text: string, { path, list, imports, entry }: Registrat
   return [...imports, extended].join('\n')
 }
 
-/** Matches code however the formatter wraps it. */
-function wrapped(code: string): string {
+/** Creates a pattern that matches code regardless of its line breaks. */
+function createPattern(code: string): string {
   const tokens = code.match(/\w+|[^\w\s]/g) ?? []
   return tokens.map((token) => token.replace(/\W/, '\\$&')).join('(?:,?\\s+)?')
 }
 
-/** Removes a registration from the formatted text of its file. @throws when a line of it was changed */
+/** Removes a registration from the formatted text of its file. @throws when one of its lines has changed */
 export function unregister(text: string, { path, list, imports, entry }: Registration): string {
   const rest = [...imports, `  ${entry},`].reduce((text, code) => {
     const indent = /^ */.exec(code)?.[0]
-    const pattern = new RegExp(`^${indent}${wrapped(code)}\\n`, 'm')
+    const pattern = new RegExp(`^${indent}${createPattern(code)}\\n`, 'm')
     if (!pattern.test(text)) throw new Error(`${path} does not have the line that make resource wrote: ${code.trim()}`)
     return text.replace(pattern, '')
   }, text)

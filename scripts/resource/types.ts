@@ -1,10 +1,10 @@
 import { type Names, rename } from './names.ts'
 
-/** A type of fields: the code for it in the templates. `{{words}}` is the name of the field as it stands in a sentence. */
+/** The code that the templates need for a field of this type. `{{words}}` stands for the name of the field in words. */
 export interface FieldType {
   readonly schema: string
   readonly column: string
-  /** The rest of the column, with the name of the column for `{{column}}`. */
+  /** A constraint of the column. `{{column}}` stands for the name of the column. */
   readonly constraint?: string
   readonly type: string
   readonly example: string
@@ -12,7 +12,7 @@ export interface FieldType {
   readonly distinct: string
   /** A value that the schema refuses. */
   readonly wrong: string
-  /** The value of a new resource when the request has none. Unset: the field is required. */
+  /** The default of the field. When it is unset, the field is required. */
   readonly default?: string
   /** The reason why a field of this type cannot be unique. */
   readonly notUnique?: string
@@ -86,7 +86,7 @@ const readEnum: ReadType = (argument) => {
   return {
     ...{ schema: `z.enum([${list}])`, column: 'varchar(50)', constraint: `check ("{{column}}" in (${list}))` },
     ...{ type: list.replaceAll(', ', ' | '), example: `'${values[0]}'`, wrong: `'?'` },
-    ...{ distinct: `[${list}][number % ${values.length}]`, notUnique: 'there are only few values' },
+    ...{ distinct: `[${list}][number % ${values.length}]`, notUnique: 'there are only a few values' },
     ...{ notSorted: FILTER, isFilter: true },
   }
 }

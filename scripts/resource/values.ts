@@ -17,7 +17,7 @@ function writeColumn(field: Field): string {
   return words.filter(Boolean).join(' ')
 }
 
-/** The columns of the index that a sort or a filter needs. A unique column has an index. */
+/** Writes the columns of the index that a sort or a filter needs. A unique column already has an index. */
 function writeIndex(field: Field): string[] {
   if (field.isUnique) return []
   if (field.isSort) return [`("${columnName(field)}", id)`]
@@ -25,7 +25,7 @@ function writeIndex(field: Field): string[] {
 }
 
 /** Writes the code that replaces each `{{…}}` in the templates. */
-export function templateValues(fields: readonly Field[], names: Names): Readonly<Record<string, string>> {
+export function createTemplateValues(fields: readonly Field[], names: Names): Readonly<Record<string, string>> {
   const keyed = (write: (field: Field) => string, of = fields) => list(of, (field) => `${field.name}: ${write(field)}`)
   const quoted = (of: readonly Field[], separator?: string) => list(of, ({ name }) => `'${name}'`, separator)
   const defaultValue = ({ isNullable, type }: Field) => (isNullable ? 'null' : (type.default ?? ''))
@@ -44,7 +44,7 @@ export function templateValues(fields: readonly Field[], names: Names): Readonly
   return {
     schemas: keyed(schema),
     'schema functions': list(unique(functions), (name) => `${name},`, ' '),
-    'fields of a new one':
+    'fields of a new resource':
       defaulted.length === 0
         ? 'fields'
         : `{ ...fields, ${keyed((field) => `fields.${field.name}.default(${defaultValue(field)})`, defaulted)} }`,

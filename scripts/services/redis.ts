@@ -6,7 +6,7 @@ import { freePort, type LocalServer, launch } from './service.ts'
 
 export interface RedisOptions {
   readonly directory: string
-  /** Used when it is free. @default any */
+  /** The preferred port. Another port is used when it is taken. @default any free port */
   readonly port?: number
   readonly password?: string
 }
@@ -27,7 +27,7 @@ export async function startRedis({ directory, port: preferred, password }: Redis
 
 const findServer = () => findOnPath('redis-server') ?? findOnPath('valkey-server')
 
-/** By package manager. */
+/** The commands by package manager. */
 const INSTALL_COMMANDS = {
   'apt-get': 'apt-get update -qq && apt-get install -y -qq --no-install-recommends redis-server',
   apk: 'apk add --no-cache redis',

@@ -31,7 +31,7 @@ export interface LaunchOptions {
 /** Starts a server. Resolves when it is ready. @throws with its output when it ends before that */
 export async function launch(options: LaunchOptions): Promise<{ pid: number; stop(): Promise<void> }> {
   const { command, args, spawnOptions, readyPattern, logFile, stopSignal } = options
-  // A process group of its own keeps Ctrl-C from the server until its clients have ended.
+  // In a separate process group, the server does not receive Ctrl-C before its clients have ended.
   const child = spawn(command, args, { ...spawnOptions, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   await once(child, 'spawn')
   const { pid = 0 } = child
@@ -66,7 +66,9 @@ export async function launch(options: LaunchOptions): Promise<{ pid: number; sto
   }
 }
 
-/** Starts a guard that ends a process when this process ends in any way, SIGKILL included: its pipe closes then. */
+/**
+ * Starts a guard that ends a process when this process ends in any way, SIGKILL included: the pipe to the guard closes.
+ */
 export function endWithThisProcess(pid: number, signal: NodeJS.Signals): ChildProcess {
   const script = 'cat >/dev/null; kill -CONT "$1"; kill "-$2" "$1"'
   const args = ['-c', script, 'guard', String(pid), signal.replace('SIG', '')]
@@ -97,7 +99,7 @@ export async function freePort(preferred = randomInt(11_000, 32_768)): Promise<n
 export async function until(condition: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<void> {
   const deadline = performance.now() + timeoutMs
   while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${condition}`)
+    if (performance.now() > deadline) throw new Error(`the condition did not hold within ${timeoutMs} ms: ${condition}`)
     await setTimeout(20)
   }
 }

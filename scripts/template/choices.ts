@@ -25,7 +25,7 @@ function findNameProblem(name: string, { name: current }: Template): string | un
   if (name === '') return 'is missing: make init NAME=orders'
   const got = `got ${JSON.stringify(name)},`
   if (!VALID_NAME.test(name))
-    return `${got} expected at most 55 lower-case letters, digits and hyphens, the first a letter, the last no hyphen`
+    return `${got} expected at most 55 lower-case letters, digits and hyphens, beginning with a letter and not ending with a hyphen`
   if (NOT_TEXT.includes(name)) return `${got} which YAML does not read as text`
   if (name === 'kubernetes') return `${got} which is the name of the Service of the Kubernetes API`
   return name === current ? `${got} which is the name of the template` : undefined

@@ -26,7 +26,7 @@ const example = makeResource({
 })
 
 test.each([...example.written])('make resource writes %s of the example', (path, text) => {
-  // The example had another name before migrations had times.
+  // The migration of the example had another name before the names of migrations began with times.
   expect(format(path, text)).toBe(read(path).replace(/^export const formerly = .*\n\n/m, ''))
 })
 

@@ -5,7 +5,7 @@ import { readNames } from '../resource/names.ts'
 import type { Choices } from './choices.ts'
 import { dropOrphans } from './orphans.ts'
 import { dropPackages } from './packages.ts'
-import { renaming } from './rename.ts'
+import { createRenamer } from './rename.ts'
 
 /** Texts by path. */
 export type Tree = ReadonlyMap<string, string>
@@ -26,7 +26,7 @@ const CALLS = readNames({ NAME: 'payment' })
 
 const findWay = (path: string) => /^deploy\/([^/]+)\//.exec(path)?.[1]
 
-/** Lists the ways of deployment: one folder of deploy/ each. */
+/** Lists the ways of deployment. Each is a folder of deploy/. */
 export function listWays(paths: Iterable<string>): readonly string[] {
   return [...new Set([...paths].flatMap((path) => findWay(path) ?? []))].sort()
 }
@@ -59,7 +59,7 @@ export function makeService(template: Tree, { name, example, deploy }: Choices, 
   const linked = new Map([...chosen, ...dropDeadLinks(chosen.keys(), read), ['CHANGELOG.md', changelog]])
 
   const { name: before, version } = JSON.parse(template.get('package.json') ?? '')
-  const rename = renaming(before, name)
+  const rename = createRenamer(before, name)
   const record = { version, commit, name, example, deploy }
   return new Map([
     ...[...linked].map(([path, text]) => [rename(path), rename(text)] as const),

@@ -1,6 +1,6 @@
 import type { Tree } from './make-service.ts'
 
-/** A service counts its own versions, so an upgrade of the template must not change them. */
+/** A service has its own version, which an upgrade of the template must not change. */
 const version = '0.1.0'
 
 const without = (all: object = {}, names: readonly string[]) =>
@@ -9,7 +9,7 @@ const without = (all: object = {}, names: readonly string[]) =>
 /**
  * Removes development packages from package.json and package-lock.json, and resets the version.
  *
- * @throws when a removed package has dependencies of its own, which would stay in package-lock.json
+ * @throws when a removed package has dependencies, which would stay in package-lock.json
  */
 export function dropPackages(tree: Tree, names: readonly string[]): Tree {
   const read = (path: string) => JSON.parse(tree.get(path) ?? '')

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { renaming } from './rename.ts'
+import { createRenamer } from './rename.ts'
 
 test.each([
   ['old-name', 'orders-2'],
@@ -8,13 +8,13 @@ test.each([
   ['Old name, Old Name and old name', 'Orders 2, Orders 2 and orders 2'],
   ['oldname.zone', 'orders2.zone'],
 ])('%s becomes %s', (text, expected) => {
-  expect(renaming('old-name', 'orders-2')(text)).toBe(expected)
+  expect(createRenamer('old-name', 'orders-2')(text)).toBe(expected)
 })
 
 test('a new name may contain the old name', () => {
-  expect(renaming('old-name', 'old-name-2')('old-name/old-name')).toBe('old-name-2/old-name-2')
+  expect(createRenamer('old-name', 'old-name-2')('old-name/old-name')).toBe('old-name-2/old-name-2')
 })
 
 test('dollar signs in a text stay unchanged', () => {
-  expect(renaming('old-name', 'orders')('old-name $& $1')).toBe('orders $& $1')
+  expect(createRenamer('old-name', 'orders')('old-name $& $1')).toBe('orders $& $1')
 })

@@ -10,8 +10,8 @@ function listSpellings(name: string): readonly string[] {
   ])
 }
 
-/** Renames texts and paths in one pass, so that a new name may contain the old name. */
-export function renaming(from: string, to: string): (text: string) => string {
+/** Creates a function that renames texts and paths in one pass, so that a new name may contain the old name. */
+export function createRenamer(from: string, to: string): (text: string) => string {
   const after = listSpellings(to)
   const pairs = listSpellings(from).map((spelling, index) => [spelling, after[index] ?? to] as const)
   // When two spellings are equal, the first pair applies.

@@ -1,4 +1,4 @@
-# Read NAME from the command line only: some systems set the variable to the name of the machine.
+# Read NAME from the command line only: some systems set NAME to the host name.
 init: $(TOOLCHAIN) ## turn the template into your service: NAME=orders (EXAMPLE=no DEPLOY=kubernetes,systemd HISTORY=reset)
 	@$(if $(filter environment,$(origin NAME)),env -u NAME) node scripts/init.ts
 

@@ -12,7 +12,7 @@ fail() {
   exit 1
 }
 
-command -v npm >/dev/null 2>&1 || fail "npm is needed and is not on the PATH.
+command -v npm >/dev/null 2>&1 || fail "npm is required but is not on the PATH.
 Install Node.js 20 or later with npm, from https://nodejs.org/ or with your system's package manager
 (apt-get install npm, dnf install npm, brew install node), and run make again.
 make then fetches Node $wanted for this project."

@@ -27,11 +27,13 @@ async function start(env: Readonly<Record<string, string>> = {}) {
 
 /** Starts a server whose board has the given spans and lines. */
 async function startBoard() {
-  const options = { service: 'my-service', version: '1.4.0', phase: () => 'serving' as const }
   const check = { status: 'fail', critical: true, reason: 'timeout', checkedAt: 1 } as const
   const snapshot = () => ({ status: 'fail' as const, timestamp: 1, checks: { database: check }, history: {} })
-  const connections = () => [['database', 'used', 2] as const]
-  const board = createServiceBoard({ ...options, snapshot, connections })
+  const board = createServiceBoard({
+    ...{ service: 'named', version: '1.4.0', health: { snapshot } },
+    lifecycle: { phase: () => 'serving' },
+    metrics: { connections: () => [['database', 'used', 2]] },
+  })
   const server = createServer((request, response) => board.respond(request, response) || response.destroy())
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -88,7 +90,7 @@ test.each(['executable', 'bundle'] as const)(
     await request.getByText('"http.request.id": "first"').waitFor()
     // An open request stays open when another one ends.
     await fetch(`${app.url}/nothing`)
-    await page.locator('#requests .request').nth(1).waitFor()
+    await page.locator('#requests .request', { hasText: 'GET (no route)' }).waitFor()
     expect(await request.getAttribute('open')).toBe('')
     expect(complaints).toEqual([])
     const paths = new Set(requests.map((url) => new URL(url).pathname))
@@ -161,8 +163,8 @@ test('hostile texts of spans, lines and ids are shown as text', async () => {
 test('the page is readable in light and dark mode, on a screen and on a phone', async () => {
   const { origin, request } = await startBoard()
   for (let each = 0; each < 5; each++)
-    request(`slow-${each}`, 'GET /v1/a-path-of-a-route-that-is-very-long/{id}', 'SELECT notes')
-  request('failed', 'POST /v1/notes', 'INSERT notes', true)
+    request(`slow-${each}`, 'GET /v1/a-path-of-a-route-that-is-very-long/{id}', 'SELECT items')
+  request('failed', 'POST /v1/items', 'INSERT items', true)
   const backgrounds = new Set<string>()
   for (const colorScheme of ['light', 'dark'] as const) {
     for (const viewport of VIEWPORTS) {

@@ -1,48 +1,20 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import request, { type Response } from 'supertest'
-import { killApps, startApp } from '../support/app.ts'
-import {
-  bothOk,
-  type DescribedService,
-  listInvalidFields,
-  readCode,
-  readLocation,
-  startDescribed,
-} from '../support/described.ts'
+import { startApp } from '../support/app.ts'
+import { bothOk, listInvalidFields, readCode, readLocation } from '../support/described.ts'
 import { until } from '../support/services.ts'
+import { useNotes } from './use-notes.ts'
 
 /* The behaviour that every resource shares, tested with notes: hostile input, safe retries, and stores that fail. */
 
-let service: DescribedService
-let admin: pg.Client
+const notes = useNotes()
+const { connectAdmin, create, query, send, title } = notes
 
-beforeAll(async () => {
-  service = await startDescribed()
-  await connectAdmin()
-})
-afterAll(async () => {
-  await admin.end()
-  await killApps()
-  await service.stop()
-})
-
-async function connectAdmin(): Promise<void> {
-  admin = new pg.Client(service.database.url)
-  // The connection ends when a test kills the server.
-  admin.on('error', () => {})
-  await admin.connect()
-}
-
-const send: DescribedService['send'] = (...request) => service.send(...request)
-
-let titles = 0
-const title = () => `Title ${++titles}`
-const create = async (body: object = { title: title() }, headers = {}) => send('post', '/v1/notes', { body, headers })
 const readProblem = (answer: Response) => ({ code: readCode(answer), retryAfter: answer.headers['retry-after'] })
 
 async function countNotes(title: string): Promise<number> {
-  return Number((await admin.query('select count(*) from notes where title = $1', [title])).rows[0].count)
+  return Number((await query('select count(*) from notes where title = $1', [title])).rows[0].count)
 }
 
 test('without a database, the router and the document lack the paths of notes', async () => {
@@ -55,7 +27,7 @@ describe('a note', () => {
   test('supports HEAD, and has a later updatedAt after a change', async () => {
     const created = await create()
     const path = readLocation(created)
-    const head = await request(service.app.url).head(path).expect(200, undefined)
+    const head = await request(notes.service.app.url).head(path).expect(200, undefined)
     expect(head.headers['etag']).toBe('"1"')
     const changed = await send('patch', path, { body: { text: 'Two bottles' }, headers: { 'if-match': '"1"' } })
     expect(changed.headers['etag']).toBe('"2"')
@@ -76,8 +48,8 @@ describe('a note', () => {
       const body = method === 'patch' ? { body: { text: 'x' } } : {}
       expect(readCode(await send(method, path, body))).toBe('428 precondition_required')
       for (const tag of ['"2"', 'W/"1"', '1', '"1', '']) {
-        const answer = await send(method, path, { ...body, headers: { 'if-match': tag } })
-        expect([tag, readCode(answer)]).toEqual([tag, '412 precondition_failed'])
+        const response = await send(method, path, { ...body, headers: { 'if-match': tag } })
+        expect([tag, readCode(response)]).toEqual([tag, '412 precondition_failed'])
       }
     }
     expect((await send('get', path)).body).toMatchObject({ version: 1, text: '' })
@@ -89,9 +61,9 @@ describe('a note', () => {
     const path = readLocation(await create())
     for (let version = 1; version <= 10; version++) {
       const change = (text: string) => send('patch', path, { body: { text }, headers: { 'if-match': `"${version}"` } })
-      const answers = await Promise.all([change('a'), change('b')])
-      expect(answers.map(({ status }) => status).sort()).toEqual([200, 412])
-      const made = answers.find(({ status }) => status === 200)
+      const responses = await Promise.all([change('a'), change('b')])
+      expect(responses.map(({ status }) => status).sort()).toEqual([200, 412])
+      const made = responses.find(({ status }) => status === 200)
       expect((await send('get', path)).body).toEqual(made?.body)
     }
   })
@@ -125,9 +97,9 @@ describe('a request', () => {
     ['NUL', JSON.stringify({ title: 'a\0b', text: '\0' }), ['title', 'text']],
     ['half of an emoji', '{"title":"\\ud83d"}', ['title']],
   ])('with %s is a 422 that names each field', async (_name, body, fields) => {
-    const answer = await send('post', '/v1/notes', body === undefined ? {} : { body })
-    expect(readCode(answer)).toBe('422 invalid_input')
-    expect(listInvalidFields(answer)).toEqual(fields)
+    const response = await send('post', '/v1/notes', body === undefined ? {} : { body })
+    expect(readCode(response)).toBe('422 invalid_input')
+    expect(listInvalidFields(response)).toEqual(fields)
   })
 
   test.each([
@@ -137,7 +109,7 @@ describe('a request', () => {
   ])('stores %s unchanged', async (_name, fields) => {
     const created = await create(fields)
     expect([created.status, created.body]).toEqual([201, expect.objectContaining(fields)])
-    await admin.query('select from notes')
+    await query('select from notes')
     expect((await send('get', readLocation(created))).body).toMatchObject(fields)
   })
 
@@ -153,29 +125,29 @@ describe('a request', () => {
 })
 
 describe('a foreign key', () => {
-  afterEach(() => admin.query('drop table if exists others cascade'))
+  afterEach(() => query('drop table if exists others cascade'))
 
   test('to a note is a 409 when the note is deleted, and the note stays', async () => {
     const created = await create()
-    await admin.query('create table others (note uuid references notes)')
-    await admin.query('insert into others values ($1)', [created.body.id])
+    await query('create table others (note uuid references notes)')
+    await query('insert into others values ($1)', [created.body.id])
     const headers = { 'if-match': '"1"' }
     expect(readCode(await send('delete', readLocation(created), { headers }))).toBe('409 still_referenced')
     expect((await send('get', readLocation(created))).body).toEqual(created.body)
-    await admin.query('delete from others')
+    await query('delete from others')
     expect((await send('delete', readLocation(created), { headers })).status).toBe(204)
   })
 
   test('of a note is a 422 when a request refers to a resource that does not exist', async () => {
     const created = await create()
-    await admin.query(`create table others (title varchar(200) primary key);
+    await query(`create table others (title varchar(200) primary key);
       alter table notes add constraint known foreign key (title) references others not valid`)
     const body = { title: title() }
     expect(readCode(await create(body))).toBe('422 reference_not_found')
     const headers = { 'if-match': '"1"' }
     expect(readCode(await send('patch', readLocation(created), { body, headers }))).toBe('422 reference_not_found')
     expect(await countNotes(body.title)).toBe(0)
-    await admin.query('insert into others values ($1)', [body.title])
+    await query('insert into others values ($1)', [body.title])
     expect((await create(body)).status).toBe(201)
   })
 })
@@ -185,17 +157,17 @@ describe('an idempotency-key', () => {
   beforeEach(() => {
     key = `key-${title()}`.replace(' ', '-')
   })
-  const idempotent = (body: object, to = service.app) =>
+  const idempotent = (body: object, to = notes.service.app) =>
     send('post', '/v1/notes', { body, headers: { 'idempotency-key': key }, to })
 
   test('on twenty simultaneous requests creates one note, and a later retry gets its response', async () => {
     const body = { title: title() }
-    const answers = await Promise.all(Array.from({ length: 20 }, () => idempotent(body)))
+    const responses = await Promise.all(Array.from({ length: 20 }, () => idempotent(body)))
     expect(await countNotes(body.title)).toBe(1)
-    const [made] = answers.filter(({ status }) => status === 201)
-    for (const answer of answers) {
-      if (answer.status === 201) expect(answer.body).toEqual(made?.body)
-      else expect(readProblem(answer)).toEqual({ code: '409 idempotency_conflict', retryAfter: '1' })
+    const [made] = responses.filter(({ status }) => status === 201)
+    for (const response of responses) {
+      if (response.status === 201) expect(response.body).toEqual(made?.body)
+      else expect(readProblem(response)).toEqual({ code: '409 idempotency_conflict', retryAfter: '1' })
     }
     const again = await idempotent(body)
     expect([again.status, again.body]).toEqual([201, made?.body])
@@ -203,7 +175,7 @@ describe('an idempotency-key', () => {
   })
 
   test('is shared by all instances', async () => {
-    const other = await startApp({ env: service.env })
+    const other = await startApp({ env: notes.service.env })
     await bothOk(other)
     const body = { title: title() }
     const made = await idempotent(body)
@@ -230,8 +202,8 @@ describe('an idempotency-key', () => {
     ['too long', 'x'.repeat(256)],
     ['empty', ''],
   ])('with an invalid value (%s) is a 422', async (_name, wrong) => {
-    const answer = await create({ title: title() }, { 'idempotency-key': wrong })
-    expect([readCode(answer), answer.body.errors]).toEqual([
+    const response = await create({ title: title() }, { 'idempotency-key': wrong })
+    expect([readCode(response), response.body.errors]).toEqual([
       '422 invalid_input',
       [expect.objectContaining({ in: 'headers', field: 'idempotency-key' })],
     ])
@@ -240,10 +212,10 @@ describe('an idempotency-key', () => {
 
 describe('when Redis', () => {
   test.each([
-    ['is down', () => service.redis.kill(), () => service.redis.restart()],
-    ['hangs', () => service.redis.hang(), () => service.redis.resume()],
+    ['is down', () => notes.service.redis.kill(), () => notes.service.redis.restart()],
+    ['hangs', () => notes.service.redis.hang(), () => notes.service.redis.resume()],
   ])('%s, notes work, with idempotency-keys too', async (name, fail, repair) => {
-    await bothOk(service.app)
+    await bothOk(notes.service.app)
     await fail()
     const body = { title: title() }
     const headers = { 'idempotency-key': name.replace(' ', '-') }
@@ -254,7 +226,7 @@ describe('when Redis', () => {
     expect((await send('patch', path, { body: { text: 'x' }, headers: { 'if-match': '"1"' } })).status).toBe(200)
     expect((await send('get', path)).body).toMatchObject({ version: 2, text: 'x' })
     await repair()
-    await bothOk(service.app)
+    await bothOk(notes.service.app)
   })
 })
 
@@ -262,11 +234,11 @@ describe('when the database', () => {
   const UNAVAILABLE = { code: '503 database_unavailable', retryAfter: '1' }
 
   test('is down, every operation that needs it responds with 503, and all operations work again after its return', async () => {
-    await bothOk(service.app)
+    await bothOk(notes.service.app)
     const path = readLocation(await create())
     const body = { title: title() }
     const headers = { 'idempotency-key': 'database-gone' }
-    await service.database.kill()
+    await notes.service.database.kill()
     const answers = [
       await create(),
       await create(body, headers),
@@ -276,45 +248,45 @@ describe('when the database', () => {
       await send('delete', path, { headers: { 'if-match': '*' } }),
     ]
     expect(answers.map(readProblem)).toEqual(answers.map(() => UNAVAILABLE))
-    await request(service.app.url).get('/ping').expect(200)
-    await service.database.restart()
+    await request(notes.service.app.url).get('/ping').expect(200)
+    await notes.service.database.restart()
     await connectAdmin()
     await until(async () => (await create(body, headers)).status === 201)
     expect(await countNotes(body.title)).toBe(1)
     expect((await send('get', path)).status).toBe(200)
-    expect(service.app.lines.filter((line) => line['http.response.status_code'] === 500)).toEqual([])
+    expect(notes.service.app.lines.filter((line) => line['http.response.status_code'] === 500)).toEqual([])
   })
 
   test('hangs, a request becomes a 503 at its timeout', async () => {
     const short = await startApp({
-      env: { ...service.env, DATABASE_STATEMENT_TIMEOUT_MS: '200', DATABASE_CONNECT_TIMEOUT_MS: '300' },
+      env: { ...notes.service.env, DATABASE_STATEMENT_TIMEOUT_MS: '200', DATABASE_CONNECT_TIMEOUT_MS: '300' },
     })
     await bothOk(short)
     await send('get', '/v1/notes', { to: short })
-    service.database.hang()
+    notes.service.database.hang()
     const answers = await Promise.all([
       send('get', '/v1/notes', { to: short }),
       send('get', '/v1/notes', { to: short }),
     ])
     expect(answers.map(readProblem)).toEqual([UNAVAILABLE, UNAVAILABLE])
-    service.database.resume()
+    notes.service.database.resume()
     await until(async () => (await send('get', '/v1/notes', { to: short })).status === 200)
     short.signal('SIGINT')
     await short.ended
   })
 
   test.each([
-    ['ends the connection', (pid: number) => admin.query('select pg_terminate_backend($1)', [pid])],
-    ['cancels the statement', (pid: number) => admin.query('select pg_cancel_backend($1)', [pid])],
+    ['ends the connection', (pid: number) => query('select pg_terminate_backend($1)', [pid])],
+    ['cancels the statement', (pid: number) => query('select pg_cancel_backend($1)', [pid])],
   ])('%s during a change, the change has no effect and is a 503', async (_name, interrupt) => {
-    await bothOk(service.app)
+    await bothOk(notes.service.app)
     const created = await create()
-    const holder = new pg.Client(service.database.url)
+    const holder = new pg.Client(notes.service.database.url)
     await holder.connect()
     await holder.query('begin')
     await holder.query('select from notes where id = $1 for update', [created.body.id])
     const change = send('patch', readLocation(created), { body: { text: 'x' }, headers: { 'if-match': '"1"' } })
-    const waiting = () => admin.query(`select pid from pg_stat_activity where wait_event_type = 'Lock'`)
+    const waiting = () => query(`select pid from pg_stat_activity where wait_event_type = 'Lock'`)
     await until(async () => (await waiting()).rowCount === 1)
     await interrupt((await waiting()).rows[0].pid)
     expect(readProblem(await change)).toEqual(UNAVAILABLE)

@@ -27,7 +27,7 @@ const startWithoutDatabase = async (env: Readonly<Record<string, string>> = {}) 
   return startApp({ env: { DATABASE_URL, DATABASE_CRITICAL: 'false', ...env } })
 }
 
-test('BODY_LIMIT', async () => {
+test('BODY_LIMIT rejects a longer body with 413', async () => {
   const app = await startWithoutDatabase({ BODY_LIMIT: '10b' })
   const post = (body: string) =>
     fetch(`${app.url}/v1/notes`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
@@ -35,7 +35,7 @@ test('BODY_LIMIT', async () => {
   expect((await post('{"a":12345}')).status).toBe(413)
 })
 
-test('REQUEST_TIMEOUT_MS', async () => {
+test('REQUEST_TIMEOUT_MS ends an incomplete request with 408', async () => {
   const app = await startWithoutDatabase({ HEADERS_TIMEOUT_MS: '200', REQUEST_TIMEOUT_MS: '200' })
   const socket = connect(app.port, '127.0.0.1')
   socket.write('POST /v1/notes HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{')

@@ -1,34 +1,12 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
-import pg from 'pg'
+import { beforeEach, describe, expect, test } from '@jest/globals'
 import request from 'supertest'
-import {
-  type DescribedService,
-  listInvalidFields,
-  readCode,
-  readLocation,
-  startDescribed,
-} from '../support/described.ts'
+import { listInvalidFields, readCode, readLocation } from '../support/described.ts'
+import { useNotes } from './use-notes.ts'
 
 /* The lists that every resource has, tested with notes. */
 
-let service: DescribedService
-let admin: pg.Client
-
-beforeAll(async () => {
-  service = await startDescribed()
-  admin = new pg.Client(service.database.url)
-  await admin.connect()
-})
-afterAll(async () => {
-  await admin.end()
-  await service.stop()
-})
-
-const send: DescribedService['send'] = (...request) => service.send(...request)
-
-let titles = 0
-const title = () => `Title ${++titles}`
-const create = async (body: object = { title: title() }) => send('post', '/v1/notes', { body })
+const notes = useNotes()
+const { create, query, send, title } = notes
 
 describe('a request', () => {
   const cursor = (...parts: unknown[]) => `cursor=${Buffer.from(JSON.stringify(parts)).toString('base64url')}`
@@ -59,31 +37,31 @@ describe('a request', () => {
     'Limit=1',
     '__proto__=1',
   ])('with ?%s is a 422 that names the parameter', async (query) => {
-    const answer = await send('get', `/v1/notes?${query}`)
+    const response = await send('get', `/v1/notes?${query}`)
     const name = query.replace(/^sort=title&cursor/, 'cursor').replace(/=.*/, '')
-    expect([readCode(answer), listInvalidFields(answer)]).toEqual(['422 invalid_input', [name]])
+    expect([readCode(response), listInvalidFields(response)]).toEqual(['422 invalid_input', [name]])
   })
 
   test('with a parameter that the operation does not declare is a 422 without effect', async () => {
     const path = readLocation(await create())
     const headers = { 'if-match': '*' }
-    const answers = [
+    const responses = [
       await send('post', '/v1/notes?dryRun=true', { body: { title: title() } }),
       await send('get', `${path}?dryRun=true`),
       await send('patch', `${path}?dryRun=true`, { body: { text: 'x' }, headers }),
       await send('delete', `${path}?dryRun=true`, { headers }),
     ]
     const error = { in: 'query', field: 'dryRun', message: 'Unknown parameter' }
-    expect(answers.map(({ body }) => body.errors)).toEqual(answers.map(() => [error]))
+    expect(responses.map(({ body }) => body.errors)).toEqual(responses.map(() => [error]))
     expect((await send('get', path)).body).toMatchObject({ version: 1 })
-    await request(service.app.url).get('/ping?dryRun=true').expect(200)
-    await request(service.app.url).get('/health?dryRun=true').expect(200)
+    await request(notes.service.app.url).get('/ping?dryRun=true').expect(200)
+    await request(notes.service.app.url).get('/health?dryRun=true').expect(200)
   })
 })
 
 describe('the list', () => {
   beforeEach(async () => {
-    await admin.query('delete from notes')
+    await query('delete from notes')
   })
 
   async function walk(limit: number, between = async () => {}, sort?: string): Promise<string[]> {
@@ -102,7 +80,7 @@ describe('the list', () => {
   }
 
   test('has 20 items in a page by default', async () => {
-    await admin.query(`insert into notes (title, text) select 'n' || n, '' from generate_series(1, 25) n`)
+    await query(`insert into notes (title, text) select 'n' || n, '' from generate_series(1, 25) n`)
     expect((await send('get', '/v1/notes')).body.items).toHaveLength(20)
     expect((await send('get', '/v1/notes?limit=100')).body).toMatchObject({ items: { length: 25 }, next: null })
     expect((await send('get', '/v1/notes?limit=25')).body.next).toBeNull()
@@ -113,13 +91,13 @@ describe('the list', () => {
     for (let count = 0; count < 25; count++) written.unshift((await create()).body.title)
     const seen = await walk(7, async () => {
       await create()
-      await admin.query('delete from notes where title = $1', [written[0]])
+      await query('delete from notes where title = $1', [written[0]])
     })
     expect(seen).toEqual(written)
   })
 
   test('has every note when several were written at the same moment', async () => {
-    await admin.query(
+    await query(
       `insert into notes (title, text, created_at) select 'n' || n, '', '2026-11-22T20:46:02.1254Z' from generate_series(1, 50) n`,
     )
     const seen = await walk(3)
@@ -130,24 +108,24 @@ describe('the list', () => {
   test('is sorted by title in both directions, while other notes are written and deleted', async () => {
     const titles = ['m', 'B', 'ä', '😀', 'a b', 'z', '"', '\u0001', 'x'.repeat(200), '😀'.repeat(200), 'A', '10', '9']
     for (const title of titles) await create({ title })
-    const { rows } = await admin.query('select title from notes order by title')
+    const { rows } = await query('select title from notes order by title')
     const sorted = rows.map((row) => row.title)
     expect(sorted).toHaveLength(titles.length)
     expect(await walk(1, undefined, 'title')).toEqual(sorted)
     const writeAndDelete = async () => {
       await create({ title: `${sorted.at(-1)}${title()}`.slice(-200) })
-      await admin.query('delete from notes where title = $1', [sorted[0]])
+      await query('delete from notes where title = $1', [sorted[0]])
     }
     expect(await walk(12, writeAndDelete, 'title')).toEqual(expect.arrayContaining(sorted.slice(1)))
-    await admin.query('delete from notes where title <> all($1)', [titles])
+    await query('delete from notes where title <> all($1)', [titles])
     expect(await walk(5, undefined, '-title')).toEqual(sorted.slice(1).toReversed())
   })
 
-  test('refuses the cursor of another sort order with an error of its own', async () => {
+  test('refuses the cursor of another sort order with the error cursor_mismatch', async () => {
     for (let count = 0; count < 2; count++) await create()
     const { next } = (await send('get', '/v1/notes?limit=1')).body
-    const answer = await send('get', `/v1/notes?limit=1&sort=title&cursor=${next}`)
-    expect([readCode(answer), answer.body.detail]).toEqual([
+    const response = await send('get', `/v1/notes?limit=1&sort=title&cursor=${next}`)
+    expect([readCode(response), response.body.detail]).toEqual([
       '400 cursor_mismatch',
       expect.stringContaining('another sort order'),
     ])
@@ -155,7 +133,7 @@ describe('the list', () => {
   })
 
   test('describes its sort orders', async () => {
-    const { body } = await request(service.app.url).get('/openapi.json').expect(200)
+    const { body } = await request(notes.service.app.url).get('/openapi.json').expect(200)
     const { parameters } = body.paths['/v1/notes'].get
     expect(parameters.map(({ name }: { name: string }) => name)).toEqual(['sort', 'limit', 'cursor'])
     expect(parameters[0]).toMatchObject({
@@ -166,11 +144,11 @@ describe('the list', () => {
   })
 
   test('reads every page from an index', async () => {
-    await admin.query('set enable_seqscan = off; set enable_sort = off')
-    const { rows } = await admin.query(
+    await query('set enable_seqscan = off; set enable_sort = off')
+    const { rows } = await query(
       `explain select * from notes where (created_at, id) < ('2026-11-22T20:46:02.125Z', '0198c0de-5a1b-4f6e-9d3c-2b7a1e4f8c90') order by created_at desc, id desc limit 21`,
     )
-    await admin.query('reset all')
+    await query('reset all')
     const plan = rows.map((row) => row['QUERY PLAN']).join('\n')
     expect(plan).toMatch(/Index Scan using notes_newest_first/)
     expect(plan).toMatch(/Index Cond: \(ROW\(created_at, id\) </)

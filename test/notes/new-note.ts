@@ -2,7 +2,7 @@ import type { DescribedService } from '../support/described.ts'
 
 let number = 0
 
-/** Returns other values at each call. */
+/** Returns different values at each call. */
 export async function newNote(_service: DescribedService) {
   number += 1
   return { title: `title ${number}`, text: `text ${number}` }

@@ -65,14 +65,12 @@ test('a statement is a child of its request, without its values', async () => {
 })
 
 test('the statements of a transaction are children of its span, with the commit at the end', async () => {
-  const created = await send('POST', '/v1/notes', {}, { title: 'one', text: '' })
-  const { id } = created.json as { id: string }
-  const etag = created.response.headers.get('etag') ?? ''
-  const { response, server, spans } = await send('PATCH', `/v1/notes/${id}`, { 'if-match': etag }, { title: 'two' })
-  expect(response.status).toBe(200)
+  const { response, server, spans } = await send('POST', '/v1/notes', { 'idempotency-key': 'k-1' }, { title: 'one' })
+  expect(response.status).toBe(201)
   const [transaction, ...children] = spans
   expect(transaction).toMatchObject({ name: 'transaction', parentSpanId: server.spanId })
-  expect(children.map(({ name }) => name)).toEqual(['SELECT notes', 'UPDATE notes', 'COMMIT'])
+  const names = children.map(({ name }) => name)
+  expect(names).toEqual(['INSERT idempotency_keys', 'INSERT notes', 'UPDATE idempotency_keys', 'COMMIT'])
   for (const child of children) {
     expect(child.parentSpanId).toBe(transaction?.spanId)
     expect(isWithin(child, transaction as ReceivedSpan)).toBe(true)
@@ -80,9 +78,8 @@ test('the statements of a transaction are children of its span, with the commit 
 })
 
 test('a transaction that fails ends with a rollback', async () => {
-  const created = await send('POST', '/v1/notes', {}, { title: 'one', text: '' })
-  const { id } = created.json as { id: string }
-  const { response, spans } = await send('PATCH', `/v1/notes/${id}`, { 'if-match': '"other"' }, { title: 'two' })
-  expect(response.status).toBe(412)
-  expect(spans.map(({ name }) => name)).toEqual(['transaction', 'SELECT notes', 'ROLLBACK'])
+  const { response, spans } = await send('POST', '/v1/notes', { 'idempotency-key': 'k-1' }, { title: 'two' })
+  expect(response.status).toBe(422)
+  const names = spans.map(({ name }) => name)
+  expect([names[0], names.at(-1)]).toEqual(['transaction', 'ROLLBACK'])
 })

@@ -112,7 +112,7 @@ test('make run without npm prints the software to install', () => {
     execFileSync('ln', ['-s', execFileSync('which', [tool], { encoding: 'utf8' }).trim(), join(bin, tool)])
   }
   const run = () => execFileSync('make', ['run'], { cwd: clone, encoding: 'utf8', env: { PATH: bin }, stdio: 'pipe' })
-  expect(run).toThrow(/npm is needed and is not on the PATH\.\nInstall Node\.js 20 or later with npm/)
+  expect(run).toThrow(/npm is required but is not on the PATH\.\nInstall Node\.js 20 or later with npm/)
 })
 
 test('make run installs and serves, survives a restart of Redis, and Ctrl-C ends every process', async () => {

@@ -23,12 +23,15 @@ export interface RunningApp {
   /** Waits for the first line with these fields. @throws when the process ends without it */
   line(fields: Line): Promise<Line>
   signal(signal: NodeJS.Signals): void
+  /** Stops reading the output, so that its pipe fills, until `readOutput`. */
+  holdOutput(): void
+  readOutput(): void
   readonly ended: Promise<Ended>
 }
 
 export interface AppOptions {
   readonly artifact?: 'executable' | 'bundle'
-  /** Replaces the artifact. */
+  /** The program to run. @default the artifact */
   readonly program?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
   /** The value of NODE_OPTIONS. */
@@ -92,7 +95,7 @@ export async function startApp(options: AppOptions = {}): Promise<RunningApp> {
   const lines: Line[] = []
   const listeners = new Set<() => void>()
   const errors = text(child.stderr!)
-  createInterface({ input: child.stdout! }).on('line', (line) => {
+  const output = createInterface({ input: child.stdout! }).on('line', (line) => {
     const fields: Line = JSON.parse(line)
     for (const problem of findLineProblems(fields)) problems.add(`${problem}, in the line ${fields['message']}`)
     lines.push(fields)
@@ -128,6 +131,8 @@ export async function startApp(options: AppOptions = {}): Promise<RunningApp> {
     lines,
     line,
     signal: (signal) => void child.kill(signal),
+    holdOutput: () => void output.pause(),
+    readOutput: () => void output.resume(),
     ended,
   }
 }
@@ -152,7 +157,10 @@ export async function fetchHealth({ url }: Pick<RunningApp, 'url'>): Promise<Rep
   return { code: response.status, ...((await response.json()) as Report) }
 }
 
-/** For afterEach and afterAll: ends the apps that a failed test has left, and compares their last lines with docs/logs.md. */
+/**
+ * Ends the apps that a failed test has left, and compares their last lines with docs/logs.md. Call it in afterEach and
+ * afterAll.
+ */
 export async function killApps(): Promise<void> {
   await Promise.all(
     [...running].map((child) => {

@@ -4,7 +4,7 @@
  */
 
 export interface Frame {
-  /** One letter. */
+  /** The type of the message: one letter. */
   readonly type: string
   readonly body: Buffer
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
-/** A connection path to a server, which can fail. */
+/** A proxy in front of a server, which tests use to delay and change responses. */
 export interface TcpProxy {
   readonly url: string
   /** Connections since the start. */

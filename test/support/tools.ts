@@ -2,7 +2,8 @@ import { findOnPath } from '../../scripts/services/path.ts'
 import { run } from './run.ts'
 
 /**
- * Installs Debian packages when one of their tools is missing, if that needs no password. Resolves with the problem.
+ * Installs Debian packages when one of their tools is missing, if that needs no password. Resolves with a description
+ * of the problem when the installation fails.
  */
 export async function missingTools(tools: readonly string[], packages: string): Promise<string | undefined> {
   const missing = () => tools.filter((tool) => findOnPath(tool) === undefined).join(', ')
@@ -17,13 +18,13 @@ export async function missingTools(tools: readonly string[], packages: string): 
   return missing() === '' ? undefined : `${missing()}: the installation failed:\n${stderr.trim()}`
 }
 
-/** Installs the tools of a test. @throws with the problem when that fails */
+/** Installs the tools of a test. @throws with the problem when the installation fails */
 export async function needTools(tools: readonly string[], packages: string): Promise<void> {
   const problem = await missingTools(tools, packages)
   if (problem !== undefined) throw new Error(problem)
 }
 
-/** Installs a tool when it is missing. @returns its path. @throws with the problem when that fails */
+/** Installs a tool when it is missing. @returns its path. @throws with the problem when the installation fails */
 export async function debianTool(tool: string, debianPackage: string): Promise<string> {
   await needTools([tool], debianPackage)
   return findOnPath(tool) ?? tool

@@ -1,4 +1,4 @@
-// The access log of the service, for peers that have no logger of their own.
+// The access log of the service, for peers without a logger.
 const { write } = require('node:fs')
 const { isIP } = require('node:net')
 const { BASE } = require('./duties.cjs')

@@ -52,11 +52,11 @@ exports.accessFields = function accessFields({ id, method, url, status, bytes, d
 }
 
 const PROBLEMS = {
-  400: ['Bad Request', 'bad_request', 'The request could not be read.'],
-  404: ['Not Found', 'not_found', 'There is nothing at this path.'],
-  413: ['Payload Too Large', 'body_too_large', 'The body is larger than this service accepts.'],
-  422: ['Unprocessable Entity', 'invalid_input', 'Some fields are not valid; see errors.'],
-  500: ['Internal Server Error', 'internal', 'Something went wrong here.'],
+  400: ['Bad Request', 'bad_request', 'The request is not valid HTTP.'],
+  404: ['Not Found', 'not_found', 'The path does not exist.'],
+  413: ['Payload Too Large', 'body_too_large', 'The body exceeds the size limit.'],
+  422: ['Unprocessable Entity', 'invalid_input', 'Some fields are invalid; see errors.'],
+  500: ['Internal Server Error', 'internal', 'An internal error occurred.'],
 }
 
 /** Returns the status and the RFC 9457 document for an error with an optional status. */

@@ -1,6 +1,6 @@
 // Processes a parsed body of POST /echo, for every stack.
 
-// The first request loads zod, because most peers do not need it for their start, which is measured too.
+// The first request loads zod, because the start-up time is measured, and most peers do not need zod to start.
 let schema
 
 function createSchema() {

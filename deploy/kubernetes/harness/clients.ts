@@ -12,7 +12,7 @@ export interface ClientsReport {
 
 /** Disposing stops the clients too. */
 export interface Clients extends AsyncDisposable {
-  /** Resolves when each client has its last response. */
+  /** Stops the clients. Resolves when each client has received its last response. */
   stop(): Promise<ClientsReport>
 }
 

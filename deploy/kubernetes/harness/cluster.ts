@@ -11,11 +11,11 @@ export interface Cluster extends AsyncDisposable {
   readonly endpoints: Endpoints
   pods(): readonly Pod[]
   /**
-   * Replaces the pods by pods of this plan, step by step. Resolves like `kubectl rollout status` ends: when all pods
-   * are new and available, or when the progress deadline has passed.
+   * Replaces the pods with pods of this plan, step by step. Resolves when all pods are new and available, or when the
+   * progress deadline has passed, like `kubectl rollout status`.
    */
   rollOut(pod: PodPlan): Promise<'complete' | 'no progress'>
-  /** The ends of all terminated pods. Waits for the pods that still stop. */
+  /** Resolves with the exit of each terminated pod, when all of them have stopped. */
   ends(): Promise<readonly Ended[]>
 }
 
@@ -70,7 +70,8 @@ export function createCluster(plan: DeploymentPlan): Cluster {
     endpoints,
     pods: () => [...pods],
     rollOut(pod) {
-      // A new identity, even for an equal plan: a roll-out may only change the image.
+      // Copy the plan, because pods are compared by its identity. A roll-out may change only the image, and the plan is
+      // equal then.
       wanted = { ...pod }
       return new Promise((resolve) => {
         let deadline: NodeJS.Timeout

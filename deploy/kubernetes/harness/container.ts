@@ -21,8 +21,8 @@ export interface ContainerProcess {
 const running = new Set<ChildProcess>()
 
 /**
- * Starts the executable of the image. All pods share one address here, so each process has its own port, and none has the
- * port of the metrics.
+ * Starts the executable of the image. All pods share one address here, so each process has its own port and no admin
+ * port.
  */
 export function startContainer(args: readonly string[], env: Readonly<Record<string, string>>): ContainerProcess {
   const child = spawn(resolve('dist/app'), args, {
@@ -53,7 +53,7 @@ export function startContainer(args: readonly string[], env: Readonly<Record<str
   }
 }
 
-/** For afterEach: ends the processes that a failed test has left. */
+/** Kills the processes that a failed test has left. Call this function in afterEach. */
 export async function killContainers(): Promise<void> {
   await Promise.all(
     [...running].map((child) => {

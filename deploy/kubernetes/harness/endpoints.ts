@@ -3,7 +3,7 @@ import type { Pod } from './pod.ts'
 export interface Endpoints {
   /** Records whether a pod is ready. */
   update(pod: Pod): void
-  /** The ports that the proxies know. */
+  /** Returns the ports that the proxies know. */
   present(): readonly number[]
   /** Picks a port at random, like a Service. */
   pick(): number | undefined

@@ -86,30 +86,37 @@ function accumulate(directory: string): Manifest[] {
     const resource = join(directory, path)
     return statSync(resource).isDirectory() ? accumulate(resource) : parseAll(readFileSync(resource, 'utf8'))
   })
-  manifests.push(...configMapGenerator.map((generator) => configMap(directory, generator)))
+  manifests.push(...configMapGenerator.map((generator) => createConfigMap(directory, generator)))
   for (const patch of patches) apply(patch, manifests)
   for (const image of images) rename(image, manifests)
   return manifests
 }
 
-function configMap(directory: string, { name, envs, options: { labels, ...more }, ...rest }: Generator): Manifest {
+function createConfigMap(
+  directory: string,
+  { name, envs, options: { labels, ...more }, ...rest }: Generator,
+): Manifest {
   refuse(directory, { ...more, ...rest })
   const data = Object.assign({}, ...envs.map((path) => parseEnv(readFileSync(join(directory, path)))))
   return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, labels }, data } as Manifest
 }
 
-/** Applies a JSON Patch (https://www.rfc-editor.org/rfc/rfc6902) with `replace` only. */
+/** Applies a JSON Patch (https://www.rfc-editor.org/rfc/rfc6902) with `replace` and `add` only. */
 function apply({ target, patch, ...rest }: Patch, manifests: readonly Manifest[]): void {
   refuse('patches', rest)
   const targets = manifests.filter(({ kind, metadata: { name } }) => kind === target.kind && name === target.name)
   if (targets.length !== 1) throw new Error(`${target.kind} ${target.name}: found ${targets.length}, expected 1`)
   for (const { op, path, value } of parse(patch)) {
-    if (op !== 'replace' || /~/.test(path)) throw new Error(`${op} ${path}: not supported here`)
+    if (!['replace', 'add'].includes(op) || /~/.test(path)) throw new Error(`${op} ${path}: not supported here`)
     const keys: string[] = path.split('/').slice(1)
     const last = keys.pop()!
     const parent = keys.reduce<Tree | undefined>((node, key) => node?.[key] as Tree, targets[0] as unknown as Tree)
-    if (parent?.[last] === undefined) throw new Error(`${path}: does not exist`)
-    parent[last] = value
+    if (parent === undefined || (op === 'replace' && parent[last] === undefined)) {
+      throw new Error(`${path}: does not exist`)
+    }
+    if (!Array.isArray(parent)) parent[last] = value
+    else if (op === 'replace') parent[Number(last)] = value
+    else parent.splice(last === '-' ? parent.length : Number(last), 0, value)
   }
 }
 
@@ -120,7 +127,10 @@ function rename({ name, newName, newTag, ...rest }: Image, manifests: readonly M
   })
 }
 
-/** Hashes a ConfigMap like kustomize does: the JSON of Go with sorted keys, in digits that cannot spell a word. */
+/**
+ * Hashes a ConfigMap as kustomize does: it hashes Go's JSON with sorted keys, and writes the hash in digits that cannot
+ * spell a word.
+ */
 function hashConfigMap(manifest: Manifest): string {
   const { kind, data } = manifest as Manifest & { data: Record<string, string> }
   const sorted = Object.fromEntries(Object.entries(data).sort(([a], [b]) => (a < b ? -1 : 1)))

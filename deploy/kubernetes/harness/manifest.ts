@@ -29,6 +29,14 @@ export interface PodPlan {
   readonly readiness: ProbeTimes
   readonly liveness: ProbeTimes
   readonly graceMs: number
+  /** The first native sidecar. */
+  readonly sidecar: SidecarPlan | undefined
+}
+
+/** A container that runs from before the start of the others until after their end. */
+export interface SidecarPlan {
+  readonly args: readonly string[]
+  readonly preStop: readonly string[]
 }
 
 /** The data that the controller of Deployments needs. */
@@ -61,28 +69,34 @@ export function createPlan(manifests: readonly Manifest[], secrets: Readonly<Rec
     replicas: find<HorizontalPodAutoscaler>(manifests, 'HorizontalPodAutoscaler').spec!.minReplicas!,
     maxSurge: Number(maxSurge),
     maxUnavailable: Number(maxUnavailable),
-    minReadyMs: scaled(spec!.minReadySeconds!),
-    progressDeadlineMs: scaled(spec!.progressDeadlineSeconds!),
+    minReadyMs: scale(spec!.minReadySeconds!),
+    progressDeadlineMs: scale(spec!.progressDeadlineSeconds!),
     pod: {
       args: container.args ?? [],
       env: buildEnvironment(pod, container, manifests, secrets),
-      startup: probeTimes(container.startupProbe!),
-      readiness: probeTimes(container.readinessProbe!),
-      liveness: probeTimes(container.livenessProbe!),
-      graceMs: scaled(pod.terminationGracePeriodSeconds!),
+      startup: readProbeTimes(container.startupProbe!),
+      readiness: readProbeTimes(container.readinessProbe!),
+      liveness: readProbeTimes(container.livenessProbe!),
+      graceMs: scale(pod.terminationGracePeriodSeconds!),
+      sidecar: readSidecar(pod),
     },
   }
 }
 
-const scaled = (seconds: number) => (seconds * 1_000) / SPEED
+function readSidecar({ initContainers = [] }: PodSpec): SidecarPlan | undefined {
+  const sidecar = initContainers.find(({ restartPolicy }) => restartPolicy === 'Always')
+  return sidecar && { args: sidecar.args ?? [], preStop: sidecar.lifecycle?.preStop?.exec?.command ?? [] }
+}
+
+const scale = (seconds: number) => (seconds * 1_000) / SPEED
 
 /** Applies the defaults of the API. */
-function probeTimes(probe: Probe): ProbeTimes {
+function readProbeTimes(probe: Probe): ProbeTimes {
   return {
     path: probe.httpGet!.path!,
-    initialDelayMs: scaled(probe.initialDelaySeconds ?? 0),
-    periodMs: scaled(probe.periodSeconds ?? 10),
-    timeoutMs: scaled(probe.timeoutSeconds ?? 1),
+    initialDelayMs: scale(probe.initialDelaySeconds ?? 0),
+    periodMs: scale(probe.periodSeconds ?? 10),
+    timeoutMs: scale(probe.timeoutSeconds ?? 1),
     successThreshold: probe.successThreshold ?? 1,
     failureThreshold: probe.failureThreshold ?? 3,
   }

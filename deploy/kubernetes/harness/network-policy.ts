@@ -27,7 +27,7 @@ function includes({ ipBlock, namespaceSelector, podSelector }: NetworkPolicyPeer
     if (ipBlock.except !== undefined) throw new Error('ipBlock.except is not supported here')
     return address !== undefined && contains(ipBlock.cidr, address)
   }
-  // Without a selector of namespaces, a peer is in the namespace of the policy. The tests have no such destination.
+  // A peer without a namespace selector is in the namespace of the policy. The tests have no such destination.
   return (
     pod !== undefined &&
     namespaceSelector !== undefined &&
@@ -36,8 +36,15 @@ function includes({ ipBlock, namespaceSelector, podSelector }: NetworkPolicyPeer
   )
 }
 
-/** Decides like a network plugin whether a pod may connect to a named port of a pod that the policy selects. */
-export function allowsIngress({ spec }: NetworkPolicy, pod: NonNullable<Destination['pod']>, port: string): boolean {
+/**
+ * Decides, as a network plugin would, whether a pod may connect to a port, by its name or number, of a pod that the
+ * policy selects.
+ */
+export function allowsIngress(
+  { spec }: NetworkPolicy,
+  pod: NonNullable<Destination['pod']>,
+  port: string | number,
+): boolean {
   if (!spec?.policyTypes?.includes('Ingress')) return true
   return (spec.ingress ?? []).some(
     (rule) =>
@@ -46,7 +53,7 @@ export function allowsIngress({ spec }: NetworkPolicy, pod: NonNullable<Destinat
   )
 }
 
-/** Decides like a network plugin whether a pod that the policy selects may connect to a destination. */
+/** Decides, as a network plugin would, whether a pod that the policy selects may connect to a destination. */
 export function allowsEgress({ spec }: NetworkPolicy, to: Destination): boolean {
   if (!spec?.policyTypes?.includes('Egress')) return true
   return (spec.egress ?? []).some(

@@ -1,14 +1,16 @@
 import { setTimeout } from 'node:timers/promises'
+import { freePort } from '../../../scripts/services/service.ts'
 import { type ContainerProcess, type Ended, startContainer } from './container.ts'
 import { type PodPlan, SPEED } from './manifest.ts'
 import { watch } from './probe.ts'
+import { type Sidecar, startSidecar } from './sidecar.ts'
 
 export interface Pod {
   readonly plan: PodPlan
   /** Undefined before the process first listens. */
   port(): number | undefined
   pid(): number
-  /** Ready in the sense of endpoints: the readiness probe succeeds, and the pod does not terminate. */
+  /** Ready in the sense of endpoints: the readiness probe succeeds, and the pod is not terminating. */
   ready(): boolean
   readySince(): number
   restarts(): number
@@ -29,7 +31,8 @@ const BACKOFF_MS = 10_000 / SPEED
 export function startPod({ plan, onChange }: PodOptions): Pod {
   const { args, env, startup, readiness, liveness, graceMs } = plan
   const terminating = new AbortController()
-  let container: ContainerProcess
+  let container: ContainerProcess | undefined
+  let sidecar: Sidecar | undefined
   let port: number | undefined
   let ready = false
   let readySince = Number.POSITIVE_INFINITY
@@ -44,7 +47,7 @@ export function startPod({ plan, onChange }: PodOptions): Pod {
 
   /** Readiness and liveness probes begin after the first success of the startup probe. */
   function probe(port: number, signal: AbortSignal): void {
-    const restart = () => container.stop(graceMs)
+    const restart = () => container?.stop(graceMs)
     const started = new AbortController()
     const starting = AbortSignal.any([signal, started.signal])
     void watch({
@@ -61,6 +64,19 @@ export function startPod({ plan, onChange }: PodOptions): Pod {
   }
 
   async function run(): Promise<Ended> {
+    if (plan.sidecar !== undefined) {
+      port = await freePort()
+      sidecar = await startSidecar(plan.sidecar, port)
+    }
+    try {
+      return await runContainer()
+    } finally {
+      // The kubelet ends a sidecar when the containers have ended.
+      await sidecar?.stop()
+    }
+  }
+
+  async function runContainer(): Promise<Ended> {
     for (;;) {
       // A pod keeps its address when its container restarts.
       container = startContainer(args, port === undefined ? env : { ...env, PORT: String(port) })
@@ -81,15 +97,16 @@ export function startPod({ plan, onChange }: PodOptions): Pod {
   const ended = run()
   const pod: Pod = {
     plan,
-    port: () => port,
-    pid: () => container.pid,
+    port: () => sidecar?.port ?? port,
+    pid: () => container!.pid,
     ready: () => ready,
     readySince: () => readySince,
     restarts: () => restarts,
     terminate() {
       terminating.abort()
-      // Kubernetes does both at the same time and waits for neither.
-      container.stop(graceMs)
+      // Kubernetes stops the container, runs the hook and removes the endpoint at the same time, and waits for none.
+      container?.stop(graceMs)
+      void sidecar?.preStop()
       setReady(false)
       return ended
     },

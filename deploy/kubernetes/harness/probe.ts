@@ -18,11 +18,11 @@ export interface ProbeOptions {
   readonly port: number
   /** Ends the probing. */
   readonly signal: AbortSignal
-  /** Called when the threshold of successive successes or failures is reached. */
+  /** Called when the threshold of consecutive successes or failures is reached. */
   onThreshold(ok: boolean): void
 }
 
-/** Probes once in each period until the signal. */
+/** Probes once in each period until `signal` aborts. */
 export async function watch({ times, port, signal, onThreshold }: ProbeOptions): Promise<void> {
   const { path, initialDelayMs, periodMs, timeoutMs, successThreshold, failureThreshold } = times
   const pause = (ms: number) => setTimeout(ms, undefined, { signal }).catch(() => {})

@@ -15,12 +15,12 @@ const TYPES: Readonly<Record<string, string>> = {
 }
 
 /**
- * Compiles the manifests against the types of the API. Like `kubectl apply`, the compiler rejects unknown fields. A JSON
- * schema of the API accepts them.
+ * Compiles the manifests against the types of the API. Like `kubectl apply`, the compiler rejects unknown fields. A
+ * JSON schema of the API would accept them.
  *
  * @returns the errors of the compiler
  */
-export async function schemaErrors(manifests: readonly Manifest[]): Promise<string> {
+export async function findSchemaErrors(manifests: readonly Manifest[]): Promise<string> {
   const lines = manifests.map((manifest, index) => {
     const path = TYPES[`${manifest.apiVersion} ${manifest.kind}`]
     if (path === undefined) throw new Error(`${manifest.apiVersion} ${manifest.kind}: this harness has no type for it`)

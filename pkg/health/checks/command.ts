@@ -5,7 +5,7 @@ import { CheckFailure } from './failure.ts'
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 /**
- * Runs the program at an absolute path, without a shell: exit code 0 is ok. The program gets a PATH and no other variable,
+ * Runs the program at an absolute path, without a shell. Exit code 0 is ok. The program gets no variable except PATH,
  * because the environment holds secrets. When the signal aborts, the program and the processes that it has started are
  * killed.
  */

@@ -32,7 +32,7 @@ function httpCheck(url: string): Check {
     })
 }
 
-/** Opens a connection and closes it. */
+/** Opens a connection and closes it again. */
 function tcpCheck(host: string, port: number): Check {
   return async (signal) => {
     const socket = connect({ host, port, signal, lookup })
@@ -56,7 +56,7 @@ function lookup(name: string, options: LookupOptions, done: Done): void {
   if (waiting) return void waiting.push(done)
   const all = [done]
   pending.set(key, all)
-  // Loaded at the first lookup, which keeps the start fast.
+  // Load the module at the first lookup to keep the start fast.
   process.getBuiltinModule('node:dns').lookup(name, options, (...result) => {
     pending.delete(key)
     for (const each of all) each(...(result as Parameters<Done>))

@@ -5,7 +5,7 @@ import { bundle } from '../../../scripts/bundle.ts'
 import { temporaryDirectory } from '../../support/temporary.ts'
 import { type CampaignReport, runCampaign } from './campaign.ts'
 
-/* `make e2e-database DURATION_S=120`: how long one fault follows another, in seconds. */
+/* `make e2e-database DURATION_S=120` sets the duration of the campaign in seconds. */
 const DURATION_MS = Number(process.env['DURATION_S'] ?? 30) * 1_000
 jest.setTimeout(DURATION_MS + 180_000)
 
@@ -18,7 +18,7 @@ function print(title: string, { ledger, problems, ...rest }: CampaignReport): vo
   process.stdout.write(`${title}: ${JSON.stringify(figures, null, 2)}\n`)
 }
 
-test('no acknowledged write is lost and no key creates twice during any fault', async () => {
+test('no acknowledged write is lost, and no key creates two notes, during any fault', async () => {
   const report = await runCampaign({ durationMs: DURATION_MS })
   print('exactly once', report)
   expect(report.ledger.violations).toEqual([])
@@ -35,7 +35,7 @@ test('the campaign finds keys that are written after the commit', async () => {
   expect(report.problems).toContainEqual(expect.stringMatching(/^created twice: /))
 })
 
-/** Builds the service with the fixture in place of its table of keys. */
+/** Builds the service with naive-keys.ts in place of its table of keys. */
 async function buildNaiveService(): Promise<string> {
   const outfile = join(directory, 'server.cjs')
   const path = fileURLToPath(new URL('./naive-keys.ts', import.meta.url))

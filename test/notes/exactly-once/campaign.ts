@@ -18,7 +18,7 @@ const CREATES_BETWEEN = 100
 /** Interval of the health checks: reads work again within this time after a fault. */
 const CHECK_INTERVAL_MS = 2_000
 
-/** DATABASE_CONNECT_TIMEOUT_MS keeps its default: a recovery must not have to wait for it. */
+/** DATABASE_CONNECT_TIMEOUT_MS keeps its default, because a recovery must not wait for this timeout. */
 const ENV = {
   DATABASE_POOL_MAX: String(POOL_MAX),
   DATABASE_STATEMENT_TIMEOUT_MS: '500',
@@ -31,7 +31,7 @@ export interface CampaignOptions {
   readonly program?: AppOptions['program']
   /** Names of faults. @default all */
   readonly only?: readonly string[]
-  /** New rounds of faults begin until then. At least one round runs. */
+  /** Time in which rounds of faults begin, in milliseconds. At least one round runs. */
   readonly durationMs: number
 }
 

@@ -67,8 +67,8 @@ export function createClient({ ledger, urls, phase }: ClientDeps) {
   async function persist(sent: Sent): Promise<Answer> {
     for (let isRetry = false; ; isRetry = true) {
       const sentAt = Date.now()
-      const answer = await attempt(sent)
-      if (answer !== undefined) return { ...answer, isRetry, sentAt }
+      const response = await attempt(sent)
+      if (response !== undefined) return { ...response, isRetry, sentAt }
       if (phase.isAborted) throw new Error('the campaign was aborted')
       counts.retried += 1
       await setTimeout(randomInt(10, 100))
@@ -80,10 +80,10 @@ export function createClient({ ledger, urls, phase }: ClientDeps) {
 
   /** Reads a note that only this client writes. */
   async function read(path: string, expected: ExpectedNote): Promise<Answer> {
-    const answer = await persist({ method: 'GET', path })
+    const response = await persist({ method: 'GET', path })
     counts.read += 1
-    if (!isAsExpected(answer, expected)) violated(`stale read: ${JSON.stringify({ expected, answer })}`)
-    return answer
+    if (!isAsExpected(response, expected)) violated(`stale read: ${JSON.stringify({ expected, response })}`)
+    return response
   }
 
   async function update(id: string): Promise<void> {
@@ -91,12 +91,12 @@ export function createClient({ ledger, urls, phase }: ClientDeps) {
     const after = { ...before, version: before.version + 1, text: randomUUID() }
     const path = `/v1/notes/${id}`
     const headers = { 'if-match': `"${before.version}"` }
-    const answer = await persist({ method: 'PATCH', path, headers, body: { text: after.text } })
+    const response = await persist({ method: 'PATCH', path, headers, body: { text: after.text } })
     ledger.notes.set(id, after)
     counts.updated += 1
     // The version has changed: an earlier attempt may have done it.
-    if (answer.status === 412 && answer.isRetry) await read(path, after)
-    else if (!isAsExpected(answer, after)) violated(`failed update: ${JSON.stringify({ after, answer })}`)
+    if (response.status === 412 && response.isRetry) await read(path, after)
+    else if (!isAsExpected(response, after)) violated(`failed update: ${JSON.stringify({ after, response })}`)
   }
 
   async function remove(id: string): Promise<void> {
@@ -142,10 +142,10 @@ export function createClient({ ledger, urls, phase }: ClientDeps) {
     const path = `/v1/notes/${id}`
     const { body } = await persist({ method: 'GET', path })
     const headers = { 'if-match': `"${body['version']}"` }
-    const answer = await attempt({ method: 'PATCH', path, headers, body: { text: String(Number(body['text']) + 1) } })
-    if (answer === undefined) note.unknown += 1
-    else if (answer.status === 200) note.acknowledged.push(Number(answer.body['version']))
-    else if (answer.status !== 412) violated(`failed increment: ${JSON.stringify(answer)}`)
+    const response = await attempt({ method: 'PATCH', path, headers, body: { text: String(Number(body['text']) + 1) } })
+    if (response === undefined) note.unknown += 1
+    else if (response.status === 200) note.acknowledged.push(Number(response.body['version']))
+    else if (response.status !== 412) violated(`failed increment: ${JSON.stringify(response)}`)
   }
 
   return async function run(): Promise<void> {

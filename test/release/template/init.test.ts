@@ -80,7 +80,7 @@ describe('make init', () => {
 
   test('refuses a working tree with changes', async () => {
     tree.write('mine.txt', 'mine')
-    expect((await tree.make('init', 'NAME=orders')).stderr).toMatch(/not committed.*Error 64/s)
+    expect((await tree.make('init', 'NAME=orders')).stderr).toMatch(/uncommitted changes.*Error 64/s)
     rmSync(tree.at('mine.txt'))
   })
 

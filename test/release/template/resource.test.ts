@@ -53,7 +53,7 @@ test.each([
   ['an invalid field', ['NAME=order', 'FIELDS=id:uuid'], /FIELDS: got "id:uuid"/],
   ['an enum without values', ['NAME=order', 'FIELDS=state:enum()'], /FIELDS: got "state:enum\(\)", expected values/],
   ['an unknown resource', ['NAME=order', 'FIELDS=buyer:references(customer)'], /there is no resource "customer"/],
-  ['the name of an existing file', ['NAME=probe', 'FIELDS=a:int'], 'internal/handler/probes.ts exists already'],
+  ['the name of an existing file', ['NAME=probe', 'FIELDS=a:int'], 'internal/handler/probes.ts already exists'],
   ['the name of an import', ['NAME=page', 'FIELDS=a:int'], 'would have the name Page'],
 ])('%s is refused, and no file is written', async (_title, choices, message) => {
   const { code, stderr } = await resource(...choices)
@@ -84,7 +84,7 @@ test('three generated resources pass lint, types and their own tests without a c
   await service.git('commit', '--quiet', '--message', 'User profiles')
   expect(await resource('NAME=order', 'FIELDS=total:int:sort')).toMatchObject({ code: 0 })
   expect(await resource('NAME=order', 'FIELDS=total:int')).toMatchObject({
-    stderr: expect.stringContaining('internal/store/orders.ts exists already'),
+    stderr: expect.stringContaining('internal/store/orders.ts already exists'),
   })
   expect(await resource('NAME=order-line', `FIELDS=${REFERENCES.join(',')}`)).toMatchObject({ code: 0 })
 

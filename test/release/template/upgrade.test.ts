@@ -142,7 +142,7 @@ test('a line that both sides changed is a conflict, and aborting it restores the
   expect(code).not.toBe(0)
   expect(stderr).toMatch(/In conflict:\n {2}docs.pages.conflict\.md\n/)
   expect(service.read('docs/pages/conflict.md')).toMatch(/<<<<<<<.*of the service.*of the template.*>>>>>>>/s)
-  expect((await upgrade()).stderr).toContain('not committed')
+  expect((await upgrade()).stderr).toContain('uncommitted changes')
   await service.git('cherry-pick', '--abort')
   expect([await service.git('rev-parse', 'HEAD'), await service.git('status', '--porcelain')]).toEqual([before, ''])
   expect(service.read('docs/pages/conflict.md')).toContain('Line 2 of the service.')

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type Result, run, succeed } from '../../support/run.ts'
 
-/** Gives the tests of the template their commands for a working tree. */
+/** Creates the commands that the tests of the template run in a working tree. */
 export function workingTree(path: string) {
   const at = (file: string) => join(path, file)
   const git = async (...args: string[]) => (await succeed('git', args, { cwd: path })).trim()
@@ -27,7 +27,7 @@ export function workingTree(path: string) {
       return git('rev-parse', 'HEAD')
     },
     files: async () => (await git('ls-files')).split('\n'),
-    /** The state that a refused command must not change. */
+    /** Returns the state that a refused command must not change. */
     state: async () => [await git('for-each-ref'), await git('worktree', 'list'), await git('status', '--porcelain')],
   }
 }

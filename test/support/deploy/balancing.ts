@@ -10,7 +10,7 @@ import { addresses, type ProxyOptions, type RunningProxy, type StartProxy } from
 /** Trusts the address of the proxy. Every other address belongs to a client. */
 const env = { TRUST_PROXY: '127.0.0.1', DRAIN_DELAY_MS: '0' }
 
-/** Each client has its own network, because ip_hash of nginx only looks at the network. */
+/** Each client has its own network, because ip_hash of nginx hashes only the network. */
 const clients = Array.from({ length: 12 }, (_, index) => `127.${index + 2}.9.9`)
 
 /** Creates the fleet of each test. `open` starts the proxy, with the last instance as the backup. */
@@ -38,7 +38,7 @@ function setUp(start: StartProxy) {
 export function testStrategies(start: StartProxy): void {
   const open = setUp(start)
 
-  test('weights of 3:2:1 give the shares of 60 requests', async () => {
+  test('60 requests are distributed by the weights 3:2:1', async () => {
     const { fleet, proxy } = await open({ weights: [3, 2, 1] })
     const [first, second, third] = await countShares(fleet, await askTimes(proxy, 60))
     expect(Math.abs(first! - 30)).toBeLessThanOrEqual(2)

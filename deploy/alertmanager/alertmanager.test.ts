@@ -1,0 +1,191 @@
+import { join } from 'node:path'
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { buildNewerAlertmanager, startAlertmanager } from '../../test/support/deploy/alertmanager.ts'
+import { SECRET, startWecom } from '../../test/support/deploy/wecom.ts'
+import { run } from '../../test/support/run.ts'
+import { until } from '../../test/support/services.ts'
+import { temporaryDirectory } from '../../test/support/temporary.ts'
+import { needTools } from '../../test/support/tools.ts'
+
+interface Status {
+  readonly versionInfo: { readonly version: string }
+}
+
+const folder = import.meta.dirname
+const file = join(folder, 'alertmanager.yml')
+
+beforeAll(() => needTools(['prometheus-alertmanager', 'amtool'], 'prometheus-alertmanager'), 300_000)
+
+test('amtool accepts the file, and critical alerts go to the people on call and warnings to the team', async () => {
+  expect(await run('amtool', ['check-config', file])).toMatchObject({ code: 0 })
+  const route = (severity: string) =>
+    run('amtool', ['config', 'routes', 'test', `--config.file=${file}`, `severity=${severity}`])
+  expect((await route('critical')).stdout.trim()).toBe('on-call')
+  expect((await route('warning')).stdout.trim()).toBe('team')
+})
+
+const newer = await buildNewerAlertmanager()
+if (newer === undefined) process.stderr.write('go is missing: only the Alertmanager of Debian is tested\n')
+
+test('under CI a newer Alertmanager is tested too', () => {
+  expect(newer !== undefined || process.env['CI'] !== 'true').toBe(true)
+})
+
+// Before 0.26, Alertmanager takes every response of WeCom for a success: https://github.com/prometheus/alertmanager/pull/3330
+const versions = [
+  { version: "Debian's Alertmanager", command: undefined },
+  ...(newer === undefined ? [] : [{ version: 'a newer Alertmanager', command: newer }]),
+]
+
+describe.each(versions)('$version with a stand-in for WeCom', ({ command }) => {
+  let wecom: Awaited<ReturnType<typeof startWecom>>
+  let alertmanager: Awaited<ReturnType<typeof startAlertmanager>>
+  const start = (secret: string) =>
+    startAlertmanager({
+      folder,
+      ...(command && { command }),
+      directory: temporaryDirectory('alertmanager'),
+      wecom: { url: wecom.url, secret },
+      // group_wait is 150 ms, and group_interval 1.5 s.
+      factor: 200,
+    })
+  beforeEach(async () => {
+    wecom = await startWecom()
+    alertmanager = await start(SECRET)
+  })
+  afterEach(async () => {
+    await alertmanager.stop()
+    await wecom.stop()
+  })
+
+  /** Posts an alert as Prometheus does. It ends in an hour. */
+  async function post(alertname: string, labels: Readonly<Record<string, string>> = {}, isResolved = false) {
+    const alert = {
+      labels: { alertname, job: 'orders', severity: 'critical', ...labels },
+      annotations: { summary: `summary of ${alertname}`, runbook_url: 'https://git.example.com/runbook' },
+      startsAt: '2026-01-02T03:04:05Z',
+      endsAt: new Date(Date.now() + (isResolved ? -1 : 3_600_000)).toISOString(),
+    }
+    const response = await fetch(`${alertmanager.url}/api/v2/alerts`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify([alert]),
+    })
+    expect(response.status).toBe(200)
+  }
+
+  const contents = () => wecom.messages.map(({ content }) => content)
+
+  /** Returns the number of notifications, and of those that Alertmanager knows to have failed. */
+  async function count(): Promise<{ readonly sent: number; readonly failed: number }> {
+    const metrics = await (await fetch(`${alertmanager.url}/metrics`)).text()
+    const sum = (name: string) =>
+      [...metrics.matchAll(new RegExp(`^${name}\\{.*integration="wechat".*\\} (\\d+)$`, 'gm'))]
+        .map(([, value]) => Number(value))
+        .reduce((a, b) => a + b, 0)
+    return { sent: sum('alertmanager_notifications_total'), failed: sum('alertmanager_notifications_failed_total') }
+  }
+
+  test('a message has the status, the summary and the link to the runbook, and a second one resolves it', async () => {
+    await post('RestartLoop')
+    await until(() => wecom.messages.length === 1)
+    await post('RestartLoop', {}, true)
+    await until(() => wecom.messages.length === 2)
+    expect(contents()).toEqual([
+      [
+        '<font color="warning">**FIRING**</font> RestartLoop · orders · critical',
+        '> summary of RestartLoop',
+        '> since 2026-01-02 03:04:05 UTC',
+        '[What to do](https://git.example.com/runbook)',
+      ].join('\n'),
+      expect.stringMatching(/^<font color="info">\*\*RESOLVED\*\*<\/font> RestartLoop · orders · critical\n> summary/),
+    ])
+    expect(wecom.fetches()).toBe(1)
+  })
+
+  test('a message about many instances fits into 2048 bytes', async () => {
+    await Promise.all(
+      Array.from({ length: 40 }, (_, index) => post('TargetDown', { instance: `10.0.0.${index}:9464` })),
+    )
+    await until(() => contents().some((content) => content.includes('40 alerts in all')))
+    expect(Math.max(...contents().map((content) => Buffer.byteLength(content)))).toBeLessThan(2048)
+  })
+
+  async function readsErrors(): Promise<boolean> {
+    const { versionInfo } = (await (await fetch(`${alertmanager.url}/api/v2/status`)).json()) as Status
+    // A build by `go install` does not know its version.
+    const [, minor = '99'] = /^0\.(\d+)/.exec(versionInfo.version) ?? []
+    return Number(minor) >= 26
+  }
+
+  /** Expects that Alertmanager takes the rejected message for a delivered one. */
+  async function isLost(): Promise<void> {
+    await until(async () => (await count()).sent === 1)
+    expect(await count()).toEqual({ sent: 1, failed: 0 })
+    expect(wecom.attempts).toHaveLength(1)
+    expect(wecom.messages).toEqual([])
+  }
+
+  test('an expired token is renewed at once, or the message is lost', async () => {
+    wecom.fail(42001)
+    await post('RestartLoop')
+    if (await readsErrors()) {
+      await until(() => wecom.messages.length === 1)
+      // The next message uses the new token.
+      await post('LogLinesDropped')
+      await until(() => wecom.messages.length === 2)
+      expect(wecom.attempts).toHaveLength(3)
+    } else await isLost()
+  })
+
+  test.each([45009, 60020] as const)(
+    'after error %i the next group_interval delivers, or the message is lost',
+    async (fault) => {
+      wecom.fail(fault)
+      await post('RestartLoop')
+      if (await readsErrors()) {
+        await until(() => wecom.messages.length === 1)
+        expect(wecom.attempts).toHaveLength(2)
+        expect(await count()).toEqual({ sent: 2, failed: 1 })
+      } else await isLost()
+    },
+  )
+
+  test('a request without a response fails after 10 s at least, and the next group_interval delivers', async () => {
+    wecom.fail('no response')
+    await post('RestartLoop')
+    await until(() => wecom.messages.length === 1, 25_000)
+    expect(wecom.attempts).toHaveLength(2)
+    expect((await count()).failed).toBe(1)
+  })
+
+  test('a wrong secret sends no message, and counts as failed', async () => {
+    await alertmanager.stop()
+    alertmanager = await start('wrong')
+    await post('RestartLoop')
+    await until(async () => (await count()).failed === 1)
+    expect(wecom.attempts).toEqual([])
+  })
+
+  test.each([
+    ['DependencyDown', ['ErrorRateHigh', 'ErrorBudgetBurnFast', 'DatabasePoolExhausted']],
+    ['DatabasePoolExhausted', ['LatencyP99High']],
+    ['EventLoopStalled', ['LatencyP99High']],
+    ['ErrorBudgetBurnFast', ['ErrorBudgetBurn']],
+    ['ErrorBudgetBurn', ['ErrorBudgetBurnSlow']],
+    ['RestartLoop', ['TargetDown']],
+    ['TargetsMissing', ['RestartLoop', 'LogLinesDropped']],
+  ])('%s silences %j of the same service, which arrive when the cause has gone', async (cause, symptoms) => {
+    const instance = { instance: 'a' }
+    await post(cause, instance)
+    await until(() => wecom.messages.length === 1)
+    for (const symptom of symptoms) await post(symptom, instance)
+    await post(symptoms[0]!, { job: 'invoices', ...instance })
+    await until(() => wecom.messages.length === 2)
+    expect(contents()[1]).toContain(`${symptoms[0]} · invoices`)
+    const suppressed = await (await fetch(`${alertmanager.url}/api/v2/alerts?active=false`)).json()
+    expect(suppressed).toHaveLength(symptoms.length)
+    await post(cause, instance, true)
+    await until(() => symptoms.every((each) => contents().some((text) => text.includes(`${each} · orders`))))
+  })
+})

@@ -1,0 +1,126 @@
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
+import { listQueries, readDashboards } from '../../test/support/deploy/dashboards.ts'
+import { shorten } from '../../test/support/deploy/shorten.ts'
+import { until } from '../../test/support/services.ts'
+import { temporaryDirectory } from '../../test/support/temporary.ts'
+import { needTools } from '../../test/support/tools.ts'
+import { FAULTS, type Fault } from './faults.ts'
+import { readRules } from './rules.ts'
+import { startWatchedService, type WatchedService } from './watched-service.ts'
+
+/*
+ * Prometheus and Alertmanager watch the artifact under load. Each test injects a fault, and waits until the alert fires,
+ * arrives at a stand-in for WeCom, and resolves.
+ */
+jest.setTimeout(300_000)
+
+/** All times of the rules and of Alertmanager are divided by it: five minutes become 2 s, and six hours 144 s. */
+const FACTOR = 150
+/** A fault may last as long as the longest window that has to pass, and a busy machine is slow. */
+const PATIENCE_MS = 250_000
+
+const JOB = 'my-service'
+/** The failing query has a response with 200. */
+const HEALTHY = ['/ping', '/faults/query?ms=1', '/ping', '/faults/failing-query']
+
+const { alerts, records } = readRules()
+let service: WatchedService
+
+beforeAll(async () => {
+  await needTools(['prometheus', 'prometheus-alertmanager'], 'prometheus prometheus-alertmanager')
+  service = await startWatchedService({
+    directory: temporaryDirectory('alerts'),
+    factor: FACTOR,
+    scrapeInterval: '500ms',
+  })
+})
+
+const rows: string[] = []
+afterAll(async () => {
+  await service?.stop()
+  const head = ['| alert | fault | fires | message | resolves | message |', '| --- | --- | --- | --- | --- | --- |']
+  process.stdout.write(`Seconds after the start of the fault, and after its end:\n${[...head, ...rows].join('\n')}\n`)
+})
+
+/** Waits for a message about the alert. @returns its time, or `since` without Alertmanager */
+async function arrival(status: string, alert: string, since: number): Promise<number> {
+  const { messages } = service
+  if (messages === undefined) return since
+  const text = `**${status}**</font> ${alert} ·`
+  const find = () => messages.find(({ at, content }) => at >= since && content.includes(text))
+  await until(() => find() !== undefined, PATIENCE_MS)
+  return find()!.at
+}
+
+/** Follows an alert from the start of a fault on. */
+function follow(alert: string, injectedAt: number) {
+  const fires = async () => (await service.ask.firing()).includes(alert)
+  const fired = until(fires, PATIENCE_MS).then(() => Date.now())
+  const delivered = arrival('FIRING', alert, injectedAt)
+  // A test that fails earlier awaits neither of them.
+  for (const promise of [fired, delivered]) promise.catch(() => {})
+  return {
+    fired,
+    delivered,
+    /** Waits until the alert has resolved, and adds a row to the table. */
+    async resolve(fault: string, endedAt: number): Promise<void> {
+      await until(async () => !(await fires()), PATIENCE_MS)
+      const resolvedAt = Date.now()
+      const starts = [await fired, await delivered].map((at) => at - injectedAt)
+      const ends = [resolvedAt, await arrival('RESOLVED', alert, endedAt)].map((at) => at - endedAt)
+      const times = [...starts, ...ends].map((ms) => (ms > 0 ? (ms / 1e3).toFixed(1) : '–'))
+      rows.push(`| \`${alert}\` | ${fault} | ${times.join(' | ')} |`)
+    },
+  }
+}
+
+const late: Promise<unknown>[] = []
+
+async function inject(fault: Fault): Promise<void> {
+  const injectedAt = Date.now()
+  const own = fault.alerts.map((alert) => follow(alert, injectedAt))
+  const others = (fault.late ?? []).map((alert) => follow(alert, injectedAt))
+  await fault.start(service)
+  await Promise.all([...own, ...others].map(({ fired }) => fired))
+  await Promise.all(own.map(({ delivered }) => delivered))
+  await fault.end(service)
+  const endedAt = Date.now()
+  late.push(...others.map((other) => other.resolve(fault.fault, endedAt).catch((error: unknown) => error)))
+  await Promise.all(own.map((each) => each.resolve(fault.fault, endedAt)))
+}
+
+test('every alert has a fault', () => {
+  const injected = FAULTS.flatMap(({ alerts, late = [] }) => [...alerts, ...late])
+  expect(injected.toSorted()).toEqual(alerts.map(({ alert }) => alert).toSorted())
+})
+
+test('under a healthy load no alert fires', async () => {
+  const { ask, traffic } = service
+  traffic.path = (count) => HEALTHY[count % HEALTHY.length]!
+  const query = 'job:http_server_requests:rate5m > 1'
+  // The discovery of Prometheus takes some seconds, and TargetsMissing fires meanwhile.
+  const isWatched = async () => (await ask.range(query, Date.now() - 1_000)).length > 0
+  await until(async () => (await isWatched()) && (await ask.firing()).length === 0, PATIENCE_MS)
+  const healthyAt = Date.now()
+  await until(async () => ((await ask.range(query, healthyAt))[0]?.values.length ?? 0) >= 40, PATIENCE_MS)
+  expect(await ask.range('ALERTS{alertstate="firing"}', healthyAt)).toEqual([])
+})
+
+test.each(FAULTS)('$alerts: fires, arrives and resolves when $fault', inject)
+
+test('the alerts of the error budget resolve when their short windows have passed', async () => {
+  expect(await Promise.all(late)).toEqual([undefined, undefined])
+})
+
+test('every expression of the rules and the dashboards has returned a series', async () => {
+  const { ask, startedAt } = service
+  const dashboards = readDashboards(join(import.meta.dirname, '../grafana/dashboards'))
+  const queries = dashboards.flatMap((dashboard) => listQueries(dashboard, JOB, '5m'))
+  const expressions = [...[...records, ...alerts].map(({ expr }) => expr), ...queries]
+  const counts = await Promise.all(
+    expressions.map(async (expr) => [expr, (await ask.range(shorten(expr, FACTOR), startedAt)).length] as const),
+  )
+  process.stdout.write(`${counts.length} expressions of rules and panels have returned a series\n`)
+  expect(counts.filter(([, count]) => count === 0)).toEqual([])
+})

@@ -1,0 +1,38 @@
+import { sql } from 'kysely'
+import * as z from 'zod'
+import { listResources as listOwn, type ResourcesDeps } from '../../internal/resources.ts'
+import { type Operation, operation, type Route } from '../../pkg/operation/index.ts'
+
+const get = (id: string, handler: (durationMs: number) => unknown): Route => {
+  const fault: Operation = operation({
+    id,
+    summary: id,
+    public: true,
+    query: z.object({ ms: z.coerce.number().max(10_000).default(0) }),
+    responses: { 200: { description: 'The fault has happened' } },
+    async handler(req, res) {
+      await handler(req.query.ms)
+      res.end()
+    },
+  })
+  return { path: `/faults/${id}`, get: fault }
+}
+
+/** The routes of the service that needs a database, and routes that cause a fault. build-faulty.ts builds them in. */
+export function listResources(deps: ResourcesDeps): Route[] {
+  const { db } = deps
+  const sleep = (ms: number) => sql`select pg_sleep(${ms / 1e3})`
+  return [
+    ...listOwn(deps),
+    get('query', (ms) => sleep(ms).execute(db)),
+    get('failing-query', () => sql`select 1 / 0`.execute(db).catch(() => {})),
+    get('transaction', (ms) => db.transaction().execute((transaction) => sleep(ms).execute(transaction))),
+    get('error', () => {
+      throw new Error('injected')
+    }),
+    get('block', (ms) => {
+      const end = performance.now() + ms
+      while (performance.now() < end);
+    }),
+  ]
+}

@@ -1,0 +1,78 @@
+import type { WatchedService } from './watched-service.ts'
+
+export interface Fault {
+  /** Completes the sentence "the alert fires when …". */
+  readonly fault: string
+  readonly alerts: readonly string[]
+  /** Further alerts of this fault. They resolve long after its end. */
+  readonly late?: readonly string[]
+  readonly start: (service: WatchedService) => unknown
+  readonly end: (service: WatchedService) => unknown
+}
+
+const ping = ({ traffic }: WatchedService) => {
+  traffic.path = () => '/ping'
+}
+
+/** Sends every n-th of 40 requests a second to this path. */
+const send = (n: number, path: string) => ({
+  start({ traffic }: WatchedService) {
+    traffic.path = (count) => (count % n === 0 ? path : '/ping')
+  },
+  end: ping,
+})
+
+/** A fault for each alert. The errors come first, because the last of their alerts takes 6 hours to resolve. */
+export const FAULTS: readonly Fault[] = [
+  {
+    fault: '5 % of the requests fail',
+    alerts: ['ErrorRateHigh', 'ErrorBudgetBurnFast'],
+    late: ['ErrorBudgetBurn', 'ErrorBudgetBurnSlow'],
+    ...send(20, '/faults/error'),
+  },
+  {
+    fault: '10 % of the requests run a query of 1.2 s',
+    alerts: ['LatencyP99High'],
+    ...send(10, '/faults/query?ms=1200'),
+  },
+  {
+    fault: 'a request blocks the loop for 350 ms, every 500 ms',
+    alerts: ['EventLoopStalled'],
+    ...send(20, '/faults/block?ms=350'),
+  },
+  {
+    fault: '20 transactions of 600 ms each second share 10 connections',
+    alerts: ['DatabasePoolExhausted'],
+    ...send(2, '/faults/transaction?ms=600'),
+  },
+  {
+    fault: 'PostgreSQL is killed',
+    alerts: ['DependencyDown'],
+    start: ({ database }) => database.kill(),
+    end: ({ database }) => database.restart(),
+  },
+  {
+    fault: 'nothing reads the output of an instance for 2 MB of log lines',
+    alerts: ['LogLinesDropped'],
+    start: ({ blockOutput }) => blockOutput(),
+    end: ({ readOutput }) => readOutput(),
+  },
+  {
+    fault: 'an instance is killed and started three times',
+    alerts: ['RestartLoop'],
+    start: ({ restartThreeTimes }) => restartThreeTimes(),
+    end: () => {},
+  },
+  {
+    fault: 'an instance is killed',
+    alerts: ['TargetDown'],
+    start: ({ kill }) => kill(),
+    end: ({ restart }) => restart(),
+  },
+  {
+    fault: 'the discovery finds no instance',
+    alerts: ['TargetsMissing'],
+    start: ({ loseTargets }) => loseTargets(),
+    end: ({ findTargets }) => findTargets(),
+  },
+]

@@ -1,0 +1,35 @@
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parse } from 'yaml'
+
+export interface Alert {
+  readonly alert: string
+  readonly expr: string
+  readonly labels: { readonly severity: string }
+  readonly annotations: { readonly summary: string; readonly runbook_url: string }
+}
+
+export interface Recording {
+  readonly record: string
+  readonly expr: string
+}
+
+/** Reads the rules of this folder. */
+export function readRules(): { readonly alerts: readonly Alert[]; readonly records: readonly Recording[] } {
+  const files = globSync('rules/*.yml', { cwd: import.meta.dirname }).sort()
+  const groups = files.flatMap(
+    (file): { rules: (Alert | Recording)[] }[] => parse(readFileSync(join(import.meta.dirname, file), 'utf8')).groups,
+  )
+  const rules = groups.flatMap((group) => group.rules)
+  return {
+    alerts: rules.filter((rule) => 'alert' in rule),
+    records: rules.filter((rule) => 'record' in rule),
+  }
+}
+
+/** Lists the metrics of an expression, under the names of docs/metrics.md: `…_bucket` belongs to its histogram. */
+export function listMetrics(expr: string): readonly string[] {
+  const bare = expr.replaceAll(/"[^"]*"|\{[^}]*\}|\[[^\]]*\]|\b(?:by|on|ignoring|group_left) ?\([^)]*\)/g, ' ')
+  const names = [...bare.matchAll(/[a-z_:][\w:]*(?!\w|\()/gi)].map(([name]) => name)
+  return names.filter((name) => /[_:]|^up$/.test(name)).map((name) => name.replace(/_(bucket|count|sum)$/, ''))
+}

@@ -1,0 +1,87 @@
+import { globSync, readFileSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { expect, test } from '@jest/globals'
+import { parse } from 'yaml'
+import { succeed } from '../../test/support/run.ts'
+import { temporaryDirectory } from '../../test/support/temporary.ts'
+import { debianTool } from '../../test/support/tools.ts'
+
+/*
+ * Debian's Prometheus has no discovery for Kubernetes and Consul. So each test gives the labels that the discovery finds, as
+ * https://prometheus.io/docs/prometheus/latest/configuration/configuration/ lists them, and promtool relabels them.
+ */
+const FOUND: Readonly<Record<string, readonly Readonly<Record<string, string>>[]>> = {
+  'kubernetes.yml': [
+    pod({ __meta_kubernetes_pod_container_port_number: '8080' }),
+    pod({ __meta_kubernetes_pod_container_port_number: '9464' }),
+    pod({
+      __meta_kubernetes_pod_name: 'without-annotation',
+      __meta_kubernetes_pod_annotation_prometheus_io_scrape: '',
+    }),
+    pod({ __meta_kubernetes_pod_name: 'finished', __meta_kubernetes_pod_phase: 'Succeeded' }),
+    pod({ __meta_kubernetes_pod_name: 'init', __meta_kubernetes_pod_container_init: 'true' }),
+  ],
+  'consul.yml': [
+    instance({ __meta_consul_service_address: '10.0.0.11' }),
+    instance({ __meta_consul_service_address: '', __meta_consul_address: '10.0.0.12' }),
+  ],
+}
+
+function pod(labels: Readonly<Record<string, string>>) {
+  return {
+    __meta_kubernetes_namespace: 'shop',
+    __meta_kubernetes_pod_name: 'orders-5d9c-x2x',
+    __meta_kubernetes_pod_ip: '10.1.2.3',
+    __meta_kubernetes_pod_phase: 'Running',
+    __meta_kubernetes_pod_container_init: 'false',
+    __meta_kubernetes_pod_annotation_prometheus_io_scrape: 'true',
+    __meta_kubernetes_pod_annotation_prometheus_io_port: '9464',
+    __meta_kubernetes_pod_label_app_kubernetes_io_name: 'orders',
+    ...labels,
+  }
+}
+
+function instance(labels: Readonly<Record<string, string>>) {
+  const port = { __meta_consul_service_port: '8080', __meta_consul_service_metadata_admin_port: '9465' }
+  return { __meta_consul_service: 'orders', __meta_consul_address: '10.0.0.1', ...port, ...labels }
+}
+
+/** Returns the targets that promtool makes of the targets that the discovery finds. */
+async function relabel(file: string): Promise<readonly unknown[]> {
+  const [job] = parse(readFileSync(join(import.meta.dirname, 'scrape', file), 'utf8')).scrape_configs
+  const { kubernetes_sd_configs: _, consul_sd_configs: __, ...rest } = job
+  const found = FOUND[file]!.map((labels, index) => ({ targets: [`found-${index}:80`], labels }))
+  const path = join(temporaryDirectory('scrape'), file)
+  writeFileSync(path, JSON.stringify({ scrape_configs: [{ ...rest, static_configs: found }] }))
+  const promtool = await debianTool('promtool', 'prometheus')
+  const results: { labels: Record<string, string> | null }[] = JSON.parse(
+    await succeed(promtool, ['check', 'service-discovery', '--timeout=1s', path, job.job_name]),
+  )
+  const targets = results.flatMap(({ labels }) => (labels && Object.keys(labels).length > 0 ? [labels] : []))
+  const texts = targets.map(({ __address__: address, job, instance, namespace }) => ({
+    address,
+    job,
+    instance,
+    ...(namespace && { namespace }),
+  }))
+  // Prometheus scrapes targets with equal labels once.
+  return [...new Map(texts.map((target) => [JSON.stringify(target), target])).values()]
+}
+
+test('every example has a test', () => {
+  const files = globSync('scrape/*.yml', { cwd: import.meta.dirname }).map((path) => basename(path))
+  expect(files.toSorted()).toEqual(Object.keys(FOUND).toSorted())
+})
+
+test('in Kubernetes each annotated pod is one target, with the name of the service and of the pod', async () => {
+  expect(await relabel('kubernetes.yml')).toEqual([
+    { address: '10.1.2.3:9464', job: 'orders', instance: 'orders-5d9c-x2x', namespace: 'shop' },
+  ])
+})
+
+test('with Consul each instance is a target on its admin port', async () => {
+  expect(await relabel('consul.yml')).toEqual([
+    { address: '10.0.0.11:9465', job: 'orders', instance: '10.0.0.11:9465' },
+    { address: '10.0.0.12:9465', job: 'orders', instance: '10.0.0.12:9465' },
+  ])
+})

@@ -1,0 +1,115 @@
+import { readFileSync } from 'node:fs'
+import { Agent, get } from 'node:http'
+import type { Scenario } from '../../resilience/scenario.ts'
+import { createPrograms, percent, sendLoad } from '../programs.ts'
+
+const CALLERS = 1_000
+const MAX_WAIT_MS = 20
+/** Core and normal operations alone are 1.2 times the knee. */
+const MIX = { core: 20, normal: 40, background: 40 }
+
+/** A service that gets less of its core measures its neighbours. */
+const MIN_CPU_SHARE = 0.85
+
+/** Returns the CPU time of a process so far. Linux counts it in hundredths of a second. */
+function readCpuMs(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+  const [user, system] = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .slice(11)
+  return 10 * (Number(user) + Number(system))
+}
+
+/** Returns the responses a second to four clients that wait for each response. More clients only add waiting time. */
+async function measureKnee(port: number, seconds: number): Promise<number> {
+  const agent = new Agent({ keepAlive: true })
+  const end = performance.now() + seconds * 1_000
+  let count = 0
+  const ask = () =>
+    new Promise((resolve, reject) => {
+      const request = get({ host: '127.0.0.1', port, path: '/core', agent }, (response) => {
+        response.resume().once('end', resolve)
+      })
+      request.once('error', reject)
+    })
+  async function client(): Promise<void> {
+    for (; performance.now() < end; count++) await ask()
+  }
+  await Promise.all(Array.from({ length: 4 }, client))
+  agent.destroy()
+  return count / seconds
+}
+
+/** Sends twice the knee for the whole time, and then half of it. */
+async function measure(maxWaitMs: number, seconds: number) {
+  await using programs = createPrograms()
+  const { port, pid } = await programs.start('busy', [maxWaitMs])
+  await measureKnee(port, 2)
+  const knee = await measureKnee(port, 3)
+  const cpuBefore = readCpuMs(pid)
+  const startedAt = performance.now()
+  const calm = Math.round(knee / 2)
+  const [busy, after] = await sendLoad({
+    port,
+    callers: CALLERS,
+    phases: [
+      { ratePerSecond: Math.round(2 * knee), seconds, mix: MIX },
+      { ratePerSecond: calm, seconds: 5, mix: MIX },
+    ],
+  })
+  // The second phase needs half of a core.
+  const wantedMs = performance.now() - startedAt - 2_500
+  const cpuShare = (readCpuMs(pid) - cpuBefore) / wantedMs
+  const { core, background } = busy!.paths
+  const refused = background!.statuses['503'] ?? 0
+  const name = maxWaitMs === 0 ? 'naive' : 'service'
+  console.info(
+    `${name}: knee ${Math.round(knee)}/s, got ${percent(cpuShare)} of the CPU time it needed; ` +
+      `good responses in each second: ${busy!.goodputs.join(' ')}`,
+  )
+  return {
+    goodput: busy!.goodput / knee,
+    core: core!.good / core!.sent,
+    background: refused / background!.sent,
+    /** The worst second from 2 s after the overload on. */
+    after: Math.min(...after!.goodputs.slice(2)) / calm,
+    lagMs: cpuShare < MIN_CPU_SHARE ? Infinity : busy!.lagMs,
+  }
+}
+
+export const scenario: Scenario = {
+  title: 'Twice the load of the knee, from a handler that takes 3 ms of CPU',
+  async run({ quick }) {
+    const seconds = quick ? 10 : 60
+    const naive = await measure(0, seconds)
+    const service = await measure(MAX_WAIT_MS, seconds)
+    const row = (goal: string, key: 'goodput' | 'core' | 'background' | 'after', min: number) => ({
+      goal,
+      limit: `at least ${percent(min)}`,
+      service: percent(service[key]),
+      naive: percent(naive[key]),
+      isMet: service[key] >= min,
+      isMetNaively: naive[key] >= min,
+      isTimed: true,
+    })
+    return {
+      // The generator of the naive run is late because it opens a connection for each timeout.
+      lagMs: service.lagMs,
+      rows: [
+        row('2xx within 250 ms, as a share of the knee', 'goodput', quick ? 0.7 : 0.85),
+        row('core operations within 250 ms', 'core', quick ? 0.95 : 0.99),
+        row('background operations refused', 'background', 0.9),
+        row('2xx within 250 ms at half the knee, 2 s later', 'after', quick ? 0.9 : 0.98),
+        {
+          goal: 'the naive goodput',
+          limit: 'below 30 %',
+          service: '–',
+          naive: percent(naive.goodput),
+          isMet: naive.goodput < 0.3,
+          isMetNaively: false,
+        },
+      ],
+    }
+  },
+}

@@ -1,0 +1,92 @@
+import { readFileSync } from 'node:fs'
+import { get } from 'node:http'
+import { resolve } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import type { Scenario } from '../../resilience/scenario.ts'
+import { createPrograms, type Program } from '../programs.ts'
+
+/** The limit of open files of the servers. */
+const FILES = 12_000
+const IDLE = 10_000
+/** More than the limit leaves room for, and in all more than the limit. */
+const FLOOD = 6_000
+const FLOODS = 3
+const FLOOD_PER_SECOND = 1_500
+/** The timeout of a usual liveness probe. */
+const PROBE_TIMEOUT_MS = 3_000
+/** V8 collects the closed connections of several floods together: a quiet machine measures at most 545 MB in six floods. */
+const MAX_BYTES = 640e6
+
+/** Asks on a connection of its own, as an orchestrator does. Returns the status, or the reason of the failure. */
+function probe(port: number): Promise<string> {
+  return new Promise((resolve) => {
+    const request = get({ port, host: '127.0.0.1', path: '/health/live', agent: false, timeout: PROBE_TIMEOUT_MS })
+    request.once('response', (response) => {
+      response.resume()
+      resolve(String(response.statusCode))
+    })
+    request.once('timeout', () => request.destroy(new Error('timeout')))
+    request.once('error', ({ message }) => resolve(message))
+  })
+}
+
+const readPeak = (pid: number) => {
+  const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+  return Number(kilobytes) * 1024
+}
+
+async function measure(start: (programs: ReturnType<typeof createPrograms>) => Promise<Program>) {
+  await using programs = createPrograms()
+  const { port, pid } = await start(programs)
+  const results: string[] = []
+  const open = async (count: number, perSecond: number) => {
+    let isOver = false
+    const opened = programs.start('connections', [port, count, perSecond]).finally(() => {
+      isOver = true
+    })
+    while (!isOver) {
+      results.push(await probe(port))
+      await setTimeout(10)
+    }
+    await opened
+    return readPeak(pid)
+  }
+  const peaks = [await open(IDLE, 2_000)]
+  for (let flood = 0; flood < FLOODS; flood++) peaks.push(await open(FLOOD, FLOOD_PER_SECOND))
+  return { failed: results.filter((result) => result !== '200'), probes: results.length, peaks }
+}
+
+export const scenario: Scenario = {
+  title: `${IDLE} idle connections and ${FLOODS} floods of ${FLOOD} new ones, with ${FILES} open files`,
+  async run() {
+    const naive = await measure(({ start }) => start('plain', [], { files: FILES }))
+    const env = { HOST: '127.0.0.1', PORT: '0', ADMIN_PORT: '0', OVERLOAD_WAIT_MS: '20' }
+    const service = await measure(({ run }) =>
+      run([process.execPath, resolve('dist/server.cjs')], { env, files: FILES }),
+    )
+    const probes = ({ failed, probes }: typeof naive) => `${failed.length} of ${probes} ${failed[0] ?? ''}`
+    const memory = ({ peaks }: typeof naive) => peaks.map((bytes) => `${Math.round(bytes / 1e6)} MB`).join(', ')
+    const isBounded = ({ peaks }: typeof naive) => Math.max(...peaks) < MAX_BYTES
+    return {
+      lagMs: 0,
+      rows: [
+        {
+          goal: 'probes of /health/live that failed',
+          limit: 'none',
+          service: probes(service),
+          naive: probes(naive),
+          isMet: service.failed.length === 0,
+          isMetNaively: naive.failed.length === 0,
+        },
+        {
+          goal: 'peak memory with the idle connections and after each flood',
+          limit: `${MAX_BYTES / 1e6} MB`,
+          service: memory(service),
+          naive: memory(naive),
+          isMet: isBounded(service),
+          isMetNaively: isBounded(naive),
+        },
+      ],
+    }
+  },
+}

@@ -1,0 +1,69 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { findOnPath } from '../../../scripts/services/path.ts'
+import { freePort, type LocalServer, launch } from '../../../scripts/services/service.ts'
+import { run } from '../run.ts'
+import { debianTool } from '../tools.ts'
+import { shorten } from './shorten.ts'
+
+export interface AlertmanagerOptions {
+  /** The folder with alertmanager.yml and its templates. */
+  readonly folder: string
+  /** @default Debian's */
+  readonly command?: string
+  /** Holds the data and the log. */
+  readonly directory: string
+  /** Used when it is free. @default any */
+  readonly port?: number
+  /** The API of WeCom and its secret. */
+  readonly wecom: { readonly url: string; readonly secret: string }
+  /** Divides all times of the file. @default 1 */
+  readonly factor?: number
+}
+
+/** Starts Alertmanager with the file of the folder, and with the API and the secret that it leaves open. */
+export async function startAlertmanager(options: AlertmanagerOptions): Promise<LocalServer & { readonly log: string }> {
+  const { folder, directory, wecom, factor = 1 } = options
+  const command = options.command ?? (await debianTool('prometheus-alertmanager', 'prometheus-alertmanager'))
+  mkdirSync(directory, { recursive: true })
+  const config = join(directory, 'alertmanager.yml')
+  const text = readFileSync(join(folder, 'alertmanager.yml'), 'utf8')
+    .replace('wechat_api_secret: WECOM_SECRET', `wechat_api_secret: ${wecom.secret}\n  wechat_api_url: ${wecom.url}`)
+    .replace('[wecom.tmpl]', `[${resolve(folder, 'wecom.tmpl')}]`)
+  writeFileSync(config, shorten(text, factor), { mode: 0o600 })
+  const port = await freePort(options.port)
+  const log = join(directory, 'alertmanager.log')
+  const server = await launch({
+    command,
+    args: [
+      `--config.file=${config}`,
+      `--storage.path=${join(directory, 'data')}`,
+      `--web.listen-address=127.0.0.1:${port}`,
+      // No cluster: a single Alertmanager waits for no peers.
+      '--cluster.listen-address=',
+    ],
+    readyPattern: /msg="?Listening/,
+    logFile: log,
+    stopSignal: 'SIGTERM',
+  })
+  return { ...server, port, url: `http://127.0.0.1:${port}`, log }
+}
+
+/** An Alertmanager that reads the errors of WeCom. The checksum database of Go verifies its source. */
+const NEWER = 'v0.28.1'
+
+/** Builds a newer Alertmanager than Debian's in the user's cache. Resolves with its path, or undefined without Go. */
+export async function buildNewerAlertmanager(): Promise<string | undefined> {
+  const directory = join(homedir(), '.cache', `alertmanager-${NEWER}`)
+  const command = join(directory, 'alertmanager')
+  const go = findOnPath('go')
+  if (existsSync(command)) return command
+  if (go === undefined) return undefined
+  const env = { GOBIN: directory, GOFLAGS: '-mod=mod' }
+  const { code, stderr } = await run(go, ['install', `github.com/prometheus/alertmanager/cmd/alertmanager@${NEWER}`], {
+    env,
+  })
+  if (code !== 0) process.stderr.write(`Alertmanager ${NEWER} was not built:\n${stderr}\n`)
+  return code === 0 ? command : undefined
+}

@@ -1,0 +1,82 @@
+import { afterAll, afterEach, beforeAll, beforeEach } from '@jest/globals'
+import type { Kysely } from 'kysely'
+import pg from 'pg'
+import { createDatabase, type DatabaseOptions } from '../../pkg/postgres/index.ts'
+import { type TestService, testPostgres } from './services.ts'
+import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts'
+
+export interface TestPostgres {
+  readonly server: TestService
+  /** A connection that no fault affects. */
+  readonly admin: pg.Client
+}
+
+/** Starts a PostgreSQL before the tests of a file, and stops it after them. Read the properties inside of a test. */
+export function usePostgres(): TestPostgres {
+  let server: TestService
+  let admin: pg.Client
+  beforeAll(async () => {
+    server = await testPostgres()
+    admin = new pg.Client(server.url)
+    await admin.connect()
+  })
+  afterAll(async () => {
+    await admin.end()
+    await server.stop()
+  })
+  return {
+    get server() {
+      return server
+    },
+    get admin() {
+      return admin
+    },
+  }
+}
+
+export interface TestDatabases<Tables> {
+  /** A path to the server that can fail, new for each test. */
+  readonly proxy: TcpProxy
+  /** Opens a database behind the proxy. It is closed after the test. */
+  open(options?: Partial<DatabaseOptions>): Kysely<Tables>
+}
+
+/** Lets each test open databases behind a proxy. Read the property inside of a test. */
+export function useDatabases<Tables>(postgres: TestPostgres): TestDatabases<Tables> {
+  const opened: Kysely<Tables>[] = []
+  let proxy: TcpProxy
+  beforeEach(async () => {
+    proxy = await startTcpProxy(postgres.server.url)
+  })
+  afterEach(async () => {
+    proxy.pass()
+    await Promise.all(opened.splice(0).map((each) => each.destroy()))
+    await proxy.stop()
+  })
+  return {
+    get proxy() {
+      return proxy
+    },
+    open(options = {}) {
+      const database = createDatabase<Tables>({
+        url: proxy.url,
+        applicationName: 'postgres-test',
+        poolMax: 1,
+        connectTimeoutMs: 5_000,
+        statementTimeoutMs: 5_000,
+        idleTimeoutMs: 60_000,
+        onError: () => {},
+        ...options,
+      })
+      opened.push(database)
+      return database
+    },
+  }
+}
+
+/** Resolves with `ok`, or with the message of the error. */
+export const outcome = (work: Promise<unknown>) =>
+  work.then(
+    () => 'ok',
+    (error: Error) => error.message,
+  )
