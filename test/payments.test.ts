@@ -6,14 +6,17 @@ import { afterEach, expect, test } from '@jest/globals'
 import { type FakePayments, PAYMENT, startFakePayments } from './payments/fake.ts'
 import { fetchHealth, findLines, killApps, type RunningApp, startApp } from './support/app.ts'
 import { readValues, startMeasured } from './support/metrics.ts'
+import { type Receiver, startReceiver } from './support/otlp-receiver.ts'
 import { until } from './support/services.ts'
 import { temporaryDirectory } from './support/temporary.ts'
 import { debianTool } from './support/tools.ts'
 
 const fakes: FakePayments[] = []
+let receiver: Receiver | undefined
 afterEach(async () => {
   await killApps()
-  await Promise.all(fakes.splice(0).map((fake) => fake.stop()))
+  await Promise.all([...fakes.splice(0), receiver].map((server) => server?.stop()))
+  receiver = undefined
 })
 
 async function startFakes(count: number): Promise<FakePayments[]> {
@@ -69,6 +72,24 @@ test('a payment is created and read through the upstream, with the ids of the re
     [labels('POST')]: 1,
     [labels('GET')]: 1,
   })
+})
+
+test('a call has a client span, which is the parent of the spans of the upstream', async () => {
+  const [fake] = await startFakes(1)
+  receiver = await startReceiver()
+  const app = await startApp({
+    env: { UPSTREAMS: upstreamsOf([fake!]), OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, OTEL_BSP_SCHEDULE_DELAY: '10' },
+  })
+  expect((await get(app)).status).toBe(200)
+  const call = await receiver.span(({ name }) => name === 'GET payments')
+  const server = await receiver.span(({ kind }) => kind === 2)
+  expect(call).toMatchObject({
+    kind: 3,
+    traceId: server.traceId,
+    parentSpanId: server.spanId,
+    attributes: { 'http.response.status_code': 200, 'server.address': '127.0.0.1', 'server.port': fake!.port },
+  })
+  expect(fake!.seen[0]!.headers['traceparent']).toBe(`00-${call.traceId}-${call.spanId}-01`)
 })
 
 test('a trusted caller waits for 200 ms, so the service responds with a 504, and the upstream sees the cancel', async () => {
