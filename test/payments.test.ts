@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { afterEach, expect, test } from '@jest/globals'
 import { type FakePayments, PAYMENT, startFakePayments } from './payments/fake.ts'
 import { fetchHealth, findLines, killApps, type RunningApp, startApp } from './support/app.ts'
+import { reportModules } from './support/loaded-modules.ts'
 import { readValues, startMeasured } from './support/metrics.ts'
 import { type Receiver, startReceiver } from './support/otlp-receiver.ts'
 import { until } from './support/services.ts'
@@ -225,19 +226,13 @@ test('a name is resolved by the system, and a stop waits for the calls in progre
 })
 
 test('without UPSTREAMS the paths do not exist, and no code of calls is loaded', async () => {
-  const traced = join(temporaryDirectory('upstream'), 'server.cjs')
-  const part =
-    /"((?:internal\/upstream[^"]*|internal\/(?:handler|service)\/payments\.ts|pkg\/upstream\/(?!problems)[^"]*|node_modules\/cockatiel\/[^"]*))"\([^)]*\)\s*\{/g
-  const trace = (head: string, file: string) =>
-    `${head}process.stdout.write(${JSON.stringify(`${JSON.stringify({ test: true, message: 'loaded', file })}\n`)});`
-  writeFileSync(traced, readFileSync('dist/server.cjs', 'utf8').replaceAll(part, trace))
-  const program = [process.execPath, traced]
-  const listLoaded = (app: RunningApp) => findLines(app, 'loaded').map(({ file }) => String(file))
+  const paths = ['internal/upstream', 'internal/(?:handler|service)/payments', 'pkg/upstream/(?!problems)']
+  const { program, list } = reportModules([...paths, 'node_modules/cockatiel/'].join('|'))
   const without = await startApp({ program })
   expect((await fetch(`${without.url}/v1/payments/pay_1`)).status).toBe(404)
-  expect(listLoaded(without)).toEqual([])
+  expect(list(without)).toEqual([])
   const [fake] = await startFakes(1)
   const app = await startApp({ program, env: { UPSTREAMS: upstreamsOf([fake!]) } })
-  expect(listLoaded(app)).toEqual(expect.arrayContaining(['internal/upstreams.ts', 'pkg/upstream/upstream.ts']))
-  expect(listLoaded(app).join()).toContain('node_modules/cockatiel/')
+  expect(list(app)).toEqual(expect.arrayContaining(['internal/upstreams.ts', 'pkg/upstream/upstream.ts']))
+  expect(list(app).join()).toContain('node_modules/cockatiel/')
 })
