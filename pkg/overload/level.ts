@@ -13,7 +13,7 @@ const CALM = 0.8
  * An event loop that is busy for less than this share of the time is not overloaded. Its requests wait for long handlers, or
  * for a core that other processes use, and refusing some would not help the others.
  */
-const MIN_BUSY = 0.5
+const MIN_BUSY = 0.7
 /** Seconds of overload or of refusals that begin a brownout. */
 export const BROWNOUT_AFTER_S = 5
 
