@@ -22,13 +22,16 @@ function spin(rounds: number): number {
   return value
 }
 
-/** The system may count CPU time in steps of 10 ms, so the calibration takes 300 ms. */
+/** The fastest of many short runs had a core to itself. */
 function calibrate(): number {
-  const before = process.threadCpuUsage().user
-  const usedMs = () => (process.threadCpuUsage().user - before) / 1e3
-  let rounds = 0
-  for (; usedMs() < 300; rounds += 1e6) spin(1e6)
-  return Math.round((rounds * CPU_MS) / usedMs())
+  const rounds = 1e5
+  let fastestMs = Infinity
+  for (let count = 0; count < 1_000; count++) {
+    const startedAt = performance.now()
+    spin(rounds)
+    fastestMs = Math.min(fastestMs, performance.now() - startedAt)
+  }
+  return Math.round((rounds * CPU_MS) / fastestMs)
 }
 
 const rounds = calibrate()
