@@ -97,8 +97,11 @@ export class GuardedClient extends pg.Client {
   }
 }
 
-/** A timestamp in a session whose time zone is UTC. It converts to ISO 8601 without a `Date`. */
-const UTC = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?\+00$/
+/**
+ * Returns whether a timestamp is in UTC and has a year of four digits: it converts to ISO 8601 without a `Date`. Others end
+ * with another offset or with ` BC`, or are `infinity`.
+ */
+const isUtc = (text: string) => text[4] === '-' && text[10] === ' ' && text.endsWith('+00')
 
 /**
  * Returns dates and timestamps as strings in the format of JSON. By default pg parses both to a `Date`, which can shift
@@ -110,7 +113,9 @@ export const types: pg.CustomTypesConfig = {
     if (type === pg.types.builtins.DATE) return (text: string) => text
     if (type === pg.types.builtins.TIMESTAMPTZ) {
       return (text: string) => {
-        if (UTC.test(text))
+        // Most timestamps have milliseconds.
+        if (text.length === 26 && isUtc(text)) return `${text.slice(0, 10)}T${text.slice(11, 23)}Z`
+        if (isUtc(text))
           return `${text.slice(0, 10)}T${text.slice(11, 19)}${(text.slice(19, -3) || '.').slice(0, 4).padEnd(4, '0')}Z`
         const moment = parse(text)
         return moment instanceof Date ? moment.toISOString() : text

@@ -30,11 +30,12 @@ interface PgQuery extends pg.Query {
   queryMode: 'extended' | undefined
   callback: (error: Error | null, results: pg.QueryResult | [pg.QueryResult, ...pg.QueryResult[]]) => void
   readonly values: readonly SerializedValue[]
-  readonly _result: RowFormat
-  _accumulateRows: boolean
+  readonly _result: RowFormat & { readonly rows: unknown[]; parseRow(fields: readonly (string | null)[]): unknown }
+  _canceledDueToError: unknown
   submit(connection: pg.Connection): Error | null
   prepare(connection: pg.Connection): void
   handleRowDescription(message: { readonly fields: pg.FieldDef[] }): void
+  handleDataRow(message: { readonly fields: readonly (string | null)[] }): void
 }
 
 const PgQuery = pg.Query as unknown as new (text: string, values: readonly SerializedValue[]) => PgQuery
@@ -75,9 +76,7 @@ export class Statement extends PgQuery {
     this.#columns = columns
     this.#before = before
     this.#isDescribed = format !== undefined
-    if (format === undefined) return
-    Object.assign(this._result, format)
-    this._accumulateRows = true
+    if (format !== undefined) Object.assign(this._result, format)
   }
 
   get format(): RowFormat {
@@ -105,5 +104,15 @@ export class Statement extends PgQuery {
     const columns = this.#columns
     if (columns !== undefined) for (const field of message.fields) field.name = columns.camelCase(field.name)
     super.handleRowDescription(message)
+  }
+
+  /** Keeps each row, without an event for it. */
+  override handleDataRow({ fields }: { readonly fields: readonly (string | null)[] }): void {
+    if (this._canceledDueToError) return
+    try {
+      this._result.rows.push(this._result.parseRow(fields))
+    } catch (error) {
+      this._canceledDueToError = error
+    }
   }
 }
