@@ -12,6 +12,7 @@ import { copyTree } from '../../test/support/tree.ts'
 
 let observe: ChildProcess
 let output = ''
+let log = ''
 
 beforeAll(() => needTools(['prometheus', 'prometheus-alertmanager'], 'prometheus prometheus-alertmanager'), 300_000)
 afterAll(() => {
@@ -20,7 +21,7 @@ afterAll(() => {
 
 function findUrl(pattern: RegExp): URL {
   const [url] = pattern.exec(output) ?? []
-  if (url === undefined) throw new Error(`no ${pattern} in:\n${output}`)
+  if (url === undefined) throw new Error(`no ${pattern} in:\n${output}\n${log}`)
   return new URL(url)
 }
 
@@ -37,9 +38,10 @@ test('make observe serves beside Prometheus and Alertmanager, and Ctrl-C ends ev
     // A terminal gives a command its own process group, and sends Ctrl-C to the whole group.
     detached: true,
     env: { ...process.env, PORT: String(await freePort()), DATABASE_URL: '', REDIS_URL: '', TMPDIR: root },
-    stdio: ['ignore', 'ignore', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   })
   observe.stderr!.on('data', (chunk) => (output += chunk))
+  observe.stdout!.on('data', (chunk) => (log += chunk))
   const ended = once(observe, 'exit')
   await until(() => output.includes('Press Ctrl-C') || observe.exitCode !== null, 60_000)
 

@@ -64,8 +64,9 @@ async function relabel(file: string): Promise<readonly unknown[]> {
     instance,
     ...(namespace && { namespace }),
   }))
-  // Prometheus scrapes targets with equal labels once.
-  return [...new Map(texts.map((target) => [JSON.stringify(target), target])).values()]
+  // Prometheus scrapes targets with equal labels once, and prints the targets in no order.
+  const byText = new Map(texts.map((target) => [JSON.stringify(target), target]))
+  return [...byText].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, target]) => target)
 }
 
 test('every example has a test', () => {

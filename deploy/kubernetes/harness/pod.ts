@@ -104,9 +104,9 @@ export function startPod({ plan, onChange }: PodOptions): Pod {
     restarts: () => restarts,
     terminate() {
       terminating.abort()
-      // Kubernetes stops the container, runs the hook and removes the endpoint at the same time, and waits for none.
-      container?.stop(graceMs)
-      void sidecar?.preStop()
+      // Kubernetes stops the container, runs the hook and removes the endpoint at the same time, and waits for none. On
+      // a busy machine the hook would start after the shortened drain delay, so the container waits for the hook here.
+      void Promise.resolve(sidecar?.preStop()).finally(() => container?.stop(graceMs))
       setReady(false)
       return ended
     },
