@@ -39,12 +39,15 @@ const MAX_MEMBERS = 32
 const MAX_STATE = 512
 /** A `tracestate` that is too long loses the members above this length first, in characters. */
 const LONG_MEMBER = 128
+const OTHER_CHARACTER = /[^\t -~]/
 const MEMBER =
   /^([a-z][a-z0-9_*/-]{0,255}|[a-z0-9][a-z0-9_*/-]{0,240}@[a-z][a-z0-9_*/-]{0,13})=[ -+\--<>-~]{0,255}[!-+\--<>-~]$/
 
 /** Returns a valid `tracestate` of at most 512 characters, or undefined when it is invalid or empty. */
 export function parseTracestate(header: string): string | undefined {
-  const members = header.split(',').flatMap((member) => member.replace(/^[ \t]+|[ \t]+$/g, '') || [])
+  // `trim` would remove other white space than the specification permits. An expression for the end would be quadratic.
+  if (OTHER_CHARACTER.test(header)) return undefined
+  const members = header.split(',').flatMap((member) => member.trim() || [])
   const keys = new Set(members.map((member) => MEMBER.exec(member)?.[1]))
   if (keys.has(undefined) || keys.size < members.length || keys.size > MAX_MEMBERS) return undefined
   const isTooLong = (all: readonly string[]) => all.join().length > MAX_STATE

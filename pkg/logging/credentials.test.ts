@@ -13,3 +13,9 @@ test.each([
 ])('%s', (text, shown) => {
   expect(withoutCredentials(text)).toBe(shown)
 })
+
+test('takes linear time for a text with many slashes', () => {
+  // In quadratic time, this would take an hour.
+  const text = 'a//'.repeat(1e6)
+  expect(withoutCredentials(text)).toBe(text)
+})
