@@ -1,4 +1,4 @@
 .PHONY: observe
 
-observe: dist/server.cjs ## serve as make run does, beside Prometheus, Alertmanager and a little load
+observe: dist/server.cjs ## build and serve like make run, with Prometheus, Alertmanager and a light load
 	@exec node scripts/run.ts --beside=deploy/prometheus/observe.ts

@@ -24,7 +24,7 @@ test('a span that waits for its child is not the cause', () => {
   expect(findCause(request(312), [query, outer])).toBe('database SELECT items 240 ms of 312 ms')
 })
 
-test('spans of the same work count together, and parallel ones count once', () => {
+test('spans of the same work count together, and parallel spans count once', () => {
   const queries = Array.from({ length: 40 }, (_, index) => span('SELECT items', index * 5, index * 5 + 4, postgres))
   const upstream = span('GET', 200, 240, { attributes: { 'server.address': 'prices.internal' } })
   expect(findCause(request(250), [...queries, upstream])).toBe('database SELECT items × 40 160 ms of 250 ms')
@@ -38,7 +38,7 @@ test('a call is named with its upstream, or with its address', () => {
   expect(findCause(request(100), [{ ...upstream, name: 'GET prices' }])).toBe('upstream GET prices 98 ms of 100 ms')
 })
 
-test('time outside of spans is the time of code without a span', () => {
+test('time outside spans is the time of code without a span', () => {
   expect(findCause(request(100), [span('SELECT items', 0, 20, postgres)])).toBe('code without a span 80 ms of 100 ms')
   expect(findCause(request(0), [])).toBe('code without a span 0 ms of 0 ms')
 })

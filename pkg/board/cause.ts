@@ -2,8 +2,8 @@ import { describeSpan, type FinishedSpan } from './span.ts'
 
 /**
  * Finds the work that explains the duration of a request, such as `database SELECT items 300 ms of 312 ms`. Each moment
- * counts for the innermost spans in progress, so a span that waits for its children is not blamed. Spans of the same
- * work count together, because forty fast queries may be the cause, and parallel ones count once.
+ * counts for the innermost spans in progress, so a span that waits for its children is not the cause. Spans of the same
+ * work count together, because forty fast queries may be the cause. Parallel spans of the same work count once.
  */
 export function findCause(server: FinishedSpan, children: readonly FinishedSpan[]): string {
   const start = server.startedAt

@@ -17,10 +17,10 @@ export interface Findable {
   readonly now: number
 }
 
-/** The share of failed requests that is too high, as in the alert. */
+/** Highest normal share of failed requests, as in the alert. */
 const MAX_FAILED = 0.005
 const RECENT_MS = 60_000
-/** A request is slow when it takes this time and several times the median of its route. */
+/** A request is slow when it takes at least this time and at least SLOW_RATIO times the median of its route. */
 const SLOW_MS = 100
 const SLOW_RATIO = 4
 

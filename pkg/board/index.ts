@@ -13,10 +13,10 @@ export interface Reading {
   readonly limit?: number
 }
 
-/** Readings that the page shows together, such as those of a pool. */
+/** Readings that the page shows together, such as the readings of a pool. */
 export interface Panel {
   readonly name: string
-  /** Called every five seconds. Each call may start a new period of measurement. */
+  /** The board calls it every five seconds. Each call may start a new period of measurement. */
   readonly read: () => readonly Reading[]
 }
 
@@ -33,12 +33,12 @@ export interface BoardOptions {
 const SAMPLE_MS = 5_000
 const SAMPLES = 180
 const LISTED = 25
-/** Readings beyond this number, over all panels, are not shown. */
+/** Highest number of readings over all panels. The page shows no further readings. */
 const MAX_READINGS = 64
 
 export type Board = ReturnType<typeof createBoard>
 
-/** Keeps the last 15 minutes of a service for a page, in less than 4 MB. */
+/** Keeps the requests and readings of the last 15 minutes for a page, in less than 4 MB. */
 export function createBoard({ service, version, phase, checks, now = Date.now }: BoardOptions) {
   const startedAt = now()
   const statistics = createStatistics({ now })
@@ -59,12 +59,12 @@ export function createBoard({ service, version, phase, checks, now = Date.now }:
   const timer = setInterval(sampleAll, SAMPLE_MS).unref()
 
   return {
-    /** Takes every finished span. */
+    /** Receives every finished span. */
     onSpan(span: FinishedSpan): void {
       if (span.kind === 'server') statistics.record(span.name, span.durationMs, isFailed(span))
       requests.onSpan(span)
     },
-    /** Takes every log line. */
+    /** Receives every log line. */
     onLine: requests.onLine,
     addPanel(panel: Panel): void {
       panels.push(panel)
@@ -78,7 +78,7 @@ export function createBoard({ service, version, phase, checks, now = Date.now }:
       const panels = [...samples.values()]
       return { service, version, startedAt, ...state, panels, findings: listFindings(state) }
     },
-    /** Finds the requests of a request id or of a trace id, with their spans and log lines. */
+    /** Finds the requests with this request id or trace id, and their spans and log lines. */
     find: requests.find,
     stop: () => clearInterval(timer),
   }

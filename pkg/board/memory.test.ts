@@ -15,7 +15,7 @@ function measure(flood: string): number {
     let count = 0
     const before = used()
     const board = createBoard({ service: 's', version: '1', phase: () => 'serving', checks: () => ({}), now: () => time })
-    /** Returns a slice of a text that only it keeps in memory. */
+    /** Returns a slice of a longer text. Only the slice keeps that text in memory. */
     const text = (length, character = 'x') => (character.repeat(length + 4_000) + count++).slice(0, length)
     const span = (kind, requestId, { name = 'GET /', durationMs = 5, attributes = {}, ...rest } = {}) =>
       board.onSpan({ traceId: text(32), spanId: text(16) + count, requestId, name, kind, startedAt: time, durationMs, attributes, ...rest })
@@ -91,6 +91,6 @@ test('every flood together does not fill more than 4 MB', () => {
       .join('\n'),
   )
   expect(bytes).toBeLessThan(4e6)
-  // A measurement that misses the memory would be small.
+  // A measurement that does not see the memory of the board would be small.
   expect(bytes).toBeGreaterThan(1e6)
 })

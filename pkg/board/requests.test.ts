@@ -46,7 +46,7 @@ test('lines and spans that follow the end of a request belong to it', () => {
   ])
 })
 
-test('lines that only contain the name of the field in a text belong to no request', () => {
+test('a line that contains the name of the field only in a text belongs to no request', () => {
   const { requests, end } = start()
   const message = 'forged "http.request.id":"a" '
   requests.onLine(JSON.stringify({ message }))
@@ -57,7 +57,7 @@ test('lines that only contain the name of the field in a text belong to no reque
   expect(requests.find('b')[0]?.lines).toHaveLength(1)
 })
 
-test('a client that repeats a request id has all of its requests in one entry', () => {
+test('all requests with the same request id are in one entry', () => {
   const { requests, end } = start()
   end('a')
   end('a', {}, 503)
@@ -65,7 +65,7 @@ test('a client that repeats a request id has all of its requests in one entry', 
   expect(ids(requests.list(9).latest)).toEqual(['a', 'a'])
 })
 
-test('failed requests are those with an error or a status from 500, and they name the failed work', () => {
+test('a request with an error or with a status of 500 or above has failed, and names the failed work', () => {
   const { requests, end } = start()
   end('ok')
   end('not found', {}, 404)
@@ -82,7 +82,7 @@ test('failed requests are those with an error or a status from 500, and they nam
   expect(failed.map(({ error }) => error).sort()).toEqual(['ECONNRESET', 'database SELECT items: 57014'])
 })
 
-test('the slowest requests survive any number of faster ones for 15 minutes, and each route has five places', () => {
+test('the slowest requests survive any number of faster requests for 15 minutes, and each route has five places', () => {
   const { clock, requests, end } = start()
   for (let each = 0; each < 7; each++) end(`slow ${each}`, { durationMs: 1_000 + each })
   end('other route', { durationMs: 100, name: 'GET /v1/other' })
@@ -95,12 +95,12 @@ test('the slowest requests survive any number of faster ones for 15 minutes, and
   clock.time += 15 * 60_000
   end('later')
   expect(ids(requests.list(6).slowest)).toEqual(['later'])
-  // The next slowest requests are kept, although they are faster than those before.
+  // The slowest of the next requests are kept, although they are faster than the earlier slow requests.
   for (let each = 0; each < 2_000; each++) end(`next ${each}`, { durationMs: each === 0 ? 2 : 1 })
   expect(ids(requests.list(6).slowest)[0]).toBe('next 0')
 })
 
-test('under load a part of the failed and of the fast requests is kept, and the latest are listed first', () => {
+test('under load a limited number of failed and of fast requests is kept, and the latest are listed first', () => {
   const { clock, requests, end } = start()
   for (let second = 0; second < 60; second++) {
     clock.time += 1_000
@@ -122,7 +122,7 @@ test('spans and lines that do not fit are counted', () => {
   expect(requests.find('a')).toMatchObject([{ omitted: 7, lines: { length: 64 } }])
 })
 
-test('work outside of requests is ignored', () => {
+test('work outside requests is ignored', () => {
   const { requests, end } = start()
   end(undefined)
   end('')

@@ -15,38 +15,41 @@ export interface RequestSummary {
   readonly durationMs: number
   readonly isFailed: boolean
   readonly error: string | undefined
-  /** The largest part of the duration. */
+  /** The work that takes most of the duration, as `findCause` describes it. */
   readonly cause: string
 }
 
-/** What is known of a request id. A client that repeats an id has several requests in one entry. */
+/** The data of a request id. A client that repeats an id has several requests in one entry. */
 interface Entry {
   readonly requestId: string
   /** The finished requests. An entry without them is pending. */
   readonly requests: RequestSummary[]
-  /** JSON. A text takes less memory than an object, and keeps no other text in memory. */
+  /** JSON texts: a text takes less memory than an object, and keeps no longer text in memory. */
   readonly spans: string[]
   readonly lines: string[]
-  /** Spans and lines that did not fit. */
+  /** Number of spans and lines that did not fit. */
   omitted: number
   kind: 'pending' | 'slow' | 'failed' | 'latest'
   bytes: number
 }
 
-/** The memory of each kind of entry, and of one entry, in bytes. */
+/** Maximum memory for each kind of entry and for one entry, in bytes. */
 const LIMITS = { pending: 400e3, slow: 700e3, failed: 700e3, latest: 1_000e3 }
 const MAX_BYTES = 64e3
-/** The memory of an entry, or of a request, at most, in bytes. */
+/** Estimate of the memory of an entry, or of a request, without its spans and lines, in bytes. */
 const OVERHEAD = 1_000
-/** Spans, and lines, of one entry. */
+/** Highest number of spans, and of lines, in an entry. */
 const MAX_PARTS = 64
-/** Failed requests, and others, that are kept each second. The limit bounds the cost under load. */
+/**
+ * Highest number of failed requests, and of other requests, that are kept each second. The limit bounds the cost under
+ * load.
+ */
 const MAX_PER_SECOND = 20
 const SLOW_FOR_MS = 15 * 60_000
-/** The slowest requests of a route that are listed, so that other routes have a place too. */
+/** Highest number of listed slow requests of a route, so that other routes have a place too. */
 const MAX_PER_ROUTE = 5
 const MAX_TEXT = 128
-/** The slice of a longer line is copied, in characters. */
+/** The id is copied out of lines longer than this, in characters. */
 const MAX_SHARED = 2_048
 const REQUEST_ID = '"http.request.id":"'
 
@@ -85,7 +88,10 @@ export function createRequests(now: () => number) {
     entries.delete(entry.requestId)
   }
 
-  /** Adds to the size of an entry, and drops others of its kind: the fastest of the slow, the oldest of other kinds. */
+  /**
+   * Adds to the size of an entry, and drops entries of the same kind above the limit: the fastest slow entry, or the
+   * oldest entry of another kind.
+   */
   function grow(entry: Entry, size: number, kind = entry.kind): void {
     totals[entry.kind] -= entry.bytes
     entry.bytes += size
@@ -146,7 +152,7 @@ export function createRequests(now: () => number) {
   }
 
   return {
-    /** Takes a finished span: of a part of a request, or of the request itself. Ignores work outside of requests. */
+    /** Receives a finished span of a request: its server span or a child. Ignores spans outside requests. */
     onSpan(span: FinishedSpan): void {
       const { requestId = '' } = span
       if (requestId === '' || requestId.length > MAX_TEXT) return
@@ -156,7 +162,7 @@ export function createRequests(now: () => number) {
         add(entry, entry.spans, JSON.stringify(span))
       }
     },
-    /** Takes a log line, which is JSON. Ignores lines that belong to no request. */
+    /** Receives a log line, which is JSON. Ignores lines that belong to no request. */
     onLine(line: string): void {
       const from = line.indexOf(REQUEST_ID) + REQUEST_ID.length
       const to = line.indexOf('"', from)
@@ -165,7 +171,10 @@ export function createRequests(now: () => number) {
       const entry = findEntry(line.length > MAX_SHARED ? copy(id) : id)
       add(entry, entry.lines, line)
     },
-    /** Returns the `count` slowest of the last 15 minutes, the last failed, and the last of all requests. */
+    /**
+     * Returns up to `count` requests for each list: the slowest of the last 15 minutes, the latest failed, and the
+     * latest.
+     */
     list(count: number) {
       const all = [...entries.values()].flatMap(({ requests }) => requests)
       const latest = all.sort((a, b) => b.startedAt - a.startedAt)
@@ -182,7 +191,7 @@ export function createRequests(now: () => number) {
         latest: latest.slice(0, count),
       }
     },
-    /** Returns the entries of a request id or of a trace id. */
+    /** Returns the entries with this request id or trace id. */
     find: (id: string) =>
       [...entries.values()]
         .filter(({ requests }) => requests.some(({ requestId, traceId }) => requestId === id || traceId === id))

@@ -6,7 +6,7 @@ function start() {
   return { clock, statistics: createStatistics({ now: () => clock.time, maxSeries: 3 }) }
 }
 
-test('rates, failures and percentiles are those of the last slots and of the last 15 minutes', () => {
+test('rates, failures and percentiles cover the last slots and the last 15 minutes', () => {
   const { clock, statistics } = start()
   for (let second = 0; second < 900; second++) {
     clock.time += 1_000

@@ -1,11 +1,14 @@
-/** A series has 60 slots of 15 seconds, so 15 minutes. */
+/** A series has 60 slots of 15 seconds: 15 minutes. */
 const SLOTS = 60
 const SLOT_MS = 15_000
 /** Four bins for each power of two from 1/8 ms to 65 s, so a percentile is within 9 % of the exact value. */
 const BINS_PER_OCTAVE = 4
 const MIN_MS = 1 / 8
 const BINS = 19 * BINS_PER_OCTAVE
-/** The cells of a slot after its bins: the requests, those that failed, and the number of the slot. */
+/**
+ * The cells of a slot after its bins: the number of requests, the number of failed requests, and the number of the
+ * slot.
+ */
 const COUNT = BINS
 const FAILED = BINS + 1
 const NUMBER = BINS + 2
@@ -14,7 +17,7 @@ const WIDTH = BINS + 3
 export interface Window {
   /** Requests a second. */
   readonly rate: number
-  /** Share of the requests that failed, from 0 to 1. */
+  /** Share of failed requests, from 0 to 1. */
   readonly failed: number
   /** Milliseconds, or null without requests. */
   readonly p50: number | null
@@ -34,7 +37,7 @@ export interface Report {
 /** Counts requests and their durations for each route over the last 15 minutes. Histograms are merged, never averaged. */
 export function createStatistics({ maxSeries = 64, now = Date.now } = {}) {
   const startedAt = now()
-  /** By name. A series takes 19 kB. The last one has the requests of all further names. */
+  /** Series by name. A series takes 19 kB. The last series counts the requests of all further names. */
   const series = new Map<string, Uint32Array>()
 
   function findSeries(name: string): Uint32Array {
@@ -117,5 +120,5 @@ function percentile(counts: Uint32Array, share: number): number | null {
   return round(MIN_MS * 2 ** ((bin + 0.5) / BINS_PER_OCTAVE))
 }
 
-/** Three significant digits. */
+/** Rounds to three significant digits. */
 const round = (value: number) => Number(value.toPrecision(3))

@@ -133,7 +133,7 @@ const uses: Readonly<Record<string, (res: Response) => void>> = {
   },
 }
 
-test.each(Object.keys(uses))('constant headers send the bytes of plain headers with %s', async (name) => {
+test.each(Object.keys(uses))('constant headers send the same bytes as plain headers with %s', async (name) => {
   const seen: unknown[] = []
   const handlers: RequestHandler[] = [
     (req, res, next) => {
@@ -162,7 +162,7 @@ test.each(Object.keys(uses))('constant headers send the bytes of plain headers w
   }
 })
 
-test('a request id that breaks a header is rejected as by Node', async () => {
+test('a request id with an invalid character is rejected, as Node rejects it', async () => {
   const app = createApp([
     (req, res) => {
       req.id = 'id-1'
@@ -207,7 +207,7 @@ test.each([
   }
 })
 
-test('the message classes send the bytes of Express, and the router finds its prototypes in place', async () => {
+test('the message classes send the same bytes as Express, and Express replaces no prototype', async () => {
   let replaced = 0
   const describeRequest: RequestHandler = (req, res) =>
     void res.json({ ip: req.ip, xhr: req.xhr, query: req.query, fresh: req.fresh })
@@ -253,7 +253,7 @@ const between: Readonly<Record<string, RequestHandler>> = {
   responds: (_req, res) => void res.send('early'),
 }
 
-test.each(Object.keys(between))('handlers in order send the bytes of app.use when one of them %s', async (name) => {
+test.each(Object.keys(between))('inOrder sends the same bytes as app.use when a handler %s', async (name) => {
   const [first, second, third] = [append('1'), between[name] as RequestHandler, append('3')]
   const last: RequestHandler = (req, res) => void res.send(req.url)
   const ports = await Promise.all(

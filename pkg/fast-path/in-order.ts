@@ -1,8 +1,8 @@
 import type { RequestHandler } from 'express'
 
 /**
- * Joins handlers to one, which `app.use` calls once. Express would match the path and copy the URL before each of them.
- * A handler that is undefined is left out. An error, thrown or rejected or passed to `next`, skips the rest.
+ * Joins handlers into one handler for `app.use`. Express would match the path and copy the URL for each handler. A
+ * handler that is undefined is left out. An error, thrown or rejected or passed to `next`, skips the rest.
  */
 export function inOrder(handlers: readonly (RequestHandler | undefined)[]): RequestHandler {
   const steps = handlers.filter((handler) => handler !== undefined)

@@ -5,15 +5,15 @@ declare module 'http' {
   interface ServerResponse {
     /** Size of a body whose content-length was not set with `setHeader`, in bytes. */
     bodyBytes?: number
-    /** Alternating names and values of the headers that Node has not stored. */
+    /** Headers that are not stored in the response yet, as alternating names and values. */
     unstored?: readonly string[] | undefined
   }
 }
 
-/** Responses without a body. Express decides about them. */
+/** Statuses without a body. `res.json` of Express handles them. */
 const BODILESS = new Set([204, 205, 304])
 
-/** Headers that frame the body. `res.json` and Node decide about them. */
+/** Headers that frame the body. `res.json` and Node set them. */
 const FRAMING = new Set(['connection', 'content-length', 'content-type', 'date', 'trailer', 'transfer-encoding'])
 
 /** Returns whether alternating names and values contain a name in lower case. */
@@ -32,16 +32,16 @@ const WRITERS = ['appendHeader', 'removeHeader', 'setHeader', 'setHeaders', 'wri
 type Method = (this: ServerResponse, ...args: unknown[]) => unknown
 
 /**
- * Makes `res.json` write head and body at once, unless the request is conditional. The headers of one of the maps in
- * `constants`, and further headers that are set once, are not stored in the response. Any other use of its headers stores
- * them first, so that setting, reading and removing work as in Node.
+ * Makes `res.json` write head and body at once, unless the request is conditional. The headers of a map in `constants`,
+ * and further headers that are set once, are not stored in the response until other code uses its headers. So setting,
+ * reading and removing headers work as in Node.
  */
 export function sendJsonAtOnce(app: Express, constants: readonly ReadonlyMap<string, string>[] = []): void {
   const fieldsByMap = new Map<unknown, readonly string[]>(constants.map((headers) => [headers, [...headers].flat()]))
   const node = ServerResponse.prototype
   const { json } = app.response
 
-  /** Returns a message that stores the headers: the response, or a copy after a head that was never stored. */
+  /** Returns a response that stores the headers: `res`, or a copy of it when its head was sent without being stored. */
   function storeHeaders(res: ServerResponse): ServerResponse {
     const { unstored } = res
     if (unstored === undefined) return res
@@ -92,7 +92,7 @@ export function sendJsonAtOnce(app: Express, constants: readonly ReadonlyMap<str
         node.getHeaderNames.call(this).length === 0 &&
         this.req.headers['if-none-match'] === undefined &&
         !BODILESS.has(this.statusCode) &&
-        // A package that changes the head, such as compression, has replaced the method.
+        // A package that changes the head, such as compression, replaces this method.
         (this.writeHead as unknown) === methods.writeHead
       const text = isPlain ? JSON.stringify(body) : undefined
       if (text === undefined) return json.call(this, body)

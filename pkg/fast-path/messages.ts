@@ -3,7 +3,7 @@ import type { Express } from 'express'
 
 export type MessageClasses = ReturnType<typeof createMessageClasses>
 
-/** Returns message classes of one server, for `http.createServer`. */
+/** Creates the message classes of one server, for `http.createServer`. */
 export function createMessageClasses() {
   return {
     IncomingMessage: class Request extends IncomingMessage {},

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { expect, test } from '@jest/globals'
 
-/** Keeps an object of each call for a few collections, like a start. Returns what V8 reports about its decisions. */
+/** Keeps an object of each call for a few collections, like a start does. Returns V8's reports about its decisions. */
 function reportDecisions(before: string): string {
   const script = `
     ${before}
@@ -15,7 +15,7 @@ function reportDecisions(before: string): string {
   )
 }
 
-test('V8 decides to allocate objects as old ones, and no longer does so after disablePretenuring', () => {
+test('V8 decides to allocate objects in the old generation, and no longer does so after disablePretenuring', () => {
   expect(reportDecisions('')).toContain('=> tenure')
   const disable = `import { disablePretenuring } from './pretenuring.ts'; disablePretenuring()`
   expect(reportDecisions(disable)).not.toContain('=> tenure')

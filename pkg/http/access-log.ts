@@ -3,7 +3,7 @@ import type { Request, RequestHandler } from 'express'
 import { type Options, pinoHttp, startTime } from 'pino-http'
 import { toIp } from './client-address.ts'
 
-/** Longest logged path, in characters. It is longer than real paths and keeps hostile paths from filling the disk. */
+/** Longest logged path, in characters. Real paths are shorter, and hostile paths must not fill the disk. */
 const MAX_PATH = 1024
 
 /**
@@ -20,7 +20,7 @@ export function accessLog(logger: NonNullable<Options['logger']>): RequestHandle
     const length = response.bodyBytes ?? response.getHeader('content-length')
     const query = originalUrl.indexOf('?')
     return {
-      // Set explicitly: the context of the request has ended when the line is written.
+      // Set the ids explicitly, because the context of the request has ended when the line is written.
       'http.request.id': id,
       'trace.id': context?.trace.traceId,
       'span.id': context?.trace.spanId,

@@ -38,7 +38,7 @@ const post = (body: string | Buffer, headers: Readonly<Record<string, string>> =
     .serialize((body) => body)
     .send(body)
 
-/** The first two are read without the parser of Express. */
+/** `createBodyReader` reads the first two without the parser of Express. */
 const formats = [
   ['plain', {}, (text: string) => Buffer.from(text)],
   ['with a charset', { 'content-type': 'application/json; charset=utf-8' }, (text: string) => Buffer.from(text)],

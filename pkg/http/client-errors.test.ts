@@ -84,7 +84,7 @@ test('a client that keeps its end open is disconnected', async () => {
   socket.destroy()
 })
 
-test('the response of a complete request comes before the connection closes for the bytes behind it', async () => {
+test('the response of a complete request is sent before malformed bytes behind it close the connection', async () => {
   current = undefined
   events.length = 0
   const socket = connect((server.address() as AddressInfo).port)

@@ -5,9 +5,9 @@ import { mintRequestId } from './request-id.ts'
 
 export interface ClientErrorOptions {
   readonly server: Server
-  /** Returns the latest response on a connection. An error response must not follow into an incomplete one. */
+  /** Returns the latest response on a connection. An error response must not follow an incomplete response. */
   readonly responseOn: (socket: Socket) => ServerResponse | undefined
-  /** Called for bytes without an access log line. */
+  /** Called for rejected bytes, which have no line in the access log. */
   readonly onEvent?: (event: ClientErrorEvent) => void
 }
 
@@ -52,7 +52,7 @@ export function answerClientErrors({ server, responseOn, onEvent }: ClientErrorO
     socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy())
   }
 
-  /** Connections with malformed bytes. Node reports an error for each chunk behind them. */
+  /** Connections with malformed bytes. Node reports an error for each later chunk on them. */
   const rejected = new WeakSet<Socket>()
 
   server.on('clientError', (error: ParserError, socket: Socket) => {

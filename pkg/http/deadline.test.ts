@@ -32,7 +32,7 @@ test.each([
   expect((await request(app).get('/').set(headers)).body).toBe(expected)
 })
 
-test('a peer that TRUST_PROXY does not name has no say', async () => {
+test('the headers of a peer that TRUST_PROXY does not name are ignored', async () => {
   const { app, context } = createApp()
   app.get('/', (_req, res) => void res.json(context.current()?.deadline))
   expect((await request(app).get('/').set('x-request-timeout-ms', '1')).body).toBe(16_000)

@@ -4,16 +4,16 @@ import { isFromProxy, type RequestContext } from './request-context.ts'
 
 export interface DeadlineOptions {
   readonly context: Pick<RequestContext, 'current' | 'run'>
-  /** Longest time of a request, in milliseconds. */
+  /** Time limit of a request, in milliseconds. */
   readonly timeoutMs: number
-  /** Monotonic clock in milliseconds. */
+  /** Monotonic clock in milliseconds. @default performance.now */
   readonly now?: () => number
 }
 
 /**
- * Sets the deadline of each request and the signal that aborts when its caller disconnects, for the calls that the
- * request makes. It ends no request itself. A peer that TRUST_PROXY names may ask for an earlier deadline with
- * `x-request-timeout-ms` or Envoy's `x-envoy-expected-rq-timeout-ms`.
+ * Gives the outgoing calls of each request a deadline, and a signal that aborts when the caller disconnects. It does
+ * not end the request itself. A peer that TRUST_PROXY names may set an earlier deadline with `x-request-timeout-ms` or
+ * Envoy's `x-envoy-expected-rq-timeout-ms`.
  */
 export function deadline({ context, timeoutMs, now = () => performance.now() }: DeadlineOptions): RequestHandler {
   return function deadline(req, res, next) {
@@ -30,10 +30,10 @@ export function deadline({ context, timeoutMs, now = () => performance.now() }: 
   }
 }
 
-/** Returns the shortest time that the headers ask for, in milliseconds. */
+/** Returns the shortest time in the headers, in milliseconds. */
 function readTimeout(headers: IncomingHttpHeaders): number {
   const asked = [headers['x-request-timeout-ms'], headers['x-envoy-expected-rq-timeout-ms']]
-    // A proxy that adds its own value after another one makes a list.
+    // A proxy may append its own value to an existing value.
     .flatMap((value) => String(value ?? '').split(','))
     .map((text) => (/^\s*\d{1,9}\s*$/.test(text) ? Number(text) : Number.NaN))
     // 0 means "no limit" in Envoy.

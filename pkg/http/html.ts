@@ -17,7 +17,9 @@ function render(value: Value): string {
   return String(value).replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '')
 }
 
-/** Renders a template and escapes each value. Use values in text and quoted attributes only, not in scripts or styles. */
+/**
+ * Renders a template and escapes each value. Use values only in text and quoted attributes, not in scripts or styles.
+ */
 export function html(strings: TemplateStringsArray, ...values: readonly Value[]): Markup {
   return new Markup(String.raw({ raw: strings }, ...values.map(render)))
 }

@@ -8,7 +8,7 @@ const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736'
 const SPAN = '00f067aa0ba902b7'
 const SAMPLED = `00-${TRACE}-${SPAN}-01`
 
-test('the context of a request is available in all of its asynchronous work, and undefined outside of it', async () => {
+test('the context of a request is available in all of its asynchronous work, and undefined outside the request', async () => {
   const context = createRequestContext()
   const app = express()
   app.use(context.middleware())
@@ -70,7 +70,7 @@ describe('a trace', () => {
     expect(outgoing).toEqual({ traceparent: `00-${traceId}-${spanId}-00` })
   })
 
-  test('starts when traceparent is invalid, and tracestate is dropped then', async () => {
+  test('starts when traceparent is invalid, and tracestate is dropped', async () => {
     const { trace } = await send({ traceparent: `ff-${TRACE}-${SPAN}-01`, tracestate: 'rojo=1' }, { trustProxy: 1 })
     expect(trace).toMatchObject({ parentId: undefined, sampled: false, state: undefined })
     expect(trace.traceId).not.toBe(TRACE)
@@ -89,7 +89,7 @@ describe('a trace', () => {
     expect(outgoing).toEqual({ traceparent: `00-${TRACE}-${SPAN}-00` })
   })
 
-  test('has the span of the caller as the parent of outgoing calls while this service records no spans', async () => {
+  test('has the span of the caller as the parent of outgoing calls when this service records no spans', async () => {
     const { trace, outgoing } = await send({ traceparent: SAMPLED }, { trustProxy: 1 })
     expect(outgoing).toEqual({ traceparent: SAMPLED })
     expect(trace.spanId).not.toBe(SPAN)
@@ -106,7 +106,7 @@ describe('the sampled flag of the caller', () => {
     expect((await send({ traceparent: SAMPLED }, { trustProxy })).trace.sampled).toBe(sampled)
   })
 
-  test('does not count because of an address in x-forwarded-for', async () => {
+  test('is ignored when only the address in x-forwarded-for is trusted', async () => {
     const headers = { traceparent: SAMPLED, 'x-forwarded-for': '10.0.0.1' }
     expect((await send(headers, { trustProxy: '10.0.0.0/8' })).trace.sampled).toBe(false)
   })
@@ -129,7 +129,7 @@ describe('the sampled flag of the caller', () => {
   })
 })
 
-test('work inside of another context sees that context', async () => {
+test('work in another context sees that context', async () => {
   const context = createRequestContext()
   const trace = { traceId: TRACE, spanId: SPAN, parentId: undefined, sampled: true, state: undefined }
   const other: Context = { requestId: 'r-1', trace, deadline: 5, priority: 'core' }

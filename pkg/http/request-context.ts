@@ -5,10 +5,10 @@ import { createIds, formatTraceparent, parseTraceparent, parseTracestate, type T
 
 export type { TraceContext }
 
-/** The order in which an overloaded service gives up requests: background first. */
+/** The order in which an overloaded service refuses requests is background, normal, core. */
 export type Priority = 'core' | 'normal' | 'background'
 
-/** What all work of one request shares. */
+/** The values that all work of a request shares. */
 export interface Context {
   readonly requestId: string
   readonly trace: TraceContext
@@ -20,22 +20,22 @@ export interface Context {
 }
 
 /**
- * Decides whether a trace is recorded. `parent` is the decision of the caller, or undefined for a new trace and for a
- * caller that is not trusted.
+ * Decides whether a trace is recorded. `parent` is the decision of a trusted caller, or undefined for a new trace or an
+ * untrusted caller.
  */
 export type Sample = (traceId: string, parent: boolean | undefined) => boolean
 
 declare module 'node:http' {
   interface IncomingMessage {
-    /** Set by the middleware of the request context. It is available after the end of the request too. */
+    /** Set by the middleware of the request context. It stays available after the end of the request. */
     context?: Context
   }
 }
 
 export interface RequestContextOptions {
-  /** @default this service records no spans and passes the decision of a trusted caller on */
+  /** @default the service records no spans, and passes on the decision of a trusted caller */
   readonly sample?: Sample | undefined
-  /** Called at the begin of each request. */
+  /** Called at the start of each request. */
   readonly onRequest?: ((req: Request, res: Response, context: Context) => void) | undefined
 }
 
@@ -45,13 +45,13 @@ export interface RequestContext {
    * as `x-request-id`. Continues the trace of a valid `traceparent`.
    */
   middleware(options?: RequestContextOptions): RequestHandler
-  /** Returns middleware that gives the context of a request this priority. It runs after `middleware`. */
+  /** Returns middleware that sets the priority in the context of a request. It must run after `middleware`. */
   prioritize(priority: Priority): RequestHandler
-  /** Returns the context of the current request, or undefined outside of a request. */
+  /** Returns the context of the current request, or undefined outside a request. */
   current(): Context | undefined
-  /** Runs `work` in a context, such as that of a child span. */
+  /** Runs `work` in a context, such as the context of a child span. */
   run<T>(context: Context, work: () => T): T
-  /** Returns the headers that continue the current trace in another service. Empty outside of a request. */
+  /** Returns the headers that continue the current trace in another service. Empty outside a request. */
   outgoingHeaders(): OutgoingHeaders
   /** Creates a random span id. */
   mintSpanId(): string

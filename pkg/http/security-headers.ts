@@ -7,8 +7,8 @@ const NOTHING = { defaultSrc: ["'none'"], frameAncestors: ["'none'"], baseUri: [
 export type SecurityPolicy = ReturnType<typeof createSecurityPolicy>
 
 /**
- * Creates the policy of a page, which loads only `sources`, such as `{ scriptSrc: ["'self'"] }`. The default, without
- * sources, is for data: a browser must not run, frame, embed or sniff it. helmet renders the headers once.
+ * Creates the policy of a page that loads only `sources`, such as `{ scriptSrc: ["'self'"] }`. Without sources, the
+ * policy is for data: a browser must not run, frame, embed or sniff it. helmet renders the headers once.
  */
 export function createSecurityPolicy(sources: Readonly<Record<string, readonly string[]>> = {}) {
   const directives = { ...NOTHING, ...(sources as Record<string, string[]>) }

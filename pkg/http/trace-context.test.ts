@@ -77,7 +77,7 @@ describe('tracestate', () => {
     expect(parseTracestate(header)).toBeUndefined()
   })
 
-  test('above 512 characters it loses the long members, then the last members', () => {
+  test('of more than 512 characters loses the long members, then the last members', () => {
     const long = `long=${'v'.repeat(200)}`
     const short = (index: number) => `k${index}=${'v'.repeat(97)}`
     expect(parseTracestate([long, short(1), short(2), short(3)].join())).toBe(

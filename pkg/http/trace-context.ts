@@ -1,6 +1,6 @@
 /** https://www.w3.org/TR/trace-context/ */
 export interface TraceContext {
-  /** 32 hexadecimal digits. Every span of one trace has it, in every service. */
+  /** 32 hexadecimal digits. All spans of a trace have the same id, in every service. */
   readonly traceId: string
   /** 16 hexadecimal digits: the id of the current span. */
   readonly spanId: string
@@ -25,7 +25,7 @@ const ONLY_ZEROS = /^0+$/
 export function parseTraceparent(header: string): Traceparent | undefined {
   const [, version, traceId = '', parentId = '', flags = '', rest] = TRACEPARENT.exec(header) ?? []
   if (version === undefined || version === 'ff') return undefined
-  // A later version may append fields. The first four keep their meaning.
+  // A later version may append fields, but the first four keep their meaning.
   if (version === '00' && rest !== undefined) return undefined
   if (ONLY_ZEROS.test(traceId) || ONLY_ZEROS.test(parentId)) return undefined
   return { traceId, parentId, sampled: (Number.parseInt(flags, 16) & 1) === 1 }
@@ -35,9 +35,9 @@ export const formatTraceparent = (traceId: string, spanId: string, sampled: bool
   `00-${traceId}-${spanId}-${sampled ? '01' : '00'}`
 
 const MAX_MEMBERS = 32
-/** The length that every service must be able to pass on, in characters. */
+/** The length that the specification requires every service to pass on, in characters. */
 const MAX_STATE = 512
-/** A `tracestate` that is too long loses the members above this length first, in characters. */
+/** When a `tracestate` is too long, members longer than this are removed first, in characters. */
 const LONG_MEMBER = 128
 const OTHER_CHARACTER = /[^\t -~]/
 const MEMBER =
@@ -67,7 +67,7 @@ export function createIds(): { mint(): Ids; mintSpanId(): string } {
   const bytes = Buffer.from(words.buffer)
   function fill(count: number): void {
     for (let index = 0; index < count; index++) words[index] = Math.random() * 2 ** 32
-    // An id that consists of zeros is invalid.
+    // An id of zeros only is invalid.
     if (words[0] === 0) words[0] = 1
     if (words[4] === 0) words[4] = 1
   }

@@ -1,7 +1,7 @@
 import { withoutCredentials } from './credentials.ts'
 import { scrub } from './redact.ts'
 
-/** Properties that the rest of the stack trace contains. `error.code` is the code of the outer error. */
+/** Properties that `renderError` leaves out, because the rest of the stack trace contains them. */
 const SHOWN = new Set(['name', 'message', 'stack', 'cause', 'errors'])
 
 /** Highest number of rendered causes, which include the members of an AggregateError. */

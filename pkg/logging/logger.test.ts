@@ -70,7 +70,7 @@ test.each([
   expect(lines.join()).not.toContain('hunter2')
 })
 
-test('an error has its type, message, code and stack in fields of ECS, and no other field', () => {
+test('an error has its type, message, code and stack in ECS fields, and no other fields', () => {
   const { lines, logger } = capture()
   logger.error({ err: Object.assign(new TypeError('bad'), { code: 'E_BAD', detail: 'x' }) }, 'failed')
   expect(first(lines)).toEqual({
@@ -100,7 +100,7 @@ test('the stack trace contains the properties and the causes of an error', () =>
   expect(trace).toContain('\n    {"code":"ECONNREFUSED","port":5432}\ncaused by: RangeError')
 })
 
-test('a circular cause and properties without a JSON form do not break a line', () => {
+test('a circular cause, and properties that JSON cannot represent, do not break a line', () => {
   const { lines, logger } = capture()
   const error = Object.assign(new Error('outer'), { big: 1n, bytes: Buffer.from('x'), code: 7 })
   const circular = { error, self: {} }
@@ -111,14 +111,14 @@ test('a circular cause and properties without a JSON form do not break a line', 
   expect(first(lines)['error.stack_trace']).toContain('\n    {"big":"1","bytes":"…"}\ncaused by: Error: inner')
 })
 
-test('the stack trace contains ten causes at most', () => {
+test('the stack trace contains at most ten causes', () => {
   const { lines, logger } = capture()
   const many = Array.from({ length: 1_000 }, (_, index) => new Error(`cause ${index}`))
   logger.error({ err: new AggregateError(many, 'all failed') })
   expect(first(lines)['error.stack_trace'].match(/caused by:/g)).toHaveLength(10)
 })
 
-test('a function among the properties of an error is not called', () => {
+test('the logger does not call functions in the properties of an error', () => {
   const { lines, logger } = capture()
   const toJSON = () => {
     throw new Error('called')
@@ -127,7 +127,7 @@ test('a function among the properties of an error is not called', () => {
   expect(first(lines)['error.stack_trace']).toContain('{"detail":{"a":1}}')
 })
 
-test('a thrown value that is no error has a message and the type of the value', () => {
+test('a thrown value that is not an error has a message and the type of the value', () => {
   const { lines, logger } = capture()
   logger.error({ err: 'just a text' }, 'failed')
   logger.error({ err: { status: 3, token: 'hunter2' } }, 'failed')

@@ -9,7 +9,10 @@ export interface LoggerOptions {
   readonly level?: string
   /** The fields of every line, such as the name and the version of the service. */
   readonly base?: object
-  /** Returns more fields for a line, such as the id of the current request, or undefined. Called once for each line. */
+  /**
+   * Returns additional fields for a line, such as the id of the current request, or undefined. Called once for each
+   * line.
+   */
   readonly context?: (fields: object) => object | undefined
   readonly destination: DestinationStream
 }
@@ -17,7 +20,7 @@ export interface LoggerOptions {
 /** The version of the Elastic Common Schema that the fields follow. */
 const ECS_VERSION = '8.17.0'
 
-/** Masks secrets, and replaces `err` by the `error.…` fields. */
+/** Masks secrets, and replaces `err` with the `error.…` fields. */
 function toEcs(fields: object): Record<string, unknown> {
   const shown = redact(fields, 2, 'err') as Record<string, unknown>
   if (!('err' in shown)) return shown
@@ -25,7 +28,7 @@ function toEcs(fields: object): Record<string, unknown> {
   return err === undefined ? rest : { ...rest, ...errorFields(err) }
 }
 
-/** Replaces pino's `isoTime`, which renders the time for each line: this one renders it once a millisecond. */
+/** Renders the time at most once a millisecond. pino's `isoTime` renders it for each line. */
 function createClock(): () => string {
   let renderedAt = 0
   let rendered = ''
@@ -55,7 +58,7 @@ export function createLogger({ level = 'info', base = {}, context, destination }
         level: (label) => ({ 'log.level': label }),
         log: toEcs,
       },
-      // pino copies the message of an error without a text into `message`, and would not mask it.
+      // Without a text, pino would copy the message of the error into `message` unmasked.
       hooks: {
         logMethod(args, method) {
           const given = args as unknown[]

@@ -3,7 +3,10 @@ import { fstatSync, writeSync } from 'node:fs'
 export interface OutputOptions {
   /** @default 1 */
   readonly fd?: number
-  /** The maximum size of one write, unless a single line is longer. A pipe takes 4096 bytes whole or not at all. @default 4096 */
+  /**
+   * The maximum size of one write, unless a single line is longer. A pipe accepts 4096 bytes as a whole or not at all.
+   * @default 4096
+   */
   readonly bufferBytes?: number
   /** The maximum time that a line stays in the buffer, in milliseconds. @default 100 */
   readonly bufferMs?: number
@@ -38,7 +41,7 @@ export function createOutput(options: OutputOptions = {}) {
 
   if (fd === 1) unblockStdout()
 
-  /** Queues the text from byte `from` on, in chunks of whole lines of at most `bufferBytes`, or of one longer line. */
+  /** Queues the text from byte `from` on. Each chunk has whole lines of at most `bufferBytes`, or one longer line. */
   function queue(text: string, from = 0): void {
     const bytes = Buffer.from(text)
     for (let start = from, end = 0; start < bytes.length; start = end) {
@@ -104,7 +107,7 @@ export function createOutput(options: OutputOptions = {}) {
       lines += line
       if (timer === undefined) flush()
     },
-    /** Returns the number of dropped lines, those of a blocked output included. */
+    /** Returns the number of dropped lines, including lines dropped since the output was blocked. */
     dropped: () => dropped,
     /** Writes all lines before it returns. Gives up after `giveUpMs`. */
     flushSync(): void {

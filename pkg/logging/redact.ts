@@ -11,14 +11,14 @@ const SECRET_KEYS = new Set([
   'x-api-key',
 ])
 
-/** Longest name in `SECRET_KEYS`, in characters. Most names are longer, and need no look-up. */
+/** Longest name in `SECRET_KEYS`, in characters. Most names are longer and need no lookup. */
 const MAX_SECRET_KEY = 13
 
 const isSecret = (key: string) => key.length <= MAX_SECRET_KEY && SECRET_KEYS.has(key.toLowerCase())
 
 /**
- * Masks the fields that may hold a credential, down to `levels` levels below the top. Returns the same object when there
- * are none. The field `untouched` of the top level stays as it is. pino's own redaction takes ten times as long as
+ * Masks the fields that may hold a credential, down to `levels` levels below the top. Returns the same object when
+ * there are none. The top-level field `untouched` is not masked. pino's own redaction takes ten times as long as
  * writing the line.
  */
 export function redact(fields: object, levels: number, untouched = ''): object {

@@ -12,7 +12,7 @@ export interface TracedFetchOptions {
 export type TracedFetch = (url: string | URL, init?: RequestInit) => Promise<Response>
 
 /**
- * Creates a `fetch` that continues the current trace in the other service. Its span ends when the headers of the
+ * Creates a `fetch` that continues the current trace in the called service. Its span ends when the headers of the
  * response have arrived. https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-client-span
  */
 export function createFetch({ outgoingHeaders, tracer, fetch = globalThis.fetch }: TracedFetchOptions): TracedFetch {

@@ -2,13 +2,13 @@ import type { Request, Response } from 'express'
 import { AttributeSet, createEpochClock, type SpanSink } from './span.ts'
 import type { TracedContext } from './tracer.ts'
 
-/** Methods that HTTP defines. Any other method is `_OTHER`, so the number of names has a bound. */
+/** Methods that HTTP defines. Any other method is `_OTHER`, so the number of names is limited. */
 const METHODS = new Set(['CONNECT', 'DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'QUERY', 'TRACE'])
 
 /** https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span */
 export function createServerSpans({ sinks }: { readonly sinks: readonly SpanSink[] }) {
   const toEpoch = createEpochClock()
-  /** `/things/{id}` by Express's route of `/things/:id`. */
+  /** Templates such as `/things/{id}`, by Express's route of `/things/:id`. */
   const templates = new Map<unknown, string>()
 
   function finish(req: Request, res: Response, { requestId, trace }: TracedContext, startedAt: number): void {
@@ -51,7 +51,7 @@ export function createServerSpans({ sinks }: { readonly sinks: readonly SpanSink
       const startedAt = performance.now()
       res.on('close', () => finish(req, res, context, startedAt))
     },
-    /** Prepares the name of a route. The span of any other path has the name of the method. */
+    /** Prepares the span name of a route. The span of an unknown path has the method as its name. */
     bind(route: { readonly path: string }): void {
       templates.set(route, route.path.replaceAll(/:(\w+)/g, '{$1}'))
     },

@@ -7,7 +7,9 @@ import { BatchSpanProcessor, type ReadableSpan } from '@opentelemetry/sdk-trace'
 import { withTimeout } from '../with-timeout.ts'
 import type { FinishedSpan, SpanSink } from './span.ts'
 
-/** Why spans were lost: the queue was full, no export succeeded, the collector rejected them, or the service stopped. */
+/**
+ * Reason for lost spans: the queue was full, the export failed, the collector rejected them, or the service stopped.
+ */
 export type LossReason = 'queue_full' | 'export_failed' | 'rejected' | 'stopped'
 
 /** Reports the first loss, and the first export without a loss after it. */
@@ -21,17 +23,17 @@ export interface OtlpOptions {
   readonly headers?: Readonly<Record<string, string>>
   /** Describes the service: `service.name`, `service.version` and so on. */
   readonly resource: Readonly<Record<string, string>>
-  /** Longest export of one batch with its retries, in milliseconds. @default 10_000 */
+  /** Time limit of the export of a batch with its retries, in milliseconds. @default 10_000 */
   readonly timeoutMs?: number
-  /** Longest time that a span waits for its batch, in milliseconds. @default 5_000 */
+  /** Maximum time that a span waits for its batch, in milliseconds. @default 5_000 */
   readonly scheduleDelayMs?: number
-  /** Time after which an export counts as failed although it has not ended, in milliseconds. @default 30_000 */
+  /** Time after which an unfinished export counts as failed, in milliseconds. @default 30_000 */
   readonly exportTimeoutMs?: number
-  /** Most spans that wait. Further spans are lost. @default 2_048 */
+  /** Maximum number of waiting spans. Further spans are lost. @default 2_048 */
   readonly maxQueueSize?: number
-  /** Most spans of one batch. @default 512 */
+  /** Maximum number of spans in a batch. @default 512 */
   readonly maxBatchSize?: number
-  /** Longest export of the remaining spans during a stop, in milliseconds. @default 3_000 */
+  /** Time limit of the export of the remaining spans during a stop, in milliseconds. @default 3_000 */
   readonly flushTimeoutMs?: number
   readonly onEvent: (event: OtlpEvent) => void
 }
@@ -46,7 +48,10 @@ export type Otlp = ReturnType<typeof createOtlp>
 const KINDS = { internal: SpanKind.INTERNAL, server: SpanKind.SERVER, client: SpanKind.CLIENT }
 const SCOPE = { name: 'pkg/tracing' }
 
-/** Exports the spans of sampled traces in batches with OpenTelemetry's SDK. A collector that is down costs only spans. */
+/**
+ * Exports the spans of sampled traces in batches with OpenTelemetry's SDK. When the collector is down, spans are lost,
+ * but requests are not affected.
+ */
 export function createOtlp(options: OtlpOptions) {
   const { url, headers = {}, timeoutMs = 10_000, flushTimeoutMs = 3_000, onEvent } = options
   const { exportTimeoutMs = 30_000, maxQueueSize = 2_048, maxBatchSize = 512, scheduleDelayMs = 5_000 } = options
@@ -78,7 +83,7 @@ export function createOtlp(options: OtlpOptions) {
     wasFull = false
   }
 
-  /** The outcome of the response that the delegate reads before it reports the end of the export. */
+  /** The result of the response. The delegate reads the response before it reports the end of the export. */
   let response: { rejected: number; err?: unknown } = { rejected: 0 }
   const serializer: typeof JsonTraceSerializer = {
     serializeRequest: (spans) => JsonTraceSerializer.serializeRequest(spans),
@@ -98,7 +103,7 @@ export function createOtlp(options: OtlpOptions) {
       url,
       headers: async () => ({ ...headers, 'Content-Type': 'application/json' }),
       timeoutMillis: timeoutMs,
-      // At most one batch after a timeout, and the batches of a stop.
+      // Permits the batches of a stop beside a batch that has timed out.
       concurrencyLimit: Math.ceil(maxQueueSize / maxBatchSize) + 2,
       compression: 'none',
       agentFactory: httpAgentFactoryFromOptions({ keepAlive: true }),
@@ -140,7 +145,7 @@ export function createOtlp(options: OtlpOptions) {
     maxQueueSize,
     maxExportBatchSize: maxBatchSize,
     scheduledDelayMillis: scheduleDelayMs,
-    // The timer of `export` ends an export first, so that the count is right.
+    // The timer of `export` must fire first, so that the count is correct.
     exportTimeoutMillis: exportTimeoutMs + 1_000,
   })
 
@@ -157,7 +162,7 @@ export function createOtlp(options: OtlpOptions) {
   return {
     sink,
     counts: counts as Readonly<OtlpCounts>,
-    /** Exports the remaining spans. Spans that are not exported in time are lost. Never rejects. */
+    /** Exports the remaining spans, and counts spans that are not exported in time as lost. Never rejects. */
     async stop(): Promise<void> {
       let err: unknown
       try {
@@ -174,7 +179,7 @@ export function createOtlp(options: OtlpOptions) {
 /** An empty response is valid. */
 const decode = (data: Uint8Array) => (data.length === 0 ? '{}' : new TextDecoder().decode(data))
 
-/** Seconds and nanoseconds. */
+/** Converts milliseconds to seconds and nanoseconds. */
 const toHrTime = (ms: number): [number, number] => [Math.trunc(ms / 1e3), Math.round((ms % 1e3) * 1e6)]
 
 function toReadableSpan(span: FinishedSpan, resource: Resource): ReadableSpan {

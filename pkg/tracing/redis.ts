@@ -1,6 +1,6 @@
 import type { StartedSpan, Tracer } from './tracer.ts'
 
-/** The part of the message that is the same in every version of the client. */
+/** The properties of the message that every version of the client has. */
 interface Message {
   readonly command: string
   readonly database?: number

@@ -25,14 +25,14 @@ test.each<[SamplerOptions['name'], number, boolean | undefined, boolean]>([
   expect([sample(ID, parent), sample(LOW, parent), sample(HIGH, parent)]).toEqual([decision, decision, decision])
 })
 
-test('a ratio depends on the random digits of the trace id only', () => {
+test('the decision of a ratio depends only on the random digits of the trace id', () => {
   const sample = createSampler({ name: 'parentbased_traceidratio', ratio: 0.25 })
   expect([sample(LOW), sample(HIGH)]).toEqual([false, true])
   expect(sample(`${'0'.repeat(18)}c0000000000000`)).toBe(true)
   expect(sample(`${'0'.repeat(18)}bfffffffffffff`)).toBe(false)
 })
 
-test('a ratio records that share of random ids, among them every trace of a lower ratio', () => {
+test('a ratio records its share of random ids, including every trace that a lower ratio records', () => {
   const [tenth, half] = [0.1, 0.5].map((ratio) => createSampler({ name: 'traceidratio', ratio }))
   // The fractional parts of multiples of the golden ratio are spread evenly.
   const ids = Array.from({ length: 10_000 }, (_, index) => {

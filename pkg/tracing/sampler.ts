@@ -10,20 +10,20 @@ export const SAMPLERS = [
 
 export interface SamplerOptions {
   readonly name: (typeof SAMPLERS)[number]
-  /** Share of the traces that are recorded, from 0 to 1, for the samplers with a ratio. */
+  /** Share of recorded traces, from 0 to 1, for the samplers with a ratio. */
   readonly ratio: number
 }
 
 /**
  * Decides whether a trace is recorded. `parent` is the decision of a trusted caller: a sampler whose name begins with
- * `parentbased` follows it. The ratio depends only on the digits of the trace id that are random, so a service with a
- * higher ratio records every trace that one with a lower ratio records.
+ * `parentbased` follows it. With a ratio, the decision depends only on the random digits of the trace id, so a service
+ * with a higher ratio records every trace that a service with a lower ratio records.
  * https://opentelemetry.io/docs/specs/otel/trace/tracestate-probability-sampling/
  */
 export function createSampler({ name, ratio }: SamplerOptions): (traceId: string, parent?: boolean) => boolean {
   const followsParent = name.startsWith('parentbased_')
   const share = name.endsWith('_on') ? 1 : name.endsWith('_off') ? 0 : ratio
-  // The first 13 of the 14 random digits have 52 bits, which a number holds exactly.
+  // The first 13 of the 14 random digits have 52 bits, which a number represents exactly.
   const threshold = (1 - share) * 2 ** 52
   return function sample(traceId, parent) {
     if (followsParent && parent !== undefined) return parent

@@ -23,7 +23,10 @@ export interface FinishedSpan {
   readonly startedAt: number
   readonly durationMs: number
   readonly attributes: Attributes
-  /** The type of the error that ended the span: a code, a status or the name of a class. Texts may contain values. */
+  /**
+   * The type of the error that ended the span: a code, a status or the name of a class, because messages may contain
+   * values.
+   */
   readonly error?: string | undefined
 }
 
@@ -34,7 +37,7 @@ export interface SpanSink {
   onEnd(span: FinishedSpan): void
 }
 
-/** Longest text of an attribute, in characters. It is longer than real paths and bounds the memory of a span. */
+/** Longest text of an attribute, in characters. Real paths are shorter, and the limit bounds the memory of a span. */
 const MAX_TEXT = 1024
 const MAX_ATTRIBUTES = 64
 
@@ -53,14 +56,14 @@ export class AttributeSet {
   }
 }
 
-/** Returns the code of an error, else the name of its class. */
+/** Returns the code of an error, or the name of its class when it has no code. */
 export function findErrorType(error: unknown): string {
   const { code, name } = (typeof error === 'object' && error !== null ? error : {}) as Partial<NodeJS.ErrnoException>
   const type = typeof code === 'string' && code !== '' ? code : name
   return typeof type === 'string' && /^[\w.-]{1,64}$/.test(type) ? type : '_OTHER'
 }
 
-/** Largest difference between the clocks of a span and of the system, in milliseconds. */
+/** Largest accepted difference between the returned time and the system's clock, in milliseconds. */
 const MAX_DRIFT = 20
 
 /**

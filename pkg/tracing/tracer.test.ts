@@ -59,7 +59,7 @@ describe('trace', () => {
     ])
   })
 
-  test('nests, and returns the result of work that is not asynchronous', () => {
+  test('nests spans, and returns the result of synchronous work', () => {
     const { tracer, spans, inRequest } = create()
     expect(inRequest(() => tracer.trace('outer', {}, () => tracer.trace('inner', {}, () => 42)))).toBe(42)
     expect(spans.map(({ name, spanId, parentId, kind }) => [name, spanId, parentId, kind])).toEqual([
@@ -92,13 +92,13 @@ describe('trace', () => {
     expect(JSON.stringify(spans)).not.toContain('secret')
   })
 
-  test('marks a span as failed whose work does not throw', () => {
+  test('marks a span as failed although its work does not throw', () => {
     const { tracer, spans, inRequest } = create()
     inRequest(() => tracer.trace('call', {}, (span) => span.fail('503')))
     expect(spans[0]).toMatchObject({ error: '503', attributes: { 'error.type': '503' } })
   })
 
-  test('only calls the work outside of a request, when no sink wants the trace, and without tracing', () => {
+  test('runs the work without a span outside a request, when no sink wants the trace, and without tracing', () => {
     const work = () => {
       expect(all.context.current()?.trace).toBe(undefined)
       return 1
@@ -134,7 +134,7 @@ describe('start', () => {
     expect(spans).toEqual([expect.objectContaining({ name: 'SELECT notes', parentId: SECOND, error: undefined })])
   })
 
-  test('returns undefined outside of a request and when no sink wants the trace', () => {
+  test('returns undefined outside a request and when no sink wants the trace', () => {
     const { tracer } = create()
     expect([tracer.start('x'), tracer.currentSpanId()]).toEqual([undefined, undefined])
     const none = create({ wants: () => false })
@@ -142,7 +142,7 @@ describe('start', () => {
   })
 })
 
-test('the attributes of a span have a bound', () => {
+test('the attributes of a span are limited', () => {
   const { tracer, spans, inRequest } = create()
   inRequest(() =>
     tracer.trace('x', {}, (span) => {

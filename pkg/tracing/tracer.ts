@@ -17,7 +17,7 @@ export interface TracedContext {
 }
 
 export interface Contexts<Context extends TracedContext = TracedContext> {
-  /** Returns the context of the current request, or undefined outside of a request. */
+  /** Returns the context of the current request, or undefined outside a request. */
   current(): Context | undefined
   run<T>(context: Context, work: () => T): T
   mintSpanId(): string
@@ -35,13 +35,19 @@ export interface SpanOptions {
 }
 
 export interface Span {
-  /** A text above 1024 characters is truncated. A span has at most 64 attributes. */
+  /** Truncates a text of more than 1024 characters. Ignores attributes after the first 64. */
   setAttribute(name: string, value: AttributeValue): void
-  /** Marks the span as failed although its work does not throw. `type` has few values, such as a status or a code. */
+  /**
+   * Marks the span as failed although its work does not throw. Use few different values of `type`, such as a status or
+   * a code.
+   */
   fail(type: string): void
 }
 
-/** A span whose end the caller reports. Its asynchronous work keeps the current span as its parent. */
+/**
+ * A span that the caller ends. It does not become the current span, so later spans keep the current span as their
+ * parent.
+ */
 export interface StartedSpan extends Span {
   readonly spanId: string
   /** Later calls do nothing. */
@@ -56,16 +62,16 @@ export interface StartOptions extends SpanOptions {
 export interface Tracer {
   /**
    * Runs `work` in a child span of the current span. The span ends when the promise of `work` settles. Returns the
-   * result of `work`. Outside of a request, and in a trace that no sink wants, it only calls `work`.
+   * result of `work`. Outside a request, or when no sink wants the trace, it runs `work` without a span.
    */
   trace<T>(name: string, options: SpanOptions, work: (span: Span) => T): T
-  /** Starts a child span of the current span. Returns undefined outside of a request and when no sink wants the trace. */
+  /** Starts a child span of the current span. Returns undefined outside a request or when no sink wants the trace. */
   start(name: string, options?: StartOptions): StartedSpan | undefined
   /** Returns the id of the current span, or undefined when no sink wants its trace. */
   currentSpanId(): string | undefined
 }
 
-/** Creates the spans of work inside of a request. */
+/** Creates spans for work inside a request. */
 export function createTracer<Context extends TracedContext>(options: TracerOptions<Context>): Tracer {
   const { context, sinks } = options
   const toEpoch = createEpochClock()
