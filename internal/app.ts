@@ -254,16 +254,17 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
         ...(upstreams && { deadline: upstreams.deadline }),
         routes,
       })
-      const handler = metrics ? metrics.http.measure(app) : app
+      const measure = metrics?.http.measure ?? ((listener) => listener)
       if (config.OVERLOAD_WAIT_MS > 0) {
         const { createOverload } = await import('./overload.ts')
         const brownout = () => current().BROWNOUT
-        admission = createOverload({ handler, routes, maxWaitMs: config.OVERLOAD_WAIT_MS, brownout, logger })
+        admission = createOverload({ handler: app, routes, maxWaitMs: config.OVERLOAD_WAIT_MS, brownout, logger })
         metrics?.observeAdmission(admission)
       }
       await use({
         name: 'http',
-        start: () => handle(handler, admission?.admit),
+        // Measured outside of the admission, so that waits and refusals count.
+        start: () => (admission ? handle(app, measure(admission.admit)) : handle(measure(app))),
         drain: () => drain.begin(),
         stop: (signal) => drain.close(signal),
       })

@@ -39,6 +39,8 @@ test('an operator switches background operations off and on while the service ru
   const text = await scrape()
   expect(readValues(text, 'overload_brownout')).toEqual({ '': 1 })
   expect(readValues(text, 'overload_refused_requests_total')['priority="background",reason="brownout"']).toBe(3)
+  const requests = readValues(text, 'http_server_request_duration_seconds_count')
+  expect(requests['http_request_method="GET",http_route="",http_response_status_code="503"']).toBe(3)
 
   write({ BROWNOUT: 'auto' })
   await until(async () => (await ask('/openapi.json')) === 200)
