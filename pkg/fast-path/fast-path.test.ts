@@ -241,6 +241,14 @@ const between: Readonly<Record<string, RequestHandler>> = {
   'passes on': (_req, _res, next) => next(),
   'passes on later': (_req, _res, next) => void setImmediate(() => next()),
   'passes an error': (_req, _res, next) => next(new CodedError('not_found')),
+  'passes on twice': (_req, _res, next) => {
+    next()
+    next()
+  },
+  'passes on and throws': (_req, _res, next) => {
+    next()
+    throw new CodedError('bad_request')
+  },
   'passes null as the error': (_req, _res, next) => next(null),
   'leaves the router': (_req, _res, next) => next('router'),
   throws: () => {
@@ -249,6 +257,7 @@ const between: Readonly<Record<string, RequestHandler>> = {
   rejects: async () => {
     throw new CodedError('bad_request')
   },
+  'rejects without a reason': () => Promise.reject(),
   'resolves after it has passed on': async (_req, _res, next) => next(),
   responds: (_req, res) => void res.send('early'),
 }

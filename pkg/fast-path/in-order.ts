@@ -16,7 +16,7 @@ export function inOrder(handlers: readonly (RequestHandler | undefined)[]): Requ
       }
       try {
         const done: unknown = handler(req, res, step)
-        if (done instanceof Promise) done.catch(next)
+        if (done instanceof Promise) done.catch((reason: unknown) => next(reason || new Error('Rejected promise')))
       } catch (thrown) {
         next(thrown)
       }

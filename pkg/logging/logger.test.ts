@@ -31,6 +31,35 @@ test("a line's own field takes precedence over the context and is written once",
   expect(first(lines)['http.request.id']).toBe('own')
 })
 
+const refuse = () => {
+  throw new Error('refused')
+}
+const revoked = () => {
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  return proxy
+}
+const withGetter = (object: object, name: string) =>
+  Object.defineProperty(object, name, { get: refuse, enumerable: true })
+
+test.each([
+  ['a getter that throws', withGetter({}, 'a')],
+  ['a nested getter that throws', { a: withGetter({}, 'b') }],
+  ['a toJSON that throws', { a: { toJSON: refuse } }],
+  ['a revoked proxy', { a: revoked() }],
+  ['an error whose stack throws', { err: withGetter(new Error('x'), 'stack') }],
+  ['an error with a property that throws', { err: withGetter(new Error('x'), 'detail') }],
+  ['an error whose message is no text', { err: Object.assign(new Error('x'), { message: Object.create(null) }) }],
+])('a line with %s is written without its fields, and nothing is thrown', (_what, fields) => {
+  const { lines, logger } = capture({ context: () => ({ 'http.request.id': 'r-1' }) })
+  logger.error(fields, 'hello')
+  logger.child(fields).info('hello')
+  const error = { 'error.message': 'the fields of this line cannot be read' }
+  for (const line of lines)
+    expect(JSON.parse(line)).toMatchObject({ 'http.request.id': 'r-1', message: 'hello', ...error })
+  expect(lines).toHaveLength(2)
+})
+
 test.each([
   { authorization: 'hunter2' },
   { cookie: 'hunter2' },

@@ -20,6 +20,9 @@ export interface LoggerOptions {
 /** The version of the Elastic Common Schema that the fields follow. */
 const ECS_VERSION = '8.17.0'
 
+/** Replaces fields with a getter or a `toJSON` that throws, because writing a line must not fail the request. */
+const UNREADABLE = { 'error.message': 'the fields of this line cannot be read' }
+
 /** Masks secrets, and replaces `err` with the `error.…` fields. */
 function toEcs(fields: object): Record<string, unknown> {
   const shown = redact(fields, 2, 'err') as Record<string, unknown>
@@ -65,7 +68,12 @@ export function createLogger({ level = 'info', base = {}, context, destination }
           if (Error.isError(given[0])) given[0] = { err: given[0] }
           const [first, message] = given
           if (message === undefined && typeof first === 'object' && first !== null && 'err' in first) given[1] = 'error'
-          method.apply(this, args)
+          try {
+            method.apply(this, args)
+          } catch {
+            const text = typeof first === 'string' ? first : message
+            method.call(this, UNREADABLE, typeof text === 'string' ? text : 'error')
+          }
         },
       },
       ...(context && {
@@ -77,7 +85,11 @@ export function createLogger({ level = 'info', base = {}, context, destination }
   )
   const { child } = logger
   logger.child = function (this: Logger, bindings, options) {
-    return child.call(this, toEcs(bindings), options)
+    try {
+      return child.call(this, toEcs(bindings), options)
+    } catch {
+      return child.call(this, UNREADABLE, options)
+    }
   } as typeof child
   return logger
 }

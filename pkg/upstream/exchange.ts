@@ -74,17 +74,21 @@ export function exchange(options: Exchange): Promise<UpstreamResponse> {
     const { host, port, authority } = origin
     const req = send({ host, port, agent, method, path, headers: { host: authority, ...headers } })
 
-    const deadline = setTimeout(
-      () => fail(new AttemptError('timeout', `no response within ${Math.round(timeoutMs)} ms`)),
-      timeoutMs,
+    let hasSettled = false
+    // After a stall of this process, timers run before the sockets are read. The immediate runs after them.
+    const after = (delayMs: number, act: () => void) =>
+      setTimeout(() => setImmediate(() => hasSettled || act()), delayMs)
+    const deadline = after(timeoutMs, () =>
+      fail(new AttemptError('timeout', `no response within ${Math.round(timeoutMs)} ms`)),
     )
-    const connecting = setTimeout(() => {
+    const connecting = after(options.connectTimeoutMs ?? 1_000, () => {
       if (!hasConnected) fail(new AttemptError('refused', 'no connection in time'))
-    }, options.connectTimeoutMs ?? 1_000)
+    })
     const onAbort = () => fail(new AttemptError('cancelled', 'the caller went away'))
     signal?.addEventListener('abort', onAbort)
 
     function settle(): void {
+      hasSettled = true
       clearTimeout(deadline)
       clearTimeout(connecting)
       signal?.removeEventListener('abort', onAbort)
@@ -118,7 +122,7 @@ export function exchange(options: Exchange): Promise<UpstreamResponse> {
     })
     req.once('response', (response) => {
       hasResponse = true
-      readBody(response, maxBytes).then((bytes) => {
+      readBody(response, method, maxBytes).then((bytes) => {
         settle()
         const error = findRefusal(response)
         if (error) reject(error)
@@ -131,13 +135,14 @@ export function exchange(options: Exchange): Promise<UpstreamResponse> {
 }
 
 /** @throws AttemptError when the body is too large or incomplete */
-function readBody(response: IncomingMessage, maxBytes: number): Promise<Buffer> {
+function readBody(response: IncomingMessage, method: string, maxBytes: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let bytes = 0
     const tooLarge = () => reject(new AttemptError('invalid', `the response has more than ${maxBytes} bytes`))
     const cut = (cause?: Error) => reject(new AttemptError('broken', 'the response is incomplete', { cause }))
-    if (Number(response.headers['content-length']) > maxBytes) tooLarge()
+    // A response to HEAD has the length of a body that does not follow.
+    if (method !== 'HEAD' && Number(response.headers['content-length']) > maxBytes) tooLarge()
     response.on('data', (chunk: Buffer) => {
       bytes += chunk.length
       if (bytes > maxBytes) tooLarge()

@@ -115,6 +115,48 @@ test('interim responses before the response are ignored', async () => {
   expect(await json(POST)).toEqual({ id: '1' })
 })
 
+test('a response to HEAD may announce a body that is larger than allowed', async () => {
+  const { request } = await hostile((socket) => socket.write(`${HEAD}content-length: 1000000\r\n\r\n`))
+  expect(await request({ method: 'HEAD', path: '/' })).toMatchObject({ status: 200 })
+})
+
+test('a stall of this process neither refuses a connection nor misses a response that has arrived', async () => {
+  const shared = new Int32Array(new SharedArrayBuffer(8))
+  const [PORT, DONE] = [0, 1]
+  const worker = new Worker(
+    `const { workerData: shared } = require('node:worker_threads')
+     const server = require('node:http').createServer((request, response) => {
+       response.end('late')
+       response.once('finish', () => {
+         Atomics.store(shared, ${DONE}, 1)
+         Atomics.notify(shared, ${DONE})
+       })
+     }).listen(0, '127.0.0.1', () => {
+       Atomics.store(shared, ${PORT}, server.address().port)
+       Atomics.notify(shared, ${PORT})
+     })`,
+    { eval: true, workerData: shared },
+  )
+  open.push({ close: () => worker.terminate() })
+  Atomics.wait(shared, PORT!, 0)
+  const port = Atomics.load(shared, PORT!)
+  const origin = { protocol: 'http:', host: '127.0.0.1', port, authority: `127.0.0.1:${port}` } as const
+  const agent = new Agent({ keepAlive: true })
+  open.push({ close: () => agent.destroy() })
+  const common = { origin, agent, method: 'GET', path: '/', headers: {}, maxBytes: 1_000 }
+  const stall = (ms: number) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+  const connecting = exchange({ ...common, timeoutMs: 60_000, connectTimeoutMs: 10 })
+  stall(20)
+  expect((await connecting).body.toString()).toBe('late')
+  Atomics.store(shared, DONE!, 0)
+  const late = exchange({ ...common, timeoutMs: 10 })
+  // The request leaves this process before the stall, and before the event loop runs a timer.
+  await new Promise<void>((resolve) => process.nextTick(resolve))
+  Atomics.wait(shared, DONE!, 0)
+  stall(20)
+  expect((await late).body.toString()).toBe('late')
+})
+
 test('an address that swallows packets is given up as unsent', async () => {
   // The backlog of 1 is full and the instance accepts no more, so the system ignores the next connection.
   const shared = new Int32Array(new SharedArrayBuffer(8))

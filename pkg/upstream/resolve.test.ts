@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, expect, test } from '@jest/globals'
 import { client, closeAll, type Fake, GET, instance, json } from './fakes.ts'
 import { resolve, SYSTEM_RESOLVER } from './resolve.ts'
+import { createUpstream } from './upstream.ts'
 
 afterEach(closeAll)
 
@@ -68,6 +69,32 @@ test('the system resolves localhost, and rejects a name that does not exist', as
   expect(found).toContainEqual(expect.objectContaining({ authority: 'localhost:80' }))
   const gone = resolve({ type: 'dns', host: 'does-not-exist.invalid', port: 80 }, SYSTEM_RESOLVER)
   await expect(gone).rejects.toThrow()
+})
+
+test('an SRV record whose target is the root or whose port is 0 is no instance', async () => {
+  const services = async () => [
+    { name: '', port: 8080, priority: 1 },
+    { name: '.', port: 8080, priority: 1 },
+    { name: 'a.mail.test', port: 0, priority: 1 },
+  ]
+  const resolver = { addresses: async () => [], services }
+  expect(await resolve({ type: 'srv', name: '_http._tcp.mail.test' }, resolver)).toEqual([])
+})
+
+test('while the name server hangs, an open circuit rejects at once, and waiting calls fill the bulkhead', async () => {
+  const lookup = Promise.withResolvers<string[]>()
+  const resolver = { addresses: () => lookup.promise, services: async () => [] }
+  const source = { type: 'dns', host: 'search', port: 80 } as const
+  let isOpen = true
+  const upstream = createUpstream({ name: 'search', source, resolver, concurrency: 2, isOpen: () => isOpen })
+  void upstream.refresh()
+  await expect(upstream.request(GET)).rejects.toMatchObject({ cause: { reason: 'breaker' } })
+  isOpen = false
+  const waiting = [upstream.request(GET), upstream.request(GET)]
+  await expect(upstream.request(GET)).rejects.toMatchObject({ cause: { reason: 'concurrency' } })
+  lookup.resolve([])
+  expect(await Promise.allSettled(waiting)).toMatchObject([{ status: 'rejected' }, { status: 'rejected' }])
+  upstream.stop()
 })
 
 /** Encodes a name of DNS: each label after its length. */

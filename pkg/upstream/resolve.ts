@@ -30,7 +30,9 @@ export async function resolve(source: Source, resolver: Resolver): Promise<reado
     const addresses = await resolver.addresses(source.host)
     return unique(addresses.map((host) => ({ protocol: 'http:', host, port, authority })))
   }
-  const records = await resolver.services(source.name)
+  // The target "." means that the service does not exist (RFC 2782). Node would connect to localhost instead, and to port
+  // 80 instead of port 0.
+  const records = (await resolver.services(source.name)).filter(({ name, port }) => /[^.]/.test(name) && port > 0)
   const first = Math.min(...records.map(({ priority }) => priority))
   return unique(
     records

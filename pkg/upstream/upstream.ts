@@ -117,7 +117,6 @@ export function createUpstream(options: UpstreamOptions) {
     const priority = asked.priority ?? context?.priority
     const share = priority === 'background' ? BACKGROUND_SHARE : 1
     try {
-      if (pool.list().length === 0) await awaitLookup(deadline - now())
       return await guard.run(() => send(call), share)
     } catch (cause) {
       if (cause instanceof RejectedError) {
@@ -136,6 +135,7 @@ export function createUpstream(options: UpstreamOptions) {
     const isRepeatable = isIdempotent(asked.method) || asked.idempotencyKey !== undefined
     const tried = new Set<Instance>()
     budget.deposit()
+    if (pool.list().length === 0) await awaitLookup(deadline - now())
     for (let retries = 0, hadFreeRetry = false, resends = 0; ; resends++) {
       const instance = pool.pick(tried)
       if (instance === undefined) throw new CallError(new AttemptError('refused', 'no instance is known'), true)
