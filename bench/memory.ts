@@ -1,5 +1,4 @@
 import { setTimeout } from 'node:timers/promises'
-import { succeed } from '../test/support/run.ts'
 import { SERVER_CPU } from './cpu.ts'
 import { inRounds, type Measurement } from './measurement.ts'
 import { type Bench, type ProgramName, pick } from './programs.ts'
@@ -8,20 +7,15 @@ import { wrk } from './wrk.ts'
 
 const ROWS: readonly ProgramName[] = ['express bare', 'service']
 
-/** Reads the resident set in MiB. */
-export async function readResidentMb(pid: number): Promise<number> {
-  return Number(await succeed('ps', ['-o', 'rss=', '-p', String(pid)])) / 1024
-}
-
 export async function measureMemory({ programs, quick }: Bench): Promise<Measurement[]> {
   const seconds = quick ? 3 : 10
   const samples = await inRounds(quick ? 1 : 5, pick(programs, ROWS), async (program) => {
     await using server = await startServer(program, { cpu: SERVER_CPU })
     // A program continues to allocate shortly after its start.
     await setTimeout(1_000)
-    const idle = await readResidentMb(server.pid)
+    const idle = await server.readResidentMb()
     await wrk(`${server.url}/ping`, { seconds })
-    return { idle, load: await readResidentMb(server.pid) }
+    return { idle, load: await server.readResidentMb() }
   })
   const selectRows = (state: 'idle' | 'load') =>
     Object.fromEntries(Object.entries(samples).map(([row, values]) => [row, values.map((value) => value[state])]))

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { endWithThisProcess, freePort } from '../scripts/services/service.ts'
+import { succeed } from '../test/support/run.ts'
 import { onCpu } from './cpu.ts'
 import type { Program } from './programs.ts'
 
@@ -14,6 +15,8 @@ export interface RunningServer extends AsyncDisposable {
   readonly pid: number
   /** Time from spawn to the first 200, in milliseconds. */
   readonly startedInMs: number
+  /** Reads the resident set in MiB. */
+  readResidentMb(): Promise<number>
 }
 
 export interface StartOptions {
@@ -75,6 +78,7 @@ export async function startServer(
     url: `http://127.0.0.1:${port}`,
     pid,
     startedInMs,
+    readResidentMb: async () => Number(await succeed('ps', ['-o', 'rss=', '-p', String(pid)])) / 1024,
     async [Symbol.asyncDispose]() {
       await stop()
       guard.kill('SIGKILL')

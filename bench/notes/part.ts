@@ -9,7 +9,6 @@ import { succeed } from '../../test/support/run.ts'
 import { buildGin } from '../build-gin.ts'
 import { SERVER_CPU, stayWithClients } from '../cpu.ts'
 import { inRounds, type Measurement } from '../measurement.ts'
-import { readResidentMb } from '../memory.ts'
 import { type Bench, BUILT, type Program } from '../programs.ts'
 import { startServer } from '../server.ts'
 import { type WrkOptions, wrk } from '../wrk.ts'
@@ -102,7 +101,7 @@ async function measureNotes({ quick }: Bench): Promise<Measurement[]> {
   async function readResident(program: Program): Promise<number> {
     await using server = await startServer(program, { cpu: SERVER_CPU })
     await load(server.url, 'read', 0, { seconds: 10 })
-    return await readResidentMb(server.pid)
+    return await server.readResidentMb()
   }
 
   const rounds = quick ? 3 : 5

@@ -131,7 +131,7 @@ test('make run installs and serves, survives a restart of Redis, and Ctrl-C ends
     expect({ command, response: JSON.parse(response) }).toEqual({ command, response: expect.any(Object) })
   }
 
-  const [, pid] = /"pid":(\d+)/.exec(run.output.stdout)!
+  const [, pid] = /"process.pid":(\d+)/.exec(run.output.stdout)!
   const redis = findUrl('redis', run.output.stderr)
   connect(Number(redis.port), '127.0.0.1')
     .end('SHUTDOWN NOSAVE\r\n')
@@ -143,7 +143,7 @@ test('make run installs and serves, survives a restart of Redis, and Ctrl-C ends
   expect(await hasStatus('/health/live', 200)).toBe(true)
   const again = await startRedis({ directory: join(home, 'redis'), port: Number(redis.port) })
   await until(() => hasStatus('/health', 200))
-  expect(new Set(run.output.stdout.match(/"pid":\d+/g))).toEqual(new Set([`"pid":${pid}`]))
+  expect(new Set(run.output.stdout.match(/"process.pid":\d+/g))).toEqual(new Set([`"process.pid":${pid}`]))
   await again.stop()
 
   run.interrupt()
