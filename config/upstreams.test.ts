@@ -40,6 +40,7 @@ test.each([
   'Payments=http://a',
   'payments=http://a,payments=http://b',
   'payments=http://a,',
+  'payments=http://a:0',
   'payments=http://a/path',
   'payments=http://a?query',
   'payments=http://user:password@a',

@@ -3,7 +3,7 @@ import { createFormat } from './formats.ts'
 /** `http://10.0.0.1:8080`: an origin without a path, credentials or a query. */
 function parseOrigin(text: string) {
   const { protocol, hostname, port, host, href, origin } = new URL(text)
-  if ((protocol !== 'http:' && protocol !== 'https:') || `${origin}/` !== href) return undefined
+  if ((protocol !== 'http:' && protocol !== 'https:') || `${origin}/` !== href || port === '0') return undefined
   const defaultPort = protocol === 'https:' ? 443 : 80
   return {
     protocol,
