@@ -99,8 +99,8 @@ export function createPool({ maxSockets, probePath, now, random, onEvent }: Pool
     },
     connect,
     /**
-     * Starts the probes that are due. With `isUrgent`, probes every instance in use, even with recent requests.
-     * Resolves with true when a probe has succeeded.
+     * Starts the probes that are due. With `isUrgent`, instances with requests are probed too. Resolves with true when
+     * a probe has succeeded.
      */
     async probe(isUrgent: boolean): Promise<boolean> {
       const due = instances.filter(({ isProbing, ejection: { probeAt }, inFlight, seenAt }) => {
