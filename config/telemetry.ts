@@ -1,6 +1,6 @@
 import type { Config } from './env.ts'
 
-/** Describes where the spans go and which traces are recorded. Returns undefined when no collector is configured. */
+/** Returns the options of the span exporter and the sampler, or undefined when no collector is configured. */
 export function describeExport(config: Config) {
   const base = config.OTEL_EXPORTER_OTLP_ENDPOINT
   const url = config.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? (base && `${base.replace(/\/+$/, '')}/v1/traces`)

@@ -1,6 +1,6 @@
 import { createFormat } from './formats.ts'
 
-/** `http://10.0.0.1:8080`: an origin without a path, credentials or a query. */
+/** Parses an origin without a path, credentials or a query, such as `http://10.0.0.1:8080`. */
 function parseOrigin(text: string) {
   const { protocol, hostname, port, host, href, origin } = new URL(text)
   if ((protocol !== 'http:' && protocol !== 'https:') || `${origin}/` !== href || port === '0') return undefined
@@ -13,7 +13,7 @@ function parseOrigin(text: string) {
   } as const
 }
 
-/** Returns where the instances of an upstream come from. */
+/** Parses the source of the instances of an upstream. */
 function parseSource(text: string) {
   const [scheme = ''] = text.split('://', 1)
   if (scheme === 'dns') {
@@ -29,7 +29,7 @@ function parseSource(text: string) {
   return origins.every((origin) => origin !== undefined) ? { type: 'static' as const, origins } : undefined
 }
 
-/** `name=target` pairs. Each name is that of a label in metrics. */
+/** Parses `name=target` pairs. A name becomes the label of the upstream in the metrics. */
 export const upstreams = () =>
   createFormat(
     'name=target pairs separated by commas, each name once; a target is http(s)://host:port, several of them with | ' +

@@ -75,7 +75,7 @@ test('an aborted request has the outcome unknown', async () => {
   expect(lines).toMatchObject([{ 'log.level': 'info', message: 'request aborted', 'event.outcome': 'unknown' }])
 })
 
-test('the duration is in nanoseconds, and a change of the wall clock does not affect it', async () => {
+test('the duration is in nanoseconds, and independent of the wall clock', async () => {
   let now = 10
   jest.spyOn(performance, 'now').mockImplementation(() => now)
   app.get('/timed', (_req, res) => {

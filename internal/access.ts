@@ -16,7 +16,7 @@ export interface AccessOptions extends Omit<BearerTokenOptions, 'keys'> {
 
 export type Access = ReturnType<typeof createAccess>
 
-/** Composes the authentication of every operation that is not public, and its part of the OpenAPI document. */
+/** Composes the authentication of every operation that is not public, and its description in the OpenAPI document. */
 export function createAccess({ jwksUrl: url, fetch, sessions, ...claims }: AccessOptions) {
   const verify = bearerTokens({ ...claims, keys: issuerKeys({ url, fetch }) })
   const guard: Guard = {
@@ -41,7 +41,7 @@ export function createAccess({ jwksUrl: url, fetch, sessions, ...claims }: Acces
   }
 }
 
-/** Creates the sessions of the browsers, which are in Redis. */
+/** Creates the sessions of browsers, which are stored in Redis. */
 export async function createSessions({ redis, service, ...options }: Omit<SessionOptions, 'store'> & SessionsDeps) {
   const { createSessions } = await import('#pkg/access/sessions.ts')
   const { createSessionStore } = await import('./store/sessions.ts')

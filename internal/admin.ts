@@ -8,7 +8,7 @@ import type { ServiceBoard } from './board/board.ts'
 import { logAcceptError, logConnectionLimit, logEvent, logListening } from './log-events.ts'
 import { createServer, type Timeouts } from './server.ts'
 
-/** File descriptors for the connections of the admin port. */
+/** Maximum number of connections to the admin port, each with a file descriptor. */
 const ADMIN_FILES = 64
 
 export interface AdminDeps extends Timeouts {

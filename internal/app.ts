@@ -131,7 +131,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
       board = telemetry.board
       await setImmediate()
 
-      // The HTTP part stops before the stores, so requests no longer use them: wait only briefly for a store that
+      // The HTTP server stops before the stores, so requests no longer use them: wait only briefly for a store that
       // hangs.
       const stopTimeoutMs = 1_000
       const postgres =

@@ -5,7 +5,7 @@ const NOT_BUILT = {
   name: 'my-service',
   version: '0.0.0-dev',
   commit: 'unknown',
-  /** Time of the commit in ISO 8601. Builds of one commit are identical to the byte. */
+  /** Time of the commit in ISO 8601, so that builds of the same commit are byte-identical. */
   time: 'unknown',
 }
 

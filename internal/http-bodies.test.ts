@@ -120,7 +120,7 @@ describe('a raw body', () => {
     await client.post('/webhook').set('x-signature', sign('')).expect(200, { valid: true, bytes: 0 })
   })
 
-  test('has a limit and media types of its own', async () => {
+  test('has its own limit and media types', async () => {
     expect((await post('/webhook', 'application/json', 'x'.repeat(201)).expect(413)).body.code).toBe('body_too_large')
     expect((await post('/webhook', 'text/plain', 'x').expect(415)).body.code).toBe('unsupported_media_type')
   })
@@ -177,7 +177,7 @@ describe('a stream', () => {
     expect((await post('/upload', 'text/plain', 'x').expect(415)).body.code).toBe('unsupported_media_type')
   })
 
-  /** Sends chunked requests on one connection, one after the other, and resolves with the statuses. */
+  /** Sends chunked requests in sequence on one connection. Resolves with the statuses. */
   async function sendChunked(path: string, chunks: readonly number[]): Promise<string[]> {
     const socket = connect(port, '127.0.0.1')
     socket.write(`POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-type: ${octets}\r\ntransfer-encoding: chunked\r\n\r\n`)

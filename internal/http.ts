@@ -26,7 +26,7 @@ export interface HttpDeps {
   /** @default no other origin may read a response */
   readonly cors?: CorsOptions
   readonly rateLimit: RequestHandler
-  /** Bounds the time of the calls that a request makes. @default the calls have their own limits only */
+  /** Limits the time of the outgoing calls of a request. @default each call has only its own limit */
   readonly deadline?: RequestHandler
   /** Authenticates every operation that is not public. @default every operation is public */
   readonly guard?: RequestHandler
@@ -35,7 +35,7 @@ export interface HttpDeps {
   readonly onRoute?: RouteOptions['onRoute']
 }
 
-/** Lists what happens to a request that is not a probe, in order. */
+/** Composes the steps of every request that is not a probe, in order. */
 export function createHttp({ logger, context, routes, guard, tracing, onRoute, ...deps }: HttpDeps): Express {
   const app = express()
   // Express's own error pages show no stack in production.

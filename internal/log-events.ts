@@ -54,7 +54,7 @@ const CIRCUIT_MESSAGES = {
   isolated: 'circuit opened by an operator',
 } as const
 
-/** Logs the instances of an upstream that come and go, and the states of its circuit. */
+/** Logs changes of the instances of an upstream and of the state of its circuit. */
 export const logUpstream = (logger: Logger) => (event: UpstreamEvent) => {
   const target = { 'service.target.name': event.upstream }
   switch (event.type) {

@@ -165,7 +165,7 @@ test('calls count by upstream, method, status and error, and the state of an ups
   }
 })
 
-test('the admission shows its limit, its queue, the brownout and its refusals', async () => {
+test('the metrics show the limit, the queue, the brownout and the refusals of the admission', async () => {
   const { observeAdmission, render } = create()
   observeAdmission(admission)
   const text = await render()

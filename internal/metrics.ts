@@ -73,7 +73,7 @@ export function createServiceMetrics(deps: ServiceMetricsDeps) {
   return { ...metrics, ...createStoreMetrics(metrics.sources), observeSpans, observeAdmission }
 }
 
-/** Longest id of a request that fits in an exemplar of OpenMetrics beside the id of the trace. */
+/** Longest request id that fits into an exemplar of OpenMetrics beside the trace id, in characters. */
 const MAX_REQUEST_ID = 78
 
 function findExemplar({ id, context }: Request): Labels | undefined {

@@ -17,7 +17,7 @@ export function createOverload({ routes, logger, ...options }: OverloadDeps): Ad
   return createAdmission({
     ...options,
     findPriority: createPriorityTable(routes),
-    // The classes of the messages know the app and its trusted proxies before Express sees the request.
+    // The message classes refer to the app and its trusted proxies, so `ip` works before Express sees the request.
     identify: (request) => identifyClient((request as Request).ip ?? ''),
     requestId,
     onBrownout({ isOn, averageWaitMs }) {

@@ -8,7 +8,7 @@ import type { Redis } from './store/redis.ts'
 
 export interface RateLimitDeps {
   readonly perMinute: () => number
-  /** Counts for all instances. @default each instance counts for itself */
+  /** The shared store of the counts. Undefined: each instance counts separately. */
   readonly redis: Pick<Redis, 'run'> | undefined
   readonly service: string
   readonly logger: Logger

@@ -14,10 +14,10 @@ import { createUpstreams, type UpstreamsDeps } from './upstreams.ts'
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const
 
-// Never called: the document is rendered from the declarations of the routes.
+// Not called: the document is rendered from the declarations of the routes.
 const db = { withTables: () => undefined } as unknown as Postgres['db']
 
-// Never called either.
+// Not called either.
 const upstreams = [{ name: 'payments', source: { type: 'static', origins: [] } }]
 
 const never = () => Promise.reject(new Error('not used'))
@@ -81,7 +81,7 @@ test('the document has every route of the router except the pages, and no other 
 
 const operations = () => Object.values(document.paths).flatMap((methods) => Object.values(methods))
 
-test('every operation that can be refused because of overload shows its priority', () => {
+test('every operation that may be refused during overload shows its priority', () => {
   const { paths } = document
   expect(paths['/ping']?.['get']).toMatchObject({ 'x-priority': 'normal', responses: { 503: expect.anything() } })
   expect(paths['/openapi.json']?.['get']).toMatchObject({ 'x-priority': 'background' })

@@ -82,7 +82,7 @@ export function createServer({ probe, ownsSocket, onClientError, ...options }: S
     messages,
     /**
      * Sets the handler of the requests that are not probes. Earlier requests wait for it. `admit` replaces the queue in
-     * front of it: it gets each request in the turn of the event loop that reads the request.
+     * front of the handler, and gets each request in the turn of the event loop that reads it.
      */
     handle(next: RequestListener, admit = enqueue): void {
       handler = next

@@ -20,11 +20,11 @@ export interface TelemetryDeps {
   readonly hasBoard: boolean
   /** @default the spans are not exported */
   readonly exporter?: TracingDeps['exporter']
-  /** Starts a part of the service. */
+  /** Starts a component of the service, and stops it in reverse order. */
   readonly use: (part: Part) => Promise<void>
 }
 
-/** Composes what operators see: metrics, the board and traces. Loads only what is on. */
+/** Composes the metrics, the board and the traces. Loads only the configured modules. */
 export async function startTelemetry({ admin, hasBoard, exporter, use, ...deps }: TelemetryDeps) {
   const { service, version, counts, droppedLines, lifecycle, health, context, logger } = deps
   const { phase } = lifecycle

@@ -20,9 +20,9 @@ export interface TracingDeps {
   readonly logger: Logger
   readonly service: string
   readonly version: string
-  /** Where the spans go, and which traces are recorded. @default the spans are not exported */
+  /** The options of the exporter and the sampler. @default the spans are not exported */
   readonly exporter?: (Omit<OtlpOptions, 'onEvent'> & { readonly sampler: SamplerOptions }) | undefined
-  /** Receive the spans too. */
+  /** Additional sinks, which also receive the spans. @default none */
   readonly sinks?: readonly SpanSink[]
 }
 
@@ -42,7 +42,7 @@ export async function createTracing({ context, logger, service, version, exporte
   const stopRedis = traceRedis(tracer)
   return {
     tracer,
-    /** Without an exporter, the decision of the caller is passed on. */
+    /** Undefined without an exporter: the service passes on the decision of the caller. */
     sample: exporter && createSampler(exporter.sampler),
     beginRequest: server.begin,
     bindRoute: server.bind,

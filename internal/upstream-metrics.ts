@@ -6,10 +6,10 @@ const BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5
 
 const STATES: readonly BreakerState[] = ['closed', 'open', 'half-open', 'isolated']
 
-/** Methods that the metrics show. Each further one adds series. */
+/** Methods that the metrics distinguish, because each method adds series. */
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'])
 
-/** Measures the calls to upstreams. The label of an upstream is its name, because instances come and go. */
+/** Measures the calls to upstreams. The label of an upstream is its name, because its instances change. */
 export function createUpstreamMetrics(sources: Sources) {
   const durations = createHistogram(sources, {
     name: 'http_client_request_duration_seconds',

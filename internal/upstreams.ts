@@ -19,14 +19,14 @@ import { createPayments } from './service/payments.ts'
 import { requireUsable } from './upstream-check.ts'
 import { createUpstreamMetrics } from './upstream-metrics.ts'
 
-/** The routes that need an upstream, by its name in UPSTREAMS. Without the upstream they do not exist. */
+/** The routes that call an upstream, by its name in UPSTREAMS. Without the upstream, the routes do not exist. */
 const ROUTES: readonly (readonly [upstream: string, list: (upstream: Upstream) => Route[]])[] = [
   ['payments', (upstream) => payments({ payments: createPayments({ upstream }) })],
 ]
 
 export interface UpstreamsDeps extends Pick<UpstreamOptions, 'timeoutMs' | 'concurrency'> {
   readonly upstreams: readonly { readonly name: string; readonly source: Source }[]
-  /** Longest time of a request of this service with its calls, in milliseconds. */
+  /** Time limit of a request to this service with its calls, in milliseconds. */
   readonly requestTimeoutMs: number
   /** Returns the names of the upstreams whose circuits an operator holds open. */
   readonly open: () => readonly string[]
@@ -41,7 +41,7 @@ export interface UpstreamsDeps extends Pick<UpstreamOptions, 'timeoutMs' | 'conc
   readonly tracer?: Pick<Tracer, 'trace'> | undefined
 }
 
-/** Composes the clients of the services that this one calls, with their checks, metrics, spans and log lines. */
+/** Composes the clients of other services, with their checks, metrics, spans and log lines. */
 export function createUpstreams({
   upstreams,
   open,
@@ -73,7 +73,7 @@ export function createUpstreams({
       },
     })
     metrics?.report(client.report)
-    // Not critical: an upstream that all instances share would take all of them out of service.
+    // Not critical: otherwise a failing upstream would make all instances unready.
     health.watch({ name: `upstream-${name}`, check: async () => requireUsable(client.report()), critical: () => false })
     return client
   })
@@ -82,7 +82,7 @@ export function createUpstreams({
 
   return {
     routes: clients.flatMap((client) => ROUTES.flatMap(([name, list]) => (name === client.name ? list(client) : []))),
-    /** Bounds the calls of a request to its time. */
+    /** Limits the calls of a request to the time of the request. */
     deadline: deadline({ context, timeoutMs: options.requestTimeoutMs }),
     part: {
       name: 'upstreams',

@@ -28,7 +28,7 @@ test('without an admin port there is no board', async () => {
   await expect(get('/')).rejects.toThrow('fetch failed')
 })
 
-test('the board has the log lines of a request and no query string', async () => {
+test('the board has the log lines of a request, and no query string', async () => {
   const { app, get } = await start({ FEATURES: 'board' })
   const headers = { 'x-request-id': 'one', authorization: 'Bearer hunter2', cookie: 'session=hunter2' }
   await fetch(`${app.url}/nothing?token=hunter2`, { headers })

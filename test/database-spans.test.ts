@@ -43,7 +43,7 @@ afterEach(() => {
   spans.length = 0
 })
 
-/** Runs work in a request whose own span is `request`. */
+/** Runs work in a request whose server span is `request`. */
 const inRequest = <T>(work: () => Promise<T>) =>
   storage.run({ requestId: 'r-1', trace: { ...TRACE, spanId: 'request' } as never }, work)
 
@@ -81,7 +81,7 @@ test('the wait for a connection is a child of the statement or the transaction t
   ])
 })
 
-test('a statement in a span of its own inside of a transaction is a child of that span', async () => {
+test('a statement in a separate span inside a transaction is a child of that span', async () => {
   await inRequest(() =>
     db.transaction().execute((transaction) =>
       tracer.trace('check stock', {}, async () => {
@@ -97,7 +97,7 @@ test('a statement in a span of its own inside of a transaction is a child of tha
   ])
 })
 
-test('a statement that fails has the SQLSTATE, and its transaction a rollback', async () => {
+test('a failed statement has the SQLSTATE, and its transaction has a rollback', async () => {
   const insert = (id: number) => db.insertInto('things').values({ id }).execute()
   await inRequest(() => insert(1))
   await expect(inRequest(() => insert(1))).rejects.toThrow()
@@ -120,7 +120,7 @@ test('a stream is one span', async () => {
   expect(tree()).toContain('SELECT things < request')
 })
 
-test('work outside of a request has no spans', async () => {
+test('work outside a request has no spans', async () => {
   await db.selectFrom('things').selectAll().execute()
   await db.transaction().execute((transaction) => sql`select 1`.execute(transaction))
   expect(spans).toEqual([])

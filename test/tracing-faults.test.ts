@@ -21,7 +21,7 @@ const QUICK = {
   OTEL_BSP_SCHEDULE_DELAY: '10',
   OTEL_BSP_EXPORT_TIMEOUT: '300',
   OTEL_EXPORTER_OTLP_TIMEOUT: '100',
-  // The log lines of requests would hide those of this test.
+  // The buffer would delay the lines that this test waits for.
   LOG_BUFFER_MS: '1',
 }
 
@@ -53,7 +53,7 @@ type Started = Awaited<ReturnType<typeof start>>
 
 const dropped = async ({ counts }: Started, reason: string) => (await counts()).dropped[`error_type="${reason}"`] ?? 0
 
-/** Waits for the outcome of every span so far. */
+/** Waits until every span so far is exported or lost. */
 async function settle(started: Started, sent: number): Promise<void> {
   await until(async () => {
     const { exported, dropped } = await started.counts()
@@ -61,7 +61,7 @@ async function settle(started: Started, sent: number): Promise<void> {
   })
 }
 
-test('a collector that is down costs its spans only, and the log has one line for the loss and one for its end', async () => {
+test('a collector that is down costs only spans, and the log has a line for the start and the end of the loss', async () => {
   const port = await freePort()
   const service = await start(port)
   const { app, request } = service
@@ -83,7 +83,7 @@ test('a collector that is down costs its spans only, and the log has one line fo
     'App.traces.lost_spans': 10,
   })
 
-  // The next loss is another change.
+  // The next loss is logged again.
   await receiver.stop()
   await request(1)
   await settle(service, 14)
@@ -113,7 +113,7 @@ test.each<[string, Behaviour, string]>([
   })
 })
 
-test('the queue has a bound while the collector hangs', async () => {
+test('the queue is limited while the collector hangs', async () => {
   const receiver = await receive('hang')
   const limits = { OTEL_BSP_MAX_QUEUE_SIZE: '10', OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '5' }
   const slow = { OTEL_EXPORTER_OTLP_TIMEOUT: '60000', OTEL_BSP_EXPORT_TIMEOUT: '60000' }

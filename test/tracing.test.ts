@@ -67,7 +67,7 @@ describe('a request', () => {
     expect(span.endTimeUnixNano).toBeLessThan(BigInt(Date.now() + 100) * 1_000_000n)
   })
 
-  test('of an unknown path has the name of its method, and no span has the path of a probe or a scrape', async () => {
+  test('of an unknown path has its method as the name, and no span has the path of a probe or a scrape', async () => {
     const { app, scrape } = await startMeasured(exporting())
     for (const path of ['/health', '/health/live', '/health/ready', '/health/startup']) await get(app, path, SAMPLED)
     await scrape()
@@ -106,7 +106,7 @@ describe('the children of a request', () => {
     await redis.stop()
   })
 
-  test('are its commands of Redis and its outgoing calls, which continue the trace', async () => {
+  test('are its Redis commands and its outgoing calls, which continue the trace', async () => {
     const env = { ...issuer.env, REDIS_URL: redis.url, RATE_LIMIT: '1000', FEATURES: 'version' }
     const app = await startApp({ env: exporting(env) })
     await until(async () => (await get(app, '/health/ready')).ok)
@@ -137,7 +137,7 @@ describe('the children of a request', () => {
     })
   })
 
-  test('do not exist when nothing is exported, but outgoing calls continue the trace of the caller', async () => {
+  test('do not exist without an exporter, but outgoing calls continue the trace of the caller', async () => {
     const app = await startApp({ env: { ...issuer.env, FEATURES: 'version', TRUST_PROXY: '1' } })
     await get(app, '/version', { ...SAMPLED, authorization: `Bearer ${await issuer.token()}` })
     expect(issuer.downloads.at(-1)).toMatchObject(SAMPLED)
@@ -186,7 +186,7 @@ describe('the variables of OpenTelemetry', () => {
   })
 })
 
-test('without an endpoint no code of traces is loaded', async () => {
+test('without an endpoint no code for traces is loaded', async () => {
   const { program, list } = reportModules(
     'internal/tracing|pkg/tracing/|node_modules/@opentelemetry/(?!api/|semantic-conventions/)',
   )

@@ -1,4 +1,4 @@
-// Express with helmet, pino-http and the pool of pg, as its users write it.
+// Express with helmet, pino-http and the pool of pg, in its usual style.
 const express = require('express')
 const { default: helmet } = require('helmet')
 const { pinoHttp } = require('pino-http')

@@ -1,4 +1,4 @@
-// Fastify with the pool of pg, as its users write it.
+// Fastify with the pool of pg, in its usual style.
 const { fastify, LogController } = require('fastify')
 const { destination, pino } = require('pino')
 const { accessFields, PINO, requestId } = require('../peers/support/duties.cjs')

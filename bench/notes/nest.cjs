@@ -1,4 +1,4 @@
-// Nest with TypeORM, as the documentation of Nest shows it.
+// Nest with TypeORM, as in the documentation of Nest.
 require('reflect-metadata')
 const { Body, Controller, Get, Headers, HttpException, Module, Param, ParseUUIDPipe, Patch, Post, Query } =
   require('@nestjs/common')
@@ -11,7 +11,7 @@ const { PingController } = require('../peers/support/ping-controller.cjs')
 const { parseVersion } = require('./notes.cjs')
 
 class Note {}
-// Applied by hand, as a compiler applies decorators to properties, methods and parameters.
+// Call the decorators directly, as the output of a compiler does for properties, methods and parameters.
 typeorm.Entity('notes')(Note)
 typeorm.PrimaryGeneratedColumn('uuid')(Note.prototype, 'id')
 typeorm.VersionColumn()(Note.prototype, 'version')

@@ -1,9 +1,9 @@
-// The table, the queries and the responses of the notes, the same in each peer that uses pg.
+// The table, the queries and the responses of the notes, for every peer that uses pg.
 const pg = require('pg')
 
 const COLUMNS = 'id, version, created_at, updated_at, title, text'
 
-/** Parameters: id; limit; title, text; text, id, version. */
+/** Parameters in the order of the statements: id; limit; title, text; text, id, version. */
 exports.SQL = {
   read: `select ${COLUMNS} from notes where id = $1`,
   list: `select ${COLUMNS} from notes order by created_at desc, id desc limit $1`,
@@ -19,7 +19,7 @@ exports.CONNECTION = {
 
 exports.UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/
 
-/** pg parses timestamps to a Date, which JSON shows in the form of the service. */
+/** Formats a row. pg parses timestamps to a Date, whose JSON form is the format of the service. */
 exports.formatNote = ({ id, version, created_at, updated_at, title, text }) => ({
   id,
   version,
@@ -29,10 +29,10 @@ exports.formatNote = ({ id, version, created_at, updated_at, title, text }) => (
   text,
 })
 
-/** Returns the version that `if-match: "7"` names. */
+/** Returns the version in an `if-match` header such as `"7"`. */
 exports.parseVersion = (ifMatch = '') => Number(/^"(\d+)"$/.exec(ifMatch)?.[1])
 
-/** A page of up to `limit` notes from `limit + 1` rows. */
+/** Formats a page of up to `limit` notes from up to `limit + 1` rows. */
 exports.formatPage = function formatPage(rows, limit) {
   const items = rows.slice(0, limit).map(exports.formatNote)
   const last = rows.length > limit ? items.at(-1) : undefined

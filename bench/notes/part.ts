@@ -24,7 +24,7 @@ type Operation = keyof typeof OPERATIONS
 
 const node = (file: string): Program => ({ command: [process.execPath, `bench/notes/${file}`] })
 
-/** Lists the programs, the ones of a quick run first. */
+/** Lists the programs. The programs of a quick run come first. */
 async function listPrograms(quick: boolean): Promise<Record<string, Program>> {
   const programs = { limit: node('raw.cjs'), service: { command: [BUILT.app] } as const }
   if (quick) return programs
@@ -42,7 +42,10 @@ const GIN = '.local/bench/gin-with-pgx'
 
 const CONNECTIONS = 32
 
-/** The warm-up has notes of its own: its last updates may be in progress when the measurement starts. */
+/**
+ * Number of notes for each run. The warm-up uses separate notes, because its last updates may be in progress when the
+ * measurement starts.
+ */
 const NOTES = 10_000
 
 const SEED = `
@@ -53,7 +56,7 @@ const SEED = `
     from generate_series(0, ${2 * NOTES - 1}) n;
   analyze notes`
 
-/** Reads of one note in fifty take 200 ms, for every program alike. */
+/** Makes reads of one note in fifty take 200 ms, for every program. */
 const SLOW_ROWS = `
   alter table notes rename to all_notes;
   create view notes as select * from all_notes where version > 0 or pg_sleep(0.2)::text = '';
@@ -94,7 +97,7 @@ async function measureNotes({ quick }: Bench): Promise<Measurement[]> {
     const prober = startProber(`${server.url}/v1/notes/00000000-0000-4000-8000-000000000001`, 10, 100)
     await loaded
     const { statuses, p99Ms } = await prober.stop()
-    if (Object.keys(statuses).join() !== '200') throw new Error(`reads answered ${JSON.stringify(statuses)}`)
+    if (Object.keys(statuses).join() !== '200') throw new Error(`reads had the statuses ${JSON.stringify(statuses)}`)
     return p99Ms
   }
 

@@ -1,4 +1,4 @@
-// The limit: node:http, named statements on two pipelined connections, and an access log.
+// The upper limit for Node: node:http, named statements on two pipelined connections, and an access log.
 const { createServer } = require('node:http')
 const pg = require('pg')
 const { createAccessLog } = require('../peers/support/access-log.cjs')

@@ -31,7 +31,8 @@ test('under CI a newer Alertmanager is tested too', () => {
   expect(newer !== undefined || process.env['CI'] !== 'true').toBe(true)
 })
 
-// Before 0.26, Alertmanager takes every response of WeCom for a success: https://github.com/prometheus/alertmanager/pull/3330
+// Before 0.26, Alertmanager treats every response of WeCom as a success:
+// https://github.com/prometheus/alertmanager/pull/3330
 const versions = [
   { version: "Debian's Alertmanager", command: undefined },
   ...(newer === undefined ? [] : [{ version: 'a newer Alertmanager', command: newer }]),
@@ -76,7 +77,7 @@ describe.each(versions)('$version with a stand-in for WeCom', ({ command }) => {
 
   const contents = () => wecom.messages.map(({ content }) => content)
 
-  /** Returns the number of notifications, and of those that Alertmanager knows to have failed. */
+  /** Returns the numbers of notifications and of known failures. */
   async function count(): Promise<{ readonly sent: number; readonly failed: number }> {
     const metrics = await (await fetch(`${alertmanager.url}/metrics`)).text()
     const sum = (name: string) =>
@@ -86,7 +87,7 @@ describe.each(versions)('$version with a stand-in for WeCom', ({ command }) => {
     return { sent: sum('alertmanager_notifications_total'), failed: sum('alertmanager_notifications_failed_total') }
   }
 
-  test('a message has the status, the summary and the link to the runbook, and a second one resolves it', async () => {
+  test('a message has the status, the summary and the link to the runbook, and a second message resolves it', async () => {
     await post('RestartLoop')
     await until(() => wecom.messages.length === 1)
     await post('RestartLoop', {}, true)
@@ -113,12 +114,12 @@ describe.each(versions)('$version with a stand-in for WeCom', ({ command }) => {
 
   async function readsErrors(): Promise<boolean> {
     const { versionInfo } = (await (await fetch(`${alertmanager.url}/api/v2/status`)).json()) as Status
-    // A build by `go install` does not know its version.
+    // A build by `go install` has no version.
     const [, minor = '99'] = /^0\.(\d+)/.exec(versionInfo.version) ?? []
     return Number(minor) >= 26
   }
 
-  /** Expects that Alertmanager takes the rejected message for a delivered one. */
+  /** Expects that Alertmanager treats the rejected message as delivered. */
   async function isLost(): Promise<void> {
     await until(async () => (await count()).sent === 1)
     expect(await count()).toEqual({ sent: 1, failed: 0 })
@@ -151,7 +152,7 @@ describe.each(versions)('$version with a stand-in for WeCom', ({ command }) => {
     },
   )
 
-  test('a request without a response fails after 10 s at least, and the next group_interval delivers', async () => {
+  test('a request without a response fails after at least 10 s, and the next group_interval delivers', async () => {
     wecom.fail('no response')
     await post('RestartLoop')
     await until(() => wecom.messages.length === 1, 25_000)
@@ -159,7 +160,7 @@ describe.each(versions)('$version with a stand-in for WeCom', ({ command }) => {
     expect((await count()).failed).toBe(1)
   })
 
-  test('a wrong secret sends no message, and counts as failed', async () => {
+  test('with a wrong secret no message is sent, and the notification counts as failed', async () => {
     await alertmanager.stop()
     alertmanager = await start('wrong')
     await post('RestartLoop')
@@ -175,7 +176,7 @@ describe.each(versions)('$version with a stand-in for WeCom', ({ command }) => {
     ['ErrorBudgetBurn', ['ErrorBudgetBurnSlow']],
     ['RestartLoop', ['TargetDown']],
     ['TargetsMissing', ['RestartLoop', 'LogLinesDropped']],
-  ])('%s silences %j of the same service, which arrive when the cause has gone', async (cause, symptoms) => {
+  ])('%s silences %j of the same service, which arrive after the cause has ended', async (cause, symptoms) => {
     const instance = { instance: 'a' }
     await post(cause, instance)
     await until(() => wecom.messages.length === 1)

@@ -8,7 +8,7 @@ import { debianTool } from '../../test/support/tools.ts'
 
 const dashboards = readDashboards(join(import.meta.dirname, 'dashboards'))
 
-test('each dashboard has an identifier of its own', () => {
+test('each dashboard has a unique identifier', () => {
   const names = dashboards.map(({ uid }) => uid)
   expect(names.length).toBeGreaterThan(0)
   expect(new Set(names).size).toBe(names.length)
@@ -18,7 +18,7 @@ describe.each(dashboards)('$file', (dashboard) => {
   const { panels, templating } = dashboard
   const queries = listQueries(dashboard, 'orders', '1m')
 
-  test('panels have an id and a place of their own', () => {
+  test('each panel has a unique id and a separate place', () => {
     expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length)
     const cells = panels.flatMap(({ gridPos: { x, y, w, h } }) =>
       Array.from({ length: w * h }, (_, cell) => `${x + (cell % w)},${y + Math.floor(cell / w)}`),

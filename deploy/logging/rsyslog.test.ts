@@ -11,7 +11,7 @@ import { type Rsyslog, startRsyslog } from './harness/start-rsyslog.ts'
 // The first run downloads the broker.
 jest.setTimeout(600_000)
 
-/** How long the broker is down, in seconds. */
+/** Duration of the outage of the broker, in seconds. */
 const OUTAGE_S = Number(process.env['OUTAGE_S'] ?? 0)
 
 let kafka: Kafka
@@ -108,7 +108,7 @@ test('each line arrives once when rsyslog restarts while the broker is down, and
   expect(backwards.length).toBeLessThan(2)
 })
 
-test('a killed rsyslog loses no line: it sends some again, with the offsets of the first time', async () => {
+test('a killed rsyslog loses no line, and repeats lines with the same offsets', async () => {
   await logRequests(app, rsyslog.file, listNames('before', 100))
   await arrived('before-99')
   await rsyslog.kill()
@@ -139,7 +139,7 @@ describe('a rotation', () => {
     (await kafka.read(topic)).map(({ value }) => JSON.parse(value).n).filter((n) => n !== undefined)
   const numbered = (n: number) => until(async () => (await listNumbers()).includes(n), 60_000)
 
-  test('by a rename, as supervisord and the kubelet rotate, loses no line, repeats none and keeps the order', async () => {
+  test('by a rename, as supervisord and the kubelet rotate, loses and repeats no line and keeps the order', async () => {
     write(0, 500)
     renameSync(rsyslog.file, `${rsyslog.file}.1`)
     write(500, 1_000)
@@ -151,7 +151,7 @@ describe('a rotation', () => {
     expect(await listNumbers()).toEqual(Array.from({ length: 1_500 }, (_, n) => n))
   })
 
-  test('by a copy and a truncation loses no line that rsyslog has read, repeats none and keeps the order', async () => {
+  test('by a copy and a truncation loses no line that rsyslog has read, repeats no line and keeps the order', async () => {
     write(0, 500)
     await numbered(499)
     copyFileSync(rsyslog.file, `${rsyslog.file}.1`)

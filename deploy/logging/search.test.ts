@@ -32,7 +32,7 @@ beforeAll(async () => {
   ;[kafka, node] = await Promise.all([startKafka(), startSearchNode()])
   await installTemplate(node)
   rsyslog = await startRsyslog({ broker: kafka.address, topic: 'logs' })
-  // Nothing listens on port 1, so the checks fail.
+  // No process listens on port 1, so the checks fail.
   const app = await startApp({ ...writingTo(rsyslog.file), env: { DATABASE_URL: 'postgres://u@127.0.0.1:1/d' } })
   await app.line({ message: 'check failed' })
   const headers = { traceparent: `00-${TRACE}-00f067aa0ba902b7-01`, 'x-request-id': REQUEST }
@@ -81,7 +81,7 @@ test('a line that is sent twice is indexed once', async () => {
   expect(await count()).toBe(documents.length)
 })
 
-test('lines that differ only in their machine, process or offset have ids of their own', () => {
+test('lines that differ only in their machine, process or offset have different ids', () => {
   const line = documents[0]!
   const { host, log } = line as { host: object; log: object }
   const variants = [
@@ -96,7 +96,7 @@ test('lines that differ only in their machine, process or offset have ids of the
   expect(documentId({ ...line, log: { ...log, file: { path: 'app.log.1' } } })).toBe(documentId(line))
 })
 
-test('a search by trace id or by request id finds the lines of the request and no other', async () => {
+test('a search by trace id or by request id finds exactly the lines of the request', async () => {
   const found = await search(node, `trace.id:${TRACE}`)
   expect(found.length).toBeGreaterThan(0)
   expect(found.map((line) => line['http.request.id'])).toEqual(found.map(() => REQUEST))
@@ -137,7 +137,7 @@ test('a line whose field has another type is rejected with 400, which sends it t
   ])
 })
 
-test('the stream of rejected lines takes any of them, as a text', async () => {
+test('the stream of rejected lines accepts any rejected line, as a text', async () => {
   const document = {
     '@timestamp': documents[0]?.['@timestamp'],
     event: { original: '{"client.ip":"x"}' },
@@ -199,7 +199,7 @@ describe('the saved searches of Kibana', () => {
     if (name === 'failed' || name === 'slow') expect(found).not.toContain(documentId(requests[0]!))
   })
 
-  /** Returns a line of a request that the run had no example of. */
+  /** Returns a line of a kind of request that the run did not contain. */
   const variant = (fields: Document): Document => ({
     ...documents.find((line) => 'trace.id' in line),
     ...fields,

@@ -15,13 +15,15 @@ import { startWatchedService, type WatchedService } from './watched-service.ts'
  */
 jest.setTimeout(300_000)
 
-/** All times of the rules and of Alertmanager are divided by it: five minutes become 2 s, and six hours 144 s. */
+/**
+ * The divisor of all durations in the rules and in Alertmanager: five minutes become 2 s, and six hours become 144 s.
+ */
 const FACTOR = 150
-/** A fault may last as long as the longest window that has to pass, and a busy machine is slow. */
+/** A test waits for the longest window of its alerts, on a machine that may be busy. */
 const PATIENCE_MS = 250_000
 
 const JOB = 'my-service'
-/** The failing query has a response with 200. */
+/** The load of a healthy service. `/faults/failing-query` responds with 200 although its query fails. */
 const HEALTHY = ['/ping', '/faults/query?ms=1', '/ping', '/faults/failing-query']
 
 const { alerts, records } = readRules()

@@ -5,7 +5,7 @@ export interface Series {
   readonly values: readonly (readonly [at: number, value: string])[]
 }
 
-/** Asks Prometheus for data. */
+/** Creates functions that query Prometheus. */
 export function askPrometheus({ url }: Pick<LocalServer, 'url'>) {
   async function ask(path: string, query: Readonly<Record<string, string>> = {}): Promise<unknown> {
     const response = await fetch(`${url}/api/v1/${path}`, { method: 'POST', body: new URLSearchParams(query) })

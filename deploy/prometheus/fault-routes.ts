@@ -18,7 +18,7 @@ const get = (id: string, handler: (durationMs: number) => unknown): Route => {
   return { path: `/faults/${id}`, get: fault }
 }
 
-/** The routes of the service that needs a database, and routes that cause a fault. build-faulty.ts builds them in. */
+/** The resource routes of the service, and routes that cause faults. build-faulty.ts builds them into the artifact. */
 export function listResources(deps: ResourcesDeps): Route[] {
   const { db } = deps
   const sleep = (ms: number) => sql`select pg_sleep(${ms / 1e3})`

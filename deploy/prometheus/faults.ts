@@ -4,7 +4,7 @@ export interface Fault {
   /** Completes the sentence "the alert fires when …". */
   readonly fault: string
   readonly alerts: readonly string[]
-  /** Further alerts of this fault. They resolve long after its end. */
+  /** Additional alerts of this fault, which resolve long after its end. @default none */
   readonly late?: readonly string[]
   readonly start: (service: WatchedService) => unknown
   readonly end: (service: WatchedService) => unknown
@@ -14,36 +14,36 @@ const ping = ({ traffic }: WatchedService) => {
   traffic.path = () => '/ping'
 }
 
-/** Sends every n-th of 40 requests a second to this path. */
-const send = (n: number, path: string) => ({
+/** Creates a fault that sends every `n`-th of the 40 requests a second to this path. */
+const sendEach = (n: number, path: string) => ({
   start({ traffic }: WatchedService) {
     traffic.path = (count) => (count % n === 0 ? path : '/ping')
   },
   end: ping,
 })
 
-/** A fault for each alert. The errors come first, because the last of their alerts takes 6 hours to resolve. */
+/** A fault for each alert. The errors come first, because the slowest of their alerts takes 6 hours to resolve. */
 export const FAULTS: readonly Fault[] = [
   {
     fault: '5 % of the requests fail',
     alerts: ['ErrorRateHigh', 'ErrorBudgetBurnFast'],
     late: ['ErrorBudgetBurn', 'ErrorBudgetBurnSlow'],
-    ...send(20, '/faults/error'),
+    ...sendEach(20, '/faults/error'),
   },
   {
     fault: '10 % of the requests run a query of 1.2 s',
     alerts: ['LatencyP99High'],
-    ...send(10, '/faults/query?ms=1200'),
+    ...sendEach(10, '/faults/query?ms=1200'),
   },
   {
     fault: 'a request blocks the loop for 350 ms, every 500 ms',
     alerts: ['EventLoopStalled'],
-    ...send(20, '/faults/block?ms=350'),
+    ...sendEach(20, '/faults/block?ms=350'),
   },
   {
     fault: '20 transactions of 600 ms each second share 10 connections',
     alerts: ['DatabasePoolExhausted'],
-    ...send(2, '/faults/transaction?ms=600'),
+    ...sendEach(2, '/faults/transaction?ms=600'),
   },
   {
     fault: 'PostgreSQL is killed',

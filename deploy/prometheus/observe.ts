@@ -9,7 +9,7 @@ import { startTraffic } from './traffic.ts'
 
 const PATHS = ['/ping', '/ping', '/ping', '/openapi.json', '/docs', '/no-such-page']
 
-/** Starts Prometheus, Alertmanager and a little load beside the service. The messages for WeCom appear in the terminal. */
+/** Starts Prometheus, Alertmanager and a light load beside the service. The terminal shows the messages for WeCom. */
 export async function start({ url, adminPort }: Served): Promise<Beside> {
   const directory = mkdtempSync(join(tmpdir(), 'observe-'))
   const folder = join(import.meta.dirname, '../alertmanager')

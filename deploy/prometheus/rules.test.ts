@@ -28,13 +28,13 @@ interface PromtoolTest {
 }
 
 describe.each(alerts)('$alert', ({ alert, labels, annotations }) => {
-  test('the tests of promtool expect that it fires, and that it does not', () => {
+  test('the promtool tests expect both that it fires and that it does not fire', () => {
     const tests = testFiles.flatMap((file): PromtoolTest[] => parse(read(file)).tests)
     const expectations = tests.flatMap(({ alert_rule_test = [] }) => {
       const own = alert_rule_test.filter(({ alertname }) => alertname === alert)
       return [own.map(({ exp_alerts = [] }) => exp_alerts.length > 0)]
     })
-    // Before the fault, during it and after it, in one test.
+    // One test expects the states before, during and after the fault.
     expect(expectations.some((fires) => fires.at(0) === false && fires.includes(true) && fires.at(-1) === false)).toBe(
       true,
     )

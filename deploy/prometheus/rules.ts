@@ -27,7 +27,9 @@ export function readRules(): { readonly alerts: readonly Alert[]; readonly recor
   }
 }
 
-/** Lists the metrics of an expression, under the names of docs/metrics.md: `…_bucket` belongs to its histogram. */
+/**
+ * Lists the metrics of an expression with their names in docs/metrics.md: `…_bucket` becomes the name of its histogram.
+ */
 export function listMetrics(expr: string): readonly string[] {
   const bare = expr.replaceAll(/"[^"]*"|\{[^}]*\}|\[[^\]]*\]|\b(?:by|on|ignoring|group_left) ?\([^)]*\)/g, ' ')
   const names = [...bare.matchAll(/[a-z_:][\w:]*(?!\w|\()/gi)].map(([name]) => name)

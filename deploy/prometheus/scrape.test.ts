@@ -7,8 +7,9 @@ import { temporaryDirectory } from '../../test/support/temporary.ts'
 import { debianTool } from '../../test/support/tools.ts'
 
 /*
- * Debian's Prometheus has no discovery for Kubernetes and Consul. So each test gives the labels that the discovery finds, as
- * https://prometheus.io/docs/prometheus/latest/configuration/configuration/ lists them, and promtool relabels them.
+ * Debian's Prometheus has no discovery for Kubernetes and Consul. So each test provides the labels that the discovery
+ * would find, according to https://prometheus.io/docs/prometheus/latest/configuration/configuration/, and promtool
+ * relabels them.
  */
 const FOUND: Readonly<Record<string, readonly Readonly<Record<string, string>>[]>> = {
   'kubernetes.yml': [
@@ -46,7 +47,7 @@ function instance(labels: Readonly<Record<string, string>>) {
   return { __meta_consul_service: 'orders', __meta_consul_address: '10.0.0.1', ...port, ...labels }
 }
 
-/** Returns the targets that promtool makes of the targets that the discovery finds. */
+/** Returns the targets after promtool has relabelled the discovered targets. */
 async function relabel(file: string): Promise<readonly unknown[]> {
   const [job] = parse(readFileSync(join(import.meta.dirname, 'scrape', file), 'utf8')).scrape_configs
   const { kubernetes_sd_configs: _, consul_sd_configs: __, ...rest } = job

@@ -6,17 +6,17 @@ import { shorten } from '../../test/support/deploy/shorten.ts'
 import { debianTool } from '../../test/support/tools.ts'
 
 export interface PrometheusOptions {
-  /** Holds the configuration, the data and the log. */
+  /** Directory for the configuration, the data and the log. */
   readonly directory: string
   /** `host:port` of each instance. `setTargets` replaces them. */
   readonly targets: readonly string[]
   /** `host:port` of Alertmanager. @default none */
   readonly alertmanager?: string
-  /** Used when it is free. @default any */
+  /** Preferred port. @default any free port */
   readonly port?: number
-  /** Divides every time of the rules. @default 1 */
+  /** Divisor of every duration in the rules. @default 1 */
   readonly factor?: number
-  /** A Prometheus time, not divided. @default 15s */
+  /** Interval of the scrapes in Prometheus' notation. It is not divided. @default 15s */
   readonly scrapeInterval?: string
 }
 
@@ -44,7 +44,7 @@ export async function startPrometheus(options: PrometheusOptions): Promise<Prome
   const [{ static_configs: _, ...job }] = config.scrape_configs
   config.scrape_configs = [{ ...job, file_sd_configs: [{ files: [targetsFile] }] }]
   const configFile = join(directory, 'prometheus.yml')
-  // YAML includes JSON.
+  // JSON is valid YAML.
   writeFileSync(configFile, JSON.stringify(config))
 
   const port = await freePort(options.port)

@@ -7,7 +7,7 @@ export interface Traffic {
   stop(): Promise<void>
 }
 
-/** Sends requests at a steady rate. A slow response delays no request. */
+/** Sends requests at a steady rate. A slow response does not delay later requests. */
 export function startTraffic(base: string, intervalMs: number): Traffic {
   const agent = new Agent({ keepAlive: true, maxSockets: 100 })
   const end = new AbortController()

@@ -12,9 +12,9 @@ import { startTraffic } from './traffic.ts'
 
 export interface WatchedServiceOptions {
   readonly directory: string
-  /** Divides all times of the rules and of Alertmanager. */
+  /** Divisor of all durations in the rules and in Alertmanager. */
   readonly factor: number
-  /** A Prometheus time, not divided: a scrape must end within it. */
+  /** Interval of the scrapes in Prometheus' notation. It is not divided, because a scrape must end within it. */
   readonly scrapeInterval: string
 }
 
@@ -37,7 +37,7 @@ export async function startWatchedService({ directory, factor, scrapeInterval }:
         DATABASE_URL: database.url,
         REDIS_URL: redis.url,
         ADMIN_PORT: String(ports[name]),
-        // Redis counts the requests.
+        // Makes the service use Redis, which counts the requests.
         RATE_LIMIT: '1000000',
         HEALTH_INTERVAL_MS: '200',
         HEALTH_TIMEOUT_MS: '200',
@@ -84,7 +84,7 @@ export async function startWatchedService({ directory, factor, scrapeInterval }:
     database,
     ask,
     traffic,
-    /** Without Alertmanager there are no messages. */
+    /** The messages to WeCom. Undefined without Alertmanager. */
     messages: alertmanager && wecom.messages,
     loseTargets: () => prometheus.setTargets([]),
     findTargets: () => prometheus.setTargets(targets),

@@ -12,7 +12,7 @@ const COMMAND = 'github.com/jaegertracing/jaeger/cmd/jaeger'
 
 /**
  * Builds Jaeger in the user's cache, once for each go.sum. The build takes some minutes. Resolves with the path of the
- * program, or with the reason why Jaeger cannot be built here.
+ * program, or with the reason for the failure of the build.
  */
 export async function buildJaeger(): Promise<{ readonly program: string } | { readonly obstacle: string }> {
   const key = createHash('sha256')
@@ -33,7 +33,7 @@ export async function buildJaeger(): Promise<{ readonly program: string } | { re
     const args = ['-C', MODULE, 'build', '-mod=readonly', '-trimpath', '-ldflags=-s -w', '-o', output, COMMAND]
     const { code, stderr } = await run(go, args, { env: { CGO_ENABLED: '0' } })
     if (code !== 0) return { obstacle: `The build of Jaeger failed:\n${stderr.slice(-2_000)}` }
-    // Another test run may have built it meanwhile.
+    // Another test run may have built Jaeger meanwhile.
     if (!existsSync(program)) renameSync(output, program)
   } finally {
     rmSync(directory, { recursive: true, force: true })
@@ -55,7 +55,7 @@ export interface JaegerTrace {
   readonly processes: Readonly<Record<string, { readonly serviceName: string }>>
 }
 
-/** Starts Jaeger with the configuration of this folder, on other ports. */
+/** Starts Jaeger with the configuration of this folder, on free ports. */
 export async function startJaeger(program: string) {
   const [otlp, query, grpc] = [await freePort(), await freePort(), await freePort()]
   const env = {
@@ -80,7 +80,7 @@ export async function startJaeger(program: string) {
   return {
     /** The endpoint for OTLP over HTTP. */
     endpoint: `http://127.0.0.1:${otlp}`,
-    /** Finds the trace of this id. */
+    /** Finds the trace with this id. */
     trace: async (traceId: string): Promise<JaegerTrace | undefined> => (await find(`/${traceId}`))[0],
     /** Finds the traces of a service that have a span with these tags. */
     search: (service: string, tags: Readonly<Record<string, string>>) =>

@@ -59,7 +59,7 @@ const exporter = (url: string) => ({
   sampler: { name: 'parentbased_always_on' as const, ratio: 1 },
 })
 
-/** Composes a service from the modules of the artifact. Its one operation sends two queries and one outgoing call. */
+/** Composes a service from the modules of the artifact. Its only operation sends two queries and one outgoing call. */
 async function startOrders(next: string) {
   const context = createRequestContext()
   const logger = createLogger({ level: 'silent', destination: { write() {} } })

@@ -53,7 +53,7 @@ test('the types of the files are those that a browser executes', async () => {
   await client.get('/board.json').expect('content-type', 'application/json; charset=utf-8')
 })
 
-test('a browser that was led here by another name gets no data', async () => {
+test('a browser that uses another name gets no data', async () => {
   for (const path of PATHS) {
     const { body } = await client.get(path).set('host', 'attacker.example.com').expect(421)
     expect(body).toMatchObject({ code: 'misdirected_request' })
@@ -79,7 +79,7 @@ test.each([
   expect(isLocalName(host)).toBe(expected)
 })
 
-test('the state has the panels of the event loop, the memory and the connections, and panels of others', async () => {
+test('the state has panels for the event loop, the memory and the connections, and added panels', async () => {
   board.addPanel({ name: 'Upstreams', read: () => [{ name: 'payments calls', value: 4, unit: '', limit: 50 }] })
   const { body } = await client.get('/board.json').expect(200)
   expect(body).toMatchObject({ service: 's', version: '1', phase: 'serving', checks: {}, findings: [], routes: [] })

@@ -79,7 +79,7 @@ export function createServiceBoard({ lifecycle, health, metrics, ...options }: S
   }
 }
 
-/** Measures the event loop apart from the metrics, because each read starts a new period. */
+/** Measures the event loop separately from the metrics, because each read starts a new period. */
 function readRuntime(): Panel & { stop(): void } {
   const gauges = new Map<string, () => unknown>()
   const gauge: Sources['gauge'] = (name, _help, read) => void gauges.set(name, read)
@@ -97,8 +97,8 @@ function readRuntime(): Panel & { stop(): void } {
 }
 
 /**
- * Returns whether a `Host` header is an address, localhost or a name without a dot. A page of an attacker can make a
- * browser send requests here under the attacker's own name (DNS rebinding), and every public name has a dot.
+ * Returns whether a `Host` header is an address, localhost or a name without a dot. An attacker's page can make a
+ * browser send requests to this address under the attacker's name (DNS rebinding), and every public name has a dot.
  */
 export function isLocalName(host = ''): boolean {
   const name = host.replace(/:\d*$/, '').replace(/^\[(.*)\]$/, '$1')

@@ -9,7 +9,7 @@ export function client() {
 
   const find = (selector) => document.querySelector(selector)
 
-  /** Copies a template and sets its parts. Texts become text nodes, so no value is parsed as HTML. */
+  /** Copies a template and fills its elements. Texts become text nodes, so no value is parsed as HTML. */
   function make(template, parts) {
     const element = find(`#${template}`).content.firstElementChild.cloneNode(true)
     for (const part of element.querySelectorAll('[data-part]')) part.append(...[parts[part.dataset.part] ?? []].flat())

@@ -1,6 +1,6 @@
 import { client } from './client.ts'
 
-/** The resources of the page, for its Content-Security-Policy. Trusted Types forbid to parse text as HTML. */
+/** The resources of the page, for its Content-Security-Policy. Trusted Types forbid parsing text as HTML. */
 export const SOURCES: Readonly<Record<string, readonly string[]>> = {
   ...{ scriptSrc: ["'self'"], styleSrc: ["'self'"], connectSrc: ["'self'"], formAction: ["'self'"], imgSrc: ['data:'] },
   requireTrustedTypesFor: ["'script'"],

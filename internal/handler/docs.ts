@@ -27,7 +27,7 @@ export function docsFile(): Operation {
     priority: 'background',
     summary: 'Returns a file of the page',
     params: z.object({ file: z.string() }),
-    responses: { 200: { description: 'A script or a style, which never changes', mediaTypes: ['text/*'] } },
+    responses: { 200: { description: 'A script or a style sheet, which never changes', mediaTypes: ['text/*'] } },
     problems: ['not_found'],
     handler: async function docsFile(req, res) {
       const { findFile } = await import('./docs-page.ts')

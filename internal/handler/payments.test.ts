@@ -47,7 +47,7 @@ test.each(['a%2Fb', '..%2F..', 'a?b', '%00', 'x'.repeat(101)])(
   },
 )
 
-test('a payment is created once with an idempotency key, which is passed on', async () => {
+test('the idempotency key of a new payment is passed on', async () => {
   const { headers, body } = await client
     .post('/v1/payments')
     .set('idempotency-key', 'k-1')
@@ -60,7 +60,7 @@ test('a payment is created once with an idempotency key, which is passed on', as
   ])
 })
 
-test('a payment without a key is passed on without one', async () => {
+test('a new payment without a key is passed on without a key', async () => {
   await client.post('/v1/payments').send({ amount: 1, currency: 'EUR' }).expect(201)
   expect(asked[0]?.idempotencyKey).toBeUndefined()
 })

@@ -24,7 +24,7 @@ export interface PaymentsDeps {
   readonly upstream: Pick<Upstream, 'json'>
 }
 
-/** Payments, which belong to another service. Each operation throws the errors of UPSTREAM_PROBLEMS. */
+/** Operations on payments, which belong to another service. Each throws the errors of UPSTREAM_PROBLEMS. */
 export type Payments = ReturnType<typeof createPayments>
 
 export function createPayments({ upstream }: PaymentsDeps) {
@@ -46,10 +46,11 @@ export function createPayments({ upstream }: PaymentsDeps) {
     },
 
     /**
-     * Without a key the call is never repeated after it was sent. With one the upstream creates the payment once.
+     * Without a key, the call is not retried once it has been sent. With a key, the call may be retried, and the
+     * upstream creates the payment once.
      *
-     * @throws CodedError `idempotency_key_reused` when the upstream responds with 422, as it does for a key of another
-     * payment
+     * @throws CodedError `idempotency_key_reused` when the upstream responds with 422, which means that the key belongs
+     * to another payment
      */
     async create(payment: NewPayment, idempotencyKey: string | undefined): Promise<Payment> {
       try {

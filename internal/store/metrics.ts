@@ -21,7 +21,7 @@ export function createStoreMetrics(sources: Sources) {
   })
   const waits = createHistogram(sources, {
     name: 'db_client_connection_wait_time_seconds',
-    help: 'Time that operations waited for a connection, without those that got one at once.',
+    help: 'Time that operations waited for a connection, without operations that got a connection at once.',
     bounds: BOUNDS,
   })
   /** Functions that read the number of connections by pool and state. */
@@ -38,7 +38,7 @@ export function createStoreMetrics(sources: Sources) {
   })
 
   return {
-    /** Returns the number of connections by pool and state, and the operations that wait for one. */
+    /** Returns the number of connections by pool and state, and the number of operations that wait for a connection. */
     connections: () => [...counts, ...queues].flatMap((read) => read()),
     /** Adds the metrics of PostgreSQL. */
     observeDatabase(): DatabaseObserver {
@@ -79,7 +79,7 @@ export function createStoreMetrics(sources: Sources) {
 
 const inPool = (name: string) => ({ db_client_connection_pool_name: name })
 
-/** Returns a function that measures an operation. Operations come from the code, so their series are bounded. */
+/** Returns a function that measures an operation. Operations come from the code, so the number of series is limited. */
 function measure(operations: Histogram, system: string) {
   const byKey = new Map<string, ReturnType<Histogram['addSeries']>>()
   return function measured(operation: string, durationMs: number, error?: unknown): void {
@@ -95,7 +95,7 @@ function measure(operations: Histogram, system: string) {
   }
 }
 
-/** Returns the SQLSTATE of an error of PostgreSQL. Texts of errors would make the series unbounded. */
+/** Returns the SQLSTATE of an error of PostgreSQL. Error messages would make the number of series unlimited. */
 function findErrorType(error: unknown): string {
   const { code } = error as { readonly code?: unknown }
   return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : '_OTHER'

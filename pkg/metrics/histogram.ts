@@ -8,15 +8,15 @@ export interface HistogramOptions {
 }
 
 export type Histogram = ReturnType<typeof createHistogram>
-/** The values of one set of labels. */
+/** The series of one set of labels. */
 export type Series = ReturnType<Histogram['addSeries']>
 
-/** OpenMetrics limits the names and values of an exemplar's labels to this length together. */
+/** Longest total length of the names and values of an exemplar's labels in OpenMetrics, in characters. */
 const MAX_EXEMPLAR = 128
 
 /**
- * A histogram for code that runs in every request: its series are bound once, and recording a value only adds to two
- * numbers. `Histogram` of prom-client hashes the labels for each value.
+ * Creates a histogram for code that runs in every request. Its series are bound once, so recording a value only adds to
+ * two numbers. `Histogram` of prom-client hashes the labels of each value.
  */
 export function createHistogram(sources: Sources, { name, help, bounds }: HistogramOptions) {
   const all: (() => Sample[])[] = []
@@ -24,7 +24,7 @@ export function createHistogram(sources: Sources, { name, help, bounds }: Histog
   sources.histogram(name, help, () => all.flatMap((read) => read()))
 
   return {
-    /** Adds the series of a set of labels. Call it once for each set and keep the result. */
+    /** Adds a series for a set of labels. Call it once for each set, and keep the result. */
     addSeries(labels: Labels) {
       const counts = new Float64Array(limits.length)
       const sum = new Float64Array(1)
@@ -52,7 +52,7 @@ export function createHistogram(sources: Sources, { name, help, bounds }: Histog
       all.push(read)
 
       return {
-        /** Records a value. `exemplar` are the labels that identify its cause; the latest one of each bucket is kept. */
+        /** Records a value. The labels in `exemplar` identify its cause. Each bucket keeps its latest exemplar. */
         observe(value: number, exemplar?: Labels): void {
           let index = 0
           while (index < bounds.length && value > (bounds[index] as number)) index++

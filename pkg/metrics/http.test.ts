@@ -67,7 +67,7 @@ test('under concurrent load, each request counts once, for its method, its route
   expect(await scrape()).toContain('http_server_active_requests 0\n')
 })
 
-test('any number of unknown paths and methods is one series for each status', async () => {
+test('all unknown paths and methods share one series for each status', async () => {
   const { port, url, counts } = await serve(byId)
   for (let index = 0; index < 50; index++) await fetch(`${url}/nothing/${index}?q=${index}`)
   for (const method of ['PROPFIND', 'PURGE', 'MKCOL']) {
@@ -78,7 +78,7 @@ test('any number of unknown paths and methods is one series for each status', as
   expect(await counts()).toEqual({ 'GET  404': 50, '_OTHER /things/:id 200': 3 })
 })
 
-test('a request without a response counts without a status, when its connection breaks', async () => {
+test('a request whose connection breaks before the response counts without a status', async () => {
   const { promise: started, resolve } = Promise.withResolvers<void>()
   const { promise: ended, resolve: end } = Promise.withResolvers<void>()
   const { port, counts, scrape } = await serve((_req, res) => {

@@ -16,7 +16,10 @@ const INDEXES = new Map(METHODS.map((method, index) => [method, index]))
 const startedAt = Symbol('started at')
 type Measured = ServerResponse & { [startedAt]?: number }
 
-/** Measures the requests of an Express app. Labels come from routes, known methods and statuses, so series are bounded. */
+/**
+ * Measures the requests of an Express app. Labels come from routes, known methods and statuses, so the number of series
+ * is limited.
+ */
 export function createHttpMetrics(sources: Sources, { exemplar }: HttpMetricsOptions) {
   let active = 0
   sources.gauge('http_server_active_requests', 'HTTP requests in progress.', () => active)
@@ -26,7 +29,7 @@ export function createHttpMetrics(sources: Sources, { exemplar }: HttpMetricsOpt
     bounds: BOUNDS,
   })
 
-  /** Returns a function that finds the series of a method and a status. A status of 0 means that none was sent. */
+  /** Returns a function that finds the series of a method and a status. Status 0 means that no response was sent. */
   function createFind(route: string) {
     const series = new Map<number, Series>()
     return function find(method: string, status: number): Series {

@@ -35,7 +35,7 @@ test('a histogram renders as a histogram of prom-client with the same values', a
   expect(text).toBe(await theirs.metrics())
 })
 
-test('each set of labels has values of its own', async () => {
+test('each set of labels has its own values', async () => {
   const { sources, scrape } = create()
   const histogram = createHistogram(sources, { name: 'x_seconds', help: 'Help.', bounds: [1] })
   const a = histogram.addSeries({ name: 'a' })
@@ -51,7 +51,7 @@ test('each set of labels has values of its own', async () => {
   ])
 })
 
-test('OpenMetrics shows the latest exemplar of each bucket that fits into 128 characters, and the older format none', async () => {
+test('OpenMetrics shows the latest exemplar of each bucket that fits into 128 characters, and the older format shows none', async () => {
   const { sources, scrape } = create()
   const series = createHistogram(sources, { name: 'x_seconds', help: 'Help.', bounds: [1] }).addSeries({})
   series.observe(0.25, { request_id: 'first' })
@@ -111,7 +111,7 @@ test('metrics that are added between two scrapes appear in the second', async ()
   )
 })
 
-test('a name that the registry has already fails every scrape', async () => {
+test('a metric whose name the registry already has fails every scrape', async () => {
   const { registry, sources, scrape } = create()
   new Counter({ name: 'orders_total', help: 'Orders.', registers: [registry] })
   sources.counter('orders_total', 'Orders.', () => 1)

@@ -16,7 +16,7 @@ export function createMetrics({ registry, ...options }: MetricsOptions = {}) {
   measureProcess(sources)
   /** Renders every metric in the format that an `Accept` header prefers. Rejects when a metric cannot be read. */
   async function renderAll(accept?: string) {
-    // The first scrape loads prom-client, because a start would take 15 ms longer.
+    // The first scrape loads prom-client. Loading it at the start would take 15 ms.
     const { render } = await import('./render.ts')
     return render({ sources, registry, accept })
   }

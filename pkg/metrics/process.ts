@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises'
 import { getHeapStatistics } from 'node:v8'
 import type { Sources } from './sources.ts'
 
-/** Measures this process, under the names that Prometheus' clients share. */
+/** Measures this process, with the names that all Prometheus clients use. */
 export function measureProcess({ counter, gauge }: Sources): void {
   const cpuSeconds = () => {
     const { user, system } = process.cpuUsage()

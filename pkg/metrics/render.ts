@@ -14,7 +14,7 @@ type Rendered = { readonly contentType: string; readonly text: string }
 export async function render({ sources, registry = register, accept }: RenderOptions): Promise<Rendered> {
   sources.register(registry)
   if (!prefersOpenMetrics(accept)) return { contentType: registry.contentType, text: await registry.metrics() }
-  // A registry has one format, and it renames the counters that it renders as OpenMetrics. So this one has copies.
+  // A registry has one format, and permanently renames counters that it renders as OpenMetrics, so use copies.
   const view = new Registry() as unknown as Registry<typeof Registry.OPENMETRICS_CONTENT_TYPE>
   view.setContentType(Registry.OPENMETRICS_CONTENT_TYPE)
   for (const metric of registry.getMetricsAsArray() as unknown as readonly Metric[]) {
@@ -27,7 +27,7 @@ export async function render({ sources, registry = register, accept }: RenderOpt
   return { contentType: view.contentType, text: await view.metrics() }
 }
 
-/** Returns false for a wildcard: a client that names no format gets the one that every parser knows. */
+/** Returns false for a wildcard: a client that names no format gets the format that every parser knows. */
 function prefersOpenMetrics(accept = ''): boolean {
   const quality = (type: string) => {
     const ranges = accept.split(',').filter((range) => range.trim().toLowerCase().startsWith(type))

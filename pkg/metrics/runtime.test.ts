@@ -30,7 +30,7 @@ async function until(scrape: () => Promise<number>, passes: (value: number) => b
   while (!passes(await scrape())) await setTimeout(1)
 }
 
-test('a blocked event loop shows in the next scrape, and no longer in a later one', async () => {
+test('the next scrape shows a blocked event loop, and later scrapes do not', async () => {
   const scrape = measure()
   await until(
     () => {
@@ -45,7 +45,7 @@ test('a blocked event loop shows in the next scrape, and no longer in a later on
   )
 })
 
-test('a busy event loop has a utilization of nearly one and an idle one of nearly none', async () => {
+test('a busy event loop has a utilization near one, and an idle event loop near zero', async () => {
   const scrape = measure()
   const name = 'nodejs_eventloop_utilization_ratio'
   await until(
@@ -64,7 +64,7 @@ test('a busy event loop has a utilization of nearly one and an idle one of nearl
   )
 })
 
-test('each garbage collection counts, also when several end in one turn', async () => {
+test('each garbage collection counts, even when several end in one turn', async () => {
   const scrape = measure()
   let seen = 0
   const observer = new PerformanceObserver((list) => {

@@ -14,7 +14,7 @@ export function measureRuntime(sources: Sources): () => void {
 function measureLoopDelay(sources: Sources) {
   let isPerIteration = false
   const delay = monitorEventLoopDelay({
-    // A Node without this option does not read it. It measures the interval of a timer, which includes the resolution.
+    // Older versions of Node ignore this option. They measure the interval of a timer, which includes the resolution.
     get samplePerIteration() {
       isPerIteration = true
       return true
@@ -33,7 +33,7 @@ function measureLoopDelay(sources: Sources) {
     const help = `Delay of the event loop since the last scrape, ${name}.`
     sources.gauge(`nodejs_eventloop_delay_${name}_seconds`, help, () => {
       const value = delay.count === 0 ? 0 : Math.max(0, nanoseconds() - base) / 1e9
-      // A scrape reads all values in one turn, and this one last.
+      // A scrape reads all values in one turn, and `max` last.
       if (name === 'max') delay.reset()
       return value
     })
@@ -73,7 +73,7 @@ function measureGarbageCollection(sources: Sources) {
     [constants.NODE_PERFORMANCE_GC_WEAKCB, add('weakcb')],
   ])
   const observer = new PerformanceObserver((list) => {
-    // One notification may carry several collections.
+    // One notification may contain several collections.
     const entries = list.getEntries() as unknown as readonly { detail: { kind: number }; duration: number }[]
     for (const { detail, duration } of entries) series.get(detail.kind)?.observe(duration / 1e3)
   })

@@ -14,7 +14,7 @@ type Read = () => number | readonly Sample[] | Promise<number>
 
 export type Sources = ReturnType<typeof createSources>
 
-/** Collects metrics whose samples are read at a scrape, for a registry of prom-client that need not be loaded yet. */
+/** Collects metrics whose samples are read at a scrape. The registry of prom-client need not be loaded yet. */
 export function createSources() {
   const added: Metric[] = []
   const sourceOf = (type: 'counter' | 'gauge' | 'histogram') => (name: string, help: string, read: Read) => {

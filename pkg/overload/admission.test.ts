@@ -74,7 +74,7 @@ async function overload({ send, pass, endWindow }: ReturnType<typeof start>, cou
 }
 
 describe('the queue', () => {
-  test('serves core before normal before background, and each in the order of arrival', async () => {
+  test('serves core before normal before background, and each priority in the order of arrival', async () => {
     const { send, served } = start()
     for (const name of ['background', 'normal', 'core', 'background', 'normal', 'core'] as const) {
       send(name, `${name}-${served.length}`)
@@ -90,7 +90,7 @@ describe('the queue', () => {
     ])
   })
 
-  test('starts handlers for 5 ms in a turn, so that a later core request overtakes', async () => {
+  test('starts handlers for 5 ms in a turn, so that a later core request overtakes other requests', async () => {
     const { send, sendMany, served } = start()
     sendMany(6)
     await setImmediate()
@@ -115,20 +115,20 @@ describe('the queue', () => {
     expect(order).toEqual(['handler', 'microtask', 'handler', 'microtask'])
   })
 
-  test('gives up requests that waited 100 ms in a queue that has been standing so long', async () => {
+  test('refuses requests that have waited for 100 ms when the queue has not been empty for as long', async () => {
     const { sendMany, served, queued, refused } = start()
     const responses = sendMany(100)
     for (let turn = 0; turn < 30; turn++) await setImmediate()
     expect(queued()).toBe(0)
     const given = responses.filter(({ statusCode }) => statusCode === 503)
     expect(served.length + given.length).toBe(100)
-    // 100 ms are enough for 34 handlers, and the queue is standing from the second turn on.
+    // 100 ms are enough for 34 handlers. The queue counts as not empty from the second turn on.
     expect(served.length).toBeGreaterThanOrEqual(34)
     expect(served.length).toBeLessThan(45)
     expect(refused().get('normal')).toEqual({ limit: 0, brownout: 0, wait: given.length })
   })
 
-  test('gives up no request after a stall of the process', async () => {
+  test('refuses no queued request after a stall of the process', async () => {
     const { sendMany, pass, served, refused } = start()
     sendMany(20)
     pass(5_000)
@@ -137,7 +137,7 @@ describe('the queue', () => {
     expect(refused().get('normal')).toEqual({ limit: 0, brownout: 0, wait: 0 })
   })
 
-  test('does not run the handler for a client that has gone', async () => {
+  test('does not run the handler for a client that has disconnected', async () => {
     const { sendMany, served } = start()
     const [gone] = sendMany(2)
     gone!.destroy()
@@ -159,7 +159,7 @@ describe('the limit', () => {
     expect(service.send('core', 'core').statusCode).toBe(200)
   })
 
-  test('refuses the retries of a refused caller, and admits those of an admitted one', async () => {
+  test('refuses the retries of a refused caller, and admits the retries of an admitted caller', async () => {
     const service = start()
     await overload(service)
     const callers = await overload(service)
@@ -169,7 +169,7 @@ describe('the limit', () => {
     for (let retry = 0; retry < 5; retry++) expect(ask()).toEqual(first)
   })
 
-  test('does not identify callers before there is overload', async () => {
+  test('does not identify callers without overload', async () => {
     const { sendMany, identify } = start()
     sendMany(2)
     await setImmediate()
@@ -209,7 +209,7 @@ describe('the brownout', () => {
     expect(averageWaitMs()).toBe(0)
   })
 
-  test('begins and ends with the load, with one event each', async () => {
+  test('begins and ends with the load, with an event for each change', async () => {
     const service = start()
     for (let second = 0; second < 6; second++) await overload(service)
     expect(service.brownouts).toEqual([true])

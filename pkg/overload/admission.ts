@@ -14,9 +14,9 @@ export interface AdmissionOptions {
   /** Returns a text that identifies the caller, such as its address. Called only during overload. */
   readonly identify: (request: IncomingMessage) => string
   readonly requestId: (request: IncomingMessage) => string
-  /** Average wait of the requests in a window that counts as overload, in milliseconds. DAGOR has 20. */
+  /** Average wait of the requests in a window above which the window is overloaded, in milliseconds. DAGOR uses 20. */
   readonly maxWaitMs: number
-  /** `on` and `off`: an operator decides about background operations, not the load. @default auto */
+  /** With `on` and `off`, an operator instead of the load decides about background operations. @default auto */
   readonly brownout?: () => Brownout
   /** Called when background operations are switched off or on. */
   readonly onBrownout?: (event: BrownoutEvent) => void
@@ -31,16 +31,24 @@ export interface BrownoutEvent {
   readonly averageWaitMs: number
 }
 
-/** Reasons of a refusal: the rank is above the limit, background operations are off, or the request waited too long. */
+/**
+ * Reasons for a refusal: the rank is above the limit, background operations are off, or the request waited too long.
+ */
 export const REASONS = ['limit', 'brownout', 'wait'] as const
 type Reason = (typeof REASONS)[number]
 
-/** A window ends after so long, or earlier after so many requests: https://doi.org/10.1145/3267809.3267823, §4.1. */
+/** A window ends after this time or after this number of requests: https://doi.org/10.1145/3267809.3267823, §4.1. */
 const WINDOW_MS = 1_000
 const WINDOW_REQUESTS = 2_000
-/** Handlers of one turn of the event loop start for so long, so that new requests are read and ranked soon. */
+/**
+ * Time in which handlers start in one turn of the event loop. A short time lets the loop read and rank new requests
+ * soon.
+ */
 const SLICE_MS = 5
-/** A request in a queue that has been standing for so many times `maxWaitMs` is given up after that time. */
+/**
+ * The service refuses requests that have waited for `GIVE_UP_FACTOR × maxWaitMs`, when the queue has not been empty for
+ * that long.
+ */
 const GIVE_UP_FACTOR = 5
 /** Callers get new ranks at this interval, as in DAGOR. */
 const PERIOD_MS = 3_600_000
@@ -55,9 +63,9 @@ interface Entry {
 export type Admission = ReturnType<typeof createAdmission>
 
 /**
- * Queues requests in front of a handler in the order of their priority, and refuses the lowest ranks while requests wait
- * too long. Without a queue of its own, the requests of a busy process wait in its sockets, where it sees neither their
- * priority nor their age.
+ * Queues requests in front of a handler in the order of their priority, and refuses the lowest ranks while requests
+ * wait too long. Without this queue, the requests of a busy process would wait in its sockets, where it sees neither
+ * their priority nor their age.
  */
 export function createAdmission(options: AdmissionOptions) {
   const { handler, findPriority, identify, requestId, maxWaitMs, brownout = () => 'auto', onBrownout } = options
@@ -66,14 +74,14 @@ export function createAdmission(options: AdmissionOptions) {
   const queue = createQueue<Entry>()
   const refused = new Map(PRIORITIES.map((name) => [name, { limit: 0, brownout: 0, wait: 0 }]))
   let automatic: Level = OPEN
-  /** The automatic level, or the one of an operator. */
+  /** The automatic level, with the brownout of an operator. */
   let level: Level = OPEN
 
   // The current turn of the event loop.
   let turn = -1
   let sliceEnd = 0
   let isLeftOver = false
-  /** When the queue was first not empty at the end of a turn, unless a later turn has emptied it. */
+  /** The time since which no turn has emptied the queue. Undefined when the last turn has emptied it. */
   let standingSince: number | undefined
 
   // The current window.
@@ -82,7 +90,7 @@ export function createAdmission(options: AdmissionOptions) {
   let [incoming, admitted, expired, waits, waitMs] = [0, 0, 0, 0, 0]
   let averageWaitMs = 0
   const ranks = new Uint32Array(RANKS)
-  /** Requests are ranked from the first turn that could not empty the queue until the limit ends. */
+  /** Requests are ranked from the first turn that cannot empty the queue until the limit ends. */
   let isRanking = false
   const timer = setInterval(endWindow, WINDOW_MS).unref()
 
@@ -115,7 +123,7 @@ export function createAdmission(options: AdmissionOptions) {
     sendOverloaded(request, response, requestId(request), Math.floor(retryAfterS))
   }
 
-  /** Runs one handler. There is an immediate for each request, so that microtasks run between two handlers. */
+  /** Runs one handler. Each request has its own immediate, so that microtasks run between two handlers. */
   function runNext(): void {
     const now = clock.now()
     if (clock.turn() !== turn) beginTurn(now)

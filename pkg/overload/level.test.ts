@@ -40,7 +40,7 @@ describe('the limit', () => {
     expect(admits(level, 'normal', BUCKETS - 1, 1)).toBe(true)
   })
 
-  test('an average wait of exactly the limit is no overload', () => {
+  test('an average wait of exactly the limit is not an overload', () => {
     expect(nextLevel(OPEN, { ...BUSY, averageWaitMs: 20 }, 20).limit).toBe(Infinity)
   })
 
@@ -49,11 +49,11 @@ describe('the limit', () => {
     expect(nextLevel(OPEN, { ...BUSY, averageWaitMs: 200, busy: 0.71 }, 20).limit).toBeCloseTo(950)
   })
 
-  test('requests that were given up do not count as admitted', () => {
+  test('requests that were given up do not count as served', () => {
     expect(nextLevel(OPEN, { ...BUSY, expired: 500 }, 20).limit).toBeCloseTo(475)
   })
 
-  test('a window without overload admits 1 % of the incoming requests more', () => {
+  test('a window without overload raises the limit by 1 % of the incoming requests', () => {
     const level = nextLevel(OPEN, { ...BUSY, expired: 500 }, 20)
     const next = nextLevel(level, { ...BUSY, averageWaitMs: 19, admitted: 475 }, 20)
     expect(next.limit).toBeCloseTo(475 + 10)
@@ -84,7 +84,7 @@ describe('the limit', () => {
     expect(nextLevel(level, { ...window, incoming: 200 }, 20).isBrownout).toBe(false)
   })
 
-  test('a window without requests ends everything', () => {
+  test('a window without requests ends the limit and the brownout', () => {
     const level = { ...OPEN, limit: 5, cut: 0, isBrownout: true, costS: 1 }
     const window = { ...BUSY, averageWaitMs: 0, incoming: 0, admitted: 0, busy: 0, ranks: spread({}) }
     expect(nextLevel(level, window, 20)).toEqual({ ...OPEN, costS: 1 })
@@ -141,7 +141,7 @@ describe('the brownout', () => {
 })
 
 describe('the rank at the limit', () => {
-  test('admits by chance, because one caller may send all requests', () => {
+  test('admits requests by chance, because one caller may send all requests', () => {
     const ranks = spread({})
     ranks[rankOf('normal', 7)] = 1_000
     const level = nextLevel(OPEN, { ...BUSY, ranks, expired: 500 }, 20)

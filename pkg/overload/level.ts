@@ -1,17 +1,20 @@
 import { type Priority, RANKS, rankOf } from './priority.ts'
 
-/** An overloaded window lowers the limit to this share below its requests: α of DAGOR, https://arxiv.org/abs/1806.04075 §4.2. */
+/**
+ * An overloaded window sets the limit below its served requests by this share: α of DAGOR,
+ * https://arxiv.org/abs/1806.04075 §4.2.
+ */
 const DECREASE = 0.05
 /** Any other window raises the limit by this share of its incoming requests: β of DAGOR. */
 const INCREASE = 0.01
 /**
- * The share of the time in which the event loop may be busy without a limit. DAGOR only adds β, which takes a minute after
- * an overload, or after a stall of the machine that looked like one.
+ * The limit ends when the event loop would be busy for less than this share of the time. DAGOR only adds β, so recovery
+ * takes a minute after an overload or a stall of the machine.
  */
 const CALM = 0.8
 /**
- * An event loop that is busy for less than this share of the time is not overloaded. Its requests wait for long handlers, or
- * for a core that other processes use, and refusing some would not help the others.
+ * An event loop that is busy for less than this share of the time is not overloaded. Its requests wait for long
+ * handlers, or for a core that other processes use. Refusing requests would not shorten these waits.
  */
 const MIN_BUSY = 0.7
 /** Seconds of overload or of refusals that begin a brownout. */
@@ -21,13 +24,13 @@ export const BROWNOUT_AFTER_S = 5
 export interface Level {
   /** Requests in a second. Infinity: every request may pass. */
   readonly limit: number
-  /** Requests of lower ranks pass, those of higher ranks are refused. */
+  /** Requests of lower ranks pass, and requests of higher ranks are refused. */
   readonly cut: number
   /** The share of the requests of the rank `cut` that pass. */
   readonly share: number
-  /** Sustained overload has switched the background operations off. */
+  /** True when sustained overload has switched the background operations off. */
   readonly isBrownout: boolean
-  /** Seconds since which the service has been overloaded or has refused requests. */
+  /** Time for which the service has been overloaded or has refused requests, in seconds. */
   readonly pressedS: number
   /** Busy time of the event loop for one request, in seconds. */
   readonly costS: number
@@ -38,22 +41,22 @@ export interface Window {
   readonly seconds: number
   /** The share of the window in which the event loop was busy. */
   readonly busy: number
-  /** Average time that requests waited until their handler ran or until they were given up, in milliseconds. */
+  /** Average time that requests waited until their handler ran or until the service gave them up, in milliseconds. */
   readonly averageWaitMs: number
   /** Requests that arrived. */
   readonly incoming: number
-  /** Those of them that were not refused on arrival. */
+  /** Requests that were not refused on arrival. */
   readonly admitted: number
   /** Admitted requests that were given up because they had waited too long. */
   readonly expired: number
-  /** Numbers of requests by rank: a sample of the incoming ones. */
+  /** Numbers of requests by rank, from a sample of the incoming requests. */
   readonly ranks: ArrayLike<number>
 }
 
 export const OPEN: Level = { limit: Infinity, cut: RANKS, share: 0, isBrownout: false, pressedS: 0, costS: 0 }
 
 /**
- * Decides about one request. `chance` is a random number from 0 to 1: it decides for the rank at the limit only, where
+ * Decides about one request. `chance` is a random number from 0 to 1. It decides only for the rank at the limit, where
  * one caller may send most of the requests.
  */
 export function admits(level: Level, priority: Priority, bucket: number, chance: number): boolean {
@@ -83,7 +86,7 @@ export function nextLevel(level: Level, window: Window, maxWaitMs: number): Leve
   return { limit, ...findCut(window, limit), isBrownout, pressedS, costS }
 }
 
-/** Finds the rank up to which as many requests of the window would have passed as the limit permits. */
+/** Finds the rank at which the requests of the window would have reached the limit. */
 function findCut({ seconds, incoming, ranks }: Window, limit: number): Pick<Level, 'cut' | 'share'> {
   const counts = Array.from(ranks)
   const sampled = counts.reduce((sum, count) => sum + count, 0)

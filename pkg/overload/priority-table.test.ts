@@ -43,7 +43,7 @@ describe('the priority of a request', () => {
     expect(findPriority(method, url)).toBe(priority)
   })
 
-  test('is that of the first route that matches, as in Express', () => {
+  test('comes from the first route that matches, as in Express', () => {
     expect(findPriority('GET', '/v1/orders/late')).toBe('core')
     expect(findPriority('GET', '/v1/orders/export')).toBe('core')
   })

@@ -14,7 +14,7 @@ interface Node {
   readonly segments: Map<string, Node>
   /** The paths whose next segment is a parameter. */
   parameter: Node | undefined
-  /** The paths that end here, and those whose further segments this table does not understand. */
+  /** The routes that end here, and the routes whose further segments this table does not understand. */
   end: Match | undefined
   rest: Match | undefined
 }
@@ -28,9 +28,9 @@ interface Match {
 const createNode = (): Node => ({ segments: new Map(), parameter: undefined, end: undefined, rest: undefined })
 
 /**
- * Finds the priority of a request before Express has matched its route. A request for an unknown path or with an unknown
- * method has the priority `background`. A path with other syntax than `:name`, such as a wildcard, matches from that
- * segment on.
+ * Finds the priority of a request before Express has matched its route. A request for an unknown path or with an
+ * unknown method has the priority `background`. A segment with other syntax than `:name`, such as a wildcard, matches
+ * the rest of any path.
  */
 export function createPriorityTable(routes: readonly PrioritizedRoute[]) {
   const root = createNode()
@@ -87,7 +87,10 @@ function getOrAdd(nodes: Map<string, Node>, segment: string): Node {
   return node
 }
 
-/** HEAD has the priority of GET. OPTIONS has the highest priority of the path, because a browser asks it first. */
+/**
+ * HEAD has the priority of GET. OPTIONS has the highest priority of the path, because a browser sends it before the
+ * request.
+ */
 function listOperations(route: Omit<PrioritizedRoute, 'path'>): Operations {
   const operations = new Map<string, Priority>()
   for (const method of METHODS) {

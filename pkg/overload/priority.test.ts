@@ -3,7 +3,7 @@ import { BUCKETS, findBucket } from './priority.ts'
 
 const callers = Array.from({ length: 10_000 }, (_, index) => `10.0.${index >> 8}.${index & 255}`)
 
-test('a caller keeps its bucket for one period and gets another one in the next', () => {
+test('a caller keeps its bucket for one period and gets another bucket in the next period', () => {
   expect(findBucket('10.0.0.1', 5)).toBe(findBucket('10.0.0.1', 5))
   const moved = callers.filter((caller) => findBucket(caller, 5) !== findBucket(caller, 6))
   expect(moved.length / callers.length).toBeGreaterThan(0.95)

@@ -51,12 +51,12 @@ test('a refusal is a problem document with the id of the request and retry-after
   })
 })
 
-test('the connection stays open, and the body of the refused request is not taken for the next request', async () => {
+test('the connection stays open, and the body of the refused request is not mistaken for the next request', async () => {
   for (let count = 0; count < 3; count++) expect((await post('GET / HTTP/1.1\r\n\r\n')).status).toBe(503)
   expect(connections).toBe(1)
 })
 
-test('a large body or one of unknown size is not read: the connection closes', async () => {
+test('a body that is large or of unknown size is not read, and the connection closes', async () => {
   expect((await post('x', { 'transfer-encoding': 'chunked' })).headers.connection).toBe('close')
   expect((await post('x', { 'content-length': 1024 * 1024 })).headers.connection).toBe('close')
 })

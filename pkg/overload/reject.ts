@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { HTTP_PROBLEMS, renderProblem } from '../problem/index.ts'
 
-/** Largest body of a refused request that is read to keep the connection, in bytes. */
+/** Largest body of a refused request that the service reads to keep the connection open, in bytes. */
 const MAX_UNREAD = 64 * 1024
 
 const ID = 'REQUEST-ID'
@@ -9,7 +9,8 @@ const [HEAD = '', TAIL = ''] = renderProblem('overloaded', HTTP_PROBLEMS.overloa
 const LENGTH = HEAD.length + TAIL.length
 
 /**
- * Sends 503 with the problem `overloaded`. Keeps the connection: a new one would cost the service more than the refusal.
+ * Sends 503 with the problem `overloaded`. Keeps the connection open, because a new connection costs more than the
+ * refusal.
  *
  * @param retryAfterS `retry-after`, in whole seconds
  */

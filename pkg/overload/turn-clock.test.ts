@@ -26,14 +26,14 @@ function startClock() {
   }
 }
 
-test('requests that are read after a long turn may have arrived at its beginning', () => {
+test('requests that are read after a long turn count as arrived at its start', () => {
   const { nextTurn, work, arrivedAt } = startClock()
   nextTurn()
   work(80)
   expect(arrivedAt()).toBe(1_000)
 })
 
-test('the time in which the loop slept is no wait', () => {
+test('the time in which the loop slept does not count as a wait', () => {
   const { nextTurn, work, sleep, arrivedAt } = startClock()
   nextTurn()
   work(5)
@@ -42,7 +42,7 @@ test('the time in which the loop slept is no wait', () => {
   expect(arrivedAt()).toBe(1_400)
 })
 
-test('all requests of a turn have the same time, and those of the next turn a later one', () => {
+test('all requests of a turn have the same time, and requests of the next turn have a later time', () => {
   const { nextTurn, work, arrivedAt, turn } = startClock()
   nextTurn()
   work(10)

@@ -10,9 +10,10 @@ export interface TurnClockOptions {
 export type TurnClock = ReturnType<typeof createTurnClock>
 
 /**
- * Tells since when a request may have waited that the server reads now. The kernel does not report when the bytes of a
- * request arrived. They arrived after the last turn of the event loop has read all sockets, and at the earliest when
- * that turn began to run its handlers. Time in which the loop slept since then is no wait, because a request ends it.
+ * Returns the earliest time at which a request that the server reads now may have arrived. The kernel does not report
+ * when the bytes of a request arrived. They arrived after the previous turn of the event loop had read all sockets, so
+ * not before that turn began to run its handlers. Time in which the loop has slept since then does not count, because
+ * an arriving request wakes the loop.
  */
 export function createTurnClock(options: TurnClockOptions = {}) {
   const { now = () => performance.now(), sleptMs = () => performance.nodeTiming.idleTime } = options
@@ -42,7 +43,7 @@ export function createTurnClock(options: TurnClockOptions = {}) {
   }
 }
 
-/** An immediate without a reference neither keeps the process running nor the event loop from sleeping. */
+/** An unreferenced immediate neither keeps the process running nor keeps the event loop awake. */
 function runEachTurn(callback: () => void): void {
   setImmediate(function each() {
     callback()

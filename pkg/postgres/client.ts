@@ -19,8 +19,8 @@ interface PgClient {
 }
 
 /**
- * Longest attempt to cancel a statement, in milliseconds. The process of PgBouncer 1.18 ends when a client closes a
- * cancel connection early.
+ * Time limit of an attempt to cancel a statement, in milliseconds. It is long because PgBouncer 1.18 exits when a
+ * client closes a cancel connection early.
  */
 const CANCEL_MS = 60_000
 

@@ -12,8 +12,8 @@ export class NotExecuted extends Error {
 }
 
 /**
- * Maximum number of named statements per connection. The server keeps each of them in memory. Further statements have
- * no name.
+ * Maximum number of named statements per connection, because the server keeps each named statement in memory. Further
+ * statements have no name.
  */
 const MAX_NAMES = 150
 
@@ -40,16 +40,16 @@ export class Connection {
   readonly isDirect: boolean
   /** Reserved for one transaction or session. */
   isReserved = false
-  /** Gets no more statements, and closes when the last one has ended. */
+  /** True when the connection gets no more statements. It closes when its last statement has ended. */
   isRetired = false
   inFlight = 0
   /** The priority of the operations that use the connection now. */
   priority: Priority = 'normal'
-  /** Ticks of the pool during the execution of the current statement. */
+  /** Number of ticks of the pool since the current statement began. */
   ticks = 0
-  /** Ticks of the pool while statements were in flight. */
+  /** Number of ticks of the pool while statements were in flight. */
   allTicks = 0
-  /** When the current statement began, or the last one ended: `performance.now()`. */
+  /** Time when the current statement began or the last statement ended: `performance.now()`, in milliseconds. */
   since = performance.now()
   readonly #maxNames: number
   /** Named statements with the format of their rows, which is undefined until an execution has ended. */
@@ -75,7 +75,7 @@ export class Connection {
     return new Promise((resolve, reject) => this.send(query, resolve, reject, before))
   }
 
-  /** Runs a statement like `run`, for a caller that has a promise already. */
+  /** Runs a statement like `run`, for callers that already have a promise. */
   send(
     query: Query,
     resolve: (result: pg.QueryResult) => void,

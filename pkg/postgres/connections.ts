@@ -10,17 +10,23 @@ import { createWaiters, type Waiter } from './waiters.ts'
 export interface ConnectionsOptions {
   readonly client: pg.ClientConfig
   readonly max: number
-  /** Longest wait for a connection, in milliseconds. */
+  /** Time limit of the wait for a connection, in milliseconds. */
   readonly connectTimeoutMs: number
-  /** Longest wait while all connections that an operation may use are busy, in milliseconds. @default connectTimeoutMs */
+  /**
+   * Time limit of the wait while all connections that an operation may use are busy, in milliseconds. @default
+   * connectTimeoutMs
+   */
   readonly queueTimeoutMs?: number | undefined
-  /** Returns the priority of the current operation. Undefined means normal. @default normal for all */
+  /** Returns the priority of the current operation. Undefined means normal. @default all operations are normal */
   readonly priority?: (() => Priority | undefined) | undefined
-  /** Longest execution of one statement, and longest pause inside a transaction, in milliseconds. */
+  /** Time limit of a statement, and of a pause inside a transaction, in milliseconds. */
   readonly statementTimeoutMs: number
   /** Lifetime of an idle connection, in milliseconds. */
   readonly idleTimeoutMs: number
-  /** Gives statements names, so that the server keeps them parsed. A pooler may lose them. @default only on a direct connection */
+  /**
+   * Gives statements names, so that the server keeps the parsed statements. A pooler may lose them. @default true on
+   * direct connections only
+   */
   readonly prepare?: boolean | undefined
   /** Called when a connection breaks. The pool opens another connection on demand. */
   readonly onError: (error: Error) => void
@@ -41,44 +47,62 @@ export interface PoolState {
 export interface DatabaseObserver {
   /** Called once, with a function that reads the state of the pool. */
   onPool(read: () => PoolState): void
-  /** A statement or a transaction has waited for a connection. `gotOne` is false after a timeout. */
+  /** Called when a statement or a transaction has waited for a connection. `gotOne` is false after a timeout. */
   onWait(durationMs: number, gotOne: boolean): void
-  /** A query has ended. `kind` is the kind of Kysely's root node, and the duration includes the wait for a connection. */
+  /**
+   * Called when a query has ended. `kind` is the kind of Kysely's root node. The duration includes the wait for a
+   * connection.
+   */
   onQuery(kind: string, durationMs: number, error?: unknown): void
 }
 
 /** A pool whose connections carry several single statements at once. */
 export interface Connections {
-  /** Runs one statement outside of a transaction. */
+  /** Runs one statement outside a transaction. */
   run(query: Query): Promise<pg.QueryResult>
-  /** Resolves with a connection for a transaction or a session. `release` must follow. `span` contains the wait. */
+  /**
+   * Resolves with a connection for a transaction or a session. The caller must call `release`. `span` contains the
+   * wait.
+   */
   reserve(span?: DatabaseSpan): Promise<Connection>
   release(connection: Connection): void
   /** Waits for the statements and transactions in progress, then closes every connection. */
   end(): Promise<void>
 }
 
-/** Most statements in flight on one connection. Few connections with many statements each take the fewest system calls. */
+/**
+ * Maximum number of statements in flight on a connection. A few connections with many statements each need the fewest
+ * system calls.
+ */
 const MAX_DEPTH = 16
 const MIN_DEPTH = 4
-/** There is at most one tick in each turn of the event loop, so a process that is busy itself does not look like a slow server. */
+/**
+ * Interval of the ticks, in milliseconds. A turn of the event loop has at most one tick, so a busy process does not
+ * mistake its own delay for a slow server.
+ */
 const TICK_MS = 1
-/** A statement is late when its result has taken more ticks than this. It has waited for the statements before it. */
+/**
+ * A statement is late when its result has taken more ticks than this, because it has waited for the statements before
+ * it.
+ */
 const LATE_TICKS = 3
 /** A statement is slow when its execution alone has taken this many ticks. */
 const SLOW_TICKS = 10
-/** After a slow statement, each connection carries one statement at a time for so long. */
+/** Time after a slow statement in which each connection carries one statement at a time, in milliseconds. */
 const PAUSE_MS = 1_000
-/** A tick that is later than this comes after a stall of the process, which does not count as time of a statement. */
+/**
+ * A tick later than this follows a stall of the process, in milliseconds. The stall does not count as time of a
+ * statement.
+ */
 const STALL_MS = 100
-/** Time for the server to end a statement after its timeout, and to close an idle connection. */
+/** Time for the server to end a statement after its timeout, and to close an idle connection, in milliseconds. */
 const GRACE_MS = 1_000
 /** Pause after a failed attempt to connect while other connections are open, in milliseconds. */
 const RECONNECT_MS = 1_000
 
 const WAIT = { summary: 'wait for a connection', name: '_OTHER' }
 
-/** Opens the first connection for the first statement. */
+/** Creates a pool, which opens its first connection for the first statement. */
 export function createConnections(options: ConnectionsOptions): Connections {
   const { max, connectTimeoutMs, statementTimeoutMs, idleTimeoutMs, onError, observer, tracer } = options
   const { queueTimeoutMs = connectTimeoutMs, priority: findPriority = () => undefined } = options
@@ -94,9 +118,12 @@ export function createConnections(options: ConnectionsOptions): Connections {
     onWait: (durationMs, gotOne) => observer?.onWait(durationMs, gotOne),
     startSpan: (parent) => tracer?.start(WAIT, parent),
   })
-  /** The first core operation reserves connections for its kind. */
+  /** Whether a core operation has run. From then on, the pool reserves connections for core operations. */
   let hasCore = false
-  /** Most statements in flight on one connection now: it falls with each late statement and rises with the others. */
+  /**
+   * Current maximum of statements in flight on a connection. It falls with each late statement and rises with each
+   * other statement.
+   */
   let depth = MAX_DEPTH
   let connecting = 0
   let pausedUntil = 0
@@ -121,8 +148,9 @@ export function createConnections(options: ConnectionsOptions): Connections {
   }
 
   /**
-   * Returns the first connection that can take a statement at once, so that the others stay idle for slow statements. The
-   * statements on a connection have one priority: a slow background statement delays no other.
+   * Returns the first connection that can take a statement at once, so that other connections stay idle for slow
+   * statements. The statements on a connection have one priority, so a slow background statement delays no statement of
+   * another priority.
    */
   function pick({ isExclusive, priority }: Waiter): Connection | undefined {
     const limit = isExclusive ? 1 : maxInFlight()
@@ -165,7 +193,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
     if (waiting.size() > 0) grow(countNeeded() - connecting)
   }
 
-  /** Counts the further connections that would serve the waiters. */
+  /** Counts the additional connections that would serve the waiters. */
   function countNeeded(): number {
     const counts = PRIORITIES.map((priority) => {
       const line = waiting.lines[priority]
@@ -221,8 +249,8 @@ export function createConnections(options: ConnectionsOptions): Connections {
 
   /**
    * Sets the timeouts of the session on the server. Behind a pooler, the settings would stay with a connection that
-   * other clients use, so the pool cancels slow statements instead. A pooler reports another process number than the
-   * server has. Resolves with true on a direct connection.
+   * other clients use, so the pool cancels slow statements instead. A pooler reports a process number that differs from
+   * the server's. Resolves with true on a direct connection.
    */
   async function setTimeouts(client: GuardedClient): Promise<boolean> {
     const text = `select set_config('statement_timeout', $1, false), set_config('idle_in_transaction_session_timeout', $1, false)
@@ -251,7 +279,8 @@ export function createConnections(options: ConnectionsOptions): Connections {
     if (connection.inFlight > 0 || connection.isReserved) return
     connection.isRetired = true
     connection.client.end().catch(() => {})
-    // A server that has vanished does not close its end, and the connection would occupy a place of the pool for minutes.
+    // A server that no longer exists does not close its end, so the connection would occupy a place in the pool for
+    // minutes.
     setTimeout(() => connection.client.destroy(), GRACE_MS).unref()
   }
 
@@ -279,7 +308,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
         serve()
       }
       const overdueMs = now - connection.since - statementTimeoutMs
-      // A transaction has its own timeout on the server. A cancellation after it could end the next statement.
+      // The server has its own timeout for a transaction. A late cancellation could end the next statement.
       const cancelMs = connection.isReserved ? GRACE_MS / 2 : 0
       if (overdueMs >= GRACE_MS) connection.destroy(new Error('Query read timeout'))
       else if (overdueMs >= cancelMs && !connection.isDirect) connection.cancel()

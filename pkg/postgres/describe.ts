@@ -36,17 +36,17 @@ const RAW_VERB =
   /^\s*(select|insert|update|delete|merge|with|values|call|copy|create|alter|drop|truncate|lock|set|show|listen|notify|analyze|vacuum|explain|do|refresh)\b/i
 /** The operation of a statement that begins with `with`. */
 const WRITE = /\b(insert|update|delete|merge)\b/i
-/** Texts whose end cannot be found with a pattern. */
+/** Quotes whose end these patterns cannot find. */
 const UNCLEAR_QUOTES = /\\|\$\w*\$/
 const TEXTS = /'[^']*'|--.*|\/\*.*?\*\//gs
-/** Not `for update` and `do update`. */
+/** The tables of a statement, without the `update` of `for update` and `do update`. */
 const TABLES = /\b(?:from|join|into|(?<!\b(?:for|do|key)\s+)update)\s+"?([a-z_]\w*)"?(?![\w(."])/gi
 /** The names of common table expressions. */
 const EXPRESSIONS = /([a-z_]\w*)\s+as\s+(?:(?:not\s+)?materialized\s+)?\(/gi
 
 const MAX_SUMMARY = 255
 
-/** Describes a compiled query by the nodes that Kysely has built it from, or by the words of raw SQL. */
+/** Describes a compiled query by its Kysely nodes, or by the words of raw SQL. */
 export function describeQuery({ query, sql }: Pick<CompiledQuery, 'query' | 'sql'>): DatabaseOperation {
   const name = VERBS[query.kind]
   if (name === undefined) return describeRaw(sql)

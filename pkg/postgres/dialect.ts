@@ -33,7 +33,7 @@ export function createDialect(options: DialectOptions): Dialect {
   }
 }
 
-/** Returns a function that runs a query outside of transactions and sessions, without Kysely's executor. */
+/** Returns a function that runs a query outside transactions and sessions, without Kysely's executor. */
 export function createRun(options: DialectOptions) {
   const single = { ...options, isSession: false }
   return <Row>(query: PreparedQuery<Row>): Promise<QueryResult<Row>> => new Lease(single).executeQuery(query)
@@ -50,8 +50,8 @@ class Driver extends PostgresDriver {
   override async init(): Promise<void> {}
 
   /**
-   * Kysely does not say whether a transaction follows. It passes options for `db.connection()` and for a query with a
-   * signal, whose statements need the same connection, and none for a single statement or a transaction.
+   * Kysely does not tell whether a transaction follows. It passes options for `db.connection()` and for a query with a
+   * signal, whose statements need the same connection. It passes no options for a single statement or a transaction.
    */
   override async acquireConnection(options?: object): Promise<DatabaseConnection> {
     const lease = new Lease({ ...this.#options, isSession: options !== undefined })
@@ -92,12 +92,12 @@ interface LeaseOptions extends DialectOptions {
   readonly isSession: boolean
 }
 
-/** The first statement of a transaction sends `BEGIN` too, so `BEGIN` has no span. */
+/** The first statement of a transaction also sends `BEGIN`, so `BEGIN` has no span. */
 const TRANSACTION = { summary: 'transaction', name: '_OTHER' }
 const COMMIT = { summary: 'COMMIT', name: 'COMMIT' }
 const ROLLBACK = { summary: 'ROLLBACK', name: 'ROLLBACK' }
 
-/** A connection as Kysely sees it. It takes one of the pool only for a transaction, a session or a stream. */
+/** A connection for Kysely. It takes a connection from the pool only for a transaction, a session or a stream. */
 class Lease implements DatabaseConnection {
   readonly #options: LeaseOptions
   #held: Connection | undefined
@@ -107,7 +107,7 @@ class Lease implements DatabaseConnection {
   #isEnded = false
   /** Contains the wait for a connection and the statements of the transaction. */
   #transaction: DatabaseSpan | undefined
-  /** The current span at the begin of the transaction. */
+  /** The id of the current span when the transaction began. */
   #outerSpanId: string | undefined
 
   constructor(options: LeaseOptions) {
@@ -137,8 +137,9 @@ class Lease implements DatabaseConnection {
   }
 
   /**
-   * Ends the transaction. Kysely lets statements of the transaction pass until this resolves, such as those of a
-   * `Promise.all` that one failed statement has rejected. They fail here, because they would run after the transaction.
+   * Ends the transaction. Kysely passes on statements of the transaction until this resolves, such as the other
+   * statements of a `Promise.all` with a failed statement. They fail here, because they would run after the
+   * transaction.
    */
   async end(command: 'commit' | 'rollback') {
     const isBegun = this.#begin.length === 0
@@ -161,7 +162,9 @@ class Lease implements DatabaseConnection {
     }
   }
 
-  /** Starts a span in the transaction, unless work inside of the transaction has a span of its own. */
+  /**
+   * Starts a span as a child of the transaction, or of the current span when work in the transaction has its own span.
+   */
   #start(operation: DatabaseOperation): DatabaseSpan | undefined {
     const { tracer } = this.#options
     if (tracer === undefined) return undefined
@@ -237,7 +240,7 @@ class Lease implements DatabaseConnection {
         if (rows.length > 0) yield { rows }
       } while (rows.length === chunkSize)
     } finally {
-      // The error of a failed stream counts, and not that of the end.
+      // Ignore errors of the end: the error of the failed stream is the cause.
       await (isOwn ? this.end('commit') : run('close kysely_stream')).catch(() => {})
       span?.end()
     }

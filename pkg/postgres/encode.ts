@@ -6,7 +6,7 @@ const BIND = 0x42
 const NULL_LENGTH = -1
 
 /**
- * Encodes the execution of a statement that the server has parsed and described: Bind, Execute and Sync in one piece.
+ * Encodes the execution of a statement that the server has parsed and described: Bind, Execute and Sync in one buffer.
  * https://www.postgresql.org/docs/current/protocol-message-formats.html
  */
 export function encodeExecution(name: string, values: readonly SerializedValue[]): Buffer {

@@ -1,6 +1,6 @@
 /*
  * Checks the bytes of a server before the parser of pg gets them. On an error message without a terminator, the parser
- * loops for ever. On a message with an impossible length, it waits for bytes that never arrive.
+ * loops forever. On a message with an impossible length, it waits for bytes that never arrive.
  */
 
 /** Types of the messages that a server sends: https://www.postgresql.org/docs/current/protocol-message-formats.html */

@@ -1,14 +1,17 @@
-/** In the order in which waiting operations get connections. */
+/** Priorities in the order in which waiting operations get connections. */
 export const PRIORITIES = ['core', 'normal', 'background'] as const
 export type Priority = (typeof PRIORITIES)[number]
 
-/** The part of the pool that the operations of a priority may hold, so that those of a higher priority find a connection. */
+/**
+ * The share of the pool that the operations of a priority may hold, so that operations of a higher priority find a
+ * connection.
+ */
 const SHARES: Readonly<Record<Priority, number>> = { core: 1, normal: 0.6, background: 0.2 }
 
 /**
  * Returns the number of connections that the operations of a priority may hold.
  *
- * @param hasCore whether the service has core operations. Without them, the pool reserves no connection for them
+ * @param hasCore whether the service has core operations. Without core operations, the pool reserves no connections
  */
 export function maxHeld(priority: Priority, poolMax: number, hasCore: boolean): number {
   if (priority === 'normal' && !hasCore) return poolMax

@@ -4,15 +4,16 @@ import type { PreparedQuery } from './prepare.ts'
 
 export interface RootDatabaseConfig extends Omit<KyselyConfig, 'plugins'> {
   readonly names: ColumnNames
-  /** Runs a query outside of transactions and sessions. */
+  /** Runs a query outside transactions and sessions. */
   readonly run: <Row>(query: PreparedQuery<Row>) => Promise<QueryResult<Row>>
   /** Closes the connections after the queries in progress. */
   readonly end: () => Promise<void>
 }
 
 /**
- * A database outside of transactions and sessions. Prepared queries have no work for Kysely's executor, which takes as
- * much time and memory as the driver. Every database that Kysely derives from this one uses the executor.
+ * A database outside transactions and sessions. It runs prepared queries without Kysely's executor, which would have no
+ * work but takes as much time and memory as the driver. Every database that Kysely derives from this database uses the
+ * executor.
  */
 export class RootDatabase<Tables> extends Kysely<Tables> {
   readonly names: ColumnNames

@@ -9,11 +9,14 @@ export type SerializedValue = string | Buffer | null
 export interface Query {
   readonly text: string
   readonly values: readonly SerializedValue[]
-  /** The same text has the same name. The server keeps the parsed text of a named statement for the connection. */
+  /**
+   * Statements with the same text have the same name. The server keeps the parsed text of a named statement for the
+   * connection.
+   */
   readonly name?: string | undefined
   /** Converts the names of the columns. @default the names stay as they are */
   readonly columns?: ColumnNames | undefined
-  /** Contains the wait for a connection. */
+  /** The span of the statement, which contains the wait for a connection. */
   readonly span?: DatabaseSpan | undefined
 }
 
@@ -43,16 +46,17 @@ const PgQuery = pg.Query as unknown as new (text: string, values: readonly Seria
 const { prepareValue } = (pg as unknown as { utils: { prepareValue(value: unknown): SerializedValue } }).utils
 
 /**
- * Converts values to their text. pg would do so while it sends a statement. When a value has no text, such as an object with
- * a cycle, pg reports the error before it has queued the statement, and later statements would get the rows of others.
+ * Converts values to text before pg sends the statement. When pg cannot convert a value, such as an object with a
+ * cycle, it reports the error before it has queued the statement. Later statements would then get the rows of other
+ * statements.
  *
  * @throws the error of the value
  */
 export const serialize = (values: readonly unknown[]): SerializedValue[] => values.map((value) => prepareValue(value))
 
 /**
- * A query of pg that can begin a transaction in the same round trip, renames columns once for all rows, and does not ask
- * for a description of rows that is known.
+ * A query of pg that can begin a transaction in the same round trip, renames columns once for all rows, and does not
+ * request a known description of the rows.
  */
 export class Statement extends PgQuery {
   readonly #columns: ColumnNames | undefined
@@ -62,14 +66,15 @@ export class Statement extends PgQuery {
   /**
    * @param before commands without rows. After an error the server skips the rest, so the query never runs without
    * them.
-   * @param format of an earlier execution on the same connection, which the server has parsed under the same name
+   * @param format the row format of an earlier execution of this named statement on the same connection
    */
   constructor(
     { text, values, name, columns }: Query,
     before: readonly string[] = [],
     format: RowFormat | undefined = undefined,
   ) {
-    // pg clones a configuration with all its property descriptors. It takes as long as the rest of this method.
+    // Pass text and values: pg clones a configuration object with its property descriptors, which takes as long as the
+    // rest of this method.
     super(text, values)
     this.name = name
     this.queryMode = before.length > 0 ? 'extended' : undefined

@@ -6,7 +6,7 @@ import { PRIORITIES, type Priority } from './gate.ts'
 /** An operation that waits for a connection. */
 export interface Waiter {
   readonly priority: Priority
-  /** Needs a connection for itself. */
+  /** Whether the operation needs a connection that it does not share. */
   readonly isExclusive: boolean
   /** The span of the operation. */
   readonly span?: DatabaseSpan | undefined
@@ -15,20 +15,20 @@ export interface Waiter {
 }
 
 export interface WaitersOptions {
-  /** Longest wait, in milliseconds. */
+  /** Time limit of a wait, in milliseconds. */
   readonly connectTimeoutMs: number
-  /** Longest wait while all connections that the operation may use are busy, in milliseconds. */
+  /** Time limit of a wait while all connections that the operation may use are busy, in milliseconds. */
   readonly queueTimeoutMs: number
-  /** Returns whether further connections cannot help the operations of this priority. */
+  /** Returns true when the pool can give no further connection to operations of this priority. */
   readonly isFull: (priority: Priority) => boolean
-  /** Returns the error after `connectTimeoutMs`. */
+  /** Creates the error for a timeout. */
   readonly createTimeout: () => Error
   readonly onWait: (durationMs: number, gotOne: boolean) => void
   /** Starts the span of a wait. */
   readonly startSpan: (parent: DatabaseSpan | undefined) => DatabaseSpan | undefined
 }
 
-/** Operations that wait for a connection, by priority and in the order of their arrival. */
+/** Creates the queues of operations that wait for a connection, one for each priority. */
 export function createWaiters(options: WaitersOptions) {
   const { connectTimeoutMs, queueTimeoutMs, isFull, createTimeout, onWait, startSpan } = options
   const lines: Readonly<Record<Priority, Waiter[]>> = { core: [], normal: [], background: [] }
@@ -37,7 +37,7 @@ export function createWaiters(options: WaitersOptions) {
     lines,
     size: () => lines.core.length + lines.normal.length + lines.background.length,
     removeAll: () => PRIORITIES.flatMap((priority) => lines[priority].splice(0)),
-    /** Adds an operation, which is rejected when no connection is free in time. */
+    /** Adds an operation. Rejects it when it gets no connection in time. */
     add({ priority, isExclusive, span: parent, take, reject }: Waiter): void {
       const startedAt = performance.now()
       const span = startSpan(parent)
@@ -73,7 +73,7 @@ export function createWaiters(options: WaitersOptions) {
       else {
         after(queueTimeoutMs, () => {
           if (isFull(priority)) giveUp(new CodedError('overloaded', { cause: createTimeout() }))
-          // The server is slow or away.
+          // The pool can still grow, but the server is slow or down.
           else after(connectTimeoutMs - queueTimeoutMs, timeOut)
         })
       }

@@ -13,14 +13,14 @@ test('the deadline ends a call, and the instance sees the connection close', asy
   expect(attempts).toMatchObject([{ status: undefined, errorType: 'timeout' }])
 })
 
-test("the caller's deadline is earlier than the own limit, and a call after it is not sent", async () => {
+test('an earlier deadline of the caller ends a call, and a call after the deadline is not sent', async () => {
   const { port, seen } = await instance((_req, res) => json(res, {}))
   const { request } = await client([port], { now: () => 1_000, context: () => ({ deadline: 1_000 }) })
   await expect(request(GET)).rejects.toMatchObject({ code: 'upstream_timeout' })
   expect(seen).toHaveLength(0)
 })
 
-test('when the caller goes away, its call is cancelled without a retry and without blame', async () => {
+test('when the caller disconnects, its call is cancelled without a retry and does not count as a failure', async () => {
   const arrived = Promise.withResolvers<void>()
   const closed = Promise.withResolvers<void>()
   const { port, seen } = await instance((req) => {
@@ -39,7 +39,7 @@ test('when the caller goes away, its call is cancelled without a retry and witho
   expect(report()).toMatchObject({ inProgress: 0, instances: [{ success: 1, inFlight: 0 }] })
 })
 
-test('a timeout of an impatient caller does not count against the upstream, and one of the own limit does', async () => {
+test('a timeout counts against the upstream at the own limit of the call, but not at a short deadline of the caller', async () => {
   const { port } = await instance(() => undefined)
   let deadline: number | undefined
   const { request, report } = await client([port], { timeoutMs: 40, context: () => ({ deadline }) })
@@ -53,7 +53,7 @@ test('a timeout of an impatient caller does not count against the upstream, and 
   expect(report().instances[0]!.latencyMs).toBeGreaterThanOrEqual(39)
 })
 
-test('callers that go away do not open the circuit', async () => {
+test('callers that disconnect do not open the circuit', async () => {
   const { port } = await instance(() => undefined)
   const { request, report } = await client([port])
   for (let index = 0; index < 25; index++) {

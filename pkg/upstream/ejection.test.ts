@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { ACTIVE, type ConnectionEvent, type Ejection, nextEjection } from './ejection.ts'
 
-/** Half of the jitter, which is none. */
+/** The middle of the jitter: the durations are exact. */
 const random = () => 0.5
 
 const after = (state: Ejection, events: readonly ConnectionEvent[], now = 0, mayEject = true) =>
@@ -13,7 +13,7 @@ test('three consecutive connection failures eject an instance for two seconds', 
   expect(after(ACTIVE, ['failed', 'failed', 'failed'], 100)).toMatchObject({ ejections: 1, probeAt: 2_100 })
 })
 
-test('the last instance in use is not ejected until another one is back', () => {
+test('the last instance in use is not ejected until another instance is back', () => {
   const last = after(ACTIVE, ['failed', 'failed', 'failed', 'failed'], 100, false)
   expect(last.probeAt).toBeUndefined()
   expect(after(last, ['failed'], 100).probeAt).toBe(2_100)
@@ -27,7 +27,7 @@ test('only a probe ends an ejection, and failed probes repeat every two seconds'
   expect(after(still, ['probe ok'], 22_000)).toMatchObject({ failures: 0, probeAt: undefined, activeSince: 22_000 })
 })
 
-test('each ejection in a row lasts two seconds longer, up to half a minute, and time in use forgets them', () => {
+test('each consecutive ejection lasts two seconds longer, up to half a minute, and time in use reduces the count', () => {
   let state = ACTIVE
   const lengths = []
   for (let index = 1; index <= 20; index++) {
@@ -41,7 +41,7 @@ test('each ejection in a row lasts two seconds longer, up to half a minute, and 
   expect(later.probeAt! - 125_000).toBe(2_000 * (15 - 12 + 1))
 })
 
-test('jitter spreads the end of an ejection by a quarter to both sides', () => {
+test('jitter changes the duration of an ejection by up to a quarter in both directions', () => {
   const probeAt = (number: number) => {
     const context = { now: 0, random: () => number, mayEject: true }
     return nextEjection({ ...ACTIVE, failures: 2 }, 'failed', context).probeAt

@@ -1,22 +1,23 @@
 import type { Random } from './pick.ts'
 
 /**
- * Decides when an instance receives no more requests because its connections fail. Every function is pure.
+ * Decides when an instance is ejected, so that it gets no requests, because its connections fail. Every function is
+ * pure.
  *
- * An ejection lasts 2 s × the number of ejections in a row, with jitter. Then a probe decides: a success ends the
- * ejection, a failure repeats the probe after 2 s. Failed probes do not count as ejections, so an instance that was away
- * for long is back soon after its return, and only an instance that fails again after its return stays away for longer.
- * The scheme is Envoy's outlier detection, which has 30 s × n; here a probe follows, so the time may be shorter:
- * https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/outlier
+ * An ejection lasts 2 s × the number of consecutive ejections, with jitter. Then a probe decides: a success ends the
+ * ejection, and a failure leads to another probe after 2 s. Failed probes do not count as ejections. So an instance is
+ * in use soon after a long outage, and only an instance that fails again after its return is ejected for longer.
+ * Envoy's outlier detection works in the same way with 30 s × n. Here the time may be shorter, because a probe instead
+ * of a request ends the ejection: https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/outlier
  */
 export interface Ejection {
   /** Consecutive connection failures. */
   readonly failures: number
-  /** Ejections in a row. */
+  /** Consecutive ejections. */
   readonly ejections: number
-  /** Since when the instance has been in use. */
+  /** Time since which the instance has been in use, in milliseconds. */
   readonly activeSince: number
-  /** Time of the next probe while the instance is ejected. */
+  /** Time of the next probe of an ejected instance, in milliseconds. Undefined while the instance is in use. */
   readonly probeAt: number | undefined
 }
 
@@ -28,15 +29,15 @@ export type ConnectionEvent = 'ok' | 'failed' | 'probe ok' | 'probe failed'
 export interface EjectionContext {
   readonly now: number
   readonly random: Random
-  /** False for the last instance in use: with none left, no request could find out that they are back. */
+  /** False for the last instance in use. It stays in use, because no other instance could serve the requests. */
   readonly mayEject: boolean
 }
 
 const MAX_FAILURES = 3
 const BASE_MS = 2_000
-/** Half a minute at most. */
+/** Limits an ejection to 30 s. */
 const MAX_EJECTIONS = 15
-/** Each period in use forgets one ejection, as Envoy's `interval` does. */
+/** Time in use that reduces the count of ejections by one, in milliseconds. Envoy's `interval` does the same. */
 const FORGET_MS = 10_000
 
 export function nextEjection(
@@ -48,7 +49,7 @@ export function nextEjection(
   if (state.probeAt !== undefined) {
     if (event === 'probe ok') return { ...state, failures: 0, activeSince: now, probeAt: undefined }
     if (event === 'probe failed') return { ...state, probeAt: now + BASE_MS * jitter }
-    // Requests from before the ejection end later.
+    // Requests that began before the ejection may end after it.
     return state
   }
   if (event === 'ok' || event === 'probe ok') return state.failures === 0 ? state : { ...state, failures: 0 }
@@ -59,5 +60,5 @@ export function nextEjection(
   return { ...state, failures, ejections, probeAt: now + BASE_MS * ejections * jitter }
 }
 
-/** Whether the instance is ejected, or would be if it were not the last one in use. */
+/** Whether the instance is ejected, or is the last instance in use and would otherwise be ejected. */
 export const isFailing = ({ failures, probeAt }: Ejection) => probeAt !== undefined || failures >= MAX_FAILURES

@@ -10,13 +10,16 @@ export interface Exchange {
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
   readonly body?: Buffer | undefined
-  /** Milliseconds from the call to the end of the response. */
+  /** Time limit from the call to the end of the response, in milliseconds. */
   readonly timeoutMs: number
-  /** Milliseconds to open a connection. An address that swallows packets must not use up the whole time. @default 1_000 */
+  /**
+   * Time limit for opening a connection, in milliseconds. An address that drops packets must not use up the time of the
+   * call. @default 1_000
+   */
   readonly connectTimeoutMs?: number
-  /** Largest body of a response. */
+  /** Largest body of a response, in bytes. */
   readonly maxBytes: number
-  /** Aborts when the caller goes away. */
+  /** Aborts when the caller disconnects. */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -35,11 +38,11 @@ export interface UpstreamResponse {
   readonly body: Buffer
 }
 
-/** The result of an attempt that is not a usable response. Its message and its cause are for the log only. */
+/** An attempt has no usable response. The message and the cause are for the log only. */
 export class AttemptError extends Error {
   override readonly name = 'AttemptError'
   readonly kind: FailureKind
-  /** The status of an error, or else `kind`: the `error.type` of metrics and spans. */
+  /** The status of the response, or `kind` when there is none: the `error.type` of metrics and spans. */
   readonly code: string
   readonly status: number | undefined
   readonly retryAfterMs: number | undefined
@@ -58,12 +61,12 @@ interface Refusal {
   readonly retryAfterMs: number | undefined
 }
 
-/** A request of this size is one write, which the system accepts as a whole or not at all. */
+/** A request up to this size is one write, which the system accepts as a whole or not at all, in bytes. */
 const ONE_WRITE = 16 * 1024
 
 /**
- * Sends one request and reads the whole response. Follows no redirect, ignores 1xx responses, and ends the connection
- * when the deadline passes, the caller goes away or the body is too large. @throws AttemptError
+ * Sends one request and reads the whole response. Does not follow redirects, ignores 1xx responses, and closes the
+ * connection when the deadline passes, the caller disconnects or the body is too large. @throws AttemptError
  */
 export function exchange(options: Exchange): Promise<UpstreamResponse> {
   const { origin, agent, method, path, headers, body, timeoutMs, maxBytes, signal } = options
@@ -96,7 +99,7 @@ export function exchange(options: Exchange): Promise<UpstreamResponse> {
     function fail(error: AttemptError): void {
       settle()
       reject(error)
-      // Ends the connection, which is how the instance learns that its work is not wanted any more.
+      // A closed connection tells the instance that the client no longer needs its work.
       req.destroy()
     }
     const classify = (error: NodeJS.ErrnoException) =>
@@ -174,12 +177,12 @@ function findKind(
   // llhttp's codes: https://github.com/nodejs/llhttp
   if (code?.startsWith('HPE_')) return 'invalid'
   if (!hasConnected) return 'refused'
-  // The system has refused the first write on a kept connection: it knew already that the instance had closed it.
+  // The system refuses the first write on a kept connection that the instance has already closed.
   if (req.reusedSocket && syscall === 'write' && !hasResponse && size <= ONE_WRITE) return 'stale'
   return 'broken'
 }
 
-/** Returns the error of a status that says that the instance could not serve the request. */
+/** Returns an error when the status means that the instance could not serve the request. */
 function findRefusal({ statusCode = 0, headers }: IncomingMessage): AttemptError | undefined {
   if (statusCode < 500 && statusCode !== 429) return undefined
   const retryAfterMs = parseRetryAfter(headers['retry-after'], Date.now())

@@ -7,12 +7,12 @@ import { createUpstream } from './upstream.ts'
 /* Instances and clients for the tests of this folder. */
 
 const open: { close(): unknown }[] = []
-/** For afterEach: stops the clients and the instances. */
+/** Stops the clients and the instances. Call it in afterEach. */
 export function closeAll(): void {
   for (const each of open.splice(0)) each.close()
 }
 
-/** For closeAll. */
+/** Registers a resource that `closeAll` closes. */
 export const closeLater = (each: { close(): unknown }) => void open.push(each)
 
 export interface Fake {
@@ -56,7 +56,7 @@ const originOf = (port: number) => ({
   authority: `payments:${port}`,
 })
 
-/** Starts a client of these ports whose random numbers are all `number`: 0 picks the first two instances. */
+/** Starts a client for instances on these ports. */
 export async function client(ports: readonly number[], options: Partial<UpstreamOptions> = {}) {
   const events: UpstreamEvent[] = []
   const attempts: Attempt[] = []

@@ -28,7 +28,7 @@ test('the circuit opens when more than half of at least twenty calls in ten seco
   expect(guard.state()).toBe('open')
 })
 
-test('nineteen failures do not open the circuit, and failures of ten seconds ago do not count', async () => {
+test('nineteen failures do not open the circuit, and failures older than ten seconds do not count', async () => {
   const guard = start()
   await failTimes(guard, 19)
   for (let second = 0; second < 10; second++) {
@@ -85,7 +85,7 @@ test('an operator holds the circuit open and closes it again', async () => {
   expect(guard.states).toEqual(['isolated', 'closed'])
 })
 
-test('calls beyond the concurrency are rejected without blame', async () => {
+test('calls above the concurrency limit are rejected, and do not count as failures', async () => {
   const guard = start(2)
   const pending = Promise.withResolvers<string>()
   const calls = [1, 2].map(() => guard.run(() => pending.promise))

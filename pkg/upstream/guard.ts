@@ -26,9 +26,9 @@ export class RejectedError extends Error {
 }
 
 /**
- * The breaker opens when half of at least 20 calls within 10 s have failed, and stays open for 5 s: the defaults of
- * Hystrix, https://github.com/Netflix/Hystrix/wiki/Configuration (`requestVolumeThreshold`, `errorThresholdPercentage`,
- * `metrics.rollingStats`, `sleepWindowInMilliseconds`).
+ * The breaker opens when more than half of at least 20 calls within 10 s have failed, and stays open for 5 s. These are
+ * the defaults of Hystrix, https://github.com/Netflix/Hystrix/wiki/Configuration (`requestVolumeThreshold`,
+ * `errorThresholdPercentage`, `metrics.rollingStats`, `sleepWindowInMilliseconds`).
  */
 const WINDOW_MS = 10_000
 const MIN_CALLS = 20
@@ -36,11 +36,11 @@ const MAX_ERROR_RATE = 0.5
 export const COOL_DOWN_MS = 5_000
 
 export interface GuardOptions {
-  /** Calls in progress at a time. There is no queue: a call that waits would only use up its time. */
+  /** Maximum number of calls in progress. There is no queue, because a waiting call would only use up its time. */
   readonly concurrency: number
   /** Whether an error counts against the upstream. */
   readonly isFailure: (error: unknown) => boolean
-  /** Called with each new state. */
+  /** Called with each new state of the breaker. */
   readonly onState: (state: BreakerState) => void
   /** Milliseconds since the epoch: the clock of cockatiel. @default Date.now */
   readonly now?: () => number
@@ -54,9 +54,9 @@ const STATES: Readonly<Record<CircuitState, BreakerState>> = {
 }
 
 /**
- * The circuit breaker and the bulkhead of one upstream. After the cool-down the circuit stays open until `allowTrial`:
- * a probe comes before a user's request. Then one request is on trial, and others are rejected at once instead of
- * waiting for its end.
+ * Creates the circuit breaker and the bulkhead of an upstream. After the cool-down, the circuit stays open until the
+ * caller has probed the upstream and calls `allowTrial`. Then one request is on trial. The guard rejects other requests
+ * at once instead of letting them wait for the end of the trial.
  */
 export function createGuard({ concurrency, isFailure, onState, now = Date.now }: GuardOptions) {
   const breaker = circuitBreaker(handleWhen(isFailure), {
@@ -102,12 +102,12 @@ export function createGuard({ concurrency, isFailure, onState, now = Date.now }:
     state: () => STATES[breaker.state],
     /** Returns the number of calls in progress. */
     inProgress: () => concurrency - slots.executionSlots,
-    /** Whether the cool-down has ended and a probe should decide about a trial. */
+    /** Whether the cool-down has ended, so that a probe should decide about a trial. */
     needsProbe: () => breaker.state === CircuitState.Open && !isTrialAllowed && now() - openedAt >= COOL_DOWN_MS,
     allowTrial() {
       isTrialAllowed = true
     },
-    /** Holds the circuit open, or ends that. */
+    /** Holds the circuit open while `wanted` is true. */
     isolate(wanted: boolean) {
       if (wanted) isolation ??= breaker.isolate()
       else {

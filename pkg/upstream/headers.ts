@@ -6,7 +6,7 @@ export function buildHeaders(
   { requestId, priority: inherited, traceHeaders, leftMs }: CallContext & { readonly leftMs: number },
 ): Record<string, string> {
   const priority = own ?? inherited
-  // Rounded down: the instance should give up before the caller does.
+  // Round down, so that the instance gives up before the caller does.
   const timeoutMs = String(Math.max(1, Math.floor(leftMs)))
   return {
     accept: 'application/json',
@@ -15,7 +15,7 @@ export function buildHeaders(
     ...(requestId !== undefined && { 'x-request-id': requestId }),
     ...(priority !== undefined && { 'x-request-priority': priority }),
     ...traceHeaders,
-    // Services of this template read either; Envoy sets the second one itself.
+    // Services of this template read both headers; Envoy sets the second header itself.
     'x-request-timeout-ms': timeoutMs,
     'x-envoy-expected-rq-timeout-ms': timeoutMs,
   }

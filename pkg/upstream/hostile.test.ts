@@ -8,7 +8,7 @@ import { exchange } from './exchange.ts'
 import { createUpstream } from './upstream.ts'
 
 /*
- * Instances that break the rules. Each of them writes raw bytes, because node:http would not send them.
+ * Instances that violate the protocol. They write raw bytes, because node:http would not send such responses.
  */
 const open: { close(): unknown }[] = []
 afterEach(() => {
@@ -157,8 +157,8 @@ test('a stall of this process neither refuses a connection nor misses a response
   expect((await late).body.toString()).toBe('late')
 })
 
-test('an address that swallows packets is given up as unsent', async () => {
-  // The backlog of 1 is full and the instance accepts no more, so the system ignores the next connection.
+test('a connection to an address that drops packets fails as refused', async () => {
+  // The backlog of 1 is full and the instance accepts no connections, so the system ignores the next connection.
   const shared = new Int32Array(new SharedArrayBuffer(8))
   const worker = new Worker(
     `const { workerData } = require('node:worker_threads')

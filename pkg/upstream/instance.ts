@@ -4,7 +4,10 @@ import { ACTIVE, type Ejection } from './ejection.ts'
 import type { Origin } from './exchange.ts'
 import { type Candidate, type Load, UNKNOWN } from './load.ts'
 
-/** Milliseconds that an idle connection is kept. A shorter time in the instance's `keep-alive` header wins. */
+/**
+ * Lifetime of an idle connection, in milliseconds. A shorter time in the instance's `keep-alive` header takes
+ * precedence.
+ */
 const IDLE_MS = 30_000
 
 /** One instance of an upstream with its connections. */
@@ -18,9 +21,9 @@ export interface Instance extends Candidate {
   /** Time of the last probe or the last end of a request, in milliseconds. */
   seenAt: number
   isProbing: boolean
-  /** Counts a request as in flight. Returns the function that ends that. */
+  /** Counts a request as in flight. Returns a function that ends the count. */
   begin(now: number): () => void
-  /** Closes the idle connections now and the others when their requests have ended. */
+  /** Closes the idle connections now, and other connections when their requests have ended. */
   retire(): void
 }
 
@@ -32,7 +35,7 @@ export interface InstanceOptions {
 export function createInstance({ origin, maxSockets }: InstanceOptions): Instance {
   const AgentClass = origin.protocol === 'https:' ? TlsAgent : Agent
   const agent = new AgentClass({ keepAlive: true, maxSockets, scheduling: 'lifo', timeout: IDLE_MS })
-  // A set keeps the order of its entries, so the first one is the oldest.
+  // A set keeps the order of its entries, so the first entry is the oldest.
   const requests = new Set<{ readonly at: number }>()
   let isRetired = false
 
@@ -42,7 +45,7 @@ export function createInstance({ origin, maxSockets }: InstanceOptions): Instanc
     agent,
     load: UNKNOWN,
     ejection: ACTIVE,
-    // A probe follows at once.
+    // With this time, the first probe is due at once.
     seenAt: Number.NEGATIVE_INFINITY,
     isProbing: false,
     get inFlight() {

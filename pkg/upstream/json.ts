@@ -4,11 +4,11 @@ import type { UpstreamResponse } from './exchange.ts'
 import type { UpstreamRequest } from './options.ts'
 
 export interface JsonRequest<S extends z.ZodType> extends UpstreamRequest {
-  /** The body of a 2xx response. Name the fields that are used: the upstream may add others. */
+  /** The body of a 2xx response. Name only the fields that you use, because the upstream may add fields. */
   readonly schema: S
 }
 
-/** The upstream responded with a status outside 200 to 299, such as 404. Becomes a 502 unless it is caught. */
+/** The upstream responded with a status outside 200 to 299, such as 404. Uncaught, it becomes a 502. */
 export class UpstreamStatusError extends CodedError {
   readonly status: number
 

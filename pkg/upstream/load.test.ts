@@ -23,21 +23,21 @@ test('a failure that is faster than a success does not make the instance cheaper
   expect(cost({ load, ...idle }, 30, 1)).toBeGreaterThan(20 * 20)
 })
 
-test('the cost grows with the requests in flight and with the age of the oldest one', () => {
+test('the cost grows with the requests in flight and with the age of the oldest request', () => {
   const load = sample(UNKNOWN, 20, 0)
   expect(cost({ load, ...idle }, 100, 1)).toBe(20)
   expect(cost({ load, inFlight: 3, oldestAt: 95 }, 100, 1)).toBe(80)
   expect(cost({ load, inFlight: 3, oldestAt: 0 }, 100, 1)).toBe(400)
 })
 
-test('an instance without samples costs the median of the others', () => {
+test('an instance without samples has the median latency of the other instances', () => {
   const known = [10, 30, 500].map((latencyMs) => ({ load: sample(UNKNOWN, latencyMs, 0), ...idle }))
   const median = medianLatency([...known, { load: UNKNOWN, ...idle }])
   expect(median).toBe(30)
   expect(cost({ load: UNKNOWN, ...idle }, 0, median)).toBe(30)
 })
 
-test('the cost of an instance that always fails has a limit, so that it can come back', () => {
+test('the cost of an instance that always fails is limited, so that it can recover', () => {
   let load: Load = { latencyMs: 20, success: 0, sampledAt: 0 }
   expect(cost({ load, ...idle }, 0, 1)).toBe(2_000)
   for (let index = 0; index < 30; index++) load = sample(load, 20, 0)

@@ -1,5 +1,5 @@
 /**
- * The load of one instance as its client sees it. Every function is pure, so that a test can replay any history.
+ * The load of an instance as the client measures it. Every function is pure, so that a test can replay any history.
  *
  * The latency is a "peak" EWMA: it rises to a higher sample at once and falls to lower samples with time, because the
  * samples are unevenly spaced:
@@ -10,8 +10,8 @@
  * https://github.com/twitter/finagle/blob/develop/finagle-core/src/main/scala/com/twitter/finagle/loadbalancer/PeakEwma.scala
  * go-zero, tower and Envoy's Peak EWMA have the same 10 s.
  *
- * In Finagle an idle instance becomes cheaper without evidence. Here only a probe of its `/health/ready` lowers the
- * latency of an idle instance, so no user's request has to find out whether the instance has recovered.
+ * In Finagle, an idle instance becomes cheaper with time. Here only a probe of its `/health/ready` lowers the latency
+ * of an idle instance, so no user's request tests whether the instance has recovered.
  */
 export interface Load {
   /** Milliseconds. Undefined until the first sample. */
@@ -25,7 +25,10 @@ export interface Load {
 export const UNKNOWN: Load = { latencyMs: undefined, success: 1, sampledAt: 0 }
 
 export interface LoadSample {
-  /** Undefined for a failure that says nothing about the speed: an instance that fails fast must not look fast. */
+  /**
+   * Milliseconds. Undefined for a failure that says nothing about the latency: an instance that fails fast must not
+   * look fast.
+   */
   readonly latencyMs: number | undefined
   readonly ok: boolean
   readonly now: number
@@ -34,9 +37,9 @@ export interface LoadSample {
 const DECAY_MS = 10_000
 
 /**
- * The weight of one result in the share of successes: about the last ten results count. It is a weight for each result
- * and not for each second: an instance that fails fast has few requests in flight, so it would attract more requests
- * until its share had fallen.
+ * The weight of one result in the share of successes: about the last ten results count. The share changes with each
+ * result instead of with time. Otherwise an instance that fails fast, and so has few requests in flight, would attract
+ * more requests until its share had fallen.
  */
 const SUCCESS_WEIGHT = 0.1
 
@@ -54,7 +57,9 @@ function average(previous: number | undefined, sample: number, elapsedMs: number
   return weight * previous + (1 - weight) * sample
 }
 
-/** The share of successes never divides the cost by less, so that a sample can bring the instance back. */
+/**
+ * Smallest share of successes in the cost. It limits the cost, so that new samples can make the instance usable again.
+ */
 const MIN_SUCCESS = 0.01
 
 export interface Candidate {

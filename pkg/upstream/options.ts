@@ -6,24 +6,30 @@ export type Priority = 'core' | 'normal' | 'background'
 
 export interface UpstreamRequest {
   readonly method: string
-  /** Path and query, beginning with a slash. Encode every part of it that a caller chooses. */
+  /** Path and query, beginning with a slash. Encode every segment or value that a caller chooses. */
   readonly path: string
   /** Sent as JSON. */
   readonly body?: unknown
-  /** Sent as `idempotency-key`. It makes a POST or PATCH repeatable, if the upstream honours it. */
+  /** Sent as `idempotency-key`. It makes a POST or PATCH repeatable, so the upstream must support it. */
   readonly idempotencyKey?: string | undefined
-  /** Longest time of the call with its retries, in milliseconds. The caller's deadline may be earlier. */
+  /**
+   * Time limit of the call with its retries, in milliseconds. The caller's deadline may be earlier. @default the
+   * `timeoutMs` of the upstream
+   */
   readonly timeoutMs?: number
-  /** Passed on as `x-request-priority`. Background calls fill half of the bulkhead at most. @default the caller's */
+  /**
+   * Passed on as `x-request-priority`. Background calls use at most half of the concurrency. @default the caller's
+   * priority
+   */
   readonly priority?: Priority
-  /** Cancels the call. @default when the caller disconnects */
+  /** Cancels the call. @default the signal that aborts when the caller disconnects */
   readonly signal?: AbortSignal
 }
 
-/** What a call takes over from the request that it belongs to. */
+/** The values that a call takes from the current request. */
 export interface CallContext {
   readonly requestId?: string | undefined
-  /** When the caller stops waiting: a time of `performance.now()`. */
+  /** The caller's deadline: a time of `performance.now()`, in milliseconds. */
   readonly deadline?: number | undefined
   readonly priority?: Priority | undefined
   /** Aborts when the caller disconnects. */
@@ -41,7 +47,7 @@ export type UpstreamEvent = { readonly upstream: string } & (
 export interface Attempt {
   readonly method: string
   readonly status: number | undefined
-  /** The status of an error, or why there is none. Undefined for a usable response. */
+  /** The status of a failed attempt, or the kind of its failure. Undefined for a usable response. */
   readonly errorType: string | undefined
   readonly durationMs: number
 }
@@ -51,20 +57,20 @@ interface Span {
 }
 
 export interface UpstreamOptions {
-  /** The name in logs and metrics. */
+  /** The name of the upstream in logs and metrics. */
   readonly name: string
   readonly source: Source
-  /** Longest time of a call, in milliseconds, unless the request says otherwise. @default 5_000 */
+  /** Time limit of a call with its retries, in milliseconds, when the request has no own limit. @default 5_000 */
   readonly timeoutMs?: number
-  /** Calls in progress at a time, and connections to one instance. @default 256 */
+  /** Maximum number of calls in progress, and of connections to one instance. @default 256 */
   readonly concurrency?: number
-  /** Largest body of a response. @default 1 MiB */
+  /** Largest body of a response, in bytes. @default 1 MiB */
   readonly maxBytes?: number
-  /** Responds with a status below 500 while an instance works. @default /health/ready */
+  /** Path of the probes. A status below 500 means that the instance works. @default /health/ready */
   readonly probePath?: string
-  /** Whether an operator holds the circuit open. Called for each request. */
+  /** Returns whether an operator holds the circuit open. Called for each request. @default false */
   readonly isOpen?: () => boolean
-  /** Returns what the current request passes on. Undefined outside of a request. */
+  /** Returns the values of the current request, or undefined outside a request. */
   readonly context?: () => CallContext | undefined
   /** Runs an attempt in a client span. A rejection has the type of the error as `code`. */
   readonly trace?: <T>(

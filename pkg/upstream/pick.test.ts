@@ -76,7 +76,7 @@ test.each([
   const latencies = simulate(instances, { rate, seconds: 30, choose: (all, now) => pick(all, random, now)! })
   expect(instances[2]!.served / latencies.length).toBeLessThanOrEqual(0.01)
   expect(p99(latencies)).toBe(20)
-  // The fast ones share the rest.
+  // The fast instances share the other requests.
   expect(instances[0]!.served / instances[1]!.served).toBeGreaterThan(0.8)
   expect(instances[0]!.served / instances[1]!.served).toBeLessThan(1.25)
 
@@ -86,17 +86,17 @@ test.each([
   expect(naive[2]!.served / latencies.length).toBeCloseTo(1 / 3, 2)
 })
 
-test('the two choices differ, and every pair occurs', () => {
+test('the two candidates differ, and every pair occurs', () => {
   const instances = ['a', 'b', 'c', 'd'].map((name) => simulated(name, 1))
   const random = seeded(5)
   const served = new Set<string>()
   for (let index = 0; index < 200; index++) served.add(pick(instances, random, 0)!.name)
   expect(served.size).toBe(4)
-  // Of two instances both are always compared, so the busy one never wins.
+  // With two instances, both are always compared, so the busy instance is never picked.
   const busy = { ...simulated('busy', 1), inFlight: 5, oldestAt: 0 }
   for (let index = 0; index < 200; index++) expect(pick([busy, instances[0]!], random, 10)).toBe(instances[0])
 })
 
-test('without instances there is nothing to pick', () => {
+test('without instances, pick returns undefined', () => {
   expect(pick([], Math.random, 0)).toBeUndefined()
 })

@@ -8,7 +8,7 @@ import { createPool, type PoolEvent } from './pool.ts'
 
 afterEach(closeAll)
 
-/** Starts instances whose probes get a status, and a pool of them with a clock of its own. */
+/** Starts instances that respond to probes with these statuses, and a pool with a clock that the test controls. */
 async function start(statuses: readonly number[]) {
   const clock = { now: 0 }
   const statusOf = new Map<number, number>()
@@ -93,7 +93,7 @@ test('an instance with a request in flight needs no probe', async () => {
   expect(probes).toHaveLength(1)
 })
 
-test('an ejection closes the idle connections, which may lead to a machine that is gone', async () => {
+test('an ejection closes the idle connections, which may lead to a machine that no longer exists', async () => {
   const { pool, eject } = await start([200, 200])
   const { origin, agent } = pool.list()[0]!
   await exchange({ origin, agent, method: 'GET', path: '/', headers: {}, timeoutMs: 5_000, maxBytes: 1_000 })
@@ -103,7 +103,7 @@ test('an ejection closes the idle connections, which may lead to a machine that 
   expect(socket?.destroyed).toBe(true)
 })
 
-test('an instance that is gone from the source loses its connections when its requests have ended', async () => {
+test('an instance that the source no longer lists loses its connections when its requests have ended', async () => {
   const { pool } = await start([200, 200])
   const [gone, other] = pool.list()
   const { origin, agent } = gone!
@@ -117,7 +117,7 @@ test('an instance that is gone from the source loses its connections when its re
   expect(socket?.destroyed).toBe(true)
 })
 
-test('the last instance in use stays in use, and is ejected when another one is back', async () => {
+test('the last instance in use stays in use, and is ejected when another instance is back', async () => {
   const { pool, clock, eject, events } = await start([200, 200])
   eject(0)
   const last = eject(1)
@@ -125,7 +125,7 @@ test('the last instance in use stays in use, and is ejected when another one is 
   expect(pool.pick(new Set([last]))).toBe(last)
   clock.now = 2_000
   await pool.probe(false)
-  // The probe of the last instance succeeded too, so it has no failures any more.
+  // The probe of the last instance succeeded too, so its failures no longer count.
   expect(last.ejection.failures).toBe(0)
   expect(events.map(({ type }) => type)).toEqual(['instances changed', 'instance ejected', 'instance back'])
 })

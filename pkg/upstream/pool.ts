@@ -10,7 +10,7 @@ export type PoolEvent =
   | { readonly type: 'instances changed'; readonly added: readonly string[]; readonly removed: readonly string[] }
 
 export interface PoolOptions {
-  /** Largest number of connections to one instance. */
+  /** Maximum number of connections to one instance. */
   readonly maxSockets: number
   readonly probePath: string
   readonly now: () => number
@@ -19,14 +19,20 @@ export interface PoolOptions {
 }
 
 const PROBE_TIMEOUT_MS = 1_000
-/** An instance without requests is probed this often, as an active health check of Envoy or a readiness probe would. */
+/**
+ * Interval between the probes of an instance without requests, in milliseconds. It is similar to Envoy's active health
+ * checks.
+ */
 const UNUSED_MS = 5_000
-/** While the circuit waits for a probe, each instance in use is probed this often. */
+/** Interval between the probes of each instance in use while the circuit waits for a probe, in milliseconds. */
 const URGENT_MS = 500
-/** The body of a health response may be a page. */
+/** Largest body of a health response, which may be a page, in bytes. */
 const PROBE_MAX_BYTES = 256 * 1024
 
-/** The instances of one upstream: picks one for a request, ejects those that fail, and probes those without requests. */
+/**
+ * Manages the instances of an upstream: picks an instance for a request, ejects failing instances, and probes instances
+ * without requests.
+ */
 export function createPool({ maxSockets, probePath, now, random, onEvent }: PoolOptions) {
   let instances: readonly Instance[] = []
   const isActive = ({ ejection }: Instance) => ejection.probeAt === undefined
@@ -38,11 +44,13 @@ export function createPool({ maxSockets, probePath, now, random, onEvent }: Pool
     if (isActive(instance) === wasActive) return
     const { host, port } = instance.origin
     onEvent({ type: wasActive ? 'instance ejected' : 'instance back', host, port })
-    // The kept connections of an instance that fails lead to a process that may be gone.
+    // The idle connections of an ejected instance may lead to a process that no longer exists.
     if (wasActive) closeIdle(instance)
   }
 
-  /** Requests `probePath`. Any status below 500 means that the instance works: an upstream need not have the path. */
+  /**
+   * Requests `probePath`. Any status below 500 means that the instance works, so an upstream need not have the path.
+   */
   async function probe(instance: Instance): Promise<boolean> {
     instance.isProbing = true
     const startedAt = now()
@@ -51,7 +59,7 @@ export function createPool({ maxSockets, probePath, now, random, onEvent }: Pool
       const headers = { accept: 'application/json' }
       const common = { origin, agent, headers, timeoutMs: PROBE_TIMEOUT_MS, maxBytes: PROBE_MAX_BYTES }
       await exchange({ ...common, method: 'GET', path: probePath })
-      // A probe is faster than a request, so its time must not stand for the latency of an instance without requests.
+      // A probe is faster than a request, so its time must not become the first latency of an instance.
       const latencyMs = instance.load.latencyMs === undefined ? undefined : now() - startedAt
       instance.load = observe(instance.load, { latencyMs, ok: true, now: now() })
       connect(instance, 'probe ok')
@@ -69,7 +77,7 @@ export function createPool({ maxSockets, probePath, now, random, onEvent }: Pool
   }
 
   return {
-    /** Replaces the instances. Those that stay keep their state. */
+    /** Replaces the instances. Instances that remain keep their state. */
     update(origins: readonly Origin[]): void {
       const known = new Map(instances.map((each) => [originKey(each.origin), each]))
       const next = origins.map((origin) => known.get(originKey(origin)) ?? createInstance({ origin, maxSockets }))
@@ -80,7 +88,10 @@ export function createPool({ maxSockets, probePath, now, random, onEvent }: Pool
       for (const instance of removed) instance.retire()
       onEvent({ type: 'instances changed', added: added.map(nameOf), removed: removed.map(nameOf) })
     },
-    /** Returns an instance for a request, if possible one that is not in `tried`, or undefined when there is none. */
+    /**
+     * Returns an instance for a request, preferably an instance that is not in `tried`, or undefined when the pool is
+     * empty.
+     */
     pick(tried: ReadonlySet<Instance>): Instance | undefined {
       const active = instances.filter(isActive)
       const untried = active.filter((instance) => !tried.has(instance))
@@ -88,15 +99,15 @@ export function createPool({ maxSockets, probePath, now, random, onEvent }: Pool
     },
     connect,
     /**
-     * Starts the probes that are due. `isUrgent`: every instance in use is probed, not only those without requests.
-     * Resolves with whether a probe succeeded.
+     * Starts the probes that are due. With `isUrgent`, instances with requests are probed too. Resolves with true when
+     * a probe has succeeded.
      */
     async probe(isUrgent: boolean): Promise<boolean> {
       const due = instances.filter(({ isProbing, ejection: { probeAt }, inFlight, seenAt }) => {
         if (isProbing) return false
         if (probeAt !== undefined) return now() >= probeAt
         if (isUrgent) return now() - seenAt >= URGENT_MS
-        // Instances of one service started together; jitter keeps their probes apart.
+        // Replicas of this service may have started together. Jitter spreads their probes.
         return inFlight === 0 && now() - seenAt >= UNUSED_MS * (0.75 + random() / 2)
       })
       return (await Promise.all(due.map(probe))).includes(true)

@@ -1,6 +1,9 @@
 import type { ProblemTable } from '../problem/index.ts'
 
-/** Errors of calls to upstreams. They name no upstream: callers of this service need not know its dependencies. */
+/**
+ * Errors of calls to upstreams. They do not name the upstream, because callers of this service need not know its
+ * dependencies.
+ */
 export const UPSTREAM_PROBLEMS = {
   upstream_invalid_response: { status: 502, detail: 'A service that this operation needs responded unexpectedly.' },
   upstream_unavailable: {

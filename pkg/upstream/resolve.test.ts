@@ -9,7 +9,7 @@ import { createUpstream } from './upstream.ts'
 
 afterEach(closeAll)
 
-test('names are resolved again: a new instance is used, a gone one is not, and a failed lookup changes nothing', async () => {
+test('names are resolved again: a new instance is used, a removed instance is not, and a failed lookup changes nothing', async () => {
   const first = await instance((_req, res) => json(res, { from: 'first' }))
   const second = await instance((_req, res) => json(res, { from: 'second' }))
   let targets: { name: string; port: number; priority: number }[] | Error = []

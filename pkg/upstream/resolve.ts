@@ -1,13 +1,16 @@
 import dns from 'node:dns/promises'
 import type { Origin } from './exchange.ts'
 
-/** Where the instances of an upstream come from. */
+/** The source of the instances of an upstream. */
 export type Source =
   /** Origins such as http://10.0.0.1:8080. */
   | { readonly type: 'static'; readonly origins: readonly Origin[] }
   /** Every address of a name. */
   | { readonly type: 'dns'; readonly host: string; readonly port: number }
-  /** The targets of an SRV record with the lowest priority number. Weights are ignored: the pick measures the load. */
+  /**
+   * The targets of an SRV record with the lowest priority number. Weights are ignored, because `pick` measures the
+   * load.
+   */
   | { readonly type: 'srv'; readonly name: string }
 
 export interface Resolver {

@@ -11,7 +11,7 @@ const question: RetryQuestion = {
 }
 const plan = (changes: Partial<RetryQuestion>) => planRetry({ ...question, ...changes })
 
-test('retries never exceed a tenth of the requests and ten, in any order of requests and failures', () => {
+test('retries never exceed a tenth of the requests plus ten, in any order of requests and failures', () => {
   const budget = createRetryBudget()
   let retries = 0
   for (let requests = 1; requests <= 100_000; requests++) {
@@ -23,7 +23,7 @@ test('retries never exceed a tenth of the requests and ten, in any order of requ
   expect(retries).toBe(10_010 - 1)
 })
 
-test('the budget saves ten retries at most', () => {
+test('the budget saves at most ten retries', () => {
   const budget = createRetryBudget()
   for (let requests = 0; requests < 10_000; requests++) budget.deposit()
   expect(budget.left()).toBe(10)
@@ -36,7 +36,7 @@ test('a request that may have run is retried only when it may run twice', () => 
   }
 })
 
-test('a request that was not sent is retried whatever its method', () => {
+test('a request that was not sent is retried with any method', () => {
   expect(plan({ kind: 'refused', isRepeatable: false })).toEqual({ delayMs: 25, isFree: false })
   expect(plan({ kind: 'stale', isRepeatable: false })).toEqual({ delayMs: 0, isFree: true })
 })

@@ -1,11 +1,11 @@
 import type { Random } from './pick.ts'
 
 /**
- * Limits retries to a share of the requests, so that they cannot multiply the load of an upstream that fails. The bucket
- * holds 10 retries, and each request adds a tenth of one. Over any time: attempts ≤ 1.1 × requests + 10.
+ * Limits retries to a share of the requests, so that they cannot multiply the load on a failing upstream. The bucket
+ * holds 10 retries, and each request adds a tenth of a retry. In any period, attempts ≤ 1.1 × requests + 10.
  *
  * Source: gRPC's retry throttling has `maxTokens: 10` and `tokenRatio: 0.1` in its example,
- * https://github.com/grpc/proposal/blob/master/A6-client-retries.md; the 10 % are also those of the SRE book,
+ * https://github.com/grpc/proposal/blob/master/A6-client-retries.md. The SRE book recommends 10 % too,
  * https://sre.google/sre-book/handling-overload/ ("per-client retry budget").
  */
 export function createRetryBudget({ capacity = 10, perRequest = 10 }: RetryBudgetOptions = {}) {
@@ -16,56 +16,56 @@ export function createRetryBudget({ capacity = 10, perRequest = 10 }: RetryBudge
     deposit() {
       units = Math.min(capacity * perRequest, units + 1)
     },
-    /** Takes one retry and returns true, or returns false when none is left. */
+    /** Takes one retry and returns true, or returns false when no retry is left. */
     withdraw(): boolean {
       if (units < perRequest) return false
       units -= perRequest
       return true
     },
-    /** Returns the number of retries that are left. */
+    /** Returns the number of remaining retries. */
     left: () => units / perRequest,
   }
 }
 
 export interface RetryBudgetOptions {
-  /** Retries that an idle upstream has saved. @default 10 */
+  /** Maximum number of saved retries. @default 10 */
   readonly capacity?: number
   /** Requests that earn one retry. @default 10 */
   readonly perRequest?: number
 }
 
 /**
- * Why an attempt failed.
+ * The kind of a failure.
  * - `refused`: no connection, so nothing was sent
  * - `stale`: the instance had closed the idle connection, and nothing was sent
  * - `broken`: the connection ended before the end of the response
  * - `invalid`: the response is not HTTP, or too large
  * - `status`: the status is 429 or 5xx
  * - `timeout`: the deadline passed
- * - `cancelled`: the caller went away
+ * - `cancelled`: the caller disconnected
  */
 export type FailureKind = 'refused' | 'stale' | 'broken' | 'invalid' | 'status' | 'timeout' | 'cancelled'
 
 export interface RetryQuestion {
   readonly kind: FailureKind
-  /** The status of a response. */
+  /** The status of the response, if there is one. */
   readonly status?: number | undefined
-  /** What `retry-after` says, in milliseconds. */
+  /** The time in `retry-after`, in milliseconds. */
   readonly retryAfterMs?: number | undefined
   /** Whether the request may run twice: its method is idempotent, or it has an idempotency key. */
   readonly isRepeatable: boolean
-  /** Retries so far, without a free one. */
+  /** Number of retries so far, without a free retry. */
   readonly retries: number
   /** Whether the request has had its free retry. */
   readonly hadFreeRetry: boolean
-  /** Milliseconds until the deadline. */
+  /** Time until the deadline, in milliseconds. */
   readonly leftMs: number
   readonly random: Random
 }
 
 export interface Retry {
   readonly delayMs: number
-  /** A free retry takes nothing from the budget: the first attempt did not reach the instance. */
+  /** True for a retry that takes nothing from the budget, because the first attempt did not reach the instance. */
   readonly isFree: boolean
 }
 
@@ -78,7 +78,7 @@ const MAX_DELAY_MS = 250
 /** An instance that sent another 5xx processed the request, and would probably fail again. */
 const RETRIED_STATUSES: ReadonlySet<number | undefined> = new Set([429, 502, 503, 504])
 
-/** Returns how to retry, or undefined. */
+/** Returns the delay and the kind of the next retry, or undefined when the call must not be retried. */
 export function planRetry(question: RetryQuestion): Retry | undefined {
   const { kind, status, retryAfterMs = 0, isRepeatable, retries, hadFreeRetry, leftMs, random } = question
   if (kind === 'stale' && !hadFreeRetry) return { delayMs: 0, isFree: true }

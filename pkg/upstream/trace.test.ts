@@ -10,7 +10,7 @@ interface Recorded {
   error?: string
 }
 
-test('each attempt has a client span of its own, and sends the headers of that span', async () => {
+test('each attempt has its own client span, and sends the headers of that span', async () => {
   const parents: unknown[] = []
   const server = createServer((req, res) => {
     parents.push(req.headers['traceparent'])

@@ -29,7 +29,7 @@ test('a request passes on its id, its trace, its priority and the time that is l
   })
 })
 
-test('a request that is not sent goes to another instance, whatever its method', async () => {
+test('a request that was not sent goes to another instance, with any method', async () => {
   const { port, seen } = await instance((_req, res) => json(res, {}))
   const { request, attempts } = await client([await refusingPort(), port])
   expect((await request(POST)).status).toBe(200)
@@ -37,7 +37,7 @@ test('a request that is not sent goes to another instance, whatever its method',
   expect(seen).toHaveLength(1)
 })
 
-test('a retry goes to another instance, although that one is more expensive', async () => {
+test('a retry goes to another instance, even when it is more expensive', async () => {
   const waiting: ServerResponse[] = []
   const arrived = Promise.withResolvers<void>()
   const busy = await instance((_req, res) => {
@@ -70,7 +70,7 @@ test('after three connection failures only a probe reaches an instance, and its 
   const broken = await instance((req) => req.socket.destroy())
   const good = await instance((_req, res) => json(res, {}))
   const { request, tick, events, report } = await client([broken.port, good.port], { now: () => now })
-  // The load is equal, so each request tries the first instance until it costs more than the second one.
+  // The load is equal, so each request tries the first instance until it costs more than the second.
   for (let index = 0; broken.seen.length < 3; index++) {
     expect(index).toBeLessThan(100)
     // The second instance is busy.
@@ -113,7 +113,8 @@ test('an instance without requests is probed every five seconds, with jitter', a
 
 test('when every instance fails, the attempts stay within the budget', async () => {
   const failing = await Promise.all([1, 2, 3].map(() => instance((_req, res) => json(res, {}, 503))))
-  // Without the breaker, which would end the attempts sooner: the epoch goes on, so its window is always new.
+  // The epoch advances, so the window of the breaker is always new. Otherwise the breaker would end the attempts
+  // earlier.
   let epoch = 0
   const ports = failing.map(({ port }) => port)
   const { request, report } = await client(ports, { epoch: () => (epoch += 60_000) })
@@ -142,7 +143,7 @@ test('a 429 is retried after its retry-after, within the deadline, and does not 
   expect(report()).toMatchObject({ circuit: 'closed', instances: [{ success: 1 }] })
 })
 
-test('calls beyond the concurrency fail at once, and background calls leave half of it to others', async () => {
+test('calls above the concurrency limit fail at once, and background calls use at most half of it', async () => {
   const waiting: ServerResponse[] = []
   const arrived = Promise.withResolvers<void>()
   const { port } = await instance((_req, res) => {
@@ -159,7 +160,7 @@ test('calls beyond the concurrency fail at once, and background calls leave half
   expect(report()).toMatchObject({ inProgress: 0, rejectedByConcurrency: 2, circuit: 'closed' })
 })
 
-test('a status that is not 2xx has an error with the status, and is no failure of the upstream', async () => {
+test('a status other than 2xx causes an error with the status, and is not a failure of the upstream', async () => {
   const { port } = await instance((_req, res) => json(res, {}, 404))
   const { json: request, report } = await client([port])
   const error = await request({ ...GET, schema: z.object({}) }).catch((error: unknown) => error)

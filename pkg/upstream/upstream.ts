@@ -17,16 +17,19 @@ import { createRetryBudget, isIdempotent, planRetry } from './retry.ts'
 export type Upstream = ReturnType<typeof createUpstream>
 export type UpstreamReport = ReturnType<Upstream['report']>
 
-/** Period of the probes and of the look at the circuit, in milliseconds. */
+/** Interval between the checks of the circuit and of the due probes, in milliseconds. */
 const TICK_MS = 250
-/** The period of Envoy's STRICT_DNS (`dns_refresh_rate`). getaddrinfo tells no time to live. */
+/**
+ * Interval between resolutions of the source, in milliseconds: Envoy's `dns_refresh_rate` for STRICT_DNS. getaddrinfo
+ * reports no time to live.
+ */
 const RESOLVE_MS = 5_000
-/** The share of the bulkhead that calls for background work may fill. */
+/** Highest share of the concurrency for background calls. */
 const BACKGROUND_SHARE = 0.5
-/** A caller that waits for less than this, and less than the call's own limit, says nothing about the upstream. */
+/** A timeout counts against the upstream when the call had at least this time, in milliseconds, or its own limit. */
 const PATIENT_MS = 1_000
 
-/** A client for the instances of one service. `start` before the first request; `stop` at the end. */
+/** Creates a client for the instances of a service. Call `start` before the first request, and `stop` at the end. */
 export function createUpstream(options: UpstreamOptions) {
   const { name, source, timeoutMs: ownTimeoutMs = 5_000, concurrency = 256, maxBytes = 1024 * 1024 } = options
   const {
@@ -68,7 +71,7 @@ export function createUpstream(options: UpstreamOptions) {
   async function lookUp(): Promise<void> {
     try {
       const origins = await resolve(source, resolver)
-      // An empty answer is a fault of the name server as often as the truth, so the known instances stay.
+      // An empty response of the name server may be an error, so the known instances stay.
       if (origins.length > 0) pool.update(origins)
       isUnresolved = false
     } catch (error) {
@@ -77,12 +80,15 @@ export function createUpstream(options: UpstreamOptions) {
     }
   }
 
-  /** Waits for the lookup in progress, if there is one. */
+  /** Waits for the lookup in progress, at most until the deadline. */
   async function awaitLookup(leftMs: number): Promise<void> {
     if (resolving !== undefined) await withTimeout(resolving, Math.max(0, leftMs)).catch(() => undefined)
   }
 
-  /** Looks at the operator's wish, the circuit and the instances. A timer calls it; so may a test. */
+  /**
+   * Applies the operator's setting, probes the instances, and allows a trial after a successful probe. Called by a
+   * timer and by tests.
+   */
   async function tick(): Promise<void> {
     guard.isolate(options.isOpen?.() ?? false)
     const needsProbe = guard.needsProbe()
@@ -94,7 +100,7 @@ export function createUpstream(options: UpstreamOptions) {
     const { signal } = stopping
     for (;;) {
       await setTimeout(periodMs, undefined, { signal, ref: false })
-      // A slow probe must not delay the next look.
+      // Do not wait: a slow probe must not delay the next check.
       void work()
     }
   }
@@ -129,7 +135,7 @@ export function createUpstream(options: UpstreamOptions) {
     }
   }
 
-  /** Makes the attempts of a call. @throws CallError */
+  /** Sends the attempts of a call until one succeeds. @throws CallError */
   async function send(call: Call): Promise<UpstreamResponse> {
     const { asked, deadline, isPatient, signal } = call
     const isRepeatable = isIdempotent(asked.method) || asked.idempotencyKey !== undefined
@@ -181,7 +187,7 @@ export function createUpstream(options: UpstreamOptions) {
       let status: number | undefined
       let errorType: string | undefined
       try {
-        // The headers of the trace are those of this attempt's span.
+        // The trace headers refer to the span of this attempt.
         const headers = buildHeaders(asked, { ...options.context?.(), leftMs })
         const common = { origin, agent, method, path, headers, timeoutMs: leftMs, maxBytes }
         const response = await exchange({ ...common, body: encode(body), signal })
@@ -222,9 +228,12 @@ export function createUpstream(options: UpstreamOptions) {
     /** Sends a request and parses the JSON of its response: `requestJson`. */
     json: <S extends z.ZodType>(asked: JsonRequest<S>) => requestJson({ request }, asked),
     tick,
-    /** Resolves the source again. A timer calls it; so may a test. */
+    /** Resolves the source again. Called by a timer and by tests. */
     refresh,
-    /** Finds the instances in the background: a name server that is away must not stop the start of this service. */
+    /**
+     * Resolves the source in the background, because a name server that is down must not prevent the start of this
+     * service.
+     */
     start(): void {
       void refresh().then(tick)
       const stopped = () => undefined
@@ -259,7 +268,7 @@ export function createUpstream(options: UpstreamOptions) {
 
 interface Call {
   readonly asked: UpstreamRequest
-  /** A time of `now`. */
+  /** A time of `now`, in milliseconds. */
   readonly deadline: number
   readonly isPatient: boolean
   readonly signal: AbortSignal | undefined
@@ -267,7 +276,7 @@ interface Call {
 
 const CODES = { timeout: 'upstream_timeout', invalid: 'upstream_invalid_response' } as const
 
-/** The end of a call without a response. `isFailure`: it counts against the upstream. */
+/** A call has ended without a response. With `isFailure`, it counts against the upstream. */
 class CallError extends Error {
   override readonly name = 'CallError'
   readonly attempt: AttemptError

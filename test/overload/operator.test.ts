@@ -6,7 +6,7 @@ import { readValues, startMeasured } from '../support/metrics.ts'
 import { until } from '../support/services.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 
-/* test/resilience tests the service under overload. These tests check that the artifact has what it needs for it. */
+/* test/overload/scenarios test the service under overload. These tests check the settings of the artifact. */
 afterEach(killApps)
 
 const SETTINGS_FILE = join(temporaryDirectory('overload'), 'settings.json')
@@ -16,7 +16,7 @@ function write(content: object): void {
   renameSync(`${SETTINGS_FILE}.new`, SETTINGS_FILE)
 }
 
-test('an operator switches background operations off and on while the service runs', async () => {
+test('an operator can switch background operations off and on while the service runs', async () => {
   write({})
   const { app, scrape } = await startMeasured({ SETTINGS_FILE, OVERLOAD_WAIT_MS: '2000' })
   const ask = async (path: string) => (await fetch(app.url + path)).status
@@ -49,7 +49,7 @@ test('an operator switches background operations off and on while the service ru
   expect(findLines(app, 'background operations on')).toHaveLength(1)
 })
 
-test('without OVERLOAD_WAIT_MS the service has no admission, and refuses the setting of an operator', async () => {
+test('without OVERLOAD_WAIT_MS the service has no admission, and rejects the setting of an operator', async () => {
   write({})
   const { app, scrape } = await startMeasured({ SETTINGS_FILE })
   expect(await scrape()).not.toContain('overload_')

@@ -8,7 +8,7 @@ import type { LoadPlan, PhaseReport } from './programs/load.ts'
 
 export interface ProgramOptions {
   readonly env?: Readonly<Record<string, string>>
-  /** Limit of open files. @default that of this process */
+  /** Maximum number of open files. @default the limit of this process */
   readonly files?: number
 }
 
@@ -19,11 +19,11 @@ export interface Program {
 
 const file = (name: string) => join(import.meta.dirname, 'programs', `${name}.ts`)
 
-/** Starts programs. Disposing kills those that still run. */
+/** Returns functions that start programs. Disposing kills the programs that still run. */
 export function createPrograms() {
   const running = new Set<ChildProcess>()
 
-  /** Starts a program whose first line is its port, or a line of the log with it. */
+  /** Starts a program whose first line is its port, or a log line with its port. */
   async function run(command: readonly string[], { env = {}, files }: ProgramOptions = {}): Promise<Program> {
     const limit = files === undefined ? '' : `ulimit -n ${files}; `
     const shell = ['-c', `${limit}exec "$@"`, 'sh', ...command]
@@ -55,7 +55,7 @@ export function createPrograms() {
   }
 }
 
-/** Sends load from a process of its own. Resolves with a report of each phase. */
+/** Sends load from a separate process. Resolves with a report for each phase. */
 export async function sendLoad(plan: LoadPlan): Promise<readonly PhaseReport[]> {
   const output = await succeed(process.execPath, [file('load'), JSON.stringify(plan)])
   return output

@@ -1,10 +1,10 @@
 /*
- * make resilience: runs the scenarios of test/<subject>/scenarios/ and prints a table for docs/resilience.md. Each scenario
- * runs the service and a naive implementation. QUICK=1 is short and has wide limits; `make resilience ONLY=slow` runs the
- * scenarios whose files have that in their names.
+ * make resilience: runs the scenarios in test/<subject>/scenarios/ and prints a table for docs/resilience.md. Each
+ * scenario runs the service and a naive implementation. QUICK=1 makes the runs short and the limits wide.
+ * `make resilience ONLY=slow` runs the scenarios whose file names contain `slow`.
  *
- * Exits with 1 when the service misses a goal or the naive implementation meets all of them, and with 2 when the machine
- * was too busy to measure.
+ * Exits with 1 when the service misses a goal or the naive implementation meets all of them, and with 2 when the
+ * machine was too busy to measure.
  */
 import { globSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-/** A goal of a scenario, with what the service and the naive implementation did in the same run. */
+/** A goal of a scenario, with the results of the service and of the naive implementation in the same run. */
 export interface Row {
   readonly goal: string
   readonly limit: string
@@ -6,18 +6,18 @@ export interface Row {
   readonly naive: string
   readonly isMet: boolean
   readonly isMetNaively: boolean
-  /** A goal that a busy machine may miss. In an invalid run it is not judged. */
+  /** True for a goal that a busy machine may miss. An invalid run does not judge it. @default false */
   readonly isTimed?: boolean
 }
 
 export interface Outcome {
   readonly rows: readonly Row[]
-  /** Lag of the load generators at the 99th percentile, in milliseconds. */
+  /** 99th percentile of the lag of the load generators, in milliseconds. */
   readonly lagMs: number
 }
 
 export interface ScenarioOptions {
-  /** A short run with wide limits, for machines that do other work too. */
+  /** Requests a short run with wide limits, for machines that do other work too. */
   readonly quick: boolean
 }
 
@@ -26,7 +26,7 @@ export interface Scenario {
   run(options: ScenarioOptions): Promise<Outcome>
 }
 
-/** A generator that is later than this measures the machine, in milliseconds. */
+/** Largest lag of a valid run, in milliseconds. With a larger lag, the result depends on the machine. */
 export const MAX_LAG_MS = 20
 
 /**

@@ -34,7 +34,7 @@ export interface AppOptions {
   /** The program to run. @default the artifact */
   readonly program?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
-  /** The value of NODE_OPTIONS. */
+  /** The value of NODE_OPTIONS. @default unset */
   readonly nodeOptions?: string
 }
 
@@ -86,7 +86,7 @@ export async function runApp(args: readonly string[], options: AppOptions = {}) 
 /**
  * Starts the service on a free port of the loopback address. Resolves when it serves.
  *
- * @throws when it ends before that
+ * @throws when the process ends first
  */
 export async function startApp(options: AppOptions = {}): Promise<RunningApp> {
   // Tests start many services at a time, and only one of them can have the default ADMIN_PORT.

@@ -34,7 +34,7 @@ interface Recipe {
   readonly instructions: readonly string[]
   /** Inputs of the image in addition to this recipe. */
   readonly versions: readonly string[]
-  /** Writes further files under `root`. */
+  /** Writes additional files under `root`. */
   addFiles(root: string): Promise<void>
 }
 

@@ -7,7 +7,7 @@ import { missingTools } from './tools.ts'
 export const missingContainerTools = (): Promise<string | undefined> =>
   missingTools(['buildah', 'podman', 'mmdebstrap'], 'buildah podman runc mmdebstrap debian-archive-keyring')
 
-/** Runs a build of this tag and removes the image that had the tag, which would stay on the machine without a name. */
+/** Runs a build of this tag, and removes the previous image of the tag, which would otherwise stay without a name. */
 export async function replaceImage(tag: string, build: () => Promise<unknown>): Promise<void> {
   const id = async () => (await run('podman', ['image', 'inspect', '--format', '{{.Id}}', tag])).stdout.trim()
   const before = await id()

@@ -3,14 +3,14 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { createFrameReader, readStatements } from './postgres-wire.ts'
 
 /**
- * The moment to cut a connection: before the server gets a COMMIT, or after it has carried out a write and before its
- * client knows. A write is a COMMIT, or a statement outside of a transaction.
+ * The moment to cut a connection: before the server gets a COMMIT, or after the server has executed a write and before
+ * its client gets the result. A write is a COMMIT, or a statement outside a transaction.
  */
 export type Cut = 'before-commit' | 'after-write'
 
 export interface DatabaseProxy {
   readonly url: string
-  /** Cuts the next connection that reaches this moment. Resolves when that has happened. */
+  /** Cuts the next connection that reaches this moment. Resolves after the cut. */
   cutNext(cut: Cut): Promise<void>
   /** Resets every connection. */
   cutAll(): void

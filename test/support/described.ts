@@ -8,7 +8,7 @@ import { type TestService, testPostgres, testRedis, until } from './services.ts'
 export interface Sent {
   readonly body?: string | object
   readonly headers?: Readonly<Record<string, string>>
-  /** The instance that receives the request. @default app */
+  /** The instance that gets the request. @default app */
   readonly to?: RunningApp
 }
 

@@ -19,8 +19,8 @@ export interface Instance {
   /** The log lines of all processes of the instance, in order. */
   readonly lines: () => readonly Line[]
   /**
-   * Sends SIGTERM and resolves when the process has ended. First stops the process until `underWay` resolves, so that
-   * the signal meets waiting requests, as on a busy machine. @throws when the exit code is not 0
+   * Sends SIGTERM and resolves when the process has ended. Before that, it suspends the process until `underWay`
+   * resolves, so that requests wait when the signal arrives, as on a busy machine. @throws when the exit code is not 0
    */
   stop(underWay?: () => Promise<void>): Promise<void>
   kill(): Promise<Ended>
@@ -30,8 +30,8 @@ export interface Instance {
 let fleets = 0
 
 /**
- * Starts instances that have a loopback address each and share one port, like machines behind one name. An instance
- * keeps its address when it restarts, and no outgoing connection can take it.
+ * Starts instances with separate loopback addresses and the same port, like machines behind one name. An instance keeps
+ * its address when it restarts, and no outgoing connection can take the address.
  */
 export async function startFleet({
   size = 3,
@@ -96,7 +96,7 @@ export interface RollOptions {
   readonly awaitUse?: boolean
 }
 
-/** Restarts one instance after the other, as a deployment does. @returns the number of restarts */
+/** Restarts the instances in sequence, as a deployment does. @returns the number of restarts */
 export async function rollingRestarts(
   fleet: readonly Instance[],
   { times, underWay, awaitUse = true }: RollOptions,

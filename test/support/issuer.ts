@@ -7,7 +7,7 @@ import { exportJWK, type JWTPayload, SignJWT } from 'jose'
 export interface Issuer {
   /** Environment that makes a service trust the issuer. */
   readonly env: Readonly<Record<string, string>>
-  /** Signs a token with the present key. It is valid for a minute unless `claims` has another `exp`. */
+  /** Signs a token with the current key. It is valid for a minute unless `claims` has another `exp`. */
   token(claims?: JWTPayload): Promise<string>
   /** Headers of the downloads of the key so far. */
   readonly downloads: readonly IncomingHttpHeaders[]

@@ -4,7 +4,7 @@ import { isIP } from 'node:net'
 /** A log line. */
 export type Line = Readonly<Record<string, unknown>>
 
-/** Elasticsearch does not index a longer keyword, because `ignore_above` of ECS is 1024. */
+/** Elasticsearch does not index longer keywords, because `ignore_above` of ECS is 1024. */
 const isKeyword = (value: unknown) => typeof value === 'string' && value.length <= 1024
 const isText = (value: unknown) => typeof value === 'string'
 

@@ -7,7 +7,7 @@ export interface OpenLoopOptions<T> {
   readonly send: (index: number) => Promise<T>
   /** Stops sending. The run still waits for the requests in flight. */
   readonly signal?: AbortSignal
-  /** Lag at the 99th percentile that makes a run invalid, in milliseconds. @default 20 */
+  /** Largest 99th percentile of the lag in a valid run, in milliseconds. @default 20 */
   readonly maxLagMs?: number
 }
 
@@ -34,10 +34,12 @@ export interface OpenLoopRun<T> {
 }
 
 /**
- * Sends requests at a fixed rate, whatever the responses do. A closed loop waits for each response and so omits the
- * requests that a stall would have delayed ("coordinated omission"): https://www.scylladb.com/2021/04/22/on-coordinated-omission/
+ * Sends requests at a fixed rate, independent of the responses. A closed loop waits for each response, and so omits the
+ * requests that a stall would have delayed ("coordinated omission"):
+ * https://www.scylladb.com/2021/04/22/on-coordinated-omission/
  *
- * Run it in a process of its own when the rate is high: it shares the event loop with everything else in its process.
+ * Run it in a separate process when the rate is high, because it shares the event loop with all other work of its
+ * process.
  */
 export async function openLoop<T>(options: OpenLoopOptions<T>): Promise<OpenLoopRun<T>> {
   const { ratePerSecond, durationMs, send, signal, maxLagMs = 20 } = options
@@ -82,7 +84,7 @@ export function percentile(values: readonly number[], percent: number): number {
   return sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)] ?? 0
 }
 
-/** Returns the percentile of the latencies of a run, or of those results that `isCounted` accepts. */
+/** Returns the percentile of the latencies of a run, or of the results that `isCounted` accepts. */
 export function latencyPercentile<T>(
   { results }: Pick<OpenLoopRun<T>, 'results'>,
   percent: number,

@@ -1,5 +1,5 @@
 /*
- * The parts of PostgreSQL's protocol that the proxy reads:
+ * The messages of PostgreSQL's protocol that the proxy reads:
  * https://www.postgresql.org/docs/current/protocol-message-formats.html
  */
 

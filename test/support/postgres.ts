@@ -11,7 +11,7 @@ export interface TestPostgres {
   readonly admin: pg.Client
 }
 
-/** Starts a PostgreSQL before the tests of a file, and stops it after them. Read the properties inside of a test. */
+/** Starts a PostgreSQL before the tests of a file, and stops it after them. Read the properties inside a test. */
 export function usePostgres(): TestPostgres {
   let server: TestService
   let admin: pg.Client
@@ -41,7 +41,7 @@ export interface TestDatabases<Tables> {
   open(options?: Partial<DatabaseOptions>): Kysely<Tables>
 }
 
-/** Lets each test open databases behind a proxy. Read the property inside of a test. */
+/** Lets each test open databases behind a proxy. Read the property inside a test. */
 export function useDatabases<Tables>(postgres: TestPostgres): TestDatabases<Tables> {
   const opened: Kysely<Tables>[] = []
   let proxy: TcpProxy

@@ -9,7 +9,7 @@ export interface ProbeReport {
 
 /**
  * Requests one URL at an interval over keep-alive connections, like an orchestrator. With one connection, a probe waits
- * for the response to the probe before it.
+ * for the response to the previous probe.
  */
 export function startProber(url: string, intervalMs = 5, connections = 1) {
   const agent = new Agent({ keepAlive: true, maxSockets: connections })

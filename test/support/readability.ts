@@ -15,7 +15,7 @@ function contrast(one: string, other: string): number {
   return (light + 0.05) / (dark + 0.05)
 }
 
-/** A script of the page. It lists each text colour with the colour behind it. */
+/** A script for the page, which lists each text colour with its background colour. */
 const listColours = (selector: string) => `
   const behind = (element) => {
     const { backgroundColor } = getComputedStyle(element)
@@ -26,7 +26,7 @@ const listColours = (selector: string) => `
     return { text: element.localName === 'path' ? fill : color, behind: behind(element) }
   })`
 
-/** The sizes of the screens that pages are tested on. */
+/** The screen sizes that the tests of pages use. */
 export const VIEWPORTS = [
   { width: 1000, height: 700 },
   { width: 320, height: 640 },

@@ -2,10 +2,10 @@ import { type FleetOptions, type Instance, rollingRestarts, startFleet } from '.
 import { until } from './services.ts'
 import { type SteadyLoad, type SteadyReport, startSteadyLoad, type Target } from './steady-load.ts'
 
-/** The path of requests to the instances. */
+/** A route of requests to the instances. */
 export interface Route {
   readonly name: string
-  /** Opens the path. */
+  /** Opens the route. */
   open(fleet: readonly Instance[]): Promise<OpenRoute>
 }
 
@@ -21,7 +21,7 @@ export const NO_PROXY: Route = {
   open: async (fleet) => ({ targets: fleet, log: () => '', stop: async () => {} }),
 }
 
-/** Longer than the interval of the health checks of a proxy in the tests. */
+/** The delay exceeds the interval of a proxy's health checks in the tests. */
 const DRAIN_DELAY_MS = '250'
 
 const CLIENTS = 16
@@ -47,7 +47,7 @@ export async function underLoad(
   }
 }
 
-/** Restarts instances while requests wait for them: behind a proxy, the requests of half of the clients. */
+/** Restarts instances while requests wait for them. Behind a proxy, half of the clients have a waiting request. */
 export const restarts =
   (route: Route, times: number) =>
   (fleet: readonly Instance[], load: SteadyLoad): Promise<number> =>

@@ -15,7 +15,7 @@ export function testRollingRestarts(route: Route): void {
   }, 240_000)
 }
 
-/** Defines the counterexample: the same load must show the loss of a service that stops naively. */
+/** Defines the counterexample: with the same load, a service that stops naively must lose requests. */
 export function testNaiveRestarts(route: Route): void {
   afterEach(killApps)
 

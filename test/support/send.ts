@@ -3,11 +3,11 @@ import { type RequestOptions, request } from 'node:http'
 export type Method = 'GET' | 'POST'
 
 export interface Outcome {
-  /** The reason of a failure. Undefined when the service itself has responded. */
+  /** The reason for a failure. Undefined when the service itself has responded. */
   readonly reason?: string
-  /** The connection cannot be used again: it broke, or the response has `Connection: close`. */
+  /** True when the connection cannot be used again: it broke, or the response has `Connection: close`. */
   readonly close: boolean
-  /** The request was not sent. */
+  /** True when the request was not sent. */
   readonly refused?: boolean
 }
 

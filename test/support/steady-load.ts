@@ -8,12 +8,12 @@ export interface Target {
 }
 
 export interface SteadyLoadOptions {
-  /** One proxy, or the instances, like the addresses of one name. */
+  /** The address of a proxy, or the addresses of the instances, like the addresses of one name. */
   readonly targets: readonly Target[]
   readonly clients: number
   /** Time between two requests of a client, in milliseconds. A slow response delays the next request. */
   readonly intervalMs: number
-  /** Each client uses them in turn. @default both */
+  /** Each client uses these methods in turn. @default both */
   readonly methods?: readonly Method[]
 }
 
@@ -46,8 +46,8 @@ const TIMEOUT_MS = 10_000
 
 /**
  * Starts keep-alive clients that send GET and POST in turn at a steady rate. A request fails when the service itself
- * does not respond. A client sends each request once. It tries the next address only when a connection is refused,
- * because the request has not been sent then.
+ * does not respond. A client sends each request once. It tries the next address only after a refused connection,
+ * because the request was not sent.
  */
 export function startSteadyLoad(options: SteadyLoadOptions): SteadyLoad {
   const { targets, clients, intervalMs, methods = ['GET', 'POST'] } = options
@@ -63,7 +63,7 @@ export function startSteadyLoad(options: SteadyLoadOptions): SteadyLoad {
   async function client(name: number): Promise<void> {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 })
     let target = nextTarget()
-    // The clients spread over the interval, so that their common rate is steady.
+    // Spread the clients over the interval, so that their total rate is steady.
     let due = performance.now() + (name / clients) * intervalMs
     for (let count = 0; ; count++) {
       await setTimeout(Math.max(0, due - performance.now()))

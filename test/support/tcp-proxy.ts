@@ -4,15 +4,17 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 /** A proxy in front of a server, which tests use to delay and change responses. */
 export interface TcpProxy {
   readonly url: string
-  /** Connections since the start. */
+  /** Number of connections since the start. */
   readonly connections: number
   /** Bytes from clients since the last call of `hold`, to which the server has not responded. */
   readonly held: Buffer
-  /** Keeps all bytes that the server sends on the present connections. The bytes of the clients still reach it. */
+  /**
+   * Keeps all bytes that the server sends on the current connections. The bytes of the clients still reach the server.
+   */
   hold(): void
   /** Sends the kept bytes, and all later bytes. */
   pass(): void
-  /** Sends these bytes to the clients of the present connections. */
+  /** Sends these bytes to the clients of the current connections. */
   inject(bytes: Uint8Array): void
   stop(): Promise<void>
 }

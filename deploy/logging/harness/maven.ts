@@ -5,7 +5,7 @@ import { basename, join } from 'node:path'
 import { succeed } from '../../../test/support/run.ts'
 import { needTools } from '../../../test/support/tools.ts'
 
-/** The plugin that copies the jars. Without a version, Maven takes the newest one. */
+/** The plugin that copies the jars. Without a version, Maven uses the newest version. */
 const COPY = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies'
 
 const folder = (name: string) => join(import.meta.dirname, name)

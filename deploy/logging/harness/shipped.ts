@@ -27,7 +27,7 @@ export function expectedRecords(file: string): readonly string[] {
 export const renderRecords = (records: readonly KafkaRecord[]) =>
   records.map(({ value }) => JSON.stringify(JSON.parse(value)))
 
-/** Sends requests to the service. Resolves when their lines are in the file. */
+/** Sends requests to the service. Resolves when the file contains their lines. */
 export async function logRequests({ url }: RunningApp, file: string, names: readonly string[]): Promise<void> {
   for (const name of names) await fetch(`${url}/missing/${name}`)
   const last = `"url.path":"/missing/${names.at(-1)}"`

@@ -22,7 +22,9 @@ export interface Kafka {
   read(topic: string): Promise<readonly KafkaRecord[]>
 }
 
-/** A cluster has 16 bytes as its id. The tool would take an id that starts with a dash for an option. */
+/**
+ * The id of the cluster has 16 bytes. It must not start with a dash, because the tool would mistake it for an option.
+ */
 const CLUSTER = Buffer.from('logging pipeline').toString('base64url')
 
 /** Ends a record in the output of kcat. JSON escapes this character. */

@@ -22,9 +22,9 @@ async function needRsyslog(): Promise<void> {
 
 /** A Debian rsyslogd that ships one file. */
 export interface Rsyslog {
-  /** The file that it reads. */
+  /** The file that rsyslog reads. */
   readonly file: string
-  /** Returns its own messages since the first start. */
+  /** Returns the messages of rsyslog itself since the first start. */
   messages(): string
   start(): Promise<void>
   /** Stops as systemd does. Resolves when the process has ended. */

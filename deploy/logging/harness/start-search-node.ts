@@ -10,7 +10,7 @@ export interface SearchNode {
   stop(): Promise<void>
 }
 
-/** Starts one OpenSearch node, which shares its templates, data streams and mappings with Elasticsearch. */
+/** Starts one OpenSearch node. Its templates, data streams and mappings work like those of Elasticsearch. */
 export async function startSearchNode(): Promise<SearchNode> {
   const jars = await installJars('opensearch')
   const directory = temporaryDirectory('opensearch')

@@ -15,7 +15,7 @@ import { operation, type Priority, type Route } from '#pkg/operation/index.ts'
 
 const CPU_MS = 3
 
-/** Does work that takes the same CPU time on a busy machine, where time passes while the process waits for a core. */
+/** Does a fixed amount of work, which takes the same CPU time on a busy machine, although it takes longer there. */
 function spin(rounds: number): number {
   let value = 1
   for (let round = 0; round < rounds; round++) value = Math.imul(value ^ round, 0x01000193)

@@ -9,7 +9,7 @@ import { latencyPercentile, openLoop } from '../../support/open-loop.ts'
 export interface Phase {
   readonly ratePerSecond: number
   readonly seconds: number
-  /** Paths without the slash, with their shares of the requests. */
+  /** Shares of the requests by path, without the leading slash. */
   readonly mix: Readonly<Record<string, number>>
 }
 
@@ -28,12 +28,12 @@ export interface PathReport {
 }
 
 export interface PhaseReport {
-  /** Good responses in a second. */
+  /** Good responses a second. */
   readonly goodput: number
   /** Good responses in each second of the phase. */
   readonly goodputs: readonly number[]
   readonly paths: Readonly<Record<string, PathReport>>
-  /** Lag of the generator at the 99th percentile, in milliseconds. */
+  /** 99th percentile of the lag of the generator, in milliseconds. */
   readonly lagMs: number
 }
 
@@ -72,7 +72,7 @@ function ask(path: string): Promise<Outcome> {
   })
 }
 
-/** Chooses paths in the proportion of the mix, without clusters. */
+/** Returns a function that chooses paths in the proportions of the mix, evenly spread. */
 function createChoice(mix: Phase['mix']): () => string {
   const total = Object.values(mix).reduce((sum, share) => sum + share, 0)
   const credits = Object.keys(mix).map((path) => ({ path, share: mix[path]! / total, credit: 0 }))

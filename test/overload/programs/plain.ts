@@ -1,4 +1,4 @@
-/* A server as most services have it: no limit of connections. It prints its port. */
+/* A typical server, without a limit of connections. It prints its port. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 

@@ -5,13 +5,13 @@ import { createPrograms, percent, sendLoad } from '../programs.ts'
 
 const CALLERS = 1_000
 const MAX_WAIT_MS = 20
-/** Core and normal operations alone are 1.2 times the knee. */
+/** Shares of the load. At twice the knee, core and normal operations alone are 1.2 times the knee. */
 const MIX = { core: 20, normal: 40, background: 40 }
 
-/** A service that gets less of its core measures its neighbours. */
+/** Smallest share of a core for a valid measurement. With less, the result depends on other processes. */
 const MIN_CPU_SHARE = 0.85
 
-/** Returns the CPU time of a process so far. Linux counts it in hundredths of a second. */
+/** Returns the CPU time of a process in milliseconds. Linux counts it in hundredths of a second. */
 function readCpuMs(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
   const [user, system] = stat
@@ -21,7 +21,9 @@ function readCpuMs(pid: number): number {
   return 10 * (Number(user) + Number(system))
 }
 
-/** Returns the responses a second to four clients that wait for each response. More clients only add waiting time. */
+/**
+ * Returns the responses a second to four clients that wait for each response. More clients would only add waiting time.
+ */
 async function measureKnee(port: number, seconds: number): Promise<number> {
   const agent = new Agent({ keepAlive: true })
   const end = performance.now() + seconds * 1_000
@@ -41,7 +43,7 @@ async function measureKnee(port: number, seconds: number): Promise<number> {
   return count / seconds
 }
 
-/** Sends twice the knee for the whole time, and then half of it. */
+/** Sends twice the load of the knee for `seconds`, and then half the load of the knee for 5 s. */
 async function measure(maxWaitMs: number, seconds: number) {
   await using programs = createPrograms()
   const { port, pid } = await programs.start('busy', [maxWaitMs])
@@ -58,7 +60,7 @@ async function measure(maxWaitMs: number, seconds: number) {
       { ratePerSecond: calm, seconds: 5, mix: MIX },
     ],
   })
-  // The second phase needs half of a core.
+  // The second phase of 5 s needs half a core.
   const wantedMs = performance.now() - startedAt - 2_500
   const cpuShare = (readCpuMs(pid) - cpuBefore) / wantedMs
   const { core, background } = busy!.paths
@@ -72,7 +74,7 @@ async function measure(maxWaitMs: number, seconds: number) {
     goodput: busy!.goodput / knee,
     core: core!.good / core!.sent,
     background: refused / background!.sent,
-    /** The worst second from 2 s after the overload on. */
+    /** The lowest goodput of a second, from 2 s after the overload on. */
     after: Math.min(...after!.goodputs.slice(2)) / calm,
     lagMs: cpuShare < MIN_CPU_SHARE ? Infinity : busy!.lagMs,
   }

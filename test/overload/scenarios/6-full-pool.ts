@@ -16,7 +16,7 @@ async function measure(url: string, variant: 'gate' | 'naive', seconds: number) 
       { ratePerSecond: 200, seconds: 2, mix: { core: 1 } },
       { ratePerSecond: 200, seconds, mix: { core: 1 } },
       { ratePerSecond: 220, seconds, mix: { core: 200, background: 20 } },
-      // The slow queries end.
+      // Wait until the slow queries have ended.
       { ratePerSecond: 200, seconds: 3, mix: { core: 1 } },
       { ratePerSecond: 200, seconds, mix: { core: 1 } },
     ],

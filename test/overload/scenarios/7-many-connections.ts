@@ -5,19 +5,25 @@ import { setTimeout } from 'node:timers/promises'
 import type { Scenario } from '../../resilience/scenario.ts'
 import { createPrograms, type Program } from '../programs.ts'
 
-/** The limit of open files of the servers. */
+/** Maximum number of open files of each server. */
 const FILES = 12_000
 const IDLE = 10_000
-/** More than the limit leaves room for, and in all more than the limit. */
+/** Connections of one flood. Each flood exceeds the free file descriptors, and all floods together exceed the limit. */
 const FLOOD = 6_000
 const FLOODS = 3
 const FLOOD_PER_SECOND = 1_500
 /** The timeout of a usual liveness probe. */
 const PROBE_TIMEOUT_MS = 3_000
-/** V8 collects the closed connections of several floods together: a quiet machine measures at most 545 MB in six floods. */
+/**
+ * Limit of the peak memory, in bytes. V8 collects the closed connections of several floods together; on a quiet
+ * machine, six floods took at most 545 MB.
+ */
 const MAX_BYTES = 640e6
 
-/** Asks on a connection of its own, as an orchestrator does. Returns the status, or the reason of the failure. */
+/**
+ * Sends a probe on a new connection, as an orchestrator does. Resolves with the status, or with the reason for a
+ * failure.
+ */
 function probe(port: number): Promise<string> {
   return new Promise((resolve) => {
     const request = get({ port, host: '127.0.0.1', path: '/health/live', agent: false, timeout: PROBE_TIMEOUT_MS })

@@ -10,19 +10,19 @@ import { shorten } from './shorten.ts'
 export interface AlertmanagerOptions {
   /** The folder with alertmanager.yml and its templates. */
   readonly folder: string
-  /** @default Debian's */
+  /** @default Debian's Alertmanager */
   readonly command?: string
-  /** Holds the data and the log. */
+  /** Directory for the data and the log. */
   readonly directory: string
-  /** Used when it is free. @default any */
+  /** Preferred port. @default any free port */
   readonly port?: number
   /** The API of WeCom and its secret. */
   readonly wecom: { readonly url: string; readonly secret: string }
-  /** Divides all times of the file. @default 1 */
+  /** Divisor of all durations in the file. @default 1 */
   readonly factor?: number
 }
 
-/** Starts Alertmanager with the file of the folder, and with the API and the secret that it leaves open. */
+/** Starts Alertmanager with alertmanager.yml, and inserts the API and its secret. */
 export async function startAlertmanager(options: AlertmanagerOptions): Promise<LocalServer & { readonly log: string }> {
   const { folder, directory, wecom, factor = 1 } = options
   const command = options.command ?? (await debianTool('prometheus-alertmanager', 'prometheus-alertmanager'))
@@ -40,7 +40,7 @@ export async function startAlertmanager(options: AlertmanagerOptions): Promise<L
       `--config.file=${config}`,
       `--storage.path=${join(directory, 'data')}`,
       `--web.listen-address=127.0.0.1:${port}`,
-      // No cluster: a single Alertmanager waits for no peers.
+      // Without a cluster, Alertmanager does not wait for peers.
       '--cluster.listen-address=',
     ],
     readyPattern: /msg="?Listening/,
@@ -50,7 +50,7 @@ export async function startAlertmanager(options: AlertmanagerOptions): Promise<L
   return { ...server, port, url: `http://127.0.0.1:${port}`, log }
 }
 
-/** An Alertmanager that reads the errors of WeCom. The checksum database of Go verifies its source. */
+/** A version that reads the errors of WeCom. The checksum database of Go verifies its source. */
 const NEWER = 'v0.28.1'
 
 /** Builds a newer Alertmanager than Debian's in the user's cache. Resolves with its path, or undefined without Go. */

@@ -7,7 +7,7 @@ import { allWaiting } from './all-waiting.ts'
 import { ask, askTimes, countShares, findInstances, listRequests } from './ask.ts'
 import { addresses, type ProxyOptions, type RunningProxy, type StartProxy } from './proxy.ts'
 
-/** Trusts the address of the proxy. Every other address belongs to a client. */
+/** Only the proxy has this address, so the service trusts it. */
 const env = { TRUST_PROXY: '127.0.0.1', DRAIN_DELAY_MS: '0' }
 
 /** Each client has its own network, because ip_hash of nginx hashes only the network. */

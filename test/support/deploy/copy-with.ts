@@ -2,7 +2,7 @@ import { chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { unprivilegedUser } from '../../../scripts/services/service.ts'
 
-/** The files to copy, each with the texts that an operator replaces in it. */
+/** The files to copy, with the texts that an operator replaces in each file. */
 type Changes = Readonly<Record<string, readonly (readonly [from: string, to: string])[]>>
 
 /** Copies configuration files from a folder of deploy/. @throws when a file does not contain a text exactly once */

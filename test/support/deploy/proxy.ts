@@ -21,7 +21,7 @@ export interface RunningProxy {
 
 export type StartProxy = (options: ProxyOptions) => Promise<RunningProxy>
 
-/** Refuses connections: no process listens on this port. */
+/** An address that refuses connections, because no process listens on the port. */
 export const NOWHERE = '127.0.0.1:1'
 
 export function createProxy(port: number, logFile: string, stop: () => Promise<void>): RunningProxy {

@@ -24,7 +24,7 @@ const ERRORS: Readonly<Record<number, string>> = {
 /** The secret that the stand-in accepts. */
 export const SECRET = 'secret-of-the-test'
 
-/** Starts a stand-in for the API of WeCom: tokens, messages, and the faults that a test asks for. */
+/** Starts a stand-in for the API of WeCom, with tokens, messages, and the faults that a test injects. */
 export async function startWecom(onMessage?: (message: Message) => void) {
   const messages: Message[] = []
   const attempts: { readonly at: number; readonly fault?: Fault }[] = []
@@ -69,7 +69,7 @@ export async function startWecom(onMessage?: (message: Message) => void) {
     attempts,
     /** Counts the requests for a token. */
     fetches: () => fetches,
-    /** Injects faults into the next requests to send a message, one each. */
+    /** Injects one fault into each of the next requests to send a message. */
     fail: (...next: readonly Fault[]) => void faults.push(...next),
     async stop(): Promise<void> {
       server.close()
