@@ -85,6 +85,7 @@ export function createUpstream(options: UpstreamOptions) {
   /** Looks at the operator's wish, the circuit and the instances. A timer calls it; so may a test. */
   async function tick(): Promise<void> {
     guard.isolate(options.isOpen?.() ?? false)
+    if (stopping.signal.aborted) return
     const needsProbe = guard.needsProbe()
     const isAlive = await pool.probe(needsProbe)
     if (isAlive && guard.needsProbe()) guard.allowTrial()
@@ -177,6 +178,8 @@ export function createUpstream(options: UpstreamOptions) {
       const startedAt = now()
       const leftMs = deadline - startedAt
       if (leftMs <= 0) throw new AttemptError('timeout', 'the deadline had passed')
+      // A destroyed agent would open new connections.
+      if (stopping.signal.aborted) throw new AttemptError('cancelled', 'the client has stopped')
       const done = instance.begin(startedAt)
       let status: number | undefined
       let errorType: string | undefined
