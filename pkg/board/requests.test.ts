@@ -65,6 +65,25 @@ test('all requests with the same request id are in one entry', () => {
   expect(ids(requests.list(9).latest)).toEqual(['a', 'a'])
 })
 
+test('requests with one id do not get the causes and errors of each other', () => {
+  const { requests, end } = start()
+  const database = { kind: 'client', attributes: { 'db.system.name': 'postgresql' } } as const
+  end('a', { ...database, name: 'SELECT items', error: '57014', traceId: 'first' })
+  end('a', { traceId: 'first' }, 503)
+  end('a', { traceId: 'second' }, 503)
+  expect(requests.find('first')[0]?.requests).toMatchObject([
+    { error: 'database SELECT items: 57014', cause: 'database SELECT items 1 ms of 1 ms' },
+    { error: undefined, cause: 'code without a span 1 ms of 1 ms' },
+  ])
+})
+
+test('a client that always sends one request id occupies the board no more than other clients', () => {
+  const { requests, end } = start()
+  for (let count = 0; count < 1_000; count++) end('a')
+  // 64 requests fill the entry, and 20 further ones in each second are kept.
+  expect(requests.find('a')[0]?.requests.at(-1)?.spanId).toBe('span 83')
+})
+
 test('a request with an error or with a status of 500 or above has failed, and names the failed work', () => {
   const { requests, end } = start()
   end('ok')

@@ -31,6 +31,27 @@ test("a line's own field takes precedence over the context and is written once",
   expect(first(lines)['http.request.id']).toBe('own')
 })
 
+test('a field of every line is written once, and the line does not replace it', () => {
+  const { lines, logger } = capture({ base: { 'service.name': 'x' } })
+  const fields = {
+    '@timestamp': 'a',
+    'log.level': 'b',
+    'ecs.version': 'c',
+    'service.name': 'd',
+    message: 'e',
+    'App.f': 1,
+  }
+  logger.info(fields, 'hello')
+  logger.child(fields).info('hello')
+  for (const line of lines) {
+    for (const name of Object.keys(fields)) expect(line.split(`"${name}":`)).toHaveLength(2)
+    expect(JSON.parse(line)).toMatchObject({ 'log.level': 'info', 'service.name': 'x', message: 'hello', 'App.f': 1 })
+  }
+  expect(lines).toHaveLength(2)
+  logger.info({ message: 'alone' })
+  expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ message: 'alone' })
+})
+
 const refuse = () => {
   throw new Error('refused')
 }

@@ -31,6 +31,12 @@ function toEcs(fields: object): Record<string, unknown> {
   return err === undefined ? rest : { ...rest, ...errorFields(err) }
 }
 
+/** Returns the object without some of its fields, and the same object when it has none of them. */
+function omit<T extends object>(fields: T, names: readonly string[]): T {
+  if (!names.some((name) => name in fields)) return fields
+  return Object.fromEntries(Object.entries(fields).filter(([name]) => !names.includes(name))) as T
+}
+
 /** Renders the time at most once a millisecond. pino's `isoTime` renders it for each line. */
 function createClock(): () => string {
   let renderedAt = 0
@@ -48,9 +54,11 @@ function createClock(): () => string {
 /**
  * Writes one JSON object for each line, in the Elastic Common Schema with dotted names at the top level: `log.level`,
  * `@timestamp`, `ecs.version`, the fields of `base`, of the context and of the line, and `message`. Pass an error as
- * `err`: the line has its `error.…` fields.
+ * `err`: the line has its `error.…` fields. A line cannot replace the fields of every line: an index rejects a line that
+ * has a field twice.
  */
 export function createLogger({ level = 'info', base = {}, context, destination }: LoggerOptions): Logger {
+  const fixed = ['@timestamp', 'log.level', 'ecs.version', ...Object.keys(base)]
   const logger = pino(
     {
       level,
@@ -59,7 +67,7 @@ export function createLogger({ level = 'info', base = {}, context, destination }
       timestamp: createClock(),
       formatters: {
         level: (label) => ({ 'log.level': label }),
-        log: toEcs,
+        log: (fields) => toEcs(omit(fields, fixed)),
       },
       // Without a text, pino would copy the message of the error into `message` unmasked.
       hooks: {
@@ -69,6 +77,8 @@ export function createLogger({ level = 'info', base = {}, context, destination }
           const [first, message] = given
           if (message === undefined && typeof first === 'object' && first !== null && 'err' in first) given[1] = 'error'
           try {
+            if (message !== undefined && typeof first === 'object' && first !== null)
+              given[0] = omit(first, ['message'])
             method.apply(this, args)
           } catch {
             const text = typeof first === 'string' ? first : message
@@ -86,7 +96,7 @@ export function createLogger({ level = 'info', base = {}, context, destination }
   const { child } = logger
   logger.child = function (this: Logger, bindings, options) {
     try {
-      return child.call(this, toEcs(bindings), options)
+      return child.call(this, toEcs(omit(bindings, [...fixed, 'message'])), options)
     } catch {
       return child.call(this, UNREADABLE, options)
     }

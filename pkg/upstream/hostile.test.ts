@@ -157,6 +157,22 @@ test('a stall of this process neither refuses a connection nor misses a response
   expect((await late).body.toString()).toBe('late')
 })
 
+test('a stop closes every connection, and neither a retry nor a new call nor a probe opens another', async () => {
+  let connections = 0
+  const received = Promise.withResolvers<void>()
+  const { request, stop, tick, sockets, server } = await hostile(() => received.resolve())
+  server.on('connection', () => connections++)
+  const call = request({ method: 'GET', path: '/' })
+  await received.promise
+  const closed = [...sockets].map((socket) => once(socket, 'close'))
+  stop()
+  await expect(call).rejects.toMatchObject({ code: 'upstream_unavailable' })
+  await expect(request({ method: 'GET', path: '/' })).rejects.toMatchObject({ code: 'upstream_unavailable' })
+  await tick()
+  await Promise.all(closed)
+  expect(connections).toBe(1)
+})
+
 test('a connection to an address that drops packets fails as refused', async () => {
   // The backlog of 1 is full and the instance accepts no connections, so the system ignores the next connection.
   const shared = new Int32Array(new SharedArrayBuffer(8))

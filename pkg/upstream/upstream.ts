@@ -91,6 +91,7 @@ export function createUpstream(options: UpstreamOptions) {
    */
   async function tick(): Promise<void> {
     guard.isolate(options.isOpen?.() ?? false)
+    if (stopping.signal.aborted) return
     const needsProbe = guard.needsProbe()
     const isAlive = await pool.probe(needsProbe)
     if (isAlive && guard.needsProbe()) guard.allowTrial()
@@ -183,6 +184,8 @@ export function createUpstream(options: UpstreamOptions) {
       const startedAt = now()
       const leftMs = deadline - startedAt
       if (leftMs <= 0) throw new AttemptError('timeout', 'the deadline had passed')
+      // A destroyed agent would open new connections.
+      if (stopping.signal.aborted) throw new AttemptError('cancelled', 'the client has stopped')
       const done = instance.begin(startedAt)
       let status: number | undefined
       let errorType: string | undefined
