@@ -84,7 +84,7 @@ export function exchange(options: Exchange): Promise<UpstreamResponse> {
     const connecting = setTimeout(() => {
       if (!hasConnected) fail(new AttemptError('refused', 'no connection in time'))
     }, options.connectTimeoutMs ?? 1_000)
-    const onAbort = () => fail(new AttemptError('cancelled', 'the caller went away'))
+    const onAbort = () => fail(new AttemptError('cancelled', 'the caller disconnected'))
     signal?.addEventListener('abort', onAbort)
 
     function settle(): void {
