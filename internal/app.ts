@@ -113,7 +113,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
           logListening(logger, 'listening', server.address())
         },
       })
-      // Probes respond from here on. Each module loads in a turn of its own, so that probes are served in between.
+      // Probes respond from here on. Each module loads in a separate turn, so that probes are served between modules.
       await setImmediate()
       const { createHttp } = await import('./http.ts')
       await setImmediate()

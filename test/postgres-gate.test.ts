@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { type Kysely, sql } from 'kysely'
 import pg from 'pg'
-import { maxHeld, type Priority } from '../pkg/postgres/gate.ts'
+import { findMaxHeld, type Priority } from '../pkg/postgres/gate.ts'
 import { createDatabase, type DatabaseObserver, type DatabaseOptions } from '../pkg/postgres/index.ts'
 import { type TestService, testPostgres, until } from './support/services.ts'
 
@@ -83,7 +83,7 @@ test.each<[Priority, number, boolean, number]>([
   ['background', 3, false, 1],
   ['normal', 1, true, 1],
 ])('%s operations may hold of %i connections, with core operations %s: %i', (priority, max, hasCore, held) => {
-  expect(maxHeld(priority, max, hasCore)).toBe(held)
+  expect(findMaxHeld(priority, max, hasCore)).toBe(held)
 })
 
 describe('a pool that slow queries would fill', () => {

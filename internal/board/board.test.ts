@@ -46,7 +46,7 @@ test('other paths belong to other handlers', async () => {
   for (const path of ['/metrics', '/board', '/board.json/', '//', '/index.html']) await client.get(path).expect(404)
 })
 
-test('the types of the files are those that a browser executes', async () => {
+test('the files have types that a browser executes', async () => {
   await client.get('/').expect('content-type', 'text/html; charset=utf-8')
   await client.get('/board.js').expect('content-type', 'text/javascript; charset=utf-8')
   await client.get('/board.css').expect('content-type', 'text/css; charset=utf-8')

@@ -1,4 +1,4 @@
-// @ts-nocheck The browser runs this function, and the types of this project are those of Node.
+// @ts-nocheck The browser runs this function, but this project has only the types of Node.
 
 /** The script of the page. It is served as text, so it uses no variable of this module. */
 export function client() {

@@ -72,7 +72,7 @@ function summarize(requestId: string, span: FinishedSpan, children: readonly Fin
 const durationOf = ({ requests }: Entry) =>
   requests.reduce((longest, { durationMs }) => Math.max(longest, durationMs), 0)
 
-const findFaster = (one: Entry, other: Entry) => (durationOf(other) < durationOf(one) ? other : one)
+const findFaster = (a: Entry, b: Entry) => (durationOf(b) < durationOf(a) ? b : a)
 
 /** Collects the spans and log lines of requests, and keeps the slowest, the failed and the latest in bounded memory. */
 export function createRequests(now: () => number) {

@@ -64,7 +64,7 @@ export interface OutgoingHeaders {
 
 /** The context of a request whose spans this service does not record. */
 interface Unrecorded extends Context {
-  /** The span of the caller. The spans of the next service have no other parent that is recorded. */
+  /** The id of the caller's span. It is the only recorded parent for the spans of the next service. */
   readonly callerSpanId?: string | undefined
 }
 

@@ -4,7 +4,7 @@ export interface TraceContext {
   readonly traceId: string
   /** 16 hexadecimal digits: the id of the current span. */
   readonly spanId: string
-  /** The id of the span that contains the current one. Undefined for the first span of a trace. */
+  /** The id of the span that contains the current span. Undefined for the first span of a trace. */
   readonly parentId: string | undefined
   /** Whether the spans of the trace are recorded. */
   readonly sampled: boolean

@@ -3,7 +3,7 @@ import { withTimeout } from '../with-timeout.ts'
 import { GuardedClient } from './client.ts'
 import { Connection, NotExecuted } from './connection.ts'
 import type { DatabaseSpan, DatabaseTracer } from './describe.ts'
-import { maxHeld, PRIORITIES, type Priority } from './gate.ts'
+import { findMaxHeld, PRIORITIES, type Priority } from './gate.ts'
 import type { Query } from './statement.ts'
 import { createWaiters, type Waiter } from './waiters.ts'
 
@@ -138,9 +138,9 @@ export function createConnections(options: ConnectionsOptions): Connections {
 
   const maxInFlight = () => (isPaused() ? 1 : Math.floor(depth))
 
-  /** Counts the connections that a priority may take in addition to those that it holds. */
+  /** Counts the additional connections that operations of a priority may take. */
   function countFree(priority: Priority): number {
-    const limit = maxHeld(priority, max, hasCore)
+    const limit = findMaxHeld(priority, max, hasCore)
     if (limit === max) return max
     let held = 0
     for (const each of open) if (each.isBusy && each.priority === priority) held++

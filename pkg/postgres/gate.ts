@@ -13,7 +13,7 @@ const SHARES: Readonly<Record<Priority, number>> = { core: 1, normal: 0.6, backg
  *
  * @param hasCore whether the service has core operations. Without core operations, the pool reserves no connections
  */
-export function maxHeld(priority: Priority, poolMax: number, hasCore: boolean): number {
+export function findMaxHeld(priority: Priority, poolMax: number, hasCore: boolean): number {
   if (priority === 'normal' && !hasCore) return poolMax
   return Math.max(1, Math.floor(SHARES[priority] * poolMax))
 }

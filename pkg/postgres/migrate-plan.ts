@@ -24,7 +24,7 @@ export interface Plan {
   readonly unknown: readonly string[]
 }
 
-/** Compares the migrations of this build with those that the database has run. */
+/** Compares the migrations of this build with the migrations that the database has run. */
 export function plan(migrations: Migrations, applied: ReadonlySet<string>): Plan {
   const order = (name: string) => migrations[name]?.formerly ?? name
   const names = Object.keys(migrations).sort((a, b) => (order(a) < order(b) ? -1 : 1))

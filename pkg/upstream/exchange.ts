@@ -87,7 +87,7 @@ export function exchange(options: Exchange): Promise<UpstreamResponse> {
     const connecting = after(options.connectTimeoutMs ?? 1_000, () => {
       if (!hasConnected) fail(new AttemptError('refused', 'no connection in time'))
     })
-    const onAbort = () => fail(new AttemptError('cancelled', 'the caller went away'))
+    const onAbort = () => fail(new AttemptError('cancelled', 'the caller disconnected'))
     signal?.addEventListener('abort', onAbort)
 
     function settle(): void {

@@ -45,13 +45,13 @@ const SUCCESS_WEIGHT = 0.1
 
 export function observe({ latencyMs: previous, success, sampledAt }: Load, { latencyMs, ok, now }: LoadSample): Load {
   return {
-    latencyMs: latencyMs === undefined ? previous : average(previous, latencyMs, now - sampledAt),
+    latencyMs: latencyMs === undefined ? previous : updateAverage(previous, latencyMs, now - sampledAt),
     success: success + SUCCESS_WEIGHT * (Number(ok) - success),
     sampledAt: now,
   }
 }
 
-function average(previous: number | undefined, sample: number, elapsedMs: number): number {
+function updateAverage(previous: number | undefined, sample: number, elapsedMs: number): number {
   if (previous === undefined || sample > previous) return sample
   const weight = Math.exp(-Math.max(0, elapsedMs) / DECAY_MS)
   return weight * previous + (1 - weight) * sample
@@ -77,13 +77,13 @@ export interface Candidate {
  * The age makes an instance expensive while it stalls: its latency changes only when a response arrives. The product
  * is Finagle's; the cost of an instance without samples is `unknownMs`.
  */
-export function cost({ load, inFlight, oldestAt }: Candidate, now: number, unknownMs: number): number {
+export function computeCost({ load, inFlight, oldestAt }: Candidate, now: number, unknownMs: number): number {
   const ageMs = oldestAt === undefined ? 0 : now - oldestAt
   return (Math.max(load.latencyMs ?? unknownMs, ageMs) * (inFlight + 1)) / Math.max(load.success, MIN_SUCCESS)
 }
 
 /** Returns the median latency, for instances without samples. */
-export function medianLatency(candidates: readonly Candidate[]): number {
+export function findMedianLatency(candidates: readonly Candidate[]): number {
   const known = candidates.map(({ load }) => load.latencyMs).filter((latency) => latency !== undefined)
   known.sort((a, b) => a - b)
   return known[Math.floor(known.length / 2)] ?? 1

@@ -1,4 +1,4 @@
-import { type Candidate, cost, medianLatency } from './load.ts'
+import { type Candidate, computeCost, findMedianLatency } from './load.ts'
 
 /** A number from 0 inclusive to 1 exclusive. */
 export type Random = () => number
@@ -16,6 +16,6 @@ export function pick<C extends Candidate>(candidates: readonly C[], random: Rand
   const a = candidates[first] as C
   const b = candidates[(first + offset) % candidates.length] as C
   const isKnown = a.load.latencyMs !== undefined && b.load.latencyMs !== undefined
-  const unknownMs = isKnown ? 0 : medianLatency(candidates)
-  return cost(b, now, unknownMs) < cost(a, now, unknownMs) ? b : a
+  const unknownMs = isKnown ? 0 : findMedianLatency(candidates)
+  return computeCost(b, now, unknownMs) < computeCost(a, now, unknownMs) ? b : a
 }

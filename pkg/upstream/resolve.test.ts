@@ -37,7 +37,7 @@ test('names are resolved again: a new instance is used, a removed instance is no
   expect(events.at(-1)).toMatchObject({ type: 'not resolved' })
 })
 
-test('a second lookup does not start while one is in progress', async () => {
+test('a second lookup does not start while a lookup is in progress', async () => {
   let lookups = 0
   const answer = Promise.withResolvers<string[]>()
   const resolver = {

@@ -2,7 +2,7 @@ import { expect } from '@jest/globals'
 import type { Page } from 'playwright-core'
 
 /** Computes the relative luminance of a colour: https://www.w3.org/TR/WCAG22/#dfn-relative-luminance */
-function luminance(colour: string): number {
+function computeLuminance(colour: string): number {
   const [red = 0, green = 0, blue = 0] = (colour.match(/\d+/g) ?? []).map((channel) => {
     const share = Number(channel) / 255
     return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4
@@ -10,8 +10,8 @@ function luminance(colour: string): number {
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 }
 
-function contrast(one: string, other: string): number {
-  const [dark = 0, light = 0] = [luminance(one), luminance(other)].sort((a, b) => a - b)
+function computeContrast(first: string, second: string): number {
+  const [dark = 0, light = 0] = [computeLuminance(first), computeLuminance(second)].sort((a, b) => a - b)
   return (light + 0.05) / (dark + 0.05)
 }
 
@@ -36,6 +36,6 @@ export const VIEWPORTS = [
 export async function expectReadable(page: Page, selector: string): Promise<void> {
   const colours: { text: string; behind: string }[] = await page.evaluate(listColours(selector))
   expect(colours.length).toBeGreaterThan(20)
-  for (const { text, behind } of colours) expect(contrast(text, behind)).toBeGreaterThanOrEqual(4.5)
+  for (const { text, behind } of colours) expect(computeContrast(text, behind)).toBeGreaterThanOrEqual(4.5)
   expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(page.viewportSize()?.width)
 }
