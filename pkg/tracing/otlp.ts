@@ -90,7 +90,9 @@ export function createOtlp(options: OtlpOptions) {
     deserializeResponse(data) {
       try {
         const parsed: ReturnType<typeof JsonTraceSerializer.deserializeResponse> = JSON.parse(decode(data))
-        response = { rejected: Number(parsed.partialSuccess?.rejectedSpans ?? 0) }
+        // A negative number or NaN would stay in the counters.
+        const rejected = Number(parsed.partialSuccess?.rejectedSpans ?? 0)
+        response = { rejected: rejected > 0 ? Math.floor(rejected) : 0 }
         return parsed
       } catch (cause) {
         response = { rejected: 0, err: new Error('the response is not OTLP as JSON', { cause }) }
