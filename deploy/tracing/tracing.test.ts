@@ -10,7 +10,8 @@ import { createRequestContext } from '#pkg/http/request-context.ts'
 import { createLogger } from '#pkg/logging/index.ts'
 import { operation } from '#pkg/operation/index.ts'
 import { createFetch } from '#pkg/tracing/index.ts'
-import { killApps, startApp } from '../../test/support/app.ts'
+import { killApps } from '../../test/support/app.ts'
+import { startMeasured } from '../../test/support/metrics.ts'
 import { type TestService, testPostgres, until } from '../../test/support/services.ts'
 import { buildJaeger, type JaegerSpan, type JaegerTrace, startJaeger } from './start-jaeger.ts'
 
@@ -145,17 +146,32 @@ testWithJaeger('a request with two queries and one outgoing call is one trace wi
   stock.close()
 })
 
-testWithJaeger('Jaeger finds the trace of a request of the artifact by its request id', async () => {
-  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: jaeger.endpoint, OTEL_BSP_SCHEDULE_DELAY: '20', SERVICE_NAME: 'artifact' }
-  const app = await startApp({ env })
-  await fetch(`${app.url}/ping`, { headers: { 'x-request-id': 'r-42' } })
-  const line = await app.line({ message: 'request' })
-  let found: JaegerTrace[] = []
-  await until(async () => {
-    found = await jaeger.search('artifact', { 'http.request.id': 'r-42' })
-    return found.length > 0
-  }, 30_000)
-  expect(found.flatMap(({ spans }) => spans.map((span) => [span.traceID, span.spanID, span.operationName]))).toEqual([
-    [line['trace.id'], line['span.id'], 'GET /ping'],
-  ])
-})
+testWithJaeger(
+  'one request id leads to the response, the log line, the trace, the exemplar and the board',
+  async () => {
+    const env = {
+      OTEL_EXPORTER_OTLP_ENDPOINT: jaeger.endpoint,
+      OTEL_BSP_SCHEDULE_DELAY: '20',
+      SERVICE_NAME: 'artifact',
+    }
+    const { app, url, scrape } = await startMeasured({ ...env, FEATURES: 'board' })
+    const response = await fetch(`${app.url}/ping`, { headers: { 'x-request-id': 'r-42' } })
+    expect(response.headers.get('x-request-id')).toBe('r-42')
+    const line = await app.line({ message: 'request', 'http.request.id': 'r-42' })
+    const [traceId, spanId] = [line['trace.id'], line['span.id']]
+    let found: JaegerTrace[] = []
+    await until(async () => {
+      found = await jaeger.search('artifact', { 'http.request.id': 'r-42' })
+      return found.length > 0
+    }, 30_000)
+    expect(found.flatMap(({ spans }) => spans.map((span) => [span.traceID, span.spanID, span.operationName]))).toEqual([
+      [traceId, spanId, 'GET /ping'],
+    ])
+    // test/metrics.test.ts reads an exemplar from a real Prometheus.
+    expect(await scrape('application/openmetrics-text; version=1.0.0')).toContain(
+      `# {trace_id="${traceId}",request_id="r-42"}`,
+    )
+    const board = await (await fetch(new URL('/board.json?q=r-42', url))).json()
+    expect(board).toMatchObject({ found: [{ requests: [{ requestId: 'r-42', traceId, spanId }] }] })
+  },
+)
