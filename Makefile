@@ -81,7 +81,7 @@ e2e-restart: build ## test restarts under load, without a deployment tool
 e2e-deploy: build ## test each deployment with its real tool (T=nginx for a single deployment)
 	@$(JEST) --selectProjects deploy --passWithNoTests --maxWorkers=3 $(T)
 
-resilience: dist/server.cjs ## compare the service under faults and overload with a naive implementation; QUICK=1 takes two minutes (ONLY=slow)
+resilience: dist/server.cjs ## compare the service under faults and overload with a naive implementation; QUICK=1 takes five minutes (ONLY=slow)
 	@QUICK=$(QUICK) ONLY=$(ONLY) node test/resilience/main.ts
 
 fmt: $(PACKAGES) ## format the code and apply automatic fixes
