@@ -25,12 +25,16 @@ beforeAll(async () => {
 afterAll(() => Promise.all([database?.stop(), redis?.stop()]))
 afterEach(killContainers)
 
-async function roll(plan: DeploymentPlan, updates: number) {
+/** Rolls updates under load, and ends early when a request has failed and `untilFailure` is set. */
+async function roll(plan: DeploymentPlan, maxUpdates: number, { untilFailure = false } = {}) {
   await using cluster = createCluster(plan)
   expect(await cluster.rollOut(plan.pod)).toBe('complete')
   await until(() => cluster.endpoints.present().length === plan.replicas, 120_000)
   await using clients = startClients({ endpoints: cluster.endpoints })
-  for (let update = 0; update < updates; update++) expect(await cluster.rollOut(plan.pod)).toBe('complete')
+  let updates = 0
+  for (; updates < maxUpdates && !(untilFailure && clients.failed() > 0); updates++) {
+    expect(await cluster.rollOut(plan.pod)).toBe('complete')
+  }
   const ends = await cluster.ends()
   const report = await clients.stop()
   process.stderr.write(`${updates} rolling updates: ${report.sent} requests, ${report.failures.length} failed\n`)
@@ -53,6 +57,6 @@ test('rolling updates through the sidecar lose no request, and every old service
 
 test('a sidecar whose hook does not make it close connections loses requests', async () => {
   const sidecar = { ...plan.pod.sidecar!, preStop: ['echo', 'HTTP/1.1 200'] }
-  const { failures } = await roll({ ...plan, pod: { ...plan.pod, sidecar } }, 1)
+  const { failures } = await roll({ ...plan, pod: { ...plan.pod, sidecar } }, 10, { untilFailure: true })
   expect(failures.length).toBeGreaterThan(0)
 })

@@ -12,6 +12,8 @@ export interface ClientsReport {
 
 /** Disposing stops the clients too. */
 export interface Clients extends AsyncDisposable {
+  /** Returns the number of requests that have failed so far. */
+  failed(): number
   /** Stops the clients. Resolves when each client has received its last response. */
   stop(): Promise<ClientsReport>
 }
@@ -80,5 +82,5 @@ export function startClients({ endpoints, clients = 8, thinkMs = 40 }: ClientsOp
     return { sent, failures }
   }
 
-  return { stop, [Symbol.asyncDispose]: async () => void (await stop()) }
+  return { failed: () => failures.length, stop, [Symbol.asyncDispose]: async () => void (await stop()) }
 }
