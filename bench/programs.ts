@@ -16,7 +16,7 @@ interface ProgramOptions {
   readonly stores: Environment
   /** The endpoint of a collector of traces. */
   readonly collector: Environment
-  /** Whether the peer in Go is built. */
+  /** Includes the peer in Go, which must be built. */
   readonly gin: boolean
 }
 

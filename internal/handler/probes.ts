@@ -16,7 +16,7 @@ export interface ProbesDeps {
   readonly version: string
   /** Dialect of /health/ready for requests without `?dialect=`. */
   readonly dialect: () => Dialect
-  /** Whether background operations are off. The page shows it. @default the page does not show it */
+  /** Returns true while background operations are off. @default the page shows no state of the load */
   readonly isBrownout?: () => boolean | undefined
 }
 

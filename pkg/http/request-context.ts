@@ -119,7 +119,7 @@ export function createRequestContext(): RequestContext {
   }
 }
 
-/** Whether TRUST_PROXY names the peer that has opened the connection. */
+/** Returns true when TRUST_PROXY names the peer that has opened the connection. */
 export function isFromProxy(req: Request): boolean {
   const isTrusted: (address: string | undefined, hop: number) => boolean = req.app.get('trust proxy fn')
   return isTrusted(req.socket.remoteAddress, 0)

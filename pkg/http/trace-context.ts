@@ -6,7 +6,7 @@ export interface TraceContext {
   readonly spanId: string
   /** The id of the span that contains the current span. Undefined for the first span of a trace. */
   readonly parentId: string | undefined
-  /** Whether the spans of the trace are recorded. */
+  /** True when the spans of the trace are recorded. */
   readonly sampled: boolean
   /** The `tracestate` of the caller, within the limits of the specification. */
   readonly state: string | undefined

@@ -118,7 +118,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
     onWait: (durationMs, gotOne) => observer?.onWait(durationMs, gotOne),
     startSpan: (parent) => tracer?.start(WAIT, parent),
   })
-  /** Whether a core operation has run. From then on, the pool reserves connections for core operations. */
+  /** The first core operation sets this. From then on, the pool reserves connections for core operations. */
   let hasCore = false
   /**
    * Current maximum of statements in flight on a connection. It falls with each late statement and rises with each

@@ -6,7 +6,7 @@ import { PRIORITIES, type Priority } from './gate.ts'
 /** An operation that waits for a connection. */
 export interface Waiter {
   readonly priority: Priority
-  /** Whether the operation needs a connection that it does not share. */
+  /** True when the operation needs a connection for itself. */
   readonly isExclusive: boolean
   /** The span of the operation. */
   readonly span?: DatabaseSpan | undefined

@@ -62,7 +62,7 @@ export function createOtlp(options: OtlpOptions) {
   let hasStopped = false
   /** Spans lost since the last export without a loss. */
   let losing = 0
-  /** Whether the queue was full since the last export. */
+  /** True when the queue was full since the last export. */
   let wasFull = false
 
   function lose(reason: LossReason, spans: number, err?: unknown): void {

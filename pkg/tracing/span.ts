@@ -32,7 +32,7 @@ export interface FinishedSpan {
 
 /** Receives finished spans. Neither method may throw. */
 export interface SpanSink {
-  /** Whether the sink receives the spans of this trace. */
+  /** Returns true when the sink receives the spans of this trace. */
   wants(trace: Trace): boolean
   onEnd(span: FinishedSpan): void
 }

@@ -60,5 +60,5 @@ export function nextEjection(
   return { ...state, failures, ejections, probeAt: now + BASE_MS * ejections * jitter }
 }
 
-/** Whether the instance is ejected, or is the last instance in use and would otherwise be ejected. */
+/** Returns true for an ejected instance, and for an instance that stays in use only because it is the last. */
 export const isFailing = ({ failures, probeAt }: Ejection) => probeAt !== undefined || failures >= MAX_FAILURES

@@ -38,7 +38,7 @@ export const COOL_DOWN_MS = 5_000
 export interface GuardOptions {
   /** Maximum number of calls in progress. There is no queue, because a waiting call would only use up its time. */
   readonly concurrency: number
-  /** Whether an error counts against the upstream. */
+  /** Returns true for an error that counts against the upstream. */
   readonly isFailure: (error: unknown) => boolean
   /** Called with each new state of the breaker. */
   readonly onState: (state: BreakerState) => void
@@ -102,7 +102,7 @@ export function createGuard({ concurrency, isFailure, onState, now = Date.now }:
     state: () => STATES[breaker.state],
     /** Returns the number of calls in progress. */
     inProgress: () => concurrency - slots.executionSlots,
-    /** Whether the cool-down has ended, so that a probe should decide about a trial. */
+    /** Returns true when the cool-down has ended. A probe then decides about a trial. */
     needsProbe: () => breaker.state === CircuitState.Open && !isTrialAllowed && now() - openedAt >= COOL_DOWN_MS,
     allowTrial() {
       isTrialAllowed = true

@@ -52,11 +52,11 @@ export interface RetryQuestion {
   readonly status?: number | undefined
   /** The time in `retry-after`, in milliseconds. */
   readonly retryAfterMs?: number | undefined
-  /** Whether the request may run twice: its method is idempotent, or it has an idempotency key. */
+  /** True when the request may run twice: its method is idempotent, or it has an idempotency key. */
   readonly isRepeatable: boolean
   /** Number of retries so far, without a free retry. */
   readonly retries: number
-  /** Whether the request has had its free retry. */
+  /** True when the request has had its free retry. */
   readonly hadFreeRetry: boolean
   /** Time until the deadline, in milliseconds. */
   readonly leftMs: number

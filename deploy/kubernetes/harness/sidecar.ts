@@ -14,7 +14,7 @@ export interface Sidecar {
   stop(): Promise<void>
 }
 
-/** All pods share one address here, so each sidecar has ports of its own in place of those of the manifest. */
+/** All pods share one address here, so each sidecar replaces the ports of the manifest with free ports. */
 const PORTS = { inbound: '8000', service: '8080', admin: '9901' }
 
 /** Starts the real Envoy with the arguments of a sidecar, in front of the port of a service. */
