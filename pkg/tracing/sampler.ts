@@ -1,15 +1,6 @@
-/** The names of https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/#general-sdk-configuration */
-export const SAMPLERS = [
-  'always_on',
-  'always_off',
-  'traceidratio',
-  'parentbased_always_on',
-  'parentbased_always_off',
-  'parentbased_traceidratio',
-] as const
-
 export interface SamplerOptions {
-  readonly name: (typeof SAMPLERS)[number]
+  /** A name of https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/#general-sdk-configuration */
+  readonly name: `${'' | 'parentbased_'}${'always_on' | 'always_off' | 'traceidratio'}`
   /** Share of recorded traces, from 0 to 1, for the samplers with a ratio. */
   readonly ratio: number
 }

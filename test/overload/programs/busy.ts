@@ -3,15 +3,11 @@
  *   node busy.ts <OVERLOAD_WAIT_MS, 0 for none>
  * It listens on a free port and prints the port.
  */
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
 import * as z from 'zod'
-import { createHttp } from '#internal/http.ts'
 import { createOverload } from '#internal/overload.ts'
-import { createServer } from '#internal/server.ts'
-import { createRequestContext } from '#pkg/http/request-context.ts'
 import { createLogger } from '#pkg/logging/index.ts'
 import { operation, type Priority, type Route } from '#pkg/operation/index.ts'
+import { serve } from './serve.ts'
 
 const CPU_MS = 3
 
@@ -50,32 +46,11 @@ function work(priority: Priority): Route {
   return { path: `/${priority}`, get }
 }
 
-const { server, messages, handle } = createServer({
-  headersTimeoutMs: 10_000,
-  requestTimeoutMs: 15_000,
-  keepAliveTimeoutMs: 75_000,
-  socketTimeoutMs: 120_000,
-  ownsSocket: true,
-  probe(request, response) {
-    if (request.url !== '/health/live') return false
-    response.end('{"status":"ok"}')
-    return true
-  },
-})
 const logger = createLogger({ level: 'warn', base: {}, destination: process.stderr })
 const routes = (['core', 'normal', 'background'] as const).map(work)
-const app = createHttp({
-  logger,
-  context: createRequestContext(),
-  messages,
-  trustProxy: 1,
-  bodyLimitBytes: 1024,
-  rateLimit: (_req, _res, next) => next(),
-  routes,
-})
 const maxWaitMs = Number(process.argv[2])
-const admission = maxWaitMs === 0 ? undefined : createOverload({ handler: app, routes, maxWaitMs, logger })
-handle(app, admission?.admit)
-server.listen(0, '127.0.0.1')
-await once(server, 'listening')
-process.stdout.write(`${(server.address() as AddressInfo).port}\n`)
+await serve({
+  routes,
+  logger,
+  admit: (handler) => (maxWaitMs === 0 ? undefined : createOverload({ handler, routes, maxWaitMs, logger }).admit),
+})

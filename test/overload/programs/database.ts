@@ -4,16 +4,13 @@
  *   node database.ts <DATABASE_URL> <gate or naive>
  * It listens on a free port and prints the port.
  */
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
 import { type RawBuilder, sql } from 'kysely'
 import * as z from 'zod'
-import { createHttp } from '#internal/http.ts'
-import { createServer } from '#internal/server.ts'
 import { createRequestContext } from '#pkg/http/request-context.ts'
 import { createLogger } from '#pkg/logging/index.ts'
 import { operation, type Priority, type Route } from '#pkg/operation/index.ts'
 import { createDatabase, withStoreProblems } from '#pkg/postgres/index.ts'
+import { serve } from './serve.ts'
 
 const [, , url = '', variant] = process.argv
 const logger = createLogger({ level: 'silent', base: {}, destination: process.stderr })
@@ -45,28 +42,8 @@ function query(priority: Priority, query: RawBuilder<unknown>): Route {
   return { path: `/${priority}`, get }
 }
 
-const { server, messages, handle } = createServer({
-  headersTimeoutMs: 10_000,
-  requestTimeoutMs: 15_000,
-  keepAliveTimeoutMs: 75_000,
-  socketTimeoutMs: 120_000,
-  ownsSocket: true,
-  probe(request, response) {
-    if (request.url !== '/health/live') return false
-    response.end('{"status":"ok"}')
-    return true
-  },
-})
-const app = createHttp({
+await serve({
+  routes: [query('core', sql`select 1`), query('background', sql`select pg_sleep(0.8)`)],
   logger,
   context,
-  messages,
-  trustProxy: 1,
-  bodyLimitBytes: 1024,
-  rateLimit: (_req, _res, next) => next(),
-  routes: [query('core', sql`select 1`), query('background', sql`select pg_sleep(0.8)`)],
 })
-handle(app)
-server.listen(0, '127.0.0.1')
-await once(server, 'listening')
-process.stdout.write(`${(server.address() as AddressInfo).port}\n`)
