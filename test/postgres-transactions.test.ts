@@ -1,40 +1,28 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { type Kysely, sql } from 'kysely'
-import { Connection } from '../pkg/postgres/connection.ts'
-import { findStoreProblem, GuardedClient } from '../pkg/postgres/index.ts'
-import { outcome, useDatabases, usePostgres } from './support/postgres.ts'
+import { findStoreProblem } from '../pkg/postgres/index.ts'
+import {
+  connectOne,
+  countExecutions,
+  createThings,
+  outcome,
+  selectValue,
+  type Things,
+  useDatabases,
+  usePostgres,
+} from './support/postgres.ts'
 import { until } from './support/services.ts'
-import type { TcpProxy } from './support/tcp-proxy.ts'
-
-interface Tables {
-  readonly things: { readonly id: number; readonly nickName: string | null; readonly data: unknown }
-}
 
 const postgres = usePostgres()
-const databases = useDatabases<Tables>(postgres)
+const databases = useDatabases<Things>(postgres)
 const { open } = databases
-let db: Kysely<Tables>
+let db: Kysely<Things>
 beforeEach(async () => {
-  await postgres.admin.query(
-    'drop table if exists things; create table things (id int primary key, nick_name text, data jsonb)',
-  )
+  await createThings(postgres)
   db = open()
 })
 
-const select = (value: number, database = db) =>
-  sql<{ value: number; pid: number }>`select ${value}::int as value, pg_backend_pid() as pid`
-    .execute(database)
-    .then(({ rows }) => rows[0]!)
-
-/** The messages in the bytes of a client that begin the execution of a statement. */
-const executions = ({ held }: TcpProxy) => held.toString('latin1').split('E\0\0\0\x09').length - 1
-
-/** A connection without a pool. */
-async function connectOne() {
-  const client = new GuardedClient({ connectionString: postgres.server.url, pipeline: true })
-  await client.connect()
-  return { client, connection: new Connection({ client, isDirect: true, prepare: true, onSettled: () => {} }) }
-}
+const select = (value: number, database = db) => selectValue(database, value)
 
 describe('a transaction', () => {
   test('has a connection to itself, and begins together with its first statement', async () => {
@@ -42,7 +30,7 @@ describe('a transaction', () => {
     await select(0)
     databases.proxy.hold()
     const done = db.transaction().execute((transaction) => select(1, transaction))
-    await until(() => executions(databases.proxy) === 2)
+    await until(() => countExecutions(databases.proxy) === 2)
     expect(databases.proxy.held.toString('latin1')).toContain('begin')
     databases.proxy.pass()
     await done
@@ -60,7 +48,7 @@ describe('a transaction', () => {
   })
 
   test('does not execute its first statement when it could not begin', async () => {
-    const { client, connection } = await connectOne()
+    const { client, connection } = await connectOne(postgres)
     const insert = { text: 'insert into things values ($1)', values: ['1'] }
     await expect(connection.run(insert, ['begin', 'set local no_such_setting = 1'])).rejects.toMatchObject({
       code: '42704',
@@ -73,7 +61,7 @@ describe('a transaction', () => {
   })
 
   test('is rolled back when it fails, and its connection serves again', async () => {
-    const insert = (transaction: Kysely<Tables>, id: number) =>
+    const insert = (transaction: Kysely<Things>, id: number) =>
       transaction.insertInto('things').values({ id, nickName: null, data: null }).execute()
     await expect(
       db.transaction().execute(async (transaction) => {

@@ -1,48 +1,37 @@
 import { setTimeout } from 'node:timers/promises'
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { type Kysely, sql } from 'kysely'
-import { Connection, NotExecuted } from '../pkg/postgres/connection.ts'
-import { findStoreProblem, GuardedClient, prepare } from '../pkg/postgres/index.ts'
-import { outcome, useDatabases, usePostgres } from './support/postgres.ts'
+import { NotExecuted } from '../pkg/postgres/connection.ts'
+import { findStoreProblem, prepare } from '../pkg/postgres/index.ts'
+import {
+  connectOne,
+  countExecutions,
+  createThings,
+  outcome,
+  selectValue,
+  type Things,
+  useDatabases,
+  usePostgres,
+} from './support/postgres.ts'
 import { until } from './support/services.ts'
-import type { TcpProxy } from './support/tcp-proxy.ts'
-
-interface Tables {
-  readonly things: { readonly id: number; readonly nickName: string | null; readonly data: unknown }
-}
 
 const postgres = usePostgres()
-const databases = useDatabases<Tables>(postgres)
+const databases = useDatabases<Things>(postgres)
 const { open } = databases
-let db: Kysely<Tables>
+let db: Kysely<Things>
 beforeEach(async () => {
-  await postgres.admin.query(
-    'drop table if exists things; create table things (id int primary key, nick_name text, data jsonb)',
-  )
+  await createThings(postgres)
   db = open()
 })
 
-const select = (value: number, database = db) =>
-  sql<{ value: number; pid: number }>`select ${value}::int as value, pg_backend_pid() as pid`
-    .execute(database)
-    .then(({ rows }) => rows[0]!)
-
-/** The messages in the bytes of a client that begin the execution of a statement. */
-const executions = ({ held }: TcpProxy) => held.toString('latin1').split('E\0\0\0\x09').length - 1
-
-/** A connection without a pool. */
-async function connectOne() {
-  const client = new GuardedClient({ connectionString: postgres.server.url, pipeline: true })
-  await client.connect()
-  return { client, connection: new Connection({ client, isDirect: true, prepare: true, onSettled: () => {} }) }
-}
+const select = (value: number, database = db) => selectValue(database, value)
 
 describe('single statements', () => {
   test('are sent before the responses to earlier statements, on the same connection', async () => {
     await select(0)
     databases.proxy.hold()
     const all = Promise.all([1, 2, 3].map((value) => select(value)))
-    await until(() => executions(databases.proxy) === 3)
+    await until(() => countExecutions(databases.proxy) === 3)
     databases.proxy.pass()
     expect((await all).map(({ value }) => value)).toEqual([1, 2, 3])
     expect(databases.proxy.connections).toBe(1)
@@ -207,7 +196,7 @@ describe('a statement that takes too long', () => {
 })
 
 test('a cancellation that reaches the statement behind its target lets that statement run again', async () => {
-  const { client, connection } = await connectOne()
+  const { client, connection } = await connectOne(postgres)
   const sleep = (seconds: number) => connection.run({ text: 'select pg_sleep($1)', values: [String(seconds)] })
   const target = sleep(61)
   const bystander = sleep(62)
@@ -256,7 +245,7 @@ describe('a connection', () => {
     const { pid } = await select(0)
     databases.proxy.hold()
     const failed = Promise.all([select(1), select(2)].map((each) => each.catch((error) => error)))
-    await until(() => executions(databases.proxy) === 2)
+    await until(() => countExecutions(databases.proxy) === 2)
     databases.proxy.inject(bytes)
     expect((await failed).map(findStoreProblem)).toEqual(['database_unavailable', 'database_unavailable'])
     await until(async () => (await outcome(select(3))) === 'ok')

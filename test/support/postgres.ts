@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach } from '@jest/globals'
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import pg from 'pg'
-import { createDatabase, type DatabaseOptions } from '../../pkg/postgres/index.ts'
+import { Connection } from '../../pkg/postgres/connection.ts'
+import { createDatabase, type DatabaseOptions, GuardedClient } from '../../pkg/postgres/index.ts'
 import { type TestService, testPostgres } from './services.ts'
 import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts'
 
@@ -80,3 +81,28 @@ export const outcome = (work: Promise<unknown>) =>
     () => 'ok',
     (error: Error) => error.message,
   )
+
+export interface Things {
+  readonly things: { readonly id: number; readonly nickName: string | null; readonly data: unknown }
+}
+
+/** Creates the empty table of `Things`. */
+export async function createThings({ admin }: TestPostgres): Promise<void> {
+  await admin.query('drop table if exists things; create table things (id int primary key, nick_name text, data jsonb)')
+}
+
+/** Selects a value and the process of the server that returns it. */
+export const selectValue = (database: Kysely<Things>, value: number) =>
+  sql<{ value: number; pid: number }>`select ${value}::int as value, pg_backend_pid() as pid`
+    .execute(database)
+    .then(({ rows }) => rows[0]!)
+
+/** Counts the messages in the held bytes of a client that begin the execution of a statement. */
+export const countExecutions = ({ held }: TcpProxy) => held.toString('latin1').split('E\0\0\0\x09').length - 1
+
+/** Opens a connection without a pool. */
+export async function connectOne({ server }: TestPostgres) {
+  const client = new GuardedClient({ connectionString: server.url, pipeline: true })
+  await client.connect()
+  return { client, connection: new Connection({ client, isDirect: true, prepare: true, onSettled: () => {} }) }
+}
