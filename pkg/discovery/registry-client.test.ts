@@ -81,6 +81,12 @@ test('the signal of the caller ends the exchange with its reason', async () => {
   await expect(request({ method: 'GET', path: '/', signal: caller.signal })).rejects.toThrow('stopped')
 })
 
+test('a refused connection is an error with its code', async () => {
+  const { request } = createRegistryClient({ origin: 'http://127.0.0.1:1' })
+  const error = await request({ method: 'GET', path: '/' }).catch((error: Error) => error)
+  expect(error).toMatchObject({ message: 'no response: connect ECONNREFUSED 127.0.0.1:1', code: 'ECONNREFUSED' })
+})
+
 test('a redirect is not followed', async () => {
   let requests = 0
   const { request } = await serve((_req, res) => {

@@ -66,12 +66,24 @@ export function createRegistryClient({
           signal: end.signal,
         })
         return { status, headers, body: await readText(body, maxBytes) }
+      } catch (error) {
+        throw describeFailure(error)
       } finally {
         clearTimeout(timer)
         signal?.removeEventListener('abort', abort)
       }
     },
   }
+}
+
+/** Replaces `fetch failed` with the message and the code of its cause. */
+function describeFailure(error: unknown): unknown {
+  if (!(error instanceof TypeError && error.cause instanceof Error)) return error
+  const { cause } = error
+  // Node tries all addresses of a name, and reports the failures in one error without a message.
+  const first: unknown = cause instanceof AggregateError ? cause.errors[0] : cause
+  const { message, code } = first as NodeJS.ErrnoException
+  return Object.assign(new Error(`no response: ${message}`, { cause }), code !== undefined && { code })
 }
 
 function encodeBody({ body, headers }: RegistryRequest): RequestInit {
