@@ -1,5 +1,5 @@
 import { LEASE_S, RENEW_INTERVAL_MS, type Registry, responseError, type ServiceInstance } from './registry.ts'
-import type { RegistryClient, RegistryRequest } from './registry-client.ts'
+import type { RegistryClient, RegistryRequest, RegistryResponse } from './registry-client.ts'
 
 export interface ConsulOptions {
   readonly client: Pick<RegistryClient, 'request'>
@@ -47,15 +47,15 @@ export function createConsul({ client, password }: ConsulOptions): Registry {
       }
       // Removes checks that another definition of this instance has left.
       const response = await put({ path, query: { 'replace-existing-checks': true }, body, signal })
-      if (response.status !== 200) throw responseError('Consul: register', response, [password])
+      if (!isDone(response)) throw responseError('Consul: register', response, [password])
       // The agent keeps the status of a check that it already has.
       const updated = await updateCheck(instance, signal)
-      if (updated.status !== 200) throw responseError('Consul: update the check', updated, [password])
+      if (!isDone(updated)) throw responseError('Consul: update the check', updated, [password])
     },
 
     async renew(instance, signal) {
       const response = await updateCheck(instance, signal)
-      if (response.status === 200) return 'renewed'
+      if (isDone(response)) return 'renewed'
       // Agents before 1.7 respond with 500.
       if (response.status === 404 || response.body.includes('does not have associated TTL')) return 'unknown'
       throw responseError('Consul: update the check', response, [password])
@@ -63,9 +63,12 @@ export function createConsul({ client, password }: ConsulOptions): Registry {
 
     async deregister({ id }, signal) {
       const response = await put({ path: `/v1/agent/service/deregister/${encodeURIComponent(id)}`, signal })
-      if (response.status !== 200 && response.status !== 404) {
+      if (!isDone(response) && response.status !== 404) {
         throw responseError('Consul: deregister', response, [password])
       }
     },
   }
 }
+
+/** The agent responds to changes without a body. Another body is from another server. */
+const isDone = ({ status, body }: RegistryResponse) => status === 200 && ['', 'null'].includes(body.trim())

@@ -35,7 +35,7 @@ export function createEureka({ client, path, username, password, now = Date.now 
       changedAt = Math.max(changedAt + 1, now())
       const body = { instance: describeInstance(instance, changedAt) }
       const response = await send({ method: 'POST', path: applicationPath(instance.service), body, signal })
-      if (response.status !== 204 && response.status !== 200) throw describeError('register', response)
+      if (response.status !== 204) throw describeError('register', response)
     },
 
     async renew(instance, signal) {
@@ -43,7 +43,8 @@ export function createEureka({ client, path, username, password, now = Date.now 
       const response = await send({ method: 'PUT', path: instancePath(instance), query, signal })
       // The server also responds with 404 when its entry is older than `lastDirtyTimestamp`.
       if (response.status === 404) return 'unknown'
-      if (response.status !== 200) throw describeError('heartbeat', response)
+      // The server responds without a body. Another body is from another server.
+      if (response.status !== 200 || response.body !== '') throw describeError('heartbeat', response)
       return 'renewed'
     },
 

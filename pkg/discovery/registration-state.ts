@@ -1,6 +1,7 @@
 /** The knowledge about the entry of this process in the registry. Times are monotonic, in milliseconds. */
 export interface RegistrationState {
-  readonly isRegistered: boolean
+  /** Whether the registry may have an entry. A call without a response may have reached it. */
+  readonly mayHaveEntry: boolean
   /** The readiness that the registry has confirmed last. Undefined after a failure, because the entry may be lost. */
   readonly announced: boolean | undefined
   /** Number of consecutive failures. */
@@ -12,20 +13,20 @@ export interface RegistrationState {
 export type Operation = 'register' | 'renew'
 
 /** State of a process that has never been ready. */
-export const UNREGISTERED: RegistrationState = { isRegistered: false, announced: undefined, failures: 0, dueAt: 0 }
+export const UNREGISTERED: RegistrationState = { mayHaveEntry: false, announced: undefined, failures: 0, dueAt: 0 }
 
 /** Returns the operation that is necessary now, if any. */
 export function nextOperation(state: RegistrationState, isReady: boolean, now: number): Operation | undefined {
   if (state.failures > 0 && now < state.dueAt) return undefined
   // An instance that has never been ready is not registered. Clients could use it too early.
-  if (!state.isRegistered) return isReady ? 'register' : undefined
+  if (!state.mayHaveEntry) return isReady ? 'register' : undefined
   if (state.announced !== isReady) return 'register'
   return now >= state.dueAt ? 'renew' : undefined
 }
 
 /** Returns the state after the registry has confirmed an operation for an instance with this readiness. */
 export const confirm = (isReady: boolean, dueAt: number): RegistrationState => ({
-  isRegistered: true,
+  mayHaveEntry: true,
   announced: isReady,
   failures: 0,
   dueAt,

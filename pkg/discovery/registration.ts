@@ -60,8 +60,6 @@ export function createRegistration(options: RegistrationOptions) {
   const stopLimit = new AbortController()
   let state = UNREGISTERED
   let instance: ServiceInstance | undefined
-  /** Whether the registry may have an entry: a call without a response may have reached it. */
-  let mayHaveEntry = false
   let hasRegistered = false
   let lastError: unknown
   let running: Promise<void> | undefined
@@ -91,16 +89,16 @@ export function createRegistration(options: RegistrationOptions) {
   }
 
   async function register(isReady: boolean): Promise<void> {
-    const { isRegistered, failures } = state
+    const wasRegistered = state.announced !== undefined
     const registered = { ...(await locate()), isReady }
     // The stop began during the look-up, and would not wait for a new entry.
     stopping.signal.throwIfAborted()
     instance = registered
-    mayHaveEntry = true
+    state = { ...state, mayHaveEntry: true }
     await registry.register(registered, stopLimit.signal)
     onCall('register', 'ok')
     state = confirm(isReady, now() + registry.renewIntervalMs)
-    if (isRegistered && failures === 0) onEvent({ type: isReady ? 'in service' : 'out of service', instance })
+    if (wasRegistered) onEvent({ type: isReady ? 'in service' : 'out of service', instance })
     else onEvent({ type: 'registered', instance, isAgain: hasRegistered })
     hasRegistered = true
   }
@@ -112,18 +110,21 @@ export function createRegistration(options: RegistrationOptions) {
       state = confirm(instance.isReady, now() + registry.renewIntervalMs)
       return
     }
-    mayHaveEntry = false
     state = UNREGISTERED
     onEvent({ type: 'forgotten', instance })
   }
 
   async function end(): Promise<void> {
     stopping.abort(new Error('stopping'))
-    const timer = setTimeout(() => stopLimit.abort(new Error(`no response within ${stopTimeoutMs} ms`)), stopTimeoutMs)
+    const late = Promise.withResolvers<void>()
+    const timer = setTimeout(() => {
+      stopLimit.abort(new Error(`no response within ${stopTimeoutMs} ms`))
+      late.resolve()
+    }, stopTimeoutMs)
     try {
       // A registration in progress must not arrive after the deregistration.
-      await running
-      if (mayHaveEntry && instance !== undefined) await deregister(instance)
+      await Promise.race([running, late.promise])
+      if (state.mayHaveEntry && instance !== undefined) await deregister(instance)
     } finally {
       clearTimeout(timer)
     }
@@ -156,7 +157,8 @@ export function createRegistration(options: RegistrationOptions) {
       stopped ??= end()
       return stopped
     },
-    report: () => ({ isRegistered: state.isRegistered && state.failures === 0, lastError }),
+    /** `lastError` is the failure of the last call, if it failed. */
+    report: () => ({ isRegistered: state.announced !== undefined, lastError }),
   }
 }
 

@@ -82,9 +82,16 @@ test('the signal of the caller ends the exchange with its reason', async () => {
 })
 
 test('a refused connection is an error with its code', async () => {
-  const { request } = createRegistryClient({ origin: 'http://127.0.0.1:1' })
-  const error = await request({ method: 'GET', path: '/' }).catch((error: Error) => error)
-  expect(error).toMatchObject({ message: 'no response: connect ECONNREFUSED 127.0.0.1:1', code: 'ECONNREFUSED' })
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  const { request } = createRegistryClient({ origin: `http://127.0.0.1:${port}` })
+  await expect(request({ method: 'GET', path: '/' })).rejects.toMatchObject({
+    message: `no response: connect ECONNREFUSED 127.0.0.1:${port}`,
+    code: 'ECONNREFUSED',
+  })
 })
 
 test('a redirect is not followed', async () => {

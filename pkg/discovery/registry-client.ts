@@ -78,10 +78,10 @@ export function createRegistryClient({
 
 /** Replaces `fetch failed` with the message and the code of its cause. */
 function describeFailure(error: unknown): unknown {
-  if (!(error instanceof TypeError && error.cause instanceof Error)) return error
+  if (!(Error.isError(error) && error.message === 'fetch failed' && Error.isError(error.cause))) return error
   const { cause } = error
-  // Node tries all addresses of a name, and reports the failures in one error without a message.
-  const first: unknown = cause instanceof AggregateError ? cause.errors[0] : cause
+  // Node tries all addresses of a name, and reports their failures together in an error without a message.
+  const [first = cause] = (cause as Partial<AggregateError>).errors ?? []
   const { message, code } = first as NodeJS.ErrnoException
   return Object.assign(new Error(`no response: ${message}`, { cause }), code !== undefined && { code })
 }

@@ -54,6 +54,6 @@ export function responseError(
 ): RegistryError {
   // Mask before cutting: a secret that is cut would not be recognised.
   const masked = secrets.reduce<string>((text, secret) => (secret ? text.replaceAll(secret, '***') : text), body)
-  const quoted = masked.slice(0, MAX_QUOTED).replace(/[^\x20-\x7e]+/g, ' ')
+  const quoted = masked.slice(0, MAX_QUOTED).replace(/[^\x21-\x7e]+/g, ' ')
   return new RegistryError(`${call}: status ${status}, ${JSON.stringify(quoted)}`, status)
 }
