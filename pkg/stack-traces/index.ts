@@ -42,7 +42,7 @@ export function createStackTraceMapper({ file, readMap }: StackTraceOptions): (s
     // The message comes first. It may contain any text.
     const frames = stack.search(/^ {4}at /m)
     if (frames === -1) return stack
-    positions ??= new RegExp(`(?<=^ {4}at .*)([ (])${escaped}:(\\d+):(\\d+)`, 'gm')
+    positions ??= new RegExp(`(?<=^ {4}at.*)([ (])${escaped}:(\\d+):(\\d+)`, 'gm')
     return stack.slice(0, frames) + stack.slice(frames).replace(positions, replace)
   }
 }

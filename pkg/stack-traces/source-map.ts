@@ -50,47 +50,42 @@ function decode(mappings: string) {
   const digits = new Int8Array(128).fill(-1)
   for (let i = 0; i < BASE_64.length; i++) digits[BASE_64.charCodeAt(i)] = i
 
-  let segments = new Int32Array(mappings.length)
+  // The shortest segment with a source has four digits and a separator.
+  let segments = new Int32Array(FIELDS * Math.ceil((mappings.length + 1) / 5))
   let length = 0
   const lineStarts = [0]
-  // Every number is the difference from its predecessor, and the generated column starts again with each line.
+  // Every number is the difference from its predecessor. The generated column starts again with each line.
   const state = new Int32Array(5)
   let field = 0
   let value = 0
   let shift = 0
-
-  function endSegment(): void {
-    if (field > 0) {
-      if (length + FIELDS > segments.length) segments = grow(segments)
-      segments.set(state.subarray(0, FIELDS), length)
-      // A segment with one field has no source.
-      if (field === 1) segments[length + 1] = -1
-      length += FIELDS
-    }
-    field = 0
-  }
-
-  for (let i = 0; i < mappings.length; i++) {
-    const code = mappings.charCodeAt(i)
-    if (code === COMMA) endSegment()
-    else if (code === SEMICOLON) {
-      endSegment()
-      lineStarts.push(length / FIELDS)
-      state[0] = 0
-    } else {
+  for (let i = 0; i <= mappings.length; i++) {
+    const code = i === mappings.length ? SEMICOLON : mappings.charCodeAt(i)
+    if (code !== COMMA && code !== SEMICOLON) {
       const digit = digits[code] ?? -1
       if (digit === -1 || field === state.length) throw new Error('no source map: invalid mappings')
-      value += (digit & 31) << shift
+      value |= (digit & 31) << shift
       shift += 5
       if (digit & 32) continue
       state[field] = (state[field] ?? 0) + (value & 1 ? -(value >>> 1) : value >>> 1)
       field++
       value = 0
       shift = 0
+      continue
+    }
+    if (field > 0) {
+      if (length === segments.length) segments = grow(segments)
+      for (let j = 0; j < FIELDS; j++) segments[length + j] = state[j] ?? 0
+      // A segment with one field has no source.
+      if (field === 1) segments[length + 1] = -1
+      length += FIELDS
+      field = 0
+    }
+    if (code === SEMICOLON) {
+      lineStarts.push(length / FIELDS)
+      state[0] = 0
     }
   }
-  endSegment()
-  lineStarts.push(length / FIELDS)
   return { segments: segments.slice(0, length), lineStarts }
 }
 
