@@ -54,8 +54,6 @@ export async function bundle(outfile: string, plugins: readonly Plugin[] = []): 
     // `keepNames`, defines a name for each closure that a request creates.
     minifyWhitespace: true,
     minifySyntax: true,
-    // Node prints the line of an error that ends the process before the service can log it.
-    lineLimit: 160,
     legalComments: 'none',
     metafile: true,
     logLevel: 'silent',

@@ -6,8 +6,7 @@ import { describe, expect, test } from '@jest/globals'
 import { startApp } from './support/app.ts'
 import { temporaryDirectory } from './support/temporary.ts'
 
-// esbuild breaks long lines inside of strings too.
-const bundle = readFileSync('dist/server.cjs', 'utf8').replaceAll('\\\n', '')
+const bundle = readFileSync('dist/server.cjs', 'utf8')
 
 test('the bundle contains the files of packages as they are published', () => {
   // The build removes the texts of the sources from its source map, so bundle once more.
