@@ -113,7 +113,7 @@ $(BENCH_PACKAGES): bench/package-lock.json .npmrc | $(TOOLCHAIN)
 	@cd bench && npm ci --loglevel=error
 	@touch $@
 
-dist/server.cjs: $(SOURCES) package.json scripts/build.ts scripts/bundle.ts scripts/git.ts scripts/load-later.ts scripts/executable/later.cjs .local/commit $(PACKAGES)
+dist/server.cjs: $(SOURCES) package.json scripts/build.ts scripts/bundle.ts scripts/git.ts scripts/load-later.ts scripts/executable/entry.ts scripts/executable/stack-traces.ts scripts/executable/later.cjs .local/commit $(PACKAGES)
 	@node scripts/build.ts bundle
 
 dist/app: dist/server.cjs scripts/executable/main.cjs scripts/executable/code-cache.ts scripts/executable/stub.env

@@ -13,7 +13,18 @@ async function makeBundle(): Promise<void> {
   const { inputs, outputs } = await bundle('dist/server.cjs')
   writeFileSync('dist/THIRD_PARTY_LICENSES', joinLicenses([...Object.keys(inputs), ...Object.values(PAGE_FILES)]))
   const bytes = outputs['dist/server.cjs']?.bytes ?? 0
+  writeFileSync('dist/server.cjs.map', shortenMap(readFileSync('dist/server.cjs.map', 'utf8'), bytes))
   console.error(`dist/server.cjs ${(bytes / 1e6).toFixed(2)} MB`)
+}
+
+/**
+ * Removes the texts of the sources from a source map, which leaves a quarter of it, and adds the size of the bundle, by
+ * which scripts/executable/stack-traces.ts recognises the map of another build. JSON escapes keep the file in ASCII.
+ */
+function shortenMap(text: string, bytes: number): string {
+  const { version, sources, mappings } = JSON.parse(text)
+  const map = JSON.stringify({ version, file: 'server.cjs', x_bytes: bytes, sources, names: [], mappings })
+  return map.replace(/[^\0-\x7f]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 /** Joins the licence texts of the packages that these files belong to, and of Node, which the executable contains. */
@@ -66,7 +77,7 @@ function makeExecutable(target: string | undefined, output: string): void {
     const [code, lastLine] = readFileSync('dist/server.cjs', 'latin1').split(LAST_LINE)
     if (lastLine === undefined) throw new Error('dist/server.cjs has no page files: build the bundle again')
     const bundle = Buffer.from(`(function (exports, require, module) {\n${code}\n})`, 'latin1')
-    const assets: Record<string, string> = {}
+    const assets: Record<string, string> = { 'source-map': 'dist/server.cjs.map' }
     for (const [name, content] of [['bundle', bundle] as const, ...compressPageFiles()]) {
       assets[name] = join(parts, name)
       writeFileSync(assets[name], content)

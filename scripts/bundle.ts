@@ -57,7 +57,7 @@ export async function bundle(outfile: string, plugins: readonly Plugin[] = []): 
     legalComments: 'none',
     metafile: true,
     logLevel: 'silent',
-    entryPoints: ['src/main.ts'],
+    entryPoints: ['scripts/executable/entry.ts'],
     outfile,
     sourcemap: 'external',
     plugins: [...plugins, loadLater(LOADED_LATER)],

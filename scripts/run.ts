@@ -30,7 +30,7 @@ process.chdir(dirname(import.meta.dirname))
 
 /** Folders to watch. A watch on a single file ends when an editor replaces the file. */
 const WATCHED = ['src', 'config', 'internal', 'pkg'].map((folder) => `--watch-path=${folder}`)
-const program = watch ? ['src/main.ts'] : ['--enable-source-maps', 'dist/server.cjs']
+const program = watch ? ['src/main.ts'] : ['dist/server.cjs']
 
 /** Functions that start the local servers, by the variable that replaces each server. */
 const LOCAL_SERVERS = {

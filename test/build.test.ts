@@ -1,13 +1,22 @@
+import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { startApp } from './support/app.ts'
+import { temporaryDirectory } from './support/temporary.ts'
 
 const bundle = readFileSync('dist/server.cjs', 'utf8')
 
 test('the bundle contains the files of packages as they are published', () => {
-  const { sources, sourcesContent } = JSON.parse(readFileSync('dist/server.cjs.map', 'utf8'))
+  // The build removes the texts of the sources from its source map, so bundle once more.
+  const output = join(temporaryDirectory('bundle'), 'server.cjs')
+  const script = "const { bundle } = await import('./scripts/bundle.ts'); await bundle(process.argv[1])"
+  execFileSync(process.execPath, ['--input-type=module', '--eval', script, output])
+  const own = JSON.parse(readFileSync('dist/server.cjs.map', 'utf8'))
+  const { sourcesContent, mappings } = JSON.parse(readFileSync(`${output}.map`, 'utf8'))
+  expect(mappings === own.mappings).toBe(true)
+  const { sources } = own
   const files = sources.flatMap((source: string, index: number) => {
     const path = join('dist', source)
     // The source map of a package may name sources that are not published.
@@ -56,7 +65,6 @@ describe('THIRD_PARTY_LICENSES', () => {
   })
 
   test('has each version of each package in the bundle', () => {
-    const bundle = readFileSync('dist/server.cjs', 'utf8')
     const directories = [...bundle.matchAll(/"((?:node_modules\/[^"]*\/)?node_modules\/(?:@[^/"]+\/)?[^/"]+)\//g)]
     expect(directories).not.toEqual([])
     for (const [, directory] of directories) {
