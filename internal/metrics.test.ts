@@ -187,3 +187,17 @@ test('a service without overload has no limit', async () => {
   observeAdmission({ ...admission, level: () => ({ ...admission.level(), limit: Infinity }) })
   expect(await render()).toContain('overload_limit_requests_per_second +Inf\n')
 })
+
+test('the statuses that HTTP does not define share a series of an upstream', async () => {
+  const { sources, render } = create()
+  const observe = createUpstreamMetrics(sources).observe('payments')
+  for (let status = 599; status <= 999; status++) {
+    observe({ method: 'GET', status, errorType: String(status), durationMs: 1 })
+  }
+  const text = await render()
+  const labels = 'upstream="payments",http_request_method="GET"'
+  expect(text.match(/^http_client_request_duration_seconds_count.*$/gm)).toEqual([
+    `http_client_request_duration_seconds_count{${labels},http_response_status_code="599",error_type="599"} 1`,
+    `http_client_request_duration_seconds_count{${labels},http_response_status_code="_OTHER",error_type="_OTHER"} 400`,
+  ])
+})
