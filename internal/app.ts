@@ -232,6 +232,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
             onError: (err) => logEvent(logger, 'warn', 'expired idempotency keys not deleted', { err }),
           })
         : []
+      if (!postgres) logEvent(logger, 'info', 'resources off', { 'event.reason': 'DATABASE_URL is not set' })
       const { createRateLimit } = await import('./rate-limit.ts')
       const routes = listRoutes({
         settings: current,

@@ -11,7 +11,7 @@ export interface Fault {
 }
 
 const callUpstream = ({ protectedTraffic }: WatchedService) => {
-  protectedTraffic.path = () => '/faults/payment'
+  protectedTraffic.path = () => '/faults/call'
 }
 
 const ping = ({ traffic }: WatchedService) => {

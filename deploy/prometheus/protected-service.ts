@@ -12,11 +12,9 @@ export type ProtectedService = Awaited<ReturnType<typeof startProtectedService>>
 export async function startProtectedService(program: readonly string[], env: Readonly<Record<string, string>>) {
   const state = { upstreamStatus: (_count: number) => 200, collectorStatus: 200 }
   let count = 0
-  const payments = await listen((request, response) => {
+  const upstream = await listen((request, response) => {
     const isProbe = request.url === '/health/ready'
-    const body = { id: '1', amount: 1250, currency: 'EUR', status: 'succeeded' }
-    response.writeHead(isProbe ? 200 : state.upstreamStatus(count++), { 'content-type': 'application/json' })
-    response.end(JSON.stringify(body))
+    response.writeHead(isProbe ? 200 : state.upstreamStatus(count++)).end()
   })
   const collector = await listen((request, response) => {
     request.resume().once('end', () => {
@@ -27,7 +25,7 @@ export async function startProtectedService(program: readonly string[], env: Rea
     program,
     env: {
       ...env,
-      UPSTREAMS: `payments=${payments.url}`,
+      UPSTREAMS: `search=${upstream.url}`,
       OVERLOAD_WAIT_MS: '20',
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
       OTEL_BSP_SCHEDULE_DELAY: '200',
@@ -44,7 +42,7 @@ export async function startProtectedService(program: readonly string[], env: Rea
       state.collectorStatus = status
     },
     stop(): void {
-      for (const { server } of [payments, collector]) {
+      for (const { server } of [upstream, collector]) {
         server.close()
         server.closeAllConnections()
       }

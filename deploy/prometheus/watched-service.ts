@@ -73,7 +73,7 @@ export async function startWatchedService({ directory, factor, scrapeInterval }:
   const ask = askPrometheus(prometheus)
   const traffic = startTraffic(a.url, 25)
   const protectedTraffic = startTraffic(c.url, 25)
-  protectedTraffic.path = () => '/faults/payment'
+  protectedTraffic.path = () => '/faults/call'
 
   async function kill(): Promise<void> {
     b.signal('SIGKILL')

@@ -50,10 +50,10 @@ export interface DatabaseObserver {
   /** Called when a statement or a transaction has waited for a connection. `gotOne` is false after a timeout. */
   onWait(durationMs: number, gotOne: boolean): void
   /**
-   * Called when a query has ended. `kind` is the kind of Kysely's root node. The duration includes the wait for a
-   * connection.
+   * Called when a query has ended. `operation` is `SELECT`, `INSERT`, `UPDATE`, `DELETE`, `MERGE`, or `_OTHER` for raw
+   * SQL. The duration includes the wait for a connection.
    */
-  onQuery(kind: string, durationMs: number, error?: unknown): void
+  onQuery(operation: string, durationMs: number, error?: unknown): void
 }
 
 /** A pool whose connections carry several single statements at once. */
