@@ -13,7 +13,9 @@ if (!isReady && /jest(\.js)?$/.test(process.argv[1] ?? '')) {
   const pinned = join(import.meta.dirname ?? process.cwd(), '.toolchain/bin/node')
   const node = existsSync(pinned) ? pinned : process.execPath
   if (node === process.execPath && !process.features.typescript) {
-    console.error(`jest needs Node 24 or later, but this is ${process.version}: run \`make unit\` once, which fetches it`)
+    console.error(
+      `jest needs Node 24 or later, but this is ${process.version}: run \`make unit\` once, which fetches it`,
+    )
     process.exit(1)
   }
   const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning']
