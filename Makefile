@@ -13,16 +13,58 @@ BENCH_PACKAGES := bench/node_modules/.package-lock.json
 SOURCES := $(shell find src config internal pkg -name '*.ts' ! -name '*.test.ts')
 JEST := node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js
 
-.PHONY: help upgrade resource remove-resource migration run dev migrate seed test test-release lint types unit e2e e2e-browser e2e-database e2e-restart e2e-deploy resilience fmt build image bench audit clean FORCE
+.PHONY: help shell watch coverage upgrade resource remove-resource migration run dev migrate seed test test-release lint types unit e2e e2e-browser e2e-database e2e-restart e2e-deploy resilience fmt build image bench audit clean FORCE
+
+##@ Every day
 
 help: ## print this list
-	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do printf '  make %-15s %s\n' "$$target" "$$text"; done
+	@awk -F ':.*## ' '/^##@ / { group = substr($$0, 5); if (!(group in lines)) names[++count] = group } \
+	  /^[a-z][a-z0-9-]*:.*## / { lines[group] = lines[group] sprintf("  make %-15s %s\n", $$1, $$2) } \
+	  END { for (i = 1; i <= count; i++) printf "%s%s\n%s", (i > 1 ? "\n" : ""), names[i], lines[names[i]] }' $(MAKEFILE_LIST)
 
 # A folder of scripts/ or deploy/ may define additional targets.
 include $(wildcard scripts/*/*.mk deploy/*/*.mk)
 
-upgrade: $(TOOLCHAIN) ## merge a newer version of the template into this service: TEMPLATE=url (REF=main)
-	@node scripts/upgrade.ts
+run: dist/server.cjs ## build and serve on PORT (8080), with a local PostgreSQL and Redis
+	@exec node scripts/run.ts
+
+dev: $(PACKAGES) ## run from the sources: restart on save, readable logs (INSPECT=1 for a debugger)
+	@exec node scripts/run.ts --watch
+
+test: lint types unit e2e ## run all checks and tests, with real PostgreSQL and Redis
+
+lint: $(PACKAGES) ## check style, likely mistakes, import direction, unused code, contradictory timeouts and unsafe migrations
+	@biome check --error-on-warnings
+	@knip --no-config-hints
+	@node scripts/check-timeouts.ts
+	@node scripts/check-migrations.ts
+
+types: $(PACKAGES) ## check the types
+	@tsc
+
+unit: $(PACKAGES) ## run the unit tests (T=pkg/health for some of them)
+	@$(JEST) $(T) --selectProjects unit
+
+watch: $(PACKAGES) ## run the unit tests of changed files at each save (T=pkg/health)
+	@$(JEST) --watch $(T) --selectProjects unit
+
+coverage: $(PACKAGES) ## run the unit tests and write coverage/index.html (T=pkg/health)
+	@$(JEST) --coverage $(T) --selectProjects unit
+
+# Run two tests at a time on any number of cores: the tests mostly wait for servers.
+e2e: build ## test the artifacts with real servers (T=test/notes for some of them)
+	@$(JEST) $(T) --selectProjects e2e --maxWorkers=2
+
+fmt: $(PACKAGES) ## format the code and apply automatic fixes
+	@biome check --write
+
+clean: ## remove builds, downloads and local data, including the local databases
+	rm -rf dist coverage node_modules bench/node_modules .toolchain .local
+
+shell: $(PACKAGES) ## open a shell with the pinned Node and the commands of the packages on the PATH
+	@exec "$${SHELL:-/bin/sh}"
+
+##@ Make it yours
 
 # Read NAME from the command line only: some systems set NAME to the host name.
 resource: $(PACKAGES) ## generate a resource with its table and tests: NAME=invoice FIELDS=number:string:unique,total:int (PLURAL=invoices)
@@ -34,38 +76,26 @@ remove-resource: $(TOOLCHAIN) ## remove a generated resource: NAME=note (PLURAL=
 migration: $(PACKAGES) ## write an empty migration and register it: NAME=invoices-amount
 	@$(if $(filter environment,$(origin NAME)),env -u NAME) node scripts/migration.ts
 
-run: dist/server.cjs ## build and serve on PORT (8080), with a local PostgreSQL and Redis
-	@exec node scripts/run.ts
-
-dev: $(PACKAGES) ## run from the sources: restart on save, readable logs
-	@exec node scripts/run.ts --watch
-
 migrate: $(PACKAGES) ## apply the migrations of the sources to the local database, or to DATABASE_URL
 	@node scripts/database.ts migrate
 
 seed: $(PACKAGES) ## run internal/store/seeds/*.sql on the local database, or on DATABASE_URL
 	@node scripts/database.ts seed
 
-test: lint types unit e2e ## run all checks and tests, with real PostgreSQL and Redis
+upgrade: $(TOOLCHAIN) ## merge a newer version of the template into this service: TEMPLATE=url (REF=main)
+	@node scripts/upgrade.ts
 
-test-release: build ## run the slow tests: a fresh clone, the image, other platforms
-	@$(JEST) --selectProjects release
+##@ Build and ship
 
-lint: $(PACKAGES) ## check style, likely mistakes, import direction, unused code, contradictory timeouts and unsafe migrations
-	@biome check --error-on-warnings
-	@knip --no-config-hints
-	@node scripts/check-timeouts.ts
-	@node scripts/check-migrations.ts
+build: dist/server.cjs dist/app $(if $(TARGET),executable-$(TARGET)) ## build dist/server.cjs and dist/app; TARGET=linux-arm64 (…) for another platform
 
-types: $(PACKAGES) ## check the types
-	@tsc
+image: ## build the container image with docker, podman or buildah (IMAGE=name:tag)
+	@sh scripts/image.sh
 
-unit: $(PACKAGES) ## run the unit tests
-	@$(JEST) --selectProjects unit
+audit: $(PACKAGES) ## list known vulnerabilities of the packages in the artifact
+	@npm audit --omit=dev
 
-# Run two tests at a time on any number of cores: the tests mostly wait for servers.
-e2e: build ## test the artifacts with real servers
-	@$(JEST) --selectProjects e2e --maxWorkers=2
+##@ Slow tests and measurements
 
 e2e-browser: build ## test the pages in Debian's Chromium
 	@$(JEST) --selectProjects browser
@@ -81,25 +111,14 @@ e2e-restart: build ## test restarts under load, without a deployment tool
 e2e-deploy: build ## test each deployment with its real tool (T=nginx for a single deployment)
 	@$(JEST) --selectProjects deploy --passWithNoTests --maxWorkers=3 $(T)
 
+test-release: build ## run the slow tests: a fresh clone, the image, other platforms
+	@$(JEST) --selectProjects release
+
 resilience: dist/server.cjs ## compare the service under faults and overload with a naive implementation; QUICK=1 takes five minutes (ONLY=slow)
 	@QUICK=$(QUICK) ONLY=$(ONLY) node test/resilience/main.ts
 
-fmt: $(PACKAGES) ## format the code and apply automatic fixes
-	@biome check --write
-
-build: dist/server.cjs dist/app $(if $(TARGET),executable-$(TARGET)) ## build dist/server.cjs and dist/app; TARGET=linux-arm64 (…) for another platform
-
-image: ## build the container image with docker, podman or buildah (IMAGE=name:tag)
-	@sh scripts/image.sh
-
 bench: build $(BENCH_PACKAGES) ## compare the performance with other frameworks and check the budgets; QUICK=1 takes two minutes
 	@node bench/main.ts
-
-audit: $(PACKAGES) ## list known vulnerabilities of the packages in the artifact
-	@npm audit --omit=dev
-
-clean: ## remove builds, downloads and local data, including the local databases
-	rm -rf dist node_modules bench/node_modules .toolchain .local
 
 $(TOOLCHAIN): .nvmrc scripts/toolchain/package-lock.json scripts/toolchain/install.sh
 	@sh scripts/toolchain/install.sh

@@ -1,5 +1,5 @@
 /*
- * The program of `make dev` with the local database: applies new migrations, then serves. Node reruns it on each save.
+ * The program of `make dev` with the local database: applies new migrations, then serves. Each save starts it again.
  */
 import { migrate } from '#internal/store/migrate.ts'
 

@@ -9,12 +9,16 @@ export interface RedisOptions {
   /** The preferred port. Another port is used when it is taken. @default any free port */
   readonly port?: number
   readonly password?: string
+  /** Loads the data of the directory, and saves it every minute and at a stop. @default false */
+  readonly keepData?: boolean
 }
 
-export async function startRedis({ directory, port: preferred, password }: RedisOptions): Promise<LocalServer> {
+export async function startRedis(options: RedisOptions): Promise<LocalServer> {
+  const { directory, port: preferred, password, keepData = false } = options
   mkdirSync(directory, { recursive: true })
   const port = await freePort(preferred)
-  const settings = { port, bind: '127.0.0.1', dir: directory, save: '', ...(password && { requirepass: password }) }
+  const save = keepData ? '60 1' : ''
+  const settings = { port, bind: '127.0.0.1', dir: directory, save, ...(password && { requirepass: password }) }
   const server = await launch({
     command: findServer() ?? installServer(),
     args: Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]),

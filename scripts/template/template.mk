@@ -1,3 +1,5 @@
+##@ Make it yours
+
 # Read NAME from the command line only: some systems set NAME to the host name.
 init: $(TOOLCHAIN) ## turn the template into your service: NAME=orders (EXAMPLE=no DEPLOY=kubernetes,systemd HISTORY=reset)
 	@$(if $(filter environment,$(origin NAME)),env -u NAME) node scripts/init.ts

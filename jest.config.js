@@ -1,5 +1,27 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import type { Config } from 'jest'
+import { join } from 'node:path'
+import vm from 'node:vm'
+
+/*
+ * The tests need a Node that strips types, with a flag for modules. `npx jest` and editors start jest with the Node of
+ * the machine and without the flag, so start it again as `make unit` does. The file is JavaScript, because an older Node
+ * reads it.
+ */
+const isReady = 'SourceTextModule' in vm && Boolean(process.features.typescript)
+if (!isReady && /jest(\.js)?$/.test(process.argv[1] ?? '')) {
+  const pinned = join(import.meta.dirname ?? process.cwd(), '.toolchain/bin/node')
+  const node = existsSync(pinned) ? pinned : process.execPath
+  if (node === process.execPath && !process.features.typescript) {
+    console.error(
+      `jest needs Node 24 or later, but this is ${process.version}: run \`make unit\` once, which fetches it`,
+    )
+    process.exit(1)
+  }
+  const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning']
+  const { status } = spawnSync(node, [...flags, ...process.argv.slice(1)], { stdio: 'inherit' })
+  process.exit(status ?? 1)
+}
 
 /** Tests of a resource that take more than a minute. */
 const DATABASE = '/test/[^/]+/(exactly-once/|pgbouncer)'
@@ -12,6 +34,7 @@ const common = {
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.toolchain', '<rootDir>/.local'],
 }
 
+/** @type {import('jest').Config} */
 export default {
   projects: [
     {
@@ -33,4 +56,8 @@ export default {
     { ...common, displayName: 'restart', roots: ['<rootDir>/test/restart'] },
   ],
   testTimeout: 30_000,
-} satisfies Config
+  coverageProvider: 'v8',
+  coverageDirectory: 'coverage',
+  coverageReporters: ['text-summary', 'html', 'lcovonly'],
+  collectCoverageFrom: ['{src,config,internal,pkg,scripts}/**/*.ts', '!**/*.test.ts'],
+}
