@@ -115,7 +115,7 @@ export function createBridge(options: BridgeOptions) {
     async start(): Promise<void> {
       await sink.start?.()
       const saved = await state.read().catch((error: Error) => onEvent({ type: 'list not read', error }))
-      if (saved) apply(startHold(saved))
+      if (saved && (saved.length > 0 || options.allowEmpty)) apply(startHold(saved))
       proxy.start()
       file.start()
       watching = source.watch(service, onInstances, onError, end.signal)

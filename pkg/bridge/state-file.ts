@@ -30,7 +30,8 @@ export function createStateFile(path: string, service: string): StateFile {
       const { service: owner, sha256, endpoints } = parse(text)
       if (owner !== service) throw new Error(`${path} has the list of another service: ${JSON.stringify(owner)}`)
       if (sha256 !== checksum(endpoints)) throw new Error(`${path} is damaged: its checksum is wrong`)
-      return readEndpoints((endpoints as Instance[]).map((endpoint) => ({ ...endpoint, id: '' }))).endpoints
+      const list: readonly Instance[] = Array.isArray(endpoints) ? endpoints : []
+      return readEndpoints(list.map((endpoint) => ({ ...endpoint, id: '' }))).endpoints
     },
   }
 
