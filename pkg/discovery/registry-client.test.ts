@@ -81,6 +81,19 @@ test('the signal of the caller ends the exchange with its reason', async () => {
   await expect(request({ method: 'GET', path: '/', signal: caller.signal })).rejects.toThrow('stopped')
 })
 
+test('a refused connection is an error with its code', async () => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  const { request } = createRegistryClient({ origin: `http://127.0.0.1:${port}` })
+  await expect(request({ method: 'GET', path: '/' })).rejects.toMatchObject({
+    message: `no response: connect ECONNREFUSED 127.0.0.1:${port}`,
+    code: 'ECONNREFUSED',
+  })
+})
+
 test('a redirect is not followed', async () => {
   let requests = 0
   const { request } = await serve((_req, res) => {

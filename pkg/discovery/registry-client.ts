@@ -66,12 +66,24 @@ export function createRegistryClient({
           signal: end.signal,
         })
         return { status, headers, body: await readText(body, maxBytes) }
+      } catch (error) {
+        throw describeFailure(error)
       } finally {
         clearTimeout(timer)
         signal?.removeEventListener('abort', abort)
       }
     },
   }
+}
+
+/** Replaces `fetch failed` with the message and the code of its cause. */
+function describeFailure(error: unknown): unknown {
+  if (!(Error.isError(error) && error.message === 'fetch failed' && Error.isError(error.cause))) return error
+  const { cause } = error
+  // Node tries all addresses of a name, and reports their failures together in an error without a message.
+  const [first = cause] = (cause as Partial<AggregateError>).errors ?? []
+  const { message, code } = first as NodeJS.ErrnoException
+  return Object.assign(new Error(`no response: ${message}`, { cause }), code !== undefined && { code })
 }
 
 function encodeBody({ body, headers }: RegistryRequest): RequestInit {
