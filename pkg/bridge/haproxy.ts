@@ -1,5 +1,5 @@
-import { sendToHaproxy } from './haproxy-socket.ts'
 import { parseSlots, planSlots } from './haproxy-slots.ts'
+import { sendToHaproxy } from './haproxy-socket.ts'
 import type { Sink } from './publisher.ts'
 
 export interface HaproxyOptions {

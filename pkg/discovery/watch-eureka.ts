@@ -1,23 +1,25 @@
-import type { RegistryClient } from './registry-client.ts'
-import { asNumber, asObject, asText, type Instance, parseJson, poll, type Watch } from './watch.ts'
+import { responseError } from './registry.ts'
+import { parseObject, type RegistryClient } from './registry-client.ts'
+import { asNumber, asObject, asText, type Instance, poll, type Watch } from './watch.ts'
 
 export interface WatchEurekaOptions {
-  readonly client: RegistryClient
+  readonly client: Pick<RegistryClient, 'request'>
   /** Prefix of the API, such as `/eureka`. */
   readonly path: string
-  readonly username?: string
-  readonly password?: string
+  /** User and password of basic authentication. @default none */
+  readonly username?: string | undefined
+  readonly password?: string | undefined
   /** Pause between two requests, in milliseconds. @default 1_000 */
   readonly pollMs?: number
 }
 
 /** Watches the instances of an application with status UP: https://github.com/Netflix/eureka/wiki/Eureka-REST-operations */
 export function watchEureka({ client, path, username, password, pollMs = 1_000 }: WatchEurekaOptions): Watch {
-  const credentials = Buffer.from(`${username}:${password ?? ''}`).toString('base64')
+  const credentials = Buffer.from(`${username}:${password}`).toString('base64')
   const headers = {
     // Eureka responds with XML otherwise.
     accept: 'application/json',
-    ...(username !== undefined && { authorization: `Basic ${credentials}` }),
+    ...(username !== undefined && password !== undefined && { authorization: `Basic ${credentials}` }),
   }
   return {
     async watch(...args) {
@@ -26,13 +28,13 @@ export function watchEureka({ client, path, username, password, pollMs = 1_000 }
       async function read(): Promise<readonly Instance[]> {
         // Eureka keeps the names of applications in upper case.
         const app = encodeURIComponent(service.toUpperCase())
-        const { status, body } = await client.request({ method: 'GET', path: `${path}/apps/${app}`, headers, signal })
+        const response = await client.request({ method: 'GET', path: `${path}/apps/${app}`, headers, signal })
         // Eureka forgets an application with its last instance.
-        if (status === 404) return []
-        if (status !== 200) throw new Error(`Eureka responded with status ${status}`)
-        const { instance } = asObject(asObject(parseJson(body))['application'])
+        if (response.status === 404) return []
+        if (response.status !== 200) throw responseError('Eureka: list instances', response, [password, credentials])
+        const { instance } = asObject(parseObject(response.body)['application'])
         if (typeof instance !== 'object' || instance === null) {
-          throw new Error('Eureka responded with no list of instances')
+          throw new Error('Eureka: list instances: the response has no list')
         }
         // An older Eureka writes a single instance without a list.
         return (Array.isArray(instance) ? instance : [instance]).filter(isUp).map(toInstance)
