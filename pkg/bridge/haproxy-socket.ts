@@ -19,7 +19,7 @@ export function sendToHaproxy(line: string, { path, timeoutMs, maxBytes }: Hapro
   const timer = setTimeout(() => socket.destroy(new Error(`no response within ${timeoutMs} ms`)), timeoutMs)
   const chunks: Buffer[] = []
   let bytes = 0
-  socket.on('data', (chunk) => {
+  socket.on('data', (chunk: Buffer) => {
     chunks.push(chunk)
     bytes += chunk.length
     if (bytes > maxBytes) socket.destroy(new Error(`response of more than ${maxBytes} bytes`))
