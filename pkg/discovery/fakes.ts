@@ -4,8 +4,8 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import type { RegistryKind } from './registry-address.ts'
 
-/** What a registry does with a request instead of its work. `respond`: sends this response. */
-export type Fault = 'hang' | 'endless' | { readonly status: number; readonly body: string } | undefined
+/** A response instead of the correct response. A promise delays the correct response until it resolves. */
+type Fault = 'hang' | 'endless' | { readonly status: number; readonly body: string } | Promise<void> | undefined
 
 /** A request in the terms of a registry. */
 type Call = 'register' | 'renew' | 'deregister' | 'log in'
@@ -33,7 +33,7 @@ export type FakeRegistry = Awaited<ReturnType<typeof startFakeRegistry>>
 
 /**
  * Starts a registry that follows the API of its kind: the calls of a registration, their status codes, and the error for
- * an instance that it does not have. `fault` spoils all responses while it is set.
+ * an instance that it does not have. A fault applies to all responses while it is set.
  */
 export async function startFakeRegistry({ kind, password }: FakeRegistryOptions) {
   const entries = new Map<string, Entry>()
@@ -52,12 +52,13 @@ export async function startFakeRegistry({ kind, password }: FakeRegistryOptions)
   async function listen(): Promise<void> {
     server = createServer(async (req, res) => {
       const body = await text(req)
-      const response = answer(req, new URL(req.url ?? '', 'http://registry'), body, entries, fault ? '' : password)
-      if (fault === undefined) res.writeHead(response.status).end(response.body)
-      else if (fault === 'endless') for (let sent = 0; sent < 32; sent++) res.write('x'.repeat(1024 * 1024))
-      else if (fault !== 'hang') res.writeHead(fault.status).end(fault.body)
+      const response = answer(req, new URL(req.url ?? '', 'http://registry'), body, entries, password)
       calls.push(response.call)
       notify()
+      if (fault instanceof Promise) await fault.then(() => res.writeHead(response.status).end(response.body))
+      else if (fault === undefined) res.writeHead(response.status).end(response.body)
+      else if (fault === 'endless') for (let sent = 0; sent < 32; sent++) res.write('x'.repeat(1024 * 1024))
+      else if (fault !== 'hang') res.writeHead(fault.status).end(fault.body)
     }).listen(port, '127.0.0.1')
     await once(server, 'listening')
     port = (server.address() as AddressInfo).port
