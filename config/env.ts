@@ -16,6 +16,7 @@ import {
   trustProxy,
   url,
 } from './formats.ts'
+import { advertise, registry } from './registry.ts'
 import { upstreams } from './upstreams.ts'
 
 /** Accepts the headers that Node can send. */
@@ -83,6 +84,10 @@ export const schema = {
   UPSTREAM_CONCURRENCY: integer(1, 10_000, 'calls').default(256),
   UPSTREAM_OPEN: list('names separated by commas').default([]),
 
+  REGISTRY: registry().optional(),
+  REGISTRY_PASSWORD: text(/^[\x20-\x7e]{1,4096}$/, 'at most 4096 printable characters').optional(),
+  ADVERTISE: advertise().optional(),
+
   OTEL_EXPORTER_OTLP_ENDPOINT: publicUrl(['http:', 'https:'], 'http://collector:4318').optional(),
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: publicUrl(['http:', 'https:'], 'http://collector:4318/v1/traces').optional(),
   OTEL_EXPORTER_OTLP_HEADERS: pairs('headers', isHeader).optional(),
@@ -121,6 +126,7 @@ export const SECRETS: ReadonlySet<string> = new Set<Name>([
   'DATABASE_URL',
   'MIGRATION_DATABASE_URL',
   'REDIS_URL',
+  'REGISTRY_PASSWORD',
   'SESSION_SECRET',
   'OTEL_EXPORTER_OTLP_HEADERS',
 ])
@@ -188,6 +194,15 @@ export function findContradictions(config: Partial<Config>): Problem[] {
     `names from UPSTREAMS (${upstreams?.join(', ') || 'which has none'})`,
     upstreams && config.UPSTREAM_OPEN?.some((name) => !upstreams.includes(name)),
   )
+  const isAlone = isUnset('REGISTRY')
+  const hasPassword = config.REGISTRY_PASSWORD !== undefined
+  reject('REGISTRY_PASSWORD', 'REGISTRY to be set too', isAlone && hasPassword)
+  reject('ADVERTISE', 'REGISTRY to be set too', isAlone && config.ADVERTISE !== undefined)
+  // A token of Consul has no user.
+  const lacksUser = /^(nacos|eureka)[^@]*$/.test(config.REGISTRY ?? '')
+  reject('REGISTRY_PASSWORD', 'a user in REGISTRY', hasPassword && lacksUser)
+  const hasUser = config.REGISTRY?.includes('@')
+  reject('REGISTRY', 'REGISTRY_PASSWORD to be set too, because of the user', hasUser && isUnset('REGISTRY_PASSWORD'))
   const AUTH = ['AUTH_JWKS_URL', 'AUTH_ISSUER', 'AUTH_AUDIENCE'] as const
   for (const name of AUTH) {
     reject(name, `${AUTH.join(', ')}: all of them or none`, config[name] !== undefined && AUTH.some(isUnset))

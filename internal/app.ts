@@ -196,6 +196,13 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
               ...{ context, logger, health, board, sources: metrics?.sources, tracer: tracing?.tracer },
             })
       if (upstreams) await use(upstreams.part)
+      if (config.REGISTRY !== undefined) {
+        const { REGISTRY: registry, REGISTRY_PASSWORD: password, ADVERTISE: advertise } = config
+        const listener = { address: () => server.address() }
+        const { createDiscovery } = await import('./discovery.ts')
+        const deps = { service, version, listener, lifecycle, health, logger, sources: metrics?.sources }
+        await use(createDiscovery({ registry, password, advertise, ...deps }))
+      }
       await use({ name: 'health', start: () => health.start(), stop: () => health.stop() })
       settings.watch(reload)
 

@@ -3,6 +3,7 @@ import { afterEach, expect, test } from '@jest/globals'
 import { Registry } from 'prom-client'
 import request from 'supertest'
 import type { UpstreamReport } from '#pkg/upstream/index.ts'
+import { addMetrics } from './discovery.ts'
 import { type Counts, createServiceMetrics } from './metrics.ts'
 import { createUpstreamMetrics } from './upstream-metrics.ts'
 
@@ -69,6 +70,7 @@ test('docs/metrics.md lists each metric with its type, its labels and its meanin
   upstreams.report(upstreamReport)
   upstreams.observe('payments')({ method: 'GET', status: 200, errorType: undefined, durationMs: 20 })
   observeAdmission(admission)
+  addMetrics(sources, () => true, new Map([['renew ok', 1]]))
   await request(http.measure((_req, res) => void res.end())).get('/')
   await render()
   const rows = []
@@ -125,6 +127,20 @@ test('queries count by operation and SQLSTATE, and the pool shows its connection
   ]) {
     expect(text.split('\n')).toContain(line)
   }
+})
+
+test('the registration is a gauge, and the calls to the registry count by operation and result', async () => {
+  const { sources, render } = create()
+  const calls = new Map<string, number>()
+  let isRegistered = false
+  addMetrics(sources, () => isRegistered, calls)
+  expect(await render()).toContain('discovery_registered 0\n')
+  isRegistered = true
+  calls.set('register fail', 2).set('renew ok', 7)
+  const text = await render()
+  expect(text).toContain('discovery_registered 1\n')
+  expect(text).toContain('discovery_calls_total{operation="register",result="fail"} 2\n')
+  expect(text).toContain('discovery_calls_total{operation="renew",result="ok"} 7\n')
 })
 
 test('calls count by upstream, method, status and error, and the state of an upstream is read at each scrape', async () => {
