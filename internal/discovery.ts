@@ -113,8 +113,9 @@ export const logRegistration = (logger: Logger) => (event: RegistrationEvent) =>
     case 'forgotten':
       return logEvent(logger, 'warn', 'registration lost', fields)
     case 'in service':
+      return logEvent(logger, 'info', 'instance in service', fields)
     case 'out of service':
-      return logEvent(logger, 'info', `instance ${event.type}`, fields)
+      return logEvent(logger, 'info', 'instance out of service', fields)
     case 'deregistered':
       return logEvent(logger, 'info', event.type, fields)
   }

@@ -41,8 +41,6 @@ export interface RegistrationOptions {
   readonly random?: () => number
 }
 
-export type Registration = ReturnType<typeof createRegistration>
-
 /**
  * Keeps one instance in a registry: registers it when it is ready for the first time, renews it, follows its readiness,
  * and registers it again when the registry has lost it. A registry that fails is called again after a backoff. No failure
