@@ -1,4 +1,5 @@
 import type * as z from 'zod'
+import { bridgeSink, command } from './bridge-formats.ts'
 import {
   boolean,
   byteSize,
@@ -87,6 +88,17 @@ export const schema = {
   REGISTRY: registry().optional(),
   REGISTRY_PASSWORD: text(/^[\x20-\x7e]{1,4096}$/, 'at most 4096 printable characters').optional(),
   ADVERTISE: advertise().optional(),
+
+  BRIDGE_SERVICE: text(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/,
+    'letters, digits, dots, underscores and hyphens',
+  ).optional(),
+  BRIDGE_SINK: bridgeSink().optional(),
+  BRIDGE_STATE: text(/^\/.{1,4096}$/, 'an absolute path').optional(),
+  BRIDGE_POLL_MS: milliseconds(100, 60_000).default(1_000),
+  BRIDGE_GRACE_MS: milliseconds(0, 600_000).default(15_000),
+  BRIDGE_ALLOW_EMPTY: boolean().default(false),
+  BRIDGE_NGINX: command('nginx -p /var/lib/proxy -c /etc/proxy/nginx.conf').default(['nginx']),
 
   OTEL_EXPORTER_OTLP_ENDPOINT: publicUrl(['http:', 'https:'], 'http://collector:4318').optional(),
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: publicUrl(['http:', 'https:'], 'http://collector:4318/v1/traces').optional(),

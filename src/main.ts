@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import { loadBridge } from '#config/bridge.ts'
 import { describeConnections } from '#config/connections.ts'
 import type { Config } from '#config/env.ts'
 import { ConfigError, describeConfig, loadAddress } from '#config/load.ts'
@@ -6,13 +7,14 @@ import { createSettings } from '#config/settings.ts'
 import { buildInfo } from '#internal/build-info.ts'
 import { withoutCredentials } from '#pkg/logging/credentials.ts'
 
-const USAGE = `usage: app [serve | migrate | healthcheck | config | version]
+const USAGE = `usage: app [serve | migrate | healthcheck | config | version | bridge]
 
   serve        serve requests until SIGTERM or SIGINT (the default)
   migrate      bring the database up to this version; with --status, only list applied and pending migrations
   healthcheck  exit 0 when the service on this machine is ready, 1 otherwise
   config       print the effective configuration, secrets masked
   version      print version, commit and time of this build
+  bridge       keep a proxy's list of instances equal to a registry's, until SIGTERM or SIGINT
 `
 
 /** The oldest version in `engines` of package.json. The bundle runs on the installed Node, which may be older. */
@@ -50,6 +52,29 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<Exi
     const { name, version, commit, time } = buildInfo
     out(`${name} ${version} (commit ${commit}, ${time}, node ${process.version})`)
     return 0
+  },
+  async bridge() {
+    const config = loadBridge(process.env)
+    const service = config.SERVICE_NAME ?? buildInfo.name
+    const { runBridge } = await import('#internal/bridge.ts')
+    return runBridge({
+      registry: config.REGISTRY,
+      password: config.REGISTRY_PASSWORD,
+      service: config.BRIDGE_SERVICE ?? service,
+      sink: config.BRIDGE_SINK,
+      stateFile: config.BRIDGE_STATE,
+      pollMs: config.BRIDGE_POLL_MS,
+      graceMs: config.BRIDGE_GRACE_MS,
+      allowEmpty: config.BRIDGE_ALLOW_EMPTY,
+      nginx: config.BRIDGE_NGINX,
+      log: {
+        level: config.LOG_LEVEL,
+        bufferBytes: config.LOG_BUFFER,
+        bufferMs: config.LOG_BUFFER_MS,
+        service: `${service}-bridge`,
+        version: buildInfo.version,
+      },
+    })
   },
 }
 

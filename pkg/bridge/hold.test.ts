@@ -12,7 +12,9 @@ const followed = (endpoints: readonly Endpoint[]): Hold =>
 
 test('without a saved list, the first list is published', () => {
   expect(startHold(undefined).published).toBeUndefined()
-  expect(followed(FIVE).published).toEqual(FIVE)
+  const hold = onList(startHold(undefined), FIVE, 0, options)
+  expect(hold.published).toEqual(FIVE)
+  expect(onList(hold, list(1), 1, options).published).toEqual(list(1))
 })
 
 test('instances that disappear one by one are removed at once', () => {

@@ -37,7 +37,8 @@ export const onFailure = (hold: Hold): Hold => ({ ...hold, isLost: true })
 export function onList(hold: Hold, latest: readonly Endpoint[], now: number, options: HoldOptions): Hold {
   const wasEmpty = hold.latest?.length === 0
   const isSuspect = hold.isLost || wasEmpty !== (latest.length === 0)
-  const until = isSuspect ? now + options.graceMs : hold.until
+  // Without a list, the proxy has nothing to keep.
+  const until = isSuspect && hold.published !== undefined ? now + options.graceMs : hold.until
   return decide({ ...hold, latest, isLost: false, until }, now, options)
 }
 
