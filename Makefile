@@ -13,7 +13,7 @@ BENCH_PACKAGES := bench/node_modules/.package-lock.json
 SOURCES := $(shell find src config internal pkg -name '*.ts' ! -name '*.test.ts')
 JEST := node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js
 
-.PHONY: help upgrade resource remove-resource migration run dev migrate seed test test-release lint types unit e2e e2e-browser e2e-database e2e-restart e2e-deploy resilience fmt build image bench audit clean FORCE
+.PHONY: help upgrade resource remove-resource migration run dev migrate seed test test-release lint types unit e2e e2e-browser e2e-database e2e-restart e2e-deploy e2e-discovery resilience fmt build image bench audit clean FORCE
 
 help: ## print this list
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do printf '  make %-15s %s\n' "$$target" "$$text"; done
@@ -80,6 +80,10 @@ e2e-restart: build ## test restarts under load, without a deployment tool
 # Run three tests at a time on any number of cores: the tests mostly wait for servers.
 e2e-deploy: build ## test each deployment with its real tool (T=nginx for a single deployment)
 	@$(JEST) --selectProjects deploy --passWithNoTests --maxWorkers=3 $(T)
+
+# Run one test at a time: the registries need memory, and the scenarios need both cores.
+e2e-discovery: build ## test real registries with the bridge and a proxy (T=nacos for one; OUTAGE_S=60 seconds without a registry; default 15)
+	@OUTAGE_S=$(or $(OUTAGE_S),15) $(JEST) --selectProjects discovery --passWithNoTests --runInBand $(T)
 
 resilience: dist/server.cjs ## compare the service under faults and overload with a naive implementation; QUICK=1 takes five minutes (ONLY=slow)
 	@QUICK=$(QUICK) ONLY=$(ONLY) node test/resilience/main.ts

@@ -1,15 +1,26 @@
-import { createServer } from 'node:http'
 import { once } from 'node:events'
+import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, test } from '@jest/globals'
 import { findLines, type Line, startApp } from '../support/app.ts'
 import { listRequests } from '../support/deploy/ask.ts'
 import { type Instance, rollingRestarts } from '../support/fleet.ts'
 import { until } from '../support/services.ts'
-import { type SteadyLoad } from '../support/steady-load.ts'
+import type { SteadyLoad } from '../support/steady-load.ts'
 import { startBridge } from './bridge.ts'
 import { type Pair, registryEnv } from './pair.ts'
-import { CLIENTS, isSame, PATIENCE_MS, report, SERVICE, sendMore, setUp, sortedAddresses, underLoad, untilListed } from './set-up.ts'
+import {
+  CLIENTS,
+  isSame,
+  PATIENCE_MS,
+  report,
+  SERVICE,
+  sendMore,
+  setUp,
+  sortedAddresses,
+  underLoad,
+  untilListed,
+} from './set-up.ts'
 
 /** Time without the registry, in seconds. */
 const OUTAGE_S = Number(process.env['OUTAGE_S'] ?? 15)

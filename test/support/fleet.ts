@@ -46,7 +46,10 @@ export async function startFleet({
   const port = await freePort()
   return Promise.all(
     hosts.map((host, index) =>
-      startInstance(host, port, { ...(nodeOptions && { nodeOptions }), env: { ...env, ...envFor?.(index, `${host}:${port}`) } }),
+      startInstance(host, port, {
+        ...(nodeOptions && { nodeOptions }),
+        env: { ...env, ...envFor?.(index, `${host}:${port}`) },
+      }),
     ),
   )
 }

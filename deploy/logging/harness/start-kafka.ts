@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort, launch } from '../../../scripts/services/service.ts'
-import { run, succeed } from '../../../test/support/run.ts'
 import { JAVA_OPTIONS } from '../../../test/support/java.ts'
 import { installJars } from '../../../test/support/maven.ts'
+import { run, succeed } from '../../../test/support/run.ts'
 import { temporaryDirectory } from '../../../test/support/temporary.ts'
 import { debianTool } from '../../../test/support/tools.ts'
 
