@@ -13,7 +13,7 @@ BENCH_PACKAGES := bench/node_modules/.package-lock.json
 SOURCES := $(shell find src config internal pkg -name '*.ts' ! -name '*.test.ts')
 JEST := node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js
 
-.PHONY: help shell watch coverage upgrade resource remove-resource migration run dev migrate seed test test-release lint types unit e2e e2e-browser e2e-database e2e-restart e2e-deploy resilience fmt build image bench audit clean FORCE
+.PHONY: help shell watch coverage upgrade resource remove-resource migration run dev migrate seed test test-release lint types unit e2e e2e-browser e2e-database e2e-restart e2e-deploy e2e-discovery resilience fmt build image bench audit clean FORCE
 
 ##@ Every day
 
@@ -110,6 +110,10 @@ e2e-restart: build ## test restarts under load, without a deployment tool
 # Run three tests at a time on any number of cores: the tests mostly wait for servers.
 e2e-deploy: build ## test each deployment with its real tool (T=nginx for a single deployment)
 	@$(JEST) --selectProjects deploy --passWithNoTests --maxWorkers=3 $(T)
+
+# Run one test at a time: the registries need memory, and the scenarios need both cores.
+e2e-discovery: build ## test real registries with the bridge and a proxy (T=nacos for one; OUTAGE_S=60 seconds without a registry; default 15)
+	@OUTAGE_S=$(or $(OUTAGE_S),15) $(JEST) --selectProjects discovery --passWithNoTests --runInBand $(T)
 
 test-release: build ## run the slow tests: a fresh clone, the image, other platforms
 	@$(JEST) --selectProjects release

@@ -1,0 +1,10 @@
+import { testPair } from '../../test/discovery/scenarios.ts'
+import { startConsul } from '../../test/support/registries/consul.ts'
+import { startEnvoy } from './start-envoy.ts'
+
+testPair({
+  name: 'Consul → Envoy',
+  startRegistry: startConsul,
+  startProxy: startEnvoy,
+  mistakes: () => [{ name: 'wrong token', env: { REGISTRY_PASSWORD: '99999999-2222-4333-8444-555555555555' } }],
+})

@@ -1,0 +1,10 @@
+import { testPair } from '../../test/discovery/scenarios.ts'
+import { startEureka } from '../../test/support/registries/eureka.ts'
+import { startHaproxy } from './start-haproxy.ts'
+
+testPair({
+  name: 'Eureka → HAProxy',
+  startRegistry: startEureka,
+  startProxy: startHaproxy,
+  mistakes: ({ address }) => [{ name: 'wrong path', env: { REGISTRY: address.replace('/eureka', '/no-such-path') } }],
+})
