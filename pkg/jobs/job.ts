@@ -32,7 +32,7 @@ export interface JobOptions {
   readonly timeoutMs: number
   readonly work: (run: Run) => Promise<unknown>
   readonly leases: JobLeases
-  /** Largest random delay of each attempt, in milliseconds. @default a tenth of intervalMs */
+  /** Largest random delay of each attempt, in milliseconds. @default a tenth of intervalMs, at most 5_000 */
   readonly jitterMs?: number
   /** Time after which another instance may run the job of a killed instance, in milliseconds. @default 30_000 */
   readonly leaseMs?: number
@@ -67,7 +67,8 @@ class Ended extends Error {
  * must tolerate a repetition. A drain starts no further run; the stop waits for the run in progress.
  */
 export function createJob(options: JobOptions) {
-  const { name, intervalMs, timeoutMs, work, leases, jitterMs = intervalMs / 10, leaseMs = 30_000 } = options
+  const { name, intervalMs, timeoutMs, work, leases, leaseMs = 30_000 } = options
+  const { jitterMs = Math.min(intervalMs / 10, 5_000) } = options
   const { finishMs = 5_000, onEvent = () => {}, clock = () => performance.now(), random = Math.random } = options
   /** Wait after a failure of the store. */
   const retryMs = Math.min(intervalMs, leaseMs)
