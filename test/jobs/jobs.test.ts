@@ -3,11 +3,11 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import type { Kysely } from 'kysely'
-import { createJobLeases } from '../internal/store/job-leases.ts'
-import { createJob, type JobEvent, type JobOptions } from '../pkg/jobs/index.ts'
-import { runApp } from './support/app.ts'
-import { useDatabases, usePostgres } from './support/postgres.ts'
-import { testPostgres, until } from './support/services.ts'
+import { createJobLeases } from '../../internal/store/job-leases.ts'
+import { createJob, type JobEvent, type JobOptions } from '../../pkg/jobs/index.ts'
+import { runApp } from '../support/app.ts'
+import { useDatabases, usePostgres } from '../support/postgres.ts'
+import { testPostgres, until } from '../support/services.ts'
 
 const postgres = usePostgres()
 const databases = useDatabases<Record<never, never>>(postgres)
@@ -80,7 +80,7 @@ test('an earlier run can neither renew nor release the lease of a later run', as
 })
 
 test('another instance runs the job of a killed instance', async () => {
-  const program = 'test/support/hold-job.ts'
+  const program = 'test/jobs/programs/hold-job.ts'
   const env = { ...process.env, DATABASE_URL: postgres.server.url }
   const holder = spawn(process.execPath, [program], { env, stdio: ['ignore', 'pipe', 'inherit'] })
   await once(createInterface({ input: holder.stdout }), 'line')

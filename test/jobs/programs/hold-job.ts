@@ -1,7 +1,7 @@
-/* node test/support/hold-job.ts, with DATABASE_URL: runs a job that never ends, and prints a line when it has begun. */
-import { createJobLeases } from '../../internal/store/job-leases.ts'
-import { createJob } from '../../pkg/jobs/index.ts'
-import { createDatabase } from '../../pkg/postgres/index.ts'
+/* node test/jobs/programs/hold-job.ts, with DATABASE_URL: runs a job that never ends, and prints a line when it has begun. */
+import { createJobLeases } from '../../../internal/store/job-leases.ts'
+import { createJob } from '../../../pkg/jobs/index.ts'
+import { createDatabase } from '../../../pkg/postgres/index.ts'
 
 const db = createDatabase<Record<never, never>>({
   url: process.env['DATABASE_URL'] ?? '',
