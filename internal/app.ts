@@ -276,6 +276,10 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
         drain: () => drain.begin(),
         stop: (signal) => drain.close(signal),
       })
+      const jobs =
+        postgres &&
+        (await (await import('./jobs.ts')).createJobs({ db: postgres.db, logger, sources: metrics?.sources }))
+      if (jobs) await use(jobs)
       // From here on, most objects belong to one request.
       disablePretenuring()
       const onError = (err: Error) => logEvent(logger, 'warn', 'systemd not notified', { err })

@@ -4,6 +4,7 @@ import { Registry } from 'prom-client'
 import request from 'supertest'
 import type { UpstreamReport } from '#pkg/upstream/index.ts'
 import { addMetrics } from './discovery.ts'
+import { createJobMetrics } from './job-metrics.ts'
 import { type Counts, createServiceMetrics } from './metrics.ts'
 import { createUpstreamMetrics } from './upstream-metrics.ts'
 
@@ -71,6 +72,7 @@ test('docs/metrics.md lists each metric with its type, its labels and its meanin
   upstreams.observe('payments')({ method: 'GET', status: 200, errorType: undefined, durationMs: 20 })
   observeAdmission(admission)
   addMetrics(sources, () => true, new Map([['renew ok', 1]]))
+  createJobMetrics(sources)({ type: 'run ended', job: 'report', result: 'ok', durationMs: 1 })
   await request(http.measure((_req, res) => void res.end())).get('/')
   await render()
   const rows = []
