@@ -5,7 +5,12 @@ const MAX_PARTS = 5
 
 /** Returns a text of an alert as one line without markup, and cuts it to `maxLength` characters. */
 export const plain = (text: string, maxLength = 200) =>
-  Array.from(text.slice(0, 4 * maxLength).replaceAll(/[\s\p{Cc}]+/gu, ' ').replaceAll(/[<>*_`[\]()#@\\]/g, ''))
+  Array.from(
+    text
+      .slice(0, 4 * maxLength)
+      .replaceAll(/[\s\p{Cc}]+/gu, ' ')
+      .replaceAll(/[<>*_`[\]()#@\\]/g, ''),
+  )
     .slice(0, maxLength)
     .join('')
     .trim()

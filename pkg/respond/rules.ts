@@ -6,9 +6,13 @@ import * as z from 'zod'
  */
 const KUBERNETES_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
 const kubernetesName = () => z.string().regex(KUBERNETES_NAME, 'expected a name of Kubernetes')
-const unitName = () => z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'expected the name of a systemd template, such as app')
+const unitName = () =>
+  z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'expected the name of a systemd template, such as app')
 const integer = (min: number, max: number) =>
-  z.int(`expected an integer from ${min} to ${max}`).min(min, `expected at least ${min}`).max(max, `expected at most ${max}`)
+  z
+    .int(`expected an integer from ${min} to ${max}`)
+    .min(min, `expected at least ${min}`)
+    .max(max, `expected at most ${max}`)
 
 const hasOneOrchestrator = (action: { readonly kubectl?: unknown; readonly systemd?: unknown }) =>
   (action.kubectl === undefined) !== (action.systemd === undefined)
@@ -90,7 +94,10 @@ export interface RuleContext {
 }
 
 /** Returns the rules, or all problems of the text. */
-export function parseRules(text: string, context: RuleContext): { readonly rules?: Rules; readonly problems: string[] } {
+export function parseRules(
+  text: string,
+  context: RuleContext,
+): { readonly rules?: Rules; readonly problems: string[] } {
   let content: unknown
   try {
     content = JSON.parse(text)
@@ -108,7 +115,9 @@ export function parseRules(text: string, context: RuleContext): { readonly rules
 }
 
 const describePath = (path: readonly PropertyKey[]) =>
-  path.length === 0 ? '' : `${path.map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`)).join('')}: `.replace(/^\./, '')
+  path.length === 0
+    ? ''
+    : `${path.map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`)).join('')}: `.replace(/^\./, '')
 
 /** The service would reject SETTINGS_FILE with an unknown name, so such a rule must not start. */
 function findProblems(action: Action, { hasSettings, hasRobot, upstreams, isFeature }: RuleContext): string[] {
@@ -118,7 +127,8 @@ function findProblems(action: Action, { hasSettings, hasRobot, upstreams, isFeat
   if (action.type === 'open_breaker' && !upstreams.includes(action.upstream)) {
     problems.push(`${action.upstream} is not in UPSTREAMS (${upstreams.join(', ') || 'which has none'})`)
   }
-  if (action.type === 'feature_off' && !isFeature(action.feature)) problems.push(`there is no feature ${action.feature}`)
+  if (action.type === 'feature_off' && !isFeature(action.feature))
+    problems.push(`there is no feature ${action.feature}`)
   if (action.type === 'notify' && !hasRobot) problems.push('notify needs RESPONDER_WECOM_URL')
   return problems
 }

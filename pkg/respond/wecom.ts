@@ -102,10 +102,11 @@ export function createRobot(options: RobotOptions) {
   return {
     /** Queues a message. Never waits for WeCom. */
     send(markdown: string): void {
-      if (markdown === '') return
-      if (waiting.length >= MAX_WAITING) return onLost('queue full', 1)
-      waiting.push(markdown)
-      sending ??= sendAll()
+      if (waiting.length >= MAX_WAITING) onLost('queue full', 1)
+      else if (markdown !== '') {
+        waiting.push(markdown)
+        sending ??= sendAll()
+      }
     },
     /** Waits for the messages in the queue until `signal` aborts, and then gives them up. */
     async stop(signal: AbortSignal): Promise<void> {
