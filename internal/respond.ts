@@ -82,7 +82,7 @@ export function createRespond(options: RespondOptions): { start(): Promise<0 | 1
         hasResult: prometheusUrl === undefined ? undefined : createQuery(prometheusUrl),
         onEvent: logResponder(logger),
       })
-      await use({ name: 'wecom', stop: (signal) => robot?.stop(signal) })
+      await use({ name: 'wecom', stop: () => robot?.stop(3_000) })
       let timer: NodeJS.Timeout | undefined
       let ticking: Promise<void> | undefined
       const tick = () => {

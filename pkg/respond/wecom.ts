@@ -108,12 +108,11 @@ export function createRobot(options: RobotOptions) {
         sending ??= sendAll()
       }
     },
-    /** Waits for the messages in the queue until `signal` aborts, and then gives them up. */
-    async stop(signal: AbortSignal): Promise<void> {
-      const cut = () => end.abort()
-      if (signal.aborted) cut()
-      signal.addEventListener('abort', cut)
+    /** Waits up to `timeoutMs` milliseconds for the messages in the queue, and then gives them up. */
+    async stop(timeoutMs: number): Promise<void> {
+      const timer = setTimeout(() => end.abort(), timeoutMs)
       await sending
+      clearTimeout(timer)
     },
   }
 }
