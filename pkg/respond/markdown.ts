@@ -4,16 +4,11 @@ const MAX_BYTES = 4_096
 const MAX_PARTS = 5
 
 /** Returns a text of an alert as one line without markup, and cuts it to `maxLength` characters. */
-export const plain = (text: string, maxLength = 200) =>
-  Array.from(
-    text
-      .slice(0, 4 * maxLength)
-      .replaceAll(/[\s\p{Cc}]+/gu, ' ')
-      .replaceAll(/[<>*_`[\]()#@\\]/g, ''),
-  )
-    .slice(0, maxLength)
-    .join('')
-    .trim()
+export function plain(text: string, maxLength = 200): string {
+  const short = text.slice(0, 4 * maxLength).toWellFormed()
+  const line = short.replaceAll(/[<>*_`[\]()#@\\]/g, '').replaceAll(/[\s\p{Cc}]+/gu, ' ')
+  return Array.from(line).slice(0, maxLength).join('').trim()
+}
 
 /** Splits a text into parts of at most `maxBytes` bytes of UTF-8, between lines when possible, never in a character. */
 export function splitMarkdown(text: string, maxBytes = MAX_BYTES): string[] {
