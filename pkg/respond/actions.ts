@@ -56,7 +56,7 @@ export function createActions({ settingsFile, defaults, run, now = Date.now, onR
   return {
     async act({ action, cooldownSeconds }: Rule, target: string, access: StateAccess): Promise<void> {
       const change = findChange(action)
-      if (change) await changeSettings(change, now() + cooldownSeconds * 1e3, access)
+      if (change) await access.inTurn(() => changeSettings(change, now() + cooldownSeconds * 1e3, access))
       else if (action.type === 'scale') await scale(action, run)
       else if (action.type === 'restart_instance') await restartInstance(action, target, run)
     },

@@ -100,7 +100,9 @@ export function decide(options: DecideOptions): { readonly decision: Decision; r
       acted: { ...keepNewest(state.acted, now - REMEMBER_MS), [identify(alert)]: now },
       cooldowns: { ...keepAfter(state.cooldowns, now), [key]: now + rule.cooldownSeconds * 1e3 },
       actions: isLimited ? [...actions, now] : actions,
-      pending: dryRun ? state.pending : [...state.pending, pending],
+      pending: dryRun
+        ? state.pending
+        : [...state.pending.filter(({ actedAt }) => actedAt > now - REMEMBER_MS), pending],
     },
   }
 }

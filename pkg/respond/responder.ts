@@ -17,9 +17,9 @@ export interface ResponderOptions extends Rules {
   /** Tells whether the kill switch is on. */
   readonly isStopped: () => boolean
   readonly store: { load(): State; save(state: State): Promise<void> }
-  /** Performs an action. `access` reads and replaces the saved state. */
+  /** Performs an action. `access` reads and replaces the saved state, in a turn. */
   readonly act: (rule: Rule, target: string, access: StateAccess) => Promise<void>
-  /** Ends the temporary changes whose time is over. */
+  /** Ends the temporary changes whose time is over. Called in a turn. */
   readonly expire: (now: number, access: StateAccess) => Promise<void>
   /** Sends a message to people. @default no messages */
   readonly notify?: ((markdown: string) => void) | undefined
@@ -33,6 +33,8 @@ export interface StateAccess {
   readonly state: () => State
   /** Saves the state. @throws when it cannot be saved; the previous state stays */
   readonly save: (state: State) => Promise<void>
+  /** Runs one change of the state at a time. `save` is called in such a turn. */
+  readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>
 }
 
 export type Responder = ReturnType<typeof createResponder>
@@ -48,11 +50,11 @@ export function createResponder(options: ResponderOptions) {
   /** The part of the state that the file has. A dry run only adds to `state`. */
   let saved = state
   let last: Promise<unknown> = Promise.resolve()
-  const acting = new Set<Promise<void>>()
+  /** The actions in progress, by the id of their alert. */
+  const acting = new Map<string, Promise<void>>()
   const emptyResults = new Map<string, number>()
   let isQueryFailing = false
 
-  /** Runs one change of the state at a time. */
   function inTurn<T>(work: () => Promise<T>): Promise<T> {
     const turn = last.then(work)
     last = turn.catch(() => {})
@@ -60,6 +62,7 @@ export function createResponder(options: ResponderOptions) {
   }
 
   const access: StateAccess = {
+    inTurn,
     state: () => saved,
     async save(next) {
       await store.save(next)
@@ -99,16 +102,18 @@ export function createResponder(options: ResponderOptions) {
     if (rule.action.type === 'notify') {
       const { summary = '' } = alert.annotations
       notify?.(`**FIRING** ${plain(nameOf(alert))}\n> ${plain(summary, 500)}`)
-      return onEvent({ type: 'acted', pending })
+      onEvent({ type: 'acted', pending })
+    } else {
+      acting.set(
+        pending.id,
+        perform(rule, pending).finally(() => acting.delete(pending.id)),
+      )
     }
-    const work = perform(rule, pending).finally(() => acting.delete(work))
-    acting.add(work)
   }
 
   async function perform(rule: Rule, pending: Pending): Promise<void> {
     try {
-      // Actions share SETTINGS_FILE and the state.
-      await inTurn(() => act(rule, pending.target, access))
+      await act(rule, pending.target, access)
       onEvent({ type: 'acted', pending })
     } catch (err) {
       onEvent({ type: 'failed', pending, err })
@@ -166,13 +171,12 @@ export function createResponder(options: ResponderOptions) {
     /** Follows the actions, and ends the changes whose time is over. Call it every second. Never rejects. */
     async tick(): Promise<void> {
       await inTurn(() => expire(now(), access)).catch((err: unknown) => onEvent({ type: 'state not saved', err }))
-      // Without the end of the actions, a signal cannot have recovered because of them.
-      await Promise.all(acting)
-      for (const pending of saved.pending) await follow(pending)
+      // A signal cannot recover because of an action that is still in progress.
+      for (const pending of saved.pending) if (!acting.has(pending.id)) await follow(pending)
     },
     /** Waits for the actions in progress. */
     async stop(): Promise<void> {
-      await Promise.all(acting)
+      await Promise.all(acting.values())
     },
   }
 }
