@@ -31,7 +31,7 @@ const RULES = [
   rule('short', { type: 'open_breaker', upstream: 'payments' }, { cooldownSeconds: 1, recoverySeconds: 1 }),
   rule('feature', { type: 'feature_off', feature: 'docs' }),
   rule('limit', { type: 'rate_limit', perMinute: 60 }),
-  rule('scale', { type: 'scale', by: 2, max: 4, kubectl: { namespace: 'default', deployment: 'my-service' } }),
+  rule('scale', { type: 'scale', by: 2, max: 4, kubectl: { namespace: 'default', deployment: 'orders' } }),
   rule('restart', { type: 'restart_instance', kubectl: { namespace: 'default' } }),
 ]
 
@@ -209,8 +209,8 @@ test('scale adds replicas up to the maximum without a shell, and the command get
   const { start, argv, path } = prepare()
   const app = await start()
   await verdicts(app, alertOf('scale'))
-  await app.line({ message: 'action performed', 'App.respond.target': 'default/my-service' })
-  const where = ['--namespace', 'default', 'deployment/my-service']
+  await app.line({ message: 'action performed', 'App.respond.target': 'default/orders' })
+  const where = ['--namespace', 'default', 'deployment/orders']
   expect(argv()).toEqual([
     ...['get', ...where, '--output=jsonpath={.spec.replicas}'],
     ...['scale', ...where, '--current-replicas=3', '--replicas=4', ''],
@@ -241,9 +241,9 @@ test('hostile labels reach no command, and the log lines stay short', async () =
   const names = hostile.map((name, index) => alertOf(name, { fingerprint: `c${index}` }, { ['__proto__']: name }))
   expect(await verdicts(app, ...names)).toEqual(hostile.map(() => 'no rule'))
   expect(argv()).toEqual([])
-  expect(await verdicts(app, alertOf('restart', {}, { pod: 'my-service-1', x: '$(rm)\n' }))).toEqual(['act'])
+  expect(await verdicts(app, alertOf('restart', {}, { pod: 'orders-1', x: '$(rm)\n' }))).toEqual(['act'])
   await app.line({ message: 'action performed' })
-  expect(argv()).toEqual(['delete', 'pod', '--wait=false', '--namespace', 'default', 'my-service-1', ''])
+  expect(argv()).toEqual(['delete', 'pod', '--wait=false', '--namespace', 'default', 'orders-1', ''])
 })
 
 test.each([
