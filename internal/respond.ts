@@ -70,7 +70,10 @@ export function createRespond(options: RespondOptions): { start(): Promise<0 | 1
         settingsFile: options.settingsFile,
         defaults: options.defaults,
         run: createRun(options.environment),
-        onRestore: logRestore(logger),
+        onRestore(override, err) {
+          logRestore(logger)(override, err)
+          if (err !== undefined) robot?.send(`**NOT RESTORED** ${override.setting}: remove ${override.value} by hand`)
+        },
       })
       const responder = createResponder({
         ...rules,

@@ -26,11 +26,14 @@ export function parseAlerts(body: string): readonly Alert[] | undefined {
 export const identify = ({ fingerprint, startsAt }: Pick<Alert, 'fingerprint' | 'startsAt'>) =>
   `${fingerprint} ${startsAt}`
 
-/** Returns the PromQL that has a result while the alert fires. Long values are omitted, so that the query stays small. */
+/**
+ * Returns the PromQL that has a result while the alert fires, or is pending after a restart of Prometheus. Omits long
+ * values, so that the query stays small.
+ */
 export function alertQuery(labels: Readonly<Record<string, string>>): string {
   const matchers = Object.entries(labels)
     .filter(([name, value]) => /^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name) && value.length <= 200)
     .slice(0, 30)
     .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
-  return `ALERTS{${['alertstate="firing"', ...matchers].join(',')}}`
+  return `ALERTS{${matchers.join(',')}}`
 }

@@ -67,7 +67,7 @@ describe('decide', () => {
           target: 'payments',
           actedAt: 1_000,
           deadline: 121_000,
-          query: 'ALERTS{alertstate="firing",alertname="Errors"}',
+          query: 'ALERTS{alertname="Errors"}',
         },
       ],
     })
@@ -139,7 +139,7 @@ describe('targets', () => {
     [systemd, { instance: '$(rm):9465' }, undefined],
     [systemd, { instance: '10.0.0.1:9465\n' }, undefined],
     [systemd, { instance: `${'x'.repeat(100_000)}:1` }, undefined],
-    [kubectl, { pod: 'my-service-6d4cf56db6-abcde' }, 'my-service-6d4cf56db6-abcde'],
+    [kubectl, { pod: 'orders-6d4cf56db6-abcde' }, 'orders-6d4cf56db6-abcde'],
     [kubectl, { pod: '--all' }, undefined],
     [kubectl, { pod: 'a b' }, undefined],
     [kubectl, { pod: 'a\n--all' }, undefined],
@@ -165,7 +165,7 @@ describe('webhooks', () => {
 
   test('the query of an alert quotes each label, and omits long labels', () => {
     expect(alertQuery({ alertname: 'a"} or vector(1) #', path: 'a\\b\n', long: 'x'.repeat(201), 'no-name': '' })).toBe(
-      String.raw`ALERTS{alertstate="firing",alertname="a\"} or vector(1) #",path="a\\b\n"}`,
+      String.raw`ALERTS{alertname="a\"} or vector(1) #",path="a\\b\n"}`,
     )
   })
 })

@@ -59,6 +59,17 @@ test('an action succeeds when Prometheus has twice returned no result', async ()
   expect(world.messages).toEqual([])
 })
 
+test('a query that has never had a result reports no recovery, and Alertmanager does', async () => {
+  const { world, responder } = start()
+  world.results = false
+  await responder.receive([alertOf('Load')])
+  await responder.stop()
+  for (let count = 0; count < 5; count++) await responder.tick()
+  expect(world.events).toEqual(['decided', 'acted'])
+  await responder.receive([alertOf('Load', 'resolved')])
+  expect(world.events).toEqual(['decided', 'acted', 'decided', 'recovered'])
+})
+
 test('a signal that does not recover in time escalates once, even when Prometheus is down', async () => {
   const { world, responder } = start({ hasResult: () => Promise.reject(new Error('down')) })
   await responder.receive([alertOf('Load')])

@@ -52,6 +52,10 @@ export function createResponder(options: ResponderOptions) {
   let last: Promise<unknown> = Promise.resolve()
   /** The actions in progress, by the id of their alert. */
   const acting = new Map<string, Promise<void>>()
+  /**
+   * Consecutive empty results, by the id of their alert. An alert without an entry has had no result yet: its labels may
+   * be unknown to Prometheus, because `external_labels` are only in the alerts that it sends.
+   */
   const emptyResults = new Map<string, number>()
   let isQueryFailing = false
 
@@ -155,10 +159,12 @@ export function createResponder(options: ResponderOptions) {
   async function hasRecovered({ id, query }: Pending): Promise<boolean> {
     if (hasResult === undefined) return false
     try {
-      const count = (await hasResult(query)) ? 0 : (emptyResults.get(id) ?? 0) + 1
+      const isFiring = await hasResult(query)
+      const before = emptyResults.get(id)
       isQueryFailing = false
-      emptyResults.set(id, count)
-      return count >= EMPTY_RESULTS
+      if (isFiring) emptyResults.set(id, 0)
+      else if (before !== undefined) emptyResults.set(id, before + 1)
+      return (emptyResults.get(id) ?? 0) >= EMPTY_RESULTS
     } catch (err) {
       if (!isQueryFailing) onEvent({ type: 'query failed', err })
       isQueryFailing = true

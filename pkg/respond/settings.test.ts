@@ -1,5 +1,26 @@
-import { describe, expect, test } from '@jest/globals'
-import { applyOverride, type Content, findBase, type Override, revertOverride } from './settings.ts'
+import {
+  chmodSync,
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import {
+  applyOverride,
+  type Content,
+  findBase,
+  type Override,
+  readContent,
+  replaceFile,
+  revertOverride,
+} from './settings.ts'
 
 const DEFAULTS = { UPSTREAM_OPEN: [], FEATURES: ['docs'] }
 
@@ -64,5 +85,40 @@ describe('a temporary change', () => {
     const one = revertOverride(second.content, first.override, [second.override], DEFAULTS)
     expect(one).toEqual({ UPSTREAM_OPEN: 'orders' })
     expect(revertOverride(one, second.override, [], DEFAULTS).UPSTREAM_OPEN).toBe('')
+  })
+})
+
+describe('the file', () => {
+  let directory: string
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'settings-'))
+  })
+  afterEach(() => rmSync(directory, { recursive: true }))
+
+  test('is replaced behind a symbolic link, and keeps its mode', async () => {
+    const [file, link] = [join(directory, 'real.json'), join(directory, 'link.json')]
+    writeFileSync(file, '{}')
+    chmodSync(file, 0o664)
+    symlinkSync(file, link)
+    const { ino } = statSync(file)
+    await replaceFile(link, '{"a":1}')
+    expect(lstatSync(link).isSymbolicLink()).toBe(true)
+    expect(readFileSync(file, 'utf8')).toBe('{"a":1}')
+    expect(statSync(file).mode & 0o777).toBe(0o664)
+    expect(statSync(file).ino).not.toBe(ino)
+    expect(readdirSync(directory).toSorted()).toEqual(['link.json', 'real.json'])
+  })
+
+  test('a new file is readable for its owner only, and a failure leaves no file behind', async () => {
+    await replaceFile(join(directory, 'state.json'), '{}')
+    expect(statSync(join(directory, 'state.json')).mode & 0o777).toBe(0o600)
+    await expect(replaceFile(directory, '{}')).rejects.toThrow()
+    expect(readdirSync(directory)).toEqual(['state.json'])
+  })
+
+  test.each(['{', '[]', 'null', '"hunter2'])('with %s is not changed, and the error does not show it', async (text) => {
+    const file = join(directory, 'settings.json')
+    writeFileSync(file, text)
+    await expect(readContent(file)).rejects.toThrow(/^SETTINGS_FILE is not a JSON (file|object)$/)
   })
 })

@@ -93,18 +93,23 @@ export function revertOverride(
   return { ...content, [setting]: printList(setting, next) }
 }
 
-/** Replaces a file in one step, so that a reader sees either the old or the new text. Follows symbolic links. */
-export async function replaceFile(path: string, text: string, defaultMode = 0o600): Promise<void> {
+/**
+ * Replaces a file in one step, so that a reader sees either the old or the new text. Keeps its mode and its owner, and
+ * follows symbolic links. @throws when the owner cannot be kept, because the service could then not read the file
+ */
+export async function replaceFile(path: string, text: string): Promise<void> {
   const target = await realpath(path).catch(() => path)
-  const mode = await stat(target).then(
-    (file) => file.mode & 0o777,
-    () => defaultMode,
-  )
+  const before = await stat(target).catch(() => undefined)
   const temporary = `${target}.${randomUUID()}.tmp`
   try {
-    const file = await open(temporary, 'wx', mode)
+    const file = await open(temporary, 'wx', 0o600)
     try {
       await file.writeFile(text)
+      if (before !== undefined) {
+        const { uid, gid } = await file.stat()
+        if (uid !== before.uid || gid !== before.gid) await file.chown(before.uid, before.gid)
+        await file.chmod(before.mode & 0o777)
+      }
       await file.sync()
     } finally {
       await file.close()
@@ -134,6 +139,6 @@ export async function readContent(path: string): Promise<Content> {
 /** Writes SETTINGS_FILE, unless nothing has changed. */
 export async function writeContent(path: string, before: Content, after: Content): Promise<void> {
   if (JSON.stringify(before) !== JSON.stringify(after)) {
-    await replaceFile(path, `${JSON.stringify(after, null, 2)}\n`, 0o644)
+    await replaceFile(path, `${JSON.stringify(after, null, 2)}\n`)
   }
 }

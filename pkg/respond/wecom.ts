@@ -20,8 +20,6 @@ export interface RobotOptions {
   readonly onLost: (reason: string, messages: number) => void
 }
 
-export type Robot = ReturnType<typeof createRobot>
-
 const MINUTE_MS = 60_000
 /** Messages that wait for the robot. Later messages are lost. */
 const MAX_WAITING = 1_000
