@@ -126,6 +126,14 @@ export const schema = {
   FEATURES: namesOrNone(['board', 'docs', 'version'], 'features').default(['docs']),
   SETTINGS_FILE: text(/^\/.{1,4096}$/, 'an absolute path').optional(),
 
+  RESPONDER_PORT: integer(0, 65_535).default(9095),
+  RESPONDER_RULES: text(/^\/.{1,4096}$/, 'an absolute path').optional(),
+  RESPONDER_STATE: text(/^\/.{1,4096}$/, 'an absolute path').optional(),
+  RESPONDER_SECRET: text(/^[\x21-\x7e]{32,1000}$/, 'at least 32 characters without a space').optional(),
+  RESPONDER_DRY_RUN: boolean().default(true),
+  RESPONDER_WECOM_URL: url(['https:', 'http:'], 'https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=…').optional(),
+  RESPONDER_PROMETHEUS: publicUrl(['http:', 'https:'], 'http://prometheus:9090').optional(),
+
   DRAIN_DELAY_MS: milliseconds(0, 600_000).default(5_000),
   SHUTDOWN_TIMEOUT_MS: milliseconds(100, 3_600_000).default(25_000),
 } satisfies Record<string, z.ZodType<unknown, string | undefined>>
@@ -141,6 +149,8 @@ export const SECRETS: ReadonlySet<string> = new Set<Name>([
   'REGISTRY_PASSWORD',
   'SESSION_SECRET',
   'OTEL_EXPORTER_OTLP_HEADERS',
+  'RESPONDER_SECRET',
+  'RESPONDER_WECOM_URL',
 ])
 
 /** Variables that SETTINGS_FILE may hold, because their values may change while the service runs. */
