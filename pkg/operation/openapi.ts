@@ -64,7 +64,7 @@ export function renderOpenapi(options: OpenapiOptions): string {
     }
   }
 
-  const tags = new Set(['health', ...routes.map(({ path }) => nameTag(path))])
+  const tags = new Set([...routes.map(({ path }) => nameTag(path)).sort(putServiceLast), 'health'])
   const paths = { ...mapValues(probes, renderProbe), ...Object.fromEntries(routes.map(renderRoute)) }
   return JSON.stringify({
     openapi: '3.1.1',
@@ -80,18 +80,24 @@ export function renderOpenapi(options: OpenapiOptions): string {
   })
 }
 
+/** The group of the paths without a version. */
+const SERVICE = 'service'
+
 /**
  * Returns the name of the resource in a path such as `/v1/items/:id`. A path such as `/v1/owners/:id/items` belongs to
  * `items`, if that is the name of another group.
  */
 function nameTag(path: string, groups: ReadonlySet<string> = new Set()): string {
-  const [, first = 'service', last = ''] = /^\/v\d+\/([^/]+)(?:\/.*?([^/]+)$)?/.exec(path) ?? []
+  const [, first = SERVICE, last = ''] = /^\/v\d+\/([^/]+)(?:\/.*?([^/]+)$)?/.exec(path) ?? []
   return groups.has(last) ? last : first
 }
 
+/** Pages show the groups in the order of the tags. */
+const putServiceLast = (one: string, other: string) => Number(one === SERVICE) - Number(other === SERVICE)
+
 const TAGS: Readonly<Record<string, string>> = {
   health: 'Probes for orchestrators, load balancers and people',
-  service: 'Operations of the service itself',
+  [SERVICE]: 'Operations of the service itself',
 }
 
 const describeTag = (name: string): string => TAGS[name] ?? `Operations on ${name.replaceAll('-', ' ')}`
