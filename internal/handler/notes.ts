@@ -49,11 +49,11 @@ const updateSchema = z
 const CHANGE_PROBLEMS = ['precondition_required', 'precondition_failed', 'database_unavailable'] as const
 
 export interface NotesHandlerDeps {
-  readonly notes: Notes
+  readonly service: Notes
   readonly idempotency: Idempotency<Notes>
 }
 
-export function notes({ notes, idempotency }: NotesHandlerDeps): Route[] {
+export function notes({ service: notes, idempotency }: NotesHandlerDeps): Route[] {
   const create = operation({
     id: 'createNote',
     summary: 'Creates one note',

@@ -24,6 +24,8 @@ const TSCONFIG = {
     moduleResolution: 'bundler',
     allowImportingTsExtensions: true,
     types: [],
+    // The programs of the tests import the clients by these names.
+    paths: { 'generated/*': ['./*'] },
     noEmit: true,
     strict: true,
     noUncheckedIndexedAccess: true,
