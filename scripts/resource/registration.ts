@@ -17,11 +17,7 @@ export const REGISTRATIONS: readonly Registration[] = [
       `import { createUserProfiles } from './service/user-profiles.ts'`,
       `import { prepareUserProfilesStore } from './store/user-profiles.ts'`,
     ],
-    entry: `({ db, idempotency }) => {
-  const open = prepareUserProfilesStore(db)
-  const bind = (executor: Executor) => createUserProfiles({ store: open(executor) })
-  return userProfiles({ userProfiles: bind(db), idempotency: idempotency(bind) })
-}`,
+    entry: 'resource(prepareUserProfilesStore, createUserProfiles, userProfiles)',
   },
   {
     path: 'internal/store/migrations/index.ts',
