@@ -13,8 +13,8 @@ if (!isReady && /jest(\.js)?$/.test(process.argv[1] ?? '')) {
   const pinned = join(import.meta.dirname ?? process.cwd(), '.toolchain/bin/node')
   const node = existsSync(pinned) ? pinned : process.execPath
   if (node === process.execPath && !process.features.typescript) {
-    console.error(
-      `jest needs Node 24 or later, but this is ${process.version}: run \`make unit\` once, which fetches it`,
+    process.stderr.write(
+      `jest needs Node 24 or later, but this is ${process.version}: run \`make unit\` once, which fetches it\n`,
     )
     process.exit(1)
   }
