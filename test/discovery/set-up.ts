@@ -28,6 +28,12 @@ export const isSame = (one: readonly string[], other: readonly string[]) => one.
 export const untilListed = (proxy: ListedProxy, fleet: readonly Instance[]) =>
   until(async () => isSame(await proxy.listed(), sortedAddresses(fleet)), PATIENCE_MS)
 
+const responds = ({ port }: ListedProxy) =>
+  fetch(`http://127.0.0.1:${port}/ping`).then(
+    ({ status }) => status === 200,
+    () => false,
+  )
+
 /** Starts the registry once for a test file. The result opens the rest of the chain for one test. */
 export function setUp(pair: Pair) {
   let registry: TestRegistry
@@ -56,7 +62,8 @@ export function setUp(pair: Pair) {
     // A clean stop removes the instance from the registry, which the next test uses.
     for (const instance of fleet) stops.push(() => instance.stop().catch(() => {}))
     await untilListed(proxy, fleet)
-    await until(async () => isSame(await proxy.usable(), sortedAddresses(fleet)))
+    await until(async () => isSame(await proxy.usable(), sortedAddresses(fleet)), PATIENCE_MS)
+    await until(() => responds(proxy), PATIENCE_MS)
     return { registry, bridge, proxy, fleet }
   }
   return { open, registry: () => registry }
