@@ -22,6 +22,9 @@ import {
   untilListed,
 } from './set-up.ts'
 
+/** Restarts of each instance. */
+const ROUNDS = Number(process.env['ROUNDS'] ?? 20)
+
 /** Time without the registry, in seconds. */
 const OUTAGE_S = Number(process.env['OUTAGE_S'] ?? 15)
 
@@ -31,16 +34,17 @@ const timeOf = (line: Line | undefined) => Date.parse(String(line?.['@timestamp'
 export function testPair(pair: Pair): void {
   const { open, registry: shared } = setUp(pair)
 
-  test('20 rolling restarts of three instances lose no request of 20,000', async () => {
+  test(`${ROUNDS} rolling restarts of three instances lose no request`, async () => {
     const chain = await open()
     const result = await underLoad(chain, async (load) => {
       await rollingRestarts(chain.fleet, {
-        times: 20,
+        times: ROUNDS,
         underWay: () => until(() => load.inFlight() >= CLIENTS / 2, PATIENCE_MS),
       })
-      await until(() => load.sent() > 20_000, PATIENCE_MS)
+      await until(() => load.sent() > ROUNDS * 1_000, PATIENCE_MS)
     })
-    report(pair, '20 rolling restarts', result)
+    report(pair, `${ROUNDS} rolling restarts`, result)
+    if (result.failures.length > 0) process.stdout.write(chain.proxy.log())
     expect(result.failures).toEqual([])
   }, 600_000)
 

@@ -52,11 +52,16 @@ export function setUp(pair: Pair) {
   async function open(options: FleetOptions = {}): Promise<Chain> {
     const proxy = await pair.startProxy()
     stops.push(proxy.stop)
-    const bridge = startBridge({ ...registryEnv(registry), BRIDGE_SERVICE: SERVICE, ...proxy.bridge })
+    const bridge = startBridge({
+      ...registryEnv(registry),
+      BRIDGE_SERVICE: SERVICE,
+      BRIDGE_POLL_MS: '200',
+      ...proxy.bridge,
+    })
     stops.push(bridge.kill)
     const fleet = await startFleet({
       ...options,
-      env: { DRAIN_DELAY_MS: '250', ...registryEnv(registry), ...options.env },
+      env: { DRAIN_DELAY_MS: String(pair.drainDelayMs), ...registryEnv(registry), ...options.env },
       envFor: (_index, address) => ({ ADVERTISE: address }),
     })
     // A clean stop removes the instance from the registry, which the next test uses.
