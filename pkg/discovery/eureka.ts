@@ -58,10 +58,11 @@ export function createEureka({ client, path, username, password, now = Date.now 
 }
 
 /**
- * The status of the entry itself. The status override of `PUT …/status` is for operators: it outlives the process, and it
- * would make a restarted instance unavailable.
+ * The server accepts DOWN from the instance, but keeps UP when the instance registers again with OUT_OF_SERVICE
+ * (`DownOrStartingRule` and `LeaseExistsRule` of Eureka). The status override of `PUT …/status` is for operators: it
+ * outlives the process, and it would make a restarted instance unavailable.
  */
-const statusOf = ({ isReady }: ServiceInstance) => (isReady ? 'UP' : 'OUT_OF_SERVICE')
+const statusOf = ({ isReady }: ServiceInstance) => (isReady ? 'UP' : 'DOWN')
 
 function describeInstance(instance: ServiceInstance, changedAt: number): object {
   const { id, service, version, host, port } = instance

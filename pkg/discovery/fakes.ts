@@ -167,7 +167,9 @@ const answerEureka: Answer = ({ method = '', headers }, { pathname, searchParams
   if (call === 'register') {
     const { instance } = JSON.parse(body)
     if (instance.app !== application) return { status: 400, body: 'Mismatched appName', call }
-    const isReady = instance.status === 'UP'
+    const isDown = ['DOWN', 'STARTING'].includes(instance.status)
+    // The server keeps UP when the instance sends another status, such as OUT_OF_SERVICE.
+    const isReady = !isDown && (entries.get(instance.instanceId)?.isReady || instance.status === 'UP')
     entries.set(instance.instanceId, { id: instance.instanceId, host: instance.ipAddr, port: instance.port.$, isReady })
     return { status: 204, call }
   }

@@ -35,7 +35,11 @@ export function createNacosSession(options: NacosSessionOptions) {
       body: new URLSearchParams({ username, password }),
       ...(signal && { signal }),
     })
-    if (response.status !== 200) throw responseError('Nacos: log in', response, [password])
+    if (response.status !== 200) {
+      // Nacos 3.1 responds with 500 to a wrong password.
+      const hint = response.status === 500 ? ' (is the password wrong?)' : ''
+      throw responseError(`Nacos: log in${hint}`, response, [password])
+    }
     const { accessToken, tokenTtl } = parseObject(response.body)
     if (typeof accessToken !== 'string' || accessToken === '') {
       throw new RegistryError('Nacos: log in: the response has no token', response.status)
