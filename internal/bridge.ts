@@ -80,7 +80,11 @@ function createSource({ registry, password, pollMs }: BridgeDeps): Source {
 function createSink({ sink, service, nginx }: BridgeDeps, logger: Logger): Sink {
   if (sink.kind === 'nginx') return createNginxSink({ path: sink.path, command: nginx })
   if (sink.kind === 'haproxy') return createHaproxySink(sink)
-  const envoy = createEnvoySink({ ...sink, service })
+  const envoy = createEnvoySink({
+    ...sink,
+    service,
+    onRefused: (err) => logEvent(logger, 'warn', 'proxy request refused', { 'service.target.name': service, err }),
+  })
   return {
     ...envoy,
     async start() {

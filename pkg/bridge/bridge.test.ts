@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
@@ -20,6 +20,9 @@ afterEach(async () => {
 
 const list = (...numbers: number[]) => numbers.map((n): Instance => ({ id: `i${n}`, host: `10.0.0.${n}`, port: 80 }))
 const keys = (...numbers: number[]) => numbers.map((n) => `10.0.0.${n}:80`)
+
+/** Only Linux has a device that is always full. */
+const testOnLinux = existsSync('/dev/full') ? test : test.skip
 
 /** Starts a bridge between a registry and a proxy that the test controls. */
 async function start({ graceMs = 3_600_000, allowEmpty = false } = {}) {
@@ -103,6 +106,24 @@ test('a registry that fails, and starts again empty, changes nothing at the prox
   expect(types()).toEqual(['instances changed', 'registry lost', 'registry back', 'registry empty', 'removals held'])
 })
 
+test('an outage is reported once for each kind of error', async () => {
+  const { registry, events } = await start()
+  const refused = (text: string) => Object.assign(new Error(text), { code: 'ECONNREFUSED' })
+  registry.onError(refused('at 10:00'))
+  registry.onError(refused('at 10:01'))
+  registry.onError(Object.assign(new Error('wrong password'), { status: 403 }))
+  registry.onError(refused('at 10:02'))
+  registry.onInstances(list(1))
+  registry.onError(refused('at 10:03'))
+  expect(events.map((event) => ('error' in event ? event.error.message : event.type))).toEqual([
+    'at 10:00',
+    'wrong password',
+    'registry back',
+    'instances changed',
+    'at 10:03',
+  ])
+})
+
 test('an instance that does not register again is removed after the grace period', async () => {
   const { registry, published, events, until } = await start({ graceMs: 20 })
   registry.onInstances(list(1, 2))
@@ -151,6 +172,16 @@ test('a damaged file is reported, and the bridge follows the registry', async ()
   expect(events).toMatchObject([{ type: 'list not read', error: { message: expect.stringContaining('damaged') } }])
   registry.onInstances(list(1))
   await until(() => published.length === 1)
+})
+
+testOnLinux('a full disk is reported, and the list is saved once there is space', async () => {
+  // The first write goes to a device that is always full.
+  symlinkSync('/dev/full', `${path}.new`)
+  const { registry, events, types, until } = await start()
+  registry.onInstances(list(1))
+  await until(() => types().includes('list saved again'))
+  expect(events.find(({ type }) => type === 'list not saved')).toMatchObject({ error: { code: 'ENOSPC' } })
+  expect(readFileSync(path, 'utf8')).toContain('10.0.0.1')
 })
 
 test('a file that cannot be written is reported once, and the proxy is updated', async () => {

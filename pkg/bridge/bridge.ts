@@ -14,7 +14,7 @@ export interface Source {
 }
 
 export type BridgeEvent =
-  /** The registry fails: the proxy keeps its list. */
+  /** The registry fails: the proxy keeps its list. Once for each kind of error in an outage. */
   | { readonly type: 'registry lost'; readonly error: Error }
   | { readonly type: 'registry back' }
   /** The registry lists no instance: the proxy keeps its list. */
@@ -64,8 +64,8 @@ export function createBridge(options: BridgeOptions) {
   let hold = startHold(undefined)
   let watching: Promise<void> | undefined
   let timer: NodeJS.Timeout | undefined
-  /** The registry fails, and the failure is logged. Undefined before the first response. */
-  let isLost = false
+  /** The kinds of errors since the last response. */
+  const failures = new Set<string>()
   let isEmpty = false
   let invalid = ''
 
@@ -93,8 +93,8 @@ export function createBridge(options: BridgeOptions) {
 
   function onInstances(instances: readonly Instance[]): void {
     const list = readEndpoints(instances)
-    if (isLost) onEvent({ type: 'registry back' })
-    isLost = false
+    if (failures.size > 0) onEvent({ type: 'registry back' })
+    failures.clear()
     const names = list.invalid.join()
     if (names !== invalid && names !== '') onEvent({ type: 'instances invalid', instances: list.invalid })
     invalid = names
@@ -105,8 +105,9 @@ export function createBridge(options: BridgeOptions) {
   }
 
   function onError(error: Error): void {
-    if (!isLost) onEvent({ type: 'registry lost', error })
-    isLost = true
+    const kind = kindOf(error)
+    if (!failures.has(kind)) onEvent({ type: 'registry lost', error })
+    failures.add(kind)
     apply(onFailure(hold))
   }
 
@@ -128,4 +129,10 @@ export function createBridge(options: BridgeOptions) {
       await sink.stop?.()
     },
   }
+}
+
+/** Messages differ from request to request, for example when a response contains the time. */
+function kindOf(error: Error): string {
+  const { name, code, status } = error as Error & { code?: string; status?: number }
+  return `${name} ${code ?? ''} ${status ?? ''}`
 }

@@ -7,8 +7,11 @@ import { createEnvoySink } from './envoy.ts'
 const TYPE = 'type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment'
 
 let sink: ReturnType<typeof createEnvoySink>
+let refusals: string[]
 beforeEach(async () => {
-  sink = createEnvoySink({ service: 'orders', host: '127.0.0.1', port: 0, maxBytes: 1_000 })
+  refusals = []
+  const onRefused = ({ message }: Error) => refusals.push(message)
+  sink = createEnvoySink({ service: 'orders', host: '127.0.0.1', port: 0, maxBytes: 1_000, onRefused })
   await sink.start()
 })
 afterEach(() => sink.stop())
@@ -100,6 +103,15 @@ test.each([
   expect(refused.status).toBe(status)
   expect(refused.text).toContain(text)
   await expect(ask()).resolves.toMatchObject({ status: 200 })
+})
+
+test('a refusal is reported once, and a bridge without a list reports none', async () => {
+  await ask()
+  expect(refusals).toEqual([])
+  await ask({ ...request, resource_names: ['stock'] })
+  await ask({ ...request, resource_names: ['stock'] })
+  await ask('<xml>')
+  expect(refusals).toEqual([expect.stringContaining('orders'), 'the body is not JSON'])
 })
 
 test('another path and another method are refused', async () => {

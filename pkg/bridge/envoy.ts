@@ -12,6 +12,8 @@ export interface EnvoyOptions {
   readonly port: number
   /** Largest request, in bytes. @default 1 MiB */
   readonly maxBytes?: number
+  /** Called once for successive requests that are refused for the same reason, such as an unknown cluster. */
+  readonly onRefused?: (error: Error) => void
 }
 
 const TYPE = 'type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment'
@@ -38,13 +40,19 @@ class RequestError extends Error {
  * empty list would remove them.
  * https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#rest-json-polling-subscriptions
  */
-export function createEnvoySink({ service, host, port, maxBytes = 1024 * 1024 }: EnvoyOptions) {
+export function createEnvoySink({ service, host, port, maxBytes = 1024 * 1024, onRefused }: EnvoyOptions) {
   let snapshot: Snapshot | undefined
+  let refusal: string | undefined
   const server = createServer({ requestTimeout: 10_000 }, (req, res) => {
     respond(req).then(
       (found) => send(res, found === undefined ? 304 : 200, found?.body ?? '', 'application/json'),
       (error: Error) => {
         const status = error instanceof RequestError ? error.status : 400
+        // Before the first list, 503 is the usual response.
+        if (status !== 503 && error.message !== refusal) {
+          refusal = error.message
+          onRefused?.(error)
+        }
         // The rest of a body that is too large is not read, so the connection cannot be used again.
         if (status === 413) res.setHeader('connection', 'close')
         send(res, status, `${error.message}\n`, 'text/plain')

@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
@@ -11,6 +20,9 @@ beforeEach(() => {
   path = join(directory, 'servers.conf')
 })
 afterEach(() => rmSync(directory, { recursive: true, force: true }))
+
+/** Only Linux has a device that is always full. */
+const testOnLinux = existsSync('/dev/full') ? test : test.skip
 
 const LIST = [
   { host: '10.0.0.1', port: 80, weight: 1 },
@@ -120,7 +132,19 @@ test('a missing program is an error, and the file is restored', async () => {
   expect(existsSync(path)).toBe(false)
 })
 
-test('a disk that refuses the new file leaves the old file', async () => {
+testOnLinux('a full disk leaves the old file, and the next call writes the new file', async () => {
+  const sink = createSink()
+  await sink.publish(LIST)
+  const before = readFileSync(path, 'utf8')
+  // The next write goes to a device that is always full.
+  symlinkSync('/dev/full', `${path}.new`)
+  await expect(sink.publish([])).rejects.toMatchObject({ code: 'ENOSPC' })
+  expect(readFileSync(path, 'utf8')).toBe(before)
+  await sink.publish([])
+  expect(calls()).toEqual(['-t', '-s reload', '-t', '-s reload'])
+})
+
+test('a directory that refuses the new file leaves the old file', async () => {
   const sink = createSink()
   await sink.publish(LIST)
   const before = readFileSync(path, 'utf8')

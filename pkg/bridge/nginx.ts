@@ -30,7 +30,7 @@ export function createNginxSink(options: NginxOptions): Sink {
       await promisify(execFile)(file, [...first, ...args], { timeout: timeoutMs, killSignal: 'SIGKILL' })
     } catch (error) {
       const { stderr, killed, code } = error as { stderr?: string; killed?: boolean; code?: string | number }
-      const reason = killed ? `no exit within ${timeoutMs} ms` : lastLine(stderr) || `exit code ${code}`
+      const reason = killed ? `no exit within ${timeoutMs} ms` : findReason(stderr) || `exit code ${code}`
       throw new Error(`${[...command, ...args].join(' ')}: ${reason}`)
     }
   }
@@ -80,7 +80,7 @@ function render(endpoints: readonly Endpoint[], parameters: string): string {
 }
 
 /** Returns the reason of a failure: nginx writes it before a line that only says that the test has failed. */
-function lastLine(stderr = ''): string {
-  const lines = stderr.split('\n').filter((line) => /\[(emerg|alert|error)\]/.test(line))
+function findReason(stderr = ''): string {
+  const lines = stderr.split('\n').filter((line) => /\[(emerg|alert|crit|error)\]/.test(line))
   return (lines[0] ?? stderr.trim().split('\n').at(-1) ?? '').slice(0, 500)
 }
