@@ -112,8 +112,8 @@ e2e-deploy: build ## test each deployment with its real tool (T=nginx for a sing
 	@$(JEST) --selectProjects deploy --passWithNoTests --maxWorkers=3 $(T)
 
 # Run one test at a time: the registries need memory, and the scenarios need both cores.
-e2e-discovery: build ## test real registries with the bridge and a proxy (T=nacos for one; OUTAGE_S=60 seconds without a registry; default 15)
-	@OUTAGE_S=$(or $(OUTAGE_S),15) $(JEST) --selectProjects discovery --passWithNoTests --runInBand $(T)
+e2e-discovery: build ## test real registries with the bridge and a proxy (T=nacos for one; ROUNDS=20 restarts, default 6; OUTAGE_S=60 seconds, default 15)
+	@ROUNDS=$(or $(ROUNDS),6) OUTAGE_S=$(or $(OUTAGE_S),15) $(JEST) --selectProjects discovery --passWithNoTests --runInBand $(T)
 
 test-release: build ## run the slow tests: a fresh clone, the image, other platforms
 	@$(JEST) --selectProjects release

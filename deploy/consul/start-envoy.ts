@@ -33,7 +33,8 @@ export async function startEnvoy(): Promise<ListedProxy> {
   const running = await launch({
     command,
     args: ['-c', join(directory, 'conf/envoy.yaml'), '--concurrency', '1', '--disable-hot-restart'],
-    readyPattern: /starting workers/,
+    // Envoy accepts connections after the first list, or after 15 s without a list.
+    readyPattern: /starting main dispatch loop/,
     logFile,
     stopSignal: 'SIGTERM',
   })

@@ -4,6 +4,7 @@ import { startHaproxy } from './start-haproxy.ts'
 
 testPair({
   name: 'Eureka → HAProxy',
+  drainDelayMs: 1_000,
   startRegistry: startEureka,
   startProxy: startHaproxy,
   mistakes: ({ address }) => [{ name: 'wrong path', env: { REGISTRY: address.replace('/eureka', '/no-such-path') } }],

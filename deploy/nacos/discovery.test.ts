@@ -4,6 +4,7 @@ import { startNginx } from './start-nginx.ts'
 
 testPair({
   name: 'Nacos → nginx',
+  drainDelayMs: 3_000,
   startRegistry: startNacos,
   startProxy: startNginx,
   mistakes: ({ address }) => [

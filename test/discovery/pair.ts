@@ -14,6 +14,11 @@ export interface ListedProxy extends RunningProxy {
 /** A registry and a proxy that `app bridge` connects. */
 export interface Pair {
   readonly name: string
+  /**
+   * DRAIN_DELAY_MS of the service. It exceeds the time from a deregistration to the proxy's new list. With a shorter
+   * delay, the proxy may learn the removal of an instance when it has already restarted and the next one stops.
+   */
+  readonly drainDelayMs: number
   startRegistry(): Promise<TestRegistry>
   startProxy(): Promise<ListedProxy>
   /** Settings of REGISTRY or REGISTRY_PASSWORD that the registry must reject. */

@@ -28,6 +28,12 @@ export const isSame = (one: readonly string[], other: readonly string[]) => one.
 export const untilListed = (proxy: ListedProxy, fleet: readonly Instance[]) =>
   until(async () => isSame(await proxy.listed(), sortedAddresses(fleet)), PATIENCE_MS)
 
+const responds = ({ port }: ListedProxy) =>
+  fetch(`http://127.0.0.1:${port}/ping`).then(
+    ({ status }) => status === 200,
+    () => false,
+  )
+
 /** Starts the registry once for a test file. The result opens the rest of the chain for one test. */
 export function setUp(pair: Pair) {
   let registry: TestRegistry
@@ -46,17 +52,23 @@ export function setUp(pair: Pair) {
   async function open(options: FleetOptions = {}): Promise<Chain> {
     const proxy = await pair.startProxy()
     stops.push(proxy.stop)
-    const bridge = startBridge({ ...registryEnv(registry), BRIDGE_SERVICE: SERVICE, ...proxy.bridge })
+    const bridge = startBridge({
+      ...registryEnv(registry),
+      BRIDGE_SERVICE: SERVICE,
+      BRIDGE_POLL_MS: '200',
+      ...proxy.bridge,
+    })
     stops.push(bridge.kill)
     const fleet = await startFleet({
       ...options,
-      env: { DRAIN_DELAY_MS: '250', ...registryEnv(registry), ...options.env },
+      env: { DRAIN_DELAY_MS: String(pair.drainDelayMs), ...registryEnv(registry), ...options.env },
       envFor: (_index, address) => ({ ADVERTISE: address }),
     })
     // A clean stop removes the instance from the registry, which the next test uses.
     for (const instance of fleet) stops.push(() => instance.stop().catch(() => {}))
     await untilListed(proxy, fleet)
-    await until(async () => isSame(await proxy.usable(), sortedAddresses(fleet)))
+    await until(async () => isSame(await proxy.usable(), sortedAddresses(fleet)), PATIENCE_MS)
+    await until(() => responds(proxy), PATIENCE_MS)
     return { registry, bridge, proxy, fleet }
   }
   return { open, registry: () => registry }

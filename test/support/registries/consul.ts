@@ -21,7 +21,7 @@ interface Entry {
  *
  * @returns the path of the program. @throws when neither Consul nor Go is installed, or when the build fails
  */
-export async function installConsul(): Promise<string> {
+async function installConsul(): Promise<string> {
   const installed = findOnPath('consul')
   if (installed !== undefined) return installed
   const sums = readFileSync(join(MODULE, 'go.sum'))

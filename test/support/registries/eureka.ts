@@ -17,12 +17,12 @@ interface EurekaInstance {
   readonly port: { readonly $: number }
 }
 
-/** Starts Spring Cloud's Eureka server. Its response cache follows the settings in the README of deploy/eureka. */
+/** Starts Spring Cloud's Eureka server. It has no read-only response cache, as the README of deploy/eureka recommends. */
 export async function startEureka(): Promise<TestRegistry> {
   const jars = await installJars(FOLDER)
   const directory = temporaryDirectory('eureka')
   const port = await freePort()
-  const settings = [`-Dserver.port=${port}`, '-Deureka.server.response-cache-update-interval-ms=1000']
+  const settings = [`-Dserver.port=${port}`, '-Deureka.server.use-read-only-response-cache=false']
   const program = join(FOLDER, 'EurekaServer.java')
   const start = () =>
     launch({
