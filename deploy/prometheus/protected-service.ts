@@ -3,8 +3,6 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type RunningApp, startApp } from '../../test/support/app.ts'
 
-export type ProtectedService = Awaited<ReturnType<typeof startProtectedService>>
-
 /**
  * Starts an instance with an upstream, with overload protection and with traces. The upstream and the collector are
  * stand-ins in this process.

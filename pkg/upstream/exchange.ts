@@ -30,7 +30,10 @@ export interface Origin {
   readonly port: number
   /** The `host` header: the name that was resolved to this address, for servers with several names. */
   readonly authority: string
-  /** The name that the certificate must have. @default `host` */
+  /**
+   * The name that the certificate must have. Node trusts the public authorities, and the authorities in
+   * NODE_EXTRA_CA_CERTS. @default `host`
+   */
   readonly serverName?: string
   /** Requests use the instances with the lowest rank of those in use. @default 0 */
   readonly rank?: number
