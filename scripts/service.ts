@@ -38,7 +38,7 @@ export function runService({ prepare, onStart, log, changes }: ServiceOptions) {
     child = started
     if (log) started.stdout?.pipe(log, { end: false })
     const guard = endWithThisProcess(started.pid ?? 0, 'SIGTERM')
-    const ended = once(started, 'exit').then(([code, signal]: [number | null, NodeJS.Signals | null]) => {
+    const ended = once(started, 'exit').then(([code, signal]) => {
       guard.kill('SIGKILL')
       return code ?? (signal === 'SIGINT' || signal === 'SIGTERM' ? 0 : 1)
     })
