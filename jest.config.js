@@ -13,10 +13,7 @@ if (!isReady && /jest(\.js)?$/.test(process.argv[1] ?? '')) {
   const pinned = join(import.meta.dirname ?? process.cwd(), '.toolchain/bin/node')
   const node = existsSync(pinned) ? pinned : process.execPath
   if (node === process.execPath && !process.features.typescript) {
-    process.stderr.write(
-      `jest needs Node 24 or later, but this is ${process.version}: run \`make unit\` once, which fetches it\n`,
-    )
-    process.exit(1)
+    throw new Error(`jest needs Node 24 or later, but this is ${process.version}: \`make unit\` fetches and uses it`)
   }
   const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning']
   const { status } = spawnSync(node, [...flags, ...process.argv.slice(1)], { stdio: 'inherit' })

@@ -384,6 +384,6 @@ describe('.env.example', () => {
   })
 
   test('marks each secret', () => {
-    for (const name of SECRETS) expect(text).toMatch(new RegExp(`\\(secret\\)[^\\n]*\\n(#[^\\n]*\\n)*${name}=`))
+    for (const name of SECRETS) expect(text).toMatch(new RegExp(`\\(secret\\)[^\\n]*\\n(#[^\\n]*\\n)*#${name}=`))
   })
 })
