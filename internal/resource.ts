@@ -13,16 +13,18 @@ interface HandlerDeps<Service> {
   readonly idempotency: Idempotency<Service>
 }
 
-/** Lists the routes of one resource. */
-export type Resource = (shared: Shared) => Route[]
-
 /** Connects the store, the rules and the operations of one resource, on the database or in a transaction. */
-export function resource<Store, Service>(
+type Connect = <Store, Service>(
   prepareStore: (db: Postgres['db']) => (executor: Executor) => Store,
   createService: (deps: { readonly store: Store }) => Service,
   listRoutes: (deps: HandlerDeps<Service>) => Route[],
-): Resource {
-  return ({ db, idempotency }) => {
+) => Route[]
+
+/** Lists the routes of one resource. */
+export type Resource = (shared: Shared & { readonly connect: Connect }) => Route[]
+
+export function createConnect({ db, idempotency }: Shared): Connect {
+  return (prepareStore, createService, listRoutes) => {
     const open = prepareStore(db)
     const bind = (executor: Executor) => createService({ store: open(executor) })
     return listRoutes({ service: bind(db), idempotency: idempotency(bind) })

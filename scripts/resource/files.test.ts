@@ -39,7 +39,7 @@ function make({ name = 'order', fields = 'total:int', lists = LISTS, parent }: C
 test('a resource is registered after the existing resources, and its migration after the last migration', () => {
   const { written, edited } = make()
   expect([...written.keys()]).toContain('internal/store/migrations/20261123070809-orders.ts')
-  expect(edited.get(RESOURCES)).toMatch(/= \[\n {2}carts\(\),\nresource\(.*createOrders, orders\),\n\]\n$/)
+  expect(edited.get(RESOURCES)).toMatch(/= \[\n {2}carts\(\),\n.*connect\(.*createOrders, orders\),\n\]\n$/)
   expect(edited.get(MIGRATIONS)).toMatch(/'20261122204602-carts': carts,\n'20261123070809-orders': orders,\n\}\n$/)
 })
 
@@ -82,7 +82,7 @@ describe('unmakeResource', () => {
 
 const RESOURCES: readonly Resource[] = [
   // One line for each resource.
-  resource(prepareCartsStore, createCarts, carts),
+  ({ connect }) => connect(prepareCartsStore, createCarts, carts),
 ]
 `,
     [MIGRATIONS]: `import type { Migrations } from '#pkg/postgres/migrate-plan.ts'
@@ -176,7 +176,7 @@ export const migrations: Migrations = {
       'several migrations of orders: 20261123070809-orders, 20261124000000-orders',
     )
     expect(() => undo('order', changed('createOrders, ', ''), paths)).toThrow(
-      /^internal.resources\.ts does not have the line that make resource wrote: resource\(prepareOrdersStore/,
+      /^internal.resources\.ts does not have the line that make resource wrote: \(\{ connect \}\) => connect\(prepareOrdersStore/,
     )
     expect(() => undo('order', changed('* as orders', '* as ours'), paths)).toThrow(
       /migrations.index\.ts does not have/,

@@ -17,7 +17,7 @@ export const REGISTRATIONS: readonly Registration[] = [
       `import { createUserProfiles } from './service/user-profiles.ts'`,
       `import { prepareUserProfilesStore } from './store/user-profiles.ts'`,
     ],
-    entry: 'resource(prepareUserProfilesStore, createUserProfiles, userProfiles)',
+    entry: '({ connect }) => connect(prepareUserProfilesStore, createUserProfiles, userProfiles)',
   },
   {
     path: 'internal/store/migrations/index.ts',
