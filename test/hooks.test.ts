@@ -17,7 +17,10 @@ const env = {
 test('the hook of make hooks checks the staged content of a commit, and nothing else', async () => {
   const cwd = copyTree('hooks')
   const git = (...args: string[]) => run('git', args, { cwd, env })
-  writeFileSync(join(cwd, 'tsconfig.json'), '{ "extends": "./base.json", "include": ["pkg/with-timeout.ts", "pkg/added*.ts"] }\n')
+  writeFileSync(
+    join(cwd, 'tsconfig.json'),
+    '{ "extends": "./base.json", "include": ["pkg/with-timeout.ts", "pkg/added*.ts"] }\n',
+  )
   symlinkSync(resolve('tsconfig.json'), join(cwd, 'base.json'))
   await succeed('git', ['init', '--quiet'], { cwd, env })
   await git('add', '--all', '--', ':!node_modules')

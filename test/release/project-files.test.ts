@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { parse } from 'yaml'
 import { findOnPath } from '../../scripts/services/path.ts'
@@ -61,8 +61,10 @@ describe('compose.yaml', () => {
   }, 300_000)
 
   test('gives the service a valid configuration', async () => {
-    const { code, stdout } = await run('dist/app', ['config'], { env: services.app.environment })
-    expect([code, stdout]).toEqual([0, expect.stringContaining('DATABASE_URL=')])
+    const { code, stdout } = await run('dist/app', ['config'], {
+      env: { ...services.app.environment, NODE_ENV: 'production' },
+    })
+    expect([code, stdout]).toEqual([0, expect.stringContaining('"postgres://***@postgres:5432/service"')])
   })
 
   test('publishes every port on the loopback address only', () => {
@@ -75,24 +77,6 @@ describe('compose.yaml', () => {
     const mounted = volumes.filter((volume) => volume.startsWith('./')).map((volume) => volume.split(':')[0] ?? '')
     expect(mounted.filter((path) => !existsSync(path))).toEqual([])
   })
-
-  const withProfile = services.prometheus === undefined ? test.skip : test
-  withProfile('makes a valid configuration of Prometheus, which scrapes the service', async () => {
-    await needTools(['promtool'], 'prometheus')
-    const directory = temporaryDirectory('prometheus')
-    const script = String(services.prometheus.command[0])
-      .replaceAll('/etc/service', resolve('deploy/prometheus'))
-      .replaceAll('/prometheus/', `${directory}/`)
-      .replaceAll(resolve('deploy/prometheus').replace('/prometheus', directory), resolve('deploy/prometheus'))
-    expect(script).toContain('exec prometheus')
-    await succeed('/bin/sh', ['-ec', script.replace(/exec prometheus[\s\S]*/, '')])
-    const configuration = join(directory, 'prometheus.yml')
-    await succeed('promtool', ['check', 'config', configuration])
-    expect(parse(read(configuration))).toMatchObject({
-      alerting: { alertmanagers: [{ static_configs: [{ targets: ['alertmanager:9093'] }] }] },
-      scrape_configs: [{ static_configs: [{ targets: ['app:9464'] }] }],
-    })
-  }, 300_000)
 })
 
 describe('scripts/release.sh', () => {
