@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
@@ -77,6 +77,15 @@ describe('compose.yaml', () => {
     const mounted = volumes.filter((volume) => volume.startsWith('./')).map((volume) => volume.split(':')[0] ?? '')
     expect(mounted.filter((path) => !existsSync(path))).toEqual([])
   })
+})
+
+test('the Makefiles use no feature that is newer than GNU make 3.81, the version of macOS', () => {
+  // From the news of GNU make 3.82 to 4.4.
+  const newer =
+    /^\.ONESHELL|^\.SHELLFLAGS|\$\((file|guile|let|intcmp) |:{2,3}=|!=|&:|^undefine |^load |\bprivate |\.SHELLSTATUS/m
+  for (const file of ['Makefile', ...globSync(['scripts/*/*.mk', 'deploy/*/*.mk'])]) {
+    expect([file, newer.exec(read(file))?.[0]]).toEqual([file, undefined])
+  }
 })
 
 describe('scripts/release.sh', () => {
