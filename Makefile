@@ -7,6 +7,12 @@ export PATH := $(CURDIR)/.toolchain/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 # Node trusts the certificates of the system, such as the certificate of a TLS-inspecting proxy.
 export NODE_USE_SYSTEM_CA := 1
 
+# Apple's make 3.81 runs a simple command without a shell, and finds it on the PATH that make was started with. A shell
+# other than the default prevents this.
+ifeq ($(MAKE_VERSION),3.81)
+SHELL := /bin/bash
+endif
+
 TOOLCHAIN := .toolchain/ready
 PACKAGES := node_modules/.package-lock.json
 BENCH_PACKAGES := bench/node_modules/.package-lock.json
