@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path'
 import { json } from 'node:stream/consumers'
 import { afterEach, expect, test } from '@jest/globals'
 import { findLines, killApps, type RunningApp, runApp, startApp } from './support/app.ts'
+import { reportModules } from './support/loaded-modules.ts'
 import { until } from './support/services.ts'
 import { temporaryDirectory } from './support/temporary.ts'
 
@@ -304,4 +305,14 @@ test('all problems of the variables and the rules are reported together, without
   })
   expect(config).toContain('https://wecom.example/send?***')
   expect(config).not.toMatch(/hunter2|secret-of-the-test/)
+})
+
+test('the service loads no code of the responder, and the responder loads no Express', async () => {
+  const { program, list } = reportModules('pkg/respond/|internal/respond|config/responder|node_modules/express/')
+  const service = await startApp({ program })
+  expect(list(service).filter((path) => path.includes('respond'))).toEqual([])
+  const { env } = prepare()
+  const responder = await startApp({ program: [...program, 'respond'], env })
+  expect(list(responder)).toContain('pkg/respond/responder.ts')
+  expect(list(responder).join()).not.toContain('express')
 })

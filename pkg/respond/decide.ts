@@ -119,9 +119,7 @@ function resolve(alert: Alert, state: State) {
 
 /** Returns the first rule whose labels all match. */
 const findRule = (rules: readonly Rule[], labels: Readonly<Record<string, string>>) =>
-  rules.find(({ match }) =>
-    Object.entries(match).every(([name, value]) => Object.hasOwn(labels, name) && labels[name] === value),
-  )
+  rules.find(({ match }) => Object.entries(match).every(([name, value]) => labels[name] === value))
 
 /** Returns the object of an action, or undefined when the label that names it is missing or invalid. */
 export function findTarget(action: Action, labels: Readonly<Record<string, string>>): string | undefined {

@@ -107,6 +107,7 @@ test('an action that is in progress delays neither other alerts nor their recove
   const { promise, resolve } = Promise.withResolvers<void>()
   const { world, responder } = start({ act: () => promise })
   await responder.receive([alertOf('Load')])
+  await responder.tick()
   world.results = false
   for (let count = 0; count < 3; count++) await responder.tick()
   await responder.receive([alertOf('Note'), { ...alertOf('Note'), fingerprint: 'b2' }])
@@ -133,4 +134,20 @@ test('a dry run saves nothing and knows its cool-downs', async () => {
   expect(decisions.map(({ verdict }) => verdict)).toEqual(['dry run', 'duplicate', 'cooling down'])
   await responder.tick()
   expect(world).toMatchObject({ saved: [], messages: [], events: ['decided', 'decided', 'decided'] })
+})
+
+test('a dry run restores an earlier setting, and then still knows its own cool-downs', async () => {
+  const override = { id: 'o', setting: 'RATE_LIMIT', value: '1', until: 0 } as const
+  const { world, responder } = start({
+    dryRun: true,
+    store: {
+      load: () => ({ ...EMPTY_STATE, overrides: [override] }),
+      save: async (state) => void world.saved.push(state),
+    },
+    expire: (_now, { state, save }) => save({ ...state(), overrides: [] }),
+  })
+  await responder.receive([alertOf('Load')])
+  await responder.tick()
+  expect(world.saved).toEqual([EMPTY_STATE])
+  expect(await responder.receive([alertOf('Load')])).toMatchObject([{ verdict: 'duplicate' }])
 })
