@@ -3,7 +3,6 @@ import { createConsul } from './consul.ts'
 import { createEureka } from './eureka.ts'
 import { type FakeRegistry, type FakeRegistryOptions, startFakeRegistry } from './fakes.ts'
 import { createNacos } from './nacos.ts'
-import { createNacosSession } from './nacos-session.ts'
 import { createRegistration, type RegistrationEvent } from './registration.ts'
 import type { Registry } from './registry.ts'
 import { parseRegistry } from './registry-address.ts'
@@ -312,35 +311,6 @@ test('an address that cannot be found is a failure, and is searched again', asyn
   expect(events).toEqual(['failing', 'registered'])
   // Consul uses the address of its agent.
   expect(registry.entries.get('a')?.host).toBe('')
-})
-
-test('a login at Nacos that fails with 500 asks for the password', async () => {
-  const registry = await startRegistry({ kind: 'nacos', password: 's3cret' })
-  registry.setFault({ status: 500, body: '' })
-  const { event, events } = register(registry.url, { password: 's3cret' })
-  await event('failing')
-  expect(events).toMatchObject([{ error: { message: 'Nacos: log in (is the password wrong?): status 500, ""' } }])
-})
-
-test('a token of Nacos is used until 80 % of its lifetime, or until the server refuses it', async () => {
-  const registry = await startRegistry({ kind: 'nacos', password: 's3cret' })
-  const client = createRegistryClient({ origin: parseRegistry(registry.url).origin })
-  let now = 0
-  const session = createNacosSession({ client, username: 'writer', password: 's3cret', now: () => now })
-  const send = () => session.request('heartbeat', { method: 'POST', path: '/nacos/v3/client/ns/instance' })
-  const logins = () => count(registry, 'log in')
-  await send()
-  now = 0.8 * 18_000_000 - 1
-  await send()
-  expect(logins()).toBe(1)
-  now++
-  await send()
-  expect(logins()).toBe(2)
-  registry.setFault({ status: 403, body: '' })
-  await expect(send()).rejects.toMatchObject({ reason: 'unauthorized' })
-  registry.setFault(undefined)
-  await send()
-  expect(logins()).toBe(3)
 })
 
 test('another cause of a failure is another event', async () => {
