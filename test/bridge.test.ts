@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
-import { findLines, killApps, launchApp, runApp } from './support/app.ts'
+import { findLines, killApps, launchApp, runApp, startApp } from './support/app.ts'
 import { reportModules } from './support/loaded-modules.ts'
 import { type ScriptedConsul, startScriptedConsul } from './support/scripted-consul.ts'
 import { temporaryDirectory } from './support/temporary.ts'
@@ -181,6 +181,13 @@ test('the bridge does not load the service', async () => {
   expect(list(bridge as never)).toContain('internal/bridge.ts')
   expect(list(bridge as never)).not.toContain('internal/app.ts')
   expect(list(bridge as never).filter((file) => /express|http\.ts|routes/.test(file))).toEqual([])
+})
+
+test('the service does not load the bridge', async () => {
+  const { program, list } = reportModules('internal/|pkg/bridge/|config/')
+  const app = await startApp({ program })
+  expect(list(app)).toContain('internal/http.ts')
+  expect(list(app).filter((file) => /bridge(\/|\.ts)/.test(file))).toEqual([])
 })
 
 test('an invalid configuration ends with 78 and all problems, and an argument with 64', async () => {
