@@ -1,5 +1,4 @@
 import { inspect } from 'node:util'
-import { loadBridge } from '#config/bridge.ts'
 import { describeConnections } from '#config/connections.ts'
 import type { Config } from '#config/env.ts'
 import { ConfigError, describeConfig, loadAddress } from '#config/load.ts'
@@ -54,6 +53,7 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<Exi
     return 0
   },
   async bridge() {
+    const { loadBridge } = await import('#config/bridge.ts')
     const config = loadBridge(process.env)
     const service = config.SERVICE_NAME ?? buildInfo.name
     const { runBridge } = await import('#internal/bridge.ts')

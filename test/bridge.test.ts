@@ -1,13 +1,17 @@
+import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
-import { findLines, killApps, launchApp, runApp } from './support/app.ts'
+import { findLines, killApps, launchApp, runApp, startApp } from './support/app.ts'
 import { reportModules } from './support/loaded-modules.ts'
 import { type ScriptedConsul, startScriptedConsul } from './support/scripted-consul.ts'
 import { temporaryDirectory } from './support/temporary.ts'
 
 let consul: ScriptedConsul
 let state: string
+const servers: Server[] = []
 beforeEach(async () => {
   consul = await startScriptedConsul()
   state = join(temporaryDirectory('bridge'), 'state.json')
@@ -15,6 +19,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await killApps()
   await consul.stop()
+  for (const server of servers.splice(0)) server.close()
 })
 
 const environment = () => ({
@@ -107,6 +112,60 @@ test('a bridge that is killed serves the last good list after its start, while t
   await expect(second.ask()).resolves.toEqual({ status: 200, ports: [1, 2] })
 })
 
+/** Nacos and Eureka with one instance, which respond to the right address and password only. */
+async function startPolled() {
+  const server = createServer((req, res) => {
+    const { pathname, search } = new URL(req.url ?? '', 'http://x')
+    const { authorization, accesstoken } = req.headers
+    res.setHeader('content-type', 'application/json')
+    if (pathname === '/nacos/v3/auth/user/login') return res.end('{"accessToken":"t0ken","tokenTtl":18000}')
+    if (pathname === '/nacos/v3/client/ns/instance/list') {
+      const isRight = search.startsWith('?namespaceId=prod&groupName=shop&serviceName=orders')
+      const data = [{ ip: '10.0.0.1', port: 7, healthy: true, enabled: true }]
+      return res.writeHead(isRight && accesstoken === 't0ken' ? 200 : 403).end(JSON.stringify({ code: 0, data }))
+    }
+    const isRight = pathname === '/eureka/v2/apps/ORDERS' && authorization === `Basic ${btoa('me:pw')}`
+    const instance = [{ instanceId: 'a', ipAddr: '10.0.0.1', status: 'UP', port: { $: 7, '@enabled': 'true' } }]
+    return res.writeHead(isRight ? 200 : 401).end(JSON.stringify({ application: { instance } }))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  servers.push(server)
+  return (server.address() as AddressInfo).port
+}
+
+test.each([
+  ['nacos', '/prod/shop'],
+  ['eureka', '/eureka/v2'],
+])('%s is polled with the user and the password', async (kind, path) => {
+  const registry = `${kind}://me@127.0.0.1:${await startPolled()}${path}`
+  const bridge = await startBridge({ REGISTRY: registry, REGISTRY_PASSWORD: 'pw' })
+  await bridge.line({ message: 'instances changed' })
+  await expect(bridge.ask()).resolves.toEqual({ status: 200, ports: [7] })
+})
+
+test('nginx gets a file', async () => {
+  const path = `${state}.servers.conf`
+  const env = { ...environment(), BRIDGE_SINK: `nginx:${path}`, BRIDGE_NGINX: '/bin/echo nginx' }
+  const bridge = launchApp(['bridge'], { env })
+  await bridge.line({ message: 'serving' })
+  consul.set(instances(1))
+  await bridge.line({ message: 'instances changed' })
+  bridge.signal('SIGTERM')
+  // A stop waits for the publication in progress.
+  await expect(bridge.ended).resolves.toEqual({ code: 0, signal: null })
+  expect(readFileSync(path, 'utf8')).toContain('server 10.0.0.1:1 weight=1 ')
+})
+
+test('a HAProxy that is down is one line in the log', async () => {
+  const env = { ...environment(), BRIDGE_SINK: `haproxy:${state}.sock/orders` }
+  const bridge = launchApp(['bridge'], { env })
+  consul.set(instances(1))
+  const line = await bridge.line({ message: 'proxy not updated' })
+  expect(line['error.message']).toContain('HAProxy backend orders')
+  bridge.signal('SIGTERM')
+  await expect(bridge.ended).resolves.toEqual({ code: 0, signal: null })
+})
+
 test('a damaged file does not stop the start', async () => {
   writeFileSync(state, '{"service":"orders"')
   const bridge = await startBridge()
@@ -122,6 +181,13 @@ test('the bridge does not load the service', async () => {
   expect(list(bridge as never)).toContain('internal/bridge.ts')
   expect(list(bridge as never)).not.toContain('internal/app.ts')
   expect(list(bridge as never).filter((file) => /express|http\.ts|routes/.test(file))).toEqual([])
+})
+
+test('the service does not load the bridge', async () => {
+  const { program, list } = reportModules('internal/|pkg/bridge/|config/')
+  const app = await startApp({ program })
+  expect(list(app)).toContain('internal/http.ts')
+  expect(list(app).filter((file) => /bridge(\/|\.ts)/.test(file))).toEqual([])
 })
 
 test('an invalid configuration ends with 78 and all problems, and an argument with 64', async () => {

@@ -85,6 +85,21 @@ test('a sink that may lose its list gets the same list again', async () => {
   await stopped
 })
 
+test('the next list waits for the pause of the sink', async () => {
+  const paused = createManualSink({ pauseMs: 3_600_000 })
+  const unpaused = createManualSink({ pauseMs: 1 })
+  for (const { publisher, call } of [paused, unpaused]) {
+    publisher.set(list(1))
+    const { end } = await call(1)
+    end()
+    publisher.set(list(2))
+  }
+  const { end } = await unpaused.call(2)
+  end()
+  expect(paused.calls).toHaveLength(1)
+  await Promise.all([paused.publisher.stop(), unpaused.publisher.stop()])
+})
+
 test('a stop waits for the publication in progress', async () => {
   const { publisher, call } = createManualSink({ pauseMs: 3_600_000 })
   publisher.set(list(1))

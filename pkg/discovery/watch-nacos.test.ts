@@ -89,7 +89,7 @@ test('a wrong password is an error without the password', async () => {
   expect(refused.message).not.toContain('s3cret')
 })
 
-test.each([...GARBAGE, '{"code":0,"data":null}', '{"code":0,"data":{}}'])(
+test.each([...GARBAGE, '{"code":0,"data":null}', '{"code":0,"data":{}}', '{"code":22001,"data":[]}'])(
   'garbage is an error, never an empty list: %j',
   async (body) => {
     registry.respondWith((_req, res) => res.end(body))
