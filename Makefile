@@ -58,7 +58,7 @@ coverage: $(PACKAGES) ## run the unit tests and write coverage/index.html (T=pkg
 	@$(JEST) --coverage $(T) --selectProjects unit
 
 # Run two tests at a time on any number of cores: the tests mostly wait for servers.
-e2e: build ## test the artifacts with real servers (T=test/notes for some of them)
+e2e: build ## test the artifacts with real servers (T=test/cli for some of them)
 	@$(JEST) $(T) --selectProjects e2e --maxWorkers=2
 
 fmt: $(PACKAGES) ## format the code and apply automatic fixes

@@ -1,5 +1,5 @@
 import { testPair } from '../../test/discovery/scenarios.ts'
-import { startConsul } from '../../test/support/registries/consul.ts'
+import { startConsul } from './start-consul.ts'
 import { startEnvoy } from './start-envoy.ts'
 
 testPair({

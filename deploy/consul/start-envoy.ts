@@ -42,7 +42,8 @@ export async function startEnvoy(): Promise<ListedProxy> {
   async function hosts(): Promise<readonly Host[]> {
     const response = await fetch(`http://127.0.0.1:${admin}/clusters?format=json`)
     const { cluster_statuses: clusters } = (await response.json()) as Clusters
-    return clusters.find(({ name }) => name === 'my-service')?.host_statuses ?? []
+    const cluster = clusters.find(({ name }) => name === 'my-service')
+    return cluster?.host_statuses ?? []
   }
 
   const addresses = (all: readonly Host[]) =>

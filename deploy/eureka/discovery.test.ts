@@ -1,5 +1,5 @@
 import { testPair } from '../../test/discovery/scenarios.ts'
-import { startEureka } from '../../test/support/registries/eureka.ts'
+import { startEureka } from './start-eureka.ts'
 import { startHaproxy } from './start-haproxy.ts'
 
 testPair({

@@ -1,5 +1,5 @@
 import { testPair } from '../../test/discovery/scenarios.ts'
-import { startNacos } from '../../test/support/registries/nacos.ts'
+import { startNacos } from './start-nacos.ts'
 import { startNginx } from './start-nginx.ts'
 
 testPair({

@@ -69,7 +69,8 @@ export function createBridge(options: BridgeOptions) {
   let isEmpty = false
   let invalid = ''
 
-  function apply(next: Hold): void {
+  /** @param time the time of the decision: the removals that it holds must have a timer */
+  function apply(next: Hold, time: number): void {
     const { published = [] } = hold
     const wasHolding = timer !== undefined
     hold = next
@@ -79,11 +80,16 @@ export function createBridge(options: BridgeOptions) {
     if (!isSame(published, next.published)) report(published, next.published)
     proxy.set(next.published)
     file.set(next.published)
-    if (!isHolding(next, now(), options)) return
+    if (!isHolding(next, time, options)) return
     const endpoints = missingIn(next.latest ?? [], next.published)
     if (!wasHolding) onEvent({ type: 'removals held', endpoints })
     // A timer may fire a little early.
-    timer = setTimeout(() => apply(decide(hold, now(), options)), Math.max(1, next.until - now() + 1))
+    timer = setTimeout(expire, Math.max(1, next.until - now() + 1))
+  }
+
+  function expire(): void {
+    const time = now()
+    apply(decide(hold, time, options), time)
   }
 
   function report(before: readonly Endpoint[], after: readonly Endpoint[]): void {
@@ -101,14 +107,15 @@ export function createBridge(options: BridgeOptions) {
     const wasEmpty = isEmpty
     isEmpty = list.endpoints.length === 0
     if (isEmpty && !wasEmpty && !options.allowEmpty) onEvent({ type: 'registry empty' })
-    apply(onList(hold, list.endpoints, now(), options))
+    const time = now()
+    apply(onList(hold, list.endpoints, time, options), time)
   }
 
   function onError(error: Error): void {
     const kind = kindOf(error)
     if (!failures.has(kind)) onEvent({ type: 'registry lost', error })
     failures.add(kind)
-    apply(onFailure(hold))
+    apply(onFailure(hold), now())
   }
 
   return {
@@ -116,7 +123,7 @@ export function createBridge(options: BridgeOptions) {
     async start(): Promise<void> {
       await sink.start?.()
       const saved = await state.read().catch((error: Error) => onEvent({ type: 'list not read', error }))
-      if (saved && (saved.length > 0 || options.allowEmpty)) apply(startHold(saved))
+      if (saved && (saved.length > 0 || options.allowEmpty)) apply(startHold(saved), now())
       proxy.start()
       file.start()
       watching = source.watch(service, onInstances, onError, end.signal)

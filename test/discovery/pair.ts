@@ -1,5 +1,5 @@
 import type { RunningProxy } from '../support/deploy/proxy.ts'
-import type { TestRegistry } from '../support/registries/registry.ts'
+import type { TestRegistry } from './registry.ts'
 
 /** A proxy whose instances come from the bridge. */
 export interface ListedProxy extends RunningProxy {

@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll } from '@jest/globals'
 import { killApps } from '../support/app.ts'
 import { type FleetOptions, type Instance, startFleet } from '../support/fleet.ts'
-import type { TestRegistry } from '../support/registries/registry.ts'
 import { until } from '../support/services.ts'
 import { type SteadyLoad, type SteadyReport, startSteadyLoad } from '../support/steady-load.ts'
 import { type Bridge, startBridge } from './bridge.ts'
 import { type ListedProxy, type Pair, registryEnv } from './pair.ts'
+import type { TestRegistry } from './registry.ts'
 
 export const SERVICE = 'my-service'
 export const CLIENTS = 16

@@ -1,12 +1,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { freePort, launch } from '../../../scripts/services/service.ts'
-import { JAVA_OPTIONS } from '../java.ts'
-import { installJars } from '../maven.ts'
-import { temporaryDirectory } from '../temporary.ts'
-import { createRegistry, fetchJson, type TestRegistry } from './registry.ts'
+import { freePort, launch } from '../../scripts/services/service.ts'
+import { createRegistry, fetchJson, type TestRegistry } from '../../test/discovery/registry.ts'
+import { JAVA_OPTIONS } from '../../test/support/java.ts'
+import { installJars } from '../../test/support/maven.ts'
+import { temporaryDirectory } from '../../test/support/temporary.ts'
 
-const FOLDER = join(import.meta.dirname, 'nacos')
+const FOLDER = join(import.meta.dirname, 'server')
 const PASSWORD = 'password-of-the-tests'
 
 interface Login {

@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { findOnPath } from '../../../scripts/services/path.ts'
-import { freePort, launch } from '../../../scripts/services/service.ts'
-import { succeed } from '../run.ts'
-import { temporaryDirectory } from '../temporary.ts'
-import { createRegistry, fetchJson, type TestRegistry } from './registry.ts'
+import { findOnPath } from '../../scripts/services/path.ts'
+import { freePort, launch } from '../../scripts/services/service.ts'
+import { createRegistry, fetchJson, type TestRegistry } from '../../test/discovery/registry.ts'
+import { succeed } from '../../test/support/run.ts'
+import { temporaryDirectory } from '../../test/support/temporary.ts'
 
-const MODULE = join(import.meta.dirname, 'consul')
+const MODULE = join(import.meta.dirname, 'server')
 const COMMAND = 'github.com/hashicorp/consul'
 const TOKEN = '11111111-2222-4333-8444-555555555555'
 
