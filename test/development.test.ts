@@ -42,6 +42,7 @@ beforeAll(async () => {
   await until(() => output.includes('Press Ctrl-C') || dev.exitCode !== null, 60_000)
 })
 afterAll(async () => {
+  if (process.env['SHOW']) console.info(output.slice(-3000))
   const closed = once(dev, 'close')
   dev.kill('SIGINT')
   expect(await closed).toEqual([0, null])
