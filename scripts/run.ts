@@ -82,6 +82,9 @@ async function main(): Promise<number> {
     const env: NodeJS.ProcessEnv = { ...process.env, NODE_ENV: given['NODE_ENV'] }
     env['ADMIN_PORT'] = given['ADMIN_PORT'] || freeAdminPort
     delete env['INSPECT']
+    if (watch) env['DRAIN_DELAY_MS'] = given['DRAIN_DELAY_MS'] ?? '0'
+    // A restart compiles only the files that have changed.
+    if (watch) env['NODE_COMPILE_CACHE'] ??= resolve('.local/compile-cache')
     // Start the servers in sequence: when another run uses this folder, PostgreSQL fails before Redis starts.
     for (const [name, startServer] of Object.entries(LOCAL_SERVERS)) {
       if (given[name] || given[`${name}_FILE`]) continue
