@@ -1,12 +1,12 @@
+import { createConnect, type Resource } from '#internal/resource.ts'
+import { createIdempotencyKeys } from '#internal/store/idempotency-keys.ts'
+import type { Postgres } from '#internal/store/postgres.ts'
 import type { Route } from '#pkg/operation/index.ts'
 import type { Executor } from '#pkg/postgres/index.ts'
 import { createIdempotency } from '#pkg/resource/index.ts'
 import { notes } from './handler/notes.ts'
-import { createConnect, type Resource } from './resource.ts'
 import { createNotes } from './service/notes.ts'
-import { createIdempotencyKeys } from './store/idempotency-keys.ts'
 import { prepareNotesStore } from './store/notes.ts'
-import type { Postgres } from './store/postgres.ts'
 
 export interface ResourcesDeps {
   readonly db: Postgres['db']
@@ -15,7 +15,8 @@ export interface ResourcesDeps {
 }
 
 const RESOURCES: readonly Resource[] = [
-  // One line for each resource, so that Git can keep the lines of two branches (.gitattributes).
+  // One line for each resource, so that Git can keep the lines of two branches (.gitattributes). Import all other files
+  // by names with #: no line must stand between the imports of the resources.
   ({ connect }) => connect(prepareNotesStore, createNotes, notes),
 ]
 
