@@ -1,3 +1,4 @@
+// biome-ignore-all assist/source/organizeImports: Git can keep the imports of two branches only when they are not sorted.
 import { createConnect, type Resource } from '#internal/resource.ts'
 import { createIdempotencyKeys } from '#internal/store/idempotency-keys.ts'
 import type { Postgres } from '#internal/store/postgres.ts'
@@ -15,8 +16,7 @@ export interface ResourcesDeps {
 }
 
 const RESOURCES: readonly Resource[] = [
-  // One line for each resource, so that Git can keep the lines of two branches (.gitattributes). Import all other files
-  // by names with #: no line must stand between the imports of the resources.
+  // One line for each resource, so that Git can keep the lines of two branches (.gitattributes).
   ({ connect }) => connect(prepareNotesStore, createNotes, notes),
 ]
 
