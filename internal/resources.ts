@@ -1,12 +1,13 @@
+// biome-ignore-all assist/source/organizeImports: Git can keep the imports of two branches only when they are not sorted.
+import { createConnect, type Resource } from '#internal/resource.ts'
+import { createIdempotencyKeys } from '#internal/store/idempotency-keys.ts'
+import type { Postgres } from '#internal/store/postgres.ts'
 import type { Route } from '#pkg/operation/index.ts'
 import type { Executor } from '#pkg/postgres/index.ts'
 import { createIdempotency } from '#pkg/resource/index.ts'
 import { notes } from './handler/notes.ts'
-import { createConnect, type Resource } from './resource.ts'
 import { createNotes } from './service/notes.ts'
-import { createIdempotencyKeys } from './store/idempotency-keys.ts'
 import { prepareNotesStore } from './store/notes.ts'
-import type { Postgres } from './store/postgres.ts'
 
 export interface ResourcesDeps {
   readonly db: Postgres['db']
