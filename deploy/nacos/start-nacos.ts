@@ -26,7 +26,6 @@ nacos.core.auth.system.type=nacos
 nacos.core.auth.enabled=true
 nacos.core.auth.admin.enabled=true
 nacos.core.auth.caching.enabled=false
-nacos.core.namespace.validation.enabled=true
 nacos.core.auth.server.identity.key=identity
 nacos.core.auth.server.identity.value=identity
 nacos.core.auth.plugin.nacos.token.secret.key=${Buffer.from('a secret of the tests that has 32 bytes').toString('base64')}
