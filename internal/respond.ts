@@ -11,7 +11,7 @@ import {
   type Rules,
 } from '#pkg/respond/index.ts'
 import { buildInfo } from './build-info.ts'
-import { webhook } from './handler/webhook.ts'
+import { alerts } from './handler/alerts.ts'
 import {
   logAcceptError,
   logClientError,
@@ -121,7 +121,7 @@ export function createRespond(options: RespondOptions): { start(): Promise<0 | 1
         reservedFiles: 64,
         onEvent: logConnectionLimit(logger, 'respond'),
       })
-      handle(webhook({ receive: responder.receive, secret: options.secret, onError: logWebhookError }))
+      handle(alerts({ receive: responder.receive, secret: options.secret, onError: logWebhookError }))
       await use({
         name: 'http',
         async start() {

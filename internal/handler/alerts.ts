@@ -4,7 +4,7 @@ import { requestId } from '#pkg/http/request-id.ts'
 import { HTTP_PROBLEMS, renderProblem } from '#pkg/problem/index.ts'
 import { parseAlerts, type Responder } from '#pkg/respond/index.ts'
 
-export interface WebhookDeps {
+export interface AlertsDeps {
   readonly receive: Responder['receive']
   /** The bearer token of Alertmanager. */
   readonly secret: string
@@ -29,7 +29,7 @@ type Code = keyof typeof PROBLEMS
  * Responds to `POST /alerts` once the decisions are saved, and to `GET /health/live` and `/health/ready`. Alertmanager
  * retries after a status of 500 or above.
  */
-export function webhook({ receive, secret, onError }: WebhookDeps): RequestListener {
+export function alerts({ receive, secret, onError }: AlertsDeps): RequestListener {
   const digest = (text: string) => createHash('sha256').update(text).digest()
   const expected = digest(`Bearer ${secret}`)
   // Digests have the same length, so the comparison takes the same time for every token.
