@@ -1,49 +1,21 @@
-import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { findOnPath } from '../../scripts/services/path.ts'
 import { freePort, launch } from '../../scripts/services/service.ts'
 import { createRegistry, fetchJson, type TestRegistry } from '../../test/discovery/registry.ts'
-import { succeed } from '../../test/support/run.ts'
+import { buildGoProgram } from '../../test/support/go-program.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
 
-const MODULE = join(import.meta.dirname, 'server')
-const COMMAND = 'github.com/hashicorp/consul'
 const TOKEN = '11111111-2222-4333-8444-555555555555'
 
 interface Entry {
   readonly Service: { readonly Address: string; readonly Port: number }
 }
 
-/**
- * Takes Consul from PATH, or builds it in the user's cache, once for each go.sum. The build takes some minutes.
- *
- * @returns the path of the program. @throws when neither Consul nor Go is installed, or when the build fails
- */
+/** Takes Consul from PATH, or builds it. @throws when neither Consul nor Go is installed, or when the build fails */
 async function installConsul(): Promise<string> {
-  const installed = findOnPath('consul')
-  if (installed !== undefined) return installed
-  const sums = readFileSync(join(MODULE, 'go.sum'))
-  const cache = join(homedir(), '.cache/consul-test')
-  const program = join(cache, createHash('sha256').update(sums).digest('hex').slice(0, 12))
-  if (existsSync(program)) return program
-  const go = findOnPath('go')
-  if (go === undefined) throw new Error('consul: neither Consul nor Go is installed')
-  mkdirSync(cache, { recursive: true })
-  const directory = mkdtempSync(join(cache, 'new-'))
-  try {
-    process.stderr.write(`building ${COMMAND}, which takes some minutes\n`)
-    const output = join(directory, 'consul')
-    // -mod=readonly: the sums in go.sum pin every module.
-    const args = ['-C', MODULE, 'build', '-mod=readonly', '-trimpath', '-ldflags=-s -w', '-o', output, COMMAND]
-    await succeed(go, args, { env: { CGO_ENABLED: '0' } })
-    // Another test run may have built Consul meanwhile.
-    if (!existsSync(program)) renameSync(output, program)
-  } finally {
-    rmSync(directory, { recursive: true, force: true })
-  }
-  return program
+  return (
+    findOnPath('consul') ?? (await buildGoProgram(join(import.meta.dirname, 'server'), 'github.com/hashicorp/consul'))
+  )
 }
 
 /** Starts a Consul agent that is its own server. It denies requests without a token. */

@@ -1,44 +1,15 @@
-import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { findOnPath } from '../../scripts/services/path.ts'
 import { freePort, launch } from '../../scripts/services/service.ts'
-import { run } from '../../test/support/run.ts'
+import { buildGoProgram } from '../../test/support/go-program.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
 
-const MODULE = 'deploy/tracing/jaeger'
-const COMMAND = 'github.com/jaegertracing/jaeger/cmd/jaeger'
-
-/**
- * Builds Jaeger in the user's cache, once for each go.sum. The build takes some minutes. Resolves with the path of the
- * program, or with the reason for the failure of the build.
- */
+/** Builds Jaeger. Resolves with the path of the program, or with the reason for the failure of the build. */
 export async function buildJaeger(): Promise<{ readonly program: string } | { readonly obstacle: string }> {
-  const key = createHash('sha256')
-    .update(readFileSync(`${MODULE}/go.sum`))
-    .digest('hex')
-    .slice(0, 12)
-  const cache = join(homedir(), '.cache/jaeger-test')
-  const program = join(cache, key)
-  if (existsSync(program)) return { program }
-  const go = findOnPath('go')
-  if (go === undefined) return { obstacle: 'Go is not installed.' }
-  mkdirSync(cache, { recursive: true })
-  const directory = mkdtempSync(join(cache, 'new-'))
   try {
-    process.stderr.write(`building ${COMMAND}, which takes some minutes\n`)
-    const output = join(directory, 'jaeger')
-    // -mod=readonly: the sums in go.sum pin every module.
-    const args = ['-C', MODULE, 'build', '-mod=readonly', '-trimpath', '-ldflags=-s -w', '-o', output, COMMAND]
-    const { code, stderr } = await run(go, args, { env: { CGO_ENABLED: '0' } })
-    if (code !== 0) return { obstacle: `The build of Jaeger failed:\n${stderr.slice(-2_000)}` }
-    // Another test run may have built Jaeger meanwhile.
-    if (!existsSync(program)) renameSync(output, program)
-  } finally {
-    rmSync(directory, { recursive: true, force: true })
+    return { program: await buildGoProgram('deploy/tracing/jaeger', 'github.com/jaegertracing/jaeger/cmd/jaeger') }
+  } catch (error) {
+    return { obstacle: String(error) }
   }
-  return { program }
 }
 
 export interface JaegerSpan {
