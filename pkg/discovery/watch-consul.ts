@@ -27,7 +27,8 @@ export function watchConsul(options: WatchConsulOptions): Watch {
 
       async function read(): Promise<readonly Instance[]> {
         const previous = index
-        // A failed request or a restarted registry makes the index useless: the next request returns at once.
+        // After a failed request or a restart of the registry, the index is invalid. Without an index, the next request
+        // returns at once.
         index = 0
         const response = await client.request({
           method: 'GET',

@@ -45,7 +45,10 @@ const BASE_64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+
 const COMMA = 44
 const SEMICOLON = 59
 
-/** Returns the segments, and for each generated line the index of its first segment, with the number of segments last. */
+/**
+ * Returns the segments, and the index of the first segment of each generated line. The last index is the number of
+ * segments.
+ */
 function decode(mappings: string) {
   const digits = new Int8Array(128).fill(-1)
   for (let i = 0; i < BASE_64.length; i++) digits[BASE_64.charCodeAt(i)] = i
