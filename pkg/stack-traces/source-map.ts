@@ -17,11 +17,11 @@ const FIELDS = 4
  * Decodes a source map (ECMA-426). Segments are in one typed array: objects for the 330 000 segments of a bundle would
  * take ten times the memory.
  *
- * @throws when the text is no source map
+ * @throws when the text is not a source map
  */
 export function parseSourceMap(text: string): FindPosition {
   const { version, sources, mappings } = JSON.parse(text)
-  if (version !== 3 || !Array.isArray(sources) || typeof mappings !== 'string') throw new Error('no source map')
+  if (version !== 3 || !Array.isArray(sources) || typeof mappings !== 'string') throw new Error('not a source map')
   const { segments, lineStarts } = decode(mappings)
 
   return function findPosition(line, column) {
