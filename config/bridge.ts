@@ -9,7 +9,7 @@ import {
   withEnvFile,
 } from './load.ts'
 
-/** The variables of `app bridge`. It ignores the others, so that a database URL cannot stop it. */
+/** The variables of `app bridge`. It ignores other variables, so that an invalid database URL cannot stop it. */
 const NAMES = [
   'SERVICE_NAME',
   'LOG_LEVEL',

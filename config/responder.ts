@@ -1,7 +1,7 @@
 import { type Config, type Name, SECRETS, schema } from './env.ts'
 import { type Environment, type ReadFile, readSecrets, readTextFile, validate, withEnvFile } from './load.ts'
 
-/** The variables of `app respond`. It ignores the others, so that it starts while the service cannot. */
+/** The variables of `app respond`. It ignores other variables, so that it starts even when the service cannot. */
 const NAMES = [
   'SERVICE_NAME',
   'NODE_ENV',
@@ -45,8 +45,7 @@ type ParseRules<Rules> = (
 type ResponderConfig<Rules> = Config & { readonly [K in (typeof REQUIRED)[number]]: string } & { readonly rules: Rules }
 
 /**
- * Reads the variables and the rules of `app respond`. The service reloads SETTINGS_FILE, and the responder does not use
- * its values.
+ * Reads the variables and the rules of `app respond`. It does not read SETTINGS_FILE: only the service uses its values.
  *
  * @throws ConfigError with all problems together
  */
@@ -59,7 +58,7 @@ export function loadResponder<Rules>(
   const given = withEnvFile(environment, readFile)
   const isKnown = (name: string) => NAMES.some((known) => name === known || name === `${known}_FILE`)
   const own = Object.fromEntries(Object.entries(given).filter(([name]) => isKnown(name)))
-  // UPSTREAM_OPEN of the environment is the value of a file without it.
+  // UPSTREAM_OPEN of the environment applies while SETTINGS_FILE does not contain it.
   const values: Environment = { ...readSecrets(own, readFile, problems), UPSTREAM_OPEN: given['UPSTREAM_OPEN'] }
   for (const name of REQUIRED) {
     if (!values[name] && !given[`${name}_FILE`]) problems.push(`${name}: got nothing, expected a value for app respond`)

@@ -39,10 +39,10 @@ export interface BridgeDeps {
   readonly log: Omit<ServiceLogDeps, 'context' | 'onLine'>
 }
 
-/** A publication may test and reload nginx, each for at most ten seconds. */
+/** A publication may test nginx and reload it. Each command takes at most ten seconds. */
 const STOP_TIMEOUT_MS = 25_000
 
-/** Lines of the log stay short, whatever the number of instances. */
+/** Most instances in one log line. */
 const MAX_LOGGED = 20
 
 /** Runs the bridge until SIGTERM or SIGINT, and resolves with the exit code. */

@@ -22,7 +22,7 @@ export interface DiscoveryDeps {
   /** Address of the registry, such as `consul://host:8500`. */
   readonly registry: string
   readonly password: string | undefined
-  /** Address of this instance for its clients. @default the address towards the registry, and the port of `listener` */
+  /** Address of this instance for its clients. @default the result of `localAddress`, and the port of `listener` */
   readonly advertise: { readonly host: string; readonly port: number } | undefined
   readonly service: string
   readonly version: string
@@ -92,7 +92,7 @@ function createRegistry(address: RegistryAddress, password: string | undefined):
   return createEureka({ client, password, ...address })
 }
 
-/** Returns an empty text for the address of the agent of Consul: the usual agent is on the same machine. */
+/** Returns an empty text when the agent of Consul is on this machine: the entry then has the address of the agent. */
 async function findHost({ kind, host, port }: RegistryAddress): Promise<string> {
   const address = await localAddress(host, port)
   return kind === 'consul' && /^(127\.|::1$)/.test(address) ? '' : address

@@ -56,7 +56,7 @@ export function createRespond(options: RespondOptions): { start(): Promise<0 | 1
   })
   const lifecycle = createLifecycle({
     process,
-    // Alertmanager retries, so no load balancer has to notice the stop.
+    // Alertmanager retries, so the responder needs no time in which load balancers notice the stop.
     drainDelayMs: 0,
     shutdownTimeoutMs: options.shutdownTimeoutMs,
     reload: () => {},

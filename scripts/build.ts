@@ -18,8 +18,9 @@ async function makeBundle(): Promise<void> {
 }
 
 /**
- * Removes the texts of the sources from a source map, which leaves a quarter of it, and adds the size of the bundle, by
- * which scripts/executable/stack-traces.ts recognises the map of another build. JSON escapes keep the file in ASCII.
+ * Removes the texts of the sources from a source map, so that a quarter of its size is left. Adds the size of the
+ * bundle, so that scripts/executable/stack-traces.ts can reject the map of another build. JSON escapes keep the file in
+ * ASCII.
  */
 function shortenMap(text: string, bytes: number): string {
   const { version, sources, mappings } = JSON.parse(text)

@@ -22,7 +22,10 @@ export interface ServiceOptions {
 /** A process that a debugger has stopped, or a request without end, must not delay a restart. */
 const RESTART_TIMEOUT_MS = 300
 
-/** Runs the service. `ended` has its exit code: with `changes` only after a signal, otherwise when it has ended. */
+/**
+ * Runs the service. `ended` resolves with the exit code of the service. With `changes`, it resolves only after `stop`,
+ * because a service that has ended starts again after the next change.
+ */
 export function runService({ prepare, onStart, log, changes }: ServiceOptions) {
   let child: ChildProcess | undefined
   let isStopping = false
@@ -31,8 +34,8 @@ export function runService({ prepare, onStart, log, changes }: ServiceOptions) {
   async function startProcess(): Promise<{ readonly ended: Promise<number> }> {
     const { args, env } = await prepare()
     if (isStopping) return { ended: Promise.resolve(0) }
-    // The service has a separate process group, so the terminal sends Ctrl-C to this process only, which forwards it
-    // once.
+    // The service has a separate process group, so the terminal sends Ctrl-C only to this process. This process
+    // forwards the signal once.
     const stdout = log ? 'pipe' : 'inherit'
     const started = spawn(process.execPath, args, { env, detached: true, stdio: ['ignore', stdout, 'inherit'] })
     child = started

@@ -17,7 +17,7 @@ interface EurekaInstance {
   readonly port: { readonly $: number }
 }
 
-/** Starts Spring Cloud's Eureka server. It has no read-only response cache, as the README of deploy/eureka recommends. */
+/** Starts Spring Cloud's Eureka server without its read-only response cache. */
 export async function startEureka(): Promise<TestRegistry> {
   const jars = await installJars(FOLDER)
   const directory = temporaryDirectory('eureka')

@@ -65,7 +65,7 @@ export const FAULTS: readonly Fault[] = [
     end: ({ database }) => database.restart(),
   },
   {
-    // The service retries a 503, and not a 500.
+    // The service retries after 503, but not after 500.
     fault: 'a third of the responses of an upstream are 500',
     alerts: ['UpstreamErrorsHigh'],
     start: ({ protectedService }) => protectedService.respond((count) => (count % 3 === 0 ? 500 : 200)),
@@ -84,7 +84,7 @@ export const FAULTS: readonly Fault[] = [
     end: ({ protectedService }) => protectedService.collect(200),
   },
   {
-    fault: 'nothing reads the output of an instance for 2 MB of log lines',
+    fault: 'the output of an instance is blocked for 2 MB of log lines',
     alerts: ['LogLinesDropped'],
     start: ({ blockOutput }) => blockOutput(),
     end: ({ readOutput }) => readOutput(),

@@ -14,7 +14,8 @@ document.documentElement.classList.toggle('dark-mode', matchMedia('(prefers-colo
 SwaggerUIBundle({ url: '/openapi.json', dom_id: '#docs', deepLinking: true, displayRequestDuration: true, validatorUrl: null })
 `
 
-// The document has no links, and its headers all are strings. swagger-ui.css shows their names dark on dark.
+// Hide the columns of links and of types of headers: the document has no links, and every header is a string. In dark
+// mode, swagger-ui.css shows the names of headers in a dark colour.
 const ADDITIONS = `
 .swagger-ui .response-col_links, .swagger-ui .headers .header-col:last-child { display: none }
 .dark-mode .swagger-ui .headers td.header-col { color: inherit }

@@ -38,11 +38,11 @@ export interface Report {
 interface Series {
   readonly name: string
   readonly cells: Uint32Array
-  /** The rate, the share of failures and P99 of each ended slot, at the place of the slot. P99 is NaN without requests. */
+  /** The rate, the share of failures and P99 of each ended slot, by slot number. P99 is NaN without requests. */
   readonly ended: Float64Array
   /** The sum of the slots before the slot `next`, without the slots older than 15 minutes. */
   readonly before: Uint32Array
-  /** The first slot that has not ended when `before` was computed. */
+  /** The first slot that had not ended when `before` was computed. */
   next: number
 }
 
@@ -139,7 +139,7 @@ function sum(cells: Uint32Array, from: number, to: number): Uint32Array {
   const sum = new Uint32Array(WIDTH)
   for (let slot = from; slot < to; slot++) {
     const place = (slot % SLOTS) * WIDTH
-    // Otherwise the place has the counts of an older slot.
+    // Otherwise the cells contain the counts of an older slot.
     if (cells[place + NUMBER] !== slot) continue
     for (let index = 0; index < NUMBER; index++) add(sum, index, cells[place + index] as number)
   }

@@ -14,10 +14,10 @@ export interface Source {
 }
 
 export type BridgeEvent =
-  /** The registry fails: the proxy keeps its list. Once for each kind of error in an outage. */
+  /** The registry fails, and the proxy keeps its list. Reported once for each kind of error in an outage. */
   | { readonly type: 'registry lost'; readonly error: Error }
   | { readonly type: 'registry back' }
-  /** The registry lists no instance: the proxy keeps its list. */
+  /** The registry lists no valid instance, and the proxy keeps its list. */
   | { readonly type: 'registry empty' }
   /** The proxy keeps endpoints that the registry no longer lists, for at most `graceMs`. */
   | { readonly type: 'removals held'; readonly endpoints: readonly string[] }
@@ -27,7 +27,7 @@ export type BridgeEvent =
       readonly removed: readonly string[]
       readonly count: number
     }
-  /** Instances that are no address and port. Proxies do not get them. */
+  /** Instances without a valid address and port. The proxy does not get them. */
   | { readonly type: 'instances invalid'; readonly instances: readonly string[] }
   | { readonly type: 'proxy not updated' | 'list not saved' | 'list not read'; readonly error: Error }
   | { readonly type: 'proxy updated again' | 'list saved again' }
@@ -69,7 +69,7 @@ export function createBridge(options: BridgeOptions) {
   let isEmpty = false
   let invalid = ''
 
-  /** @param time the time of the decision: the removals that it holds must have a timer */
+  /** @param time the time of the decision `next`. Removals that are held at this time get a timer. */
   function apply(next: Hold, time: number): void {
     const { published = [] } = hold
     const wasHolding = timer !== undefined
@@ -138,7 +138,7 @@ export function createBridge(options: BridgeOptions) {
   }
 }
 
-/** Messages differ from request to request, for example when a response contains the time. */
+/** Returns a text for errors of the same kind. Messages are not compared, because a response may contain the time. */
 function kindOf(error: Error): string {
   const { name, code, status } = error as Error & { code?: string; status?: number }
   return `${name} ${code ?? ''} ${status ?? ''}`

@@ -1,6 +1,6 @@
 import { isIP, isIPv6 } from 'node:net'
 
-/** An instance as a registry describes it: none of its values can be trusted. */
+/** An instance as a registry describes it. Its values are not validated. */
 export interface Instance {
   readonly id: string
   readonly host: string
@@ -8,7 +8,7 @@ export interface Instance {
   readonly weight?: number
 }
 
-/** A validated instance. Proxies get nothing else of a registry, so a registry cannot inject configuration. */
+/** A validated instance. A proxy gets only these values from a registry, so a registry cannot inject configuration. */
 export interface Endpoint {
   /** A canonical IP address. */
   readonly host: string
@@ -30,7 +30,7 @@ export function canonicalAddress(text: string): string | undefined {
   return address === '::' ? undefined : address
 }
 
-/** Returns the valid instances, each address once and in a stable order, and the ids of the invalid ones. */
+/** Returns the valid instances, each address once and in a stable order, and descriptions of the invalid instances. */
 export function readEndpoints(instances: readonly Instance[]): { endpoints: Endpoint[]; invalid: string[] } {
   const endpoints = new Map<string, Endpoint>()
   const invalid: string[] = []
@@ -82,5 +82,5 @@ export function integerWeights(endpoints: readonly Endpoint[]): number[] {
 const sort = (endpoints: ReadonlyMap<string, Endpoint>) =>
   [...endpoints].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, endpoint]) => endpoint)
 
-/** For the log. The text of a registry may be long, and may contain anything. */
+/** Describes an instance for the log. The values of a registry may be long, and may contain any character. */
 const describe = (id: string, host: string, port: number) => JSON.stringify(`${id} ${host} ${port}`.slice(0, 100))

@@ -35,9 +35,9 @@ class RequestError extends Error {
 }
 
 /**
- * Serves the endpoint discovery of Envoy with its REST protocol: Envoy polls, and gets 304 while its version is the
- * current one. Without a list, and for an unknown cluster, the response is an error, and Envoy keeps its endpoints: an
- * empty list would remove them.
+ * Serves the endpoint discovery of Envoy with its REST protocol: Envoy polls, and gets 304 while it has the current
+ * version. Without a list, and for an unknown cluster, the response is an error, so Envoy keeps its endpoints. An empty
+ * list would remove them.
  * https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#rest-json-polling-subscriptions
  */
 export function createEnvoySink({ service, host, port, maxBytes = 1024 * 1024, onRefused }: EnvoyOptions) {
@@ -53,7 +53,7 @@ export function createEnvoySink({ service, host, port, maxBytes = 1024 * 1024, o
           refusal = error.message
           onRefused?.(error)
         }
-        // The rest of a body that is too large is not read, so the connection cannot be used again.
+        // The sink does not read the rest of a body that is too large, so the connection must close.
         if (status === 413) res.setHeader('connection', 'close')
         send(res, status, `${error.message}\n`, 'text/plain')
       },

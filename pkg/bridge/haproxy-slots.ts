@@ -3,7 +3,7 @@ import { canonicalAddress, type Endpoint, integerWeights, keyOf } from './endpoi
 /** A server of the backend that `server-template` has prepared. */
 export interface Slot {
   readonly name: string
-  /** `host:port`, as `keyOf`. Empty for an address that is none. */
+  /** `host:port`, as `keyOf` returns it. Empty when the server has no valid address. */
   readonly key: string
   readonly state: 'ready' | 'drain' | 'maint'
   readonly weight: number
@@ -44,9 +44,9 @@ export interface Plan {
 }
 
 /**
- * Returns the commands that give each endpoint a slot. An endpoint keeps its slot. Additions come before removals, so
- * that a replacement of instances never leaves the backend with fewer servers. A slot gets a new address only while it
- * is in maintenance.
+ * Returns the commands that give each endpoint a slot. An endpoint keeps its slot. Additions to free slots come before
+ * removals, so a replacement of instances does not reduce the number of servers while free slots are left. A slot gets
+ * a new address only while it is in maintenance.
  */
 export function planSlots(backend: string, slots: readonly Slot[], endpoints: readonly Endpoint[]): Plan {
   const weights = integerWeights(endpoints)

@@ -48,7 +48,7 @@ export function createHaproxySink(options: HaproxyOptions): Sink {
         for (let i = 0; i < commands.length; i += COMMANDS_IN_LINE) {
           answer += await send(commands.slice(i, i + COMMANDS_IN_LINE).join(';'))
         }
-        // HAProxy reports most failures as text between other texts, so read the slots again.
+        // Read the slots again: HAProxy reports most failures only as text between the responses to other commands.
         const rest = planSlots(backend, await readSlots(), endpoints).commands
         const reply = answer.trim().slice(0, 300).replace(/\s+/g, ' ')
         if (rest.length > 0) throw new Error(`HAProxy did not accept "${rest[0]}": ${reply}`)

@@ -1,7 +1,7 @@
 import { type Endpoint, union } from './endpoints.ts'
 
 export interface HoldOptions {
-  /** How long removals wait after the registry was lost or empty, in milliseconds. */
+  /** Delay of removals after the registry was lost or empty, in milliseconds. */
   readonly graceMs: number
   /** Whether an empty list of the registry becomes the list of the proxy, after `graceMs`. */
   readonly allowEmpty: boolean
@@ -13,7 +13,7 @@ export interface Hold {
   readonly published: readonly Endpoint[] | undefined
   /** The last list of the registry. Undefined before its first response. */
   readonly latest: readonly Endpoint[] | undefined
-  /** The registry has not responded since its last failure, or since the start. */
+  /** Whether the registry has not responded since its last failure, or since the start. */
   readonly isLost: boolean
   /** Removals wait until this time. */
   readonly until: number
@@ -27,12 +27,12 @@ export const startHold = (saved: readonly Endpoint[] | undefined): Hold => ({
   until: Number.NEGATIVE_INFINITY,
 })
 
-/** The registry has failed. The proxy keeps its list. */
+/** Returns the state after a failure of the registry. The proxy keeps its list. */
 export const onFailure = (hold: Hold): Hold => ({ ...hold, isLost: true })
 
 /**
- * The registry has responded with a list. A registry that has returned after a failure, or that becomes empty or stops
- * being empty, may have lost its data: its instances need time to register again.
+ * Returns the state after a list of the registry. The registry may have lost its data when it returns after a failure,
+ * becomes empty or stops being empty. Its instances then need time to register again.
  */
 export function onList(hold: Hold, latest: readonly Endpoint[], now: number, options: HoldOptions): Hold {
   const wasEmpty = hold.latest?.length === 0
@@ -42,7 +42,7 @@ export function onList(hold: Hold, latest: readonly Endpoint[], now: number, opt
   return decide({ ...hold, latest, isLost: false, until }, now, options)
 }
 
-/** Time has passed. */
+/** Returns the state at the time `now`, after which removals may no longer have to wait. */
 export function decide(hold: Hold, now: number, { allowEmpty }: HoldOptions): Hold {
   const { published, latest, isLost, until } = hold
   if (isLost || latest === undefined || (latest.length === 0 && !allowEmpty)) return hold

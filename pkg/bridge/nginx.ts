@@ -10,7 +10,7 @@ export interface NginxOptions {
   readonly path: string
   /** The program of nginx with the arguments that name its configuration, such as `['nginx', '-p', '/var/lib/proxy']`. */
   readonly command: readonly string[]
-  /** Parameters of every server. One broken connection takes an instance out for a second. */
+  /** Parameters of every server. @default one broken connection excludes an instance for a second */
   readonly parameters?: string
   /** Shortest time between two reloads, in milliseconds: each reload starts new workers. @default 2_000 */
   readonly pauseMs?: number
@@ -36,7 +36,7 @@ export function createNginxSink(options: NginxOptions): Sink {
   }
 
   async function write(text: string): Promise<void> {
-    // A second name for the old file: restoring it needs no free space.
+    // A hard link keeps the old file, so its restoration works on a full disk.
     await rm(previous, { force: true })
     const hasPrevious = await link(path, previous).then(
       () => true,
@@ -79,7 +79,7 @@ function render(endpoints: readonly Endpoint[], parameters: string): string {
   return `# app bridge writes this file.\n${servers.join('')}`
 }
 
-/** Returns the reason of a failure: nginx writes it before a line that only says that the test has failed. */
+/** Returns the reason for a failure. nginx writes the reason first, and then a line with the result of the test. */
 function findReason(stderr = ''): string {
   const lines = stderr.split('\n').filter((line) => /\[(emerg|alert|crit|error)\]/.test(line))
   return (lines[0] ?? stderr.trim().split('\n').at(-1) ?? '').slice(0, 500)

@@ -1,4 +1,4 @@
-/** The knowledge about the entry of this process in the registry. Times are monotonic, in milliseconds. */
+/** The state of the registration, as far as this process knows it. Times are monotonic, in milliseconds. */
 export interface RegistrationState {
   /** Whether the registry may have an entry. A call without a response may have reached it. */
   readonly mayHaveEntry: boolean

@@ -16,7 +16,7 @@ export type RegistrationEvent =
   | { readonly type: 'in service' | 'out of service' | 'deregistered'; readonly instance: ServiceInstance }
   /** The registry has no entry of a registered instance. */
   | { readonly type: 'forgotten'; readonly instance: ServiceInstance }
-  /** The first failure, and the first failure with another cause. */
+  /** The first failure, and each failure whose cause differs from the cause before. */
   | { readonly type: 'failing' | 'not deregistered'; readonly error: unknown }
 
 export type Result = 'ok' | 'unknown' | 'fail'
@@ -27,9 +27,9 @@ export interface RegistrationOptions {
   readonly locate: () => Promise<Omit<ServiceInstance, 'isReady'>>
   readonly isReady: () => boolean
   readonly onEvent: (event: RegistrationEvent) => void
-  /** Called after each call to the registry. @default nothing is measured */
+  /** Called after each call to the registry. @default no measurement */
   readonly onCall?: (operation: Operation | 'deregister', result: Result) => void
-  /** Time between two looks at `isReady`, in milliseconds. @default 200 */
+  /** Interval at which `isReady` is checked, in milliseconds. @default 200 */
   readonly pollMs?: number
   /** @default 250 to 5_000 ms */
   readonly backoff?: Backoff
@@ -54,7 +54,7 @@ export function createRegistration(options: RegistrationOptions) {
     random = Math.random,
   } = options
   const stopping = new AbortController()
-  /** Ends the calls that a stop waits for. */
+  /** Aborts the calls in progress when the stop has reached its limit. */
   const stopLimit = new AbortController()
   let state = UNREGISTERED
   let instance: ServiceInstance | undefined
@@ -89,7 +89,7 @@ export function createRegistration(options: RegistrationOptions) {
   async function register(isReady: boolean): Promise<void> {
     const wasRegistered = state.announced !== undefined
     const registered = { ...(await locate()), isReady }
-    // The stop began during the look-up, and would not wait for a new entry.
+    // Do not register when the stop has begun during the look-up.
     stopping.signal.throwIfAborted()
     instance = registered
     state = { ...state, mayHaveEntry: true }

@@ -7,7 +7,7 @@ interface Server {
   readonly port: number
 }
 
-/** The server of a registry. It has no password: the password is in a variable of its own. */
+/** The server of a registry, without the password, which has a separate variable. */
 export type RegistryAddress = Server &
   (
     | { readonly kind: 'consul' }
@@ -24,7 +24,7 @@ const DEFAULT_PORTS = { consul: 8500, nacos: 8848, eureka: 8761 } as const
 /**
  * Parses `consul://host:8500`, `nacos://user@host:8848/namespace/group` or `eureka://user@host:8761/eureka`. A scheme
  * with `+https` uses TLS. Port, user, namespace, group and the path of Eureka are optional.
- * @throws TypeError or URIError that does not quote the text, because the text may contain a password by mistake
+ * @throws TypeError or URIError. The message does not quote the text, which may contain a password by mistake.
  */
 export function parseRegistry(text: string): RegistryAddress {
   const found = PATTERN.exec(text)?.groups

@@ -27,7 +27,8 @@ export function watchConsul(options: WatchConsulOptions): Watch {
 
       async function read(): Promise<readonly Instance[]> {
         const previous = index
-        // A failed request or a restarted registry makes the index useless: the next request returns at once.
+        // After a failed request or a restart of the registry, the index is invalid. Without an index, the next request
+        // returns at once.
         index = 0
         const response = await client.request({
           method: 'GET',
@@ -40,7 +41,7 @@ export function watchConsul(options: WatchConsulOptions): Watch {
         })
         if (response.status !== 200) throw responseError('Consul: list instances', response, [password])
         const entries = parseJson(response.body)
-        if (!Array.isArray(entries)) throw new Error('Consul: list instances: the response is no list')
+        if (!Array.isArray(entries)) throw new Error('Consul: list instances: the response is not a list')
         const next = Number(response.headers.get('x-consul-index') ?? Number.NaN)
         if (!Number.isSafeInteger(next) || next < 0)
           throw new Error('Consul: list instances: the response has no X-Consul-Index')

@@ -29,7 +29,7 @@ export function watchEureka({ client, path, username, password, pollMs = 1_000 }
         // Eureka keeps the names of applications in upper case.
         const app = encodeURIComponent(service.toUpperCase())
         const response = await client.request({ method: 'GET', path: `${path}/apps/${app}`, headers, signal })
-        // Eureka forgets an application with its last instance.
+        // Eureka removes an application together with its last instance.
         if (response.status === 404) return []
         if (response.status !== 200) throw responseError('Eureka: list instances', response, [password, credentials])
         const { instance } = asObject(parseObject(response.body)['application'])

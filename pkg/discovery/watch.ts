@@ -13,7 +13,7 @@ export interface Instance {
 export interface Watch {
   /**
    * Calls `onInstances` with every list that the registry returns, whether or not it has changed, and `onError` for
-   * every failed request. An empty list means that the registry has answered and knows no healthy instance. Resolves
+   * every failed request. An empty list means that the registry has responded and lists no healthy instance. Resolves
    * once `signal` has aborted. Never rejects.
    */
   watch(
@@ -50,15 +50,15 @@ export function parseJson(body: string): unknown {
   }
 }
 
-/** Returns the value if it is an object. Otherwise returns an empty one, so that its properties are undefined. */
+/** Returns the value if it is an object, and an empty object otherwise. */
 export function asObject(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
 }
 
-/** Returns a text, or an empty one: an instance with an empty host is invalid. */
+/** Returns the value if it is a text, and an empty text otherwise. An instance with an empty host is invalid. */
 export const asText = (value: unknown) => (typeof value === 'string' ? value : '')
 
-/** Returns a number, or NaN: an instance with such a port is invalid. Eureka also writes numbers as texts. */
+/** Returns a number, or NaN. An instance with the port NaN is invalid. Eureka also writes numbers as texts. */
 export function asNumber(value: unknown): number {
   if (typeof value === 'string' && /^\d{1,9}$/.test(value)) return Number(value)
   return typeof value === 'number' ? value : Number.NaN

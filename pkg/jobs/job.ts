@@ -19,7 +19,7 @@ export type JobEvent =
       readonly durationMs: number
       readonly err?: unknown
     }
-  /** The store of the leases has failed. Reported once until it works again. */
+  /** The store of the leases has failed. Reported once until the store works again. */
   | { readonly type: 'leases unavailable'; readonly job: string; readonly err: unknown }
   | { readonly type: 'leases available'; readonly job: string }
 
@@ -62,9 +62,10 @@ class Ended extends Error {
 }
 
 /**
- * A periodic job that one instance runs at a time. The functions are those of a part of the lifecycle. Runs never overlap in this process, and not
- * between instances while the work obeys its signal. A run of a killed instance starts again elsewhere, so the work
- * must tolerate a repetition. A drain starts no further run; the stop waits for the run in progress.
+ * Creates a periodic job, which one instance at a time runs, as a part of the lifecycle. Runs in one process never
+ * overlap. Runs on different instances do not overlap when the work obeys its signal. After the kill of an instance,
+ * another instance runs the job again, so the work must tolerate a repetition. After a drain, no further run starts.
+ * The stop waits for the run in progress.
  */
 export function createJob(options: JobOptions) {
   const { name, intervalMs, timeoutMs, work, leases, leaseMs = 30_000 } = options
@@ -118,13 +119,13 @@ export function createJob(options: JobOptions) {
     const { run } = claim
     const result = isStopping ? 'stopped' : await runOnce(run, claimedAt)
     if (result === 'lease lost') return retryMs
-    // Another instance continues with a run that the stop has cut.
+    // After a run that the stop has aborted, another instance may run the job at once.
     const afterMs = result === 'stopped' ? 0 : Math.max(0, claimedAt + intervalMs - clock())
     await callStore(() => leases.release(name, run, afterMs))
     return afterMs
   }
 
-  /** Resolves when the work has settled, even after an abort: a run that ignores its signal keeps its lease. */
+  /** Resolves when the work has settled, even after an abort. A run that ignores its signal keeps its lease. */
   async function runOnce(run: number, claimedAt: number): Promise<JobResult> {
     abort = new AbortController()
     const { signal } = abort

@@ -105,7 +105,7 @@ export function pageQuery<
   })
 }
 
-/** Returns the schema of a page. Clients know it by this name, such as `NotePage`. Its example has the item's example. */
+/** Returns the schema of a page. Generated clients use its name, such as `NotePage`. Its example has the item's. */
 export const pageSchema = <S extends z.ZodType>(id: string, item: S) =>
   z
     .object({

@@ -14,12 +14,12 @@ import {
 } from './settings.ts'
 
 export interface ActionOptions {
-  /** The path of SETTINGS_FILE. @default rules that change settings do not start */
+  /** The path of SETTINGS_FILE. When it is undefined, actions that change settings fail. */
   readonly settingsFile: string | undefined
   readonly defaults: Defaults
   readonly run: Run
   readonly now?: () => number
-  /** Reports a setting that was restored, or could not be restored. It is tried again after a failure. */
+  /** Called when a setting was restored, or could not be restored. The next `expire` tries again after a failure. */
   readonly onRestore: (override: Override, err?: unknown) => void
 }
 

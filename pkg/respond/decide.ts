@@ -11,7 +11,7 @@ export interface Pending {
   readonly target: string
   /** Milliseconds since the epoch. */
   readonly actedAt: number
-  /** The responder escalates at this time. Absent for a notification, which repairs nothing. */
+  /** The responder escalates at this time. Absent for a notification, which is no repair. */
   readonly deadline?: number | undefined
   readonly query: string
 }
@@ -56,13 +56,13 @@ export interface DecideOptions {
   readonly maxActionsPerHour: number
   readonly state: State
   readonly now: number
-  /** The kill switch is on. */
+  /** Whether the kill switch is on. */
   readonly isStopped: boolean
   readonly dryRun: boolean
 }
 
 const HOUR_MS = 3_600_000
-/** Alertmanager repeats an alert as long as it fires. */
+/** Alertmanager repeats an alert while it fires, so the responder must remember the alert for a long time. */
 const REMEMBER_MS = 30 * 24 * HOUR_MS
 const MAX_REMEMBERED = 10_000
 
@@ -80,7 +80,7 @@ export function decide(options: DecideOptions): { readonly decision: Decision; r
   const key = `${rule.name} ${target}`
   if ((state.cooldowns[key] ?? 0) > now) return skip('cooling down')
   const actions = state.actions.filter((at) => at > now - HOUR_MS)
-  // A notification changes nothing, and has a limit of its own.
+  // A notification makes no change, and the robot has a limit of its own.
   const isLimited = rule.action.type !== 'notify'
   if (isLimited && actions.length >= maxActionsPerHour) return skip('limit reached')
   const pending: Pending = {
@@ -121,7 +121,7 @@ function resolve(alert: Alert, state: State) {
 const findRule = (rules: readonly Rule[], labels: Readonly<Record<string, string>>) =>
   rules.find(({ match }) => Object.entries(match).every(([name, value]) => labels[name] === value))
 
-/** Returns the object of an action, or undefined when the label that names it is missing or invalid. */
+/** Returns the target of an action, or undefined when the label that names it is missing or invalid. */
 export function findTarget(action: Action, labels: Readonly<Record<string, string>>): string | undefined {
   switch (action.type) {
     case 'open_breaker':

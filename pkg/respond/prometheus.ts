@@ -14,7 +14,7 @@ export function createQuery(url: string, fetch = globalThis.fetch, timeoutMs = 2
       readonly error?: string
     }
     if (status !== 'success' || data?.resultType !== 'vector') {
-      throw new Error(`Prometheus did not answer the query: ${error ?? data?.resultType}`)
+      throw new Error(`Prometheus did not evaluate the query: ${error ?? data?.resultType}`)
     }
     return data.result.length > 0
   }

@@ -17,9 +17,9 @@ export interface ResponderOptions extends Rules {
   /** Tells whether the kill switch is on. */
   readonly isStopped: () => boolean
   readonly store: { load(): State; save(state: State): Promise<void> }
-  /** Performs an action. `access` reads and replaces the saved state, in a turn. */
+  /** Performs an action. `access` reads the saved state, and replaces it inside `inTurn`. */
   readonly act: (rule: Rule, target: string, access: StateAccess) => Promise<void>
-  /** Ends the temporary changes whose time is over. Called in a turn. */
+  /** Ends the temporary changes whose time is over. Called inside `inTurn`. */
   readonly expire: (now: number, access: StateAccess) => Promise<void>
   /** Sends a message to people. @default no messages */
   readonly notify?: ((markdown: string) => void) | undefined
@@ -33,7 +33,7 @@ export interface StateAccess {
   readonly state: () => State
   /** Saves the state. @throws when it cannot be saved; the previous state stays */
   readonly save: (state: State) => Promise<void>
-  /** Runs one change of the state at a time. `save` is called in such a turn. */
+  /** Runs one change of the state at a time. Call `save` only inside it. */
   readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>
 }
 
@@ -47,7 +47,7 @@ export function createResponder(options: ResponderOptions) {
   const { rules, maxActionsPerHour, dryRun, isStopped, store, act, expire, notify, hasResult, onEvent } = options
   const { now = Date.now } = options
   let state = store.load()
-  /** The part of the state that the file has. A dry run only adds to `state`. */
+  /** The state in the file. Decisions of a dry run change only `state`. */
   let saved = state
   let last: Promise<unknown> = Promise.resolve()
   /** The actions in progress, by the id of their alert. */

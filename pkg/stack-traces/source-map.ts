@@ -17,11 +17,11 @@ const FIELDS = 4
  * Decodes a source map (ECMA-426). Segments are in one typed array: objects for the 330 000 segments of a bundle would
  * take ten times the memory.
  *
- * @throws when the text is no source map
+ * @throws when the text is not a source map
  */
 export function parseSourceMap(text: string): FindPosition {
   const { version, sources, mappings } = JSON.parse(text)
-  if (version !== 3 || !Array.isArray(sources) || typeof mappings !== 'string') throw new Error('no source map')
+  if (version !== 3 || !Array.isArray(sources) || typeof mappings !== 'string') throw new Error('not a source map')
   const { segments, lineStarts } = decode(mappings)
 
   return function findPosition(line, column) {
@@ -45,7 +45,10 @@ const BASE_64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+
 const COMMA = 44
 const SEMICOLON = 59
 
-/** Returns the segments, and for each generated line the index of its first segment, with the number of segments last. */
+/**
+ * Returns the segments, and the index of the first segment of each generated line. The last index is the number of
+ * segments.
+ */
 function decode(mappings: string) {
   const digits = new Int8Array(128).fill(-1)
   for (let i = 0; i < BASE_64.length; i++) digits[BASE_64.charCodeAt(i)] = i

@@ -26,7 +26,7 @@ export class CallError extends Error {
 }
 
 /**
- * Encodes the body. A wrong request is a mistake in this service, so it fails before it counts for the upstream.
+ * Encodes the body. A wrong request is a mistake in this service, so it fails before it can count against the upstream.
  *
  * @throws TypeError for a path that node:http refuses, and for a body that is not JSON
  */

@@ -44,7 +44,7 @@ export interface Resource {
 export interface ResourceDeps {
   readonly names: Names
   readonly fields: readonly Field[]
-  /** The resource whose paths also have the list of this one. One of the fields refers to it. */
+  /** The parent, whose paths include a list of this resource. One of the fields refers to the parent. */
   readonly parent?: Names | undefined
   /** Reads a file of this project. */
   readonly read: (path: string) => string

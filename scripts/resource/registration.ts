@@ -41,7 +41,7 @@ export function register(text: string, { path, list, imports, entry }: Registrat
   const declared = new RegExp(`^((?:export )?const ${list}: .* = [[{])(\\n(?:  .*\\n)+)?(?=[\\]}]$)`, 'm')
   if (!declared.test(text)) throw new Error(`${path} has no list ${list} that make resource can extend`)
   const extended = text.replace(declared, (_, opening, entries = '\n') => `${opening}${entries}${entry},\n`)
-  // After the other imports: Git keeps the lines of two branches only where each branch adds one block.
+  // Add the imports after the other imports: Git keeps the lines of two branches only when each branch adds one block.
   const end = [...extended.matchAll(/^(?:import .*|\}) from '.*'\n/gm)].at(-1)
   const at = end ? end.index + end[0].length : 0
   return `${extended.slice(0, at)}${imports.map((line) => `${line}\n`).join('')}${extended.slice(at)}`

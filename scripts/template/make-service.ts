@@ -18,7 +18,7 @@ const TEMPLATE_ONLY = [
   'docs/template.md',
   'docs/decisions/0011-template.md',
   'test/release/template',
-  // The recipes fit the sources of the template, until a team changes them.
+  // The recipes fit the sources only until a team changes the sources.
   'test/cookbook.test.ts',
   'test/support/recipes.ts',
   'bench/budgets.json',

@@ -16,7 +16,7 @@ export interface Pair {
   readonly name: string
   /**
    * DRAIN_DELAY_MS of the service. It exceeds the time from a deregistration to the proxy's new list. With a shorter
-   * delay, the proxy may learn the removal of an instance when it has already restarted and the next one stops.
+   * delay, the proxy may remove a restarted instance while the next instance already stops.
    */
   readonly drainDelayMs: number
   startRegistry(): Promise<TestRegistry>

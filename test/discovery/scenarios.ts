@@ -189,7 +189,7 @@ async function watchList(
   }
 }
 
-/** Starts the bridge of a proxy that has instances. Expects a warning, and that the proxy is left alone. */
+/** Starts the bridge of a proxy that has instances. Expects a warning, and an unchanged list of the proxy. */
 async function expectBridgeWarning(pair: Pair, name: string, env: Readonly<Record<string, string>>): Promise<void> {
   const proxy = await pair.startProxy()
   const before = await proxy.listed()

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll } from '@jest/globals'
 import { type LaunchOptions, launch } from '../../../scripts/services/service.ts'
 import { until } from '../services.ts'
 
-/** For the tests of a file: three instances that respond with their own port, and a proxy that stops after each test. */
+/** Starts three instances that respond with their own port, once for a file. Stops the proxy after each test. */
 export function useInstances() {
   const instances = [0, 1, 2].map(() => createServer((req, res) => res.end(String(req.socket.localPort))))
   const running: { stop(): unknown }[] = []
@@ -37,13 +37,13 @@ export function useInstances() {
   }
 
   return {
-    /** The list of a sink. */
+    /** Returns these instances as the list of a sink. */
     endpoints: (...indexes: number[]) =>
       indexes.map((i) => ({ host: '127.0.0.1', port: ports[i] ?? Number.NaN, weight: 1 })),
     findUsed,
     untilUsed: (port: number, ...indexes: number[]) =>
       until(async () => (await findUsed(port)).join() === indexes.join()),
-    /** Stops after the test. */
+    /** Calls `stop` after the test. */
     onEnd: (stop: () => unknown) => void running.push({ stop }),
     async start(options: LaunchOptions) {
       const process = await launch(options)
