@@ -64,7 +64,9 @@ export function setUp(pair: Pair) {
       env: { DRAIN_DELAY_MS: String(pair.drainDelayMs), ...registryEnv(registry), ...options.env },
       envFor: (_index, address) => ({ ADVERTISE: address }),
     })
-    // A clean stop removes the instance from the registry, which the next test uses.
+    // A clean stop removes the instance from the registry, which the next test uses. Its bridge must not start with a list
+    // of dead instances: nginx would need more than its three attempts to find another one.
+    stops.push(() => until(async () => (await registry.list(SERVICE)).length === 0, PATIENCE_MS).catch(() => {}))
     for (const instance of fleet) stops.push(() => instance.stop().catch(() => {}))
     await untilListed(proxy, fleet)
     await until(async () => isSame(await proxy.usable(), sortedAddresses(fleet)), PATIENCE_MS)
