@@ -7,13 +7,19 @@ export PATH := $(CURDIR)/.toolchain/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 # Node trusts the certificates of the system, such as the certificate of a TLS-inspecting proxy.
 export NODE_USE_SYSTEM_CA := 1
 
+# Apple's make 3.81 runs a simple command without a shell, and finds it on the PATH that make was started with. A shell
+# other than the default prevents this.
+ifeq ($(MAKE_VERSION),3.81)
+SHELL := /bin/bash
+endif
+
 TOOLCHAIN := .toolchain/ready
 PACKAGES := node_modules/.package-lock.json
 BENCH_PACKAGES := bench/node_modules/.package-lock.json
 SOURCES := $(shell find src config internal pkg -name '*.ts' ! -name '*.test.ts')
 JEST := node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js
 
-.PHONY: help shell watch coverage upgrade resource remove-resource migration run dev migrate seed test test-release lint types unit e2e e2e-browser e2e-database e2e-restart e2e-deploy resilience fmt build image bench audit clean FORCE
+.PHONY: help shell watch coverage upgrade resource remove-resource migration run dev migrate seed test test-release lint types unit e2e e2e-browser e2e-database e2e-restart e2e-deploy e2e-discovery resilience fmt build image bench audit clean FORCE
 
 ##@ Every day
 
@@ -52,7 +58,7 @@ coverage: $(PACKAGES) ## run the unit tests and write coverage/index.html (T=pkg
 	@$(JEST) --coverage $(T) --selectProjects unit
 
 # Run two tests at a time on any number of cores: the tests mostly wait for servers.
-e2e: build ## test the artifacts with real servers (T=test/notes for some of them)
+e2e: build ## test the artifacts with real servers (T=test/cli for some of them)
 	@$(JEST) $(T) --selectProjects e2e --maxWorkers=2
 
 fmt: $(PACKAGES) ## format the code and apply automatic fixes
@@ -67,7 +73,7 @@ shell: $(PACKAGES) ## open a shell with the pinned Node and the commands of the 
 ##@ Make it yours
 
 # Read NAME from the command line only: some systems set NAME to the host name.
-resource: $(PACKAGES) ## generate a resource with its table and tests: NAME=invoice FIELDS=number:string:unique,total:int (PLURAL=invoices)
+resource: $(PACKAGES) ## generate a resource with its table and tests: NAME=invoice FIELDS=number:string:unique,total:int (PLURAL=invoices, PARENT=customer)
 	@$(if $(filter environment,$(origin NAME)),env -u NAME) node scripts/resource.ts
 
 remove-resource: $(TOOLCHAIN) ## remove a generated resource: NAME=note (PLURAL=notes)
@@ -110,6 +116,10 @@ e2e-restart: build ## test restarts under load, without a deployment tool
 # Run three tests at a time on any number of cores: the tests mostly wait for servers.
 e2e-deploy: build ## test each deployment with its real tool (T=nginx for a single deployment)
 	@$(JEST) --selectProjects deploy --passWithNoTests --maxWorkers=3 $(T)
+
+# Run one test at a time: the registries need memory, and the scenarios need both cores.
+e2e-discovery: build ## test real registries with the bridge and a proxy (T=nacos for one; ROUNDS=20 restarts, default 6; OUTAGE_S=60 seconds, default 15)
+	@ROUNDS=$(or $(ROUNDS),6) OUTAGE_S=$(or $(OUTAGE_S),15) $(JEST) --selectProjects discovery --passWithNoTests --runInBand $(T)
 
 test-release: build ## run the slow tests: a fresh clone, the image, other platforms
 	@$(JEST) --selectProjects release

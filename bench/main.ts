@@ -1,5 +1,5 @@
 /*
- * node bench/main.ts [start-up] [throughput] [memory], and the parts that folders add: [notes]
+ * node bench/main.ts [start-up] [throughput] [memory] [scrape], and the parts that folders add: [notes]
  *
  * Measures these parts (default: all), prints a table and the verdict on each budget, and exits with 1 when a budget
  * does not hold. A run of all parts writes bench/results/full.*, and with QUICK=1 bench/results/quick.*.
@@ -19,6 +19,7 @@ import type { Measurement } from './measurement.ts'
 import { measureMemory } from './memory.ts'
 import { type Bench, BUILT, createPrograms } from './programs.ts'
 import { type Circumstances, renderReport } from './report.ts'
+import { measureScrapes } from './scrape.ts'
 import { measureStartup } from './startup.ts'
 import { measureThroughput } from './throughput.ts'
 
@@ -29,6 +30,7 @@ const PARTS: Record<string, (bench: Bench) => Promise<Measurement[]>> = {
   'start-up': measureStartup,
   throughput: measureThroughput,
   memory: measureMemory,
+  scrape: measureScrapes,
 }
 
 process.chdir(dirname(import.meta.dirname))

@@ -156,8 +156,8 @@ function parseTarget(text: string) {
   return { type: 'tcp' as const, host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) }
 }
 
-/** The names of the stores' own checks. */
-const RESERVED_CHECKS = ['database', 'redis']
+/** The names of the service's own checks. */
+const RESERVED_CHECKS = ['database', 'redis', 'registry']
 
 export const heartbeats = () =>
   createFormat(

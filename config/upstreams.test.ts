@@ -14,7 +14,8 @@ function findProblems(environment: Record<string, string>): readonly string[] {
 
 test('UPSTREAMS accepts lists of instances, names and SRV records', () => {
   const given =
-    'payments=http://10.0.0.1:8080|https://[::1]|http://pay:80, search=dns://search.shop:8080,mail=srv://_http._tcp.mail'
+    'payments=http://10.0.0.1:8080|https://[::1]|http://pay:80, search=dns://search.shop:8080,' +
+    'mail=srv://_http._tcp.mail,find=dns+https://search.shop:8443,post=srv+https://_https._tcp.mail.shop'
   expect(parse(given)).toEqual([
     {
       name: 'payments',
@@ -27,8 +28,10 @@ test('UPSTREAMS accepts lists of instances, names and SRV records', () => {
         ],
       },
     },
-    { name: 'search', source: { type: 'dns', host: 'search.shop', port: 8080 } },
-    { name: 'mail', source: { type: 'srv', name: '_http._tcp.mail' } },
+    { name: 'search', source: { type: 'dns', host: 'search.shop', port: 8080, protocol: 'http:' } },
+    { name: 'mail', source: { type: 'srv', name: '_http._tcp.mail', protocol: 'http:' } },
+    { name: 'find', source: { type: 'dns', host: 'search.shop', port: 8443, protocol: 'https:' } },
+    { name: 'post', source: { type: 'srv', name: '_https._tcp.mail.shop', protocol: 'https:' } },
   ])
   expect(validate({}).UPSTREAMS).toEqual([])
 })
@@ -52,6 +55,8 @@ test.each([
   'payments=dns://search:0',
   'payments=dns://search:65536',
   'payments=dns://search:80/path',
+  'payments=dns+http://search:80',
+  'payments=dns+https://search',
   'payments=srv://mail',
   'payments=srv://_http._tcp.',
 ])('UPSTREAMS rejects %s', (given) => {

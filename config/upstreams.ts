@@ -15,15 +15,16 @@ function parseOrigin(text: string) {
 
 /** Parses the source of the instances of an upstream. */
 function parseSource(text: string) {
-  const [scheme = ''] = text.split('://', 1)
-  if (scheme === 'dns') {
-    const [, host, port] = /^dns:\/\/([A-Za-z0-9.-]{1,253}):(\d{1,5})$/.exec(text) ?? []
+  const [, lookup, tls, rest = ''] = /^(dns|srv)(\+https)?:\/\/(.*)$/.exec(text) ?? []
+  const protocol = tls === undefined ? ('http:' as const) : ('https:' as const)
+  if (lookup === 'dns') {
+    const [, host, port] = /^([A-Za-z0-9.-]{1,253}):(\d{1,5})$/.exec(rest) ?? []
     const isPort = Number(port) >= 1 && Number(port) <= 65_535
-    return host !== undefined && isPort ? { type: 'dns' as const, host, port: Number(port) } : undefined
+    return host !== undefined && isPort ? { type: 'dns' as const, host, port: Number(port), protocol } : undefined
   }
-  if (scheme === 'srv') {
-    const [, name] = /^srv:\/\/((?:_[a-z0-9-]+\.){2}[A-Za-z0-9.-]{1,200})$/i.exec(text) ?? []
-    return name === undefined ? undefined : { type: 'srv' as const, name }
+  if (lookup === 'srv') {
+    const [, name] = /^((?:_[a-z0-9-]+\.){2}[A-Za-z0-9.-]{1,200})$/i.exec(rest) ?? []
+    return name === undefined ? undefined : { type: 'srv' as const, name, protocol }
   }
   const origins = text.split('|').map(parseOrigin)
   return origins.every((origin) => origin !== undefined) ? { type: 'static' as const, origins } : undefined
@@ -33,7 +34,7 @@ function parseSource(text: string) {
 export const upstreams = () =>
   createFormat(
     'name=target pairs separated by commas, each name once; a target is http(s)://host:port, several of them with | ' +
-      'between, dns://host:port or srv://_service._proto.name',
+      'between, dns(+https)://host:port or srv(+https)://_service._proto.name',
     (text) => {
       const upstreams = text.split(',').map((entry) => {
         const [, name = '', target = ''] = /^\s*([a-z][a-z0-9-]{0,31})=(\S+)\s*$/.exec(entry) ?? []

@@ -87,9 +87,10 @@ test('the duration is in nanoseconds, and independent of the wall clock', async 
   expect(lines).toMatchObject([{ 'event.duration': 2_500_000 }])
 })
 
-test.each([
+test.each<[string, object]>([
   ['2001:db8::1', { 'client.address': '2001:db8::1', 'client.ip': '2001:db8::1' }],
   ['unknown', { 'client.address': 'unknown' }],
+  ['x'.repeat(8_000), { 'client.address': 'x'.repeat(64) }],
 ])('the client %s has these addresses: %j', async (given, expected) => {
   await client.get('/ok').set('x-forwarded-for', given).expect(200)
   const [line = {}] = lines as readonly Line[]

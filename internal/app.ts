@@ -196,6 +196,13 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
               ...{ context, logger, health, board, sources: metrics?.sources, tracer: tracing?.tracer },
             })
       if (upstreams) await use(upstreams.part)
+      if (config.REGISTRY !== undefined) {
+        const { REGISTRY: registry, REGISTRY_PASSWORD: password, ADVERTISE: advertise } = config
+        const listener = { address: () => server.address() }
+        const { createDiscovery } = await import('./discovery.ts')
+        const deps = { service, version, listener, lifecycle, health, logger, sources: metrics?.sources }
+        await use(createDiscovery({ registry, password, advertise, ...deps }))
+      }
       await use({ name: 'health', start: () => health.start(), stop: () => health.stop() })
       settings.watch(reload)
 
@@ -225,6 +232,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
             onError: (err) => logEvent(logger, 'warn', 'expired idempotency keys not deleted', { err }),
           })
         : []
+      if (!postgres) logEvent(logger, 'info', 'resources off', { 'event.reason': 'DATABASE_URL is not set' })
       const { createRateLimit } = await import('./rate-limit.ts')
       const routes = listRoutes({
         settings: current,
@@ -268,6 +276,10 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
         drain: () => drain.begin(),
         stop: (signal) => drain.close(signal),
       })
+      const jobs =
+        postgres &&
+        (await (await import('./jobs.ts')).createJobs({ db: postgres.db, logger, sources: metrics?.sources }))
+      if (jobs) await use(jobs)
       // From here on, most objects belong to one request.
       disablePretenuring()
       const onError = (err: Error) => logEvent(logger, 'warn', 'systemd not notified', { err })

@@ -3,6 +3,8 @@ import { afterEach, expect, test } from '@jest/globals'
 import { Registry } from 'prom-client'
 import request from 'supertest'
 import type { UpstreamReport } from '#pkg/upstream/index.ts'
+import { addMetrics } from './discovery.ts'
+import { createJobMetrics } from './job-metrics.ts'
 import { type Counts, createServiceMetrics } from './metrics.ts'
 import { createUpstreamMetrics } from './upstream-metrics.ts'
 
@@ -62,13 +64,15 @@ test('docs/metrics.md lists each metric with its type, its labels and its meanin
   const { registry, observeDatabase, observeRedis, observeSpans, observeAdmission, http, render, sources } = create()
   const database = observeDatabase()
   database.onPool(() => ({ used: 0, idle: 0, waiting: 0 }))
-  database.onQuery('SelectQueryNode', 1)
+  database.onQuery('SELECT', 1)
   observeRedis(() => true)
   observeSpans({ exported: 0, lost: { queue_full: 0, export_failed: 0, rejected: 0, stopped: 0 } })
   const upstreams = createUpstreamMetrics(sources)
   upstreams.report(upstreamReport)
   upstreams.observe('payments')({ method: 'GET', status: 200, errorType: undefined, durationMs: 20 })
   observeAdmission(admission)
+  addMetrics(sources, () => true, new Map([['renew ok', 1]]))
+  createJobMetrics(sources)({ type: 'run ended', job: 'report', result: 'ok', durationMs: 1 })
   await request(http.measure((_req, res) => void res.end())).get('/')
   await render()
   const rows = []
@@ -101,11 +105,11 @@ test('queries count by operation and SQLSTATE, and the pool shows its connection
   expect(await render()).not.toContain('db_client_connection_pending_requests')
   const database = observeDatabase()
   database.onPool(() => ({ used: 3, idle: 2, waiting: 4 }))
-  database.onQuery('SelectQueryNode', 2)
-  database.onQuery('SelectQueryNode', 4)
-  database.onQuery('RawNode', 1)
-  database.onQuery('InsertQueryNode', 1, Object.assign(new Error('duplicate'), { code: '23505' }))
-  for (let index = 0; index < 100; index++) database.onQuery('UpdateQueryNode', 1, new Error(`lost ${index}`))
+  database.onQuery('SELECT', 2)
+  database.onQuery('SELECT', 4)
+  database.onQuery('_OTHER', 1)
+  database.onQuery('INSERT', 1, Object.assign(new Error('duplicate'), { code: '23505' }))
+  for (let index = 0; index < 100; index++) database.onQuery('UPDATE', 1, new Error(`lost ${index}`))
   database.onWait(20, true)
   database.onWait(3_000, false)
   const text = await render()
@@ -125,6 +129,20 @@ test('queries count by operation and SQLSTATE, and the pool shows its connection
   ]) {
     expect(text.split('\n')).toContain(line)
   }
+})
+
+test('the registration is a gauge, and the calls to the registry count by operation and result', async () => {
+  const { sources, render } = create()
+  const calls = new Map<string, number>()
+  let isRegistered = false
+  addMetrics(sources, () => isRegistered, calls)
+  expect(await render()).toContain('discovery_registered 0\n')
+  isRegistered = true
+  calls.set('register fail', 2).set('renew ok', 7)
+  const text = await render()
+  expect(text).toContain('discovery_registered 1\n')
+  expect(text).toContain('discovery_calls_total{operation="register",result="fail"} 2\n')
+  expect(text).toContain('discovery_calls_total{operation="renew",result="ok"} 7\n')
 })
 
 test('calls count by upstream, method, status and error, and the state of an upstream is read at each scrape', async () => {
@@ -186,4 +204,18 @@ test('a service without overload has no limit', async () => {
   const { observeAdmission, render } = create()
   observeAdmission({ ...admission, level: () => ({ ...admission.level(), limit: Infinity }) })
   expect(await render()).toContain('overload_limit_requests_per_second +Inf\n')
+})
+
+test('the statuses that HTTP does not define share a series of an upstream', async () => {
+  const { sources, render } = create()
+  const observe = createUpstreamMetrics(sources).observe('payments')
+  for (let status = 599; status <= 999; status++) {
+    observe({ method: 'GET', status, errorType: String(status), durationMs: 1 })
+  }
+  const text = await render()
+  const labels = 'upstream="payments",http_request_method="GET"'
+  expect(text.match(/^http_client_request_duration_seconds_count.*$/gm)).toEqual([
+    `http_client_request_duration_seconds_count{${labels},http_response_status_code="599",error_type="599"} 1`,
+    `http_client_request_duration_seconds_count{${labels},http_response_status_code="_OTHER",error_type="_OTHER"} 400`,
+  ])
 })

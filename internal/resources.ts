@@ -1,11 +1,13 @@
+// biome-ignore-all assist/source/organizeImports: Git can keep the imports of two branches only when they are not sorted.
+import { createConnect, type Resource } from '#internal/resource.ts'
+import { createIdempotencyKeys } from '#internal/store/idempotency-keys.ts'
+import type { Postgres } from '#internal/store/postgres.ts'
 import type { Route } from '#pkg/operation/index.ts'
 import type { Executor } from '#pkg/postgres/index.ts'
-import { type BindIdempotency, createIdempotency } from '#pkg/resource/index.ts'
+import { createIdempotency } from '#pkg/resource/index.ts'
 import { notes } from './handler/notes.ts'
 import { createNotes } from './service/notes.ts'
-import { createIdempotencyKeys } from './store/idempotency-keys.ts'
 import { prepareNotesStore } from './store/notes.ts'
-import type { Postgres } from './store/postgres.ts'
 
 export interface ResourcesDeps {
   readonly db: Postgres['db']
@@ -13,21 +15,14 @@ export interface ResourcesDeps {
   readonly onError: (error: unknown) => void
 }
 
-interface Shared {
-  readonly db: Postgres['db']
-  readonly idempotency: BindIdempotency<Executor>
-}
-
-const RESOURCES: readonly ((shared: Shared) => Route[])[] = [
-  ({ db, idempotency }) => {
-    const open = prepareNotesStore(db)
-    const bind = (executor: Executor) => createNotes({ store: open(executor) })
-    return notes({ notes: bind(db), idempotency: idempotency(bind) })
-  },
+const RESOURCES: readonly Resource[] = [
+  // One line for each resource, so that Git can keep the lines of two branches (.gitattributes).
+  ({ connect }) => connect(prepareNotesStore, createNotes, notes),
 ]
 
 /** Lists the routes of the resources. They need a database. */
 export function listResources({ db, onError }: ResourcesDeps): Route[] {
   const idempotency = createIdempotency<Executor>({ keys: createIdempotencyKeys({ db }), db, onError })
-  return RESOURCES.flatMap((resource) => resource({ db, idempotency }))
+  const connect = createConnect({ db, idempotency })
+  return RESOURCES.flatMap((list) => list({ db, idempotency, connect }))
 }

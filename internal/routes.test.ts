@@ -116,6 +116,32 @@ test('every response with a body has an example, and each example matches its sc
   expect(examined).toBeGreaterThan(10)
 })
 
+test('every JSON body of a request has an example, and each example matches its schema', () => {
+  const examine = createExaminer(document)
+  const bodies = operations().flatMap(({ requestBody }) => Object.values(requestBody?.content ?? {}))
+  for (const { schema, example } of bodies) {
+    if (schema === undefined) continue
+    expect([schema, example]).toEqual([schema, expect.anything()])
+    expect(examine(schema, example)).toEqual([])
+  }
+})
+
+test('every body has a schema with a name, so that the types of generated clients have names', () => {
+  const others = operations().filter(({ operationId }) => operationId !== 'openapi')
+  const bodies = others.flatMap(({ requestBody, responses }) => [requestBody, ...Object.values(responses)])
+  const contents = bodies.flatMap((body) => Object.values(body?.content ?? {}))
+  const schemas = contents.flatMap(({ schema }) => (schema === undefined ? [] : [schema]))
+  const names = Object.keys(document.components.schemas).map((name) => ({ $ref: `#/components/schemas/${name}` }))
+  expect(names).toContainEqual({ $ref: '#/components/schemas/Problem' })
+  for (const schema of schemas) expect(names).toContainEqual(schema)
+})
+
+test('every parameter has a description', () => {
+  const parameters = operations().flatMap(({ parameters = [] }) => parameters)
+  expect(parameters.length).toBeGreaterThan(0)
+  expect(parameters.filter(({ description = '' }) => description === '')).toEqual([])
+})
+
 test('the document shows the authentication of every operation that is not public', async () => {
   const { routes: optional, guard } = createAccess({ issuer: 'i', audience: 'a', jwksUrl: 'https://i', sessions })
   const guarded = createApp({ settings, optional, guard })

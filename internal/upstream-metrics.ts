@@ -9,6 +9,9 @@ const STATES: readonly BreakerState[] = ['closed', 'open', 'half-open', 'isolate
 /** Methods that the metrics distinguish, because each method adds series. */
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'])
 
+/** HTTP has no statuses above 599. An instance that sends others must not add a series for each of them. */
+const MAX_STATUS = 599
+
 /** Measures the calls to upstreams. The label of an upstream is its name, because its instances change. */
 export function createUpstreamMetrics(sources: Sources) {
   const durations = createHistogram(sources, {
@@ -87,8 +90,9 @@ export function createUpstreamMetrics(sources: Sources) {
     /** Returns a function that measures the attempts of an upstream. */
     observe(upstream: string) {
       const byKey = new Map<string, ReturnType<typeof durations.addSeries>>()
-      return function observe({ method: given, status, errorType = '', durationMs }: Attempt): void {
+      return function observe({ method: given, status: sent, errorType: type = '', durationMs }: Attempt): void {
         const method = METHODS.has(given) ? given : '_OTHER'
+        const [status, errorType] = (sent ?? 0) > MAX_STATUS ? ['_OTHER', '_OTHER'] : [sent, type]
         const key = `${method} ${status} ${errorType}`
         let series = byKey.get(key)
         if (series === undefined) {

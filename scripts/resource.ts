@@ -1,5 +1,6 @@
 /*
- * node scripts/resource.ts, with NAME=invoice, FIELDS=number:string:unique,total:int and optionally PLURAL=invoices
+ * node scripts/resource.ts, with NAME=invoice, FIELDS=number:string:unique,total:int and optionally PLURAL=invoices and
+ *   PARENT=customer
  * node scripts/resource.ts remove, with NAME=invoice and PLURAL=invoices
  *
  * Writes a resource as docs/resources.md describes it, or removes it. Computes every change before it changes a file.
@@ -9,22 +10,28 @@ import { dirname } from 'node:path'
 import { openGit } from './git.ts'
 import { dropDeadLinks } from './markdown.ts'
 import { type CallsRemoval, unmakeCalls } from './resource/calls.ts'
-import { listExisting } from './resource/existing.ts'
+import { findParent, listExisting } from './resource/existing.ts'
 import { readFields } from './resource/fields.ts'
 import { findCollisions, makeResource, unmakeResource } from './resource/files.ts'
 import { format } from './resource/format.ts'
 import { type Names, readNames } from './resource/names.ts'
+import { nameParentField } from './resource/values.ts'
 
 process.chdir(dirname(import.meta.dirname))
 
 const read = (path: string) => readFileSync(path, 'utf8')
 const list = (title: string, paths: Iterable<string>) => [title, ...paths].join('\n  ')
 
-function write(names: Names, text: string | undefined): void {
+function write(names: Names, text: string | undefined, parentName: string | undefined): void {
   const existing = listExisting(globSync(['internal/handler/*.ts', 'test/*/new-*.ts']), read)
-  const fields = readFields(text, existing)
+  const parent = findParent(parentName, existing)
+  const reference = parent && `${nameParentField(parent)}:references(${parentName})`
+  const fields = readFields(
+    text === undefined || text === '' ? text : [reference, text].filter(Boolean).join(),
+    existing,
+  )
   const migrations = readdirSync('internal/store/migrations')
-  const { written, edited } = makeResource({ names, fields, read, migrations, now: new Date() })
+  const { written, edited } = makeResource({ names, fields, parent, read, migrations, now: new Date() })
   const present = [...written.keys()].filter((path) => existsSync(path))
   const taken = present.length > 0 ? [] : findCollisions({ names, read })
   const problems = [
@@ -74,11 +81,11 @@ function drop({ deleted, edited }: CallsRemoval, paths: readonly string[]): void
   console.info(list('Edited:', changed.keys()))
 }
 
-const { NAME, PLURAL, FIELDS } = process.env
+const { NAME, PLURAL, FIELDS, PARENT } = process.env
 try {
   const names = readNames({ NAME, PLURAL })
   if (process.argv[2] === 'remove') remove(names)
-  else write(names, FIELDS)
+  else write(names, FIELDS, PARENT)
 } catch (error) {
   console.error((error as Error).message)
   process.exitCode = 64

@@ -40,7 +40,7 @@ export function runService({ prepare, onStart, log, changes }: ServiceOptions) {
     const guard = endWithThisProcess(started.pid ?? 0, 'SIGTERM')
     const ended = once(started, 'exit').then(([code, signal]) => {
       guard.kill('SIGKILL')
-      return code ?? (signal === 'SIGINT' || signal === 'SIGTERM' ? 0 : 1)
+      return (code as number | null) ?? (signal === 'SIGINT' || signal === 'SIGTERM' ? 0 : 1)
     })
     onStart()
     return { ended }

@@ -6,13 +6,15 @@ import { createSettings } from '#config/settings.ts'
 import { buildInfo } from '#internal/build-info.ts'
 import { withoutCredentials } from '#pkg/logging/credentials.ts'
 
-const USAGE = `usage: app [serve | migrate | healthcheck | config | version]
+const USAGE = `usage: app [serve | migrate | healthcheck | config | version | bridge | respond]
 
   serve        serve requests until SIGTERM or SIGINT (the default)
   migrate      bring the database up to this version; with --status, only list applied and pending migrations
   healthcheck  exit 0 when the service on this machine is ready, 1 otherwise
   config       print the effective configuration, secrets masked
   version      print version, commit and time of this build
+  bridge       keep a proxy's list of instances equal to a registry's, until SIGTERM or SIGINT
+  respond      turn alerts of Alertmanager into actions until SIGTERM or SIGINT
 `
 
 /** The oldest version in `engines` of package.json. The bundle runs on the installed Node, which may be older. */
@@ -50,6 +52,58 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<Exi
     const { name, version, commit, time } = buildInfo
     out(`${name} ${version} (commit ${commit}, ${time}, node ${process.version})`)
     return 0
+  },
+  async bridge() {
+    const { loadBridge } = await import('#config/bridge.ts')
+    const config = loadBridge(process.env)
+    const service = config.SERVICE_NAME ?? buildInfo.name
+    const { runBridge } = await import('#internal/bridge.ts')
+    return runBridge({
+      registry: config.REGISTRY,
+      password: config.REGISTRY_PASSWORD,
+      service: config.BRIDGE_SERVICE ?? service,
+      sink: config.BRIDGE_SINK,
+      stateFile: config.BRIDGE_STATE,
+      pollMs: config.BRIDGE_POLL_MS,
+      graceMs: config.BRIDGE_GRACE_MS,
+      allowEmpty: config.BRIDGE_ALLOW_EMPTY,
+      nginx: config.BRIDGE_NGINX,
+      log: {
+        level: config.LOG_LEVEL,
+        bufferBytes: config.LOG_BUFFER,
+        bufferMs: config.LOG_BUFFER_MS,
+        service: `${service}-bridge`,
+        version: buildInfo.version,
+      },
+    })
+  },
+  async respond() {
+    const { loadResponder, withoutSecrets } = await import('#config/responder.ts')
+    const { parseRules } = await import('#pkg/respond/index.ts')
+    const config = loadResponder(process.env, parseRules)
+    const { createRespond } = await import('#internal/respond.ts')
+    return createRespond({
+      service: config.SERVICE_NAME ?? buildInfo.name,
+      log: { level: config.LOG_LEVEL, bufferBytes: config.LOG_BUFFER, bufferMs: config.LOG_BUFFER_MS },
+      timeouts: {
+        headersTimeoutMs: config.HEADERS_TIMEOUT_MS,
+        requestTimeoutMs: config.REQUEST_TIMEOUT_MS,
+        keepAliveTimeoutMs: config.KEEP_ALIVE_TIMEOUT_MS,
+        socketTimeoutMs: config.SOCKET_TIMEOUT_MS,
+      },
+      host: config.HOST,
+      port: config.RESPONDER_PORT,
+      shutdownTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,
+      rules: config.rules,
+      secret: config.RESPONDER_SECRET,
+      stateFile: config.RESPONDER_STATE,
+      dryRun: config.RESPONDER_DRY_RUN,
+      settingsFile: config.SETTINGS_FILE,
+      defaults: { UPSTREAM_OPEN: config.UPSTREAM_OPEN, FEATURES: config.FEATURES },
+      wecomUrl: config.RESPONDER_WECOM_URL,
+      prometheusUrl: config.RESPONDER_PROMETHEUS,
+      environment: withoutSecrets(process.env),
+    }).start()
   },
 }
 

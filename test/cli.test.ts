@@ -35,7 +35,7 @@ describe('usage', () => {
       const { code, stdout, stderr } = await runApp(args)
       expect(code).toBe(64)
       expect(stdout).toBe('')
-      expect(stderr).toContain('usage: app [serve | migrate | healthcheck | config | version]')
+      expect(stderr).toContain('usage: app [serve | migrate | healthcheck | config | version | bridge | respond]')
     },
   )
 

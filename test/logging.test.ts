@@ -33,6 +33,19 @@ test('probes are not logged, and other requests are logged once', async () => {
   expect(JSON.stringify(app.lines)).not.toMatch(/hunter2|health\//)
 })
 
+test('a service without a database says at its start that its resources are off', async () => {
+  const production = { NODE_ENV: 'production' }
+  const without = await startApp({ env: production })
+  const line = { message: 'resources off', 'log.level': 'info', 'event.reason': 'DATABASE_URL is not set' }
+  await without.line({ message: 'serving' })
+  expect(without.lines).toContainEqual(expect.objectContaining(line))
+  const withDatabase = await startApp({
+    env: { ...production, DATABASE_URL: `postgres://127.0.0.1:${await freePort()}/app` },
+  })
+  await withDatabase.line({ message: 'serving' })
+  expect(withDatabase.lines).not.toContainEqual(expect.objectContaining({ message: 'resources off' }))
+})
+
 test('each line of a request has the request id', async () => {
   const app = await startApp()
   await fetch(`${app.url}/ping`, { headers: { 'x-request-id': 'r-42' } })

@@ -1,6 +1,9 @@
-import { spawnSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, expect, test } from '@jest/globals'
 import { type FakePayments, PAYMENT, startFakePayments } from './payments/fake.ts'
@@ -223,6 +226,23 @@ test('a name is resolved by the system, and a stop waits for the calls in progre
   finish()
   expect(await response).toEqual({ status: 200, body: PAYMENT })
   expect(await app.ended).toEqual({ code: 0, signal: null })
+})
+
+test('an instance with TLS serves a service that trusts its authority, and no other service', async () => {
+  const directory = temporaryDirectory('tls')
+  const [key, cert] = [join(directory, 'key.pem'), join(directory, 'cert.pem')]
+  const subject = ['-subj', '/CN=test', '-addext', 'subjectAltName=DNS:localhost', '-keyout', key, '-out', cert]
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', ...subject], { stdio: 'ignore' })
+  const server = createSecureServer({ key: readFileSync(key), cert: readFileSync(cert) }, (_req, res) => {
+    res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(PAYMENT))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const UPSTREAMS = `payments=dns+https://localhost:${(server.address() as AddressInfo).port}`
+  const trusting = await startApp({ env: { UPSTREAMS, NODE_EXTRA_CA_CERTS: cert } })
+  expect(await get(trusting)).toEqual({ status: 200, body: PAYMENT })
+  expect(await get(await startApp({ env: { UPSTREAMS } }))).toMatchObject(UNAVAILABLE)
+  await killApps()
+  server.close()
 })
 
 test('without UPSTREAMS the paths do not exist, and no code of calls is loaded', async () => {

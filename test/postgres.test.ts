@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { setTimeout } from 'node:timers/promises'
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { type Kysely, sql } from 'kysely'
@@ -123,6 +124,24 @@ describe('names of statements', () => {
     await sql.raw('deallocate all').execute(db)
     expect(await find.takeFirst(db, { id: 1 })).toMatchObject({ id: 1 })
   })
+})
+
+test('a statement that is sent again has the context of its request, and so its priority and its trace', async () => {
+  // The gate and the tracer read the context of the current request.
+  const request = new AsyncLocalStorage<'core' | 'background'>()
+  const seen: unknown[] = []
+  db = open({
+    priority() {
+      seen.push(request.getStore())
+      return request.getStore()
+    },
+  })
+  // The events of a connection have the context of the request that opened it.
+  await request.run('background', () => select(1))
+  await request.run('background', () => sql.raw('deallocate all').execute(db))
+  seen.length = 0
+  expect(await request.run('core', () => select(2))).toMatchObject({ value: 2 })
+  expect(seen).toEqual(['core', 'core'])
 })
 
 describe('prepared queries', () => {

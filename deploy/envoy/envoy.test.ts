@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { killApps, startApp } from '../../test/support/app.ts'
 import { listRequests } from '../../test/support/deploy/ask.ts'
-import { testForwarding } from '../../test/support/deploy/balancing.ts'
+import { testForwarding, testWeights } from '../../test/support/deploy/balancing.ts'
 import { installEnvoy } from '../../test/support/deploy/install-envoy.ts'
 import { addresses } from '../../test/support/deploy/proxy.ts'
 import { startFleet } from '../../test/support/fleet.ts'
@@ -20,6 +20,7 @@ beforeAll(async () => {
   envoy = await installEnvoy()
 }, 300_000)
 
+describe('weights', () => testWeights(startEnvoy))
 describe('forwarding', () => testForwarding(startEnvoy))
 
 test('Envoy accepts the configuration, and rejects an unknown field', async () => {

@@ -27,7 +27,7 @@ export interface RunningEnvoy extends RunningProxy {
  * strategy, and adds a log of events.
  */
 export async function startEnvoy(options: ProxyOptions): Promise<RunningEnvoy> {
-  const { instances, backup = NOWHERE, strategy = 'ROUND_ROBIN' } = options
+  const { instances, backup = NOWHERE, weights = [1, 1, 1], strategy = 'ROUND_ROBIN' } = options
   const command = await installEnvoy()
   const directory = temporaryDirectory('envoy')
   const logFile = join(directory, 'envoy.log')
@@ -37,13 +37,15 @@ export async function startEnvoy(options: ProxyOptions): Promise<RunningEnvoy> {
     const [host, port] = address.split(':')
     return `address: ${host}, port_value: ${port} `
   }
+  const endpoint = (address: string, weight: number) =>
+    `${socketAddress(address)}} } }\n                load_balancing_weight: ${weight}\n`
   copyWith('deploy/envoy', join(directory, 'conf'), {
     'envoy.yaml': [
       [socketAddress('0.0.0.0:8000'), socketAddress(`127.0.0.1:${port}`)],
-      ...[...instances, backup].map((address, index) => {
-        const from = index < instances.length ? `10.0.0.${11 + index}:8080` : '10.0.0.21:8080'
-        return [socketAddress(from), socketAddress(address)] as const
-      }),
+      ...instances.map(
+        (address, index) => [endpoint(`10.0.0.${11 + index}:8080`, 1), endpoint(address, weights[index] ?? 1)] as const,
+      ),
+      [socketAddress('10.0.0.21:8080'), socketAddress(backup)],
       [' interval: 2s', ' interval: 0.1s'],
       [' healthy_threshold: 1', ` healthy_threshold: 1${renderEventLogger(eventFile)}`],
       ['no_traffic_interval: 2s', 'no_traffic_interval: 0.1s'],

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { killApps, type Line } from '../../test/support/app.ts'
 import { ask, askTimes, countShares, listRequests } from '../../test/support/deploy/ask.ts'
-import { testForwarding, testStrategies } from '../../test/support/deploy/balancing.ts'
+import { testForwarding, testStrategies, testWeights } from '../../test/support/deploy/balancing.ts'
 import { addresses, type RunningProxy } from '../../test/support/deploy/proxy.ts'
 import { type Instance, startFleet } from '../../test/support/fleet.ts'
 import { until } from '../../test/support/services.ts'
@@ -11,6 +11,7 @@ import { startSteadyLoad } from '../../test/support/steady-load.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
 import { startHaproxy } from './start-haproxy.ts'
 
+describe('weights', () => testWeights(startHaproxy))
 describe('strategies', () => testStrategies(startHaproxy))
 describe('forwarding', () => testForwarding(startHaproxy))
 

@@ -1,11 +1,12 @@
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { killApps } from '../../test/support/app.ts'
 import { askTimes, countShares } from '../../test/support/deploy/ask.ts'
-import { testForwarding, testStrategies } from '../../test/support/deploy/balancing.ts'
+import { testForwarding, testStrategies, testWeights } from '../../test/support/deploy/balancing.ts'
 import { addresses, type RunningProxy } from '../../test/support/deploy/proxy.ts'
 import { startFleet } from '../../test/support/fleet.ts'
 import { startNginx } from './start-nginx.ts'
 
+describe('weights', () => testWeights(startNginx))
 describe('strategies', () => testStrategies(startNginx))
 describe('forwarding', () => testForwarding(startNginx))
 

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import * as z from 'zod'
 import { listResources as listOwn, type ResourcesDeps } from '../../internal/resources.ts'
 import { type Operation, operation, type Route } from '../../pkg/operation/index.ts'
+import { clients } from './fault-upstream.ts'
 
 const get = (id: string, handler: (durationMs: number) => unknown): Route => {
   const fault: Operation = operation({
@@ -27,6 +28,8 @@ export function listResources(deps: ResourcesDeps): Route[] {
     get('query', (ms) => sleep(ms).execute(db)),
     get('failing-query', () => sql`select 1 / 0`.execute(db).catch(() => {})),
     get('transaction', (ms) => db.transaction().execute((transaction) => sleep(ms).execute(transaction))),
+    // The route succeeds although its call fails, so a failing upstream does not raise the error rate.
+    get('call', () => Promise.allSettled(clients.map(({ request }) => request({ method: 'GET', path: '/' })))),
     get('error', () => {
       throw new Error('injected')
     }),

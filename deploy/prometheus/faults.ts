@@ -10,6 +10,10 @@ export interface Fault {
   readonly end: (service: WatchedService) => unknown
 }
 
+const callUpstream = ({ protectedTraffic }: WatchedService) => {
+  protectedTraffic.path = () => '/faults/call'
+}
+
 const ping = ({ traffic }: WatchedService) => {
   traffic.path = () => '/ping'
 }
@@ -29,6 +33,15 @@ export const FAULTS: readonly Fault[] = [
     alerts: ['ErrorRateHigh', 'ErrorBudgetBurnFast'],
     late: ['ErrorBudgetBurn', 'ErrorBudgetBurnSlow'],
     ...sendEach(20, '/faults/error'),
+  },
+  // Refusals are errors too, so this fault prolongs the alerts of the error budget.
+  {
+    fault: '40 requests a second need 40 ms of CPU each',
+    alerts: ['RequestsRefused', 'Brownout'],
+    start({ protectedTraffic }) {
+      protectedTraffic.path = () => '/faults/block?ms=40'
+    },
+    end: callUpstream,
   },
   {
     fault: '10 % of the requests run a query of 1.2 s',
@@ -50,6 +63,25 @@ export const FAULTS: readonly Fault[] = [
     alerts: ['DependencyDown'],
     start: ({ database }) => database.kill(),
     end: ({ database }) => database.restart(),
+  },
+  {
+    // The service retries a 503, and not a 500.
+    fault: 'a third of the responses of an upstream are 500',
+    alerts: ['UpstreamErrorsHigh'],
+    start: ({ protectedService }) => protectedService.respond((count) => (count % 3 === 0 ? 500 : 200)),
+    end: ({ protectedService }) => protectedService.respond(() => 200),
+  },
+  {
+    fault: 'every response of an upstream is 503',
+    alerts: ['UpstreamCircuitOpen', 'UpstreamRetriesExhausted'],
+    start: ({ protectedService }) => protectedService.respond(() => 503),
+    end: ({ protectedService }) => protectedService.respond(() => 200),
+  },
+  {
+    fault: 'the collector of traces rejects each request',
+    alerts: ['SpansLost'],
+    start: ({ protectedService }) => protectedService.collect(400),
+    end: ({ protectedService }) => protectedService.collect(200),
   },
   {
     fault: 'nothing reads the output of an instance for 2 MB of log lines',

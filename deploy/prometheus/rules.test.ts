@@ -63,7 +63,8 @@ test('docs/metrics.md has every metric of the rules, and every metric and label 
   expect(used.length).toBeGreaterThan(alerts.length + records.length)
   expect(used.filter((name) => !known.includes(name))).toEqual([])
 
-  const inRunbook = runbook.match(/\b(?:http|db|nodejs|v8js|process|health|service)_\w+/g) ?? []
+  const inRunbook =
+    runbook.match(/\b(?:http|db|nodejs|v8js|process|health|service|upstream|overload|otel)_(?!unavailable)\w+/g) ?? []
   expect(inRunbook.length).toBeGreaterThan(5)
   const isKnown = (name: string) => listMetrics(name).every((metric) => page.includes(`\`${metric}\``))
   expect(inRunbook.filter((name) => !isKnown(name))).toEqual([])

@@ -31,7 +31,7 @@ export function readRules(): { readonly alerts: readonly Alert[]; readonly recor
  * Lists the metrics of an expression with their names in docs/metrics.md: `…_bucket` becomes the name of its histogram.
  */
 export function listMetrics(expr: string): readonly string[] {
-  const bare = expr.replaceAll(/"[^"]*"|\{[^}]*\}|\[[^\]]*\]|\b(?:by|on|ignoring|group_left) ?\([^)]*\)/g, ' ')
+  const bare = expr.replaceAll(/"[^"]*"|\{[^}]*\}|\[[^\]]*\]|\b(?:by|without|on|ignoring|group_left) ?\([^)]*\)/g, ' ')
   const names = [...bare.matchAll(/[a-z_:][\w:]*(?!\w|\()/gi)].map(([name]) => name)
   return names.filter((name) => /[_:]|^up$/.test(name)).map((name) => name.replace(/_(bucket|count|sum)$/, ''))
 }

@@ -7,6 +7,7 @@ import { SECRET, startWecom } from '../../test/support/deploy/wecom.ts'
 import { freePort, testPostgres, testRedis, until } from '../../test/support/services.ts'
 import { askPrometheus } from './ask-prometheus.ts'
 import { buildFaulty } from './build-faulty.ts'
+import { startProtectedService } from './protected-service.ts'
 import { startPrometheus } from './start-prometheus.ts'
 import { startTraffic } from './traffic.ts'
 
@@ -20,35 +21,38 @@ export interface WatchedServiceOptions {
 
 export type WatchedService = Awaited<ReturnType<typeof startWatchedService>>
 
-/** Starts two instances with stores, a load on the first, and Prometheus and Alertmanager with a stand-in for WeCom. */
+/**
+ * Starts two instances with stores and a third with an upstream, overload protection and traces, a load on the first and
+ * the third, and Prometheus and Alertmanager with a stand-in for WeCom.
+ */
 export async function startWatchedService({ directory, factor, scrapeInterval }: WatchedServiceOptions) {
   const bundle = join(directory, 'server.cjs')
   const program = [process.execPath, bundle]
   const [database, redis, wecom] = await Promise.all([testPostgres(), testRedis(), startWecom(), buildFaulty(bundle)])
   const { code } = await runApp(['migrate'], { program, env: { DATABASE_URL: database.url } })
   if (code !== 0) throw new Error(`app migrate ended with ${code}`)
-  const ports = { a: await freePort(), b: await freePort() }
+  const ports = { a: await freePort(), b: await freePort(), c: await freePort() }
   const targets = Object.values(ports).map((port) => `127.0.0.1:${port}`)
 
-  async function start(name: keyof typeof ports): Promise<RunningApp> {
-    const app = await startApp({
-      program,
-      env: {
-        DATABASE_URL: database.url,
-        REDIS_URL: redis.url,
-        ADMIN_PORT: String(ports[name]),
-        // Makes the service use Redis, which counts the requests.
-        RATE_LIMIT: '1000000',
-        HEALTH_INTERVAL_MS: '200',
-        HEALTH_TIMEOUT_MS: '200',
-      },
-    })
+  const createEnv = (name: keyof typeof ports) => ({
+    DATABASE_URL: database.url,
+    REDIS_URL: redis.url,
+    ADMIN_PORT: String(ports[name]),
+    // Makes the service use Redis, which counts the requests.
+    RATE_LIMIT: '1000000',
+    HEALTH_INTERVAL_MS: '200',
+    HEALTH_TIMEOUT_MS: '200',
+  })
+
+  async function start(name: 'a' | 'b'): Promise<RunningApp> {
+    const app = await startApp({ program, env: createEnv(name) })
     await until(async () => (await fetchHealth(app)).status === 'ok')
     return app
   }
 
   const a = await start('a')
   let b = await start('b')
+  const c = await startProtectedService(program, createEnv('c'))
   const folder = join(import.meta.dirname, '../alertmanager')
   const alertmanager = existsSync(folder)
     ? await startAlertmanager({
@@ -68,6 +72,8 @@ export async function startWatchedService({ directory, factor, scrapeInterval }:
   })
   const ask = askPrometheus(prometheus)
   const traffic = startTraffic(a.url, 25)
+  const protectedTraffic = startTraffic(c.url, 25)
+  protectedTraffic.path = () => '/faults/call'
 
   async function kill(): Promise<void> {
     b.signal('SIGKILL')
@@ -84,6 +90,9 @@ export async function startWatchedService({ directory, factor, scrapeInterval }:
     database,
     ask,
     traffic,
+    /** The third instance. */
+    protectedService: c,
+    protectedTraffic,
     /** The messages to WeCom. Undefined without Alertmanager. */
     messages: alertmanager && wecom.messages,
     loseTargets: () => prometheus.setTargets([]),
@@ -117,10 +126,11 @@ export async function startWatchedService({ directory, factor, scrapeInterval }:
     readOutput: () => b.readOutput(),
 
     async stop(): Promise<void> {
-      await traffic.stop()
+      await Promise.all([traffic.stop(), protectedTraffic.stop()])
       await prometheus.stop()
       await alertmanager?.stop()
       await killApps()
+      c.stop()
       await Promise.all([database.stop(), redis.stop(), wecom.stop()])
     },
   }

@@ -43,7 +43,7 @@ test('the page has its own content security policy, and keeps the other security
 
 test('the files are compressed for clients that accept gzip, plain for other clients, and cached forever', async () => {
   const files = findFiles((await page()).text)
-  expect(files).toHaveLength(3)
+  expect(files).toHaveLength(4)
   for (const path of files) {
     const [zipped, plain] = [
       await client.get(path).buffer().set('accept-encoding', 'gzip, br').expect(200),

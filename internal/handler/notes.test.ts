@@ -49,7 +49,7 @@ app.use((req, _res, next) => {
   if (subject !== undefined) req.auth = { subject, expiresAt: 0, scheme: 'bearer' }
   next()
 })
-for (const each of notes({ notes: service, idempotency })) {
+for (const each of notes({ service, idempotency })) {
   registerRoute(app, each, { readBody: () => express.json() })
 }
 app.use(problemHandler({ table: PROBLEMS }))

@@ -16,41 +16,53 @@ import {
   versionHeaders,
 } from '#pkg/resource/index.ts'
 
-import type { Note, Notes } from '../service/notes.ts'
+import type { Note, NoteFields, Notes } from '../service/notes.ts'
 
 const fields = { title: text(1, 200), text: text(0, 10_000) }
 
 const listQuery = pageQuery({ sorts: { title: fields.title } })
 
-const responseSchema = z.object({ ...storedFields, ...fields })
+const exampleFields: NoteFields = { title: 'The title', text: 'The text' }
 
 const example: Note = {
   id: '0198c0de-5a1b-4f6e-9d3c-2b7a1e4f8c90',
   version: 1,
   createdAt: '2026-11-22T20:46:02.125Z',
   updatedAt: '2026-11-22T20:46:02.125Z',
-  title: 'The title',
-  text: 'The text',
+  ...exampleFields,
 }
+
+// The ids are the names of the types in generated clients.
+const responseSchema = z.object({ ...storedFields, ...fields }).meta({ id: 'Note', examples: [example] })
+
+const listSchema = pageSchema('NotePage', responseSchema)
+
+const createSchema = z
+  .strictObject({ ...fields, text: fields.text.default('') })
+  .meta({ id: 'CreateNote', examples: [exampleFields] })
+
+const updateSchema = z
+  .strictObject(fields)
+  .partial()
+  .meta({ id: 'UpdateNote', examples: [{ title: 'The title' }] })
 
 const CHANGE_PROBLEMS = ['precondition_required', 'precondition_failed', 'database_unavailable'] as const
 
 export interface NotesHandlerDeps {
-  readonly notes: Notes
+  readonly service: Notes
   readonly idempotency: Idempotency<Notes>
 }
 
-export function notes({ notes, idempotency }: NotesHandlerDeps): Route[] {
+export function notes({ service: notes, idempotency }: NotesHandlerDeps): Route[] {
   const create = operation({
     id: 'createNote',
     summary: 'Creates one note',
     headers: idempotencyHeaders,
-    body: z.strictObject({ ...fields, text: fields.text.default('') }),
+    body: createSchema,
     responses: {
       201: {
         description: 'The note',
         schema: () => responseSchema,
-        example,
         headers: { ...VERSION_HEADERS, location: 'The path of the note' },
       },
     },
@@ -76,11 +88,7 @@ export function notes({ notes, idempotency }: NotesHandlerDeps): Route[] {
     summary: 'Lists notes, newest first by default',
     query: listQuery,
     responses: {
-      200: {
-        description: 'A page of notes',
-        schema: () => pageSchema(responseSchema),
-        example: { items: [example], next: null },
-      },
+      200: { description: 'A page of notes', schema: () => listSchema },
     },
     problems: ['cursor_mismatch', 'database_unavailable'],
     handler: async function listNotes(req, res) {
@@ -94,7 +102,7 @@ export function notes({ notes, idempotency }: NotesHandlerDeps): Route[] {
     params: idParams,
     headers: ifNoneMatchHeaders,
     responses: {
-      200: { description: 'The note', schema: () => responseSchema, example, headers: VERSION_HEADERS },
+      200: { description: 'The note', schema: () => responseSchema, headers: VERSION_HEADERS },
       304: { description: 'if-none-match names the current version', headers: VERSION_HEADERS },
     },
     problems: ['database_unavailable'],
@@ -110,10 +118,8 @@ export function notes({ notes, idempotency }: NotesHandlerDeps): Route[] {
     summary: 'Changes some fields of one note',
     params: idParams,
     headers: ifMatchHeaders,
-    body: z.strictObject(fields).partial(),
-    responses: {
-      200: { description: 'The changed note', schema: () => responseSchema, example, headers: VERSION_HEADERS },
-    },
+    body: updateSchema,
+    responses: { 200: { description: 'The changed note', schema: () => responseSchema, headers: VERSION_HEADERS } },
     problems: ['conflict', ...CHANGE_PROBLEMS],
     handler: async function updateNote(req, res) {
       const updated = await notes.update(req.params.id, req.body, readMatch(req.get('if-match')))

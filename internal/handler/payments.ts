@@ -5,6 +5,12 @@ import { type Payment, type Payments, paymentSchema } from '../service/payments.
 
 const example: Payment = { id: 'pay_1', amount: 1250, currency: 'EUR', status: 'succeeded' }
 
+const responseSchema = paymentSchema.meta({ id: 'Payment', examples: [example] })
+
+const createSchema = z
+  .strictObject({ amount: paymentSchema.shape.amount, currency: paymentSchema.shape.currency })
+  .meta({ id: 'CreatePayment', examples: [{ amount: 1250, currency: 'EUR' }] })
+
 const PROBLEMS = ['upstream_invalid_response', 'upstream_unavailable', 'upstream_timeout'] as const
 
 export interface PaymentsHandlerDeps {
@@ -16,12 +22,11 @@ export function payments({ payments }: PaymentsHandlerDeps): Route[] {
     id: 'createPayment',
     summary: 'Creates one payment',
     headers: idempotencyHeaders,
-    body: z.strictObject({ amount: paymentSchema.shape.amount, currency: paymentSchema.shape.currency }),
+    body: createSchema,
     responses: {
       201: {
         description: 'The payment',
-        schema: () => paymentSchema,
-        example,
+        schema: () => responseSchema,
         headers: { location: 'The path of the payment' },
       },
     },
@@ -35,8 +40,8 @@ export function payments({ payments }: PaymentsHandlerDeps): Route[] {
   const read = operation({
     id: 'readPayment',
     summary: 'Returns one payment',
-    params: z.object({ id: paymentSchema.shape.id }),
-    responses: { 200: { description: 'The payment', schema: () => paymentSchema, example } },
+    params: z.object({ id: paymentSchema.shape.id.describe('The id of the payment') }),
+    responses: { 200: { description: 'The payment', schema: () => responseSchema } },
     problems: PROBLEMS,
     handler: async function readPayment(req, res) {
       res.json(await payments.get(req.params.id))

@@ -9,7 +9,7 @@ export function ping(): Operation {
     responses: {
       200: {
         description: 'Pong',
-        schema: () => z.object({ message: z.literal('pong') }),
+        schema: () => z.object({ message: z.literal('pong') }).meta({ id: 'Pong' }),
         example: { message: 'pong' },
       },
     },

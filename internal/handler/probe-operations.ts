@@ -9,24 +9,28 @@ const text = (maxLength: number, pattern: RegExp) => z.string().max(maxLength).r
 const word = text(200, /^\S+$/)
 const unixSeconds = z.int().min(0)
 
-const probeSchema = z.object({ status, reason: z.enum(['dependency', 'starting', 'draining']).optional() })
+const probeSchema = z
+  .object({ status, reason: z.enum(['dependency', 'starting', 'draining']).optional() })
+  .meta({ id: 'Probe' })
 
-const aggregateSchema = z.object({
-  status,
-  service: word,
-  version: word,
-  timestamp: unixSeconds,
-  checks: z.record(
-    text(32, /^[a-z][a-z0-9-]*$/),
-    z.object({
-      status,
-      critical: z.boolean(),
-      reason: word.optional(),
-      latencyMs: z.number().min(0).optional(),
-      checkedAt: unixSeconds.optional(),
-    }),
-  ),
-})
+const aggregateSchema = z
+  .object({
+    status,
+    service: word,
+    version: word,
+    timestamp: unixSeconds,
+    checks: z.record(
+      text(32, /^[a-z][a-z0-9-]*$/),
+      z.object({
+        status,
+        critical: z.boolean(),
+        reason: word.optional(),
+        latencyMs: z.number().min(0).optional(),
+        checkedAt: unixSeconds.optional(),
+      }),
+    ),
+  })
+  .meta({ id: 'Health' })
 
 const describeAggregate = (description: string, status: 'ok' | 'fail'): ResponseDescription => ({
   description,
@@ -67,7 +71,12 @@ export const PROBES: Readonly<Record<string, OperationDescription>> = {
   '/health/ready': {
     id: 'ready',
     summary: 'Tells whether the instance accepts traffic',
-    query: z.object({ dialect: z.enum(DIALECTS).optional() }),
+    query: z.object({
+      dialect: z
+        .enum(DIALECTS)
+        .describe('The load balancer or registry whose status codes the response uses')
+        .optional(),
+    }),
     responses: {
       200: describeReply('The instance accepts traffic', STANDARD.ok),
       404: describeReply('HAProxy: send no new clients', READY.haproxy.draining),

@@ -3,18 +3,20 @@ import type { Sessions } from '#pkg/access/sessions.ts'
 import { operation, type Route } from '#pkg/operation/index.ts'
 import { CodedError } from '#pkg/problem/index.ts'
 
-const callerSchema = () =>
-  z.object({
-    subject: z
-      .string()
-      .min(1)
-      .max(255)
-      .regex(/^[\s\S]+$/),
-    scheme: z.enum(['bearer', 'session']),
-    expiresAt: z.int().min(1),
-  })
-
 const example = { subject: 'user-1', scheme: 'session', expiresAt: 1_795_353_962 }
+
+const callerSchema = () =>
+  z
+    .object({
+      subject: z
+        .string()
+        .min(1)
+        .max(255)
+        .regex(/^[\s\S]+$/),
+      scheme: z.enum(['bearer', 'session']),
+      expiresAt: z.int().min(1),
+    })
+    .meta({ id: 'Caller', examples: [example] })
 
 /** Lets a browser use a session cookie, so that its scripts need not store a bearer token. */
 export function session(sessions: Pick<Sessions, 'start' | 'end'>): Route {
@@ -23,7 +25,7 @@ export function session(sessions: Pick<Sessions, 'start' | 'end'>): Route {
     get: operation({
       id: 'getSession',
       summary: 'Returns the authenticated caller, and the end of its token or session in Unix seconds',
-      responses: { 200: { description: 'The caller', schema: callerSchema, example } },
+      responses: { 200: { description: 'The caller', schema: callerSchema } },
       handler: function getSession(req, res) {
         res.json(req.auth)
       },
@@ -35,7 +37,6 @@ export function session(sessions: Pick<Sessions, 'start' | 'end'>): Route {
         201: {
           description: 'The session has started',
           schema: callerSchema,
-          example,
           headers: { 'Set-Cookie': 'The cookie of the session' },
         },
       },

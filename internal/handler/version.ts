@@ -12,8 +12,8 @@ export function version(build: BuildInfo): Operation {
     responses: {
       200: {
         description: 'The build',
-        schema: () => z.object({ name: word, version: word, commit: word, time: word }),
-        example: build,
+        schema: () =>
+          z.object({ name: word, version: word, commit: word, time: word }).meta({ id: 'Version', examples: [build] }),
       },
     },
     handler: function version(_req, res) {

@@ -4,14 +4,6 @@ import type { DatabaseObserver } from '#pkg/postgres/index.ts'
 /** https://opentelemetry.io/docs/specs/semconv/db/database-metrics/ */
 const BOUNDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10]
 
-/** The kinds of Kysely's root nodes. Any other kind, such as raw SQL, is `_OTHER`. */
-const OPERATIONS: Readonly<Record<string, string>> = {
-  SelectQueryNode: 'SELECT',
-  InsertQueryNode: 'INSERT',
-  UpdateQueryNode: 'UPDATE',
-  DeleteQueryNode: 'DELETE',
-}
-
 /** Measures the operations and the connections of PostgreSQL and Redis. */
 export function createStoreMetrics(sources: Sources) {
   const operations = createHistogram(sources, {
@@ -66,7 +58,7 @@ export function createStoreMetrics(sources: Sources) {
           wait.observe(durationMs / 1e3)
           if (!gotOne) timeouts++
         },
-        onQuery: (kind, durationMs, error) => onOperation(OPERATIONS[kind] ?? '_OTHER', durationMs, error),
+        onQuery: onOperation,
       }
     },
     /** Adds the metrics of Redis. Returns a function that measures a command. */

@@ -35,6 +35,8 @@ test('rates, failures and percentiles cover the last slots and the last 15 minut
 test('a slot is forgotten after 15 minutes', () => {
   const { clock, statistics } = start()
   statistics.record('GET /', 10, true)
+  // Before the start.
+  expect(statistics.read().total.slots[0]).toEqual([0, 0, null])
   clock.time += 59 * 15_000
   expect(statistics.read().total.slots[0]).toEqual([expect.closeTo(1 / 14.5, 2), 1, expect.any(Number)])
   expect(statistics.read().total.now).toEqual({ rate: 0, failed: 0, p50: null, p99: null })
@@ -42,6 +44,21 @@ test('a slot is forgotten after 15 minutes', () => {
   expect(statistics.read().total.recent).toEqual({ rate: 0, failed: 0, p50: null, p99: null })
   statistics.record('GET /', 10, false)
   expect(statistics.read().total.recent.failed).toBe(0)
+})
+
+test('a page that reads often sees the same as a page that reads once', () => {
+  const { clock, statistics: once } = start()
+  const often = createStatistics({ now: () => clock.time, maxSeries: 3 })
+  for (let second = 0; second < 2_000; second++) {
+    // Ten minutes without requests, in which one page does not read either.
+    clock.time += second === 1_200 ? 600_000 : 1_000
+    for (const statistics of second % 300 < 200 ? [once, often] : []) {
+      statistics.record('GET /', 1 + (second % 700), second % 7 === 0)
+      if (second % 3 === 0) statistics.record('GET /b', 1 + (second % 90), false)
+    }
+    if (second % 2 === 0) often.read()
+  }
+  expect(often.read()).toEqual(once.read())
 })
 
 test('routes beyond the limit share a series', () => {

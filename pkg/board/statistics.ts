@@ -34,73 +34,114 @@ export interface Report {
   readonly slots: readonly (readonly [rate: number, failed: number, p99: number | null])[]
 }
 
+/** The counts of a route, and what `report` has computed from the slots that have ended. */
+interface Series {
+  readonly name: string
+  readonly cells: Uint32Array
+  /** The rate, the share of failures and P99 of each ended slot, at the place of the slot. P99 is NaN without requests. */
+  readonly ended: Float64Array
+  /** The sum of the slots before the slot `next`, without the slots older than 15 minutes. */
+  readonly before: Uint32Array
+  /** The first slot that has not ended when `before` was computed. */
+  next: number
+}
+
+const createSeries = (name: string): Series => ({
+  name,
+  cells: new Uint32Array(SLOTS * WIDTH),
+  ended: new Float64Array(SLOTS * 3),
+  before: new Uint32Array(WIDTH),
+  next: 0,
+})
+
 /** Counts requests and their durations for each route over the last 15 minutes. Histograms are merged, never averaged. */
 export function createStatistics({ maxSeries = 64, now = Date.now } = {}) {
   const startedAt = now()
-  /** Series by name. A series takes 19 kB. The last series counts the requests of all further names. */
-  const series = new Map<string, Uint32Array>()
+  const currentSlot = () => Math.floor(now() / SLOT_MS)
+  const total = createSeries('total')
+  /** Series by name. A series takes 21 kB. The last series counts the requests of all further names. */
+  const series = new Map<string, Series>()
 
-  function findSeries(name: string): Uint32Array {
+  function findSeries(name: string): Series {
     const key = series.has(name) || series.size < maxSeries - 1 ? name : 'other routes'
-    const cells = series.get(key) ?? new Uint32Array(SLOTS * WIDTH)
-    if (!series.has(key)) series.set(key, cells)
-    return cells
+    const found = series.get(key) ?? createSeries(key)
+    if (!series.has(key)) series.set(key, found)
+    return found
   }
 
-  function report(name: string, all: readonly Uint32Array[]): Report {
-    const first = Math.floor(now() / SLOT_MS) - SLOTS + 1
-    const slots = Array.from({ length: SLOTS }, (_, index) => {
-      const place = ((first + index) % SLOTS) * WIDTH
-      const current = all.map((cells) => cells.subarray(place, place + WIDTH))
-      return current.filter((cells) => cells[NUMBER] === first + index)
-    })
-    const window = (from: number, to: number) => {
-      const start = Math.max(startedAt, (first + from) * SLOT_MS)
-      const seconds = (Math.min(now(), (first + to) * SLOT_MS) - start) / 1e3
-      return summarize(sum(slots.slice(from, to).flat()), Math.max(1, seconds))
+  function count({ cells }: Series, slot: number, bin: number, isFailed: boolean): void {
+    const start = (slot % SLOTS) * WIDTH
+    if (cells[start + NUMBER] !== slot) cells.fill(0, start, start + WIDTH)
+    cells[start + NUMBER] = slot
+    for (const cell of isFailed ? [bin, COUNT, FAILED] : [bin, COUNT]) add(cells, start + cell, 1)
+  }
+
+  /** Summarizes the counts of the slots from `from` to `to`, without `to`. */
+  function summarizeSlots(counts: Uint32Array, from: number, to: number): Window {
+    const start = Math.max(startedAt, from * SLOT_MS)
+    return summarize(counts, Math.max(1, (Math.min(now(), to * SLOT_MS) - start) / 1e3))
+  }
+
+  /** Computes the values of the slots that have ended since the last call. They never change again. */
+  function endSlots(each: Series, current: number): void {
+    if (each.next === current) return
+    for (let slot = Math.max(each.next, current - SLOTS + 1); slot < current; slot++) {
+      const { rate, failed, p99 } = summarizeSlots(sum(each.cells, slot, slot + 1), slot, slot + 1)
+      each.ended.set([rate, failed, p99 ?? Number.NaN], (slot % SLOTS) * 3)
     }
+    each.before.set(sum(each.cells, current - SLOTS + 1, current))
+    each.next = current
+  }
+
+  function report(each: Series): Report {
+    const current = currentSlot()
+    const first = current - SLOTS + 1
+    endSlots(each, current)
+    const { name, cells, ended, before } = each
+    const last = sum(cells, current, current + 1)
+    const { rate, failed, p99 } = summarizeSlots(last, current, current + 1)
+    const slots = Array.from({ length: SLOTS - 1 }, (_, index): Report['slots'][number] => {
+      const [rate = 0, failed = 0, p99 = 0] = ended.subarray(((first + index) % SLOTS) * 3)
+      return [rate, failed, Number.isNaN(p99) ? null : p99]
+    })
     return {
       name,
-      now: window(SLOTS - 2, SLOTS),
-      recent: window(0, SLOTS),
-      slots: slots.map((_, index) => {
-        const { rate, failed, p99 } = window(index, index + 1)
-        return [rate, failed, p99]
-      }),
+      now: summarizeSlots(sum(cells, current - 1, current + 1), current - 1, current + 1),
+      recent: summarizeSlots(merge(before, last), first, current + 1),
+      slots: [...slots, [rate, failed, p99]],
     }
   }
 
   return {
     record(name: string, durationMs: number, isFailed: boolean): void {
-      const cells = findSeries(name)
-      const slot = Math.floor(now() / SLOT_MS)
-      const start = (slot % SLOTS) * WIDTH
-      if (cells[start + NUMBER] !== slot) cells.fill(0, start, start + WIDTH)
-      cells[start + NUMBER] = slot
+      const slot = currentSlot()
       const bin = Math.floor(BINS_PER_OCTAVE * Math.log2(durationMs / MIN_MS))
-      increment(cells, start + Math.min(BINS - 1, Math.max(0, bin)))
-      increment(cells, start + COUNT)
-      if (isFailed) increment(cells, start + FAILED)
+      const place = Math.min(BINS - 1, Math.max(0, bin))
+      count(findSeries(name), slot, place, isFailed)
+      count(total, slot, place, isFailed)
     },
     /** Returns the total and each route, the busiest first. */
     read() {
-      const routes = [...series].map(([name, cells]) => report(name, [cells]))
-      return {
-        total: report('total', [...series.values()]),
-        routes: routes.sort((a, b) => b.recent.rate - a.recent.rate),
-      }
+      const routes = [...series.values()].map(report)
+      return { total: report(total), routes: routes.sort((a, b) => b.recent.rate - a.recent.rate) }
     },
   }
 }
 
-function increment(cells: Uint32Array, index: number): void {
-  cells[index] = (cells[index] as number) + 1
+function add(counts: Uint32Array, index: number, count: number): void {
+  counts[index] = (counts[index] as number) + count
 }
 
-function sum(slots: readonly Uint32Array[]): Uint32Array {
+const merge = (a: Uint32Array, b: Uint32Array) => a.map((count, index) => count + (b[index] as number))
+
+/** Adds the counts of the slots from `from` to `to`, without `to`. */
+function sum(cells: Uint32Array, from: number, to: number): Uint32Array {
   const sum = new Uint32Array(WIDTH)
-  for (const cells of slots) {
-    for (let index = 0; index < WIDTH; index++) sum[index] = (sum[index] as number) + (cells[index] as number)
+  for (let slot = from; slot < to; slot++) {
+    const place = (slot % SLOTS) * WIDTH
+    // Otherwise the place has the counts of an older slot.
+    if (cells[place + NUMBER] !== slot) continue
+    for (let index = 0; index < NUMBER; index++) add(sum, index, cells[place + index] as number)
   }
   return sum
 }

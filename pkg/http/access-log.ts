@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Request, RequestHandler } from 'express'
 import { type Options, pinoHttp, startTime } from 'pino-http'
-import { toIp } from './client-address.ts'
+import { limitAddress, toIp } from './client-address.ts'
 
 /** Longest logged path, in characters. Real paths are shorter, and hostile paths must not fill the disk. */
 const MAX_PATH = 1024
@@ -30,7 +30,7 @@ export function accessLog(logger: NonNullable<Options['logger']>): RequestHandle
       'http.response.body.bytes': method === 'HEAD' ? 0 : length === undefined ? undefined : Number(length),
       'event.duration': Math.round((performance.now() - response[startTime]) * 1e6),
       'event.outcome': statusCode >= 500 ? 'failure' : response.writableFinished ? undefined : 'unknown',
-      'client.address': ip,
+      'client.address': limitAddress(ip),
       'client.ip': toIp(ip),
     }
   }

@@ -65,6 +65,32 @@ test('parts start in order, and stop in reverse order after the drain delay', as
   ])
 })
 
+test('the drain delay begins when every part has drained, and a part that fails to drain does not hold the stop', async () => {
+  const { log, parts } = createParts('registry', 'broken', 'http')
+  const drained = Promise.withResolvers<void>()
+  const [registry, broken] = parts as [Part, Part]
+  registry.drain = () => drained.promise
+  broken.drain = () => Promise.reject(new Error('broken'))
+  const { process, events, code } = await run({ parts, drainDelayMs: 500 })
+  process.emit('SIGTERM')
+  await advance(10_000)
+  expect(log.filter((line) => !line.startsWith('start'))).toEqual(['drain http'])
+  drained.resolve()
+  await advance(499)
+  expect(log).not.toContain('stop http')
+  await advance(1)
+  expect(log).toContain('stop http')
+  expect(await code).toBe(0)
+  expect(events).toContainEqual({ type: 'part failed to stop', part: 'broken', err: new Error('broken') })
+})
+
+test('a part that never drains is cut at the deadline', async () => {
+  const { process, code } = await run({ parts: [{ name: 'registry', drain: () => new Promise(() => {}) }] })
+  process.emit('SIGTERM')
+  await advance(25_000)
+  expect(await code).toBe(1)
+})
+
 test('SIGINT drains without the delay and ends with 0', async () => {
   const { log, parts } = createParts('http')
   const { process, code } = await run({ parts })

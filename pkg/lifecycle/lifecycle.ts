@@ -7,8 +7,11 @@ export type Phase = 'starting' | 'serving' | 'draining' | 'stopped'
 export interface Part {
   readonly name: string
   start?(): unknown
-  /** Called before the drain delay. From now on clients should use other instances. */
-  drain?(): void
+  /**
+   * Called before the drain delay, which begins when the results of all parts have settled. From now on clients should
+   * use other instances.
+   */
+  drain?(): unknown
   /** Stops the part. The lifecycle stops waiting when `signal` aborts, so the part must then cut its remaining work. */
   stop?(signal: AbortSignal): unknown
   /** Longest stop of this part, in milliseconds. @default the rest of the shutdown timeout */
@@ -91,6 +94,14 @@ export function createLifecycle(options: LifecycleOptions) {
     }
   }
 
+  async function drainPart(part: Part): Promise<void> {
+    try {
+      await part.drain?.()
+    } catch (err) {
+      onEvent({ type: 'part failed to stop', part: part.name, err })
+    }
+  }
+
   /** A second call cuts the remaining work. */
   async function stop(code: 0 | 1, delayMs: number, timeoutMs: number): Promise<void> {
     if (stopping) return deadline.abort('cut')
@@ -100,7 +111,7 @@ export function createLifecycle(options: LifecycleOptions) {
     onEvent({ type: 'draining' })
     const timer = setTimeout(() => deadline.abort('deadline missed'), timeoutMs)
     await Promise.race([starting, missed])
-    for (const part of parts) part.drain?.()
+    await Promise.race([Promise.all(parts.map(drainPart)), missed])
     await Promise.race([new Promise((resolve) => setTimeout(resolve, delay)), missed])
     await stopParts()
     clearTimeout(timer)

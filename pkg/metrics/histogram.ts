@@ -20,33 +20,34 @@ const MAX_EXEMPLAR = 128
  */
 export function createHistogram(sources: Sources, { name, help, bounds }: HistogramOptions) {
   const all: (() => Sample[])[] = []
-  const limits = [...bounds.map(String), '+Inf']
+  const limits = [...bounds.map(String), '+Inf'].map((le) => ({ le }))
+  const names = { bucket: `${name}_bucket`, sum: `${name}_sum`, count: `${name}_count` }
   sources.histogram(name, help, () => all.flatMap((read) => read()))
 
   return {
     /** Adds a series for a set of labels. Call it once for each set, and keep the result. */
-    addSeries(labels: Labels) {
+    addSeries(sharedLabels: Labels) {
       const counts = new Float64Array(limits.length)
       const sum = new Float64Array(1)
       const exemplars: Sample['exemplar'][] = limits.map(() => undefined)
-      const bucketLabels = limits.map((le) => ({ le, ...labels }))
 
       function read(): Sample[] {
         let count = 0
-        const buckets = bucketLabels.map((labels, index) => {
+        const buckets = limits.map((labels, index) => {
           count += counts[index] ?? 0
           const exemplar = exemplars[index]
           return {
-            metricName: `${name}_bucket`,
+            metricName: names.bucket,
             labels,
+            sharedLabels,
             value: count,
             ...(exemplar && fits(exemplar.labelSet) && { exemplar }),
           }
         })
         return [
           ...buckets,
-          { metricName: `${name}_sum`, labels, value: sum[0] ?? 0 },
-          { metricName: `${name}_count`, labels, value: count },
+          { metricName: names.sum, sharedLabels, value: sum[0] ?? 0 },
+          { metricName: names.count, sharedLabels, value: count },
         ]
       }
       all.push(read)

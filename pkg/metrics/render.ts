@@ -8,6 +8,9 @@ export interface RenderOptions {
   readonly accept?: string | undefined
 }
 
+/** A histogram of prom-client has a separate function for its text, whose samples share their labels. */
+type TextMetric = Metric & { getForPromString?: Metric['get'] }
+
 type Rendered = { readonly contentType: string; readonly text: string }
 
 /** Renders every metric as OpenMetrics when the `Accept` header prefers it, else in Prometheus' text format 0.0.4. */
@@ -17,9 +20,9 @@ export async function render({ sources, registry = register, accept }: RenderOpt
   // A registry has one format, and permanently renames counters that it renders as OpenMetrics, so use copies.
   const view = new Registry() as unknown as Registry<typeof Registry.OPENMETRICS_CONTENT_TYPE>
   view.setContentType(Registry.OPENMETRICS_CONTENT_TYPE)
-  for (const metric of registry.getMetricsAsArray() as unknown as readonly Metric[]) {
+  for (const metric of registry.getMetricsAsArray() as unknown as readonly TextMetric[]) {
     const get = async () => {
-      const item = await metric.get()
+      const item = await (metric.getForPromString?.() ?? metric.get())
       return { ...item, name: item.name.replace(/_total$/, '') }
     }
     view.registerMetric({ ...metric, get, getForPromString: undefined } as unknown as Metric)

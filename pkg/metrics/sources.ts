@@ -4,6 +4,8 @@ export type Labels = Readonly<Record<string, string>>
 
 export interface Sample {
   readonly labels?: Labels
+  /** Labels that several samples share. prom-client renders each such object once and keeps the text. */
+  readonly sharedLabels?: Labels
   readonly value: number
   /** @default the name of the metric */
   readonly metricName?: string
@@ -18,11 +20,21 @@ export type Sources = ReturnType<typeof createSources>
 export function createSources() {
   const added: Metric[] = []
   const sourceOf = (type: 'counter' | 'gauge' | 'histogram') => (name: string, help: string, read: Read) => {
-    async function get() {
+    // prom-client calls this function for its text format, and `get` for JSON.
+    async function getForPromString() {
       const found = await read()
-      return { name, help, type, aggregator: 'sum', values: typeof found === 'number' ? [{ value: found }] : found }
+      const values: readonly Sample[] = typeof found === 'number' ? [{ value: found }] : found
+      return { name, help, type, aggregator: 'sum', values }
     }
-    added.push({ name, help, type, get, reset() {} } as unknown as Metric)
+    async function get() {
+      const { values, ...metric } = await getForPromString()
+      const merge = ({ labels, sharedLabels, ...sample }: Sample) => ({
+        ...sample,
+        labels: { ...labels, ...sharedLabels },
+      })
+      return { ...metric, values: values.map(merge) }
+    }
+    added.push({ name, help, type, get, getForPromString, reset() {} } as unknown as Metric)
   }
   return {
     counter: sourceOf('counter'),

@@ -35,11 +35,13 @@ export interface OpenapiOptions {
 export function renderOpenapi(options: OpenapiOptions): string {
   const { info, routes, probes, problems, commonProblems, commonHeaders, guard } = options
   const schemes = Object.keys(guard?.schemes ?? {}).map((scheme) => ({ [scheme]: [] }))
+  const schemas = createSchemas()
+  schemas.render(PROBLEM, 'output')
   const headers = mapValues(commonHeaders, referToHeader)
 
   function renderProbe(operation: OperationDescription): Json {
     const errors = renderProblems(['bad_request'], problems, {})
-    return { get: { tags: ['health'], security: [], ...renderOperation(operation, errors, {}) } }
+    return { get: { tags: ['health'], security: [], ...renderOperation(operation, errors, {}, schemas) } }
   }
 
   function renderRoute({ path, ...operations }: Route): [string, Json] {
@@ -51,71 +53,103 @@ export function renderOpenapi(options: OpenapiOptions): string {
     const protection = operation.public ? undefined : guard
     const codes = [...listProblems(operation), ...commonProblems, ...(protection?.problems ?? [])]
     return {
-      tags: [nameTag(path)],
+      tags: [nameTag(path, tags)],
       security: protection ? schemes : [],
-      ...renderOperation({ priority: 'normal', ...operation }, renderProblems(codes, problems, headers), headers),
+      ...renderOperation(
+        { priority: 'normal', ...operation },
+        renderProblems(codes, problems, headers),
+        headers,
+        schemas,
+      ),
     }
   }
 
-  const tags = new Set(['health', ...routes.map(({ path }) => nameTag(path))])
+  const tags = new Set([...routes.map(({ path }) => nameTag(path)).sort(putServiceLast), 'health'])
+  const paths = { ...mapValues(probes, renderProbe), ...Object.fromEntries(routes.map(renderRoute)) }
   return JSON.stringify({
     openapi: '3.1.1',
     info,
     servers: [{ url: '/', description: 'The environment that serves this document: local, staging or production' }],
-    tags: [...tags].map((name) => ({ name, description: `Operations of the group ${name}` })),
-    paths: { ...mapValues(probes, renderProbe), ...Object.fromEntries(routes.map(renderRoute)) },
+    tags: [...tags].map((name) => ({ name, description: describeTag(name) })),
+    paths,
     components: {
-      schemas: { Problem: renderSchema(PROBLEM, 'output') },
+      schemas: Object.fromEntries([...schemas.named].sort(([one], [other]) => (one < other ? -1 : 1))),
       headers: mapValues({ ...commonHeaders, ...RETRY_AFTER }, renderHeader),
       securitySchemes: guard?.schemes,
     },
   })
 }
 
-/** Returns the name of the resource in a path such as `/v1/items/:id`. */
-const nameTag = (path: string): string => /^\/v\d+\/([^/]+)/.exec(path)?.[1] ?? 'service'
+/** The group of the paths without a version. */
+const SERVICE = 'service'
 
-function renderOperation(operation: OperationDescription, errors: Json, headers: Json): Json {
+/**
+ * Returns the name of the resource in a path such as `/v1/items/:id`. A path such as `/v1/owners/:id/items` belongs to
+ * `items`, if that is the name of another group.
+ */
+function nameTag(path: string, groups: ReadonlySet<string> = new Set()): string {
+  const [, first = SERVICE, last = ''] = /^\/v\d+\/([^/]+)(?:\/.*?([^/]+)$)?/.exec(path) ?? []
+  return groups.has(last) ? last : first
+}
+
+/** Pages show the groups in the order of the tags. */
+const putServiceLast = (one: string, other: string) => Number(one === SERVICE) - Number(other === SERVICE)
+
+const TAGS: Readonly<Record<string, string>> = {
+  health: 'Probes for orchestrators, load balancers and people',
+  [SERVICE]: 'Operations of the service itself',
+}
+
+const describeTag = (name: string): string => TAGS[name] ?? `Operations on ${name.replaceAll('-', ' ')}`
+
+function renderOperation(operation: OperationDescription, errors: Json, headers: Json, schemas: Schemas): Json {
   const { id, summary, priority, body, responses } = operation
+  const { render } = schemas
   return {
     operationId: id,
     summary,
     'x-priority': priority,
     parameters: [
-      ...renderParameters('path', operation.params),
-      ...renderParameters('query', operation.query),
-      ...renderParameters('header', operation.headers),
+      ...renderParameters('path', operation.params, render),
+      ...renderParameters('query', operation.query, render),
+      ...renderParameters('header', operation.headers, render),
     ],
-    requestBody: body && { required: true, content: renderBody(body) },
-    responses: { ...errors, ...mapValues(responses, (response) => renderResponse(response, headers)) },
+    requestBody: body && { required: true, content: renderBody(body, render) },
+    responses: { ...errors, ...mapValues(responses, (response) => renderResponse(response, headers, render)) },
   }
 }
 
 /** Renders each property of an object schema as a parameter. */
-function renderParameters(place: 'path' | 'query' | 'header', schema: Schema | undefined): Json[] {
+function renderParameters(place: 'path' | 'query' | 'header', schema: Schema | undefined, render: Render): Json[] {
   if (schema === undefined) return []
-  const { properties = {}, required = [] } = renderSchema(schema, 'input')
+  const { properties = {}, required = [] } = render(schema, 'input')
   return Object.entries(properties).map(([name, property]) => {
     const { description, ...rest } = property as Json
     return { name, in: place, required: place === 'path' || required.includes(name), description, schema: rest }
   })
 }
 
-function renderBody(body: BodyDescription): Json {
+function renderBody(body: BodyDescription, render: Render): Json {
   if (!('schema' in body)) return renderMediaTypes(body.mediaTypes)
   const mediaType = body.type === 'json' ? 'application/json' : 'application/x-www-form-urlencoded'
-  return { [mediaType]: { schema: renderSchema(body.schema, 'input') } }
+  return { [mediaType]: { schema: render(body.schema, 'input'), example: findExample(body.schema) } }
 }
 
 const renderMediaTypes = (types: readonly string[]): Json => Object.fromEntries(types.map((type) => [type, {}]))
 
-function renderResponse(response: ResponseDescription, commonHeaders: Json): Json {
-  const { description, schema, example, mediaTypes = [], headers = {} } = response
+/** Returns the first example in `.meta({ examples: […] })`. */
+const findExample = (schema: Schema): unknown => [schema.meta()?.examples].flat()[0]
+
+function renderResponse(response: ResponseDescription, commonHeaders: Json, render: Render): Json {
+  const { description, example, mediaTypes = [], headers = {} } = response
+  const schema = response.schema?.()
   return {
     description,
     headers: omitEmpty({ ...commonHeaders, ...mapValues(headers, renderHeader) }),
     content: omitEmpty({
-      ...(schema && { 'application/json': { schema: renderSchema(schema(), 'output'), example } }),
+      ...(schema && {
+        'application/json': { schema: render(schema, 'output'), example: example ?? findExample(schema) },
+      }),
       ...renderMediaTypes(mediaTypes),
     }),
   }
@@ -165,18 +199,20 @@ const referToHeader = (_description: string, name: string): Json => ({ $ref: `#/
 
 const text = (maxLength: number, pattern = /^[\s\S]*$/) => z.string().max(maxLength).regex(pattern)
 
-const PROBLEM = z.object({
-  type: z.literal('about:blank'),
-  title: text(100),
-  status: z.int().min(400).max(599),
-  detail: text(500),
-  code: text(100, /^[a-z][a-z_]*$/),
-  requestId: text(128, /^[A-Za-z0-9._-]+$/),
-  errors: z
-    .array(z.object({ in: z.enum(['query', 'headers', 'body']), field: text(MAX_TEXT), message: text(MAX_TEXT) }))
-    .max(MAX_ERRORS)
-    .optional(),
-})
+const PROBLEM = z
+  .object({
+    type: z.literal('about:blank'),
+    title: text(100),
+    status: z.int().min(400).max(599),
+    detail: text(500),
+    code: text(100, /^[a-z][a-z_]*$/),
+    requestId: text(128, /^[A-Za-z0-9._-]+$/),
+    errors: z
+      .array(z.object({ in: z.enum(['query', 'headers', 'body']), field: text(MAX_TEXT), message: text(MAX_TEXT) }))
+      .max(MAX_ERRORS)
+      .optional(),
+  })
+  .meta({ id: 'Problem' })
 
 /** Longest text of each format. */
 const MAX_LENGTHS: Readonly<Record<string, number>> = { uuid: 36, date: 10, 'date-time': 35 }
@@ -189,10 +225,42 @@ function addLimits({ jsonSchema }: { readonly jsonSchema: z.core.JSONSchema.Base
   if (type === 'string' && maxLength !== undefined) jsonSchema.maxLength ??= maxLength
 }
 
-/** Renders the values that a schema accepts (`input`) or returns (`output`). */
-function renderSchema(schema: Schema, io: 'input' | 'output'): z.core.JSONSchema.BaseSchema {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, override: addLimits })
-  return rest
+type Render = (schema: Schema, io: 'input' | 'output') => z.core.JSONSchema.BaseSchema
+
+interface Schemas {
+  /** The schemas with a name: client generators make a type of each. */
+  readonly named: ReadonlyMap<string, Json>
+  /**
+   * Renders the values that a schema accepts (`input`) or returns (`output`). A schema with `.meta({ id: 'Name' })`
+   * becomes a reference to its entry in `named`.
+   *
+   * @throws when two different schemas have the same name
+   */
+  readonly render: Render
+}
+
+function createSchemas(): Schemas {
+  const named = new Map<string, Json>()
+  return {
+    named,
+    render(schema, io) {
+      const { $schema: _, $defs = {}, ...root } = z.toJSONSchema(schema, { io, override: addLimits })
+      for (const [name, definition] of Object.entries($defs)) {
+        const moved = moveReferences(definition as Json)
+        const before = named.get(name) ?? moved
+        if (JSON.stringify(before) !== JSON.stringify(moved)) throw new Error(`two schemas have the name ${name}`)
+        named.set(name, moved)
+      }
+      return moveReferences(root)
+    },
+  }
+}
+
+/** Points the references of a JSON schema to the components of the document. */
+function moveReferences<T extends object>(schema: T): T {
+  return JSON.parse(JSON.stringify(schema), (key, value) =>
+    key === '$ref' && typeof value === 'string' ? value.replace(/^#\/\$defs\//, '#/components/schemas/') : value,
+  )
 }
 
 function mapValues<T>(record: Readonly<Record<string, T>>, map: (value: T, name: string) => unknown): Json {

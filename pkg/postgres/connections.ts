@@ -50,10 +50,10 @@ export interface DatabaseObserver {
   /** Called when a statement or a transaction has waited for a connection. `gotOne` is false after a timeout. */
   onWait(durationMs: number, gotOne: boolean): void
   /**
-   * Called when a query has ended. `kind` is the kind of Kysely's root node. The duration includes the wait for a
-   * connection.
+   * Called when a query has ended. `operation` is `SELECT`, `INSERT`, `UPDATE`, `DELETE`, `MERGE`, or `_OTHER` for raw
+   * SQL. The duration includes the wait for a connection.
    */
-  onQuery(kind: string, durationMs: number, error?: unknown): void
+  onQuery(operation: string, durationMs: number, error?: unknown): void
 }
 
 /** A pool whose connections carry several single statements at once. */
@@ -329,9 +329,19 @@ export function createConnections(options: ConnectionsOptions): Connections {
     if (open.size + connecting + waiting.size() === 0) ended?.resolve()
   }
 
-  function send(query: Query, resolve: (result: pg.QueryResult) => void, reject: (error: Error) => void): void {
-    const take = (connection: Connection) => connection.send(query, resolve, reject)
-    acquire({ isExclusive: false, span: query.span, take, reject })
+  const send = (query: Query) =>
+    new Promise<pg.QueryResult>((resolve, reject) => {
+      const take = (connection: Connection) => connection.send(query, resolve, reject)
+      acquire({ isExclusive: false, span: query.span, take, reject })
+    })
+
+  /** Sends a statement again without a name. */
+  async function sendAgain(query: Query): Promise<pg.QueryResult> {
+    try {
+      return await send({ ...query, name: undefined })
+    } catch (error) {
+      throw error instanceof NotExecuted ? error.cause : error
+    }
   }
 
   observer?.onPool(() => {
@@ -341,12 +351,11 @@ export function createConnections(options: ConnectionsOptions): Connections {
 
   return {
     run: (query) =>
-      new Promise((resolve, reject) => {
-        const rejectAgain = (error: Error) => reject(error instanceof NotExecuted ? error.cause : error)
-        send(query, resolve, (error) => {
-          if (error instanceof NotExecuted) send({ ...query, name: undefined }, resolve, rejectAgain)
-          else reject(error)
-        })
+      // A callback of the connection runs outside of the request. A reaction of the promise runs inside, so the statement
+      // that is sent again has the priority and the trace of its request.
+      send(query).catch((error) => {
+        if (error instanceof NotExecuted) return sendAgain(query)
+        throw error
       }),
 
     reserve: (span) =>

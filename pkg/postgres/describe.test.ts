@@ -8,7 +8,7 @@ import {
   PostgresQueryCompiler,
   sql,
 } from 'kysely'
-import { describeQuery } from './describe.ts'
+import { describeQuery, findOperation } from './describe.ts'
 
 interface Tables {
   readonly notes: { readonly id: string; readonly title: string }
@@ -53,4 +53,15 @@ test.each<[CompiledQuery, string, string | undefined]>([
   [raw('secret'), '_OTHER', undefined],
 ])('statement %#: the summary has the operation and the tables, and no value', (query, summary, collection) => {
   expect(describeQuery(query)).toEqual({ summary, name: summary.split(' ')[0], collection })
+})
+
+test.each([
+  ['SelectQueryNode', 'SELECT'],
+  ['InsertQueryNode', 'INSERT'],
+  ['UpdateQueryNode', 'UPDATE'],
+  ['DeleteQueryNode', 'DELETE'],
+  ['MergeQueryNode', 'MERGE'],
+  ['RawNode', '_OTHER'],
+])('a query whose root is a %s is a %s', (kind, operation) => {
+  expect(findOperation(kind)).toBe(operation)
 })

@@ -23,13 +23,17 @@ export interface DatabaseSpan {
   end(error?: unknown): void
 }
 
-const VERBS: Readonly<Record<string, string>> = {
+/** Operations by the kinds of Kysely's root nodes. */
+const OPERATIONS: Readonly<Record<string, string>> = {
   SelectQueryNode: 'SELECT',
   InsertQueryNode: 'INSERT',
   UpdateQueryNode: 'UPDATE',
   DeleteQueryNode: 'DELETE',
   MergeQueryNode: 'MERGE',
 }
+
+/** Returns the operation of a query by the kind of its root node. Any other kind, such as raw SQL, is `_OTHER`. */
+export const findOperation = (kind: string) => OPERATIONS[kind] ?? '_OTHER'
 
 /** First words of raw SQL. Any other word could be a part of a value. */
 const RAW_VERB =
@@ -48,7 +52,7 @@ const MAX_SUMMARY = 255
 
 /** Describes a compiled query by its Kysely nodes, or by the words of raw SQL. */
 export function describeQuery({ query, sql }: Pick<CompiledQuery, 'query' | 'sql'>): DatabaseOperation {
-  const name = VERBS[query.kind]
+  const name = OPERATIONS[query.kind]
   if (name === undefined) return describeRaw(sql)
   const { from, into, table, joins } = query as Nodes
   const targets = [...listNodes(from), into, ...listNodes(table), ...(joins ?? []).map((join) => join.table)]

@@ -11,7 +11,13 @@ import {
 } from 'kysely'
 import type { Connection } from './connection.ts'
 import type { Connections, DatabaseObserver } from './connections.ts'
-import { type DatabaseOperation, type DatabaseSpan, type DatabaseTracer, describeQuery } from './describe.ts'
+import {
+  type DatabaseOperation,
+  type DatabaseSpan,
+  type DatabaseTracer,
+  describeQuery,
+  findOperation,
+} from './describe.ts'
 import { nameStatement, type PreparedQuery } from './prepare.ts'
 import { type Query, serialize } from './statement.ts'
 
@@ -213,11 +219,11 @@ class Lease implements DatabaseConnection {
     const startedAt = performance.now()
     try {
       const result = await this.execute(toQuery(compiled, span))
-      observer?.onQuery(compiled.query.kind, performance.now() - startedAt)
+      observer?.onQuery(findOperation(compiled.query.kind), performance.now() - startedAt)
       span?.end()
       return result
     } catch (error) {
-      observer?.onQuery(compiled.query.kind, performance.now() - startedAt, error)
+      observer?.onQuery(findOperation(compiled.query.kind), performance.now() - startedAt, error)
       span?.end(error)
       throw error
     }

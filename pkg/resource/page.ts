@@ -105,15 +105,19 @@ export function pageQuery<
   })
 }
 
-export const pageSchema = <S extends z.ZodType>(item: S) =>
-  z.object({
-    items: z.array(item).max(MAX_LIMIT),
-    next: z
-      .string()
-      .max(MAX_CURSOR)
-      .regex(/^[\w-]+$/)
-      .nullable(),
-  })
+/** Returns the schema of a page. Clients know it by this name, such as `NotePage`. Its example has the item's example. */
+export const pageSchema = <S extends z.ZodType>(id: string, item: S) =>
+  z
+    .object({
+      items: z.array(item).max(MAX_LIMIT),
+      next: z
+        .string()
+        .max(MAX_CURSOR)
+        .regex(/^[\w-]+$/)
+        .nullable()
+        .describe('The cursor of the next page, or null at the end'),
+    })
+    .meta({ id, examples: [{ items: [item.meta()?.examples ?? []].flat().slice(0, 1), next: null }] })
 
 /** Makes a page from up to `limit + 1` rows. The extra row shows that a next page exists. */
 export function createPage<

@@ -13,13 +13,13 @@ export interface Stored {
 /** The schemas of the fields in `Stored`. */
 export const storedFields = {
   id: z.uuid(),
-  version: z.int().min(1),
+  version: z.int().min(1).describe('Starts at 1 and increases by one with each change'),
   createdAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),
 }
 
 /** Path parameters of one resource. Ids are lower case, as PostgreSQL writes them. */
-export const idParams = z.object({ id: z.uuid().toLowerCase() })
+export const idParams = z.object({ id: z.uuid().toLowerCase().describe('The id of the resource') })
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: PostgreSQL cannot store NUL.
 const STORABLE = /^[^\u0000\ud800-\udfff]*$/u

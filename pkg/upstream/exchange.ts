@@ -30,6 +30,13 @@ export interface Origin {
   readonly port: number
   /** The `host` header: the name that was resolved to this address, for servers with several names. */
   readonly authority: string
+  /**
+   * The name that the certificate must have. Node trusts the public authorities, and the authorities in
+   * NODE_EXTRA_CA_CERTS. @default `host`
+   */
+  readonly serverName?: string
+  /** Requests use the instances with the lowest rank of those in use. @default 0 */
+  readonly rank?: number
 }
 
 export interface UpstreamResponse {
@@ -66,7 +73,8 @@ const ONE_WRITE = 16 * 1024
 
 /**
  * Sends one request and reads the whole response. Does not follow redirects, ignores 1xx responses, and closes the
- * connection when the deadline passes, the caller disconnects or the body is too large. @throws AttemptError
+ * connection when the deadline passes, the caller disconnects or the body is too large. @throws AttemptError, or a
+ * TypeError for a method or header that HTTP does not allow
  */
 export function exchange(options: Exchange): Promise<UpstreamResponse> {
   const { origin, agent, method, path, headers, body, timeoutMs, maxBytes, signal } = options
@@ -74,8 +82,9 @@ export function exchange(options: Exchange): Promise<UpstreamResponse> {
     let hasConnected = false
     let hasResponse = false
     const send = origin.protocol === 'https:' ? requestTls : request
-    const { host, port, authority } = origin
-    const req = send({ host, port, agent, method, path, headers: { host: authority, ...headers } })
+    const { host, port, authority, serverName } = origin
+    const tls = origin.protocol === 'https:' && serverName !== undefined && { servername: serverName }
+    const req = send({ host, port, agent, method, path, headers: { host: authority, ...headers }, ...tls })
 
     let hasSettled = false
     // After a stall of this process, timers run before the sockets are read. The immediate runs after them.

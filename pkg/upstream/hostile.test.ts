@@ -37,10 +37,9 @@ async function hostile(respond: (socket: Socket) => void) {
 }
 
 async function clientOf(port: number) {
-  const authority = `127.0.0.1:${port}`
   const upstream = createUpstream({
     name: 'payments',
-    source: { type: 'static', origins: [{ protocol: 'http:', host: '127.0.0.1', port, authority }] },
+    source: { type: 'static', origins: [originOf(port)] },
     maxBytes: 1_000,
     timeoutMs: 2_000,
   })
@@ -48,6 +47,37 @@ async function clientOf(port: number) {
   open.push({ close: () => upstream.stop() })
   return upstream
 }
+
+/**
+ * Starts a server in a thread of its own, which works while this thread is blocked. `code` calls `ready` with the
+ * listening server. The threads wait for each other at numbered points.
+ */
+function startThread(code: string) {
+  const shared = new Int32Array(new SharedArrayBuffer(16))
+  const prelude = `
+    const { workerData: shared } = require('node:worker_threads')
+    const wait = (point) => Atomics.wait(shared, point, 0)
+    const reach = (point, value = 1) => { Atomics.store(shared, point, value); Atomics.notify(shared, point) }
+    const ready = (server) => reach(0, server.address().port)`
+  const worker = new Worker(`${prelude}\n${code}`, { eval: true, workerData: shared })
+  open.push({ close: () => worker.terminate() })
+  Atomics.wait(shared, 0, 0)
+  return {
+    port: Atomics.load(shared, 0),
+    /** Blocks this thread until the other thread has reached the point. */
+    wait: (point: number) => void Atomics.wait(shared, point, 0),
+    reach(point: number) {
+      Atomics.store(shared, point, 1)
+      Atomics.notify(shared, point)
+    },
+    reset: (point: number) => void Atomics.store(shared, point, 0),
+    /** Returns the value of a point that the other thread counts. */
+    read: (point: number) => Atomics.load(shared, point),
+  }
+}
+
+const originOf = (port: number) =>
+  ({ protocol: 'http:', host: '127.0.0.1', port, authority: `127.0.0.1:${port}` }) as const
 
 const SECRET = 'db.internal'
 const schema = z.object({ id: z.string() })
@@ -121,38 +151,25 @@ test('a response to HEAD may announce a body that is larger than allowed', async
 })
 
 test('a stall of this process neither refuses a connection nor misses a response that has arrived', async () => {
-  const shared = new Int32Array(new SharedArrayBuffer(8))
-  const [PORT, DONE] = [0, 1]
-  const worker = new Worker(
-    `const { workerData: shared } = require('node:worker_threads')
-     const server = require('node:http').createServer((request, response) => {
+  const DONE = 1
+  const { port, wait, reset } = startThread(
+    `const server = require('node:http').createServer((request, response) => {
        response.end('late')
-       response.once('finish', () => {
-         Atomics.store(shared, ${DONE}, 1)
-         Atomics.notify(shared, ${DONE})
-       })
-     }).listen(0, '127.0.0.1', () => {
-       Atomics.store(shared, ${PORT}, server.address().port)
-       Atomics.notify(shared, ${PORT})
-     })`,
-    { eval: true, workerData: shared },
+       response.once('finish', () => reach(${DONE}))
+     }).listen(0, '127.0.0.1', () => ready(server))`,
   )
-  open.push({ close: () => worker.terminate() })
-  Atomics.wait(shared, PORT!, 0)
-  const port = Atomics.load(shared, PORT!)
-  const origin = { protocol: 'http:', host: '127.0.0.1', port, authority: `127.0.0.1:${port}` } as const
   const agent = new Agent({ keepAlive: true })
   open.push({ close: () => agent.destroy() })
-  const common = { origin, agent, method: 'GET', path: '/', headers: {}, maxBytes: 1_000 }
+  const common = { origin: originOf(port), agent, method: 'GET', path: '/', headers: {}, maxBytes: 1_000 }
   const stall = (ms: number) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
   const connecting = exchange({ ...common, timeoutMs: 60_000, connectTimeoutMs: 10 })
   stall(20)
   expect((await connecting).body.toString()).toBe('late')
-  Atomics.store(shared, DONE!, 0)
+  reset(DONE)
   const late = exchange({ ...common, timeoutMs: 10 })
   // The request leaves this process before the stall, and before the event loop runs a timer.
   await new Promise<void>((resolve) => process.nextTick(resolve))
-  Atomics.wait(shared, DONE!, 0)
+  wait(DONE)
   stall(20)
   expect((await late).body.toString()).toBe('late')
 })
@@ -175,68 +192,48 @@ test('a stop closes every connection, and neither a retry nor a new call nor a p
 
 test('a connection to an address that drops packets fails as refused', async () => {
   // The backlog of 1 is full and the instance accepts no connections, so the system ignores the next connection.
-  const shared = new Int32Array(new SharedArrayBuffer(8))
-  const worker = new Worker(
-    `const { workerData } = require('node:worker_threads')
-     const server = require('node:net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
-       Atomics.store(workerData, 0, server.address().port)
-       Atomics.notify(workerData, 0)
-       Atomics.wait(workerData, 1, 0)
+  const END = 1
+  const { port, reach } = startThread(
+    `const server = require('node:net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
+       ready(server)
+       wait(${END})
        process.exit()
      })`,
-    { eval: true, workerData: shared },
   )
-  open.push({ close: () => worker.terminate() })
-  Atomics.wait(shared, 0, 0)
-  const port = Atomics.load(shared, 0)
   for (let index = 0; index < 8; index++) {
     const socket = connect(port, '127.0.0.1').on('error', () => undefined)
     open.push({ close: () => socket.destroy() })
   }
-  const origin = { protocol: 'http:', host: '127.0.0.1', port, authority: `127.0.0.1:${port}` } as const
-  const common = { origin, agent: new Agent(), method: 'POST', path: '/', headers: {}, maxBytes: 1_000 }
+  const common = { origin: originOf(port), agent: new Agent(), method: 'POST', path: '/', headers: {}, maxBytes: 1_000 }
   const attempt = exchange({ ...common, timeoutMs: 10_000, connectTimeoutMs: 50 })
   await expect(attempt).rejects.toMatchObject({ kind: 'refused' })
-  Atomics.store(shared, 1, 1)
-  Atomics.notify(shared, 1)
+  reach(END)
 })
 
 test('a POST on an idle connection that the instance has reset is sent once more, on a new connection', async () => {
   // The instance runs in a thread, so that it resets the connection while this thread cannot notice.
-  const shared = new Int32Array(new SharedArrayBuffer(16))
-  const [PORT, RESET, DONE, SEEN] = [0, 1, 2, 3]
-  const worker = new Worker(
-    `const { workerData: shared } = require('node:worker_threads')
-     let connections = 0
+  const [RESET, DONE, SEEN] = [1, 2, 3] as const
+  const thread = startThread(
+    `let connections = 0
      const server = require('node:net').createServer((socket) => {
        const isFirst = ++connections === 1
        socket.on('data', () => {
          Atomics.add(shared, ${SEEN}, 1)
          socket.write('HTTP/1.1 200 OK\\r\\ncontent-type: application/json\\r\\ncontent-length: 10\\r\\n\\r\\n{"id":"1"}')
          if (!isFirst) return
-         Atomics.wait(shared, ${RESET}, 0)
+         wait(${RESET})
          socket.resetAndDestroy()
-         setImmediate(() => {
-           Atomics.store(shared, ${DONE}, 1)
-           Atomics.notify(shared, ${DONE})
-         })
+         setImmediate(() => reach(${DONE}))
        })
-     }).listen(0, '127.0.0.1', () => {
-       Atomics.store(shared, ${PORT}, server.address().port)
-       Atomics.notify(shared, ${PORT})
-     })`,
-    { eval: true, workerData: shared },
+     }).listen(0, '127.0.0.1', () => ready(server))`,
   )
-  open.push({ close: () => worker.terminate() })
-  Atomics.wait(shared, PORT!, 0)
-  const { json, report } = await clientOf(Atomics.load(shared, PORT!))
+  const { json, report } = await clientOf(thread.port)
   expect(await json(POST)).toEqual({ id: '1' })
   expect(report().instances[0]).toMatchObject({ idleConnections: 1 })
-  Atomics.store(shared, RESET!, 1)
-  Atomics.notify(shared, RESET!)
-  Atomics.wait(shared, DONE!, 0)
+  thread.reach(RESET)
+  thread.wait(DONE)
   expect(await json(POST)).toEqual({ id: '1' })
-  expect(Atomics.load(shared, SEEN!)).toBe(2)
+  expect(thread.read(SEEN)).toBe(2)
   // The retry took nothing from the budget.
   expect(report()).toMatchObject({ retries: 1, retriesLeft: 10 })
 })

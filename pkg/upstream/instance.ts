@@ -12,7 +12,7 @@ const IDLE_MS = 30_000
 
 /** One instance of an upstream with its connections. */
 export interface Instance extends Candidate {
-  readonly origin: Origin
+  origin: Origin
   /** Host and port, for the log. */
   readonly name: string
   readonly agent: Agent

@@ -145,3 +145,21 @@ test('an instance without requests that refuses three probes is ejected before i
   for (clock.now = 0; clock.now < 15_000; clock.now += 5_000) await pool.probe(false)
   expect(pool.countActive()).toBe(1)
 })
+
+test('a backup gets requests only while every instance of a lower rank is ejected, or after they were tried', async () => {
+  const { pool, clock, eject } = await start([200, 200, 200])
+  const [first, second, backup] = pool.list()
+  pool.update(pool.list().map(({ origin }) => ({ ...origin, rank: origin === backup!.origin ? 20 : 10 })))
+  first!.begin(0)
+  second!.begin(0)
+  expect(pool.pick(new Set())).not.toBe(backup)
+  expect(pool.pick(new Set([first!]))).toBe(second)
+  expect(pool.pick(new Set([first!, second!]))).toBe(backup)
+  eject(0)
+  expect(pool.pick(new Set())).toBe(second)
+  eject(1)
+  expect(pool.pick(new Set())).toBe(backup)
+  clock.now = 4_000
+  await pool.probe(false)
+  expect([first, second]).toContain(pool.pick(new Set()))
+})

@@ -80,7 +80,12 @@ export function createPool({ maxSockets, probePath, now, random, onEvent }: Pool
     /** Replaces the instances. Instances that remain keep their state. */
     update(origins: readonly Origin[]): void {
       const known = new Map(instances.map((each) => [originKey(each.origin), each]))
-      const next = origins.map((origin) => known.get(originKey(origin)) ?? createInstance({ origin, maxSockets }))
+      const next = origins.map((origin) => {
+        const instance = known.get(originKey(origin)) ?? createInstance({ origin, maxSockets })
+        // The rank may have changed.
+        instance.origin = origin
+        return instance
+      })
       const added = next.filter((each) => !instances.includes(each))
       const removed = instances.filter((each) => !next.includes(each))
       instances = next
@@ -89,13 +94,19 @@ export function createPool({ maxSockets, probePath, now, random, onEvent }: Pool
       onEvent({ type: 'instances changed', added: added.map(nameOf), removed: removed.map(nameOf) })
     },
     /**
-     * Returns an instance for a request, preferably an instance that is not in `tried`, or undefined when the pool is
-     * empty.
+     * Returns an instance of the lowest rank for a request, preferably an instance that is not in `tried`, or undefined
+     * when the pool is empty.
      */
     pick(tried: ReadonlySet<Instance>): Instance | undefined {
       const active = instances.filter(isActive)
       const untried = active.filter((instance) => !tried.has(instance))
-      return pick(untried.length > 0 ? untried : active, random, now())
+      const usable = untried.length > 0 ? untried : active
+      const first = Math.min(...usable.map(rankOf))
+      return pick(
+        usable.filter((instance) => rankOf(instance) === first),
+        random,
+        now(),
+      )
     },
     connect,
     /**
@@ -120,6 +131,8 @@ export function createPool({ maxSockets, probePath, now, random, onEvent }: Pool
     },
   }
 }
+
+const rankOf = ({ origin: { rank = 0 } }: Instance) => rank
 
 const nameOf = ({ name }: Instance) => name
 

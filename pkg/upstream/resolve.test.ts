@@ -12,7 +12,7 @@ afterEach(closeAll)
 test('names are resolved again: a new instance is used, a removed instance is not, and a failed lookup changes nothing', async () => {
   const first = await instance((_req, res) => json(res, { from: 'first' }))
   const second = await instance((_req, res) => json(res, { from: 'second' }))
-  let targets: { name: string; port: number; priority: number }[] | Error = []
+  let targets: { name: string; port: number; priority: number; weight: number }[] | Error = []
   const resolver = {
     addresses: () => Promise.reject(new Error('unexpected')),
     services: async () => {
@@ -20,9 +20,12 @@ test('names are resolved again: a new instance is used, a removed instance is no
       return targets
     },
   }
-  const { request, refresh, events } = await client([], { source: { type: 'srv', name: '_http._tcp.mail' }, resolver })
+  const { request, refresh, events } = await client([], {
+    source: { type: 'srv', name: '_http._tcp.mail', protocol: 'http:' },
+    resolver,
+  })
   await expect(request(GET)).rejects.toMatchObject({ code: 'upstream_unavailable' })
-  const target = ({ port }: Fake, priority = 1) => ({ name: '127.0.0.1', port, priority })
+  const target = ({ port }: Fake, priority = 1) => ({ name: '127.0.0.1', port, priority, weight: 1 })
   targets = [target(first), target(second, 2)]
   await refresh()
   expect((await request(GET)).body.toString()).toBe('{"from":"first"}')
@@ -48,7 +51,7 @@ test('a second lookup does not start while a lookup is in progress', async () =>
     services: () => Promise.reject(new Error('unexpected')),
   }
   // client() awaits the first lookup, which ends only now.
-  const starting = client([], { source: { type: 'dns', host: 'search', port: 80 }, resolver })
+  const starting = client([], { source: { type: 'dns', host: 'search', port: 80, protocol: 'http:' }, resolver })
   answer.resolve(['10.0.0.1'])
   const { refresh, report } = await starting
   await Promise.all([refresh(), refresh(), refresh()])
@@ -58,33 +61,33 @@ test('a second lookup does not start while a lookup is in progress', async () =>
 
 test('a name has an instance for each address, and keeps the name as the host', async () => {
   const resolver = { addresses: async () => ['10.0.0.1', '10.0.0.2', '10.0.0.1'], services: async () => [] }
-  expect(await resolve({ type: 'dns', host: 'search', port: 8080 }, resolver)).toEqual([
-    { protocol: 'http:', host: '10.0.0.1', port: 8080, authority: 'search:8080' },
-    { protocol: 'http:', host: '10.0.0.2', port: 8080, authority: 'search:8080' },
+  expect(await resolve({ type: 'dns', host: 'search', port: 8080, protocol: 'http:' }, resolver)).toEqual([
+    { protocol: 'http:', host: '10.0.0.1', port: 8080, authority: 'search:8080', serverName: 'search' },
+    { protocol: 'http:', host: '10.0.0.2', port: 8080, authority: 'search:8080', serverName: 'search' },
   ])
 })
 
 test('the system resolves localhost, and rejects a name that does not exist', async () => {
-  const found = await resolve({ type: 'dns', host: 'localhost', port: 80 }, SYSTEM_RESOLVER)
+  const found = await resolve({ type: 'dns', host: 'localhost', port: 80, protocol: 'http:' }, SYSTEM_RESOLVER)
   expect(found).toContainEqual(expect.objectContaining({ authority: 'localhost:80' }))
-  const gone = resolve({ type: 'dns', host: 'does-not-exist.invalid', port: 80 }, SYSTEM_RESOLVER)
+  const gone = resolve({ type: 'dns', host: 'does-not-exist.invalid', port: 80, protocol: 'http:' }, SYSTEM_RESOLVER)
   await expect(gone).rejects.toThrow()
 })
 
 test('an SRV record whose target is the root or whose port is 0 is no instance', async () => {
   const services = async () => [
-    { name: '', port: 8080, priority: 1 },
-    { name: '.', port: 8080, priority: 1 },
-    { name: 'a.mail.test', port: 0, priority: 1 },
+    { name: '', port: 8080, priority: 1, weight: 1 },
+    { name: '.', port: 8080, priority: 1, weight: 1 },
+    { name: 'a.mail.test', port: 0, priority: 1, weight: 1 },
   ]
   const resolver = { addresses: async () => [], services }
-  expect(await resolve({ type: 'srv', name: '_http._tcp.mail.test' }, resolver)).toEqual([])
+  expect(await resolve({ type: 'srv', name: '_http._tcp.mail.test', protocol: 'http:' }, resolver)).toEqual([])
 })
 
 test('while the name server hangs, an open circuit rejects at once, and waiting calls fill the bulkhead', async () => {
   const lookup = Promise.withResolvers<string[]>()
   const resolver = { addresses: () => lookup.promise, services: async () => [] }
-  const source = { type: 'dns', host: 'search', port: 80 } as const
+  const source = { type: 'dns', host: 'search', port: 80, protocol: 'http:' } as const
   let isOpen = true
   const upstream = createUpstream({ name: 'search', source, resolver, concurrency: 2, isOpen: () => isOpen })
   void upstream.refresh()
@@ -105,18 +108,21 @@ const encodeName = (name: string) =>
   ])
 
 /** Responds to each question with these SRV records. */
-function srvResponse(question: Buffer, records: readonly { priority: number; port: number; name: string }[]): Buffer {
+function srvResponse(
+  question: Buffer,
+  records: readonly { priority: number; weight: number; port: number; name: string }[],
+): Buffer {
   const header = Buffer.alloc(12)
   question.copy(header, 0, 0, 2)
   header.writeUInt16BE(0x8180, 2)
   header.writeUInt16BE(1, 4)
   header.writeUInt16BE(records.length, 6)
   const end = question.indexOf(0, 12) + 5
-  const answers = records.map(({ priority, port, name }) => {
+  const answers = records.map(({ priority, weight, port, name }) => {
     const target = encodeName(name)
     const record = Buffer.alloc(18)
     // A pointer to the name of the question, the type SRV, the class IN, and a time to live of a second.
-    for (const [index, value] of [0xc00c, 33, 1, 0, 1, target.length + 6, priority, 5, port].entries()) {
+    for (const [index, value] of [0xc00c, 33, 1, 0, 1, target.length + 6, priority, weight, port].entries()) {
       record.writeUInt16BE(value, index * 2)
     }
     return Buffer.concat([record, target])
@@ -124,11 +130,13 @@ function srvResponse(question: Buffer, records: readonly { priority: number; por
   return Buffer.concat([header, question.subarray(12, end), ...answers])
 }
 
-test('an SRV record of a name server gives the targets with the lowest priority number', async () => {
+test('the records of a name server have ranks by priority, and a weight of 0 beside positive weights is a lower rank', async () => {
   const records = [
-    { priority: 10, port: 8080, name: 'a.mail.test' },
-    { priority: 20, port: 8081, name: 'backup.mail.test' },
-    { priority: 10, port: 8082, name: 'b.mail.test' },
+    { priority: 10, weight: 5, port: 8080, name: 'a.mail.test' },
+    { priority: 20, weight: 0, port: 8081, name: 'backup.mail.test' },
+    { priority: 10, weight: 60, port: 8082, name: 'b.mail.test' },
+    { priority: 10, weight: 0, port: 8083, name: 'c.mail.test' },
+    { priority: 30, weight: 5, port: 8080, name: 'a.mail.test' },
   ]
   const server = createSocket('udp4')
   server.on('message', (question, { port, address }) => server.send(srvResponse(question, records), port, address))
@@ -137,8 +145,13 @@ test('an SRV record of a name server gives the targets with the lowest priority 
   const before = dns.getServers()
   dns.setServers([`127.0.0.1:${(server.address() as AddressInfo).port}`])
   try {
-    const found = await resolve({ type: 'srv', name: '_http._tcp.mail.test' }, SYSTEM_RESOLVER)
-    expect(found.map(({ authority }) => authority).sort()).toEqual(['a.mail.test:8080', 'b.mail.test:8082'])
+    const found = await resolve({ type: 'srv', name: '_http._tcp.mail.test', protocol: 'http:' }, SYSTEM_RESOLVER)
+    expect(Object.fromEntries(found.map(({ authority, rank }) => [authority, rank]))).toEqual({
+      'a.mail.test:8080': 10,
+      'b.mail.test:8082': 10,
+      'c.mail.test:8083': 10.5,
+      'backup.mail.test:8081': 20,
+    })
   } finally {
     dns.setServers(before)
     server.close()

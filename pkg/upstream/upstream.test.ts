@@ -168,3 +168,21 @@ test('a status other than 2xx causes an error with the status, and is not a fail
   expect(error).toMatchObject({ status: 404, code: 'upstream_invalid_response' })
   expect(report().instances[0]).toMatchObject({ success: 1 })
 })
+
+test.each([
+  ['a path with a space', { ...GET, path: '/payments/a b' }],
+  ['a path with a line break', { ...GET, path: '/payments/1\r\nx: y' }],
+  ['a path with a character outside of Latin-1', { ...GET, path: '/payments/€' }],
+  ['a path without a slash', { ...GET, path: 'payments' }],
+  ['a body that is not JSON', { ...POST, body: { amount: 1n } }],
+  ['a method that is not a token', { ...GET, method: 'GET /' }],
+])('%s is a mistake in this service and does not count against the upstream', async (_name, request) => {
+  const { port, seen } = await instance((_req, res) => json(res, {}))
+  const upstream = await client([port])
+  const before = upstream.report()
+  for (let calls = 0; calls < 30; calls++)
+    await expect(upstream.request(request)).rejects.toMatchObject({ name: 'TypeError' })
+  expect(upstream.report()).toEqual(before)
+  expect(seen).toHaveLength(0)
+  expect((await upstream.request(GET)).status).toBe(200)
+})

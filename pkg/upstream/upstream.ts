@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import type * as z from 'zod'
 import { CodedError } from '../problem/index.ts'
 import { withTimeout } from '../with-timeout.ts'
+import { type Call, CallError, encodeBody } from './call.ts'
 import { isFailing } from './ejection.ts'
 import { AttemptError, exchange, type UpstreamResponse } from './exchange.ts'
 import { createGuard, RejectedError } from './guard.ts'
@@ -111,16 +112,17 @@ export function createUpstream(options: UpstreamOptions) {
    * below 500 and not 429; redirects are not followed.
    *
    * @throws CodedError `upstream_timeout` after the deadline, `upstream_invalid_response` for a response that is not HTTP
-   * or too large, `upstream_unavailable` otherwise
+   * or too large, `upstream_unavailable` otherwise; TypeError for a request that cannot be sent
    */
   async function request(asked: UpstreamRequest): Promise<UpstreamResponse> {
+    const body = encodeBody(asked)
     guard.isolate(options.isOpen?.() ?? false)
     const context = options.context?.()
     const limitMs = asked.timeoutMs ?? ownTimeoutMs
     const allowedMs = Math.min(limitMs, (context?.deadline ?? Number.POSITIVE_INFINITY) - now())
     const deadline = now() + allowedMs
     const isPatient = allowedMs >= Math.min(limitMs, PATIENT_MS)
-    const call: Call = { asked, deadline, isPatient, signal: asked.signal ?? context?.signal }
+    const call: Call = { asked, body, deadline, isPatient, signal: asked.signal ?? context?.signal }
     const priority = asked.priority ?? context?.priority
     const share = priority === 'background' ? BACKGROUND_SHARE : 1
     try {
@@ -129,7 +131,7 @@ export function createUpstream(options: UpstreamOptions) {
       if (cause instanceof RejectedError) {
         if (cause.reason === 'breaker') counts.rejectedByBreaker++
         else counts.rejectedByConcurrency++
-      }
+      } else if (!(cause instanceof CallError)) throw cause
       const kind = cause instanceof CallError ? cause.attempt.kind : undefined
       const code = kind === 'timeout' || kind === 'invalid' ? CODES[kind] : 'upstream_unavailable'
       throw new CodedError(code, { cause })
@@ -170,8 +172,9 @@ export function createUpstream(options: UpstreamOptions) {
     }
   }
 
-  async function attempt(instance: Instance, { asked, deadline, isPatient, signal }: Call, resends: number) {
-    const { method, path, body } = asked
+  async function attempt(instance: Instance, call: Call, resends: number) {
+    const { asked, body, deadline, isPatient, signal } = call
+    const { method, path } = asked
     const { origin, agent } = instance
     const attributes = {
       'http.request.method': method,
@@ -193,13 +196,16 @@ export function createUpstream(options: UpstreamOptions) {
         // The trace headers refer to the span of this attempt.
         const headers = buildHeaders(asked, { ...options.context?.(), leftMs })
         const common = { origin, agent, method, path, headers, timeoutMs: leftMs, maxBytes }
-        const response = await exchange({ ...common, body: encode(body), signal })
+        const response = await exchange({ ...common, body, signal })
         status = response.status
         instance.load = observe(instance.load, { latencyMs: now() - startedAt, ok: true, now: now() })
         pool.connect(instance, 'ok')
         return response
       } catch (error) {
-        if (!(error instanceof AttemptError)) throw error
+        if (!(error instanceof AttemptError)) {
+          errorType = '_OTHER'
+          throw error
+        }
         status = error.status
         errorType = error.code
         learn(instance, error, now() - startedAt, isPatient)
@@ -269,27 +275,4 @@ export function createUpstream(options: UpstreamOptions) {
   }
 }
 
-interface Call {
-  readonly asked: UpstreamRequest
-  /** A time of `now`, in milliseconds. */
-  readonly deadline: number
-  readonly isPatient: boolean
-  readonly signal: AbortSignal | undefined
-}
-
 const CODES = { timeout: 'upstream_timeout', invalid: 'upstream_invalid_response' } as const
-
-/** A call has ended without a response. With `isFailure`, it counts against the upstream. */
-class CallError extends Error {
-  override readonly name = 'CallError'
-  readonly attempt: AttemptError
-  readonly isFailure: boolean
-
-  constructor(attempt: AttemptError, isFailure: boolean) {
-    super(attempt.message, { cause: attempt })
-    this.attempt = attempt
-    this.isFailure = isFailure
-  }
-}
-
-const encode = (body: unknown) => (body === undefined ? undefined : Buffer.from(JSON.stringify(body)))

@@ -27,7 +27,9 @@ export function unmakeCalls(
   const count = lines.length - kept.length
   if (count === 0) return undefined
   if (count !== 3) throw new Error(`${ROUTES} does not have two imports and one line for ${plural}`)
-  const files = new RegExp(`^(internal/(handler|service)/${plural}(\\.test)?\\.ts|test/${plural}(\\.test\\.ts|/.+))$`)
+  const files = new RegExp(
+    `^(internal/(handler|service)/${plural}(\\.test)?\\.ts|(test|deploy/respond)/${plural}(\\.test\\.ts|/.+))$`,
+  )
   return {
     deleted: paths.filter((path) => files.test(path)),
     edited: new Map([[ROUTES, kept.join('\n').replace(' = [\n]', ' = []')]]),

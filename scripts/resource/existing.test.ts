@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { listExisting } from './existing.ts'
+import { findParent, listExisting } from './existing.ts'
 
 const FILES: Readonly<Record<string, string>> = {
   'internal/handler/customers.ts': `  const create = operation({\n    id: 'createCustomer',\n`,
@@ -18,4 +18,13 @@ test('a field can refer to each resource that the tests can create, and the resu
     ['customer', 'customers', 'customers'],
     ['office-child', 'office-children', 'office_children'],
   ])
+})
+
+test('a parent is one of these resources', () => {
+  const existing = listExisting(Object.keys(FILES), (path) => FILES[path] ?? '')
+  expect(findParent('office-child', existing)).toMatchObject({ UserProfiles: 'OfficeChildren' })
+  expect(findParent(undefined, existing)).toBeUndefined()
+  expect(() => findParent('customers', existing)).toThrow(
+    'PARENT: there is no resource "customers", expected one of customer, office-child',
+  )
 })

@@ -15,6 +15,16 @@ export function listExisting(paths: readonly string[], read: (path: string) => s
   })
 }
 
+/** Finds the resource of `PARENT` by its singular. @throws when no resource has this name */
+export function findParent(name = '', existing: readonly Names[] = []): Names | undefined {
+  const parent = existing.find((names) => names['user-profile'] === name)
+  if (name === '' || parent) return parent
+  const known = existing.map((names) => names['user-profile']).join(', ')
+  throw new Error(
+    `PARENT: there is no resource ${JSON.stringify(name)}${known === '' ? '' : `, expected one of ${known}`}`,
+  )
+}
+
 const MIGRATION = /^internal\/store\/migrations\/\d.*\.ts$/
 
 /** Finds the migrations that mention the table of a resource. */

@@ -103,7 +103,7 @@ test('the column of an enum lists its values, and the column of a reference name
   expect(createTemplateValues(readFields(text, RESOURCES), names('order'))['columns']?.split('\n')).toEqual([
     `"state" varchar(50) check ("state" in ('open', 'on-hold')),`,
     '  "total" numeric(12, 2) not null,',
-    '  "sent_by" uuid not null references "user_profiles"',
+    '  "sent_by" uuid not null references "user_profiles" on delete restrict',
   ])
 })
 

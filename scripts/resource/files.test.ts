@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals'
 import { readFields } from './fields.ts'
 import { makeResource, unmakeResource } from './files.ts'
 import { format } from './format.ts'
-import { readNames } from './names.ts'
+import { type Names, readNames } from './names.ts'
 
 const RESOURCES = 'internal/resources.ts'
 const MIGRATIONS = 'internal/store/migrations/index.ts'
@@ -17,11 +17,19 @@ const LISTS: Readonly<Record<string, string>> = {
 
 const CUSTOMER = readNames({ NAME: 'customer' })
 
-function make({ name = 'order', fields = 'total:int', lists = LISTS } = {}) {
+interface Choices {
+  readonly name?: string
+  readonly fields?: string
+  readonly lists?: Readonly<Record<string, string>>
+  readonly parent?: Names
+}
+
+function make({ name = 'order', fields = 'total:int', lists = LISTS, parent }: Choices = {}) {
   const read = (path: string) => lists[path] ?? readFileSync(path, 'utf8')
   return makeResource({
     names: readNames({ NAME: name }),
     fields: readFields(fields, [CUSTOMER]),
+    parent,
     read,
     migrations: [],
     now: new Date('2026-11-23T07:08:09.999Z'),
@@ -31,7 +39,7 @@ function make({ name = 'order', fields = 'total:int', lists = LISTS } = {}) {
 test('a resource is registered after the existing resources, and its migration after the last migration', () => {
   const { written, edited } = make()
   expect([...written.keys()]).toContain('internal/store/migrations/20261123070809-orders.ts')
-  expect(edited.get(RESOURCES)).toMatch(/= \[\n {2}carts\(\),\n.*\n.*\n.*createOrders\(.*\n.*\n\},\n\]\n$/)
+  expect(edited.get(RESOURCES)).toMatch(/= \[\n {2}carts\(\),\n.*connect\(.*createOrders, orders\),\n\]\n$/)
   expect(edited.get(MIGRATIONS)).toMatch(/'20261122204602-carts': carts,\n'20261123070809-orders': orders,\n\}\n$/)
 })
 
@@ -55,17 +63,26 @@ test.each([
   }
 })
 
+test('a resource with a parent has its list under the parent, and TypeScript with nothing left to fill in', () => {
+  const { written } = make({ fields: 'customer:references(customer),total:int,isGift:boolean', parent: CUSTOMER })
+  const handler = written.get('internal/handler/orders.ts') ?? ''
+  expect(handler).toContain("{ path: '/v1/customers/:id/orders', post: createUnder, get: listUnder }")
+  expect(handler).toContain('listUnderQuery = pageQuery({ filters: { isGift: fields.isGift } })')
+  for (const [path, text] of written) {
+    expect(() => stripTypeScriptTypes(text)).not.toThrow()
+    expect({ path, open: /\{\{|\}\}\}/.exec(text)?.[0] }).toEqual({ path })
+  }
+  for (const text of make().written.values()) expect(text).not.toMatch(/under|parent/i)
+})
+
 describe('unmakeResource', () => {
   /** Lists of a service with one resource, as the formatter leaves them. */
   const own: Readonly<Record<string, string>> = {
     [RESOURCES]: `import { carts } from './handler/carts.ts'
 
-const RESOURCES: readonly ((shared: Shared) => Route[])[] = [
-  ({ db, idempotency }) => {
-    const open = prepareCartsStore(db)
-    const bind = (executor: Executor) => createCarts({ store: open(executor) })
-    return carts({ carts: bind(db), idempotency: idempotency(bind) })
-  },
+const RESOURCES: readonly Resource[] = [
+  // One line for each resource.
+  ({ connect }) => connect(prepareCartsStore, createCarts, carts),
 ]
 `,
     [MIGRATIONS]: `import type { Migrations } from '#pkg/postgres/migrate-plan.ts'
@@ -76,7 +93,10 @@ export const migrations: Migrations = {
 }
 `,
   }
-  const empty = { ...own, [RESOURCES]: `import { x } from './x.ts'\n\nconst RESOURCES: readonly string[] = []\n` }
+  const empty = {
+    ...own,
+    [RESOURCES]: `import { x } from './x.ts'\n\nconst RESOURCES: readonly string[] = [\n  // One line for each resource.\n]\n`,
+  }
   const made = (name: string, lists = own) => {
     const { written, edited } = make({ name, lists })
     const formatted = Object.fromEntries([...edited].map(([path, text]) => [path, format(path, text)]))
@@ -155,8 +175,8 @@ export const migrations: Migrations = {
     expect(() => undo('order', formatted, [...paths, 'internal/store/migrations/20261124000000-orders.ts'])).toThrow(
       'several migrations of orders: 20261123070809-orders, 20261124000000-orders',
     )
-    expect(() => undo('order', changed('idempotency(bind)', 'idempotency'), paths)).toThrow(
-      /^internal.resources\.ts does not have the line that make resource wrote: \(\{ db, idempotency/,
+    expect(() => undo('order', changed('createOrders, ', ''), paths)).toThrow(
+      /^internal.resources\.ts does not have the line that make resource wrote: \(\{ connect \}\) => connect\(prepareOrdersStore/,
     )
     expect(() => undo('order', changed('* as orders', '* as ours'), paths)).toThrow(
       /migrations.index\.ts does not have/,

@@ -44,6 +44,8 @@ export interface Resource {
 export interface ResourceDeps {
   readonly names: Names
   readonly fields: readonly Field[]
+  /** The resource whose paths also have the list of this one. One of the fields refers to it. */
+  readonly parent?: Names | undefined
   /** Reads a file of this project. */
   readonly read: (path: string) => string
   /** Names of the existing migrations. */
@@ -52,9 +54,9 @@ export interface ResourceDeps {
 }
 
 /** Makes the files of a resource, unformatted. @throws when a file has no list for its registration */
-export function makeResource({ names, fields, read, migrations, now }: ResourceDeps): Resource {
+export function makeResource({ names, fields, parent, read, migrations, now }: ResourceDeps): Resource {
   const migration = rename(`${timestamp(now, migrations)}-user-profiles`, names)
-  const values = { ...createTemplateValues(fields, names), migration }
+  const values = { ...createTemplateValues(fields, names, parent), migration }
   const make = (text: string) => fill(rename(text, names), values)
   return {
     written: new Map(

@@ -19,7 +19,8 @@ const pascal = (name: string) => name.split('-').map(capital).join('')
 
 function spell(one: string, many: string): Names {
   return {
-    UserProfiles: pascal(many),
+    // The types of one sheep and of all sheep need different names.
+    UserProfiles: one === many ? `All${pascal(many)}` : pascal(many),
     UserProfile: pascal(one),
     userProfiles: pascal(many).replace(/^./, (first) => first.toLowerCase()),
     user_profiles: many.replaceAll('-', '_'),
@@ -69,7 +70,7 @@ export function readNames({
     if (problem !== undefined) throw new Error(`${variable}: got ${JSON.stringify(value)}, ${problem}`)
   }
   refuse('NAME', one, findNameProblem(one))
-  refuse('PLURAL', many, findNameProblem(many) ?? (many === one ? 'expected a word that differs from NAME' : undefined))
+  refuse('PLURAL', many, findNameProblem(many))
   const names = spell(one, many)
   refuse(
     'PLURAL',

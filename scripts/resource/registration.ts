@@ -17,11 +17,7 @@ export const REGISTRATIONS: readonly Registration[] = [
       `import { createUserProfiles } from './service/user-profiles.ts'`,
       `import { prepareUserProfilesStore } from './store/user-profiles.ts'`,
     ],
-    entry: `({ db, idempotency }) => {
-  const open = prepareUserProfilesStore(db)
-  const bind = (executor: Executor) => createUserProfiles({ store: open(executor) })
-  return userProfiles({ userProfiles: bind(db), idempotency: idempotency(bind) })
-}`,
+    entry: '({ connect }) => connect(prepareUserProfilesStore, createUserProfiles, userProfiles)',
   },
   {
     path: 'internal/store/migrations/index.ts',
@@ -45,7 +41,10 @@ export function register(text: string, { path, list, imports, entry }: Registrat
   const declared = new RegExp(`^((?:export )?const ${list}: .* = [[{])(\\n(?:  .*\\n)+)?(?=[\\]}]$)`, 'm')
   if (!declared.test(text)) throw new Error(`${path} has no list ${list} that make resource can extend`)
   const extended = text.replace(declared, (_, opening, entries = '\n') => `${opening}${entries}${entry},\n`)
-  return [...imports, extended].join('\n')
+  // After the other imports: Git keeps the lines of two branches only where each branch adds one block.
+  const end = [...extended.matchAll(/^(?:import .*|\}) from '.*'\n/gm)].at(-1)
+  const at = end ? end.index + end[0].length : 0
+  return `${extended.slice(0, at)}${imports.map((line) => `${line}\n`).join('')}${extended.slice(at)}`
 }
 
 /** Creates a pattern that matches code regardless of its line breaks. */

@@ -113,7 +113,7 @@ const readReference: ReadType = (argument, resources) => {
   }
   return {
     ...{ schema: 'z.uuid()', ...UUID, isFilter: true, notSorted: FILTER, refersTo },
-    constraint: rename('references "user_profiles"', refersTo),
+    constraint: rename('references "user_profiles" on delete restrict', refersTo),
     distinct: rename(
       `(await service.send('post', '/v1/user-profiles', { body: await newUserProfile(service) })).body.id`,
       refersTo,

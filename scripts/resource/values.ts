@@ -24,8 +24,16 @@ function writeIndex(field: Field): string[] {
   return field.type.isFilter ? [`("${columnName(field)}", created_at desc, id desc)`] : []
 }
 
+/** Returns the name of the field that refers to the parent of a resource. */
+export const nameParentField = (parent: Names): string =>
+  (parent['UserProfile'] ?? '').replace(/^./, (first) => first.toLowerCase())
+
 /** Writes the code that replaces each `{{…}}` in the templates. */
-export function createTemplateValues(fields: readonly Field[], names: Names): Readonly<Record<string, string>> {
+export function createTemplateValues(
+  fields: readonly Field[],
+  names: Names,
+  parent?: Names,
+): Readonly<Record<string, string>> {
   const keyed = (write: (field: Field) => string, of = fields) => list(of, (field) => `${field.name}: ${write(field)}`)
   const quoted = (of: readonly Field[], separator?: string) => list(of, ({ name }) => `'${name}'`, separator)
   const defaultValue = ({ isNullable, type }: Field) => (isNullable ? 'null' : (type.default ?? ''))
@@ -37,10 +45,15 @@ export function createTemplateValues(fields: readonly Field[], names: Names): Re
   const schema = ({ isNullable, type }: Field) => (isNullable ? `${type.schema}.nullable()` : type.schema)
   const declared = ({ name }: Field) => `fields.${name}`
   const functions = fields.map(({ type }) => /^\w+(?=\()/.exec(type.schema)?.[0] ?? '').filter(Boolean)
-  const declaration = [
-    sorts.length > 0 && `sorts: { ${keyed(declared, sorts)} }`,
-    filters.length > 0 && `filters: { ${keyed(declared, filters)} }`,
-  ].filter(Boolean)
+  const declare = (filters: readonly Field[]) => {
+    const declaration = [
+      sorts.length > 0 && `sorts: { ${keyed(declared, sorts)} }`,
+      filters.length > 0 && `filters: { ${keyed(declared, filters)} }`,
+    ].filter(Boolean)
+    return declaration.length === 0 ? '' : `{ ${declaration.join(', ')} }`
+  }
+  const parentField = parent === undefined ? '' : nameParentField(parent)
+  const isOther = ({ name }: Field) => name !== parentField
   return {
     schemas: keyed(schema),
     'schema functions': list(unique(functions), (name) => `${name},`, ' '),
@@ -62,7 +75,15 @@ export function createTemplateValues(fields: readonly Field[], names: Names): Re
     ),
     names: quoted(fields),
     'unique names': quoted(fields.filter(({ isUnique }) => isUnique)),
-    list: declaration.length === 0 ? '' : `{ ${declaration.join(', ')} }`,
+    list: declare(filters),
+    parent: parentField,
+    Parent: parent?.['UserProfile'] ?? '',
+    'parent in words': parent?.['user profile'] ?? '',
+    'parent path': parent?.['user-profiles'] ?? '',
+    'parent table': parent === undefined ? '' : `; readonly ${parent['user_profiles']}: StoredTable`,
+    'parent table name': parent?.['user_profiles'] ?? '',
+    'list under the parent': declare(filters.filter(isOther)),
+    'examples under the parent': keyed(example, fields.filter(isOther)),
     sorts: list(sorts, ({ name }) => `, '${name}'`, ''),
     'sort types': list(sorts, ({ name }) => ` | '${name}'`, ''),
     filters: quoted(filters),

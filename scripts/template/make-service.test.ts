@@ -27,7 +27,7 @@ function missing(service: Tree): string[] {
     if (/^scripts\/|package-lock\.json$|\.svg$|^knip\.ts$/.test(path)) return []
     const pattern = path.endsWith('.md') ? /\]\(([\w./-]+)\)/g : /from '(\.[^']+)'/g
     const relative = [...text.matchAll(pattern)].map(([, to = '']) => posix.join(posix.dirname(path), to))
-    const named = [...text.matchAll(/(?<![\w/.])(?:deploy|docs|test)\/[\w@./-]*\w/g)].map(([to]) => to)
+    const named = [...text.matchAll(/(?<![\w/.-])(?:deploy|docs|test)\/[\w@./-]*\w/g)].map(([to]) => to)
     return [...relative, ...named].filter((to) => !isThere(to)).map((to) => `${path}: ${to}`)
   })
 }

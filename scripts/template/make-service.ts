@@ -3,6 +3,7 @@ import { unmakeCalls } from '../resource/calls.ts'
 import { unmakeResource } from '../resource/files.ts'
 import { readNames } from '../resource/names.ts'
 import type { Choices } from './choices.ts'
+import { dropServices } from './compose.ts'
 import { dropOrphans } from './orphans.ts'
 import { dropPackages } from './packages.ts'
 import { createRenamer } from './rename.ts'
@@ -17,6 +18,9 @@ const TEMPLATE_ONLY = [
   'docs/template.md',
   'docs/decisions/0011-template.md',
   'test/release/template',
+  // The recipes fit the sources of the template, until a team changes them.
+  'test/cookbook.test.ts',
+  'test/support/recipes.ts',
   'bench/budgets.json',
 ]
 
@@ -56,7 +60,13 @@ export function makeService(template: Tree, { name, example, deploy }: Choices, 
   const read = (path: string) => chosen.get(path) ?? ''
   // A service starts its own changelog.
   const [changelog = ''] = read('CHANGELOG.md').split(/(?<=^## Unreleased\n)/m)
-  const linked = new Map([...chosen, ...dropDeadLinks(chosen.keys(), read), ['CHANGELOG.md', changelog]])
+  const hasFolder = (folder: string) => [...chosen.keys()].some((path) => path.startsWith(`${folder}/`))
+  const linked = new Map([
+    ...chosen,
+    ...dropDeadLinks(chosen.keys(), read),
+    ['CHANGELOG.md', changelog],
+    ['compose.yaml', dropServices(read('compose.yaml'), hasFolder)],
+  ])
 
   const { name: before, version } = JSON.parse(template.get('package.json') ?? '')
   const rename = createRenamer(before, name)

@@ -39,3 +39,20 @@ test('the page sends requests to its own origin only', async () => {
   const elsewhere = requests.filter((url) => !url.startsWith(`${origin}/`) && !url.startsWith('data:'))
   expect(elsewhere).toEqual([])
 })
+
+test.each(['light', 'dark'] as const)(
+  'on a phone in %s mode, an open operation fits and its texts are readable',
+  async (colorScheme) => {
+    const app = await startApp()
+    const { page } = await browser.open({ viewport: { width: 390, height: 844 }, colorScheme })
+    await page.goto(`${app.url}/docs`)
+    const operation = page.locator('.opblock').filter({ has: page.locator('[data-path="/ping"]') })
+    await operation.locator('.opblock-summary').click()
+    await operation.locator('td.header-col', { hasText: 'X-Request-Id' }).first().waitFor()
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390)
+    const color = await page.evaluate<string>(`getComputedStyle(document.querySelector('td.header-col')).color`)
+    expect(await page.evaluate('document.documentElement.className')).toBe(colorScheme === 'dark' ? 'dark-mode' : '')
+    // The red of a dark colour has a low value.
+    expect(Number(/\d+/.exec(color)?.[0]) > 127).toBe(colorScheme === 'dark')
+  },
+)

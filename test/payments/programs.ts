@@ -1,10 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { Agent, request } from 'node:http'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
-import { endWithThisProcess, freePort, until } from '../../scripts/services/service.ts'
+import { freePort, until } from '../../scripts/services/service.ts'
+import { createChildren } from '../resilience/children.ts'
 
 /** Longest start of a program, in milliseconds. */
 const START_MS = 20_000
@@ -46,37 +45,23 @@ interface Program {
   kill(): Promise<void>
 }
 
-/** Starts programs and kills those that are left at the end. */
+/** Returns functions that start programs. Disposing kills the programs that still run. */
 export function createPrograms() {
-  const running = new Set<ChildProcess>()
+  const children = createChildren()
 
   async function start(port: number, args: readonly string[], env: Record<string, string>, path: string) {
-    const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] })
-    running.add(child)
-    await once(child, 'spawn')
-    const guard = endWithThisProcess(child.pid!, 'SIGKILL')
-    const closed = once(child, 'close').then(() => {
-      guard.kill('SIGKILL')
-      running.delete(child)
-    })
+    const { output, kill } = await children.start([process.execPath, ...args], env)
     const lines: { readonly message: string; readonly at: number }[] = []
-    createInterface({ input: child.stdout! }).on('line', (line) => {
+    createInterface({ input: output }).on('line', (line) => {
       lines.push({ message: JSON.parse(line).message, at: performance.now() })
     })
     await until(async () => (await send({ port, path })).status === 200, START_MS)
-    return {
-      port,
-      lines,
-      async kill() {
-        child.kill('SIGKILL')
-        await closed
-      },
-    }
+    return { port, lines, kill }
   }
 
   const file = (name: string) => join(import.meta.dirname, 'programs', name)
 
-  return {
+  const programs = {
     /** Starts an instance of the upstream, on a free port unless it is a restart. */
     async startInstance(delayMs: number, given?: number): Promise<Program & { stats(): Promise<InstanceStats> }> {
       const port = given ?? (await freePort())
@@ -114,16 +99,22 @@ export function createPrograms() {
       const program = await start(port, [file('naive.ts'), String(port), ...instances.map(String)], {}, '/ping')
       return { ...program, stats: () => statsOf(port) }
     },
+  }
 
-    async [Symbol.asyncDispose](): Promise<void> {
-      await Promise.all(
-        [...running].map(async (child) => {
-          const closed = once(child, 'close')
-          child.kill('SIGKILL')
-          await closed
-        }),
-      )
+  return {
+    ...programs,
+    /** Starts an instance with each delay, and the service or the naive client in front of them. */
+    async startChain(kind: 'service' | 'naive', delaysMs: readonly number[]) {
+      const instances = []
+      for (const delayMs of delaysMs) instances.push(await programs.startInstance(delayMs))
+      const ports = instances.map(({ port }) => port)
+      return {
+        instances,
+        ports,
+        client: await (kind === 'service' ? programs.startService : programs.startNaive)(ports),
+      }
     },
+    [Symbol.asyncDispose]: () => children[Symbol.asyncDispose](),
   }
 }
 

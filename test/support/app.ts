@@ -91,7 +91,15 @@ export async function runApp(args: readonly string[], options: AppOptions = {}) 
 export async function startApp(options: AppOptions = {}): Promise<RunningApp> {
   // Tests start many services at a time, and only one of them can have the default ADMIN_PORT.
   const env = { HOST: '127.0.0.1', PORT: '0', ADMIN_PORT: '0', ...options.env }
-  const child = spawnApp({ ...options, env }, [])
+  const app = launchApp([], { ...options, env })
+  const port = Number((await app.line({ message: 'listening' }))['server.port'])
+  await app.line({ message: 'serving' })
+  return { ...app, url: `http://127.0.0.1:${port}`, port }
+}
+
+/** Starts a command that runs until a signal, such as `bridge`. */
+export function launchApp(args: readonly string[], options: AppOptions = {}): Omit<RunningApp, 'url' | 'port'> {
+  const child = spawnApp(options, args)
   const lines: Line[] = []
   const listeners = new Set<() => void>()
   const errors = text(child.stderr!)
@@ -122,12 +130,8 @@ export async function startApp(options: AppOptions = {}): Promise<RunningApp> {
     })
   }
 
-  const port = Number((await line({ message: 'listening' }))['server.port'])
-  await line({ message: 'serving' })
   return {
     pid: child.pid!,
-    url: `http://127.0.0.1:${port}`,
-    port,
     lines,
     line,
     signal: (signal) => void child.kill(signal),

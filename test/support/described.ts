@@ -43,7 +43,7 @@ export async function startDescribed(): Promise<DescribedService> {
     async send(method, path, { body, headers = {}, to = app } = {}) {
       const pending = request(to.url)[method](path).set(headers)
       const response = body === undefined ? await pending : await pending.type('json').send(body)
-      const template = path.replace(/\?.*/, '').replace(/^(\/v1\/[^/]+)\/.+/, '$1/{id}')
+      const template = path.replace(/\?.*/, '').replace(/^(\/v1\/[^/]+)\/[^/]+/, '$1/{id}')
       const described = document.paths[template]?.[method]?.responses[response.status]
       expect([method, path, response.status, described]).toEqual([method, path, response.status, expect.anything()])
       const [type = ''] = (response.headers['content-type'] ?? '').split(';')

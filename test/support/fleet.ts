@@ -5,8 +5,8 @@ export interface FleetOptions {
   /** @default 3 */
   readonly size?: number
   readonly env?: Readonly<Record<string, string>>
-  /** Variables of one instance. */
-  readonly envFor?: (index: number) => Readonly<Record<string, string>>
+  /** Variables of one instance. `address` is its `host:port`. */
+  readonly envFor?: (index: number, address: string) => Readonly<Record<string, string>>
   readonly nodeOptions?: string
 }
 
@@ -46,7 +46,10 @@ export async function startFleet({
   const port = await freePort()
   return Promise.all(
     hosts.map((host, index) =>
-      startInstance(host, port, { ...(nodeOptions && { nodeOptions }), env: { ...env, ...envFor?.(index) } }),
+      startInstance(host, port, {
+        ...(nodeOptions && { nodeOptions }),
+        env: { ...env, ...envFor?.(index, `${host}:${port}`) },
+      }),
     ),
   )
 }

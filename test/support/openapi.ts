@@ -10,11 +10,14 @@ interface Media {
 
 export interface DescribedOperation {
   readonly operationId: string
+  readonly parameters?: readonly { readonly description?: string }[]
+  readonly requestBody?: { readonly content: Readonly<Record<string, Media>> }
   readonly responses: Readonly<Record<string, { readonly content?: Readonly<Record<string, Media>> }>>
 }
 
 /** The properties of /openapi.json that the tests read. */
 export interface OpenapiDocument {
+  readonly components: { readonly schemas: Readonly<Record<string, object>> }
   readonly paths: Readonly<Record<string, Readonly<Record<string, DescribedOperation>>>>
 }
 

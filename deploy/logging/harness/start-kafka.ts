@@ -1,11 +1,11 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort, launch } from '../../../scripts/services/service.ts'
+import { JAVA_OPTIONS } from '../../../test/support/java.ts'
+import { installJars } from '../../../test/support/maven.ts'
 import { run, succeed } from '../../../test/support/run.ts'
 import { temporaryDirectory } from '../../../test/support/temporary.ts'
 import { debianTool } from '../../../test/support/tools.ts'
-import { JAVA_OPTIONS } from './java.ts'
-import { installJars } from './maven.ts'
 
 export interface KafkaRecord {
   readonly partition: number
@@ -31,7 +31,7 @@ const CLUSTER = Buffer.from('logging pipeline').toString('base64url')
 const SEPARATOR = '\u001E'
 
 export async function startKafka(): Promise<Kafka> {
-  const jars = await installJars('kafka')
+  const jars = await installJars(join(import.meta.dirname, 'kafka'))
   const kcat = await debianTool('kcat', 'kcat')
   const directory = temporaryDirectory('kafka')
   const address = `127.0.0.1:${await freePort()}`

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { freePort, launch } from '../../../scripts/services/service.ts'
+import { JAVA_OPTIONS } from '../../../test/support/java.ts'
+import { installJars } from '../../../test/support/maven.ts'
 import { temporaryDirectory } from '../../../test/support/temporary.ts'
-import { JAVA_OPTIONS } from './java.ts'
-import { installJars } from './maven.ts'
 
 export interface SearchNode {
   /** Sends a request with a JSON body, or with lines of JSON. @throws with the response when the status is 400 or more */
@@ -12,7 +12,7 @@ export interface SearchNode {
 
 /** Starts one OpenSearch node. Its templates, data streams and mappings work like those of Elasticsearch. */
 export async function startSearchNode(): Promise<SearchNode> {
-  const jars = await installJars('opensearch')
+  const jars = await installJars(join(import.meta.dirname, 'opensearch'))
   const directory = temporaryDirectory('opensearch')
   const port = await freePort()
   const program = join(import.meta.dirname, 'opensearch/SearchNode.java')

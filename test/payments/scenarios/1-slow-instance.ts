@@ -8,10 +8,8 @@ const SLOW_MS = 500
 /** Sends GET requests at a fixed rate to a new service whose third instance has this delay. */
 async function measure(kind: 'service' | 'naive', lastDelayMs: number, ratePerSecond: number, durationMs: number) {
   await using programs = createPrograms()
-  const instances = []
-  for (const delayMs of [FAST_MS, FAST_MS, lastDelayMs]) instances.push(await programs.startInstance(delayMs))
-  const ports = instances.map(({ port }) => port)
-  const { port } = await (kind === 'service' ? programs.startService(ports) : programs.startNaive(ports))
+  const { instances, client } = await programs.startChain(kind, [FAST_MS, FAST_MS, lastDelayMs])
+  const { port } = client
   const agent = createAgent()
   // Compile the code of the service first: the first requests of a process say nothing about its upstreams.
   for (let index = 0; index < 200; index++) await send({ port, path: '/ping', agent })

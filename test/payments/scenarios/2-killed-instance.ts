@@ -16,10 +16,7 @@ interface Times {
 /** Kills one of three instances with SIGKILL under load, and starts it again after `downMs`. */
 async function measure(kind: 'service' | 'naive', { downMs, afterMs }: Times) {
   await using programs = createPrograms()
-  const instances = []
-  for (let index = 0; index < 3; index++) instances.push(await programs.startInstance(DELAY_MS))
-  const ports = instances.map(({ port }) => port)
-  const client = await (kind === 'service' ? programs.startService(ports) : programs.startNaive(ports))
+  const { instances, ports, client } = await programs.startChain(kind, [DELAY_MS, DELAY_MS, DELAY_MS])
   const agent = createAgent()
   const stop = new AbortController()
   const load = openLoop({

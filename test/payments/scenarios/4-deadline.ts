@@ -10,10 +10,7 @@ const RATE = 20
 /** Callers wait for 200 ms, and the upstream takes a second. */
 async function measure(kind: 'service' | 'naive', durationMs: number) {
   await using programs = createPrograms()
-  const instance = await programs.startInstance(DELAY_MS)
-  const client = await (kind === 'service'
-    ? programs.startService([instance.port])
-    : programs.startNaive([instance.port]))
+  const { instances, client } = await programs.startChain(kind, [DELAY_MS])
   const agent = createAgent()
   const headers = { 'x-request-timeout-ms': String(DEADLINE_MS) }
   for (let index = 0; index < 200; index++) await send({ port: client.port, path: '/ping', agent })
@@ -25,7 +22,7 @@ async function measure(kind: 'service' | 'naive', durationMs: number) {
   agent.destroy()
   // The last cancellations arrive.
   await setTimeout(500)
-  const { requests, cancelled } = await instance.stats()
+  const { requests, cancelled } = await instances[0]!.stats()
   return {
     sent: run.sent,
     timeouts: run.results.filter(({ outcome }) => outcome.status === 504).length,

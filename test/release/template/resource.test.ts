@@ -52,6 +52,7 @@ test.each([
   ['an invalid name', ['NAME=../x', 'FIELDS=a:int'], /NAME: got "..\/x"/],
   ['an invalid field', ['NAME=order', 'FIELDS=id:uuid'], /FIELDS: got "id:uuid"/],
   ['an enum without values', ['NAME=order', 'FIELDS=state:enum()'], /FIELDS: got "state:enum\(\)", expected values/],
+  ['an unknown parent', ['NAME=order', 'FIELDS=a:int', 'PARENT=customer'], /PARENT: there is no resource "customer"/],
   ['an unknown resource', ['NAME=order', 'FIELDS=buyer:references(customer)'], /there is no resource "customer"/],
   ['the name of an existing file', ['NAME=probe', 'FIELDS=a:int'], 'internal/handler/probes.ts already exists'],
   ['the name of an import', ['NAME=page', 'FIELDS=a:int'], 'would have the name Page'],
@@ -78,7 +79,7 @@ test('make resource fails and writes no file when a registration list is missing
   await service.git('checkout', '--quiet', '.')
 })
 
-test('three generated resources pass lint, types and their own tests without a change', async () => {
+test('generated resources, one of them under the paths of another, pass lint, types and their own tests without a change', async () => {
   expect(await resource('NAME=user-profile', `FIELDS=${ALL_TYPES.join(',')}`)).toMatchObject({ code: 0 })
   await service.git('add', '--all')
   await service.git('commit', '--quiet', '--message', 'User profiles')
@@ -88,9 +89,15 @@ test('three generated resources pass lint, types and their own tests without a c
   })
   expect(await resource('NAME=order-line', `FIELDS=${REFERENCES.join(',')}`)).toMatchObject({ code: 0 })
 
+  expect(await resource('NAME=sheep', 'PLURAL=sheep', 'FIELDS=name:string:unique')).toMatchObject({ code: 0 })
+  const bell = ['NAME=sheep-bell', 'PARENT=sheep', 'FIELDS=tone:enum(low|high),weight:int:sort']
+  expect(await resource(...bell)).toMatchObject({ code: 0 })
+
   await make('lint', 'types', 'unit', 'build')
   const options = ['--experimental-vm-modules', 'node_modules/jest/bin/jest.js', '--selectProjects', 'e2e', '--']
   const files = [
+    'test/sheep.test.ts',
+    'test/sheep-bells.test.ts',
     'test/user-profiles.test.ts',
     'test/orders.test.ts',
     'test/order-lines.test.ts',
@@ -117,14 +124,43 @@ test('the artifact serves the resources and describes them', async () => {
   expect(await app.ended).toMatchObject({ code: 0 })
 })
 
-test('make remove-resource undoes make resource', async () => {
+test.each([
+  ['tags', ['NAME=tag'], []],
+  ['fish', ['NAME=fish', 'PLURAL=fish'], []],
+  ['order-tags', ['NAME=order-tag'], ['PARENT=order']],
+])('make remove-resource undoes make resource for %s', async (plural, names, more) => {
   await service.git('add', '--all')
-  await service.git('commit', '--quiet', '--message', 'Orders')
-  expect(await resource('NAME=tag', 'FIELDS=label:string')).toMatchObject({ code: 0 })
+  await service.git('commit', '--quiet', '--allow-empty', '--message', 'Orders')
+  expect(await resource(...names, ...more, 'FIELDS=label:string')).toMatchObject({ code: 0 })
   expect(await status()).not.toBe('')
-  const { code, stdout } = await service.make('remove-resource', 'NAME=tag')
-  expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining('internal/store/tags.ts') })
+  const { code, stdout } = await service.make('remove-resource', ...names)
+  expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining(`internal/store/${plural}.ts`) })
   expect(await status()).toBe('')
+})
+
+test('Git merges two branches that have each generated a resource, and the formatter sorts the lists', async () => {
+  const start = await service.git('rev-parse', 'HEAD')
+  const branch = await service.git('branch', '--show-current')
+  for (const name of ['zebra', 'apple']) {
+    await service.git('checkout', '--quiet', '-b', name, start)
+    expect(await resource(`NAME=${name}`, 'FIELDS=label:string')).toMatchObject({ code: 0 })
+    await service.commit(`Add ${name}`)
+  }
+  await service.git('merge', '--quiet', '--no-edit', 'zebra')
+  await make('fmt')
+  await make('lint', 'types')
+  for (const plural of ['apples', 'zebras', 'orders']) {
+    expect(service.read('internal/resources.ts')).toContain(`, ${plural}),`)
+    expect(service.read('internal/store/migrations/index.ts')).toContain(`-${plural}': ${plural},`)
+  }
+  // Both can be removed, also after the merge.
+  await service.git('add', '--all')
+  for (const name of ['apple', 'zebra']) {
+    expect(await service.make('remove-resource', `NAME=${name}`)).toMatchObject({ code: 0 })
+  }
+  expect(await service.git('diff', '--stat', start)).toBe('')
+  await service.git('reset', '--quiet', '--hard')
+  await service.git('checkout', '--quiet', branch)
 })
 
 test('make remove-resource rejects a resource that another resource references', async () => {
@@ -137,7 +173,7 @@ test('make remove-resource rejects a resource that another resource references',
 })
 
 test('make remove-resource rejects a resource whose registration has changed', async () => {
-  service.replace('internal/resources.ts', 'orderLines: bind(db)', 'orderLines: bind(other)')
+  service.replace('internal/resources.ts', 'createOrderLines, orderLines', 'createOrderLines, otherLines')
   const { code, stderr } = await service.make('remove-resource', 'NAME=order-line')
   expect(code).not.toBe(0)
   expect(stderr).toMatch(/internal.resources\.ts does not have the line that make resource wrote.*Error 64$/ms)

@@ -34,8 +34,8 @@ function setUp(start: StartProxy) {
   }
 }
 
-/** Defines the tests of the strategies of one proxy. */
-export function testStrategies(start: StartProxy): void {
+/** Defines the test of the weights of one proxy. */
+export function testWeights(start: StartProxy): void {
   const open = setUp(start)
 
   test('60 requests are distributed by the weights 3:2:1', async () => {
@@ -45,6 +45,11 @@ export function testStrategies(start: StartProxy): void {
     expect(Math.abs(second! - 20)).toBeLessThanOrEqual(2)
     expect(Math.abs(third! - 10)).toBeLessThanOrEqual(2)
   })
+}
+
+/** Defines the tests of the strategies of one proxy. */
+export function testStrategies(start: StartProxy): void {
+  const open = setUp(start)
 
   test('least connections: an instance that hangs gets no further requests', async () => {
     const { fleet, proxy } = await open({ strategy: 'least_connections' })

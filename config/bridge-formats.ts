@@ -1,0 +1,34 @@
+import { createFormat } from './formats.ts'
+
+/** A path that is safe in the configuration of a proxy. */
+const PATH = '/[A-Za-z0-9._/@+-]{1,1000}'
+const PATTERNS = {
+  envoy: /^envoy:(?<host>[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):(?<port>\d{1,5})$/,
+  nginx: new RegExp(`^nginx:(?<path>${PATH})$`),
+  haproxy: new RegExp(`^haproxy:(?<path>${PATH})/(?<backend>[A-Za-z0-9._:-]{1,128})$`),
+}
+
+/** The proxy that the bridge configures. */
+export const bridgeSink = () =>
+  createFormat(
+    'envoy:127.0.0.1:18000 to listen on, nginx:/etc/nginx/servers.conf or haproxy:/run/haproxy/admin.sock/backend',
+    (text) => {
+      const envoy = PATTERNS.envoy.exec(text)?.groups
+      if (envoy !== undefined) {
+        const host = envoy['host']?.replace(/^\[|\]$/g, '') ?? ''
+        const port = Number(envoy['port'])
+        return port <= 65_535 ? { kind: 'envoy' as const, host, port } : undefined
+      }
+      const nginx = PATTERNS.nginx.exec(text)?.groups
+      if (nginx !== undefined) return { kind: 'nginx' as const, path: nginx['path'] ?? '' }
+      const { path, backend } = PATTERNS.haproxy.exec(text)?.groups ?? {}
+      return path && backend ? { kind: 'haproxy' as const, path, backend } : undefined
+    },
+  )
+
+/** A program and its arguments, separated by spaces. */
+export const command = (example: string) =>
+  createFormat(`a program with arguments, such as ${example}`, (text) => {
+    const words = text.split(/ +/).filter((word) => word !== '')
+    return words.length > 0 ? words : undefined
+  })

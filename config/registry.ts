@@ -1,0 +1,33 @@
+import { createFormat } from './formats.ts'
+
+const HOST = String.raw`(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])`
+const USER = '(?:[A-Za-z0-9._~%-]{1,255}@)?'
+const PATH = '/[A-Za-z0-9._~-]{1,128}'
+
+const isPort = (text: string | undefined) => text === undefined || (Number(text) >= 1 && Number(text) <= 65_535)
+
+/** The address of a registry. `parseRegistry` of pkg/discovery accepts every address that this format accepts. */
+export const registry = () =>
+  createFormat(
+    'consul://host:8500, nacos://user@host:8848/namespace/group or eureka://host:8761/eureka, with +https after the ' +
+      'scheme for TLS, and without a password, which belongs to REGISTRY_PASSWORD',
+    (text) => {
+      const patterns = [
+        String.raw`consul(?:\+https)?://${HOST}(?::(\d{1,5}))?/?`,
+        String.raw`nacos(?:\+https)?://${USER}${HOST}(?::(\d{1,5}))?(?:${PATH}){0,2}/?`,
+        String.raw`eureka(?:\+https)?://${USER}${HOST}(?::(\d{1,5}))?(?:${PATH})*/?`,
+      ]
+      const found = patterns.map((pattern) => new RegExp(`^${pattern}$`).exec(text)).find((match) => match !== null)
+      // A malformed encoding throws.
+      decodeURIComponent(text)
+      return found && isPort(found[1]) ? text : undefined
+    },
+  )
+
+/** The address of this instance for its clients. */
+export const advertise = () =>
+  createFormat('host:port of this instance, such as 10.0.0.5:8080 or [2001:db8::5]:8080', (text) => {
+    const [, host, port] = new RegExp(String.raw`^(${HOST}):(\d{1,5})$`).exec(text) ?? []
+    if (host === undefined || !isPort(port)) return undefined
+    return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) }
+  })

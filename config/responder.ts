@@ -1,0 +1,94 @@
+import { type Config, type Name, SECRETS, schema } from './env.ts'
+import { type Environment, type ReadFile, readSecrets, readTextFile, validate, withEnvFile } from './load.ts'
+
+/** The variables of `app respond`. It ignores the others, so that it starts while the service cannot. */
+const NAMES = [
+  'SERVICE_NAME',
+  'NODE_ENV',
+  'HOST',
+  'HEADERS_TIMEOUT_MS',
+  'REQUEST_TIMEOUT_MS',
+  'KEEP_ALIVE_TIMEOUT_MS',
+  'SOCKET_TIMEOUT_MS',
+  'LOG_LEVEL',
+  'LOG_BUFFER',
+  'LOG_BUFFER_MS',
+  'UPSTREAMS',
+  'FEATURES',
+  'SETTINGS_FILE',
+  'DRAIN_DELAY_MS',
+  'SHUTDOWN_TIMEOUT_MS',
+  'RESPONDER_PORT',
+  'RESPONDER_RULES',
+  'RESPONDER_STATE',
+  'RESPONDER_SECRET',
+  'RESPONDER_DRY_RUN',
+  'RESPONDER_WECOM_URL',
+  'RESPONDER_PROMETHEUS',
+] as const satisfies readonly Name[]
+
+const REQUIRED = ['RESPONDER_RULES', 'RESPONDER_STATE', 'RESPONDER_SECRET'] as const
+
+/** The values that the rules may refer to. */
+interface RuleContext {
+  readonly hasSettings: boolean
+  readonly hasRobot: boolean
+  readonly upstreams: readonly string[]
+  readonly isFeature: (name: string) => boolean
+}
+
+type ParseRules<Rules> = (
+  text: string,
+  context: RuleContext,
+) => { readonly rules?: Rules; readonly problems: readonly string[] }
+
+type ResponderConfig<Rules> = Config & { readonly [K in (typeof REQUIRED)[number]]: string } & { readonly rules: Rules }
+
+/**
+ * Reads the variables and the rules of `app respond`. The service reloads SETTINGS_FILE, and the responder does not use
+ * its values.
+ *
+ * @throws ConfigError with all problems together
+ */
+export function loadResponder<Rules>(
+  environment: Environment,
+  parseRules: ParseRules<Rules>,
+  readFile: ReadFile = readTextFile,
+): ResponderConfig<Rules> {
+  const problems: string[] = []
+  const given = withEnvFile(environment, readFile)
+  const isKnown = (name: string) => NAMES.some((known) => name === known || name === `${known}_FILE`)
+  const own = Object.fromEntries(Object.entries(given).filter(([name]) => isKnown(name)))
+  // UPSTREAM_OPEN of the environment is the value of a file without it.
+  const values: Environment = { ...readSecrets(own, readFile, problems), UPSTREAM_OPEN: given['UPSTREAM_OPEN'] }
+  for (const name of REQUIRED) {
+    if (!values[name] && !given[`${name}_FILE`]) problems.push(`${name}: got nothing, expected a value for app respond`)
+  }
+  const upstreams = schema.UPSTREAMS.safeParse(values['UPSTREAMS']).data ?? []
+  const context: RuleContext = {
+    hasSettings: values['SETTINGS_FILE'] !== undefined,
+    hasRobot: values['RESPONDER_WECOM_URL'] !== undefined,
+    upstreams: upstreams.map(({ name }) => name),
+    isFeature: (name) => name !== 'none' && schema.FEATURES.safeParse(name).success,
+  }
+  const rules = readRules(values['RESPONDER_RULES'], context)
+  const config = validate(values, problems)
+  return { ...config, rules } as ResponderConfig<Rules>
+
+  function readRules(path: string | undefined, context: RuleContext): Rules | undefined {
+    if (path === undefined) return undefined
+    try {
+      const { rules, problems: found } = parseRules(readFile(path), context)
+      problems.push(...found.map((problem) => `RESPONDER_RULES: ${problem}`))
+      return rules
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      problems.push(`RESPONDER_RULES: got ${JSON.stringify(path)}, expected a file that can be read (${code})`)
+      return undefined
+    }
+  }
+}
+
+/** Returns the environment of a command, such as kubectl: the variables without the secrets of the service. */
+export const withoutSecrets = (environment: Environment): Environment =>
+  Object.fromEntries(Object.entries(environment).filter(([name]) => !SECRETS.has(name)))

@@ -1,0 +1,48 @@
+import { join } from 'node:path'
+import { freePort, launch } from '../../scripts/services/service.ts'
+import { createRegistry, type TestRegistry } from '../../test/discovery/registry.ts'
+import { JAVA_OPTIONS } from '../../test/support/java.ts'
+import { installJars } from '../../test/support/maven.ts'
+import { temporaryDirectory } from '../../test/support/temporary.ts'
+
+const FOLDER = join(import.meta.dirname, 'server')
+
+interface Application {
+  readonly application: { readonly instance: readonly EurekaInstance[] }
+}
+
+interface EurekaInstance {
+  readonly ipAddr: string
+  readonly status: string
+  readonly port: { readonly $: number }
+}
+
+/** Starts Spring Cloud's Eureka server. It has no read-only response cache, as the README of deploy/eureka recommends. */
+export async function startEureka(): Promise<TestRegistry> {
+  const jars = await installJars(FOLDER)
+  const directory = temporaryDirectory('eureka')
+  const port = await freePort()
+  const settings = [`-Dserver.port=${port}`, '-Deureka.server.use-read-only-response-cache=false']
+  const program = join(FOLDER, 'EurekaServer.java')
+  const start = () =>
+    launch({
+      command: 'java',
+      args: [...JAVA_OPTIONS, ...settings, '-cp', jars, program],
+      readyPattern: /^ready$/m,
+      logFile: join(directory, 'eureka.log'),
+      stopSignal: 'SIGKILL',
+    })
+  return createRegistry(start, {
+    address: `eureka://127.0.0.1:${port}/eureka`,
+    password: undefined,
+    async list(service) {
+      const url = `http://127.0.0.1:${port}/eureka/apps/${service}`
+      const response = await fetch(url, { headers: { accept: 'application/json' } })
+      if (response.status === 404) return []
+      const { application } = (await response.json()) as Application
+      return application.instance
+        .filter(({ status }) => status === 'UP')
+        .map((instance) => `${instance.ipAddr}:${instance.port.$}`)
+    },
+  })
+}

@@ -1,0 +1,42 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { freePort, launch } from '../../scripts/services/service.ts'
+import type { ListedProxy } from '../../test/discovery/pair.ts'
+import { copyWith } from '../../test/support/deploy/copy-with.ts'
+import { createProxy } from '../../test/support/deploy/proxy.ts'
+import { unprivileged } from '../../test/support/deploy/unprivileged.ts'
+import { debianTool } from '../../test/support/tools.ts'
+
+/** Starts nginx with the files of this folder, in which it changes only the address. */
+export async function startNginx(): Promise<ListedProxy> {
+  const command = await debianTool('nginx', 'nginx')
+  const { directory, spawnOptions } = unprivileged('nginx')
+  const logFile = join(directory, 'nginx.log')
+  const port = await freePort()
+  const servers = join(directory, 'conf/servers.conf')
+  copyWith('deploy/nacos', join(directory, 'conf'), {
+    'nginx.conf': [['listen 8000;', `listen 127.0.0.1:${port};`]],
+    'servers.conf': [],
+  })
+  const files = ['-p', directory, '-c', join(directory, 'conf/nginx.conf')]
+  const running = await launch({
+    command,
+    args: [...files, '-g', 'daemon off;'],
+    spawnOptions,
+    readyPattern: /start worker process \d+/,
+    logFile,
+    stopSignal: 'SIGTERM',
+  })
+  const listed = async () =>
+    readFileSync(servers, 'utf8')
+      .split('\n')
+      .flatMap((line) => /^server (\S+) weight/.exec(line)?.[1] ?? [])
+      .sort()
+  return {
+    ...createProxy(port, logFile, running.stop),
+    bridge: { BRIDGE_SINK: `nginx:${servers}`, BRIDGE_NGINX: [command, ...files].join(' ') },
+    listed,
+    // nginx has no health checks.
+    usable: listed,
+  }
+}

@@ -1,0 +1,76 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from '@jest/globals'
+import { createNginxSink } from '#pkg/bridge/index.ts'
+import { freePort } from '../../scripts/services/service.ts'
+import { useInstances } from '../../test/support/deploy/instances.ts'
+import { unprivileged } from '../../test/support/deploy/unprivileged.ts'
+import { debianTool } from '../../test/support/tools.ts'
+
+// A reload ends before nginx has started its new workers, so the tests use `untilUsed`.
+const { endpoints, findUsed, untilUsed, start } = useInstances()
+
+async function startNginx() {
+  const program = await debianTool('nginx', 'nginx')
+  const { directory, spawnOptions } = unprivileged('nginx')
+  const port = await freePort()
+  const path = join(directory, 'servers.conf')
+  const file = join(directory, 'nginx.conf')
+  const config = `
+error_log stderr notice;
+pid nginx.pid;
+events {}
+http {
+  access_log off;
+  client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; scgi_temp_path scgi; uwsgi_temp_path uwsgi;
+  upstream orders { zone orders 64k; include servers.conf; }
+  server { listen 127.0.0.1:${port}; location / { proxy_pass http://orders; } }
+}
+`
+  writeFileSync(file, config)
+  writeFileSync(path, 'server 127.0.0.1:1 down;\n')
+  await start({
+    command: program,
+    args: ['-p', directory, '-c', file, '-g', 'daemon off;'],
+    spawnOptions,
+    readyPattern: /start worker process \d+/,
+    logFile: join(directory, 'nginx.log'),
+    stopSignal: 'SIGTERM',
+  })
+  const command = [program, '-p', directory, '-c', file]
+  return { port, path, file, config, sink: createNginxSink({ path, command }) }
+}
+
+test('nginx uses exactly the endpoints', async () => {
+  const { port, sink } = await startNginx()
+  await sink.publish(endpoints(0, 1))
+  await untilUsed(port, 0, 1)
+  await sink.publish(endpoints(1, 2))
+  await untilUsed(port, 1, 2)
+  await sink.publish([])
+  await untilUsed(port, -502)
+})
+
+test('nginx keeps its list when it refuses its configuration', async () => {
+  const { port, path, file, config, sink } = await startNginx()
+  await sink.publish(endpoints(0, 1))
+  await untilUsed(port, 0, 1)
+  const before = readFileSync(path, 'utf8')
+  writeFileSync(file, config.replace('events {}', 'evnts {}'))
+  await expect(sink.publish(endpoints(2))).rejects.toThrow('unknown directive "evnts"')
+  expect(readFileSync(path, 'utf8')).toBe(before)
+  await expect(findUsed(port)).resolves.toEqual([0, 1])
+  writeFileSync(file, config)
+  await sink.publish(endpoints(2))
+  await untilUsed(port, 2)
+})
+
+test('a list that is too long for the zone of nginx is refused, and the old list stays', async () => {
+  const { port, path, sink } = await startNginx()
+  await sink.publish(endpoints(0))
+  await untilUsed(port, 0)
+  const before = readFileSync(path, 'utf8')
+  const many = Array.from({ length: 10_000 }, (_, i) => ({ host: '127.0.0.1', port: i + 1, weight: 1 }))
+  await expect(sink.publish(many)).rejects.toThrow('no memory in upstream zone "orders"')
+  expect(readFileSync(path, 'utf8')).toBe(before)
+})

@@ -1,0 +1,75 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { parse } from 'yaml'
+import { freePort, type LocalServer, launch } from '../../../scripts/services/service.ts'
+import { startAlertmanager } from '../../../test/support/deploy/alertmanager.ts'
+import { debianTool } from '../../../test/support/tools.ts'
+
+export interface AlertingOptions {
+  readonly directory: string
+  /** `host:port` of the metrics. */
+  readonly target: string
+  /** The webhook of the responder, and its bearer token. */
+  readonly responder: { readonly url: string; readonly secret: string }
+  /** Times in Prometheus' notation. `window` is the range of the rates. */
+  readonly times: { readonly scrape: string; readonly window: string; readonly for: string; readonly repeat: string }
+}
+
+export interface Alerting {
+  readonly prometheus: LocalServer
+  stop(): Promise<void>
+}
+
+const folder = resolve(import.meta.dirname, '..')
+const read = (name: string) => readFileSync(join(folder, name), 'utf8')
+
+/** Starts Prometheus and Alertmanager with the files of this folder and other times. */
+export async function startAlerting({ directory, target, responder, times }: AlertingOptions): Promise<Alerting> {
+  const configs = join(directory, 'alertmanager-config')
+  mkdirSync(configs)
+  writeFileSync(join(configs, 'secret'), responder.secret, { mode: 0o600 })
+  const route = read('alertmanager.yml')
+    .replace('http://localhost:9095/alerts', `${responder.url}/alerts`)
+    .replace('/run/secrets/responder-secret', join(configs, 'secret'))
+    .replace('group_interval: 5s', `group_interval: ${times.repeat}`)
+    .replace('repeat_interval: 1m', `repeat_interval: ${times.repeat}`)
+  writeFileSync(join(configs, 'alertmanager.yml'), route)
+  const alertmanager = await startAlertmanager({
+    folder: configs,
+    directory: join(directory, 'alertmanager'),
+    // This configuration sends nothing to WeCom.
+    wecom: { url: '', secret: '' },
+  })
+
+  const rules = read('alerts.yml').replaceAll('[1m]', `[${times.window}]`).replaceAll('for: 2m', `for: ${times.for}`)
+  writeFileSync(join(directory, 'alerts.yml'), rules)
+  const config = {
+    global: { scrape_interval: times.scrape, scrape_timeout: times.scrape, evaluation_interval: times.scrape },
+    rule_files: ['alerts.yml'],
+    alerting: { alertmanagers: [{ static_configs: [{ targets: [`127.0.0.1:${alertmanager.port}`] }] }] },
+    scrape_configs: [
+      { job_name: parse(rules).groups[0].name.replace(/-respond$/, ''), static_configs: [{ targets: [target] }] },
+    ],
+  }
+  // JSON is valid YAML.
+  writeFileSync(join(directory, 'prometheus.yml'), JSON.stringify(config))
+  const port = await freePort()
+  const prometheus = await launch({
+    command: await debianTool('prometheus', 'prometheus'),
+    args: [
+      `--config.file=${join(directory, 'prometheus.yml')}`,
+      `--storage.tsdb.path=${join(directory, 'data')}`,
+      `--web.listen-address=127.0.0.1:${port}`,
+    ],
+    readyPattern: /Server is ready to receive web requests/,
+    logFile: join(directory, 'prometheus.log'),
+    stopSignal: 'SIGTERM',
+  })
+  return {
+    prometheus: { ...prometheus, port, url: `http://127.0.0.1:${port}` },
+    async stop() {
+      await prometheus.stop()
+      await alertmanager.stop()
+    },
+  }
+}

@@ -1,0 +1,125 @@
+import {
+  type BridgeEvent,
+  createBridge,
+  createEnvoySink,
+  createHaproxySink,
+  createNginxSink,
+  createStateFile,
+  type Sink,
+  type Source,
+} from '#pkg/bridge/index.ts'
+import { createRegistryClient, parseRegistry } from '#pkg/discovery/index.ts'
+import { watchConsul } from '#pkg/discovery/watch-consul.ts'
+import { watchEureka } from '#pkg/discovery/watch-eureka.ts'
+import { watchNacos } from '#pkg/discovery/watch-nacos.ts'
+import { createLifecycle } from '#pkg/lifecycle/index.ts'
+import type { Logger } from '#pkg/logging/index.ts'
+import { logEvent, logLifecycle, logListening } from './log-events.ts'
+import { createServiceLog, type ServiceLogDeps } from './service-log.ts'
+
+type SinkAddress =
+  | { readonly kind: 'envoy'; readonly host: string; readonly port: number }
+  | { readonly kind: 'nginx'; readonly path: string }
+  | { readonly kind: 'haproxy'; readonly path: string; readonly backend: string }
+
+export interface BridgeDeps {
+  /** Address of the registry, such as `consul://host:8500`. */
+  readonly registry: string
+  readonly password: string | undefined
+  /** Name of the service in the registry. */
+  readonly service: string
+  readonly sink: SinkAddress
+  readonly stateFile: string
+  /** Pause between two requests to a registry that is polled, in milliseconds. */
+  readonly pollMs: number
+  readonly graceMs: number
+  readonly allowEmpty: boolean
+  /** The program of nginx with its arguments. */
+  readonly nginx: readonly string[]
+  readonly log: Omit<ServiceLogDeps, 'context' | 'onLine'>
+}
+
+/** A publication may test and reload nginx, each for at most ten seconds. */
+const STOP_TIMEOUT_MS = 25_000
+
+/** Lines of the log stay short, whatever the number of instances. */
+const MAX_LOGGED = 20
+
+/** Runs the bridge until SIGTERM or SIGINT, and resolves with the exit code. */
+export function runBridge(deps: BridgeDeps): Promise<0 | 1> {
+  const { service, stateFile, graceMs, allowEmpty } = deps
+  const { logger } = createServiceLog({ ...deps.log, context: { current: () => undefined }, onLine() {} })
+  const lifecycle = createLifecycle({
+    process,
+    drainDelayMs: 0,
+    shutdownTimeoutMs: STOP_TIMEOUT_MS,
+    // The bridge has no settings that change.
+    reload() {},
+    onEvent: logLifecycle(logger),
+  })
+  return lifecycle.run(async (use) => {
+    const bridge = createBridge({
+      ...{ service, graceMs, allowEmpty },
+      source: createSource(deps),
+      sink: createSink(deps, logger),
+      state: createStateFile(stateFile, service),
+      onEvent: logBridge(logger, service),
+    })
+    await use({ name: 'bridge', ...bridge })
+  })
+}
+
+function createSource({ registry, password, pollMs }: BridgeDeps): Source {
+  const address = parseRegistry(registry)
+  const client = createRegistryClient({ origin: address.origin })
+  if (address.kind === 'consul') return watchConsul({ client, password })
+  if (address.kind === 'nacos') return watchNacos({ client, password, pollMs, ...address })
+  return watchEureka({ client, password, pollMs, ...address })
+}
+
+function createSink({ sink, service, nginx }: BridgeDeps, logger: Logger): Sink {
+  if (sink.kind === 'nginx') return createNginxSink({ path: sink.path, command: nginx })
+  if (sink.kind === 'haproxy') return createHaproxySink(sink)
+  const envoy = createEnvoySink({
+    ...sink,
+    service,
+    onRefused: (err) => logEvent(logger, 'warn', 'proxy request refused', { 'service.target.name': service, err }),
+  })
+  return {
+    ...envoy,
+    async start() {
+      await envoy.start()
+      logListening(logger, 'listening', envoy.address())
+    },
+  }
+}
+
+const LEVELS = {
+  'registry lost': 'warn',
+  'registry back': 'info',
+  'registry empty': 'warn',
+  'removals held': 'info',
+  'instances changed': 'info',
+  'instances invalid': 'warn',
+  'proxy not updated': 'error',
+  'proxy updated again': 'info',
+  'list not read': 'warn',
+  'list not saved': 'warn',
+  'list saved again': 'info',
+} as const
+
+/** Logs each change of the registry, of the list and of the proxy. */
+const logBridge = (logger: Logger, service: string) => (event: BridgeEvent) => {
+  const isRegistry = event.type === 'registry lost' || event.type === 'registry back'
+  logEvent(logger, LEVELS[event.type], event.type, {
+    'service.target.name': isRegistry ? 'registry' : service,
+    ...('error' in event && { err: event.error }),
+    ...(event.type === 'removals held' && { 'App.bridge.held': event.endpoints.slice(0, MAX_LOGGED) }),
+    ...(event.type === 'instances invalid' && { 'App.bridge.invalid': event.instances.slice(0, MAX_LOGGED) }),
+    ...(event.type === 'instances changed' && {
+      'App.bridge.instances': event.count,
+      'App.upstream.added': event.added.slice(0, MAX_LOGGED),
+      'App.upstream.removed': event.removed.slice(0, MAX_LOGGED),
+    }),
+  })
+}

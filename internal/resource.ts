@@ -1,0 +1,32 @@
+import type { Route } from '#pkg/operation/index.ts'
+import type { Executor } from '#pkg/postgres/index.ts'
+import type { BindIdempotency, Idempotency } from '#pkg/resource/index.ts'
+import type { Postgres } from './store/postgres.ts'
+
+interface Shared {
+  readonly db: Postgres['db']
+  readonly idempotency: BindIdempotency<Executor>
+}
+
+interface HandlerDeps<Service> {
+  readonly service: Service
+  readonly idempotency: Idempotency<Service>
+}
+
+/** Connects the store, the rules and the operations of one resource, on the database or in a transaction. */
+type Connect = <Store, Service>(
+  prepareStore: (db: Postgres['db']) => (executor: Executor) => Store,
+  createService: (deps: { readonly store: Store }) => Service,
+  listRoutes: (deps: HandlerDeps<Service>) => Route[],
+) => Route[]
+
+/** Lists the routes of one resource. */
+export type Resource = (shared: Shared & { readonly connect: Connect }) => Route[]
+
+export function createConnect({ db, idempotency }: Shared): Connect {
+  return (prepareStore, createService, listRoutes) => {
+    const open = prepareStore(db)
+    const bind = (executor: Executor) => createService({ store: open(executor) })
+    return listRoutes({ service: bind(db), idempotency: idempotency(bind) })
+  }
+}

@@ -1,0 +1,140 @@
+import { existsSync } from 'node:fs'
+import { createRequestContext } from '#pkg/http/request-context.ts'
+import { createLifecycle, limitConnections, listen } from '#pkg/lifecycle/index.ts'
+import {
+  createActions,
+  createQuery,
+  createResponder,
+  createRobot,
+  createRun,
+  createStateFile,
+  type Rules,
+} from '#pkg/respond/index.ts'
+import { buildInfo } from './build-info.ts'
+import { webhook } from './handler/webhook.ts'
+import {
+  logAcceptError,
+  logClientError,
+  logConnectionLimit,
+  logEvent,
+  logLifecycle,
+  logListening,
+} from './log-events.ts'
+import { logLostMessage, logResponder, logRestore } from './respond-log.ts'
+import { createServer, type Timeouts } from './server.ts'
+import { createServiceLog } from './service-log.ts'
+
+export interface RespondOptions {
+  readonly service: string
+  readonly log: { readonly level: string; readonly bufferBytes: number; readonly bufferMs: number }
+  readonly timeouts: Timeouts
+  readonly host: string
+  readonly port: number
+  readonly shutdownTimeoutMs: number
+  readonly rules: Rules
+  readonly secret: string
+  readonly stateFile: string
+  readonly dryRun: boolean
+  readonly settingsFile: string | undefined
+  /** The values of the environment for settings that SETTINGS_FILE does not have. */
+  readonly defaults: { readonly UPSTREAM_OPEN: readonly string[]; readonly FEATURES: readonly string[] }
+  readonly wecomUrl: string | undefined
+  readonly prometheusUrl: string | undefined
+  /** The environment of the commands, without secrets. */
+  readonly environment: Readonly<Record<string, string | undefined>>
+}
+
+const TICK_MS = 1_000
+
+/** Composes the responder (docs/responder.md). `start()` runs it and resolves with the exit code after the stop. */
+export function createRespond(options: RespondOptions): { start(): Promise<0 | 1> } {
+  const { service, host, port, rules, stateFile, dryRun, wecomUrl, prometheusUrl } = options
+  const { version } = buildInfo
+  const { logger } = createServiceLog({
+    ...options.log,
+    ...{ service, version, context: createRequestContext(), onLine: () => {} },
+  })
+  const lifecycle = createLifecycle({
+    process,
+    // Alertmanager retries, so no load balancer has to notice the stop.
+    drainDelayMs: 0,
+    shutdownTimeoutMs: options.shutdownTimeoutMs,
+    reload: () => {},
+    onEvent: logLifecycle(logger),
+  })
+
+  const start = () =>
+    lifecycle.run(async (use) => {
+      const robot = wecomUrl === undefined ? undefined : createRobot({ url: wecomUrl, onLost: logLostMessage(logger) })
+      const actions = createActions({
+        settingsFile: options.settingsFile,
+        defaults: options.defaults,
+        run: createRun(options.environment),
+        onRestore(override, err) {
+          logRestore(logger)(override, err)
+          if (err !== undefined) robot?.send(`**NOT RESTORED** ${override.setting}: remove ${override.value} by hand`)
+        },
+      })
+      const responder = createResponder({
+        ...rules,
+        ...actions,
+        dryRun,
+        isStopped: () => existsSync(`${stateFile}.stop`),
+        store: createStateFile(stateFile),
+        notify: dryRun ? undefined : robot?.send,
+        hasResult: prometheusUrl === undefined ? undefined : createQuery(prometheusUrl),
+        onEvent: logResponder(logger),
+      })
+      await use({ name: 'wecom', stop: () => robot?.stop(3_000) })
+      let timer: NodeJS.Timeout | undefined
+      let ticking: Promise<void> | undefined
+      const tick = () => {
+        ticking ??= responder.tick().finally(() => {
+          ticking = undefined
+        })
+      }
+      await use({
+        name: 'responder',
+        start() {
+          timer = setInterval(tick, TICK_MS)
+          logEvent(logger, 'info', 'rules loaded', {
+            'App.respond.rules': rules.rules.map(({ name }) => name),
+            'App.respond.dry_run': dryRun,
+          })
+        },
+        async stop() {
+          clearInterval(timer)
+          await ticking
+          await responder.stop()
+        },
+      })
+
+      const { server, drain, handle } = createServer({
+        ...options.timeouts,
+        ownsSocket: true,
+        probe: () => false,
+        onClientError: logClientError(logger),
+      })
+      limitConnections({
+        server,
+        closeIdle: drain.closeIdle,
+        reservedFiles: 64,
+        onEvent: logConnectionLimit(logger, 'respond'),
+      })
+      handle(webhook({ receive: responder.receive, secret: options.secret, onError: logWebhookError }))
+      await use({
+        name: 'http',
+        async start() {
+          await listen({ server, host, port, setting: 'RESPONDER_PORT' })
+          server.on('error', logAcceptError(logger, 'respond'))
+          logListening(logger, 'listening', server.address())
+        },
+        drain: () => drain.begin(),
+        stop: (signal) => drain.close(signal),
+      })
+    })
+
+  const logWebhookError = (err: unknown) => logEvent(logger, 'error', 'state not saved', { err })
+
+  return { start }
+}

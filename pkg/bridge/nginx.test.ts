@@ -1,0 +1,161 @@
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { createNginxSink } from './nginx.ts'
+
+let directory: string
+let path: string
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'nginx-'))
+  path = join(directory, 'servers.conf')
+})
+afterEach(() => rmSync(directory, { recursive: true, force: true }))
+
+/** Only Linux has a device that is always full. */
+const testOnLinux = existsSync('/dev/full') ? test : test.skip
+
+const LIST = [
+  { host: '10.0.0.1', port: 80, weight: 1 },
+  { host: '2001:db8::1', port: 81, weight: 1 },
+]
+const PARAMETERS = 'max_fails=1 fail_timeout=1s'
+
+/**
+ * A program in place of nginx: it appends its arguments to a file, and fails while the file `fail-<first argument>`
+ * exists, with its text.
+ */
+const STAND_IN = `
+import { appendFileSync, existsSync, readFileSync } from 'node:fs'
+const [directory, ...args] = process.argv.slice(2)
+appendFileSync(directory + '/calls', args.join(' ') + '\\n')
+const fail = directory + '/fail' + args[0]
+if (existsSync(fail)) {
+  const text = readFileSync(fail, 'utf8')
+  if (text === 'hang') setInterval(() => {}, 1000)
+  else { process.stderr.write(text); process.exitCode = 1 }
+}
+`
+
+function createSink(timeoutMs = 10_000) {
+  const program = join(directory, 'nginx.mjs')
+  writeFileSync(program, STAND_IN)
+  return createNginxSink({ path, command: [process.execPath, program, directory], timeoutMs })
+}
+
+function calls(): string[] {
+  const file = join(directory, 'calls')
+  return existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : []
+}
+
+const fail = (argument: string, text: string) => writeFileSync(join(directory, `fail${argument}`), text)
+
+test('the list is written, tested and loaded', async () => {
+  await createSink().publish(LIST)
+  expect(readFileSync(path, 'utf8')).toBe(
+    [
+      '# app bridge writes this file.',
+      `server 10.0.0.1:80 weight=1 ${PARAMETERS};`,
+      `server [2001:db8::1]:81 weight=1 ${PARAMETERS};`,
+      '',
+    ].join('\n'),
+  )
+  expect(calls()).toEqual(['-t', '-s reload'])
+})
+
+test('the same list is not loaded twice, but once by each process', async () => {
+  const sink = createSink()
+  await sink.publish(LIST)
+  await sink.publish(LIST)
+  expect(calls()).toEqual(['-t', '-s reload'])
+  await createSink().publish(LIST)
+  expect(calls()).toEqual(['-t', '-s reload', '-s reload'])
+})
+
+test('weight 0 is down, and an empty list is a server that is down, because nginx refuses an empty upstream', async () => {
+  const sink = createSink()
+  await sink.publish([{ host: '10.0.0.1', port: 80, weight: 0 }])
+  expect(readFileSync(path, 'utf8')).toContain(`server 10.0.0.1:80 down ${PARAMETERS};`)
+  await sink.publish([])
+  expect(readFileSync(path, 'utf8')).toContain('server 127.0.0.1:1 down;')
+})
+
+test('a failed test restores the file, names the reason, and nginx is not reloaded', async () => {
+  const sink = createSink()
+  await sink.publish(LIST)
+  const before = readFileSync(path, 'utf8')
+  fail('-t', 'nginx: [emerg] host not found in upstream\nnginx: configuration file x test failed\n')
+  await expect(sink.publish([])).rejects.toThrow(/-t: nginx: \[emerg\] host not found in upstream$/)
+  expect(readFileSync(path, 'utf8')).toBe(before)
+  expect(calls()).toEqual(['-t', '-s reload', '-t'])
+  rmSync(join(directory, 'fail-t'))
+  await sink.publish([])
+  expect(calls()).toEqual(['-t', '-s reload', '-t', '-t', '-s reload'])
+})
+
+test('a failed test of the first file removes it', async () => {
+  const sink = createSink()
+  fail('-t', 'nginx: [emerg] no')
+  await expect(sink.publish(LIST)).rejects.toThrow('no')
+  expect(existsSync(path)).toBe(false)
+})
+
+test('a failed reload is an error, and the next call reloads without another test', async () => {
+  const sink = createSink()
+  fail('-s', 'nginx: [error] invalid PID number "" in "nginx.pid"')
+  await expect(sink.publish(LIST)).rejects.toThrow('-s reload: nginx: [error] invalid PID number')
+  rmSync(join(directory, 'fail-s'))
+  await sink.publish(LIST)
+  expect(calls()).toEqual(['-t', '-s reload', '-s reload'])
+})
+
+test('a program that hangs is killed, and the file is restored', async () => {
+  await createSink().publish(LIST)
+  const before = readFileSync(path, 'utf8')
+  fail('-t', 'hang')
+  await expect(createSink(1).publish([])).rejects.toThrow('no exit within 1 ms')
+  expect(readFileSync(path, 'utf8')).toBe(before)
+})
+
+test('a missing program is an error, and the file is restored', async () => {
+  const sink = createNginxSink({ path, command: [join(directory, 'none')] })
+  await expect(sink.publish(LIST)).rejects.toThrow('ENOENT')
+  expect(existsSync(path)).toBe(false)
+})
+
+testOnLinux('a full disk leaves the old file, and the next call writes the new file', async () => {
+  const sink = createSink()
+  await sink.publish(LIST)
+  const before = readFileSync(path, 'utf8')
+  // The next write goes to a device that is always full.
+  symlinkSync('/dev/full', `${path}.new`)
+  await expect(sink.publish([])).rejects.toMatchObject({ code: 'ENOSPC' })
+  expect(readFileSync(path, 'utf8')).toBe(before)
+  await sink.publish([])
+  expect(calls()).toEqual(['-t', '-s reload', '-t', '-s reload'])
+})
+
+test('a directory that refuses the new file leaves the old file', async () => {
+  const sink = createSink()
+  await sink.publish(LIST)
+  const before = readFileSync(path, 'utf8')
+  // A directory with the name of the temporary file makes the write fail for every user, also for root.
+  mkdirSync(`${path}.new`)
+  await expect(sink.publish([])).rejects.toMatchObject({ code: 'EISDIR' })
+  expect(readFileSync(path, 'utf8')).toBe(before)
+  expect(calls()).toEqual(['-t', '-s reload'])
+})
+
+test('no temporary file stays', async () => {
+  await createSink().publish(LIST)
+  expect(readdirSync(directory).filter((name) => name.endsWith('.new'))).toEqual([])
+})

@@ -1,0 +1,86 @@
+import { execFile } from 'node:child_process'
+import { link, readFile, rename, rm } from 'node:fs/promises'
+import { promisify } from 'node:util'
+import { type Endpoint, integerWeights, keyOf } from './endpoints.ts'
+import type { Sink } from './publisher.ts'
+import { replaceFile } from './replace-file.ts'
+
+export interface NginxOptions {
+  /** The file that the upstream blocks of nginx include. */
+  readonly path: string
+  /** The program of nginx with the arguments that name its configuration, such as `['nginx', '-p', '/var/lib/proxy']`. */
+  readonly command: readonly string[]
+  /** Parameters of every server. One broken connection takes an instance out for a second. */
+  readonly parameters?: string
+  /** Shortest time between two reloads, in milliseconds: each reload starts new workers. @default 2_000 */
+  readonly pauseMs?: number
+  /** Longest run of a command, in milliseconds. @default 10_000 */
+  readonly timeoutMs?: number
+}
+
+/** Writes the list into a file of nginx. Tests and reloads the configuration, and restores the file after a failed test. */
+export function createNginxSink(options: NginxOptions): Sink {
+  const { path, command, parameters = 'max_fails=1 fail_timeout=1s', pauseMs = 2_000, timeoutMs = 10_000 } = options
+  const previous = `${path}.previous`
+  let loaded: string | undefined
+
+  async function nginx(...args: readonly string[]): Promise<void> {
+    const [file = '', ...first] = command
+    try {
+      await promisify(execFile)(file, [...first, ...args], { timeout: timeoutMs, killSignal: 'SIGKILL' })
+    } catch (error) {
+      const { stderr, killed, code } = error as { stderr?: string; killed?: boolean; code?: string | number }
+      const reason = killed ? `no exit within ${timeoutMs} ms` : findReason(stderr) || `exit code ${code}`
+      throw new Error(`${[...command, ...args].join(' ')}: ${reason}`)
+    }
+  }
+
+  async function write(text: string): Promise<void> {
+    // A second name for the old file: restoring it needs no free space.
+    await rm(previous, { force: true })
+    const hasPrevious = await link(path, previous).then(
+      () => true,
+      (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error
+        return false
+      },
+    )
+    await replaceFile(path, text)
+    try {
+      await nginx('-t')
+    } catch (error) {
+      await (hasPrevious ? rename(previous, path) : rm(path, { force: true }))
+      throw error
+    }
+  }
+
+  return {
+    pauseMs,
+    async publish(endpoints) {
+      const text = render(endpoints, parameters)
+      const current = await readFile(path, 'utf8').catch(() => undefined)
+      if (text === current && text === loaded) return
+      if (text !== current) await write(text)
+      // An earlier process may have written the file without reloading it.
+      await nginx('-s', 'reload')
+      loaded = text
+    },
+  }
+}
+
+function render(endpoints: readonly Endpoint[], parameters: string): string {
+  const weights = integerWeights(endpoints)
+  const lines = endpoints.map((endpoint, i) => {
+    const share = weights[i] === 0 ? 'down' : `weight=${weights[i]}`
+    return `server ${keyOf(endpoint)} ${share} ${parameters};\n`
+  })
+  // nginx refuses an upstream without a server.
+  const servers = lines.length > 0 ? lines : ['server 127.0.0.1:1 down;\n']
+  return `# app bridge writes this file.\n${servers.join('')}`
+}
+
+/** Returns the reason of a failure: nginx writes it before a line that only says that the test has failed. */
+function findReason(stderr = ''): string {
+  const lines = stderr.split('\n').filter((line) => /\[(emerg|alert|crit|error)\]/.test(line))
+  return (lines[0] ?? stderr.trim().split('\n').at(-1) ?? '').slice(0, 500)
+}

@@ -1,0 +1,91 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Endpoint, isSame } from './endpoints.ts'
+
+/** A target of lists: a proxy, or the file with the last good list. */
+export interface Sink {
+  /** Acquires what the sink needs. Rejects when it cannot work at all. */
+  start?(): Promise<void>
+  /** Makes the target use exactly these endpoints. Bounded in time. Rejects when the target keeps its previous list. */
+  publish(endpoints: readonly Endpoint[]): Promise<void>
+  stop?(): Promise<void>
+  /** Shortest time between two calls of `publish`, in milliseconds. @default 0 */
+  readonly pauseMs?: number
+  /** Time after which the same list is published again, because the target may have lost it, in milliseconds. @default never */
+  readonly refreshMs?: number
+}
+
+export interface PublisherOptions {
+  readonly sink: Pick<Sink, 'publish' | 'pauseMs' | 'refreshMs'>
+  /** Pause after a failure, in milliseconds. */
+  readonly retryMs: number
+  /** Called once for successive failures with the same message. */
+  readonly onFailure: (error: Error) => void
+  /** Called when the sink works again after a failure. */
+  readonly onRecovery: () => void
+}
+
+/** Publishes the latest list, one at a time, and repeats until the sink accepts it. */
+export function createPublisher({ sink, retryMs, onFailure, onRecovery }: PublisherOptions) {
+  const { pauseMs = 0, refreshMs } = sink
+  const stop = new AbortController()
+  let wanted: readonly Endpoint[] | undefined
+  let changed = Promise.withResolvers<void>()
+  let failure: string | undefined
+  let running: Promise<void> | undefined
+
+  /** Returns after `ms`, or once the publisher stops. */
+  const pause = (ms: number) => sleep(ms, undefined, { signal: stop.signal }).catch(() => {})
+
+  async function waitForChange(): Promise<void> {
+    if (refreshMs === undefined) return changed.promise
+    const end = new AbortController()
+    const timer = sleep(refreshMs, undefined, { signal: end.signal }).catch(() => {})
+    await Promise.race([changed.promise, timer])
+    end.abort()
+  }
+
+  async function publish(endpoints: readonly Endpoint[]): Promise<boolean> {
+    try {
+      await sink.publish(endpoints)
+    } catch (error) {
+      const { message } = error as Error
+      if (message !== failure) onFailure(error as Error)
+      failure = message
+      return false
+    }
+    if (failure !== undefined) onRecovery()
+    failure = undefined
+    return true
+  }
+
+  async function run(): Promise<void> {
+    while (!stop.signal.aborted) {
+      if (wanted === undefined) {
+        await changed.promise
+        continue
+      }
+      changed = Promise.withResolvers()
+      const isPublished = await publish(wanted)
+      await pause(isPublished ? pauseMs : retryMs)
+      if (isPublished && !stop.signal.aborted) await waitForChange()
+    }
+  }
+
+  return {
+    /** Publishes the list, unless it is the list of the last call. */
+    set(endpoints: readonly Endpoint[]): void {
+      if (wanted !== undefined && isSame(wanted, endpoints)) return
+      wanted = endpoints
+      changed.resolve()
+    },
+    start(): void {
+      running = run()
+    },
+    /** Resolves once the publication in progress has ended. */
+    async stop(): Promise<void> {
+      stop.abort()
+      changed.resolve()
+      await running
+    },
+  }
+}

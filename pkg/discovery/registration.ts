@@ -1,0 +1,180 @@
+import {
+  type Backoff,
+  backoff,
+  confirm,
+  fail,
+  nextOperation,
+  type Operation,
+  UNREGISTERED,
+} from './registration-state.ts'
+import type { Registry, ServiceInstance } from './registry.ts'
+
+export type RegistrationEvent =
+  /** `isAgain`: the registry had confirmed an earlier registration of this process. */
+  | { readonly type: 'registered'; readonly instance: ServiceInstance; readonly isAgain: boolean }
+  /** The registry has confirmed that clients should use the instance, or should not. */
+  | { readonly type: 'in service' | 'out of service' | 'deregistered'; readonly instance: ServiceInstance }
+  /** The registry has no entry of a registered instance. */
+  | { readonly type: 'forgotten'; readonly instance: ServiceInstance }
+  /** The first failure, and the first failure with another cause. */
+  | { readonly type: 'failing' | 'not deregistered'; readonly error: unknown }
+
+export type Result = 'ok' | 'unknown' | 'fail'
+
+export interface RegistrationOptions {
+  readonly registry: Registry
+  /** Returns the instance. Called before each registration, because the address of a machine may change. */
+  readonly locate: () => Promise<Omit<ServiceInstance, 'isReady'>>
+  readonly isReady: () => boolean
+  readonly onEvent: (event: RegistrationEvent) => void
+  /** Called after each call to the registry. @default nothing is measured */
+  readonly onCall?: (operation: Operation | 'deregister', result: Result) => void
+  /** Time between two looks at `isReady`, in milliseconds. @default 200 */
+  readonly pollMs?: number
+  /** @default 250 to 5_000 ms */
+  readonly backoff?: Backoff
+  /** Longest stop, in milliseconds. @default 2_000 */
+  readonly stopTimeoutMs?: number
+  /** Monotonic clock in milliseconds. @default performance.now */
+  readonly now?: () => number
+  /** @default Math.random */
+  readonly random?: () => number
+}
+
+/**
+ * Keeps one instance in a registry: registers it when it is ready for the first time, renews it, follows its readiness,
+ * and registers it again when the registry has lost it. A registry that fails is called again after a backoff. No failure
+ * reaches the caller.
+ */
+export function createRegistration(options: RegistrationOptions) {
+  const { registry, locate, isReady, onEvent, onCall = () => {}, pollMs = 200, stopTimeoutMs = 2_000 } = options
+  const {
+    backoff: limits = { minMs: 250, maxMs: 5_000 },
+    now = () => performance.now(),
+    random = Math.random,
+  } = options
+  const stopping = new AbortController()
+  /** Ends the calls that a stop waits for. */
+  const stopLimit = new AbortController()
+  let state = UNREGISTERED
+  let instance: ServiceInstance | undefined
+  let hasRegistered = false
+  let lastError: unknown
+  let running: Promise<void> | undefined
+  let stopped: Promise<void> | undefined
+
+  async function run(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      const ready = isReady()
+      const operation = nextOperation(state, ready, now())
+      if (operation === undefined) await pause(pollMs, stopping.signal)
+      else await attempt(operation, ready)
+    }
+  }
+
+  async function attempt(operation: Operation, isReady: boolean): Promise<void> {
+    try {
+      if (operation === 'renew' && instance !== undefined) await renew(instance)
+      else await register(isReady)
+      lastError = undefined
+    } catch (error) {
+      onCall(operation, 'fail')
+      const isNew = describeCause(error) !== describeCause(lastError)
+      lastError = error
+      state = fail(state, now() + backoff(state.failures + 1, limits, random))
+      if (isNew && !stopping.signal.aborted) onEvent({ type: 'failing', error })
+    }
+  }
+
+  async function register(isReady: boolean): Promise<void> {
+    const wasRegistered = state.announced !== undefined
+    const registered = { ...(await locate()), isReady }
+    // The stop began during the look-up, and would not wait for a new entry.
+    stopping.signal.throwIfAborted()
+    instance = registered
+    state = { ...state, mayHaveEntry: true }
+    await registry.register(registered, stopLimit.signal)
+    onCall('register', 'ok')
+    state = confirm(isReady, now() + registry.renewIntervalMs)
+    if (wasRegistered) onEvent({ type: isReady ? 'in service' : 'out of service', instance })
+    else onEvent({ type: 'registered', instance, isAgain: hasRegistered })
+    hasRegistered = true
+  }
+
+  async function renew(instance: ServiceInstance): Promise<void> {
+    const result = await registry.renew(instance, stopLimit.signal)
+    onCall('renew', result === 'renewed' ? 'ok' : 'unknown')
+    if (result === 'renewed') {
+      state = confirm(instance.isReady, now() + registry.renewIntervalMs)
+      return
+    }
+    state = UNREGISTERED
+    onEvent({ type: 'forgotten', instance })
+  }
+
+  async function end(): Promise<void> {
+    stopping.abort(new Error('stopping'))
+    const late = Promise.withResolvers<void>()
+    const timer = setTimeout(() => {
+      stopLimit.abort(new Error(`no response within ${stopTimeoutMs} ms`))
+      late.resolve()
+    }, stopTimeoutMs)
+    try {
+      // A registration in progress must not arrive after the deregistration.
+      await Promise.race([running, late.promise])
+      if (state.mayHaveEntry && instance !== undefined) await deregister(instance)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  async function deregister(instance: ServiceInstance): Promise<void> {
+    for (let isRetry = false; ; isRetry = true) {
+      try {
+        await registry.deregister(instance, stopLimit.signal)
+        onCall('deregister', 'ok')
+        state = UNREGISTERED
+        onEvent({ type: 'deregistered', instance })
+        return
+      } catch (error) {
+        onCall('deregister', 'fail')
+        // The registry may have closed an idle connection at this moment.
+        if (!isRetry && !stopLimit.signal.aborted) continue
+        onEvent({ type: 'not deregistered', error })
+        return
+      }
+    }
+  }
+
+  return {
+    start(): void {
+      running ??= run()
+    },
+    /** Deregisters the instance. Resolves when the registry has confirmed it, or after `stopTimeoutMs`. Never rejects. */
+    stop(): Promise<void> {
+      stopped ??= end()
+      return stopped
+    },
+    /** `lastError` is the failure of the last call, if it failed. */
+    report: () => ({ isRegistered: state.announced !== undefined, lastError }),
+  }
+}
+
+/** Returns a text that differs for failures with different causes. */
+function describeCause(error: unknown): string {
+  if (!Error.isError(error)) return ''
+  const { name, code, status } = error as { name: string; code?: unknown; status?: unknown }
+  return [name, code, status].join(' ')
+}
+
+/** Resolves after `ms` milliseconds, or when `signal` aborts. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, ms)
+  const wake = () => resolve()
+  signal.addEventListener('abort', wake)
+  return promise.finally(() => {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', wake)
+  })
+}

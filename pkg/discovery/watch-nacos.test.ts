@@ -1,0 +1,108 @@
+import { text } from 'node:stream/consumers'
+import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { createScriptedServer, GARBAGE, observe } from './scripted-server.ts'
+import { watchNacos } from './watch-nacos.ts'
+
+let registry: Awaited<ReturnType<typeof createScriptedServer>>
+const open: { stop(): Promise<void> }[] = []
+beforeEach(async () => {
+  registry = await createScriptedServer()
+})
+afterEach(async () => {
+  for (const each of open.splice(0)) await each.stop()
+  registry.close()
+})
+
+function start(options: { username?: string; password?: string; now?: () => number } = {}) {
+  const address = { namespace: 'prod', group: 'shop', pollMs: 1 }
+  const observed = observe(watchNacos({ client: registry.client, ...address, ...options }))
+  open.push(observed)
+  return observed
+}
+
+const instance = (ip: string, rest: object = {}) => ({ ip, port: 8080, healthy: true, enabled: true, ...rest })
+const success = (data: unknown) => JSON.stringify({ code: 0, message: 'success', data })
+
+test('only healthy and enabled instances are listed', async () => {
+  let target = ''
+  registry.respondWith((req, res) => {
+    target = req.url ?? ''
+    const list = [
+      instance('10.0.0.1', { weight: 2.5 }),
+      instance('10.0.0.2', { healthy: false }),
+      instance('10.0.0.3', { enabled: false }),
+      instance('10.0.0.4'),
+    ]
+    res.end(success(list))
+  })
+  await expect(start().next()).resolves.toEqual([
+    { id: '10.0.0.1:8080', host: '10.0.0.1', port: 8080, weight: 2.5 },
+    { id: '10.0.0.4:8080', host: '10.0.0.4', port: 8080 },
+  ])
+  expect(target).toBe(
+    '/nacos/v3/client/ns/instance/list?namespaceId=prod&groupName=shop&serviceName=orders&healthyOnly=true',
+  )
+})
+
+/** Grants a new token for each login, and rejects all tokens but the last. */
+function grantTokens(tokenTtl: number) {
+  const logins: string[] = []
+  const tokens: unknown[] = []
+  registry.respondWith(async (req, res) => {
+    if (req.url === '/nacos/v3/auth/user/login') {
+      logins.push(await text(req))
+      return res.end(JSON.stringify({ accessToken: `token${logins.length}`, tokenTtl }))
+    }
+    tokens.push(req.headers['accesstoken'])
+    return res.end(success([]))
+  })
+  return { logins, tokens }
+}
+
+test('a user logs in, and again before the token expires', async () => {
+  let now = 0
+  const { logins, tokens } = grantTokens(100)
+  const observed = start({ username: 'me', password: 'a&b', now: () => now })
+  await observed.next()
+  expect(logins).toEqual(['username=me&password=a%26b'])
+  expect(tokens[0]).toBe('token1')
+  now = 99_000
+  await observed.next(() => tokens.at(-1) === 'token2')
+})
+
+test('a rejected token is replaced', async () => {
+  const { tokens } = grantTokens(100)
+  const observed = start({ username: 'me', password: 'pw', now: () => 0 })
+  await observed.next()
+  registry.respondJson({}, 403)
+  await observed.next((each) => each instanceof Error)
+  const again = grantTokens(100)
+  await observed.next(() => again.tokens.length > 0)
+  expect(again.logins).toHaveLength(1)
+  expect(tokens[0]).toBe('token1')
+})
+
+test('a wrong password is an error without the password', async () => {
+  registry.respondWith((_req, res) => res.writeHead(403).end('unknown user me with s3cret'))
+  const refused = (await start({ username: 'me', password: 's3cret' }).next()) as Error
+  expect(refused.message).toMatch(/log in: status 403/)
+  expect(refused.message).not.toContain('s3cret')
+})
+
+test.each([...GARBAGE, '{"code":0,"data":null}', '{"code":0,"data":{}}', '{"code":22001,"data":[]}'])(
+  'garbage is an error, never an empty list: %j',
+  async (body) => {
+    registry.respondWith((_req, res) => res.end(body))
+    await expect(start().next()).resolves.toBeInstanceOf(Error)
+  },
+)
+
+test('a code other than 0 and a hanging server are errors, and the watch continues after them', async () => {
+  registry.respondJson({ code: 22001, message: 'namespace not exist', data: null })
+  const observed = start()
+  await expect(observed.next()).resolves.toMatchObject({ message: expect.stringContaining('22001') })
+  registry.respondWith(() => undefined)
+  await observed.next((each) => (each as Error).name === 'TimeoutError')
+  registry.respondWith((_req, res) => res.end(success([instance('10.0.0.1')])))
+  await expect(observed.next(Array.isArray)).resolves.toHaveLength(1)
+})

@@ -1,0 +1,69 @@
+import { randomUUID } from 'node:crypto'
+import { type Run, restartInstance, scale } from './commands.ts'
+import type { StateAccess } from './responder.ts'
+import type { Rule } from './rules.ts'
+import {
+  applyOverride,
+  type Defaults,
+  findBase,
+  findChange,
+  type Override,
+  readContent,
+  revertOverride,
+  writeContent,
+} from './settings.ts'
+
+export interface ActionOptions {
+  /** The path of SETTINGS_FILE. @default rules that change settings do not start */
+  readonly settingsFile: string | undefined
+  readonly defaults: Defaults
+  readonly run: Run
+  readonly now?: () => number
+  /** Reports a setting that was restored, or could not be restored. It is tried again after a failure. */
+  readonly onRestore: (override: Override, err?: unknown) => void
+}
+
+/** Creates the actions of the closed table: changes of SETTINGS_FILE with an end, and commands. */
+export function createActions({ settingsFile, defaults, run, now = Date.now, onRestore }: ActionOptions) {
+  /** The changes whose last restoration failed. Only the first failure is reported. */
+  const failing = new Set<string>()
+
+  async function changeSettings(change: Pick<Override, 'setting' | 'value'>, until: number, access: StateAccess) {
+    if (settingsFile === undefined) throw new Error('SETTINGS_FILE is not set')
+    const content = await readContent(settingsFile)
+    const { overrides } = access.state()
+    const override: Override = { id: randomUUID(), ...change, until, base: findBase(content, change, overrides) }
+    // Save the end of the change first: after a crash in between, the responder still restores the setting.
+    await access.save({ ...access.state(), overrides: [...overrides, override] })
+    await writeContent(settingsFile, content, applyOverride(content, override, defaults))
+  }
+
+  async function restore(override: Override, access: StateAccess): Promise<void> {
+    const others = access.state().overrides.filter(({ id }) => id !== override.id)
+    try {
+      if (settingsFile === undefined) throw new Error('SETTINGS_FILE is not set')
+      const content = await readContent(settingsFile)
+      await writeContent(settingsFile, content, revertOverride(content, override, others, defaults))
+      await access.save({ ...access.state(), overrides: others })
+      failing.delete(override.id)
+      onRestore(override)
+    } catch (err) {
+      if (!failing.has(override.id)) onRestore(override, err)
+      failing.add(override.id)
+    }
+  }
+
+  return {
+    async act({ action, cooldownSeconds }: Rule, target: string, access: StateAccess): Promise<void> {
+      const change = findChange(action)
+      if (change) await access.inTurn(() => changeSettings(change, now() + cooldownSeconds * 1e3, access))
+      else if (action.type === 'scale') await scale(action, run)
+      else if (action.type === 'restart_instance') await restartInstance(action, target, run)
+    },
+    async expire(at: number, access: StateAccess): Promise<void> {
+      for (const override of access.state().overrides) {
+        if (override.until <= at) await restore(override, access)
+      }
+    },
+  }
+}

@@ -1,0 +1,64 @@
+import { execFile } from 'node:child_process'
+import type { Action } from './rules.ts'
+
+/** Runs a program without a shell. Resolves with its output. @throws when it does not exit with 0 */
+export type Run = (file: string, args: readonly string[]) => Promise<string>
+
+/** Longest run of a command, in milliseconds. */
+const TIMEOUT_MS = 30_000
+
+/** Creates a function that runs programs with this environment. */
+export function createRun(env: Readonly<Record<string, string | undefined>>): Run {
+  return (file, args) =>
+    new Promise((resolve, reject) => {
+      const options = { env, timeout: TIMEOUT_MS, killSignal: 'SIGKILL' as const, maxBuffer: 64 * 1024 }
+      execFile(file, args, options, (error, stdout, stderr) => {
+        if (error === null) return resolve(stdout)
+        const reason = stderr.trim().slice(0, 500) || error.message.slice(0, 500)
+        reject(Object.assign(new Error(`${file} failed: ${reason}`), { code: error.code ?? 'timeout', stdout }))
+      })
+    })
+}
+
+type Scale = Extract<Action, { type: 'scale' }>
+type Restart = Extract<Action, { type: 'restart_instance' }>
+
+/** Adds replicas. @throws when the maximum is reached or a command fails */
+export async function scale({ by, max, kubectl, systemd }: Scale, run: Run): Promise<void> {
+  if (kubectl) {
+    const where = ['--namespace', kubectl.namespace, `deployment/${kubectl.deployment}`]
+    const output = (await run('kubectl', ['get', ...where, '--output=jsonpath={.spec.replicas}'])).trim()
+    const replicas = /^\d{1,6}$/.test(output) ? Number(output) : undefined
+    if (replicas === undefined) throw new Error('kubectl reported no number of replicas')
+    if (replicas >= max) throw new Error(`${replicas} replicas are running, and the maximum is ${max}`)
+    // With --current-replicas, the command fails when another controller has changed the number in the meantime.
+    const counts = [`--current-replicas=${replicas}`, `--replicas=${Math.min(replicas + by, max)}`]
+    await run('kubectl', ['scale', ...where, ...counts])
+    return
+  }
+  if (!systemd) return
+  const units = Array.from({ length: max }, (_, index) => `${systemd.unit}@${systemd.first + index}.service`)
+  const stopped: string[] = []
+  for (const unit of units) {
+    if (stopped.length < by && !(await isActive(unit, run))) stopped.push(unit)
+  }
+  if (stopped.length === 0) throw new Error(`${max} instances are running, which is the maximum`)
+  await run('systemctl', ['start', ...stopped])
+}
+
+/** `systemctl is-active` exits with 3 for a unit that is not active. */
+async function isActive(unit: string, run: Run): Promise<boolean> {
+  try {
+    await run('systemctl', ['is-active', '--quiet', unit])
+    return true
+  } catch (error) {
+    if ((error as { readonly code?: unknown }).code === 3) return false
+    throw error
+  }
+}
+
+/** Restarts one instance. `target` is the name of the pod, or of the unit. */
+export async function restartInstance({ kubectl }: Restart, target: string, run: Run): Promise<void> {
+  if (kubectl) await run('kubectl', ['delete', 'pod', '--wait=false', '--namespace', kubectl.namespace, target])
+  else await run('systemctl', ['restart', `${target}.service`])
+}

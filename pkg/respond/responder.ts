@@ -1,0 +1,188 @@
+import { type Alert, identify } from './alerts.ts'
+import { type Decision, decide, nameOf, type Pending, type State } from './decide.ts'
+import { plain } from './markdown.ts'
+import type { Rule, Rules } from './rules.ts'
+
+export type ResponderEvent =
+  | { readonly type: 'decided'; readonly decision: Decision }
+  | { readonly type: 'acted'; readonly pending: Pending }
+  | { readonly type: 'failed'; readonly pending: Pending; readonly err: unknown }
+  | { readonly type: 'recovered'; readonly pending: Pending; readonly afterMs: number }
+  | { readonly type: 'not recovered'; readonly pending: Pending }
+  | { readonly type: 'query failed'; readonly err: unknown }
+  | { readonly type: 'state not saved'; readonly err: unknown }
+
+export interface ResponderOptions extends Rules {
+  readonly dryRun: boolean
+  /** Tells whether the kill switch is on. */
+  readonly isStopped: () => boolean
+  readonly store: { load(): State; save(state: State): Promise<void> }
+  /** Performs an action. `access` reads and replaces the saved state, in a turn. */
+  readonly act: (rule: Rule, target: string, access: StateAccess) => Promise<void>
+  /** Ends the temporary changes whose time is over. Called in a turn. */
+  readonly expire: (now: number, access: StateAccess) => Promise<void>
+  /** Sends a message to people. @default no messages */
+  readonly notify?: ((markdown: string) => void) | undefined
+  /** Tells whether a PromQL expression has a result. @default only Alertmanager reports a recovery */
+  readonly hasResult?: ((query: string) => Promise<boolean>) | undefined
+  readonly now?: () => number
+  readonly onEvent: (event: ResponderEvent) => void
+}
+
+export interface StateAccess {
+  readonly state: () => State
+  /** Saves the state. @throws when it cannot be saved; the previous state stays */
+  readonly save: (state: State) => Promise<void>
+  /** Runs one change of the state at a time. `save` is called in such a turn. */
+  readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>
+}
+
+export type Responder = ReturnType<typeof createResponder>
+
+/** A single empty result may be a gap in the series. */
+const EMPTY_RESULTS = 2
+
+/** Turns alerts into actions, follows their recovery, and escalates when the signal does not recover. */
+export function createResponder(options: ResponderOptions) {
+  const { rules, maxActionsPerHour, dryRun, isStopped, store, act, expire, notify, hasResult, onEvent } = options
+  const { now = Date.now } = options
+  let state = store.load()
+  /** The part of the state that the file has. A dry run only adds to `state`. */
+  let saved = state
+  let last: Promise<unknown> = Promise.resolve()
+  /** The actions in progress, by the id of their alert. */
+  const acting = new Map<string, Promise<void>>()
+  /**
+   * Consecutive empty results, by the id of their alert. An alert without an entry has had no result yet: its labels may
+   * be unknown to Prometheus, because `external_labels` are only in the alerts that it sends.
+   */
+  const emptyResults = new Map<string, number>()
+  let isQueryFailing = false
+
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = last.then(work)
+    last = turn.catch(() => {})
+    return turn
+  }
+
+  const access: StateAccess = {
+    inTurn,
+    state: () => saved,
+    async save(next) {
+      await store.save(next)
+      if (!dryRun) state = next
+      saved = next
+    },
+  }
+
+  /**
+   * Decides about the alerts. Resolves once the decisions are saved, and then starts the actions.
+   *
+   * @throws when the state cannot be saved; the responder then acts on none of the alerts
+   */
+  const receive = (alerts: readonly Alert[]) =>
+    inTurn(async (): Promise<readonly Decision[]> => {
+      let next = state
+      const decisions: Decision[] = []
+      for (const alert of alerts) {
+        const options = { alert, rules, maxActionsPerHour, now: now(), isStopped: isStopped(), dryRun }
+        const result = decide({ ...options, state: next })
+        decisions.push(result.decision)
+        next = result.state
+      }
+      if (dryRun) state = next
+      else if (next !== state) await access.save(next)
+      for (const decision of decisions) {
+        onEvent({ type: 'decided', decision })
+        if (decision.recovered) recover(decision.recovered)
+        if (decision.verdict === 'act') start(decision)
+      }
+      return decisions
+    })
+
+  function start({ alert, rule, target }: Decision): void {
+    const pending = state.pending.find(({ id }) => id === identify(alert))
+    if (rule === undefined || target === undefined || pending === undefined) return
+    if (rule.action.type === 'notify') {
+      const { summary = '' } = alert.annotations
+      notify?.(`**FIRING** ${plain(nameOf(alert))}\n> ${plain(summary, 500)}`)
+      onEvent({ type: 'acted', pending })
+    } else {
+      acting.set(
+        pending.id,
+        perform(rule, pending).finally(() => acting.delete(pending.id)),
+      )
+    }
+  }
+
+  async function perform(rule: Rule, pending: Pending): Promise<void> {
+    try {
+      await act(rule, pending.target, access)
+      onEvent({ type: 'acted', pending })
+    } catch (err) {
+      onEvent({ type: 'failed', pending, err })
+      escalate(pending, 'the action failed')
+      await settle(pending)
+    }
+  }
+
+  function escalate({ rule, alert, target }: Pending, reason: string): void {
+    notify?.(`**NOT REPAIRED** ${plain(alert)}: ${reason}\n> rule ${rule}, target ${plain(target)}`)
+  }
+
+  function recover(pending: Pending): void {
+    emptyResults.delete(pending.id)
+    onEvent({ type: 'recovered', pending, afterMs: now() - pending.actedAt })
+    if (pending.deadline === undefined) notify?.(`**RESOLVED** ${plain(pending.alert)}`)
+  }
+
+  /** Removes an action from the state. Resolves with false when another event has removed it first. */
+  const settle = ({ id }: Pending): Promise<boolean> =>
+    inTurn(async () => {
+      const pending = saved.pending.filter((each) => each.id !== id)
+      if (pending.length === saved.pending.length) return false
+      await access.save({ ...saved, pending }).catch((err: unknown) => onEvent({ type: 'state not saved', err }))
+      return true
+    })
+
+  async function follow(pending: Pending): Promise<void> {
+    if (pending.deadline === undefined) return
+    if (await hasRecovered(pending)) {
+      if (await settle(pending)) recover(pending)
+    } else if (now() >= pending.deadline && (await settle(pending))) {
+      emptyResults.delete(pending.id)
+      onEvent({ type: 'not recovered', pending })
+      escalate(pending, 'the signal did not recover in time')
+    }
+  }
+
+  async function hasRecovered({ id, query }: Pending): Promise<boolean> {
+    if (hasResult === undefined) return false
+    try {
+      const isFiring = await hasResult(query)
+      const before = emptyResults.get(id)
+      isQueryFailing = false
+      if (isFiring) emptyResults.set(id, 0)
+      else if (before !== undefined) emptyResults.set(id, before + 1)
+      return (emptyResults.get(id) ?? 0) >= EMPTY_RESULTS
+    } catch (err) {
+      if (!isQueryFailing) onEvent({ type: 'query failed', err })
+      isQueryFailing = true
+      return false
+    }
+  }
+
+  return {
+    receive,
+    /** Follows the actions, and ends the changes whose time is over. Call it every second. Never rejects. */
+    async tick(): Promise<void> {
+      await inTurn(() => expire(now(), access)).catch((err: unknown) => onEvent({ type: 'state not saved', err }))
+      // A signal cannot recover because of an action that is still in progress.
+      for (const pending of saved.pending) if (!acting.has(pending.id)) await follow(pending)
+    },
+    /** Waits for the actions in progress. */
+    async stop(): Promise<void> {
+      await Promise.all(acting.values())
+    },
+  }
+}

@@ -1,0 +1,3 @@
+.PHONY: hooks
+hooks: ## check style and types of the staged files before each commit (undo: git config --unset core.hooksPath)
+	@git config core.hooksPath scripts/hooks

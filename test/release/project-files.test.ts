@@ -1,0 +1,119 @@
+import { createHash } from 'node:crypto'
+import { chmodSync, cpSync, existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, test } from '@jest/globals'
+import { parse } from 'yaml'
+import { findOnPath } from '../../scripts/services/path.ts'
+import { run, succeed } from '../support/run.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
+import { debianTool, needTools } from '../support/tools.ts'
+
+const read = (file: string) => readFileSync(file, 'utf8')
+
+describe('the workflows', () => {
+  test('pass actionlint', async () => {
+    const go = findOnPath('go') ?? (await debianTool('go', 'golang-go'))
+    const directory = join(homedir(), '.cache/actionlint-1.7.12')
+    const program = join(directory, 'actionlint')
+    // The checksum database of Go verifies the version.
+    const install = ['install', 'github.com/rhysd/actionlint/cmd/actionlint@v1.7.12']
+    if (!existsSync(program)) await succeed(go, install, { env: { GOBIN: directory } })
+    expect(await run(program, [])).toEqual({ code: 0, stdout: '', stderr: '' })
+    const wrong = join(temporaryDirectory('workflow'), 'ci.yml')
+    writeFileSync(wrong, read('.github/workflows/ci.yml').replace('runs-on:', 'runs_on:'))
+    expect((await run(program, [wrong])).code).toBe(1)
+  }, 300_000)
+
+  test('pass zizmor, and pin each action by its commit', async () => {
+    const requirements = 'test/support/workflow-requirements.txt'
+    const key = createHash('sha256').update(read(requirements)).digest('hex').slice(0, 12)
+    const directory = join(homedir(), '.cache/zizmor', key)
+    if (!existsSync(join(directory, 'bin/zizmor'))) {
+      await needTools(['pip3'], 'python3-pip')
+      mkdirSync(directory, { recursive: true })
+      const options = ['--quiet', '--no-deps', '--only-binary=:all:', '--disable-pip-version-check', '--require-hashes']
+      await succeed('pip3', ['install', ...options, '-r', requirements, '--target', directory])
+    }
+    const zizmor = (path: string) => run(join(directory, 'bin/zizmor'), ['--offline', '--no-progress', path])
+    expect(await zizmor('.github')).toMatchObject({ code: 0 })
+    const unpinned = join(temporaryDirectory('workflow'), 'ci.yml')
+    writeFileSync(unpinned, read('.github/workflows/ci.yml').replace(/checkout@[0-9a-f]{40}/, 'checkout@v7'))
+    const found = await zizmor(unpinned)
+    expect(found.code).not.toBe(0)
+    expect(found.stdout).toContain('unpinned-uses')
+  }, 300_000)
+})
+
+describe('compose.yaml', () => {
+  const { services } = parse(read('compose.yaml'), { merge: true })
+
+  test('matches the schema of Compose, with each profile', async () => {
+    const compose = await debianTool('docker-compose', 'docker-compose')
+    const all = ['--profile', 'observe']
+    for (const profiles of [[], all]) {
+      const { code, stderr } = await run(compose, ['-f', 'compose.yaml', ...profiles, 'config', '--quiet'])
+      expect([profiles, code, stderr]).toEqual([profiles, 0, ''])
+    }
+    const wrong = join(temporaryDirectory('compose'), 'compose.yaml')
+    writeFileSync(wrong, read('compose.yaml').replace('healthcheck:', 'healthchecks:'))
+    expect((await run(compose, ['-f', wrong, 'config', '--quiet'])).code).not.toBe(0)
+  }, 300_000)
+
+  test('gives the service a valid configuration', async () => {
+    const { code, stdout } = await run('dist/app', ['config'], {
+      env: { ...services.app.environment, NODE_ENV: 'production' },
+    })
+    expect([code, stdout]).toEqual([0, expect.stringContaining('"postgres://***@postgres:5432/service"')])
+  })
+
+  test('publishes every port on the loopback address only', () => {
+    const ports = Object.values<{ ports?: string[] }>(services).flatMap(({ ports = [] }) => ports)
+    expect(ports.filter((port) => !port.startsWith('127.0.0.1:'))).toEqual([])
+  })
+
+  test('mounts existing files', () => {
+    const volumes = Object.values<{ volumes?: string[] }>(services).flatMap(({ volumes = [] }) => volumes)
+    const mounted = volumes.filter((volume) => volume.startsWith('./')).map((volume) => volume.split(':')[0] ?? '')
+    expect(mounted.filter((path) => !existsSync(path))).toEqual([])
+  })
+})
+
+test('the Makefiles use no feature that is newer than GNU make 3.81, the version of macOS', () => {
+  // From the news of GNU make 3.82 to 4.4.
+  const newer =
+    /^\.ONESHELL|^\.SHELLFLAGS|\$\((file|guile|let|intcmp) |:{2,3}=|!=|&:|^undefine |^load |\bprivate |\.SHELLSTATUS/m
+  for (const file of ['Makefile', ...globSync(['scripts/*/*.mk', 'deploy/*/*.mk'])]) {
+    expect([file, newer.exec(read(file))?.[0]]).toEqual([file, undefined])
+  }
+})
+
+describe('scripts/release.sh', () => {
+  const root = temporaryDirectory('release')
+  mkdirSync(join(root, 'scripts'))
+  cpSync('scripts/release.sh', join(root, 'scripts/release.sh'))
+  chmodSync(join(root, 'scripts/release.sh'), 0o755)
+  writeFileSync(join(root, 'package.json'), '{\n  "name": "orders",\n  "version": "1.4.0"\n}\n')
+  writeFileSync(
+    join(root, 'CHANGELOG.md'),
+    '# Changelog\n\n## Unreleased\n\n- later\n\n## 1.4.0 (2026-11-27)\n\n- a\n- b\n\n## 1.3.9\n\n- c\n\n## 1a4.0\n\n- d\n',
+  )
+  const release = (...args: string[]) => run('sh', ['scripts/release.sh', ...args], { cwd: root })
+
+  test('accepts only the tag of the version in package.json', async () => {
+    expect((await release('check', 'v1.4.0')).code).toBe(0)
+    for (const tag of ['v1.4.1', '1.4.0', 'v1.4', 'v1.4.0-rc.1', 'v1.4.0;id', '']) {
+      expect([tag, (await release('check', tag)).code]).toEqual([tag, 1])
+    }
+  })
+
+  test('prints the section of the version', async () => {
+    expect((await release('notes', 'v1.4.0')).stdout.trim()).toBe('- a\n- b')
+    expect((await release('notes', 'v1.9.9')).stdout).toBe('')
+  })
+
+  test('gives an image its full, minor and major version, and no major version below 1', async () => {
+    expect((await release('tags', 'v1.4.0')).stdout).toBe('1.4.0\n1.4\n1\n')
+    expect((await release('tags', 'v0.4.2')).stdout).toBe('0.4.2\n0.4\n')
+  })
+})

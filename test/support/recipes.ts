@@ -1,0 +1,64 @@
+import { execFileSync } from 'node:child_process'
+import { appendFileSync, cpSync, globSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
+import { copyTree } from './tree.ts'
+
+/** A fenced block of docs/cookbook.md: a new file, or a change of a file. */
+interface Block {
+  readonly language: string
+  readonly path: string
+  readonly text: string
+}
+
+/** Lists the blocks of a page. @throws when a block does not name its file */
+export function listBlocks(page: string): Block[] {
+  return [...page.matchAll(/^```(\w+)\n(.+)\n([\s\S]*?)^```$/gm)].map(([, language = '', first = '', text = '']) => {
+    const path = /^(?:\/\/|---) (\S+)$/.exec(first)?.[1]
+    if (path === undefined) throw new Error(`the block does not name its file: ${first}`)
+    return { language, path, text }
+  })
+}
+
+/** Applies hunks, which `@@` separates. A hunk of added lines only is appended. @throws when its position is not clear */
+export function applyHunks(before: string, hunks: string): string {
+  let text = before
+  for (const hunk of hunks.split(/^@@\n/m)) {
+    const lines = hunk.replace(/\n$/, '').split('\n')
+    const pick = (mark: string) =>
+      lines
+        .filter((line) => !line.startsWith(mark))
+        .map((line) => line.slice(1))
+        .join('\n')
+    const [old, replacement] = [pick('+'), pick('-')]
+    if (old === '') text += `${replacement}\n`
+    else {
+      if (text.split(old).length !== 2) throw new Error(`${text.split(old).length - 1} positions instead of 1:\n${old}`)
+      text = text.replace(old, () => replacement)
+    }
+  }
+  return text
+}
+
+/** Applies every block of the page to a copy of the sources. @returns the root of the copy */
+export function applyRecipes(page: string): string {
+  const root = copyTree('cookbook')
+  for (const file of ['tsconfig.json', '.env.example']) cpSync(file, join(root, file))
+  for (const { language, path, text } of listBlocks(page)) {
+    if (language === 'diff') writeFileSync(join(root, path), applyHunks(readFileSync(join(root, path), 'utf8'), text))
+    else if (path.includes('…')) writeFileSync(makeMigration(root, path), text)
+    else appendFileSync(join(root, path), text, { flag: 'ax' })
+  }
+  // The recipes do not change the tests, and the tests need files that the copy does not have.
+  for (const file of globSync('**/*.test.ts', { cwd: root, exclude: ['node_modules'] })) rmSync(join(root, file))
+  return root
+}
+
+/** Runs `make migration` for a path with an ellipsis. @returns the new file */
+function makeMigration(root: string, path: string): string {
+  const [, name = ''] = /^….(.+)\.ts$/.exec(basename(path)) ?? []
+  const env = { ...process.env, NAME: name }
+  execFileSync(process.execPath, ['scripts/migration.ts'], { cwd: root, env })
+  const folder = join(root, dirname(path))
+  const made = readdirSync(folder).find((file) => file.endsWith(`-${name}.ts`))
+  return resolve(folder, made ?? path)
+}
