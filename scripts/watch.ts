@@ -47,7 +47,7 @@ export function watchSources({ folders, files }: WatchOptions): Changes {
 
   function watchDirectory(directory: string, matches: (file: string) => boolean): void {
     if (watched.has(directory)) return
-    const watcher = watch(directory, { persistent: false }, (_event, file) => {
+    const watcher = watch(directory, (_event, file) => {
       if (file !== null && matches(file)) report(join(directory, file))
       // A new folder arrives with its files.
       else if (file !== null && !file.includes('.') && directory !== '.') watchFolder(directory)

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
 import { createClient } from '@redis/client'
@@ -42,6 +42,7 @@ beforeAll(async () => {
   await until(() => output.includes('Press Ctrl-C') || dev.exitCode !== null, 60_000)
 })
 afterAll(async () => {
+  if (process.env['SHOW']) console.info(output.slice(-3000))
   const closed = once(dev, 'close')
   dev.kill('SIGINT')
   expect(await closed).toEqual([0, null])
@@ -108,16 +109,29 @@ test('.vscode/launch.json attaches to the port of INSPECT=1', () => {
   expect(readFileSync('scripts/run.ts', 'utf8')).toContain(`inspect === '1' ? ${port} :`)
 })
 
-test('a new .env restarts the service', async () => {
+test('a change of .env restarts the service, and so does its removal', async () => {
   const hasName = (name: string | undefined) => until(async () => (await get('/health')).service === name, 60_000)
+  const { service } = await get('/health')
   writeFileSync(join(root, '.env'), 'SERVICE_NAME=from-env-file\nDRAIN_DELAY_MS=20000\n')
   await hasName('from-env-file')
+  save('.env', (text) => text.replace('from-env-file', 'from-env-file-again'))
+  // DRAIN_DELAY_MS does not delay a restart.
+  await hasName('from-env-file-again')
+  rmSync(join(root, '.env'))
+  await hasName(service)
 })
 
 test('a process that does not respond does not prevent a restart', async () => {
   const { pid } = await inspectService()
   process.kill(pid, 'SIGSTOP')
   await saveMessage('pong-2')
+})
+
+test('a service that ends starts again at the next save', async () => {
+  save('internal/handler/ping.ts', (text) => `${text}\nconst = 1\n`)
+  await until(() => output.includes('The service has ended with exit code 1. The next save starts it again.'), 60_000)
+  save('internal/handler/ping.ts', (text) => text.replace('\nconst = 1\n', ''))
+  await saveMessage('pong-3')
 })
 
 test('the local Redis keeps its data', async () => {
