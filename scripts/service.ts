@@ -68,12 +68,15 @@ export function runService({ prepare, onStart, log, changes }: ServiceOptions) {
       })
       const code = await Promise.race([ended, changed.then(() => undefined)])
       if (isStopping) return ended
-      if (code === undefined) await endProcess(ended)
-      else {
+      if (code === undefined) {
+        await endProcess(ended)
+        // The exit code of a process that a restart has ended has no meaning.
+        if (isStopping) return 0
+      } else {
         console.error(`The service has ended with exit code ${code}. The next save starts it again.`)
         await Promise.race([changed, stopped.promise])
+        if (isStopping) return ended
       }
-      if (isStopping) return ended
       console.error(`restart: ${await changed} has changed`)
     }
   }
@@ -83,6 +86,7 @@ export function runService({ prepare, onStart, log, changes }: ServiceOptions) {
     /** Sends the signal to the service, which does not start again. */
     stop(signal: NodeJS.Signals): void {
       isStopping = true
+      changes?.close()
       child?.kill(signal)
       stopped.resolve()
     },

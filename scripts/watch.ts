@@ -1,5 +1,5 @@
 import { type FSWatcher, readdirSync, watch } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join, sep } from 'node:path'
 
 export interface WatchOptions {
   /** Folders to watch, with their subfolders. */
@@ -11,6 +11,8 @@ export interface WatchOptions {
 export interface Changes {
   /** Resolves with the path of the next changed file, 30 ms after the last of several changes. */
   next(): Promise<string>
+  /** Ends the watch, which otherwise keeps the process running. */
+  close(): void
 }
 
 /** A save writes several files, and one file in several steps. */
@@ -19,10 +21,9 @@ const QUIET_MS = 30
 /** Tests are no part of the service. Editors write backups and temporary files beside the file that they save. */
 const isSource = (file: string) => /\.(ts|json|sql)$/.test(file) && !/\.test\.ts$|^[.#]/.test(file)
 
-/**
- * Watches the sources. Watches directories, because a watch on a file ends when an editor replaces the file. The watch
- * does not keep the process running.
- */
+const isFolder = (name: string) => !name.includes('.')
+
+/** Watches the sources. Watches directories, because a watch on a file ends when an editor replaces the file. */
 export function watchSources({ folders, files }: WatchOptions): Changes {
   const watched = new Map<string, FSWatcher>()
   let timer: NodeJS.Timeout | undefined
@@ -45,29 +46,42 @@ export function watchSources({ folders, files }: WatchOptions): Changes {
     waiting = pending = undefined
   }
 
-  function watchDirectory(directory: string, matches: (file: string) => boolean): void {
+  function watchDirectory(directory: string, matches: (name: string) => boolean): void {
     if (watched.has(directory)) return
-    const watcher = watch(directory, { persistent: false }, (_event, file) => {
-      if (file !== null && matches(file)) report(join(directory, file))
-      // A new folder arrives with its files.
-      else if (file !== null && !file.includes('.') && directory !== '.') watchFolder(directory)
+    const watcher = watch(directory, (_event, name) => {
+      if (name === null) return
+      if (name === basename(directory)) {
+        // A directory that is removed or renamed reports its own name.
+        forget(directory)
+        report(directory)
+      } else if (matches(name)) report(join(directory, name))
     })
-    const forget = () => {
-      watcher.close()
-      watched.delete(directory)
-    }
-    watcher.on('error', forget)
+    watcher.on('error', () => forget(directory))
     watched.set(directory, watcher)
   }
 
-  function watchFolder(folder: string): void {
-    for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
-      if (entry.isDirectory()) watchDirectory(join(entry.parentPath, entry.name), isSource)
+  /** Closes the watches of a folder, because they do not apply to a new folder with the same name. */
+  function forget(folder: string): void {
+    for (const [directory, watcher] of watched) {
+      if (directory !== folder && !directory.startsWith(folder + sep)) continue
+      watcher.close()
+      watched.delete(directory)
     }
-    watchDirectory(folder, isSource)
   }
 
-  watchDirectory('.', (file) => files.includes(file))
+  function watchFolder(folder: string): void {
+    try {
+      watchDirectory(folder, (name) => isSource(name) || isFolder(name))
+      for (const entry of readdirSync(folder, { withFileTypes: true })) {
+        if (entry.isDirectory()) watchFolder(join(folder, entry.name))
+      }
+    } catch (error) {
+      // A change of the branch may remove the folder now. Its parent reports a new one.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    }
+  }
+
+  watchDirectory('.', (name) => files.includes(name) || folders.includes(name))
   folders.forEach(watchFolder)
   return {
     next: () =>
@@ -75,5 +89,10 @@ export function watchSources({ folders, files }: WatchOptions): Changes {
         waiting = resolve
         if (timer === undefined) deliver()
       }),
+    close() {
+      clearTimeout(timer)
+      for (const watcher of watched.values()) watcher.close()
+      watched.clear()
+    },
   }
 }

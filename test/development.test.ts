@@ -30,6 +30,7 @@ beforeAll(async () => {
     cwd: root,
     env: {
       ...process.env,
+      NODE_ENV: 'development',
       PORT: String(port),
       ADMIN_PORT: '0',
       INSPECT: String(inspectorPort),
@@ -42,14 +43,15 @@ beforeAll(async () => {
   await until(() => output.includes('Press Ctrl-C') || dev.exitCode !== null, 60_000)
 })
 afterAll(async () => {
-  if (process.env['SHOW']) console.info(output.slice(-3000))
-  const closed = once(dev, 'close')
-  dev.kill('SIGINT')
-  expect(await closed).toEqual([0, null])
+  if (dev.exitCode !== null || dev.signalCode !== null) return
+  // The service ends with the process that started it.
+  dev.kill('SIGKILL')
+  await once(dev, 'exit')
 })
 
 async function get(path: string): Promise<{ readonly message?: string; readonly service?: string }> {
-  const response = await fetch(url + path).catch(() => undefined)
+  // A stopped process accepts connections without a response.
+  const response = await fetch(url + path, { signal: AbortSignal.timeout(5_000) }).catch(() => undefined)
   return (response?.json().catch(() => ({})) as ReturnType<typeof get>) ?? {}
 }
 
@@ -132,6 +134,14 @@ test('a service that ends starts again at the next save', async () => {
   await until(() => output.includes('The service has ended with exit code 1. The next save starts it again.'), 60_000)
   save('internal/handler/ping.ts', (text) => text.replace('\nconst = 1\n', ''))
   await saveMessage('pong-3')
+})
+
+test('SIGINT ends make dev with exit code 0, and the service with it', async () => {
+  const { pid } = await inspectService()
+  const closed = once(dev, 'close')
+  dev.kill('SIGINT')
+  expect(await closed).toEqual([0, null])
+  expect(() => process.kill(pid, 0)).toThrow('ESRCH')
 })
 
 test('the local Redis keeps its data', async () => {
