@@ -78,14 +78,23 @@ export function endWithThisProcess(pid: number, signal: NodeJS.Signals): ChildPr
 }
 
 /**
- * Finds a free port of the loopback address.
- *
- * @param preferred is tried first. @default a port below the range that the system gives to outgoing connections
+ * The ports are below the range that the system gives to outgoing connections. Another program may take a port between
+ * the search and its use, so each worker of jest has a range of its own, and a process repeats a port late.
  */
-export async function freePort(preferred = randomInt(11_000, 32_768)): Promise<number> {
+const RANGE = 2_700
+const FIRST_PORT = 11_000 + (Number(process.env['JEST_WORKER_ID'] ?? 0) % 8) * RANGE
+let offset = randomInt(RANGE)
+
+function nextPort(): number {
+  offset = (offset + 1) % RANGE
+  return FIRST_PORT + offset
+}
+
+/** Finds a port that is free on every address. @param preferred is tried first. @default a port of the range */
+export async function freePort(preferred = nextPort()): Promise<number> {
   const server = createServer()
   try {
-    server.listen(preferred, '127.0.0.1')
+    server.listen(preferred, '0.0.0.0')
     await once(server, 'listening')
     return preferred
   } catch {
