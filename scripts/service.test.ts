@@ -112,6 +112,15 @@ test('a signal ends the service, and the loop has its exit code', async () => {
   expect(starts).toBe(1)
 })
 
+test('a second signal kills a service that ignores the first', async () => {
+  save(program('one', ''))
+  run()
+  await says('this is one')
+  service.stop('SIGINT')
+  service.stop('SIGINT')
+  expect(await service.ended).toBe(1)
+})
+
 test('a signal while the service waits for a save ends the loop', async () => {
   save('process.exit(3)')
   run()

@@ -83,11 +83,12 @@ export function runService({ prepare, onStart, log, changes }: ServiceOptions) {
 
   return {
     ended: changes ? restartOn(changes) : startProcess().then(({ ended }) => ended),
-    /** Sends the signal to the service, which does not start again. */
+    /** Sends the signal to the service, which does not start again. With `changes`, a second call kills it. */
     stop(signal: NodeJS.Signals): void {
+      // A process that a debugger has stopped handles no signal.
+      child?.kill(changes && isStopping ? 'SIGKILL' : signal)
       isStopping = true
       changes?.close()
-      child?.kill(signal)
       stopped.resolve()
     },
   }
