@@ -32,11 +32,15 @@ export async function startNginx(): Promise<ListedProxy> {
       .split('\n')
       .flatMap((line) => /^server (\S+) weight/.exec(line)?.[1] ?? [])
       .sort()
+  // For 100 ms of a reload, the old workers accept connections too. The first workers have no instance.
+  const readLog = () => readFileSync(logFile, 'utf8')
+  const first = [...readLog().matchAll(/start worker process (\d+)/g)].map(([, pid]) => `worker process ${pid} exited`)
+  const hasReloaded = () => first.every((end) => readLog().includes(end))
   return {
     ...createProxy(port, logFile, running.stop),
     bridge: { BRIDGE_SINK: `nginx:${servers}`, BRIDGE_NGINX: [command, ...files].join(' ') },
     listed,
     // nginx has no health checks.
-    usable: listed,
+    usable: async () => (hasReloaded() ? listed() : []),
   }
 }
