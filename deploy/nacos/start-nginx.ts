@@ -1,13 +1,15 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { freePort, launch } from '../../scripts/services/service.ts'
+import { freePort, launch, until } from '../../scripts/services/service.ts'
 import type { ListedProxy } from '../../test/discovery/pair.ts'
 import { copyWith } from '../../test/support/deploy/copy-with.ts'
 import { createProxy } from '../../test/support/deploy/proxy.ts'
 import { unprivileged } from '../../test/support/deploy/unprivileged.ts'
 import { debianTool } from '../../test/support/tools.ts'
 
-/** Starts nginx with the files of this folder, in which it changes only the address. */
+const WORKERS = 2
+
+/** Starts nginx with the files of this folder, in which it changes the address and the number of workers. */
 export async function startNginx(): Promise<ListedProxy> {
   const command = await debianTool('nginx', 'nginx')
   const { directory, spawnOptions } = unprivileged('nginx')
@@ -15,7 +17,10 @@ export async function startNginx(): Promise<ListedProxy> {
   const port = await freePort()
   const servers = join(directory, 'conf/servers.conf')
   copyWith('deploy/nacos', join(directory, 'conf'), {
-    'nginx.conf': [['listen 8000;', `listen 127.0.0.1:${port};`]],
+    'nginx.conf': [
+      ['listen 8000;', `listen 127.0.0.1:${port};`],
+      ['worker_processes auto;', `worker_processes ${WORKERS};`],
+    ],
     'servers.conf': [],
   })
   const files = ['-p', directory, '-c', join(directory, 'conf/nginx.conf')]
@@ -33,9 +38,11 @@ export async function startNginx(): Promise<ListedProxy> {
       .flatMap((line) => /^server (\S+) weight/.exec(line)?.[1] ?? [])
       .sort()
   // For 100 ms of a reload, the old workers accept connections too. The first workers have no instance.
-  const readLog = () => readFileSync(logFile, 'utf8')
-  const first = [...readLog().matchAll(/start worker process (\d+)/g)].map(([, pid]) => `worker process ${pid} exited`)
-  const hasReloaded = () => first.every((end) => readLog().includes(end))
+  const readLog = () => (existsSync(logFile) ? readFileSync(logFile, 'utf8') : '')
+  const listWorkers = () => [...readLog().matchAll(/start worker process (\d+)/g)].map(([, pid]) => pid)
+  await until(() => listWorkers().length === WORKERS)
+  const ends = listWorkers().map((pid) => `worker process ${pid} exited`)
+  const hasReloaded = () => ends.every((end) => readLog().includes(end))
   return {
     ...createProxy(port, logFile, running.stop),
     bridge: { BRIDGE_SINK: `nginx:${servers}`, BRIDGE_NGINX: [command, ...files].join(' ') },
