@@ -30,7 +30,7 @@ test('each script of npm calls the target of make with its name', async () => {
     lint: 'make lint',
     build: 'make build',
   })
-  // Nothing is out of date, so the command ends at once.
+  // The targets are up to date, so the command ends at once.
   await succeed('npm', ['run', 'build'], { env: { PATH } })
 })
 

@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, OutgoingHttpHeaders, RequestListener, ServerResponse } from 'node:http'
 import { requestId } from '#pkg/http/request-id.ts'
-import { HTTP_PROBLEMS, renderProblem } from '#pkg/problem/index.ts'
+import { HTTP_PROBLEMS, writeProblem } from '#pkg/problem/index.ts'
 import { parseAlerts, type Responder } from '#pkg/respond/index.ts'
 
 export interface AlertsDeps {
@@ -96,16 +96,5 @@ function sendProblem(
   code: Code,
   headers: OutgoingHttpHeaders = {},
 ): void {
-  const id = requestId(request)
-  const body = renderProblem(code, PROBLEMS[code], id)
-  response.shouldKeepAlive = false
-  response.writeHead(PROBLEMS[code].status, {
-    'content-type': 'application/problem+json; charset=utf-8',
-    'content-length': Buffer.byteLength(body),
-    'cache-control': 'no-store',
-    'x-request-id': id,
-    connection: 'close',
-    ...headers,
-  })
-  response.end(body)
+  writeProblem(response, code, PROBLEMS[code], { requestId: requestId(request), headers })
 }

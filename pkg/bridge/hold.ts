@@ -3,7 +3,7 @@ import { type Endpoint, union } from './endpoints.ts'
 export interface HoldOptions {
   /** Delay of removals after the registry was lost or empty, in milliseconds. */
   readonly graceMs: number
-  /** Whether an empty list of the registry becomes the list of the proxy, after `graceMs`. */
+  /** True: an empty list of the registry empties the proxy after `graceMs`. */
   readonly allowEmpty: boolean
 }
 
@@ -13,7 +13,7 @@ export interface Hold {
   readonly published: readonly Endpoint[] | undefined
   /** The last list of the registry. Undefined before its first response. */
   readonly latest: readonly Endpoint[] | undefined
-  /** Whether the registry has not responded since its last failure, or since the start. */
+  /** True from the start, and from each failure of the registry, until its next response. */
   readonly isLost: boolean
   /** Removals wait until this time. */
   readonly until: number
@@ -49,7 +49,7 @@ export function decide(hold: Hold, now: number, { allowEmpty }: HoldOptions): Ho
   return { ...hold, published: published !== undefined && now < until ? union(latest, published) : latest }
 }
 
-/** Whether the proxy has endpoints that are going to be removed at `until`, unless they register again. */
+/** Returns true while endpoints wait for their removal at `until`. An endpoint that registers again stays. */
 export const isHolding = ({ published, latest, isLost, until }: Hold, now: number, { allowEmpty }: HoldOptions) =>
   !isLost &&
   now < until &&

@@ -1,6 +1,6 @@
 /** The state of the registration, as far as this process knows it. Times are monotonic, in milliseconds. */
 export interface RegistrationState {
-  /** Whether the registry may have an entry. A call without a response may have reached it. */
+  /** True from the first call that registers. The registry may have the entry even when the call got no response. */
   readonly mayHaveEntry: boolean
   /** The readiness that the registry has confirmed last. Undefined after a failure, because the entry may be lost. */
   readonly announced: boolean | undefined

@@ -9,7 +9,7 @@ export interface ServiceInstance {
   /** The address for clients. Empty: the address of the Consul agent. Only Consul accepts an empty address. */
   readonly host: string
   readonly port: number
-  /** Whether clients should use the instance. */
+  /** True while clients should use the instance. */
   readonly isReady: boolean
 }
 

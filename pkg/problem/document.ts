@@ -13,9 +13,19 @@ export function sendProblem(
   code: keyof typeof HTTP_PROBLEMS,
   { requestId, headers }: { readonly requestId: string; readonly headers?: OutgoingHttpHeaders },
 ): void {
-  const body = renderProblem(code, HTTP_PROBLEMS[code], requestId)
+  writeProblem(response, code, HTTP_PROBLEMS[code], { requestId, ...(headers && { headers }) })
+}
+
+/** Sends an error of any table, and closes the connection. */
+export function writeProblem(
+  response: ServerResponse,
+  code: string,
+  type: ProblemType,
+  { requestId, headers }: { readonly requestId: string; readonly headers?: OutgoingHttpHeaders },
+): void {
+  const body = renderProblem(code, type, requestId)
   response.shouldKeepAlive = false
-  response.writeHead(HTTP_PROBLEMS[code].status, {
+  response.writeHead(type.status, {
     'content-type': 'application/problem+json; charset=utf-8',
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',

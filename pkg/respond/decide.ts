@@ -56,7 +56,7 @@ export interface DecideOptions {
   readonly maxActionsPerHour: number
   readonly state: State
   readonly now: number
-  /** Whether the kill switch is on. */
+  /** True while the kill switch is on. */
   readonly isStopped: boolean
   readonly dryRun: boolean
 }

@@ -9,7 +9,7 @@ import type { Route } from '#pkg/operation/index.ts'
 export interface ServeOptions {
   readonly routes: readonly Route[]
   readonly logger: Logger
-  /** @default a context of its own */
+  /** @default a new context */
   readonly context?: ReturnType<typeof createRequestContext>
   /** Returns the queue in front of the app. @default the queue of the server */
   readonly admit?: (app: ReturnType<typeof createHttp>) => Parameters<ReturnType<typeof createServer>['handle']>[1]
