@@ -204,6 +204,8 @@ testWithSystemd(
   'an instance that receives SIGTERM reports that it is stopping, finishes its request and is not restarted',
   async () => {
     await systemctl('stop', 'app.service')
+    // The command does not wait for the instances, and an instance that drains still accepts connections.
+    for (const each of instances) await waitFor(each, 'ActiveState', 'inactive')
     const [unit = ''] = instances
     await systemctl('start', unit)
     const socket = connect(port, '127.0.0.1')
