@@ -23,7 +23,7 @@ export interface ControlDeps {
  *
  *     GET  /load/errors?seconds=5&path=/v1/notes&method=GET   share of failed requests, from 0 to 1
  *     GET  /load/p99?seconds=5&path=/ping                     milliseconds
- *     GET  /payments/amplification?seconds=5                  calls of the upstream for each request
+ *     GET  /payments/wasted?seconds=5                         calls without a success, for each request
  *     POST /payments {"share":0.5,"status":500,"delayMs":0}   {} ends the fault
  *     POST /database/cuts {"before-commit":5,"after-write":5} resets so many connections at these moments
  *     POST /instances/2/kill, /instances/2/start              SIGKILL, and a new process
@@ -44,9 +44,11 @@ export async function startControl({ load, payments, cutNext, readTitles, instan
         return errorShare(select())
       case 'GET /load/p99':
         return p99Ms(select())
-      case 'GET /payments/amplification': {
-        const asked = load().select({ since, path: '/v1/payments/pay_1' }).length
-        return asked === 0 ? 0 : payments.calls.filter((at) => at >= since).length / asked
+      case 'GET /payments/wasted': {
+        const asked = load().select({ since, path: '/v1/payments/pay_1' })
+        const successes = asked.filter(({ status }) => status === 200).length
+        const calls = payments.calls.filter((at) => at >= since).length
+        return Math.max(0, calls - successes) / Math.max(1, asked.length)
       }
       case 'POST /payments':
         return payments.set((await body()) as PaymentsMode)
