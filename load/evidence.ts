@@ -15,6 +15,8 @@ export interface Target {
   readonly processes?: readonly LinkProcess[]
   /** Reads `pg_stat_activity`. @default none */
   readonly databaseUrl?: string
+  /** Pins the generator to a core. @default every core */
+  readonly generatorCore?: number
 }
 
 /** The state of the link during the measured part of a step. A part without a source is undefined. */

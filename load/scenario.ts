@@ -18,11 +18,14 @@ const requestSchema = z.strictObject({
   body: z.json().optional(),
 })
 
-const dataSchema = z.union([
-  z.array(z.union([z.string(), z.number()])).min(1),
-  /** Sends the request `count` times before the load, and takes a field of each response. */
-  z.strictObject({ request: requestSchema, take: z.string(), count: z.int().min(1).max(10_000) }),
-])
+/** Sends the request `count` times before the load, and takes a field of each response. */
+const createdSetSchema = z.strictObject({
+  request: requestSchema,
+  take: z.string(),
+  count: z.int().min(1).max(10_000),
+})
+
+const dataSchema = z.union([z.array(z.union([z.string(), z.number()])).min(1), createdSetSchema])
 
 const stepSchema = z.strictObject({ rate: z.number().positive(), durationS: z.number().positive() })
 
@@ -79,6 +82,7 @@ const schema = z
   })
 
 export type Scenario = z.output<typeof schema>
+export type CreatedSet = z.output<typeof createdSetSchema>
 export type RequestTemplate = z.output<typeof requestSchema>
 export type Step = z.output<typeof stepSchema>
 
