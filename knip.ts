@@ -23,7 +23,7 @@ export default {
         // Unused when the folders of deploy/ or chaos/ that use them are gone.
         'test/support/{deploy,fault-proxy}/*.ts',
         'chaos/{main,faults/*,healing/*,parts/*}.ts',
-        'load/{main,capacity}.ts',
+        'load/{main,capacity,generator}.ts',
         'deploy/*/timeouts.ts',
         'deploy/*/observe.ts',
         'deploy/*/fault-*.ts',
