@@ -19,7 +19,7 @@ BENCH_PACKAGES := bench/node_modules/.package-lock.json
 SOURCES := $(shell find src config internal pkg -name '*.ts' ! -name '*.test.ts')
 JEST := node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js
 
-.PHONY: help shell watch coverage upgrade resource remove-resource migration run dev migrate seed test test-release lint types unit e2e e2e-browser e2e-database e2e-restart e2e-deploy e2e-discovery resilience fmt build image bench audit clean FORCE
+.PHONY: help shell watch coverage upgrade resource remove-resource migration run dev migrate seed test test-release lint types unit e2e e2e-browser e2e-database e2e-restart e2e-deploy e2e-discovery e2e-stability resilience fmt build image bench audit clean FORCE
 
 ##@ Every day
 
@@ -28,8 +28,8 @@ help: ## print this list
 	  /^[a-z][a-z0-9-]*:.*## / { lines[group] = lines[group] sprintf("  make %-15s %s\n", $$1, $$2) } \
 	  END { for (i = 1; i <= count; i++) printf "%s%s\n%s", (i > 1 ? "\n" : ""), names[i], lines[names[i]] }' $(MAKEFILE_LIST)
 
-# A folder of scripts/ or deploy/ may define additional targets.
-include $(wildcard scripts/*/*.mk deploy/*/*.mk)
+# A folder of scripts/ or deploy/, and chaos/ and load/, may define additional targets.
+include $(wildcard scripts/*/*.mk deploy/*/*.mk chaos/*.mk load/*.mk)
 
 run: dist/server.cjs ## build and serve on PORT (8080), with a local PostgreSQL and Redis
 	@exec node scripts/run.ts
@@ -120,6 +120,10 @@ e2e-deploy: build ## test each deployment with its real tool (T=nginx for a sing
 # Run one test at a time: the registries need memory, and the scenarios need both cores.
 e2e-discovery: build ## test real registries with the bridge and a proxy (T=nacos for one; ROUNDS=20 restarts, default 6; OUTAGE_S=60 seconds, default 15)
 	@ROUNDS=$(or $(ROUNDS),6) OUTAGE_S=$(or $(OUTAGE_S),15) $(JEST) --selectProjects discovery --passWithNoTests --runInBand $(T)
+
+# Run one test at a time: an experiment measures, and a measurement needs the cores.
+e2e-stability: build ## test the experiments, the load tests and the healing (T=chaos for some of them)
+	@$(JEST) --selectProjects stability --passWithNoTests --runInBand $(T)
 
 test-release: build ## run the slow tests: a fresh clone, the image, other platforms
 	@$(JEST) --selectProjects release

@@ -22,6 +22,8 @@ export default {
         'test/support/described.ts',
         // Shared by the ways of deployment: some of it is unused when a folder of deploy/ is gone.
         'test/support/deploy/*.ts',
+        'chaos/{main,faults/*,healing/*}.ts',
+        'load/{main,capacity}.ts',
         'deploy/*/timeouts.ts',
         'deploy/*/observe.ts',
         'deploy/*/fault-*.ts',
