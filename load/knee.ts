@@ -91,7 +91,7 @@ export async function findKnee<T extends Outcome>(options: KneeOptions<T>): Prom
     const isAbove = ratePerSecond > 0 || limit === 'generator'
     return {
       ...{ ratePerSecond, low, limit: isAbove ? limit : 'lowest', measurements },
-      ...(limit === 'system' && { high }),
+      ...(isAbove && limit === 'system' && { high }),
     }
   }
 
@@ -123,6 +123,7 @@ export async function findKnee<T extends Outcome>(options: KneeOptions<T>): Prom
     high *= factor
   }
   low = knee
-  for (let factor = step; low > 0 && (await share(low)) < 1; factor *= factor) low = low / factor < lowest ? 0 : low / factor
+  for (let factor = step; low > 0 && (await share(low)) < 1; factor *= factor)
+    low = low / factor < lowest ? 0 : low / factor
   return result(knee)
 }

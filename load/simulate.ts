@@ -50,7 +50,9 @@ export function simulate(system: System, load: Load): Simulation {
   let failed = 0
 
   function request(index: number): void {
-    const { loop, pool } = all[index % instances]!
+    const instance = all[index % instances]
+    if (!instance) throw new RangeError('a system has at least one instance')
+    const { loop, pool } = instance
     const startedAt = now()
     const isCounted = startedAt >= warmUpMs
     loop.enter((leaveLoop) =>
@@ -94,7 +96,10 @@ function createStation(servers: number, now: () => number, patienceMs = Number.P
   function leave(): void {
     free++
     for (let next = waiting.shift(); next; next = waiting.shift()) {
-      if (now() - next.since <= patienceMs) return next.start()
+      if (now() - next.since <= patienceMs) {
+        next.start()
+        return
+      }
       next.refuse()
     }
   }
@@ -111,49 +116,21 @@ function createStation(servers: number, now: () => number, patienceMs = Number.P
   }
 }
 
-/** A clock with a binary heap of future events. Events of the same time run in the order of their creation. */
+/** A clock with a sorted list of future events. Events of the same time run in the order of their creation. */
 function createEvents() {
-  const heap: { readonly time: number; readonly order: number; run(): void }[] = []
+  // The last event is the next one. The list is short: it has one event for each busy server.
+  const events: { readonly time: number; run(): void }[] = []
   let time = 0
-  let created = 0
-  const isBefore = (a: number, b: number) => {
-    const [first, second] = [heap[a]!, heap[b]!]
-    return first.time < second.time || (first.time === second.time && first.order < second.order)
-  }
-  const swap = (a: number, b: number) => {
-    ;[heap[a], heap[b]] = [heap[b]!, heap[a]!]
-  }
-
-  function pop() {
-    const first = heap[0]!
-    const last = heap.pop()!
-    if (heap.length === 0) return first
-    heap[0] = last
-    for (let parent = 0; ; ) {
-      let child = 2 * parent + 1
-      if (child >= heap.length) break
-      if (child + 1 < heap.length && isBefore(child + 1, child)) child++
-      if (!isBefore(child, parent)) break
-      swap(child, parent)
-      parent = child
-    }
-    return first
-  }
 
   return {
     now: () => time,
     at(delayMs: number, run: () => void): void {
-      heap.push({ time: time + delayMs, order: created++, run })
-      for (let child = heap.length - 1; child > 0; ) {
-        const parent = (child - 1) >> 1
-        if (!isBefore(child, parent)) break
-        swap(child, parent)
-        child = parent
-      }
+      const event = { time: time + delayMs, run }
+      const next = events.findLastIndex((each) => each.time > event.time)
+      events.splice(next + 1, 0, event)
     },
     run(): void {
-      while (heap.length > 0) {
-        const event = pop()
+      for (let event = events.pop(); event; event = events.pop()) {
         time = event.time
         event.run()
       }
