@@ -66,7 +66,7 @@ export async function findKnee<T extends Outcome>(options: KneeOptions<T>): Prom
 
   let low = 0
   let high = Number.POSITIVE_INFINITY
-  let limit: Knee<T>['limit'] = 'highest'
+  let limit = 'highest' as Knee<T>['limit']
 
   function fail(ratePerSecond: number, verdict: 'failed' | 'late'): void {
     high = ratePerSecond
