@@ -19,6 +19,16 @@ test('the knee of an exact system is within the resolution, and the interval con
   }
 })
 
+test('a search may start below and above the knee', async () => {
+  for (const start of [150, 1_000]) {
+    const { ratePerSecond, measurements } = await findKnee({ measure: heldUpTo(200), start })
+    expect(measurements[0]?.ratePerSecond).toBe(start)
+    expect(ratePerSecond).toBeGreaterThan(190)
+    expect(ratePerSecond).toBeLessThanOrEqual(200)
+  }
+  expect(await findKnee({ measure: heldUpTo(9), start: 35 })).toMatchObject({ ratePerSecond: 0, limit: 'lowest' })
+})
+
 test('each rate at an end of the interval is measured as often as demanded', async () => {
   const { low, high, measurements } = await findKnee({ measure: heldUpTo(200), repetitions: 5 })
   const count = (rate: number | undefined) => measurements.filter((each) => each.ratePerSecond === rate).length

@@ -8,8 +8,10 @@ export interface Outcome {
 
 export interface KneeOptions<T extends Outcome> {
   readonly measure: (ratePerSecond: number) => Promise<T>
-  /** The first rate, in requests per second. @default 10 */
+  /** The search does not go below this rate, in requests per second. @default 10 */
   readonly lowest?: number
+  /** The first rate. A search that starts near the knee is shorter. @default lowest */
+  readonly start?: number
   /** The search does not exceed this rate. @default 100_000 */
   readonly highest?: number
   /** Relative distance between two rates at which the search stops. @default 0.04 */
@@ -50,7 +52,7 @@ const ATTEMPTS = 3
  * held is held even if the generator was late. A rate that fails counts only when the generator was in time.
  */
 export async function findKnee<T extends Outcome>(options: KneeOptions<T>): Promise<Knee<T>> {
-  const { measure, lowest = 10, highest = 100_000, resolution = 0.04, repetitions = 3 } = options
+  const { measure, lowest = 10, start = lowest, highest = 100_000, resolution = 0.04, repetitions = 3 } = options
   const measurements: Measurement<T>[] = []
   const step = 1 + resolution
 
@@ -95,9 +97,12 @@ export async function findKnee<T extends Outcome>(options: KneeOptions<T>): Prom
     }
   }
 
+  function nextRate(): number {
+    if (low === 0) return Math.min(Math.max(Math.min(start, high / 2), lowest), highest)
+    return Number.isFinite(high) ? Math.sqrt(low * high) : Math.min(low * 2, highest)
+  }
   while (low < highest && (low === 0 ? high > lowest : high / low > step)) {
-    const isBracketed = Number.isFinite(high)
-    const rate = low === 0 ? lowest : isBracketed ? Math.sqrt(low * high) : Math.min(low * 2, highest)
+    const rate = nextRate()
     const first = await probe(rate)
     // One stall of the machine must not decide the search.
     const verdict = first === 'failed' ? await probe(rate) : first
