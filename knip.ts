@@ -23,7 +23,7 @@ export default {
         // Shared by the ways of deployment: some of it is unused when a folder of deploy/ is gone.
         'test/support/deploy/*.ts',
         'chaos/{main,faults/*,healing/*}.ts',
-        'load/{main,capacity}.ts',
+        'load/{main,capacity,generator}.ts',
         'deploy/*/timeouts.ts',
         'deploy/*/observe.ts',
         'deploy/*/fault-*.ts',

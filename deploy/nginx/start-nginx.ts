@@ -5,19 +5,24 @@ import { createProxy, NOWHERE, type ProxyOptions, type RunningProxy } from '../.
 import { unprivileged } from '../../test/support/deploy/unprivileged.ts'
 import { debianTool } from '../../test/support/tools.ts'
 
-/** Starts nginx with the files of this folder, in which it changes only the addresses, the weights and the strategy. */
-export async function startNginx(options: ProxyOptions): Promise<RunningProxy> {
+/**
+ * Starts nginx with the files of this folder, in which it changes only the addresses, their number, the weights and the
+ * strategy.
+ */
+export async function startNginx(options: ProxyOptions): Promise<RunningProxy & { readonly pid: number }> {
   const { instances, backup = NOWHERE, weights = [1, 1, 1], strategy = 'round_robin' } = options
   const command = await debianTool('nginx', 'nginx')
   const { directory, spawnOptions } = unprivileged('nginx')
   const logFile = join(directory, 'nginx.log')
   const port = await freePort()
   const server = (address: string, weight: number) => `server ${address} weight=${weight} `
+  const servers = instances.map((address, index) => server(address, weights[index] ?? 1))
+  /** The file has three lines. A line without an instance is down, and the last one has all other instances. */
+  const line = (index: number) =>
+    servers.slice(index, index === 2 ? undefined : index + 1).join('max_fails=1 fail_timeout=1s;\n') ||
+    `server ${NOWHERE} down `
   copyWith('deploy/nginx', join(directory, 'conf'), {
-    'servers.conf': instances.map((address, index) => [
-      server(`10.0.0.${11 + index}:8080`, 1),
-      server(address, weights[index] ?? 1),
-    ]),
+    'servers.conf': [0, 1, 2].map((index) => [server(`10.0.0.${11 + index}:8080`, 1), line(index)]),
     'backup.conf': [['10.0.0.21:8080', backup]],
     'strategies.conf': [],
     'nginx.conf': [
@@ -33,5 +38,5 @@ export async function startNginx(options: ProxyOptions): Promise<RunningProxy> {
     logFile,
     stopSignal: 'SIGTERM',
   })
-  return createProxy(port, logFile, running.stop)
+  return { ...createProxy(port, logFile, running.stop), pid: running.pid }
 }
