@@ -8,6 +8,8 @@ export interface CapacityOptions {
   readonly scenario: string
   /** Numbers of instances to measure, in rising order. With `url`, the number of instances behind it. */
   readonly instances: readonly number[]
+  /** DATABASE_POOL_MAX of each instance. */
+  readonly poolMax: number
   readonly zones: number
   readonly headroom: number
   /** `max_connections` of PostgreSQL. */
@@ -28,7 +30,12 @@ type Environment = Readonly<Record<string, string | undefined>>
 export function readOptions(env: Environment, cores: number): CapacityOptions {
   const problems: string[] = []
 
-  function number(name: string, fallback: number | undefined, expected: string, isValid: (value: number) => boolean): number {
+  function number(
+    name: string,
+    fallback: number | undefined,
+    expected: string,
+    isValid: (value: number) => boolean,
+  ): number {
     const text = env[name] || undefined
     const value = text === undefined ? fallback : Number(text)
     if (value !== undefined && isValid(value)) return value
@@ -56,8 +63,8 @@ export function readOptions(env: Environment, cores: number): CapacityOptions {
     const numbers = text.split(',').map(Number)
     const isRising = numbers.every((each, index) => each > (numbers[index - 1] ?? 0))
     if (url !== undefined && numbers.length > 1) problems.push('INSTANCES: with URL, expected one number')
-    else if (!numbers.every((each) => isCount(each) && each <= 16) || !isRising) {
-      problems.push(`INSTANCES: expected rising numbers from 1 to 16, such as 1,2,4, not «${text}»`)
+    else if (!numbers.every((each) => isCount(each) && each <= 8) || !isRising) {
+      problems.push(`INSTANCES: expected rising numbers from 1 to 8, such as 1,2,4, not «${text}»`)
     }
     return numbers
   }
@@ -68,6 +75,7 @@ export function readOptions(env: Environment, cores: number): CapacityOptions {
     sloText: env['SLO'] ?? '',
     scenario: env['SCENARIO'] || 'notes',
     instances: readInstances(),
+    poolMax: number('POOL', 10, 'connections of each instance', isCount),
     zones: number('ZONES', 3, 'a number of zones from 1', isCount),
     headroom: number('HEADROOM', 0.3, 'a share from 0 to below 1', (value) => value >= 0 && value < 1),
     maxConnections: number('MAX_CONNECTIONS', 100, 'max_connections of PostgreSQL', isCount),

@@ -12,6 +12,8 @@ export interface KneeOptions<T extends Outcome> {
   readonly lowest?: number
   /** The first rate. A search that starts near the knee is shorter. @default lowest */
   readonly start?: number
+  /** Factor between two rates until the system fails. @default 2 */
+  readonly growth?: number
   /** The search does not exceed this rate. @default 100_000 */
   readonly highest?: number
   /** Relative distance between two rates at which the search stops. @default 0.04 */
@@ -47,12 +49,20 @@ export interface Measurement<T extends Outcome> {
 const ATTEMPTS = 3
 
 /**
- * Finds the highest rate that a system holds: doubles the rate until the system fails twice, bisects, and repeats the
+ * Finds the highest rate that a system holds: raises the rate until the system fails twice, bisects, and repeats the
  * measurements near the result. The latencies must count from the intended start of each request. Then a rate that is
  * held is held even if the generator was late. A rate that fails counts only when the generator was in time.
  */
 export async function findKnee<T extends Outcome>(options: KneeOptions<T>): Promise<Knee<T>> {
-  const { measure, lowest = 10, start = lowest, highest = 100_000, resolution = 0.04, repetitions = 3 } = options
+  const {
+    measure,
+    lowest = 10,
+    start = lowest,
+    highest = 100_000,
+    growth = 2,
+    resolution = 0.04,
+    repetitions = 3,
+  } = options
   const measurements: Measurement<T>[] = []
   const step = 1 + resolution
 
@@ -99,7 +109,7 @@ export async function findKnee<T extends Outcome>(options: KneeOptions<T>): Prom
 
   function nextRate(): number {
     if (low === 0) return Math.min(Math.max(Math.min(start, high / 2), lowest), highest)
-    return Number.isFinite(high) ? Math.sqrt(low * high) : Math.min(low * 2, highest)
+    return Number.isFinite(high) ? Math.sqrt(low * high) : Math.min(low * growth, highest)
   }
   while (low < highest && (low === 0 ? high > lowest : high / low > step)) {
     const rate = nextRate()

@@ -1,7 +1,7 @@
+import { percentile } from '../test/support/open-loop.ts'
 import { findKnee, type Knee, type Outcome } from './knee.ts'
 import type { StepResult } from './measure.ts'
-import { percentile } from '../test/support/open-loop.ts'
-import { simulate, type System } from './simulate.ts'
+import { type System, simulate } from './simulate.ts'
 import { holds, type Objective } from './slo.ts'
 
 /** The cost of one request, from measurements below the knee. Times are milliseconds. */
