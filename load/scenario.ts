@@ -62,7 +62,7 @@ const schema = z
       errorShare: z.number().min(0).max(1).default(0),
     }),
   })
-  .superRefine(({ data, operations, steps, limits }, context) => {
+  .superRefine(({ data, operations, session, warmUpS, steps, limits }, context) => {
     const known = new Set([...Object.keys(data), ...BUILT_IN])
     const check = (request: z.output<typeof requestSchema>, path: (string | number)[], names: ReadonlySet<string>) => {
       for (const name of findPlaceholders(request)) {
@@ -75,6 +75,11 @@ const schema = z
         context.addIssue({ code: 'custom', path: ['data', name], message: 'this name has a meaning of its own' })
       }
       if (!Array.isArray(set)) check(set.request, ['data', name, 'request'], new Set(BUILT_IN))
+    }
+    const longestS = session === undefined ? 0 : ((session.requests - 1) * session.thinkMs[1]) / 1_000
+    if (warmUpS < longestS) {
+      const message = `at least ${longestS}, the longest session; otherwise the rate would still rise`
+      context.addIssue({ code: 'custom', path: ['warmUpS'], message })
     }
     if (steps.every(({ rate }) => rate > limits.upTo)) {
       context.addIssue({ code: 'custom', path: ['limits', 'upTo'], message: 'no step has a rate up to this limit' })

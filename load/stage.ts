@@ -1,18 +1,18 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
-import { startNginx } from '../deploy/nginx/start-nginx.ts'
 import { startPostgres } from '../scripts/services/postgres.ts'
 import { startRedis } from '../scripts/services/redis.ts'
 import { freePort, until } from '../scripts/services/service.ts'
 import { createChildren } from '../test/resilience/children.ts'
 import { listCores, pin } from '../test/support/cpu.ts'
+import type { StartProxy } from '../test/support/deploy/proxy.ts'
 import { succeed } from '../test/support/run.ts'
 import type { LinkProcess, Target } from './evidence.ts'
 
 export interface StageOptions {
-  /** Number of instances behind the proxy, at most 3. @default 1 */
+  /** Number of instances. Several instances need nginx. @default 1 */
   readonly instances?: number
   /** Additional variables of the instances. */
   readonly env?: Readonly<Record<string, string>>
@@ -30,6 +30,8 @@ export interface Stage extends AsyncDisposable {
 const START_MS = 60_000
 
 const ARTIFACT = [process.execPath, 'dist/server.cjs'] as const
+/** A service that has deleted one of these files has a shorter link. */
+const NGINX = join(import.meta.dirname, '../deploy/nginx/start-nginx.ts')
 const PAYMENTS = join(import.meta.dirname, '../test/payments/programs/instance.ts')
 
 /** Starts the full link: nginx, the instances of the artifact, PostgreSQL, Redis, and the upstream `payments`. */
@@ -46,9 +48,16 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
   if (sql !== undefined) await query(postgres.url, sql)
 
   const children = stack.use(createChildren())
+  const processes: LinkProcess[] = [
+    { name: 'postgres', kind: 'database', pid: postgres.pid },
+    { name: 'redis', kind: 'redis', pid: redis.pid },
+  ]
   const paymentsPort = await freePort()
-  const payments = await children.start([process.execPath, PAYMENTS, String(paymentsPort), String(paymentsDelayMs)], {})
-  await untilOk(`http://127.0.0.1:${paymentsPort}/health/ready`)
+  if (existsSync(PAYMENTS)) {
+    const command = [process.execPath, PAYMENTS, String(paymentsPort), String(paymentsDelayMs)] as const
+    processes.push({ name: 'payments', kind: 'upstream', pid: (await children.start(command, {})).pid })
+    await untilOk(`http://127.0.0.1:${paymentsPort}/health/ready`)
+  }
 
   async function startInstance(index: number) {
     const [port, adminPort] = [await freePort(), await freePort()]
@@ -65,27 +74,26 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
       ADMIN_PORT: String(adminPort),
       DATABASE_URL: postgres.url,
       REDIS_URL: redis.url,
-      UPSTREAMS: `payments=http://127.0.0.1:${paymentsPort}`,
+      ...(existsSync(PAYMENTS) && { UPSTREAMS: `payments=http://127.0.0.1:${paymentsPort}` }),
     })
     await untilOk(`http://127.0.0.1:${port}/health/ready`)
-    return { pid, address: `127.0.0.1:${port}`, metrics: `http://127.0.0.1:${adminPort}/metrics` }
+    processes.push({ name: `service ${index + 1}`, kind: 'service', pid })
+    return { address: `127.0.0.1:${port}`, metrics: `http://127.0.0.1:${adminPort}/metrics` }
   }
   const services = await Promise.all(Array.from({ length: instances }, (_, index) => startInstance(index)))
-  const nginx = await startNginx({ instances: services.map(({ address }) => address) })
-  stack.defer(() => nginx.stop())
-
-  const processes: LinkProcess[] = [
-    { name: 'nginx', kind: 'proxy', pid: nginx.pid },
-    ...services.map(({ pid }, index): LinkProcess => ({ name: `service ${index + 1}`, kind: 'service', pid })),
-    { name: 'postgres', kind: 'database', pid: postgres.pid },
-    { name: 'redis', kind: 'redis', pid: redis.pid },
-    { name: 'payments', kind: 'upstream', pid: payments.pid },
-  ]
+  let address = services[0]?.address ?? ''
+  if (existsSync(NGINX)) {
+    const { startNginx } = (await import(NGINX)) as { readonly startNginx: StartProxy }
+    const nginx = await startNginx({ instances: services.map((service) => service.address) })
+    stack.defer(() => nginx.stop())
+    address = `127.0.0.1:${nginx.port}`
+    processes.push({ name: 'nginx', kind: 'proxy', pid: nginx.pid ?? 0 })
+  } else if (instances > 1) throw new Error('several instances need nginx')
   const generatorCore = await place(processes)
   const owned = stack.move()
   return {
     target: {
-      url: `http://127.0.0.1:${nginx.port}`,
+      url: `http://${address}`,
       metrics: services.map(({ metrics }) => metrics),
       databaseUrl: postgres.url,
       processes,

@@ -9,7 +9,7 @@ import { debianTool } from '../../test/support/tools.ts'
  * Starts nginx with the files of this folder, in which it changes only the addresses, their number, the weights and the
  * strategy.
  */
-export async function startNginx(options: ProxyOptions): Promise<RunningProxy & { readonly pid: number }> {
+export async function startNginx(options: ProxyOptions): Promise<RunningProxy> {
   const { instances, backup = NOWHERE, weights = [1, 1, 1], strategy = 'round_robin' } = options
   const command = await debianTool('nginx', 'nginx')
   const { directory, spawnOptions } = unprivileged('nginx')

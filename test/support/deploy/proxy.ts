@@ -14,6 +14,7 @@ export interface ProxyOptions {
 export interface RunningProxy {
   readonly host: string
   readonly port: number
+  readonly pid?: number
   /** Returns the output of the proxy so far. */
   log(): string
   stop(): Promise<void>
