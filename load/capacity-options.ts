@@ -18,6 +18,8 @@ export interface CapacityOptions {
   readonly databaseCores: number
   readonly isQuick: boolean
   readonly url?: string
+  /** The addresses of the metrics of the instances behind `url`. */
+  readonly metrics?: readonly string[]
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -75,13 +77,14 @@ export function readOptions(env: Environment, cores: number): CapacityOptions {
     sloText: env['SLO'] ?? '',
     scenario: env['SCENARIO'] || 'notes',
     instances: readInstances(),
-    poolMax: number('POOL', 10, 'connections of each instance', isCount),
+    poolMax: number('DATABASE_POOL_MAX', 10, 'connections of each instance', isCount),
     zones: number('ZONES', 3, 'a number of zones from 1', isCount),
     headroom: number('HEADROOM', 0.3, 'a share from 0 to below 1', (value) => value >= 0 && value < 1),
     maxConnections: number('MAX_CONNECTIONS', 100, 'max_connections of PostgreSQL', isCount),
     databaseCores: number('DATABASE_CORES', cores, 'the cores of the database', isCount),
     isQuick,
     ...(url !== undefined && { url }),
+    ...(url !== undefined && env['METRICS'] && { metrics: env['METRICS'].split(',') }),
   }
   if (problems.length > 0) throw new Error(problems.join('\n'))
   return options

@@ -8,6 +8,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
+import { schema } from '../config/env.ts'
 import { listCores } from '../test/support/cpu.ts'
 import { readValues } from '../test/support/read-values.ts'
 import { findFirstBottleneck } from './bottleneck.ts'
@@ -20,7 +21,7 @@ import { readScenario, type Scenario } from './scenario.ts'
 import { startStage } from './stage.ts'
 
 const USAGE =
-  "make capacity TARGET=5000 SLO='p99<250ms' [SCENARIO=notes INSTANCES=1,2,4 POOL=10 ZONES=3 QUICK=1 URL=http://…]"
+  "make capacity TARGET=5000 SLO='p99<250ms' [SCENARIO=notes INSTANCES=1,2,4 DATABASE_POOL_MAX=10 ZONES=3 QUICK=1 URL=http://…]"
 
 function readInput(cores: number): { readonly options: CapacityOptions; readonly scenario: Scenario } | undefined {
   try {
@@ -32,13 +33,13 @@ function readInput(cores: number): { readonly options: CapacityOptions; readonly
   }
 }
 
-function createOpenRig({ url, poolMax, scenario: name }: CapacityOptions, scenario: Scenario) {
+function createOpenRig({ url, metrics, poolMax, scenario: name }: CapacityOptions, scenario: Scenario) {
   const sqlFile = join(import.meta.dirname, 'scenarios', `${name}.sql`)
   const sql = existsSync(sqlFile) ? readFileSync(sqlFile, 'utf8') : undefined
 
   async function openTarget(instances: number, stack: AsyncDisposableStack): Promise<Target> {
-    if (url !== undefined) return { url }
-    const env = { DATABASE_POOL_MAX: String(poolMax) }
+    if (url !== undefined) return { url, ...(metrics && { metrics }) }
+    const env = { ...serviceVariables(), DATABASE_POOL_MAX: String(poolMax) }
     const stage = await startStage({ instances, env, ...(sql !== undefined && { sql }) })
     stack.use(stage)
     return stage.target
@@ -56,6 +57,15 @@ function createOpenRig({ url, poolMax, scenario: name }: CapacityOptions, scenar
     }
   }
 }
+
+/** Variables of the service, such as OVERLOAD_WAIT_MS, apply to the instances. */
+const serviceVariables = () =>
+  Object.fromEntries(
+    Object.keys(schema).flatMap((name) => {
+      const value = process.env[name]
+      return value === undefined ? [] : [[name, value]]
+    }),
+  )
 
 async function readRss({ metrics = [] }: Target): Promise<number | undefined> {
   const texts = await Promise.all(metrics.map(async (url) => (await fetch(url)).text()))

@@ -91,9 +91,11 @@ export async function evaluate({ options, openRig, cores, onProgress }: Evaluate
   const [first = 1, ...others] = options.instances
   const base = await measureKnee(first, { start: 50 })
   const measured = new Map([[first, base]])
-  const costs = fitCosts(base)
-  const use = computeUse(base, first, costs)
-  const plan = (instances: number) => ({ ...window, ...options, instances, costs: costs as Costs })
+  const fitted = fitCosts(base)
+  const use = computeUse(base, first, fitted)
+  // Without the processor time of the instances, a simulation would predict any rate.
+  const costs = fitted && fitted.cpuMs > 0 ? fitted : undefined
+  const plan = (instances: number, known: Costs) => ({ ...window, ...options, instances, costs: known })
 
   const rows: Row[] = []
   if (base.ratePerSecond > 0) {
@@ -105,9 +107,8 @@ export async function evaluate({ options, openRig, cores, onProgress }: Evaluate
   const beyond = costs && options.url === undefined ? BEYOND.filter((each) => each > Math.max(...measured.keys())) : []
   for (const instances of [...measured.keys(), ...beyond]) {
     const knee = measured.get(instances)
-    const highest = 20 * instances * (base.ratePerSecond / first)
-    const simulated = costs && (await predictKnee(plan(instances), highest)).ratePerSecond
-    const random = costs && (await predictKnee({ ...plan(instances), arrivals: 'random' }, highest)).ratePerSecond
+    const simulated = costs && (await predictKnee(plan(instances, costs)))
+    const random = costs && (await predictKnee({ ...plan(instances, costs), arrivals: 'random' }))
     rows.push({
       instances,
       ...(knee && { measured: knee }),
@@ -118,7 +119,7 @@ export async function evaluate({ options, openRig, cores, onProgress }: Evaluate
   }
 
   const sizing = computeSizing({ ...{ target, use, headroom, zones, maxConnections } })
-  const isTargetHeld = sizing && costs && simulateStep(plan(sizing.needed), target).isHeld
+  const isTargetHeld = sizing && costs && simulateStep(plan(sizing.needed, costs), target).isHeld
   return {
     ...{ rows, use, window: { ...window, resolution, repetitions } },
     ...(costs && { costs }),
@@ -130,22 +131,22 @@ export async function evaluate({ options, openRig, cores, onProgress }: Evaluate
 /** Returns the costs of the held measurements from half of the knee on: an idle process has costs of its own. */
 function fitCosts(knee: Knee<Sample>): Costs | undefined {
   const results = heldOf(knee).map(({ outcome }) => outcome.result)
-  const hasProcesses = results.some(({ evidence }) => evidence.processes !== undefined)
-  return hasProcesses ? computeCosts(results) : undefined
+  return results.length > 0 ? computeCosts(results) : undefined
 }
 
 const heldOf = ({ measurements, ratePerSecond: knee }: Knee<Sample>) =>
   measurements.filter(({ ratePerSecond, outcome }) => outcome.isHeld && ratePerSecond >= knee / 2)
 
 function computeUse(knee: Knee<Sample>, instances: number, costs: Costs | undefined): InstanceUse {
-  const rates = heldOf(knee)
-  const rss = rates.map(({ outcome }) => outcome.rssBytes ?? 0)
+  const rss = heldOf(knee).map(({ outcome }) => outcome.rssBytes ?? 0)
   const ratePerSecond = knee.ratePerSecond / instances
+  const { cpuMs = 0, databaseCpuMs = 0, connectionMs = 0 } = costs ?? {}
   return {
     ratePerSecond,
     ...(rss.some((each) => each > 0) && { rssBytes: Math.max(...rss) }),
-    ...(costs && { cpu: (costs.cpuMs * ratePerSecond) / 1_000, databaseCpuMs: costs.databaseCpuMs }),
-    ...(costs && costs.connectionMs > 0 && { connectionMs: costs.connectionMs }),
+    ...(cpuMs > 0 && { cpu: (cpuMs * ratePerSecond) / 1_000 }),
+    ...(databaseCpuMs > 0 && { databaseCpuMs }),
+    ...(connectionMs > 0 && { connectionMs }),
   }
 }
 

@@ -1,5 +1,5 @@
 import { percentile } from '../test/support/open-loop.ts'
-import { findKnee, type Knee, type Outcome } from './knee.ts'
+import { findKnee, type Outcome } from './knee.ts'
 import type { StepResult } from './measure.ts'
 import { type System, simulate } from './simulate.ts'
 import { holds, type Objective } from './slo.ts'
@@ -70,13 +70,25 @@ export function simulateStep(plan: Plan, ratePerSecond: number): Outcome {
     ...{ ratePerSecond, warmUpMs, durationMs: warmUpMs + durationS * 1_000 },
     ...(arrivals && { arrivals }),
   })
-  const at = (percent: number) => percentile(latenciesMs, percent) + costs.otherMs
+  // The next sorts are faster.
+  const sorted = latenciesMs.toSorted((a, b) => a - b)
+  const at = (percent: number) => percentile(sorted, percent) + costs.otherMs
   const latencies = { p50Ms: at(50), p95Ms: at(95), p99Ms: at(99), maxMs: at(100) }
   return { isHeld: failed === 0 && holds(slo, latencies), isValid: true }
 }
 
 /** Predicts the knee of a number of instances by simulation, with the search that measures the real system. */
-export function predictKnee(plan: Plan, highest: number): Promise<Knee<Outcome>> {
-  const measure = async (ratePerSecond: number) => simulateStep(plan, ratePerSecond)
-  return findKnee({ measure, highest, resolution: 0.01, repetitions: 1 })
+export async function predictKnee(plan: Plan): Promise<number> {
+  const { costs, instances, poolMax, databaseCores } = plan
+  // The rate at which the first resource is in use all the time.
+  const bound = Math.min(
+    (1_000 * instances) / costs.cpuMs,
+    (1_000 * instances * poolMax) / costs.connectionMs,
+    (1_000 * databaseCores) / costs.databaseCpuMs,
+  )
+  const { ratePerSecond } = await findKnee({
+    measure: async (rate) => simulateStep(plan, rate),
+    ...{ start: 0.9 * bound, growth: 1.2, resolution: 0.01, repetitions: 1 },
+  })
+  return ratePerSecond
 }
