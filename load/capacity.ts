@@ -12,6 +12,7 @@ import { schema } from '../config/env.ts'
 import { listCores } from '../test/support/cpu.ts'
 import { readValues } from '../test/support/read-values.ts'
 import { findFirstBottleneck } from './bottleneck.ts'
+import { renderCapacityChart } from './capacity-chart.ts'
 import { type CapacityOptions, readOptions } from './capacity-options.ts'
 import { MAX_DEVIATION, renderReport } from './capacity-report.ts'
 import { evaluate, type Rig, type Row } from './evaluate.ts'
@@ -95,7 +96,8 @@ async function main(): Promise<number> {
   const { name } = JSON.parse(readFileSync('package.json', 'utf8'))
   const machine = `${cores} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), ${new Date().toISOString().slice(0, 10)}`
   const report = renderReport({ options, capacity, name, limits: new Map(limits), machine })
-  writeFileSync('load/capacity.md', report)
+  writeFileSync(join(import.meta.dirname, 'capacity.md'), report)
+  writeFileSync(join(import.meta.dirname, 'capacity.svg'), renderCapacityChart(capacity, scenario.title))
   console.info(`\n${report}`)
 
   const wrong = capacity.rows.filter(({ deviation = 0 }) => Math.abs(deviation) > MAX_DEVIATION)

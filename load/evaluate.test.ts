@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { percentile } from '../test/support/open-loop.ts'
+import { renderCapacityChart } from './capacity-chart.ts'
 import { readOptions } from './capacity-options.ts'
 import { renderReport } from './capacity-report.ts'
 import { evaluate, type Rig } from './evaluate.ts'
@@ -54,13 +55,14 @@ function fakeRigs(fake: FakeSystem = {}) {
 }
 
 const options = (env: Record<string, string> = {}) =>
-  readOptions({ TARGET: '700', SLO: 'p99<250ms', INSTANCES: '1,2,4', ...env }, 2)
+  readOptions({ TARGET: '700', SLO: 'p99<250ms', QUICK: '1', INSTANCES: '1,2,4', ...env }, 2)
 
 const run = (fake: FakeSystem = {}, env: Record<string, string> = {}) =>
   evaluate({ options: options(env), openRig: fakeRigs(fake), cores: 2, onProgress: () => undefined })
 
 test('the model is fitted to one instance and predicts the knees of more instances', async () => {
-  const { rows, use, sizing, isTargetHeld } = await run()
+  const capacity = await run()
+  const { rows, use, sizing, isTargetHeld } = capacity
   expect(rows.map(({ instances }) => instances)).toEqual([1, 2, 4, 8, 16])
   for (const { instances, measured, simulated, deviation } of rows) {
     expect(simulated).toBeGreaterThan(190 * instances)
@@ -75,6 +77,8 @@ test('the model is fitted to one instance and predicts the knees of more instanc
   expect(sizing?.needed).toBeLessThanOrEqual(6)
   expect(sizing?.pool?.perInstance).toBeLessThanOrEqual(10)
   expect(isTargetHeld).toBe(true)
+  const svg = renderCapacityChart(capacity, 'Inserts')
+  for (const name of ['1 instance', '4 instances', 'measured', 'simulated']) expect(svg).toContain(`>${name}</text>`)
 })
 
 test('a cost that grows with the instances shows as a deviation', async () => {

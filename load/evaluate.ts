@@ -56,6 +56,9 @@ export interface EvaluateDeps {
   readonly onProgress: (line: string) => void
 }
 
+/** The lowest rate of the search. Below, a measurement has too few requests for a percentile. */
+const LOWEST = 5
+
 /** Share of the machine's cores that the link may need in a comparison. Above, everything waits for a core. */
 const MAX_BUSY = 0.75
 
@@ -76,7 +79,7 @@ export async function evaluate({ options, openRig, cores, onProgress }: Evaluate
   async function measureKnee(instances: number, hint: Pick<KneeOptions<Sample>, 'start' | 'growth'>) {
     await using rig = await openRig(instances)
     return await findKnee({
-      ...{ ...hint, resolution, repetitions },
+      ...{ lowest: LOWEST, ...hint, resolution, repetitions },
       async measure(rate): Promise<Sample> {
         const result = await rig.measure({ ...window, rate })
         const rssBytes = await rig.readRss()

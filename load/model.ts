@@ -86,9 +86,15 @@ export async function predictKnee(plan: Plan): Promise<number> {
     (1_000 * instances * poolMax) / costs.connectionMs,
     (1_000 * databaseCores) / costs.databaseCpuMs,
   )
+  // The search repeats a rate that fails, and a repeated simulation has the same outcome.
+  const known = new Map<number, Outcome>()
   const { ratePerSecond } = await findKnee({
-    measure: async (rate) => simulateStep(plan, rate),
-    ...{ start: 0.9 * bound, growth: 1.2, resolution: 0.01, repetitions: 1 },
+    async measure(rate) {
+      const outcome = known.get(rate) ?? simulateStep(plan, rate)
+      known.set(rate, outcome)
+      return outcome
+    },
+    ...{ start: 0.9 * bound, growth: 1.15, resolution: 0.02, repetitions: 1 },
   })
   return ratePerSecond
 }
