@@ -20,8 +20,8 @@ export default {
         'test/*/scenarios/*.ts',
         'test/*/programs/*.ts',
         'test/support/described.ts',
-        // Shared by the ways of deployment: some of it is unused when a folder of deploy/ is gone.
-        'test/support/deploy/*.ts',
+        // Unused when the folders of deploy/ or chaos/ that use them are gone.
+        'test/support/{deploy,fault-proxy}/*.ts',
         'chaos/{main,faults/*,healing/*}.ts',
         'load/{main,capacity}.ts',
         'deploy/*/timeouts.ts',
