@@ -5,6 +5,7 @@ import {
   CircuitState,
   circuitBreaker,
   handleWhen,
+  type IBreaker,
   IsolatedCircuitError,
   SamplingBreaker,
 } from 'cockatiel'
@@ -42,7 +43,7 @@ export interface GuardOptions {
   readonly isFailure: (error: unknown) => boolean
   /** Called with each new state of the breaker. */
   readonly onState: (state: BreakerState) => void
-  /** Milliseconds since the epoch: the clock of cockatiel. @default Date.now */
+  /** Monotonic clock in milliseconds. @default performance.now */
   readonly now?: () => number
 }
 
@@ -54,18 +55,45 @@ const STATES: Readonly<Record<CircuitState, BreakerState>> = {
 }
 
 /**
+ * Counts calls in windows of cockatiel, which reads the wall clock. Discards the windows when the clock has stepped back:
+ * otherwise the current window would last until the clock has caught up.
+ */
+function createSampling(): IBreaker {
+  const sampling = new SamplingBreaker({
+    threshold: MAX_ERROR_RATE,
+    duration: WINDOW_MS,
+    minimumRps: MIN_CALLS / (WINDOW_MS / 1_000),
+  })
+  const empty = sampling.state
+  let latest = 0
+  function discardFutureWindows(): void {
+    const now = Date.now()
+    if (now < latest) sampling.state = empty
+    latest = now
+  }
+  return {
+    state: undefined,
+    success(state) {
+      discardFutureWindows()
+      sampling.success(state)
+    },
+    failure(state) {
+      discardFutureWindows()
+      return sampling.failure(state)
+    },
+  }
+}
+
+/**
  * Creates the circuit breaker and the bulkhead of an upstream. After the cool-down, the circuit stays open until the
  * caller has probed the upstream and calls `allowTrial`. Then one request is on trial. The guard rejects other requests
  * at once instead of letting them wait for the end of the trial.
  */
-export function createGuard({ concurrency, isFailure, onState, now = Date.now }: GuardOptions) {
+export function createGuard({ concurrency, isFailure, onState, now = () => performance.now() }: GuardOptions) {
   const breaker = circuitBreaker(handleWhen(isFailure), {
-    halfOpenAfter: COOL_DOWN_MS,
-    breaker: new SamplingBreaker({
-      threshold: MAX_ERROR_RATE,
-      duration: WINDOW_MS,
-      minimumRps: MIN_CALLS / (WINDOW_MS / 1_000),
-    }),
+    // `needsProbe` measures the cool-down. cockatiel would measure it by the wall clock, which may step back by an hour.
+    halfOpenAfter: Number.NEGATIVE_INFINITY,
+    breaker: createSampling(),
   })
   const slots = bulkhead(concurrency)
   let openedAt = 0
