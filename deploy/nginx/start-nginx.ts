@@ -25,13 +25,18 @@ export async function startNginx(options: ProxyOptions): Promise<RunningProxy> {
       ['proxy_pass http://round_robin;', `proxy_pass http://${strategy};`],
     ],
   })
+  const files = ['-p', directory, '-c', join(directory, 'conf/nginx.conf')]
   const running = await launch({
     command,
-    args: ['-p', directory, '-c', join(directory, 'conf/nginx.conf'), '-g', 'daemon off;'],
+    args: [...files, '-g', 'daemon off;'],
     spawnOptions,
     readyPattern: /start worker process \d+/,
     logFile,
     stopSignal: 'SIGTERM',
   })
-  return createProxy(port, logFile, running.stop)
+  const servers = join(directory, 'conf/servers.conf')
+  return {
+    ...createProxy(port, logFile, running.stop),
+    bridge: { BRIDGE_SINK: `nginx:${servers}`, BRIDGE_NGINX: [command, ...files].join(' ') },
+  }
 }

@@ -9,11 +9,15 @@ export interface ProxyOptions {
   readonly backup?: string
   readonly weights?: readonly number[]
   readonly strategy?: string
+  /** Variables of the proxy, which replace those of the tests. Only HAProxy reads variables. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 export interface RunningProxy {
   readonly host: string
   readonly port: number
+  /** Variables of `app bridge`, which connect it with this proxy. */
+  readonly bridge?: Readonly<Record<string, string>>
   /** Returns the output of the proxy so far. */
   log(): string
   stop(): Promise<void>
