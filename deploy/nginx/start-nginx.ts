@@ -7,7 +7,7 @@ import { debianTool } from '../../test/support/tools.ts'
 
 /** Starts nginx with the files of this folder, in which it changes only the addresses, the weights and the strategy. */
 export async function startNginx(options: ProxyOptions): Promise<RunningProxy> {
-  const { instances, backup = NOWHERE, weights = [1, 1, 1], strategy = 'round_robin' } = options
+  const { instances, backup = NOWHERE, weights = [1, 1, 1], strategy = 'round_robin', reloads } = options
   const command = await debianTool('nginx', 'nginx')
   const { directory, spawnOptions } = unprivileged('nginx')
   const logFile = join(directory, 'nginx.log')
@@ -22,6 +22,7 @@ export async function startNginx(options: ProxyOptions): Promise<RunningProxy> {
     'strategies.conf': [],
     'nginx.conf': [
       ['listen 8000;', `listen 127.0.0.1:${port};`],
+      ['#keepalive_timeout 0;', reloads ? 'keepalive_timeout 0;' : ''],
       ['proxy_pass http://round_robin;', `proxy_pass http://${strategy};`],
     ],
   })

@@ -66,7 +66,7 @@ beforeAll(async () => {
   app = await startApp({ env: { ...env, ADMIN_PORT: String(port) } })
   alerting = await startAlerting({
     directory,
-    target: `127.0.0.1:${port}`,
+    targets: [`127.0.0.1:${port}`],
     responder: { url: `http://127.0.0.1:${responderPort}`, secret: SECRET },
     times: TIMES,
   })

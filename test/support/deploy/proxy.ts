@@ -9,6 +9,8 @@ export interface ProxyOptions {
   readonly backup?: string
   readonly weights?: readonly number[]
   readonly strategy?: string
+  /** True when the bridge reloads nginx. @default false */
+  readonly reloads?: boolean
   /** Variables of the proxy, which replace those of the tests. Only HAProxy reads variables. */
   readonly env?: Readonly<Record<string, string>>
 }
