@@ -10,7 +10,7 @@ import { debianTool } from '../../test/support/tools.ts'
  * strategy.
  */
 export async function startNginx(options: ProxyOptions): Promise<RunningProxy> {
-  const { instances, backup = NOWHERE, weights = [1, 1, 1], strategy = 'round_robin' } = options
+  const { instances, backup = NOWHERE, weights = [1, 1, 1], strategy = 'round_robin', reloads } = options
   const command = await debianTool('nginx', 'nginx')
   const { directory, spawnOptions } = unprivileged('nginx')
   const logFile = join(directory, 'nginx.log')
@@ -27,16 +27,25 @@ export async function startNginx(options: ProxyOptions): Promise<RunningProxy> {
     'strategies.conf': [],
     'nginx.conf': [
       ['listen 8000;', `listen 127.0.0.1:${port};`],
+      ['#keepalive_timeout 0;', reloads ? 'keepalive_timeout 0;' : ''],
       ['proxy_pass http://round_robin;', `proxy_pass http://${strategy};`],
     ],
   })
+  const files = ['-p', directory, '-c', join(directory, 'conf/nginx.conf')]
   const running = await launch({
     command,
-    args: ['-p', directory, '-c', join(directory, 'conf/nginx.conf'), '-g', 'daemon off;'],
+    args: [...files, '-g', 'daemon off;'],
     spawnOptions,
     readyPattern: /start worker process \d+/,
     logFile,
     stopSignal: 'SIGTERM',
   })
-  return { ...createProxy(port, logFile, running.stop), pid: running.pid }
+  return {
+    ...createProxy(port, logFile, running.stop),
+    pid: running.pid,
+    bridge: {
+      BRIDGE_SINK: `nginx:${join(directory, 'conf/servers.conf')}`,
+      BRIDGE_NGINX: [command, ...files].join(' '),
+    },
+  }
 }

@@ -9,12 +9,18 @@ export interface ProxyOptions {
   readonly backup?: string
   readonly weights?: readonly number[]
   readonly strategy?: string
+  /** True when the bridge reloads nginx. @default false */
+  readonly reloads?: boolean
+  /** Variables of the proxy, which replace those of the tests. Only HAProxy reads variables. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 export interface RunningProxy {
   readonly host: string
   readonly port: number
   readonly pid?: number
+  /** Variables of `app bridge`, which connect it with this proxy. */
+  readonly bridge?: Readonly<Record<string, string>>
   /** Returns the output of the proxy so far. */
   log(): string
   stop(): Promise<void>
