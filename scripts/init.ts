@@ -7,7 +7,7 @@
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { createInterface } from 'node:readline/promises'
+import { createInterface } from 'node:readline'
 import { openGit } from './git.ts'
 import { askLicense, readChoices } from './template/choices.ts'
 import { listSuites, listWays, makeService, type Tree } from './template/make-service.ts'
@@ -34,9 +34,15 @@ function replaceFiles(before: Tree, after: Tree): void {
 /** Asks on a terminal for the license. */
 async function ask(): Promise<NodeJS.ProcessEnv> {
   if (!process.stdin.isTTY) return process.env
-  const terminal = createInterface({ input: process.stdin, output: process.stderr })
+  const terminal = createInterface({ input: process.stdin })
+  // The iterator keeps a line that arrives before its question.
+  const lines = terminal[Symbol.asyncIterator]()
+  const askLine = async (question: string): Promise<string> => {
+    process.stderr.write(question)
+    return (await lines.next()).value ?? ''
+  }
   try {
-    return { ...process.env, ...(await askLicense(process.env, (question) => terminal.question(question))) }
+    return { ...process.env, ...(await askLicense(process.env, askLine)) }
   } finally {
     terminal.close()
   }

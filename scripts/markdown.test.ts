@@ -30,9 +30,9 @@ test('the continuation lines of an item are removed with it, and the items aroun
 })
 
 test('an empty list or table leaves neither a header nor a second empty line', () => {
-  expect(
-    drop(lines('| a |', '| - |', '| b |', '| [x](gone.md) |', '', 'one')),
-  ).toBe(lines('| a |', '| - |', '| b |', '', 'one'))
+  expect(drop(lines('| a |', '| - |', '| b |', '| [x](gone.md) |', '', 'one'))).toBe(
+    lines('| a |', '| - |', '| b |', '', 'one'),
+  )
   expect(
     drop(lines('one', '', '| a |', '| - |', '| [x](gone.md) |', '', 'two', '', '- [x](gone.md)', '', 'three')),
   ).toBe(lines('one', '', 'two', '', 'three'))

@@ -6,7 +6,7 @@ import type { Choices } from './choices.ts'
 import { dropServices } from './compose.ts'
 import { writeLicense } from './license.ts'
 import { createGone, dropCommands } from './mentions.ts'
-import { dropDependents, dropOrphans } from './orphans.ts'
+import { dropDependents, dropOrphans, findReached } from './orphans.ts'
 import { dropPackages } from './packages.ts'
 import { createRenamer } from './rename.ts'
 
@@ -79,11 +79,15 @@ function dropFiles(template: Tree, { example, deploy, suites }: Choices) {
   const ways = deploy === 'all' ? listWays(template.keys()) : deploy.split(',')
   const leftOut =
     suites === 'all' ? [] : listSuites(template.keys()).filter((suite) => !suites.split(',').includes(suite))
-  const isChosen = (path: string) => {
+  const isOffered = (path: string) => {
     const way = findWay(path)
-    return !isIn(path, TEMPLATE_ONLY) && !isIn(path, leftOut) && (way === undefined || ways.includes(way))
+    return !isIn(path, TEMPLATE_ONLY) && (way === undefined || ways.includes(way))
   }
-  const chosen = filter(template, isChosen)
+  const offered = filter(template, isOffered)
+  // A suite may need files of another suite.
+  const others = [...offered.keys()].filter((path) => !path.startsWith('test/') && !isIn(path, leftOut))
+  const needed = findReached(offered, others)
+  const chosen = filter(offered, (path) => !isIn(path, leftOut) || needed.has(path))
   return dropOrphans(template, dropDependents(template, example === 'yes' ? chosen : dropExample(chosen)))
 }
 

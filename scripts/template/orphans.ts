@@ -13,6 +13,15 @@ const listImports = (path: string, text: string) =>
 const findImports = (tree: Tree): ReadonlySet<string> =>
   new Set([...tree].flatMap(([path, text]) => listImports(path, text)))
 
+/** Finds the files that the given files import, directly or not. */
+export function findReached(tree: Tree, from: Iterable<string>): ReadonlySet<string> {
+  const reached = new Set(from)
+  // The loop also visits the files that it adds.
+  for (const path of reached)
+    for (const name of listImports(path, tree.get(path) ?? '')) if (tree.has(name)) reached.add(name)
+  return reached
+}
+
 const isTest = (path: string) => path.startsWith('test/')
 
 /** Removes the tests that import a removed file. */
