@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from '@jest/globals'
 import { run } from '../../test/support/run.ts'
 
-const capacity = (env: Readonly<Record<string, string>>) => run(process.execPath, ['load/capacity.ts'], { env })
+/** The command is not part of a jest worker, so its starters must not look for one. */
+const capacity = (env: Readonly<Record<string, string>>) =>
+  run('env', ['-u', 'JEST_WORKER_ID', process.execPath, 'load/capacity.ts'], { env })
 
 /** Inserts of 50 ms with 5 connections: 100 requests a second by each instance. */
 const slowInserts = {
