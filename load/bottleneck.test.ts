@@ -20,7 +20,7 @@ const step = (evidence: Partial<Evidence>, p99Ms = 50): Measured => ({
     generator: { lagMs: 2, cpu: 0.1 },
     processes: cpu({}),
     machine: { cores: 4, busy: 0.2 },
-    pool: { used: 3, pending: 0, timeouts: 0 },
+    pool: { used: 3, open: 10, pending: 0, timeouts: 0 },
     loop: { utilization: 0.2, delayMs: 11 },
     upstream: { inFlight: 10, rejectedByConcurrency: 0, rejectedByCircuit: 0 },
     database: { CPU: 0.5 },
@@ -28,7 +28,7 @@ const step = (evidence: Partial<Evidence>, p99Ms = 50): Measured => ({
   },
 })
 
-const busyPool = { used: 10, pending: 12, timeouts: 40 }
+const busyPool = { used: 10, open: 10, pending: 12, timeouts: 40 }
 
 test('a link with free resources has no bottleneck', () => {
   expect(findBottleneck(step({}))).toBeUndefined()
@@ -51,6 +51,10 @@ test('the pool is named on a machine that other programs keep busy', () => {
     loop: { utilization: 0.95, delayMs: 60 },
   }
   expect(findBottleneck(step(evidence))?.resource).toBe('pool')
+})
+
+test('operations that wait while connections are idle do not name the pool', () => {
+  expect(findBottleneck(step({ pool: { used: 2, open: 10, pending: 7, timeouts: 0 } }))).toBeUndefined()
 })
 
 test('operations that wait for a connection while the database uses all cores name the CPU of the database', () => {
@@ -102,6 +106,10 @@ test('a machine without a free core is named with the use of each process when n
   })
 })
 
+test('a machine that other programs keep busy is no bottleneck of the link', () => {
+  expect(findBottleneck(step({ machine: { cores: 2, busy: 0.99 }, processes: cpu({}) }))).toBeUndefined()
+})
+
 test.each([
   [{ lagMs: 45, cpu: 0.3 }, 60],
   [{ lagMs: 2, cpu: 0.95 }, 60],
@@ -121,4 +129,10 @@ test('the first bottleneck is that of the lowest rate that has one', () => {
   const [calm, pool, service] = [step({}), step({ pool: busyPool }), step({ processes: cpu({ service: 1 }) })]
   expect(findFirstBottleneck([calm, pool, service])).toMatchObject({ resource: 'pool', step: pool })
   expect(findFirstBottleneck([calm])).toBeUndefined()
+})
+
+test('a step without a verdict is the first bottleneck only when no other step has one', () => {
+  const [late, pool] = [step({ generator: { lagMs: 45 } }), step({ pool: busyPool })]
+  expect(findFirstBottleneck([late, pool])?.resource).toBe('pool')
+  expect(findFirstBottleneck([late, step({})])?.resource).toBe('generator')
 })

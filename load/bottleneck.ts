@@ -24,6 +24,10 @@ export type Measured = Pick<StepResult, 'p99Ms' | 'evidence'>
 
 /** Share of the time of a core, or of the cores of the machine, from which on a resource counts as saturated. */
 const SATURATED = 0.9
+/** Largest share of the machine's cores for other programs in a verdict about the machine. */
+export const OTHERS = 0.5
+/** Share of the open connections in use from which on the pool counts as full. */
+const FULL = 0.8
 /** Largest share of the machine's cores with which the database still counts as idle enough for more connections. */
 const LOW = 0.7
 /** Smallest lag of the generator that can distort a measurement, in milliseconds. */
@@ -48,15 +52,18 @@ export function findBottleneck({ p99Ms, evidence }: Measured): Bottleneck | unde
   return undefined
 }
 
-/** Returns the bottleneck of the first step that has one. @param steps in the order of their rates */
+/**
+ * Returns the bottleneck of the first step that has one. Skips steps without a verdict, unless no other step has a
+ * bottleneck. @param steps in the order of their rates
+ */
 export function findFirstBottleneck<Step extends Measured>(
   steps: readonly Step[],
 ): (Bottleneck & { readonly step: Step }) | undefined {
-  for (const step of steps) {
-    const found = findBottleneck(step)
-    if (found !== undefined) return { ...found, step }
-  }
-  return undefined
+  const found = steps.flatMap((step) => {
+    const bottleneck = findBottleneck(step)
+    return bottleneck === undefined ? [] : [{ ...bottleneck, step }]
+  })
+  return found.find(({ resource }) => resource !== 'generator') ?? found[0]
 }
 
 type Rule = (evidence: Evidence, p99Ms: number) => Bottleneck | undefined
@@ -67,9 +74,9 @@ const findGenerator: Rule = ({ generator: { lagMs, cpu = 0 } }, p99Ms) => {
   return { resource: 'generator', reason: `the generator sent its requests up to ${ms(lagMs)} late: no verdict` }
 }
 
-/** The connections are in use and the operations wait, while the database could do more. */
+/** All connections are in use and operations wait, while the database could do more. */
 const findPool: Rule = ({ pool, processes = [], machine, database, loop }) => {
-  if (pool === undefined || pool.pending < 1) return undefined
+  if (pool === undefined || pool.pending < 1 || pool.used < FULL * pool.open) return undefined
   const cpu = processes.find(({ kind }) => kind === 'database')?.cpu
   if (cpu !== undefined && cpu >= LOW * (machine?.cores ?? 1)) return undefined
   // A busy event loop also delays the release of connections. Then the backends wait for their client.
@@ -121,12 +128,20 @@ const findLoop: Rule = ({ loop, machine }) => {
   }
 }
 
+/** Returns the cores that programs outside of the link used. */
+export function findOthers({ machine, processes = [], generator }: Evidence): number {
+  if (machine === undefined) return 0
+  const own = processes.reduce((total, { cpu }) => total + cpu, generator.cpu ?? 0)
+  return Math.max(0, machine.busy * machine.cores - own)
+}
+
+/** A machine that other programs keep busy is no property of the link. */
 const findMachine: Rule = ({ machine, processes = [], generator }) => {
   if (machine === undefined || machine.busy < SATURATED) return undefined
   const own = [...processes, { name: 'generator', cpu: generator.cpu ?? 0 }].toSorted((a, b) => b.cpu - a.cpu)
   const shares = own.filter(({ cpu }) => cpu >= 0.05).map(({ name, cpu }) => `${name} ${show(cpu)}`)
-  const sum = own.reduce((total, { cpu }) => total + cpu, 0)
-  const others = Math.max(0, machine.busy * machine.cores - sum)
+  const others = findOthers({ generator, machine, processes })
+  if (others > OTHERS * machine.cores) return undefined
   return {
     resource: 'machine CPU',
     reason: `the ${machine.cores} cores were ${percent(machine.busy)} busy: ${[...shares, `other programs ${show(others)}`].join(', ')}`,

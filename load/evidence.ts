@@ -35,6 +35,8 @@ export interface Evidence {
   readonly pool?: {
     /** Mean number of connections in use. */
     readonly used: number
+    /** Mean number of open connections. */
+    readonly open: number
     /** Mean number of operations that waited for a connection. */
     readonly pending: number
     /** Operations that got no connection in time. */

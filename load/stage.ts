@@ -1,5 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
 import { startPostgres } from '../scripts/services/postgres.ts'
@@ -9,6 +8,7 @@ import { createChildren } from '../test/resilience/children.ts'
 import { listCores, pin } from '../test/support/cpu.ts'
 import type { StartProxy } from '../test/support/deploy/proxy.ts'
 import { succeed } from '../test/support/run.ts'
+import { temporaryDirectory } from '../test/support/temporary.ts'
 import type { LinkProcess, Target } from './evidence.ts'
 
 export interface StageOptions {
@@ -37,9 +37,8 @@ const PAYMENTS = join(import.meta.dirname, '../test/payments/programs/instance.t
 /** Starts the full link: nginx, the instances of the artifact, PostgreSQL, Redis, and the upstream `payments`. */
 export async function startStage(options: StageOptions = {}): Promise<Stage> {
   const { instances = 1, env = {}, paymentsDelayMs = 20, sql } = options
-  const directory = mkdtempSync(join(tmpdir(), 'load-'))
+  const directory = temporaryDirectory('load')
   await using stack = new AsyncDisposableStack()
-  stack.defer(() => rmSync(directory, { recursive: true, force: true }))
   const postgres = await startPostgres({ directory: join(directory, 'postgres') })
   stack.defer(() => postgres.stop())
   const redis = await startRedis({ directory: join(directory, 'redis') })

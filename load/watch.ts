@@ -142,6 +142,7 @@ function readMetrics(scrapes: readonly (readonly Scrape[])[]): Partial<Evidence>
     ...(has('db_client_connection_pending_requests') && {
       pool: {
         used: mean(totals('db_client_connections', `${database},db_client_connection_state="used"`)),
+        open: mean(totals('db_client_connections', database)),
         // Little's law: the time that all operations have waited, for each second.
         pending: sum(
           growths('db_client_connection_wait_time_seconds_sum').map((waitS, index) => waitS / (seconds[index] ?? 1)),

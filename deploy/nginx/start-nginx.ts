@@ -10,20 +10,20 @@ import { debianTool } from '../../test/support/tools.ts'
  * strategy.
  */
 export async function startNginx(options: ProxyOptions): Promise<RunningProxy> {
-  const { instances, backup = NOWHERE, weights = [1, 1, 1], strategy = 'round_robin' } = options
+  const { instances, backup, weights = [1, 1, 1], strategy = 'round_robin' } = options
   const command = await debianTool('nginx', 'nginx')
   const { directory, spawnOptions } = unprivileged('nginx')
   const logFile = join(directory, 'nginx.log')
   const port = await freePort()
   const server = (address: string, weight: number) => `server ${address} weight=${weight} `
   const servers = instances.map((address, index) => server(address, weights[index] ?? 1))
-  /** The file has three lines. A line without an instance is down, and the last one has all other instances. */
+  /** The file has three lines. A line without an instance becomes a comment, and the last one has all other instances. */
   const line = (index: number) =>
-    servers.slice(index, index === 2 ? undefined : index + 1).join('max_fails=1 fail_timeout=1s;\n') ||
-    `server ${NOWHERE} down `
+    servers.slice(index, index === 2 ? undefined : index + 1).join('max_fails=1 fail_timeout=1s;\n') || '# '
   copyWith('deploy/nginx', join(directory, 'conf'), {
     'servers.conf': [0, 1, 2].map((index) => [server(`10.0.0.${11 + index}:8080`, 1), line(index)]),
-    'backup.conf': [['10.0.0.21:8080', backup]],
+    // nginx never takes out the only server of a group.
+    'backup.conf': [['server 10.0.0.21:8080', backup || instances.length > 1 ? `server ${backup ?? NOWHERE}` : '# ']],
     'strategies.conf': [],
     'nginx.conf': [
       ['listen 8000;', `listen 127.0.0.1:${port};`],
