@@ -1,4 +1,4 @@
-import { findBottleneck } from './bottleneck.ts'
+import { findBottleneck, findOthers, OTHERS } from './bottleneck.ts'
 import type { CapacityOptions } from './capacity-options.ts'
 import { findKnee, type Knee, type KneeOptions, type Outcome } from './knee.ts'
 import type { StepResult } from './measure.ts'
@@ -68,7 +68,7 @@ const BEYOND = [8, 16]
 /** Measures the knee of each number of instances, fits the model to the first number, and sizes the target. */
 export async function evaluate({ options, openRig, cores, onProgress }: EvaluateDeps): Promise<Capacity> {
   const { slo, isQuick, target, headroom, zones, maxConnections } = options
-  const resolution = isQuick ? 0.08 : 0.04
+  const resolution = isQuick ? 0.1 : 0.04
   const repetitions = isQuick ? 2 : 3
   const longestS = Math.max(...slo.map(({ belowMs }) => belowMs)) / 1_000
   // At a rate that exceeds the capacity by the resolution, the wait grows by this share of the time, and must reach the
@@ -163,6 +163,8 @@ function compare(
   if (simulated === undefined || costs === undefined) return { reason: 'the processes of the system are not visible' }
   if (knee.limit === 'generator') return { reason: 'the generator was the limit' }
   if (knee.ratePerSecond === 0) return { reason: 'the lowest rate failed' }
+  const others = Math.max(...heldOf(knee).map(({ outcome }) => findOthers(outcome.result.evidence)))
+  if (others > OTHERS * cores) return { reason: `other programs used ${others.toFixed(1)} of the ${cores} cores` }
   const needed = (simulated * costs.linkCpuMs) / 1_000
   if (needed > cores * MAX_BUSY) {
     return { reason: `the link would need ${needed.toFixed(1)} of the ${cores} cores of this machine` }
