@@ -43,7 +43,7 @@ function fakeRigs(fake: FakeSystem = {}) {
             generator: { lagMs, cpu: 0 },
             ...(hasProcesses && {
               processes: [{ name: 'service 1', kind: 'service', cpu: (achieved * cpuMs) / 1_000 }],
-              pool: { used: (achieved * hold) / 1_000, pending: failed, timeouts: failed },
+              pool: { used: (achieved * hold) / 1_000, open: 10, pending: failed, timeouts: failed },
             }),
           },
         }
