@@ -119,18 +119,18 @@ export async function startGuarded({ directory, databaseUrl, faults }: GuardedOp
   const exp = Math.floor(Date.now() / 1_000) + 86_400
   return {
     variables: {
-      CHAOS_GUARDED: url,
-      CHAOS_GUARDED_ADMIN: `http://127.0.0.1:${adminPort}`,
-      CHAOS_GUARDED_PID: String(child.pid),
-      ...(missing === undefined && { CHAOS_CLOCK: path('clock') }),
-      CHAOS_ISSUER_CURRENT: certificates.current,
-      CHAOS_ISSUER_VALID: certificates.valid,
-      CHAOS_ISSUER_EXPIRED: certificates.expired,
-      CHAOS_TOKEN: await issuer.token({ exp }),
-      CHAOS_UNKNOWN_TOKEN: await stranger.token({ exp }),
+      GUARDED_URL: url,
+      GUARDED_ADMIN_URL: `http://127.0.0.1:${adminPort}`,
+      GUARDED_PID: String(child.pid),
+      ...(missing === undefined && { CLOCK_FILE: path('clock') }),
+      CERTIFICATE_CURRENT: certificates.current,
+      CERTIFICATE_VALID: certificates.valid,
+      CERTIFICATE_EXPIRED: certificates.expired,
+      TOKEN: await issuer.token({ exp }),
+      UNKNOWN_TOKEN: await stranger.token({ exp }),
       ...(isRoot && {
-        CHAOS_NAME_SERVER_PID: String(nameServerPid),
-        CHAOS_DISK: `/proc/${child.pid}/root${path('disk')}`,
+        NAME_SERVER_PID: String(nameServerPid),
+        DISK: `/proc/${child.pid}/root${path('disk')}`,
       }),
     },
     async stop() {
