@@ -22,7 +22,7 @@ export default {
         'test/support/described.ts',
         // Unused when the folders of deploy/ or chaos/ that use them are gone.
         'test/support/{deploy,fault-proxy}/*.ts',
-        'chaos/{main,faults/*,healing/*}.ts',
+        'chaos/{main,faults/*,healing/*,parts/*}.ts',
         'load/{main,capacity}.ts',
         'deploy/*/timeouts.ts',
         'deploy/*/observe.ts',

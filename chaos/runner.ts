@@ -36,8 +36,8 @@ export interface Journal {
 
 export interface RunnerOptions {
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Called before the first activity of the method, and after its last. */
-  readonly onMethod?: (event: 'started' | 'ended') => void
+  /** Called before the first activity of the method. */
+  readonly onMethod?: () => void
   readonly onRun?: (run: Run) => void
 }
 
@@ -96,9 +96,8 @@ export function createRunner(experiment: Experiment, { env, onMethod, onRun }: R
     async run(): Promise<Journal> {
       const before = await checkHypothesis()
       if (!before.isMet) return { status: 'failed', deviated: false, before, run: [], rollbacks: [] }
-      onMethod?.('started')
+      onMethod?.()
       const run = await performAll(experiment.method)
-      onMethod?.('ended')
       const after = await checkHypothesis()
       const rollbacks = await performAll(experiment.rollbacks)
       const isComplete = after.isMet || after.probes.every(({ status }) => status === 'succeeded')
