@@ -34,6 +34,8 @@ export interface Part {
   readonly env?: Env
   /** Added to the variables of the experiment. */
   readonly variables?: Env
+  /** The log lines of a program of its own. */
+  readonly lines?: () => readonly Line[]
   /** Starts three other programs instead of the service. They stop with the part. */
   readonly startInstances?: (env: Env) => Promise<readonly StageInstance[]>
   stop?(): Promise<unknown>
@@ -42,6 +44,8 @@ export interface Part {
 export interface PartContext {
   /** A directory of the stage, removed at its end. */
   readonly directory: string
+  /** The database, not behind the fault proxy. It has no tables yet. */
+  readonly databaseUrl: string
   /** The API of the fault proxy. */
   readonly faults: ReturnType<typeof createFaultClient>
 }
@@ -102,7 +106,7 @@ export async function startStage({ proxy, parts: starts = [] }: StageOptions = {
     }
     const parts: Part[] = []
     for (const start of starts) {
-      const part = await start({ directory: temporaryDirectory('stage'), faults })
+      const part = await start({ directory: temporaryDirectory('stage'), databaseUrl: database.url, faults })
       if (part.stop) stops.push(part.stop)
       parts.push(part)
     }
@@ -125,7 +129,11 @@ export async function startStage({ proxy, parts: starts = [] }: StageOptions = {
     const url = `http://${front.host}:${front.port}`
     await until(async () => (await fetch(`${url}/ping`)).ok)
 
-    const signals = createSignals(instances, front)
+    const sources = [
+      ...instances.map(({ lines }, index) => ({ name: `instance ${index + 1}`, lines })),
+      ...parts.flatMap(({ lines }, index) => (lines ? [{ name: `part ${index + 1}`, lines }] : [])),
+    ]
+    const signals = createSignals(sources, front)
     stops.push(signals.stop)
     const load = startLoad(front)
     stops.push(load.stop)

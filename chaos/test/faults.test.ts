@@ -4,14 +4,13 @@ import { once } from 'node:events'
 import { copyFileSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
-import { runApp } from '../../test/support/app.ts'
 import { createFaultClient } from '../../test/support/fault-proxy/client.ts'
 import { type FaultProxy, startFaultProxy } from '../../test/support/fault-proxy/start.ts'
 import { readValues } from '../../test/support/metrics.ts'
 import { succeed } from '../../test/support/run.ts'
 import { freePort, type TestService, testPostgres, until } from '../../test/support/services.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
-import { type Guarded, startGuarded } from '../guarded.ts'
+import { start } from '../parts/guarded.ts'
 
 /*
  * These tests prove that each fault reaches the instance. An experiment whose fault has no effect would always pass.
@@ -24,18 +23,17 @@ const directory = temporaryDirectory('faults')
 let postgres: TestService
 let proxy: FaultProxy
 let faults: ReturnType<typeof createFaultClient>
-let guarded: Guarded
+let guarded: Awaited<ReturnType<typeof start>>
 const variable = (name: string): string => guarded.variables[name] ?? ''
 
 beforeAll(async () => {
   postgres = await testPostgres()
-  await runApp(['migrate'], { env: { DATABASE_URL: postgres.url } })
   proxy = await startFaultProxy()
   faults = createFaultClient(proxy.url)
-  guarded = await startGuarded({ directory, databaseUrl: postgres.url, faults })
+  guarded = await start({ directory, databaseUrl: postgres.url, faults })
 })
 afterAll(async () => {
-  await guarded?.stop()
+  await guarded?.stop?.()
   await proxy?.stop()
   await postgres?.stop()
 })
