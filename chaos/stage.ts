@@ -34,17 +34,17 @@ export interface Part {
   readonly env?: Env
   /** Added to the variables of the experiment. */
   readonly variables?: Env
-  /** The log lines of a program of its own. */
-  readonly lines?: () => readonly Line[]
   /** Starts three other programs instead of the service. They stop with the part. */
   readonly startInstances?: (env: Env) => Promise<readonly StageInstance[]>
+  /** The log of a further instance. Its warnings and errors count as signals. */
+  readonly lines?: () => readonly Line[]
   stop?(): Promise<unknown>
 }
 
 export interface PartContext {
   /** A directory of the stage, removed at its end. */
   readonly directory: string
-  /** The database, not behind the fault proxy. It has no tables yet. */
+  /** A migrated database, behind the fault proxy. */
   readonly databaseUrl: string
   /** The API of the fault proxy. */
   readonly faults: ReturnType<typeof createFaultClient>
@@ -77,9 +77,13 @@ async function importProxy(proxy?: string): Promise<StartProxy> {
   return module[`start${name[0]?.toUpperCase()}${name.slice(1)}`]
 }
 
-async function startService(env: Env): Promise<readonly StageInstance[]> {
+async function migrate(databaseUrl: string): Promise<void> {
+  const env = { DATABASE_URL: databaseUrl }
   const { code, stderr, stdout } = await runApp(['migrate'], { env, artifact: 'bundle' })
   if (code !== 0) throw new Error(`the migrations failed: ${stderr}${stdout}`)
+}
+
+async function startService(env: Env): Promise<readonly StageInstance[]> {
   const fleet = await startFleet({ artifact: 'bundle', env })
   return fleet.map((instance) => ({ ...instance, pid: () => instance.app().pid }))
 }
@@ -104,15 +108,17 @@ export async function startStage({ proxy, parts: starts = [] }: StageOptions = {
       const { host } = new URL(url)
       return url.replace(host, await faults.add(name, host))
     }
+    await migrate(database.url)
+    const databaseUrl = await behind('database', database.url)
     const parts: Part[] = []
     for (const start of starts) {
-      const part = await start({ directory: temporaryDirectory('stage'), databaseUrl: database.url, faults })
+      const part = await start({ directory: temporaryDirectory('stage'), databaseUrl, faults })
       if (part.stop) stops.push(part.stop)
       parts.push(part)
     }
     const env = Object.assign(
       {
-        DATABASE_URL: await behind('database', database.url),
+        DATABASE_URL: databaseUrl,
         REDIS_URL: await behind('redis', redis.url),
         REDIS_CRITICAL: 'false',
         UPSTREAMS: `payments=${await behind('payments', `http://127.0.0.1:${payments.port}`)}`,
@@ -129,11 +135,8 @@ export async function startStage({ proxy, parts: starts = [] }: StageOptions = {
     const url = `http://${front.host}:${front.port}`
     await until(async () => (await fetch(`${url}/ping`)).ok)
 
-    const sources = [
-      ...instances.map(({ lines }, index) => ({ name: `instance ${index + 1}`, lines })),
-      ...parts.flatMap(({ lines }, index) => (lines ? [{ name: `part ${index + 1}`, lines }] : [])),
-    ]
-    const signals = createSignals(sources, front)
+    const logs = [...instances, ...parts].flatMap(({ lines }) => (lines ? [lines] : []))
+    const signals = createSignals(logs, front)
     stops.push(signals.stop)
     const load = startLoad(front)
     stops.push(load.stop)

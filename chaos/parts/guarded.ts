@@ -5,8 +5,8 @@ import { join, resolve } from 'node:path'
 import { startFakeRegistry } from '#pkg/discovery/fakes.ts'
 import { endWithThisProcess, freePort, launch, until } from '../../scripts/services/service.ts'
 import { startFakePayments } from '../../test/payments/fake.ts'
-import { type Line, runApp } from '../../test/support/app.ts'
 import { startIssuer } from '../../test/support/issuer.ts'
+import type { Line } from '../../test/support/log-fields.ts'
 import { startReceiver } from '../../test/support/otlp-receiver.ts'
 import { missingTools } from '../../test/support/tools.ts'
 import { issueCertificates, startTls } from '../faults/certificates.ts'
@@ -125,7 +125,6 @@ export async function start(context: PartContext): Promise<Part & { readonly var
   const { directory, databaseUrl } = context
   const path = (name: string) => join(directory, name)
   const isRoot = process.getuid?.() === 0
-  await runApp(['migrate'], { env: { DATABASE_URL: databaseUrl }, artifact: 'bundle' })
   const dependencies = [
     await startAccess(context),
     await startRemote(context),

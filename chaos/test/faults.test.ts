@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { copyFileSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { runApp } from '../../test/support/app.ts'
 import { createFaultClient } from '../../test/support/fault-proxy/client.ts'
 import { type FaultProxy, startFaultProxy } from '../../test/support/fault-proxy/start.ts'
 import { readValues } from '../../test/support/metrics.ts'
@@ -28,6 +29,7 @@ const variable = (name: string): string => guarded.variables[name] ?? ''
 
 beforeAll(async () => {
   postgres = await testPostgres()
+  await runApp(['migrate'], { env: { DATABASE_URL: postgres.url } })
   proxy = await startFaultProxy()
   faults = createFaultClient(proxy.url)
   guarded = await start({ directory, databaseUrl: postgres.url, faults })
