@@ -53,7 +53,7 @@ export async function runHealing({ quick, only = '', repeat = 2 }: HealingOption
       problems.push(...found.problems)
       if (outcome.invalid !== undefined) invalid.push(`${row.name}: ${outcome.invalid}`)
       console.info(`${row.name} (load of the machine ${load.toFixed(1)})\n${found.lines.join('\n')}`)
-      console.info(JSON.stringify(outcome.samples))
+      console.info(JSON.stringify(outcome))
     } catch (error) {
       problems.push(`${row.name} was not measured: ${(error as Error).stack}`)
     } finally {

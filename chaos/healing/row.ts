@@ -14,7 +14,7 @@ export type Sample = Readonly<Record<string, number>>
 export interface RowOptions {
   /** Shortens the times of a row. */
   readonly quick: boolean
-  /** Number of repetitions, if the row repeats its fault. */
+  /** Number of repetitions. A row with a long fault measures it at most three times. */
   readonly repeat: number
   /** A directory of the row, which is empty. */
   readonly directory: string
@@ -31,7 +31,7 @@ export interface Row {
   /** The name for ONLY=…, such as `payments`. */
   readonly name: string
   readonly fault: string
-  readonly healer: 'in process' | 'responder'
+  readonly healer: 'in process' | 'responder' | 'watchdog of systemd'
   readonly goals: readonly Goal[]
   /** True for a row that `make chaos QUICK=1` runs. */
   readonly isQuick: boolean

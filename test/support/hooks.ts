@@ -1,10 +1,9 @@
-type AddHook = (hook: () => unknown) => void
+type Hook = (run: () => void) => void
 
-/** The globals of jest, which a program that is not a test lacks. */
-const jest = globalThis as { readonly afterEach?: AddHook; readonly afterAll?: AddHook }
+const { afterAll: jestAfterAll, afterEach: jestAfterEach } = globalThis as { afterAll?: Hook; afterEach?: Hook }
 
-/** Runs the hook after each test of the file. A program has no tests. */
-export const afterEach: AddHook = (hook) => jest.afterEach?.(hook)
+/** The hook of jest. Outside of jest, as in `make chaos`, it calls `run` when the process exits. */
+export const afterAll: Hook = jestAfterAll ?? ((run) => void process.once('exit', run))
 
-/** Runs the hook after the tests of the file, or at the exit of the program. The hook must be synchronous. */
-export const afterAll: AddHook = (hook) => (jest.afterAll ? jest.afterAll(hook) : process.once('exit', hook))
+/** The hook of jest. Outside of jest, it does nothing. */
+export const afterEach: Hook = jestAfterEach ?? (() => undefined)
