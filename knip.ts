@@ -20,9 +20,9 @@ export default {
         'test/*/scenarios/*.ts',
         'test/*/programs/*.ts',
         'test/support/described.ts',
-        // Shared by the ways of deployment: some of it is unused when a folder of deploy/ is gone.
-        'test/support/deploy/*.ts',
-        'chaos/{main,faults/*,healing/*}.ts',
+        // Unused when the folders of deploy/ or chaos/ that use them are gone.
+        'test/support/{deploy,fault-proxy}/*.ts',
+        'chaos/{main,faults/*,healing/*,parts/*}.ts',
         'load/{main,capacity}.ts',
         'deploy/*/timeouts.ts',
         'deploy/*/observe.ts',
