@@ -1,15 +1,25 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { bootMachine, findObstacle, type Machine } from '../../deploy/systemd/machine.ts'
 import { freePort, until } from '../../test/support/services.ts'
 import { startResponder, startRobot } from './responder.ts'
-import type { Outcome, Row, RowOptions } from './row.ts'
+import { importWay, type Outcome, type Row, type RowOptions } from './row.ts'
 import { seconds } from './users.ts'
 
 /** The paths in the machine. */
 const UNITS = '/srv/systemd'
 const SCRIPTS = '/srv/scripts'
+
+/** The part of deploy/systemd/machine.ts that the row uses. */
+interface Machine extends AsyncDisposable {
+  succeed(file: string, ...args: string[]): Promise<string>
+  path(inside: string): string
+}
+
+interface Machines {
+  findObstacle(): Promise<string | undefined>
+  bootMachine(mounts: Readonly<Record<string, string>>): Promise<Machine>
+}
 
 interface Unit {
   readonly name: string
@@ -39,6 +49,7 @@ async function install(machine: Machine): Promise<Unit> {
 
 /** The shipped unit has WatchdogSec=30, and restarts the instance after a second. */
 async function measure({ directory }: RowOptions): Promise<Outcome> {
+  const { findObstacle, bootMachine } = await importWay<Machines>('deploy/systemd/machine.ts')
   const obstacle = await findObstacle()
   if (obstacle !== undefined) throw new Error(`systemd cannot run here: ${obstacle}`)
   const scripts = join(directory, 'scripts')
@@ -112,6 +123,7 @@ export const rows: readonly Row[] = [
       { name: 'notified', unit: 's', limit: 45 },
       { name: 'told of the recovery', unit: 's' },
     ],
+    needs: ['deploy/systemd', 'deploy/respond'],
     isQuick: false,
     measure,
   },

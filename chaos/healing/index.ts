@@ -4,6 +4,11 @@ import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { killApps } from '../../test/support/app.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
+import { rows as blocked } from './blocked.ts'
+import { rows as database } from './database.ts'
+import { rows as frozen } from './frozen.ts'
+import { rows as overload } from './overload.ts'
+import { rows as payments } from './payments.ts'
 import { type Row, report } from './row.ts'
 
 export interface HealingOptions {

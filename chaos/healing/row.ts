@@ -1,3 +1,11 @@
+import { resolve } from 'node:path'
+
+/**
+ * Imports a module of a way of deployment. A static import would break the types of a service that has deleted the
+ * folder.
+ */
+export const importWay = async <T>(path: string): Promise<T> => import(resolve(path))
+
 /** A limit of a row of the table. */
 export interface Goal {
   /** The measured time or share, such as `detected`. */
@@ -33,9 +41,11 @@ export interface Row {
   readonly fault: string
   readonly healer: 'in process' | 'responder' | 'watchdog of systemd'
   readonly goals: readonly Goal[]
+  /** Folders that a service may have deleted. Without them, the row is skipped. */
+  readonly needs: readonly string[]
   /** True for a row that `make chaos QUICK=1` runs. */
   readonly isQuick: boolean
-  /** Called only with the packages that the row needs. @throws when the row could not be measured */
+  /** @throws when the row could not be measured */
   measure(options: RowOptions): Promise<Outcome>
 }
 
