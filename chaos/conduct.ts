@@ -43,8 +43,8 @@ export interface ConductOptions {
 
 const POLL_MS = 200
 
-/** A message that was in the logs in this time before the method says nothing about the fault. */
-const QUIET_MS = 20_000
+/** A message that is in the logs in this time before the experiment says nothing about the fault. */
+const LISTEN_MS = 2_000
 
 /** Explains why an action had no effect, because the Chaos Toolkit only warns. */
 function findFailedAction({ run, rollbacks }: Journal): string | undefined {
@@ -99,13 +99,15 @@ export async function conduct(
   }
 
   await holdsWithin(settleMs)
+  const usual = stage.signals.length
+  await setTimeout(LISTEN_MS)
   const journal = await runner.run()
   const rolledBackAt = performance.now()
   const hasRecovered = await holdsWithin(journal.before.isMet ? recoveryMs : 0)
   const endedAt = performance.now()
-  const earlier = stage.signals.filter(({ at }) => at < startedAt && at > startedAt - QUIET_MS)
-  const usual = new Set(earlier.map(({ text }) => text))
-  const signal = stage.signals.find(({ at, text }) => at >= startedAt && !usual.has(text))
+  const later = stage.signals.slice(usual)
+  const known = new Set(later.filter(({ at }) => at < startedAt).map(({ text }) => text))
+  const signal = later.find(({ at, text }) => at >= startedAt && !known.has(text))
   const requests = stage.load.select({ since: startedAt, until: endedAt })
   const seconds = Array.from({ length: Math.ceil((endedAt - startedAt) / 1_000) }, (_, at): Second => {
     const since = startedAt + 1_000 * at

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import pg from 'pg'
 import { killApps, type Line, runApp } from '../test/support/app.ts'
 import type { RunningProxy, StartProxy } from '../test/support/deploy/proxy.ts'
 import { createFaultClient } from '../test/support/fault-proxy/client.ts'
@@ -138,12 +139,16 @@ export async function startStage({ proxy, parts: starts = [] }: StageOptions = {
     const logs = [...instances, ...parts].flatMap(({ lines }) => (lines ? [lines] : []))
     const signals = createSignals(logs, front)
     stops.push(signals.stop)
+    const reader = new pg.Client(database.url)
+    await reader.connect()
+    stops.push(() => reader.end())
     const load = startLoad(front)
     stops.push(load.stop)
     let begun = instances.map(({ lines }) => lines().length)
     const control = await startControl({
       load: () => load,
       payments,
+      readTitles: async () => (await reader.query('select title from notes')).rows.map(({ title }) => title),
       instances,
       countLines: (message) =>
         instances
