@@ -1,6 +1,7 @@
 /*
- * make load SCENARIO=notes: sends the steps of load/scenarios/notes.json (or of a path to a .json file) through nginx, the service, PostgreSQL, Redis
- * and the upstream on this machine. Prints a table, and writes load/report.md and load/report.svg.
+ * make load SCENARIO=notes: sends the steps of load/scenarios/notes.json, or of a path to a .json file, through nginx,
+ * the service, PostgreSQL, Redis and the upstream on this machine. Prints a table, and writes load/report.md and
+ * load/report.svg.
  *
  * STEPS=100,200 (or RATE=100) and DURATION_S=10 replace the steps of the scenario. INSTANCES=2 starts two instances.
  * Variables of the service, such as DATABASE_POOL_MAX=20, apply to the instances.
