@@ -17,11 +17,13 @@ interface FakeSystem {
   readonly contention?: number
   readonly lagMs?: number
   readonly hasProcesses?: boolean
+  /** Cores that other programs use. */
+  readonly others?: number
 }
 
 /** Returns rigs whose instances are simulated: pools of 10 connections. */
 function fakeRigs(fake: FakeSystem = {}) {
-  const { holdMs = 50, cpuMs = 1, contention = 1, lagMs = 1, hasProcesses = true } = fake
+  const { holdMs = 50, cpuMs = 1, contention = 1, lagMs = 1, hasProcesses = true, others = 0 } = fake
   return async function openRig(instances: number): Promise<Rig> {
     return {
       async measure({ rate, warmUpS, durationS }): Promise<StepResult> {
@@ -43,7 +45,8 @@ function fakeRigs(fake: FakeSystem = {}) {
             generator: { lagMs, cpu: 0 },
             ...(hasProcesses && {
               processes: [{ name: 'service 1', kind: 'service', cpu: (achieved * cpuMs) / 1_000 }],
-              pool: { used: (achieved * hold) / 1_000, pending: failed, timeouts: failed },
+              machine: { cores: 2, busy: others / 2 + (achieved * cpuMs) / 2_000 },
+              pool: { used: (achieved * hold) / 1_000, open: 10, pending: failed, timeouts: failed },
             }),
           },
         }
@@ -91,6 +94,12 @@ test('instances that need more cores than the machine has are not compared', asy
   expect(rows[0]?.deviation).toBeDefined()
   expect(rows[1]?.deviation).toBeUndefined()
   expect(rows[1]?.reason).toMatch(/^the link would need 4[.]\d of the 2 cores of this machine$/)
+})
+
+test('a measurement beside other programs is not compared', async () => {
+  const { rows } = await run({ others: 1.5 }, { INSTANCES: '1' })
+  expect(rows[0]?.deviation).toBeUndefined()
+  expect(rows[0]?.reason).toBe('other programs used 1.5 of the 2 cores')
 })
 
 test('a running system of which only the address is known has a knee and replicas', async () => {
