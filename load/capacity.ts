@@ -14,7 +14,7 @@ import { readValues } from '../test/support/read-values.ts'
 import { findFirstBottleneck } from './bottleneck.ts'
 import { renderCapacityChart } from './capacity-chart.ts'
 import { type CapacityOptions, readOptions } from './capacity-options.ts'
-import { MAX_DEVIATION, renderReport } from './capacity-report.ts'
+import { listProblems, renderReport } from './capacity-report.ts'
 import { evaluate, type Rig, type Row } from './evaluate.ts'
 import type { Target } from './evidence.ts'
 import { measure, prepareData } from './measure.ts'
@@ -100,12 +100,9 @@ async function main(): Promise<number> {
   writeFileSync(join(import.meta.dirname, 'capacity.svg'), renderCapacityChart(capacity, scenario.title))
   console.info(`\n${report}`)
 
-  const wrong = capacity.rows.filter(({ deviation = 0 }) => Math.abs(deviation) > MAX_DEVIATION)
-  for (const { instances } of wrong) {
-    console.error(`DEVIATION: the simulation of ${instances} instances is wrong by more than ${100 * MAX_DEVIATION} %`)
-  }
-  if (capacity.sizing === undefined) console.error('NO CAPACITY: the lowest rate failed')
-  return wrong.length > 0 || capacity.sizing === undefined ? 1 : 0
+  const problems = listProblems(capacity)
+  for (const line of problems) console.error(line)
+  return problems.length > 0 ? 1 : 0
 }
 
 process.exitCode = await main()
