@@ -22,7 +22,7 @@ import { readScenario, type Scenario } from './scenario.ts'
 import { startStage } from './stage.ts'
 
 const USAGE =
-  "make capacity TARGET=5000 SLO='p99<250ms' [SCENARIO=notes INSTANCES=1,2,4 DATABASE_POOL_MAX=10 ZONES=3 QUICK=1 URL=http://…]"
+  "make capacity TARGET=5000 SLO='p99<250ms' [SCENARIO=ping INSTANCES=1,2,4 DATABASE_POOL_MAX=10 ZONES=3 QUICK=1 URL=http://…]"
 
 function readInput(cores: number): { readonly options: CapacityOptions; readonly scenario: Scenario } | undefined {
   try {

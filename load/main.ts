@@ -1,5 +1,5 @@
 /*
- * make load SCENARIO=notes: sends the steps of load/scenarios/notes.json through nginx, the service, PostgreSQL, Redis
+ * make load SCENARIO=notes: sends the steps of load/scenarios/notes.json (or of a path to a .json file) through nginx, the service, PostgreSQL, Redis
  * and the upstream on this machine. Prints a table, and writes load/report.md and load/report.svg.
  *
  * STEPS=100,200 (or RATE=100) and DURATION_S=10 replace the steps of the scenario. INSTANCES=2 starts two instances.
@@ -18,8 +18,11 @@ import { judge, listPanels, renderReport } from './report.ts'
 import { readScenario, type Step } from './scenario.ts'
 import { startStage } from './stage.ts'
 
-const { SCENARIO = 'notes', STEPS, RATE, DURATION_S, URL: url, METRICS, INSTANCES } = process.env
-const scenario = readScenario(SCENARIO)
+// An exit removes the temporary files, and ends the stage. Without a listener, the signal ends the process at once.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
+
+const { SCENARIO = '', STEPS, RATE, DURATION_S, URL: url, METRICS, INSTANCES } = process.env
+const scenario = readScenario(SCENARIO || 'ping')
 
 function listSteps(): readonly Step[] {
   const rates = (STEPS || RATE || '').split(',').filter(Boolean).map(Number)

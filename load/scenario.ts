@@ -102,8 +102,12 @@ export function parseScenario(text: string, file: string): Scenario {
   throw new Error(`${file} is not a valid scenario:\n${lines.join('\n')}`)
 }
 
-/** Reads load/scenarios/<name>.json. @throws Error with the names of the scenarios when the file does not exist */
+/**
+ * Reads load/scenarios/<name>.json, or the file of a path that ends with `.json`. @throws Error with the names of the
+ * scenarios when the folder has no such file
+ */
 export function readScenario(name: string): Scenario {
+  if (name.endsWith('.json')) return parseScenario(readFileSync(name, 'utf8'), name)
   const folder = join(import.meta.dirname, 'scenarios')
   const names = globSync('*.json', { cwd: folder }).map((file) => basename(file, '.json'))
   if (!names.includes(name)) throw new Error(`unknown scenario ${name}: expected ${names.sort().join(', ')}`)

@@ -16,5 +16,5 @@ function removeAll(): void {
 }
 
 // Commands such as `make load` use the starters of the tests, and jest rejects an import outside of its tests.
-if (process.env['JEST_WORKER_ID'] === undefined) process.once('exit', removeAll)
-else (await import('@jest/globals')).afterAll(removeAll)
+if ('afterAll' in globalThis) (await import('@jest/globals')).afterAll(removeAll)
+else process.once('exit', removeAll)
