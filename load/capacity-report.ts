@@ -100,11 +100,9 @@ function renderSizing({ options, capacity, name }: ReportInput): string {
     title,
     describeSizing(sizing, capacity, options).join('\n'),
     '### Kubernetes',
-    'In `deploy/kubernetes/overlays/production/kustomization.yaml`, in place of its `patches`:',
+    'In `overlays/production/kustomization.yaml`, in place of its `patches`:',
     `\`\`\`yaml\n${renderPatches(sizing, name)}\n\`\`\``,
-    ...(settings.length > 0
-      ? [`In \`deploy/kubernetes/base/settings.env\`:\n\n\`\`\`sh\n${settings.join('\n')}\n\`\`\``]
-      : []),
+    ...(settings.length > 0 ? [`In \`base/settings.env\`:\n\n\`\`\`sh\n${settings.join('\n')}\n\`\`\``] : []),
     'At once, until the next `kubectl apply -k`:',
     `\`\`\`sh\n${renderCommands(sizing, name).join('\n')}\n\`\`\``,
   ].join('\n\n')

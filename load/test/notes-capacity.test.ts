@@ -1,9 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { run } from '../../test/support/run.ts'
 
 /** Several instances need a proxy. */
-const INSTANCES = existsSync('deploy/nginx') ? [1, 2] : [1]
+const INSTANCES = existsSync(join(import.meta.dirname, '../../deploy/nginx')) ? [1, 2] : [1]
 
 test('the command finds the knees of one and two instances, names the pool, and sizes the target', async () => {
   // Inserts of 50 ms with 5 connections: 100 requests a second by each instance.
