@@ -20,6 +20,8 @@ export default {
         'test/*/scenarios/*.ts',
         'test/*/programs/*.ts',
         'test/support/described.ts',
+        // Some of it is unused when load/ is gone.
+        'test/support/cpu.ts',
         // Shared by the ways of deployment: some of it is unused when a folder of deploy/ is gone.
         'test/support/deploy/*.ts',
         'chaos/{main,faults/*,healing/*}.ts',

@@ -5,7 +5,7 @@
  * Exits with 1 when the knee is 0 or the simulation deviates too far from a measurement, and with 64 when a variable is
  * wrong.
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { schema } from '../config/env.ts'
@@ -18,7 +18,7 @@ import { listProblems, renderReport } from './capacity-report.ts'
 import { evaluate, type Rig, type Row } from './evaluate.ts'
 import type { Target } from './evidence.ts'
 import { measure, prepareData } from './measure.ts'
-import { readScenario, type Scenario } from './scenario.ts'
+import { readScenario, readSql, type Scenario } from './scenario.ts'
 import { startStage } from './stage.ts'
 
 const USAGE =
@@ -35,13 +35,12 @@ function readInput(cores: number): { readonly options: CapacityOptions; readonly
 }
 
 function createOpenRig({ url, metrics, poolMax, scenario: name }: CapacityOptions, scenario: Scenario) {
-  const sqlFile = join(import.meta.dirname, 'scenarios', `${name}.sql`)
-  const sql = existsSync(sqlFile) ? readFileSync(sqlFile, 'utf8') : undefined
+  const sql = readSql(name)
 
   async function openTarget(instances: number, stack: AsyncDisposableStack): Promise<Target> {
     if (url !== undefined) return { url, ...(metrics && { metrics }) }
     const env = { ...serviceVariables(), DATABASE_POOL_MAX: String(poolMax) }
-    const stage = await startStage({ instances, env, ...(sql !== undefined && { sql }) })
+    const stage = await startStage({ instances, env, sql })
     stack.use(stage)
     return stage.target
   }
