@@ -16,7 +16,7 @@ import { schema } from '../config/env.ts'
 import { renderChart } from './chart.ts'
 import { measure, prepareData, type StepResult } from './measure.ts'
 import { judge, listPanels, renderReport } from './report.ts'
-import { readScenario, type Step } from './scenario.ts'
+import { readScenario, readSql, type Step } from './scenario.ts'
 import { startStage } from './stage.ts'
 
 // An exit removes the temporary files, and ends the stage. Without a listener, the signal ends the process at once.
@@ -24,6 +24,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 
 const { SCENARIO = '', STEPS, RATE, DURATION_S, URL: url, METRICS, INSTANCES } = process.env
 const scenario = readScenario(SCENARIO || 'ping')
+const sql = readSql(SCENARIO || 'ping')
 
 function listSteps(): readonly Step[] {
   const rates = (STEPS || RATE || '').split(',').filter(Boolean).map(Number)
@@ -45,7 +46,7 @@ await using stage = url
       target: { url, ...(METRICS && { metrics: METRICS.split(',') }) },
       [Symbol.asyncDispose]: async () => {},
     }
-  : await startStage({ instances: Number(INSTANCES || 1), env })
+  : await startStage({ instances: Number(INSTANCES || 1), env, sql })
 const { target } = stage
 const data = await prepareData({ target, scenario })
 const results: StepResult[] = []

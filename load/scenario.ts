@@ -1,4 +1,4 @@
-import { globSync, readFileSync } from 'node:fs'
+import { existsSync, globSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import * as z from 'zod'
 
@@ -112,4 +112,11 @@ export function readScenario(name: string): Scenario {
   const names = globSync('*.json', { cwd: folder }).map((file) => basename(file, '.json'))
   if (!names.includes(name)) throw new Error(`unknown scenario ${name}: expected ${names.sort().join(', ')}`)
   return parseScenario(readFileSync(join(folder, `${name}.json`), 'utf8'), `load/scenarios/${name}.json`)
+}
+
+/** Reads the SQL of a scenario, the file `.sql` beside its `.json`. It runs in the database of this machine first. */
+export function readSql(name: string): string | undefined {
+  const file = name.endsWith('.json') ? name : join(import.meta.dirname, 'scenarios', `${name}.json`)
+  const sql = file.replace(/json$/, 'sql')
+  return existsSync(sql) ? readFileSync(sql, 'utf8') : undefined
 }

@@ -19,7 +19,7 @@ export interface StageOptions {
   /** Delay of the responses of the upstream `payments`, in milliseconds. @default 20 */
   readonly paymentsDelayMs?: number
   /** Runs after the migrations. @default nothing */
-  readonly sql?: string
+  readonly sql?: string | undefined
 }
 
 export interface Stage extends AsyncDisposable {
