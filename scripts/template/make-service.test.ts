@@ -144,6 +144,14 @@ describe('the suites', () => {
   )
 })
 
+test('a suite that needs a left-out way of deployment is left out', () => {
+  const needing = new Map([...template, ['chaos/stage.ts', "import { start } from '../deploy/nginx/start.ts'"]])
+  const suites = (deploy: string) => listSuites(makeService(needing, { ...choices, deploy }, origin).keys())
+  expect(suites('nginx')).toContain('chaos')
+  expect(suites('kubernetes')).not.toContain('chaos')
+  expect(suites('kubernetes')).toContain('test/restart')
+})
+
 test('a service with neither example nor suites, for Kubernetes alone, has few files', () => {
   const files = [...make({ example: 'no', suites: 'none', deploy: 'kubernetes' }).keys()]
   const fromTemplate = /^(pkg|scripts|test)\//

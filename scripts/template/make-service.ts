@@ -74,11 +74,22 @@ function dropExample(tree: Tree): Tree {
   return new Map([...filter(tree, (path) => !deleted.includes(path)), ...edited])
 }
 
+/** Lists the suites that the choices leave out, and those that need a way of deployment that they leave out. */
+function listLeftOut(template: Tree, suites: string, ways: readonly string[]): readonly string[] {
+  const chosen = suites === 'all' ? listSuites(template.keys()) : suites.split(',')
+  const others = listWays(template.keys()).filter((way) => !ways.includes(way))
+  const needsOther = (suite: string) =>
+    [...template].some(
+      ([path, text]) =>
+        isIn(path, [suite]) && [...text.matchAll(/\bdeploy\/([\w-]+)/g)].some(([, way = '']) => others.includes(way)),
+    )
+  return listSuites(template.keys()).filter((suite) => !chosen.includes(suite) || needsOther(suite))
+}
+
 /** Removes the files that a service does not get, and the files that need a removed file. */
 function dropFiles(template: Tree, { example, deploy, suites }: Choices) {
   const ways = deploy === 'all' ? listWays(template.keys()) : deploy.split(',')
-  const leftOut =
-    suites === 'all' ? [] : listSuites(template.keys()).filter((suite) => !suites.split(',').includes(suite))
+  const leftOut = listLeftOut(template, suites, ways)
   const isOffered = (path: string) => {
     const way = findWay(path)
     return !isIn(path, TEMPLATE_ONLY) && (way === undefined || ways.includes(way))
