@@ -50,6 +50,9 @@ const CALLS = readNames({ NAME: 'payment' })
 const findWay = (path: string) => /^deploy\/([^/]+)\//.exec(path)?.[1]
 const isIn = (path: string, folders: readonly string[]) =>
   folders.some((folder) => path === folder || path.startsWith(`${folder}/`))
+/** A way of deployment may have a folder for a suite, such as `deploy/kubernetes/chaos`. */
+const isOfSuite = (path: string, suites: readonly string[]) =>
+  isIn(path, suites) || isIn(path.replace(/^deploy\/[^/]+\//, ''), suites)
 
 /** Lists the ways of deployment. Each is a folder of deploy/. */
 export function listWays(paths: Iterable<string>): readonly string[] {
@@ -96,9 +99,9 @@ function dropFiles(template: Tree, { example, deploy, suites }: Choices) {
   }
   const offered = filter(template, isOffered)
   // A suite may need files of another suite.
-  const others = [...offered.keys()].filter((path) => !path.startsWith('test/') && !isIn(path, leftOut))
+  const others = [...offered.keys()].filter((path) => !path.startsWith('test/') && !isOfSuite(path, leftOut))
   const needed = findReached(offered, others)
-  const chosen = filter(offered, (path) => !isIn(path, leftOut) || needed.has(path))
+  const chosen = filter(offered, (path) => !isOfSuite(path, leftOut) || needed.has(path))
   return dropOrphans(template, dropDependents(template, example === 'yes' ? chosen : dropExample(chosen)))
 }
 
