@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { killApps, type RunningApp, runApp, startApp } from './support/app.ts'
 import { applyHunks, applyRecipes, listBlocks } from './support/recipes.ts'
-import { run } from './support/run.ts'
+import { run, succeed } from './support/run.ts'
 import { type TestService, testPostgres, until } from './support/services.ts'
 import { temporaryDirectory } from './support/temporary.ts'
 
@@ -70,10 +70,17 @@ const readCode = async (response: Response) =>
 test('the page with its recipes is well typed and has the style of the service', async () => {
   const types = await run(resolve('node_modules/.bin/tsc'), ['-p', '.'], { cwd: root })
   expect(types.stdout).toBe('')
-  const style = ['check', '--error-on-warnings', '--vcs-enabled=false', 'config', 'internal']
+  const style = ['check', '--error-on-warnings', '--vcs-enabled=false', 'config', 'internal', 'test/invoices']
   const { stderr } = await run(resolve('node_modules/.bin/biome'), style, { cwd: root })
   expect(stderr).toBe('')
   expect(await run(process.execPath, ['scripts/check-migrations.ts'], { cwd: root })).toMatchObject({ stderr: '' })
+}, 120_000)
+
+test('the unit tests of the resource still pass', async () => {
+  const transform = { '[.]ts$': '<rootDir>/test/support/strip-types.mjs' }
+  const config = { rootDir: root, roots: ['<rootDir>/internal'], extensionsToTreatAsEsm: ['.ts'], transform }
+  const jest = ['--experimental-vm-modules', 'node_modules/jest/bin/jest.js', '--config', JSON.stringify(config)]
+  await succeed(process.execPath, jest, { cwd: root })
 }, 120_000)
 
 test('a change whose position does not exist or is not unique is an error', () => {

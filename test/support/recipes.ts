@@ -43,7 +43,9 @@ export function applyHunks(before: string, hunks: string): string {
 /** Applies every block of the page to a copy of the sources. @returns the root of the copy */
 export function applyRecipes(page: string): string {
   const root = copyTree('cookbook')
-  for (const file of ['tsconfig.json', '.env.example']) cpSync(file, join(root, file))
+  for (const file of ['tsconfig.json', '.env.example', 'test/support']) {
+    cpSync(file, join(root, file), { recursive: true })
+  }
   for (const { language, path, text } of listBlocks(page)) {
     if (language === 'sh') runMakeResource(root, text)
     else if (language === 'diff')
@@ -51,9 +53,10 @@ export function applyRecipes(page: string): string {
     else if (path.includes('…')) writeFileSync(makeMigration(root, path), text)
     else appendFileSync(join(root, path), text, { flag: 'ax' })
   }
-  // The tests need files that the copy does not have.
-  rmSync(join(root, 'test'), { recursive: true })
-  for (const file of globSync('**/*.test.ts', { cwd: root, exclude: ['node_modules'] })) rmSync(join(root, file))
+  // Other tests need files that the copy does not have.
+  const own = /(customers|invoices)\.test\.ts$/
+  const tests = globSync('**/*.test.ts', { cwd: root, exclude: ['node_modules'] }).filter((file) => !own.test(file))
+  for (const file of tests) rmSync(join(root, file))
   return root
 }
 
