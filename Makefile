@@ -135,7 +135,7 @@ $(TOOLCHAIN): .nvmrc scripts/toolchain/package-lock.json scripts/toolchain/insta
 	@touch $@
 
 $(PACKAGES): package-lock.json .npmrc | $(TOOLCHAIN)
-	@npm ci --include=dev --include=optional --loglevel=error
+	@sh scripts/packages.sh
 	@touch $@
 
 $(BENCH_PACKAGES): bench/package-lock.json .npmrc | $(TOOLCHAIN)
