@@ -26,6 +26,9 @@ const DATABASE = '/test/[^/]+/(exactly-once/|pgbouncer)'
 /** Tests of service discovery with real registries. */
 const DISCOVERY = '/deploy/[^/]+/discovery[.]test[.]ts$'
 
+/** Folders that a service may delete: jest rejects missing roots. */
+const existing = (...folders) => folders.filter((folder) => existsSync(folder)).map((folder) => `<rootDir>/${folder}`)
+
 const common = {
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
@@ -40,7 +43,8 @@ export default {
     {
       ...common,
       displayName: 'unit',
-      roots: ['config', 'internal', 'pkg', 'src', 'scripts', 'bench'].map((folder) => `<rootDir>/${folder}`),
+      roots: existing('config', 'internal', 'pkg', 'src', 'scripts', 'bench', 'chaos', 'load'),
+      testPathIgnorePatterns: ['<rootDir>/(chaos|load)/test/'],
     },
     {
       ...common,
@@ -48,17 +52,20 @@ export default {
       roots: ['<rootDir>/test'],
       testPathIgnorePatterns: ['<rootDir>/test/(release|restart|browser)/', DATABASE],
     },
-    // Jest rejects missing roots, and a service without a deployment has no such folder.
     ...(existsSync('deploy')
       ? [
           { ...common, displayName: 'deploy', roots: ['<rootDir>/deploy'], testPathIgnorePatterns: [DISCOVERY] },
           { ...common, displayName: 'discovery', roots: ['<rootDir>/deploy'], testRegex: DISCOVERY },
         ]
       : []),
+    ...(existing('chaos/test', 'load/test').length > 0
+      ? [{ ...common, displayName: 'stability', roots: existing('chaos/test', 'load/test') }]
+      : []),
     { ...common, displayName: 'database', roots: ['<rootDir>/test'], testRegex: `${DATABASE}.*\\.test\\.ts$` },
-    { ...common, displayName: 'release', roots: ['<rootDir>/test/release'] },
-    { ...common, displayName: 'browser', roots: ['<rootDir>/test/browser'] },
-    { ...common, displayName: 'restart', roots: ['<rootDir>/test/restart'] },
+    ...['release', 'browser', 'restart'].flatMap((displayName) => {
+      const roots = existing(`test/${displayName}`)
+      return roots.length > 0 ? [{ ...common, displayName, roots }] : []
+    }),
   ],
   testTimeout: 30_000,
   coverageProvider: 'v8',

@@ -6,7 +6,7 @@ import { schema } from '#config/env.ts'
 
 /*
  * These tests check that every name in the pages exists: linked pages and headings, files, targets of make, variables,
- * log lines. test/release/first-run.test.ts runs the commands of the README.
+ * log lines.
  */
 const git = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8' }).split('\n').filter(Boolean)
 const tracked = git('ls-files', '--cached', '--others', '--exclude-standard')

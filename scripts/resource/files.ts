@@ -82,7 +82,7 @@ export interface Removal {
 
 /**
  * Undoes `makeResource`. Also deletes the other tests of the resource and its seeds: `notes.test.ts` in any folder of
- * `test/`, `test/notes/`, and `notes.sql`.
+ * `test/`, `test/notes/`, `load/scenarios/notes.json`, `load/test/notes.test.ts`, and `notes.sql`.
  *
  * @param paths the files of this project
  * @throws when a file or a registration is not as `makeResource` left it, or when another resource refers to this one
@@ -104,7 +104,7 @@ export function unmakeResource(
     throw new Error(`there are several migrations of ${plural}: ${[migration, ...others].join(', ')}`)
   const made = Object.values(PATHS).map((path) => fill(rename(path, names), { migration }))
   const ownTest = new RegExp(
-    `^(test/(${plural}/.*|(.*/)?${plural}\\.test\\.ts)|bench/${plural}/.*|internal/store/seeds/${plural}\\.sql)$`,
+    `^(test/(${plural}/.*|(.*/)?${plural}\\.test\\.ts)|bench/${plural}/.*|load/(.+/)?${plural}(\\.test\\.ts|\\.json)|internal/store/seeds/${plural}\\.sql)$`,
   )
   // Tests may be missing, because a team may have deleted them.
   const missing = made.filter((path) => !paths.includes(path) && !ownTest.test(path))

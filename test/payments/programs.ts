@@ -21,6 +21,8 @@ export interface SendOptions {
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
   readonly agent?: Agent
+  readonly host?: string
+  readonly signal?: AbortSignal
 }
 
 /** Sends one request. Never rejects. */

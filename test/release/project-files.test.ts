@@ -50,8 +50,7 @@ describe('compose.yaml', () => {
 
   test('matches the schema of Compose, with each profile', async () => {
     const compose = await debianTool('docker-compose', 'docker-compose')
-    const all = ['--profile', 'observe']
-    for (const profiles of [[], all]) {
+    for (const profiles of [[], ['--profile', 'observe'], ['--profile', 'logs']]) {
       const { code, stderr } = await run(compose, ['-f', 'compose.yaml', ...profiles, 'config', '--quiet'])
       expect([profiles, code, stderr]).toEqual([profiles, 0, ''])
     }
@@ -77,13 +76,38 @@ describe('compose.yaml', () => {
     const mounted = volumes.filter((volume) => volume.startsWith('./')).map((volume) => volume.split(':')[0] ?? '')
     expect(mounted.filter((path) => !existsSync(path))).toEqual([])
   })
+
+  test('starts Filebeat with a configuration that reads the containers and writes to the broker', async () => {
+    const [script = ''] = services.filebeat.command
+    const target = join(temporaryDirectory('filebeat'), 'filebeat.yml')
+    const edit = script
+      .replaceAll('$$', '$')
+      .replace(/^exec .*$/m, '')
+      .replace('/etc/service/filebeat.yml', 'deploy/logging/filebeat.yml')
+      .replace('/tmp/filebeat.yml', target)
+    await succeed('bash', ['-ec', edit])
+    const { 'filebeat.inputs': inputs, 'output.kafka': output } = parse(read(target))
+    expect(inputs[0].paths).toEqual(['/var/lib/docker/containers/*/*-json.log'])
+    expect(inputs[0].parsers.map((parser: object) => Object.keys(parser)[0])).toEqual(['container', 'ndjson'])
+    expect(output.hosts).toEqual(['kafka:9092'])
+    expect(services.logstash.environment.KAFKA_SERVERS).toBe('kafka:9092')
+  })
+
+  test('installs the policy and the template as the page of the pipeline does', () => {
+    const [script = ''] = services['log-streams'].command
+    const page = read('deploy/logging/README.md')
+    const steps = [...page.matchAll(/^ *(put \/\S+ \S+)$/gm)].map(([, step]) => step)
+    expect(steps).toHaveLength(2)
+    for (const step of steps) expect(script).toContain(step)
+    expect(script).toContain('kibana.ndjson')
+  })
 })
 
 test('the Makefiles use no feature that is newer than GNU make 3.81, the version of macOS', () => {
   // From the news of GNU make 3.82 to 4.4.
   const newer =
     /^\.ONESHELL|^\.SHELLFLAGS|\$\((file|guile|let|intcmp) |:{2,3}=|!=|&:|^undefine |^load |\bprivate |\.SHELLSTATUS/m
-  for (const file of ['Makefile', ...globSync(['scripts/*/*.mk', 'deploy/*/*.mk'])]) {
+  for (const file of ['Makefile', ...globSync(['*/*.mk', '{scripts,deploy,test}/*/*.mk'])]) {
     expect([file, newer.exec(read(file))?.[0]]).toEqual([file, undefined])
   }
 })

@@ -93,7 +93,7 @@ test('an upgrade is one commit, keeps the changes of the service, and leaves no 
 })
 
 test('an upgrade makes each version of the template with the init script of that version', async () => {
-  const made = 'makeService(template, choices, parent)'
+  const made = 'makeService(template, { ...choices, owner }, origin)'
   template.replace('scripts/init.ts', made, `new Map([...${made}, ['OWNERS', \`Team of \${choices.name}\\n\`]])`)
   template.replace('docs/pages/moved.md', 'Line 18.', 'Line 18 of the template.')
   service.replace('docs/pages/moved.md', 'Line 5.', 'Line 5 of the service.')
