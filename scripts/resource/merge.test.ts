@@ -29,7 +29,9 @@ const lines = (text: string) => text.split('\n').filter((line) => line !== '')
 test.each(REGISTRATIONS.map(({ path }) => path))('Git merges two resources of two branches in %s', (path) => {
   expect(readFileSync('.gitattributes', 'utf8')).toContain(`${path} merge=union\n`)
   const base = add(readFileSync(path, 'utf8'), path, 'mango')
-  const [ours, theirs] = [add(base, path, 'apple'), add(base, path, 'zebra')]
+  const [ours, theirs] = [add(base, path, 'zebra'), add(base, path, 'apple')]
   const merged = merge(ours, base, theirs)
-  expect(lines(format(path, merged)).sort()).toEqual(lines(add(ours, path, 'zebra')).sort())
+  expect(lines(format(path, merged)).sort()).toEqual(lines(add(ours, path, 'apple')).sort())
+  // make lint accepts the merged file.
+  expect(format(path, merged)).toBe(merged)
 })
