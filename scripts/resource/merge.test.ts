@@ -29,9 +29,13 @@ const lines = (text: string) => text.split('\n').filter((line) => line !== '')
 test.each(REGISTRATIONS.map(({ path }) => path))('Git merges two resources of two branches in %s', (path) => {
   expect(readFileSync('.gitattributes', 'utf8')).toContain(`${path} merge=union\n`)
   const base = add(readFileSync(path, 'utf8'), path, 'mango')
-  const [ours, theirs] = [add(base, path, 'zebra'), add(base, path, 'apple')]
+  const [ours, theirs] = [add(base, path, 'apple'), add(base, path, 'zebra')]
   const merged = merge(ours, base, theirs)
-  expect(lines(format(path, merged)).sort()).toEqual(lines(add(ours, path, 'apple')).sort())
-  // make lint accepts the merged file.
+  expect(lines(format(path, merged)).sort()).toEqual(lines(add(ours, path, 'zebra')).sort())
+})
+
+test.each(REGISTRATIONS.map(({ path }) => path))('make lint accepts the merged %s', (path) => {
+  const base = readFileSync(path, 'utf8')
+  const merged = merge(add(base, path, 'zebra'), base, add(base, path, 'apple'))
   expect(format(path, merged)).toBe(merged)
 })
