@@ -13,5 +13,5 @@ export function temporaryDirectory(name: string): string {
 }
 
 afterAll(() => {
-  for (const directory of made) rmSync(directory, { recursive: true, force: true })
+  for (const directory of made) rmSync(directory, { recursive: true, force: true, maxRetries: 10 })
 })
