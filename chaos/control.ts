@@ -4,13 +4,14 @@ import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
 import { errorShare, type Load, p99Ms } from './load.ts'
 import type { Payments, PaymentsMode } from './payments.ts'
+import type { StageInstance } from './stage.ts'
 
 export interface ControlDeps {
   readonly load: () => Load
   readonly payments: Payments
   /** Returns the titles of all notes in the database. */
   readonly readTitles: () => Promise<readonly string[]>
-  readonly instances: readonly { kill(): Promise<unknown>; start(): Promise<unknown> }[]
+  readonly instances: readonly Pick<StageInstance, 'kill' | 'start' | 'log'>[]
   /** Counts the lines with this message that the instances have logged since the experiment began. */
   readonly countLines: (message: string) => number
 }
@@ -23,6 +24,7 @@ export interface ControlDeps {
  *     GET  /payments/amplification?seconds=5                  calls of the upstream for each request
  *     POST /payments {"share":0.5,"status":500,"delayMs":0}   {} ends the fault
  *     POST /instances/2/kill, /instances/2/start              SIGKILL, and a new process
+ *     POST /instances/2/hold-log, /instances/2/read-log       stop reading the log, whose pipe fills, and read it again
  *     GET  /writes/wrong                                      acknowledged notes that do not exist exactly once
  *     GET  /log?message=circuit%20opened                      lines since the experiment began
  *
@@ -47,10 +49,14 @@ export async function startControl({ load, payments, readTitles, instances, coun
       case 'POST /payments':
         return payments.set((await body()) as PaymentsMode)
       case 'POST /instances/N/kill':
-      case 'POST /instances/N/start': {
+      case 'POST /instances/N/start':
+      case 'POST /instances/N/hold-log':
+      case 'POST /instances/N/read-log': {
         const instance = instances[Number(number) - 1]
         if (instance === undefined) throw new Error(`no instance ${number}`)
-        await (action === 'kill' ? instance.kill() : instance.start())
+        if (action === 'hold-log') instance.log?.hold()
+        else if (action === 'read-log') instance.log?.read()
+        else await (action === 'kill' ? instance.kill() : instance.start())
         return
       }
       case 'GET /writes/wrong': {
