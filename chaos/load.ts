@@ -6,7 +6,7 @@ import { openLoop, percentile } from '../test/support/open-loop.ts'
 /** Requests per second, over all operations. */
 const RATE = 40
 const TIMEOUT_MS = 5_000
-const RETRY_MS = 500
+const RETRY_MS = 100
 
 interface Operation {
   readonly path: string
@@ -70,12 +70,13 @@ export const p99Ms = (requests: readonly Request[], now = performance.now()) =>
   )
 
 /**
- * Sends a steady load in an open loop until `stop`. A failed write repeats with its idempotency key until it succeeds.
- * The repetitions are not in `requests`.
+ * Sends a steady load in an open loop until `stop`. Failed writes repeat with their idempotency keys until they succeed,
+ * one at a time, so that the repetitions do not add to an overload. They are not in `requests`.
  */
 export function startLoad({ host, port }: { readonly host: string; readonly port: number }): Load {
   const requests: Request[] = []
   const acknowledged = new Set<string>()
+  const failed: (() => Promise<boolean>)[] = []
   const agent = new Agent({ keepAlive: true, maxSockets: 1_000 })
   const end = new AbortController()
   const startedAt = performance.now()
@@ -98,16 +99,29 @@ export function startLoad({ host, port }: { readonly host: string; readonly port
           body: JSON.stringify(body(title)),
         }),
       })
-    const { status } = await attempt()
-    entry.status = status
-    entry.latencyMs = performance.now() - entry.at
-    if (body === undefined) return
-    for (let last = status; last !== 201 && !end.signal.aborted; last = (await attempt()).status) {
-      await setTimeout(RETRY_MS, undefined, { signal: end.signal }).catch(() => undefined)
+
+    /** Resolves with false when the write has to repeat. */
+    async function write(sent: ReturnType<typeof attempt>): Promise<boolean> {
+      const isDone = (await sent).status === 201
+      if (isDone) acknowledged.add(title)
+      return isDone
     }
-    if (!end.signal.aborted) acknowledged.add(title)
+
+    const sent = attempt()
+    entry.status = (await sent).status
+    entry.latencyMs = performance.now() - entry.at
+    if (body && !(await write(sent))) failed.push(() => write(attempt()))
   }
 
+  async function repeatFailed(): Promise<void> {
+    while (!end.signal.aborted) {
+      const next = failed.shift()
+      if (next && !(await next())) failed.push(next)
+      await setTimeout(RETRY_MS, undefined, { signal: end.signal }).catch(() => undefined)
+    }
+  }
+
+  const repeating = repeatFailed()
   const running = openLoop({ ratePerSecond: RATE, durationMs: 86_400_000, signal: end.signal, send: ask })
   return {
     requests,
@@ -123,6 +137,7 @@ export function startLoad({ host, port }: { readonly host: string; readonly port
     async stop() {
       end.abort()
       await running
+      await repeating
       agent.destroy()
     },
   }
