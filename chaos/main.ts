@@ -1,7 +1,7 @@
 /*
  * make chaos: runs the experiments in chaos/*.json against a local fleet, prints a verdict for each, and writes
  * chaos/report.md and chaos/report.svg. `make chaos ONLY=redis-gone` runs the experiments whose names contain the text.
- * QUICK=1 holds each fault for 5 s instead of 15 s.
+ * QUICK=1 holds each fault for 5 s instead of 15 s. `node chaos/main.ts FILE…` runs the experiments in other files.
  *
  * Exits with 1 when a hypothesis failed, or when an experiment could not run. An experiment whose variables are unset,
  * because a fault needs root or a tool, is skipped, and fails with CI=true.
@@ -24,8 +24,8 @@ interface StageExtension {
   readonly proxy?: string
 }
 
-const experiments = globSync('chaos/*.json')
-  .sort()
+const files = process.argv.length > 2 ? process.argv.slice(2) : globSync('chaos/*.json').sort()
+const experiments = files
   .filter((file) => file.includes(ONLY))
   .map((file) => {
     const experiment = parseExperiment(readFileSync(file, 'utf8'), file)
