@@ -145,7 +145,7 @@ async function measureResponder({ repeat, directory }: RowOptions): Promise<Outc
     env: standIn.env,
     reaction: {
       alert: 'InstanceHangs',
-      expr: 'up{job="my-service"} == 0',
+      expr: 'up == 0',
       for: '5s',
       action: { type: 'restart_instance', systemd: { unit: 'app' } },
       cooldownSeconds: 10,
