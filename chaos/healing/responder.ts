@@ -33,7 +33,7 @@ export interface ResponderOptions {
 export async function startResponder({ directory, targets, reaction, scrape = '5s', env }: ResponderOptions) {
   const { alert, expr, action, cooldownSeconds } = reaction
   const alerts = {
-    groups: [{ name: 'my-service-respond', rules: [{ alert, expr, for: reaction.for, labels: { respond: 'true' } }] }],
+    groups: [{ name: 'healing-respond', rules: [{ alert, expr, for: reaction.for, labels: { respond: 'true' } }] }],
   }
   const rules = {
     maxActionsPerHour: 1_000,
