@@ -22,9 +22,9 @@ export default {
         'test/support/described.ts',
         // Some of it is unused when load/ is gone.
         'test/support/cpu.ts',
-        // Shared by the ways of deployment: some of it is unused when a folder of deploy/ is gone.
-        'test/support/deploy/*.ts',
-        'chaos/{main,faults/*,healing/*}.ts',
+        // Unused when the folders of deploy/ or chaos/ that use them are gone.
+        'test/support/{deploy,fault-proxy}/*.ts',
+        'chaos/{main,faults/*,healing/*,parts/*}.ts',
         'load/{main,capacity,generator}.ts',
         'deploy/*/timeouts.ts',
         'deploy/*/observe.ts',
