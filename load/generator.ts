@@ -70,7 +70,7 @@ async function run({ url, scenario, data, rate, warmUpS, durationS }: Plan): Pro
     const [min, max] = thinkMs
     while (requests.length < count) {
       const dueAt = performance.now() + min + Math.random() * (max - min)
-      await setTimeout(dueAt - performance.now())
+      await setTimeout(Math.max(0, dueAt - performance.now()))
       requests.push(await ask(dueAt))
     }
     return requests
@@ -78,8 +78,8 @@ async function run({ url, scenario, data, rate, warmUpS, durationS }: Plan): Pro
 
   const startAt = performance.now()
   const [from, to] = [startAt + 1_000 * warmUpS, startAt + 1_000 * (warmUpS + durationS)]
-  const begun = setTimeout(from - startAt).then(() => tell('begin'))
-  const ended = setTimeout(to - startAt).then(() => tell('end'))
+  const begun = setTimeout(1_000 * warmUpS).then(() => tell('begin'))
+  const ended = setTimeout(1_000 * (warmUpS + durationS)).then(() => tell('end'))
   const { results } = await openLoop({
     ratePerSecond: rate / (session?.requests ?? 1),
     durationMs: 1_000 * (warmUpS + durationS),

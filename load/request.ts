@@ -76,7 +76,7 @@ export function sendRequest({ method, path, headers, body }: FilledRequest, opti
     function fail(error: NodeJS.ErrnoException): void {
       end(error.code ?? error.message)
     }
-    const timer = setTimeout(() => sent.destroy(new Error('timeout')), deadline - performance.now())
+    const timer = setTimeout(() => sent.destroy(new Error('timeout')), Math.max(0, deadline - performance.now()))
     sent.once('error', fail)
     sent.end(body)
   })
