@@ -38,6 +38,15 @@ test('a file reaches what its imports import', () => {
   ])
 })
 
+test('a scenario stays when only a removed file imports it, because another program finds it by a pattern', () => {
+  const scenarios: Tree = new Map([
+    ['test/a/scenarios/1.ts', ''],
+    ['load/load.ts', "import '../test/a/scenarios/1.ts'"],
+  ])
+  const without = new Map([...scenarios].filter(([path]) => path.startsWith('test/')))
+  expect([...dropOrphans(scenarios, without).kept.keys()]).toEqual(['test/a/scenarios/1.ts'])
+})
+
 test('a program that no test starts is removed', () => {
   const programs: Tree = new Map([
     ['test/a/programs/used.ts', ''],
