@@ -23,7 +23,7 @@ export default {
         // Shared by the ways of deployment: some of it is unused when a folder of deploy/ is gone.
         'test/support/deploy/*.ts',
         // A service may lack the suites that use the rest.
-        ...(existsSync('test/release') ? [] : ['test/support/*.ts']),
+        ...(existsSync('test/release') ? [] : ['test/{support,resilience}/*.ts']),
         'chaos/{main,faults/*,healing/*}.ts',
         'load/{main,capacity}.ts',
         'deploy/*/timeouts.ts',
