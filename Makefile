@@ -18,7 +18,7 @@ PACKAGES := node_modules/.package-lock.json
 SOURCES := $(shell find src config internal pkg -name '*.ts' ! -name '*.test.ts')
 JEST := node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js
 
-.PHONY: help shell watch coverage upgrade resource remove-resource migration run dev migrate seed test lint types unit e2e e2e-database e2e-deploy e2e-discovery e2e-stability fmt build image audit clean FORCE
+.PHONY: help shell watch coverage upgrade resource remove-resource migration run dev migrate seed reset test lint types unit e2e e2e-database e2e-deploy e2e-discovery e2e-stability fmt build image audit clean FORCE
 
 ##@ Every day
 
@@ -87,6 +87,9 @@ migrate: $(PACKAGES) ## apply the migrations of the sources to the local databas
 seed: $(PACKAGES) ## run internal/store/seeds/*.sql on the local database, or on DATABASE_URL
 	@node scripts/database.ts seed
 
+reset: $(PACKAGES) ## delete the data of the local database, then migrate and seed it
+	@node scripts/database.ts reset
+
 upgrade: $(TOOLCHAIN) ## merge a newer version of the template into this service: TEMPLATE=url (REF=main)
 	@node scripts/upgrade.ts
 
@@ -122,7 +125,7 @@ $(TOOLCHAIN): .nvmrc scripts/toolchain/package-lock.json scripts/toolchain/insta
 	@touch $@
 
 $(PACKAGES): package-lock.json .npmrc | $(TOOLCHAIN)
-	@npm ci --include=dev --include=optional --loglevel=error
+	@sh scripts/packages.sh
 	@touch $@
 
 dist/server.cjs: $(SOURCES) package.json scripts/build.ts scripts/bundle.ts scripts/git.ts scripts/load-later.ts scripts/executable/entry.ts scripts/executable/stack-traces.ts scripts/executable/later.cjs .local/commit $(PACKAGES)

@@ -20,12 +20,14 @@ export default {
         'test/*/scenarios/*.ts',
         'test/*/programs/*.ts',
         'test/support/described.ts',
-        // Shared by the ways of deployment: some of it is unused when a folder of deploy/ is gone.
-        'test/support/deploy/*.ts',
+        // Unused when the folders of deploy/ or chaos/ that use them are gone.
+        'test/support/{deploy,fault-proxy}/*.ts',
+        // Unused when load/ is gone.
+        'test/support/cpu.ts',
         // A service may lack the suites that use the rest.
         ...(existsSync('test/release') ? [] : ['test/{support,resilience}/*.ts']),
-        'chaos/{main,faults/*,healing/*}.ts',
-        'load/{main,capacity}.ts',
+        'chaos/{main,faults/*,healing/*,parts/*}.ts',
+        'load/{main,capacity,generator}.ts',
         'deploy/*/timeouts.ts',
         'deploy/*/observe.ts',
         'deploy/*/fault-*.ts',

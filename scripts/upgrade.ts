@@ -109,7 +109,11 @@ function upgrade({ TEMPLATE: given, REF: ref = 'main' }: Readonly<Record<string,
     console.error(['In conflict:', ...conflicts.map((path) => `  ${path}`), advice].join('\n'))
     return 1
   }
-  console.info(commit === undefined ? 'up to date' : git(['log', '-1', '--stat', '--format=%s']))
+  if (commit === undefined) console.info('up to date')
+  else
+    console.info(
+      `${git(['log', '-1', '--stat', '--format=%s'])}\nTry: make lint types unit e2e. To undo: git reset --hard HEAD^`,
+    )
   return 0
 }
 

@@ -31,7 +31,9 @@ function missing(service: Tree): string[] {
     const pattern = path.endsWith('.md') ? /\]\(([\w./-]+)\)/g : /from '(\.[^']+)'/g
     const relative = [...text.matchAll(pattern)].map(([, to = '']) => posix.join(posix.dirname(path), to))
     const named = [...text.matchAll(/(?<![\w/.-])(?:deploy|docs|test)\/[\w@./-]*\w/g)].map(([to]) => to)
-    return [...relative, ...named].filter((to) => !isThere(to)).map((to) => `${path}: ${to}`)
+    // A path that the template lacks is an example, or a path of another repository.
+    const ofTemplate = named.filter((to) => paths.some((file) => file.startsWith(to)))
+    return [...relative, ...ofTemplate].filter((to) => !isThere(to)).map((to) => `${path}: ${to}`)
   })
 }
 
