@@ -25,7 +25,7 @@ export default {
         // Unused when load/ is gone.
         'test/support/cpu.ts',
         // A service may lack the suites that use the rest.
-        ...(existsSync('test/release') ? [] : ['test/support/*.ts']),
+        ...(existsSync('test/release') ? [] : ['test/{support,resilience}/*.ts']),
         'chaos/{main,faults/*,healing/*,parts/*}.ts',
         'load/{main,capacity,generator}.ts',
         'deploy/*/timeouts.ts',

@@ -99,8 +99,11 @@ function dropFiles(template: Tree, { example, deploy, suites }: Choices) {
   }
   const offered = filter(template, isOffered)
   // A suite may need files of another suite.
-  const others = [...offered.keys()].filter((path) => !path.startsWith('test/') && !isOfSuite(path, leftOut))
-  const needed = findReached(offered, others)
+  const kept = listSuites(template.keys()).filter((suite) => !leftOut.includes(suite))
+  const needed = findReached(
+    offered,
+    [...offered.keys()].filter((path) => isOfSuite(path, kept)),
+  )
   const chosen = filter(offered, (path) => !isOfSuite(path, leftOut) || needed.has(path))
   return dropOrphans(template, dropDependents(template, example === 'yes' ? chosen : dropExample(chosen)))
 }

@@ -16,7 +16,7 @@ export function createGone(template: Tree, service: Tree): (code: string) => boo
     const target = /^(?:\w+=\S+ )*make ([a-z][a-z0-9-]*)/.exec(code)?.[1]
     if (target !== undefined) return before.has(target) && !after.has(target)
     const path = code.replace(/\/$/, '')
-    return path.includes('/') && hasPath(template, path) && !hasPath(service, path)
+    return code.includes('/') && hasPath(template, path) && !hasPath(service, path)
   }
 }
 

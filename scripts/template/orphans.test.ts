@@ -29,13 +29,22 @@ test('test support and packages are removed when only removed files import them'
 test('tests that import a removed file are removed, and so are the tests that import them', () => {
   const without = new Map([...template].filter(([path]) => path !== 'test/support/shared.ts'))
   const kept = dropDependents(template, without)
-  expect([...without.keys()].filter((path) => !kept.has(path))).toEqual(['test/support/a.ts', 'test/support/deep.ts'])
+  expect([...kept.keys()]).toEqual(['test/support/by-name.cjs', 'pkg/table.ts'])
 })
 
 test('a file reaches what its imports import', () => {
   expect([...findReached(template, ['test/support/a.ts'])]).toEqual([
     ...['test/support/a.ts', 'test/support/deep.ts', 'test/support/shared.ts', 'pkg/table.ts'],
   ])
+})
+
+test('a scenario stays when only a removed file imports it, because another program finds it by a pattern', () => {
+  const scenarios: Tree = new Map([
+    ['test/a/scenarios/1.ts', ''],
+    ['load/load.ts', "import '../test/a/scenarios/1.ts'"],
+  ])
+  const without = new Map([...scenarios].filter(([path]) => path.startsWith('test/')))
+  expect([...dropOrphans(scenarios, without).kept.keys()]).toEqual(['test/a/scenarios/1.ts'])
 })
 
 test('a program that no test starts is removed', () => {

@@ -42,6 +42,8 @@ export function dropOrphans(template: Tree, kept: Tree): { readonly kept: Tree; 
   const isUnused = (path: string) =>
     /\/programs\/|\.txt$/.test(path) &&
     !texts.some(([other, text]) => other !== path && text.includes(posix.basename(path)))
-  const rest = new Map([...kept].filter(([path]) => !(isTest(path) && (orphans.includes(path) || isUnused(path)))))
+  // `make resilience` finds its scenarios by a pattern.
+  const isOrphan = (path: string) => orphans.includes(path) && !path.includes('/scenarios/')
+  const rest = new Map([...kept].filter(([path]) => !(isTest(path) && (isOrphan(path) || isUnused(path)))))
   return rest.size === kept.size ? { kept, packages: orphans } : dropOrphans(template, rest)
 }
