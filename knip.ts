@@ -22,6 +22,8 @@ export default {
         'test/support/described.ts',
         // Unused when the folders of deploy/ or chaos/ that use them are gone.
         'test/support/{deploy,fault-proxy}/*.ts',
+        // Unused when load/ is gone.
+        'test/support/cpu.ts',
         // A service may lack the suites that use the rest.
         ...(existsSync('test/release') ? [] : ['test/support/*.ts']),
         'chaos/{main,faults/*,healing/*,parts/*}.ts',

@@ -37,9 +37,14 @@ export interface ConductOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Longest time until the hypothesis holds again after the rollbacks. @default 60_000 */
   readonly recoveryMs?: number
+  /** Longest time until the hypothesis holds before the experiment. @default 30_000 */
+  readonly settleMs?: number
 }
 
 const POLL_MS = 200
+
+/** A message that is in the logs in this time before the experiment says nothing about the fault. */
+const LISTEN_MS = 2_000
 
 /** Explains why an action had no effect, because the Chaos Toolkit only warns. */
 function findFailedAction({ run, rollbacks }: Journal): string | undefined {
@@ -72,7 +77,7 @@ function judge(journal: Journal, hasRecovered: boolean): Pick<Result, 'verdict' 
 export async function conduct(
   stage: Stage,
   experiment: Experiment,
-  { env = {}, recoveryMs = 60_000 }: ConductOptions = {},
+  { env = {}, recoveryMs = 60_000, settleMs = 30_000 }: ConductOptions = {},
 ): Promise<Result> {
   let startedAt = performance.now()
   stage.beginExperiment()
@@ -82,15 +87,27 @@ export async function conduct(
       startedAt = performance.now()
     },
   })
+
+  /** Checks the hypothesis until it holds, at least once. Resolves with false after the time. */
+  async function holdsWithin(ms: number): Promise<boolean> {
+    const deadline = performance.now() + ms
+    while (!(await runner.checkHypothesis()).isMet) {
+      if (performance.now() > deadline) return false
+      await setTimeout(POLL_MS)
+    }
+    return true
+  }
+
+  await holdsWithin(settleMs)
+  const usual = stage.signals.length
+  await setTimeout(LISTEN_MS)
   const journal = await runner.run()
   const rolledBackAt = performance.now()
-  let hasRecovered = (await runner.checkHypothesis()).isMet
-  while (!hasRecovered && journal.before.isMet && performance.now() < rolledBackAt + recoveryMs) {
-    await setTimeout(POLL_MS)
-    hasRecovered = (await runner.checkHypothesis()).isMet
-  }
+  const hasRecovered = await holdsWithin(journal.before.isMet ? recoveryMs : 0)
   const endedAt = performance.now()
-  const signal = stage.signals.find(({ at }) => at >= startedAt)
+  const later = stage.signals.slice(usual)
+  const known = new Set(later.filter(({ at }) => at < startedAt).map(({ text }) => text))
+  const signal = later.find(({ at, text }) => at >= startedAt && !known.has(text))
   const requests = stage.load.select({ since: startedAt, until: endedAt })
   const seconds = Array.from({ length: Math.ceil((endedAt - startedAt) / 1_000) }, (_, at): Second => {
     const since = startedAt + 1_000 * at

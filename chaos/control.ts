@@ -8,6 +8,8 @@ import type { Payments, PaymentsMode } from './payments.ts'
 export interface ControlDeps {
   readonly load: () => Load
   readonly payments: Payments
+  /** Returns the titles of all notes in the database. */
+  readonly readTitles: () => Promise<readonly string[]>
   readonly instances: readonly { kill(): Promise<unknown>; start(): Promise<unknown> }[]
   /** Counts the lines with this message that the instances have logged since the experiment began. */
   readonly countLines: (message: string) => number
@@ -21,11 +23,12 @@ export interface ControlDeps {
  *     GET  /payments/amplification?seconds=5                  calls of the upstream for each request
  *     POST /payments {"share":0.5,"status":500,"delayMs":0}   {} ends the fault
  *     POST /instances/2/kill, /instances/2/start              SIGKILL, and a new process
+ *     GET  /writes/wrong                                      acknowledged notes that do not exist exactly once
  *     GET  /log?message=circuit%20opened                      lines since the experiment began
  *
  * A GET responds with a number, in which `seconds` is the time before the request.
  */
-export async function startControl({ load, payments, instances, countLines }: ControlDeps) {
+export async function startControl({ load, payments, readTitles, instances, countLines }: ControlDeps) {
   async function handle(method: string, { pathname, searchParams }: URL, body: () => Promise<unknown>) {
     const since = performance.now() - 1_000 * Number(searchParams.get('seconds') ?? 5)
     const path = searchParams.get('path')
@@ -50,6 +53,11 @@ export async function startControl({ load, payments, instances, countLines }: Co
         await (action === 'kill' ? instance.kill() : instance.start())
         return
       }
+      case 'GET /writes/wrong': {
+        const acknowledged = [...load().acknowledged]
+        const counts = Map.groupBy(await readTitles(), (title) => title)
+        return acknowledged.filter((title) => counts.get(title)?.length !== 1).length
+      }
       case 'GET /log':
         return countLines(searchParams.get('message') ?? '')
       default:
@@ -61,8 +69,8 @@ export async function startControl({ load, payments, instances, countLines }: Co
     const { method = 'GET', url = '/' } = req
     handle(method, new URL(url, 'http://stage'), () => json(req)).then(
       (value) => {
-        res.writeHead(value === undefined ? 204 : 200, { 'content-type': 'application/json' })
-        res.end(value === undefined ? undefined : JSON.stringify(value))
+        if (value === undefined) res.writeHead(204).end()
+        else res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(value))
       },
       (error: Error) => res.writeHead(400).end(error.message),
     )

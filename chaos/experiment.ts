@@ -44,13 +44,6 @@ const tolerance = z.union([
   z.array(z.int()).min(1),
   z.strictObject({ type: z.literal('range'), target, range: z.tuple([z.number(), z.number()]) }),
   z.strictObject({ type: z.literal('regex'), target, pattern: z.string() }),
-  z.strictObject({
-    type: z.literal('jsonpath'),
-    target,
-    /** Names and indexes only: `$.checks.database.status`, `$.items[0]`. */
-    path: z.string().regex(/^\$(\.\w+|\[\d+\])+$/),
-    expect: z.union([z.string(), z.number(), z.boolean()]),
-  }),
 ])
 
 const probe = z.strictObject({ type: z.literal('probe'), ...activityShape, tolerance })
@@ -145,6 +138,12 @@ export function parseExperiment(text: string, file: string): Experiment {
   if (unknown.length > 0) throw fail(unknown)
   return parsed.data
 }
+
+/** Lists the variables without a default that are unset. */
+export const listUnset = ({ configuration }: Experiment, env: Readonly<Record<string, string | undefined>>) =>
+  Object.values(configuration).flatMap((value) =>
+    typeof value === 'object' && value.default === undefined && env[value.key] === undefined ? [value.key] : [],
+  )
 
 /** Returns the values of the configuration. @throws when a variable without a default is unset */
 export function resolveConfiguration(

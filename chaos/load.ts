@@ -1,16 +1,19 @@
 import { Agent } from 'node:http'
+import { setTimeout } from 'node:timers/promises'
 import { send } from '../test/payments/programs.ts'
 import { openLoop, percentile } from '../test/support/open-loop.ts'
 
 /** Requests per second, over all operations. */
 const RATE = 40
 const TIMEOUT_MS = 5_000
+const RETRY_MS = 500
 
 interface Operation {
   readonly path: string
   /** @default GET */
   readonly method?: 'POST'
-  readonly body?: (index: number) => unknown
+  /** `title` is different in each request. */
+  readonly body?: (title: string) => unknown
 }
 
 /** The operations of the load, in turn. Each path that a hypothesis names must be here. */
@@ -18,7 +21,7 @@ const OPERATIONS: readonly Operation[] = [
   { path: '/ping' },
   { path: '/v1/notes' },
   { path: '/v1/payments/pay_1' },
-  { path: '/v1/notes', method: 'POST', body: (index) => ({ title: `note ${index}`, text: 'chaos' }) },
+  { path: '/v1/notes', method: 'POST', body: (title) => ({ title, text: 'chaos' }) },
 ]
 
 export interface Request {
@@ -43,6 +46,8 @@ export interface Window {
 
 export interface Load {
   readonly requests: readonly Request[]
+  /** The titles of the notes that the service has confirmed. */
+  readonly acknowledged: ReadonlySet<string>
   /** Returns the requests whose intended start is in the window. */
   select(window: Window): readonly Request[]
   stop(): Promise<void>
@@ -64,9 +69,13 @@ export const p99Ms = (requests: readonly Request[], now = performance.now()) =>
     99,
   )
 
-/** Sends a steady load in an open loop until `stop`. */
+/**
+ * Sends a steady load in an open loop until `stop`. A failed write repeats with its idempotency key until it succeeds.
+ * The repetitions are not in `requests`.
+ */
 export function startLoad({ host, port }: { readonly host: string; readonly port: number }): Load {
   const requests: Request[] = []
+  const acknowledged = new Set<string>()
   const agent = new Agent({ keepAlive: true, maxSockets: 1_000 })
   const end = new AbortController()
   const startedAt = performance.now()
@@ -75,25 +84,34 @@ export function startLoad({ host, port }: { readonly host: string; readonly port
     const { path, method = 'GET', body } = OPERATIONS[index % OPERATIONS.length] ?? { path: '/ping' }
     const entry: Request = { path, method, at: startedAt + (index * 1_000) / RATE }
     requests.push(entry)
-    const { status } = await send({
-      host,
-      port,
-      path,
-      method,
-      agent,
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-      ...(body && {
-        headers: { 'content-type': 'application/json', 'idempotency-key': `${startedAt}-${index}` },
-        body: JSON.stringify(body(index)),
-      }),
-    })
+    const title = `${Math.round(startedAt)}-${index}`
+    const attempt = () =>
+      send({
+        host,
+        port,
+        path,
+        method,
+        agent,
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+        ...(body && {
+          headers: { 'content-type': 'application/json', 'idempotency-key': title },
+          body: JSON.stringify(body(title)),
+        }),
+      })
+    const { status } = await attempt()
     entry.status = status
     entry.latencyMs = performance.now() - entry.at
+    if (body === undefined) return
+    for (let last = status; last !== 201 && !end.signal.aborted; last = (await attempt()).status) {
+      await setTimeout(RETRY_MS, undefined, { signal: end.signal }).catch(() => undefined)
+    }
+    if (!end.signal.aborted) acknowledged.add(title)
   }
 
   const running = openLoop({ ratePerSecond: RATE, durationMs: 86_400_000, signal: end.signal, send: ask })
   return {
     requests,
+    acknowledged,
     select: ({ since, until = Number.POSITIVE_INFINITY, path, method }) =>
       requests.filter(
         (each) =>

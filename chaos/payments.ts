@@ -11,7 +11,7 @@ export interface PaymentsMode {
 }
 
 export interface Payments extends Pick<FakePayments, 'port' | 'stop'> {
-  /** The times of the requests, in milliseconds of `performance.now()`. */
+  /** The times of the requests for payments, in milliseconds of `performance.now()`. */
   readonly calls: readonly number[]
   /** Sets the mode of later requests. */
   set(mode: PaymentsMode): void
@@ -23,7 +23,7 @@ export async function startPayments(): Promise<Payments> {
   const calls: number[] = []
   let mode: PaymentsMode = {}
   fake.respond(async (req, res) => {
-    calls.push(performance.now())
+    if (req.url?.startsWith('/payments')) calls.push(performance.now())
     const { status = 503, share = 0, delayMs = 0 } = mode
     req.resume()
     if (delayMs > 0) await setTimeout(delayMs)

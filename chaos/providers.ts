@@ -27,7 +27,7 @@ async function callHttp(provider: Http): Promise<Output> {
   })
   const text = await response.text()
   const isJson = response.headers.get('content-type') === 'application/json'
-  return { status: response.status, body: isJson && text !== '' ? JSON.parse(text) : text }
+  return { status: response.status, body: isJson ? JSON.parse(text) : text }
 }
 
 function runProcess({ path, arguments: given = [], timeout }: Process, env: NodeJS.ProcessEnv): Promise<Output> {

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import pg from 'pg'
 import { killApps, type Line, runApp } from '../test/support/app.ts'
 import type { RunningProxy, StartProxy } from '../test/support/deploy/proxy.ts'
 import { createFaultClient } from '../test/support/fault-proxy/client.ts'
@@ -36,12 +37,16 @@ export interface Part {
   readonly variables?: Env
   /** Starts three other programs instead of the service. They stop with the part. */
   readonly startInstances?: (env: Env) => Promise<readonly StageInstance[]>
+  /** The log of a further instance. Its warnings and errors count as signals. */
+  readonly lines?: () => readonly Line[]
   stop?(): Promise<unknown>
 }
 
 export interface PartContext {
   /** A directory of the stage, removed at its end. */
   readonly directory: string
+  /** A migrated database, behind the fault proxy. */
+  readonly databaseUrl: string
   /** The API of the fault proxy. */
   readonly faults: ReturnType<typeof createFaultClient>
 }
@@ -73,9 +78,13 @@ async function importProxy(proxy?: string): Promise<StartProxy> {
   return module[`start${name[0]?.toUpperCase()}${name.slice(1)}`]
 }
 
-async function startService(env: Env): Promise<readonly StageInstance[]> {
+async function migrate(databaseUrl: string): Promise<void> {
+  const env = { DATABASE_URL: databaseUrl }
   const { code, stderr, stdout } = await runApp(['migrate'], { env, artifact: 'bundle' })
   if (code !== 0) throw new Error(`the migrations failed: ${stderr}${stdout}`)
+}
+
+async function startService(env: Env): Promise<readonly StageInstance[]> {
   const fleet = await startFleet({ artifact: 'bundle', env })
   return fleet.map((instance) => ({ ...instance, pid: () => instance.app().pid }))
 }
@@ -100,15 +109,17 @@ export async function startStage({ proxy, parts: starts = [] }: StageOptions = {
       const { host } = new URL(url)
       return url.replace(host, await faults.add(name, host))
     }
+    await migrate(database.url)
+    const databaseUrl = await behind('database', database.url)
     const parts: Part[] = []
     for (const start of starts) {
-      const part = await start({ directory: temporaryDirectory('stage'), faults })
+      const part = await start({ directory: temporaryDirectory('stage'), databaseUrl, faults })
       if (part.stop) stops.push(part.stop)
       parts.push(part)
     }
     const env = Object.assign(
       {
-        DATABASE_URL: await behind('database', database.url),
+        DATABASE_URL: databaseUrl,
         REDIS_URL: await behind('redis', redis.url),
         REDIS_CRITICAL: 'false',
         UPSTREAMS: `payments=${await behind('payments', `http://127.0.0.1:${payments.port}`)}`,
@@ -125,14 +136,19 @@ export async function startStage({ proxy, parts: starts = [] }: StageOptions = {
     const url = `http://${front.host}:${front.port}`
     await until(async () => (await fetch(`${url}/ping`)).ok)
 
-    const signals = createSignals(instances, front)
+    const logs = [...instances, ...parts].flatMap(({ lines }) => (lines ? [lines] : []))
+    const signals = createSignals(logs, front)
     stops.push(signals.stop)
+    const reader = new pg.Client(database.url)
+    await reader.connect()
+    stops.push(() => reader.end())
     const load = startLoad(front)
     stops.push(load.stop)
     let begun = instances.map(({ lines }) => lines().length)
     const control = await startControl({
       load: () => load,
       payments,
+      readTitles: async () => (await reader.query('select title from notes')).rows.map(({ title }) => title),
       instances,
       countLines: (message) =>
         instances

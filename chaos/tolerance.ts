@@ -9,24 +9,6 @@ export interface Output {
   readonly stderr?: string
 }
 
-/** Follows a path of names and indexes. Returns undefined when the value has no such part. */
-function follow(value: unknown, path: string): unknown {
-  const keys = [...path.matchAll(/\.(\w+)|\[(\d+)\]/g)].map(([, name, index]) => name ?? Number(index))
-  return keys.reduce<unknown>(
-    (part, key) => (part === null || part === undefined ? undefined : (part as Record<PropertyKey, unknown>)[key]),
-    value,
-  )
-}
-
-function readJson(value: unknown): unknown {
-  if (typeof value !== 'string') return value
-  try {
-    return JSON.parse(value)
-  } catch {
-    return value
-  }
-}
-
 /** Compares the output of a probe with its tolerance, as the Chaos Toolkit does. */
 export function isWithinTolerance(tolerance: Tolerance, output: Output): boolean {
   if (typeof tolerance === 'number') return output.status === tolerance
@@ -40,7 +22,5 @@ export function isWithinTolerance(tolerance: Tolerance, output: Output): boolean
     }
     case 'regex':
       return new RegExp(tolerance.pattern).test(String(value))
-    case 'jsonpath':
-      return follow(readJson(value), tolerance.path) === tolerance.expect
   }
 }

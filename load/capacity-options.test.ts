@@ -5,7 +5,7 @@ const required = { TARGET: '5000', SLO: 'p99<250ms' }
 
 test('a target and an SLO are enough', () => {
   expect(readOptions(required, 4)).toEqual({
-    ...{ target: 5_000, slo: [{ figure: 'p99Ms', belowMs: 250 }], sloText: 'p99<250ms', scenario: 'notes' },
+    ...{ target: 5_000, slo: [{ figure: 'p99Ms', belowMs: 250 }], sloText: 'p99<250ms', scenario: 'ping' },
     ...{
       instances: [1, 2, 4],
       poolMax: 10,

@@ -75,7 +75,7 @@ export function readOptions(env: Environment, cores: number): CapacityOptions {
     target: number('TARGET', undefined, 'requests per second, such as 5000', (value) => value > 0 && value < 1e9),
     slo: readSlo(),
     sloText: env['SLO'] ?? '',
-    scenario: env['SCENARIO'] || 'notes',
+    scenario: env['SCENARIO'] || 'ping',
     instances: readInstances(),
     poolMax: number('DATABASE_POOL_MAX', 10, 'connections of each instance', isCount),
     zones: number('ZONES', 3, 'a number of zones from 1', isCount),

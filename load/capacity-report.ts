@@ -15,7 +15,19 @@ export interface ReportInput {
 }
 
 /** Largest deviation of the simulation from a measurement. */
-export const MAX_DEVIATION = 0.15
+const MAX_DEVIATION = 0.15
+
+/** Returns a line for each row whose simulation is wrong, and for a knee of 0. */
+export function listProblems({ rows, sizing }: Capacity): readonly string[] {
+  const wrong = rows.filter(({ deviation = 0, reason }) => reason === undefined && Math.abs(deviation) > MAX_DEVIATION)
+  return [
+    ...wrong.map(
+      ({ instances, deviation = 0 }) =>
+        `DEVIATION: the simulation of ${instances} instances deviates by ${showDeviation(deviation)}, limit ${100 * MAX_DEVIATION} %`,
+    ),
+    ...(sizing === undefined ? ['NO CAPACITY: the lowest rate failed'] : []),
+  ]
+}
 
 const round = (value: number | undefined) => (value === undefined ? '–' : Math.round(value).toLocaleString('en-US'))
 
@@ -39,12 +51,12 @@ export function renderReport(input: ReportInput): string {
 }
 
 function renderKnees({ capacity: { rows }, limits }: ReportInput): string {
-  const cells = ({ instances, measured, simulated, simulatedRandom, deviation, reason = '' }: Row) => [
+  const cells = ({ instances, measured, simulated, simulatedRandom, deviation, reason }: Row) => [
     String(instances),
     measured ? `${round(measured.ratePerSecond)}` : 'not measured',
     measured ? `${round(measured.low)} to ${measured.high === undefined ? '?' : round(measured.high)}` : '–',
     round(simulated),
-    deviation === undefined ? reason : `${deviation < 0 ? '−' : '+'}${Math.abs(100 * deviation).toFixed(1)} %`,
+    deviation === undefined ? (reason ?? '') : `${showDeviation(deviation)}${reason ? ` (not judged: ${reason})` : ''}`,
     round(simulatedRandom),
   ]
   const header = [
@@ -72,6 +84,8 @@ function renderKnees({ capacity: { rows }, limits }: ReportInput): string {
   return [...table, ...(notes.length > 0 ? ['', ...notes] : [])].join('\n')
 }
 
+const showDeviation = (share: number) => `${share < 0 ? '−' : '+'}${Math.abs(100 * share).toFixed(1)} %`
+
 function renderSizing({ options, capacity, name }: ReportInput): string {
   const { sizing } = capacity
   const { target, headroom, zones } = options
@@ -86,11 +100,9 @@ function renderSizing({ options, capacity, name }: ReportInput): string {
     title,
     describeSizing(sizing, capacity, options).join('\n'),
     '### Kubernetes',
-    'In `deploy/kubernetes/overlays/production/kustomization.yaml`, in place of its `patches`:',
+    'In `overlays/production/kustomization.yaml`, in place of its `patches`:',
     `\`\`\`yaml\n${renderPatches(sizing, name)}\n\`\`\``,
-    ...(settings.length > 0
-      ? [`In \`deploy/kubernetes/base/settings.env\`:\n\n\`\`\`sh\n${settings.join('\n')}\n\`\`\``]
-      : []),
+    ...(settings.length > 0 ? [`In \`base/settings.env\`:\n\n\`\`\`sh\n${settings.join('\n')}\n\`\`\``] : []),
     'At once, until the next `kubectl apply -k`:',
     `\`\`\`sh\n${renderCommands(sizing, name).join('\n')}\n\`\`\``,
   ].join('\n\n')

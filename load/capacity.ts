@@ -5,7 +5,7 @@
  * Exits with 1 when the knee is 0 or the simulation deviates too far from a measurement, and with 64 when a variable is
  * wrong.
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { schema } from '../config/env.ts'
@@ -14,15 +14,15 @@ import { readValues } from '../test/support/read-values.ts'
 import { findFirstBottleneck } from './bottleneck.ts'
 import { renderCapacityChart } from './capacity-chart.ts'
 import { type CapacityOptions, readOptions } from './capacity-options.ts'
-import { MAX_DEVIATION, renderReport } from './capacity-report.ts'
+import { listProblems, renderReport } from './capacity-report.ts'
 import { evaluate, type Rig, type Row } from './evaluate.ts'
 import type { Target } from './evidence.ts'
 import { measure, prepareData } from './measure.ts'
-import { readScenario, type Scenario } from './scenario.ts'
+import { readScenario, readSql, type Scenario } from './scenario.ts'
 import { startStage } from './stage.ts'
 
 const USAGE =
-  "make capacity TARGET=5000 SLO='p99<250ms' [SCENARIO=notes INSTANCES=1,2,4 DATABASE_POOL_MAX=10 ZONES=3 QUICK=1 URL=http://…]"
+  "make capacity TARGET=5000 SLO='p99<250ms' [SCENARIO=ping INSTANCES=1,2,4 DATABASE_POOL_MAX=10 ZONES=3 QUICK=1 URL=http://…]"
 
 function readInput(cores: number): { readonly options: CapacityOptions; readonly scenario: Scenario } | undefined {
   try {
@@ -35,13 +35,12 @@ function readInput(cores: number): { readonly options: CapacityOptions; readonly
 }
 
 function createOpenRig({ url, metrics, poolMax, scenario: name }: CapacityOptions, scenario: Scenario) {
-  const sqlFile = join(import.meta.dirname, 'scenarios', `${name}.sql`)
-  const sql = existsSync(sqlFile) ? readFileSync(sqlFile, 'utf8') : undefined
+  const sql = readSql(name)
 
   async function openTarget(instances: number, stack: AsyncDisposableStack): Promise<Target> {
     if (url !== undefined) return { url, ...(metrics && { metrics }) }
     const env = { ...serviceVariables(), DATABASE_POOL_MAX: String(poolMax) }
-    const stage = await startStage({ instances, env, ...(sql !== undefined && { sql }) })
+    const stage = await startStage({ instances, env, sql })
     stack.use(stage)
     return stage.target
   }
@@ -100,12 +99,9 @@ async function main(): Promise<number> {
   writeFileSync(join(import.meta.dirname, 'capacity.svg'), renderCapacityChart(capacity, scenario.title))
   console.info(`\n${report}`)
 
-  const wrong = capacity.rows.filter(({ deviation = 0 }) => Math.abs(deviation) > MAX_DEVIATION)
-  for (const { instances } of wrong) {
-    console.error(`DEVIATION: the simulation of ${instances} instances is wrong by more than ${100 * MAX_DEVIATION} %`)
-  }
-  if (capacity.sizing === undefined) console.error('NO CAPACITY: the lowest rate failed')
-  return wrong.length > 0 || capacity.sizing === undefined ? 1 : 0
+  const problems = listProblems(capacity)
+  for (const line of problems) console.error(line)
+  return problems.length > 0 ? 1 : 0
 }
 
 process.exitCode = await main()

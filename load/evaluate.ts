@@ -31,9 +31,9 @@ export interface Row {
   readonly simulated?: number
   /** With random instead of even arrivals. */
   readonly simulatedRandom?: number
-  /** simulated / measured - 1, when both exist and the machine has the cores for the instances. */
+  /** simulated / measured - 1, when both exist. */
   readonly deviation?: number
-  /** Why the row has no deviation. */
+  /** Why the deviation is absent, or says nothing about the simulation. */
   readonly reason?: string
 }
 
@@ -161,15 +161,19 @@ function compare(
 ): Pick<Row, 'deviation' | 'reason'> {
   if (knee === undefined) return { reason: 'simulation only' }
   if (simulated === undefined || costs === undefined) return { reason: 'the processes of the system are not visible' }
-  if (knee.limit === 'generator') return { reason: 'the generator was the limit' }
   if (knee.ratePerSecond === 0) return { reason: 'the lowest rate failed' }
-  const others = Math.max(...heldOf(knee).map(({ outcome }) => findOthers(outcome.result.evidence)))
-  if (others > OTHERS * cores) return { reason: `other programs used ${others.toFixed(1)} of the ${cores} cores` }
+  const deviation = simulated / knee.ratePerSecond - 1
+  if (knee.limit === 'generator') return { deviation, reason: 'the generator was the limit' }
+  const steps = knee.measurements.map(({ outcome }) => findOthers(outcome.result.evidence))
+  const others = steps.reduce((sum, each) => sum + each, 0) / steps.length
+  if (others > OTHERS * cores) {
+    return { deviation, reason: `other programs used ${others.toFixed(1)} of the ${cores} cores` }
+  }
   const needed = (simulated * costs.linkCpuMs) / 1_000
   if (needed > cores * MAX_BUSY) {
-    return { reason: `the link would need ${needed.toFixed(1)} of the ${cores} cores of this machine` }
+    return { deviation, reason: `the link would need ${needed.toFixed(1)} of the ${cores} cores of this machine` }
   }
-  return { deviation: simulated / knee.ratePerSecond - 1 }
+  return { deviation }
 }
 
 function describe(instances: number, result: StepResult, isHeld: boolean): string {

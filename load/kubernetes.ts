@@ -1,6 +1,6 @@
 import type { Sizing } from './sizing.ts'
 
-/** Returns the values of a sizing as a patch of deploy/kubernetes/overlays/production/kustomization.yaml. */
+/** Returns the values of a sizing as patches of a kustomize overlay. */
 export function renderPatches(sizing: Sizing, name: string): string {
   const { replicas, maxReplicas, utilization } = sizing
   const resources = renderResources(sizing)
@@ -61,6 +61,6 @@ export function renderCommands(sizing: Sizing, name: string): readonly string[] 
   ]
 }
 
-/** Returns the lines for deploy/kubernetes/base/settings.env. */
+/** Returns the lines for settings.env of the kustomize base. */
 export const renderSettings = ({ pool }: Sizing): readonly string[] =>
   pool === undefined ? [] : [`DATABASE_POOL_MAX=${pool.perInstance}`]

@@ -1,6 +1,7 @@
 /*
- * make load SCENARIO=notes: sends the steps of load/scenarios/notes.json through nginx, the service, PostgreSQL, Redis
- * and the upstream on this machine. Prints a table, and writes load/report.md and load/report.svg.
+ * make load SCENARIO=notes: sends the steps of load/scenarios/notes.json, or of a path to a .json file, through nginx,
+ * the service, PostgreSQL, Redis and the upstream on this machine. Prints a table, and writes load/report.md and
+ * load/report.svg.
  *
  * STEPS=100,200 (or RATE=100) and DURATION_S=10 replace the steps of the scenario. INSTANCES=2 starts two instances.
  * Variables of the service, such as DATABASE_POOL_MAX=20, apply to the instances.
@@ -15,11 +16,15 @@ import { schema } from '../config/env.ts'
 import { renderChart } from './chart.ts'
 import { measure, prepareData, type StepResult } from './measure.ts'
 import { judge, listPanels, renderReport } from './report.ts'
-import { readScenario, type Step } from './scenario.ts'
+import { readScenario, readSql, type Step } from './scenario.ts'
 import { startStage } from './stage.ts'
 
-const { SCENARIO = 'notes', STEPS, RATE, DURATION_S, URL: url, METRICS, INSTANCES } = process.env
-const scenario = readScenario(SCENARIO)
+// An exit removes the temporary files, and ends the stage. Without a listener, the signal ends the process at once.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
+
+const { SCENARIO = '', STEPS, RATE, DURATION_S, URL: url, METRICS, INSTANCES } = process.env
+const scenario = readScenario(SCENARIO || 'ping')
+const sql = readSql(SCENARIO || 'ping')
 
 function listSteps(): readonly Step[] {
   const rates = (STEPS || RATE || '').split(',').filter(Boolean).map(Number)
@@ -41,7 +46,7 @@ await using stage = url
       target: { url, ...(METRICS && { metrics: METRICS.split(',') }) },
       [Symbol.asyncDispose]: async () => {},
     }
-  : await startStage({ instances: Number(INSTANCES || 1), env })
+  : await startStage({ instances: Number(INSTANCES || 1), env, sql })
 const { target } = stage
 const data = await prepareData({ target, scenario })
 const results: StepResult[] = []

@@ -1,4 +1,4 @@
-import { globSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { fillRequest } from './request.ts'
@@ -17,6 +17,11 @@ test('every scenario of the folder is valid', () => {
   const names = globSync('load/scenarios/*.json').map((file) => basename(file, '.json'))
   expect(names).toContain('ping')
   for (const name of names) expect(readScenario(name).operations.length).toBeGreaterThan(0)
+})
+
+test('the scenario of the page is valid', () => {
+  const [, example = ''] = /```json\n(.*?)```/s.exec(readFileSync('docs/capacity.md', 'utf8')) ?? []
+  expect(parseScenario(example, 'docs/capacity.md').session).toEqual({ requests: 3, thinkMs: [500, 1_000] })
 })
 
 test('a short scenario has defaults', () => {

@@ -1,4 +1,4 @@
-import { globSync, readFileSync } from 'node:fs'
+import { existsSync, globSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import * as z from 'zod'
 
@@ -102,10 +102,21 @@ export function parseScenario(text: string, file: string): Scenario {
   throw new Error(`${file} is not a valid scenario:\n${lines.join('\n')}`)
 }
 
-/** Reads load/scenarios/<name>.json. @throws Error with the names of the scenarios when the file does not exist */
+/**
+ * Reads load/scenarios/<name>.json, or the file of a path that ends with `.json`. @throws Error with the names of the
+ * scenarios when the folder has no such file
+ */
 export function readScenario(name: string): Scenario {
+  if (name.endsWith('.json')) return parseScenario(readFileSync(name, 'utf8'), name)
   const folder = join(import.meta.dirname, 'scenarios')
   const names = globSync('*.json', { cwd: folder }).map((file) => basename(file, '.json'))
   if (!names.includes(name)) throw new Error(`unknown scenario ${name}: expected ${names.sort().join(', ')}`)
   return parseScenario(readFileSync(join(folder, `${name}.json`), 'utf8'), `load/scenarios/${name}.json`)
+}
+
+/** Reads the SQL of a scenario, the file `.sql` beside its `.json`. It runs in the database of this machine first. */
+export function readSql(name: string): string | undefined {
+  const file = name.endsWith('.json') ? name : join(import.meta.dirname, 'scenarios', `${name}.json`)
+  const sql = file.replace(/json$/, 'sql')
+  return existsSync(sql) ? readFileSync(sql, 'utf8') : undefined
 }

@@ -87,7 +87,7 @@ export function computeSizing(options: SizingOptions): Sizing | undefined {
   }
 }
 
-/** The limit is twice the request, as in deploy/kubernetes: garbage collection needs room, and swap does not exist. */
+/** The limit is twice the request, as in the Kubernetes manifests: garbage collection needs room, and swap does not exist. */
 function sizeMemory(rssBytes: number, headroom: number): { readonly request: number; readonly limit: number } {
   const request = roundUp((rssBytes * (1 + headroom)) / 1024 ** 2, 16)
   return { request, limit: 2 * request }

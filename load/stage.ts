@@ -7,8 +7,8 @@ import { freePort, until } from '../scripts/services/service.ts'
 import { createChildren } from '../test/resilience/children.ts'
 import { listCores, pin } from '../test/support/cpu.ts'
 import type { StartProxy } from '../test/support/deploy/proxy.ts'
+import { unprivileged } from '../test/support/deploy/unprivileged.ts'
 import { succeed } from '../test/support/run.ts'
-import { temporaryDirectory } from '../test/support/temporary.ts'
 import type { LinkProcess, Target } from './evidence.ts'
 
 export interface StageOptions {
@@ -19,7 +19,7 @@ export interface StageOptions {
   /** Delay of the responses of the upstream `payments`, in milliseconds. @default 20 */
   readonly paymentsDelayMs?: number
   /** Runs after the migrations. @default nothing */
-  readonly sql?: string
+  readonly sql?: string | undefined
 }
 
 export interface Stage extends AsyncDisposable {
@@ -37,7 +37,7 @@ const PAYMENTS = join(import.meta.dirname, '../test/payments/programs/instance.t
 /** Starts the full link: nginx, the instances of the artifact, PostgreSQL, Redis, and the upstream `payments`. */
 export async function startStage(options: StageOptions = {}): Promise<Stage> {
   const { instances = 1, env = {}, paymentsDelayMs = 20, sql } = options
-  const directory = temporaryDirectory('load')
+  const { directory } = unprivileged('load')
   await using stack = new AsyncDisposableStack()
   const postgres = await startPostgres({ directory: join(directory, 'postgres') })
   stack.defer(() => postgres.stop())

@@ -1,13 +1,11 @@
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { startHaproxy } from '../../deploy/haproxy/start-haproxy.ts'
-import { startNginx } from '../../deploy/nginx/start-nginx.ts'
 import { launchApp } from '../../test/support/app.ts'
-import { addresses, type RunningProxy } from '../../test/support/deploy/proxy.ts'
+import { addresses, type RunningProxy, type StartProxy } from '../../test/support/deploy/proxy.ts'
 import { type Instance, startFleet } from '../../test/support/fleet.ts'
 import { freePort, until } from '../../test/support/services.ts'
 import { startResponder, startSystemctl } from './responder.ts'
-import type { Goal, Outcome, Row, RowOptions, Sample } from './row.ts'
+import { type Goal, importWay, type Outcome, type Row, type RowOptions, type Sample } from './row.ts'
 import { isGood, judgeLag, seconds, startUsers } from './users.ts'
 
 /** Time for which a user waits, in milliseconds. */
@@ -23,6 +21,7 @@ const count = (text: string, word: RegExp) => text.match(word)?.length ?? 0
 
 /** HAProxy with its own health checks, at the times of the shipped file. */
 async function openHaproxy(fleet: readonly Instance[]): Promise<Guarded> {
+  const { startHaproxy } = await importWay<{ startHaproxy: StartProxy }>('deploy/haproxy/start-haproxy.ts')
   const env = { CHECK_INTERVAL: '500ms', CHECK_TIMEOUT: '500ms' }
   const proxy = await startHaproxy({ instances: addresses(fleet), env })
   return {
@@ -37,6 +36,7 @@ async function openHaproxy(fleet: readonly Instance[]): Promise<Guarded> {
 
 /** nginx, whose health checks are those of `app bridge`. */
 async function openNginx(fleet: readonly Instance[], directory: string): Promise<Guarded> {
+  const { startNginx } = await importWay<{ startNginx: StartProxy }>('deploy/nginx/start-nginx.ts')
   const proxy = await startNginx({ instances: addresses(fleet), reloads: true })
   const bridge = launchApp(['bridge'], {
     env: {
@@ -188,6 +188,7 @@ export const rows: readonly Row[] = [
     fault: 'one of three instances behind nginx is frozen (SIGSTOP)',
     healer: 'in process',
     goals,
+    needs: ['deploy/nginx'],
     isQuick: true,
     measure: measureProxy(openNginx),
   },
@@ -196,6 +197,7 @@ export const rows: readonly Row[] = [
     fault: 'one of three instances behind HAProxy is frozen (SIGSTOP)',
     healer: 'in process',
     goals,
+    needs: ['deploy/haproxy'],
     isQuick: true,
     measure: measureProxy(openHaproxy),
   },
@@ -207,6 +209,7 @@ export const rows: readonly Row[] = [
       { name: 'detected', unit: 's' },
       { name: 'replaced', unit: 's', limit: 30 },
     ],
+    needs: ['deploy/haproxy', 'deploy/respond'],
     isQuick: false,
     measure: measureResponder,
   },

@@ -1,10 +1,15 @@
 /* The table of healing (docs/stability.md): how fast the service, and the responder, detect and heal five faults. */
-import { globSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { killApps } from '../../test/support/app.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
-import { type Row, report } from './row.ts'
+import { rows as blocked } from './blocked.ts'
+import { rows as database } from './database.ts'
+import { rows as frozen } from './frozen.ts'
+import { rows as overload } from './overload.ts'
+import { rows as payments } from './payments.ts'
+import { type Outcome, type Row, report } from './row.ts'
 
 export interface HealingOptions {
   /** Runs the short rows only, with short times. */
@@ -16,51 +21,49 @@ export interface HealingOptions {
 }
 
 export interface HealingReport {
+  /** The rows that were measured. */
+  readonly measured: readonly { readonly name: string; readonly outcome: Outcome }[]
   readonly markdown: string
   /** One line for each missed goal, and for each row that could not be measured. */
-  readonly problems: readonly string[]
+  readonly problems: string[]
   /** Rows for which the machine was too busy. */
   readonly invalid: readonly string[]
 }
 
-/** The files of this folder that hold rows. */
-const FILES = ['payments', 'frozen', 'overload', 'database', 'blocked']
+const ROWS: readonly Row[] = [...payments, ...frozen, ...overload, ...database, ...blocked]
 
-async function listRows(): Promise<readonly Row[]> {
-  const known = globSync('*.ts', { cwd: import.meta.dirname })
-  const files = FILES.map((name) => `${name}.ts`).filter((file) => known.includes(file))
-  const modules = await Promise.all(files.map((file) => import(join(import.meta.dirname, file))))
-  return modules.flatMap(({ rows }: { readonly rows: readonly Row[] }) => rows)
-}
+const HEAD = `| fault | healed by | value | goal | median | worst | repetitions |
+| --- | --- | --- | --- | --- | --- | --- |`
 
 export async function runHealing({ quick, only = '', repeat = 2 }: HealingOptions): Promise<HealingReport> {
-  const rows = (await listRows()).filter(({ name, isQuick }) => {
-    if (only !== '' && only !== 'healing') return name.includes(only)
-    return isQuick || !quick
+  const rows = ROWS.filter(({ name, needs, isQuick }) => {
+    if (!needs.every((folder) => existsSync(folder))) return false
+    if (quick && !isQuick) return false
+    return only === '' || only === 'healing' || name.includes(only)
   })
   const lines: string[] = []
   const problems: string[] = []
   const invalid: string[] = []
+  const measured: { name: string; outcome: Outcome }[] = []
   const root = temporaryDirectory('healing')
   for (const row of rows) {
-    const load = loadavg()[0] ?? 0
-    const directory = join(root, row.name)
+    const { name } = row
+    const directory = join(root, name)
     mkdirSync(directory)
+    console.info(`${name}: load of the machine ${(loadavg()[0] ?? 0).toFixed(1)}`)
     try {
       const outcome = await row.measure({ quick, repeat, directory })
       const found = report(row, outcome)
       lines.push(...found.lines)
       problems.push(...found.problems)
-      if (outcome.invalid !== undefined) invalid.push(`${row.name}: ${outcome.invalid}`)
-      console.info(`${row.name} (load of the machine ${load.toFixed(1)})\n${found.lines.join('\n')}`)
-      console.info(JSON.stringify(outcome.samples))
+      if (outcome.invalid !== undefined) invalid.push(`${name}: ${outcome.invalid}`)
+      measured.push({ name, outcome })
+      console.info(`${name}: ${JSON.stringify(outcome)}`)
     } catch (error) {
-      problems.push(`${row.name} was not measured: ${(error as Error).stack}`)
+      problems.push(`${name} was not measured: ${(error as Error).stack}`)
     } finally {
       await killApps()
     }
   }
-  const head =
-    '| fault | healed by | value | goal | median | worst | repetitions |\n| --- | --- | --- | --- | --- | --- | --- |'
-  return { markdown: [head, ...lines].join('\n'), problems, invalid }
+  return { measured, markdown: [HEAD, ...lines].join('\n'), problems, invalid }
 }

@@ -1,9 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { startAlerting } from '../../deploy/respond/payments/start-alerting.ts'
 import { type FakePayments, PAYMENT, startFakePayments } from '../../test/payments/fake.ts'
 import { type RunningApp, startApp } from '../../test/support/app.ts'
+import { startAlerting } from '../../test/support/deploy/start-alerting.ts'
 import { freePort } from '../../test/support/services.ts'
 import type { Outcome, Row, RowOptions, Sample } from './row.ts'
 import { GOOD_MS, isGood, judgeLag, nextLine, seconds, startUsers } from './users.ts'
@@ -145,6 +145,7 @@ export const rows: readonly Row[] = [
       { name: 'recovered', unit: 's', limit: 5 },
       { name: 'responses within 250 ms', unit: '%', limit: 99, isMinimum: true },
     ],
+    needs: [],
     isQuick: true,
     measure: measureBreaker,
   },
@@ -157,6 +158,7 @@ export const rows: readonly Row[] = [
       { name: 'circuit open', unit: 's' },
       { name: 'recovered', unit: 's', limit: 47 },
     ],
+    needs: ['deploy/respond'],
     isQuick: false,
     measure: measureResponder,
   },

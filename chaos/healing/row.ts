@@ -1,3 +1,11 @@
+import { resolve } from 'node:path'
+
+/**
+ * Imports a module of a way of deployment. A static import would break the types of a service that has deleted the
+ * folder.
+ */
+export const importWay = async <T>(path: string): Promise<T> => import(resolve(path))
+
 /** A limit of a row of the table. */
 export interface Goal {
   /** The measured time or share, such as `detected`. */
@@ -14,7 +22,7 @@ export type Sample = Readonly<Record<string, number>>
 export interface RowOptions {
   /** Shortens the times of a row. */
   readonly quick: boolean
-  /** Number of repetitions, if the row repeats its fault. */
+  /** Number of repetitions. A row with a long fault measures it at most three times. */
   readonly repeat: number
   /** A directory of the row, which is empty. */
   readonly directory: string
@@ -31,11 +39,13 @@ export interface Row {
   /** The name for ONLY=…, such as `payments`. */
   readonly name: string
   readonly fault: string
-  readonly healer: 'in process' | 'responder'
+  readonly healer: 'in process' | 'responder' | 'watchdog of systemd'
   readonly goals: readonly Goal[]
+  /** Folders that a service may have deleted. Without them, the row is skipped. */
+  readonly needs: readonly string[]
   /** True for a row that `make chaos QUICK=1` runs. */
   readonly isQuick: boolean
-  /** Called only with the packages that the row needs. @throws when the row could not be measured */
+  /** @throws when the row could not be measured */
   measure(options: RowOptions): Promise<Outcome>
 }
 

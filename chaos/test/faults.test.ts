@@ -11,7 +11,7 @@ import { readValues } from '../../test/support/metrics.ts'
 import { succeed } from '../../test/support/run.ts'
 import { freePort, type TestService, testPostgres, until } from '../../test/support/services.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
-import { type Guarded, startGuarded } from '../guarded.ts'
+import { start } from '../parts/guarded.ts'
 
 /*
  * These tests prove that each fault reaches the instance. An experiment whose fault has no effect would always pass.
@@ -24,7 +24,7 @@ const directory = temporaryDirectory('faults')
 let postgres: TestService
 let proxy: FaultProxy
 let faults: ReturnType<typeof createFaultClient>
-let guarded: Guarded
+let guarded: Awaited<ReturnType<typeof start>>
 const variable = (name: string): string => guarded.variables[name] ?? ''
 
 beforeAll(async () => {
@@ -32,16 +32,16 @@ beforeAll(async () => {
   await runApp(['migrate'], { env: { DATABASE_URL: postgres.url } })
   proxy = await startFaultProxy()
   faults = createFaultClient(proxy.url)
-  guarded = await startGuarded({ directory, databaseUrl: postgres.url, faults })
+  guarded = await start({ directory, databaseUrl: postgres.url, faults })
 })
 afterAll(async () => {
-  await guarded?.stop()
+  await guarded?.stop?.()
   await proxy?.stop()
   await postgres?.stop()
 })
 
-const ask = (path: string, token = variable('CHAOS_TOKEN')) =>
-  fetch(`${variable('CHAOS_GUARDED')}${path}`, { headers: { authorization: `Bearer ${token}` } })
+const ask = (path: string, token = variable('TOKEN')) =>
+  fetch(`${variable('GUARDED_URL')}${path}`, { headers: { authorization: `Bearer ${token}` } })
 
 async function health() {
   return (await (await ask('/health')).json()) as {
@@ -52,18 +52,18 @@ async function health() {
 
 test('the clock of the instance steps back by an hour, and is corrected', async () => {
   const hoursBack = async () => Math.round((Date.now() / 1_000 - (await health()).timestamp) / 3_600)
-  writeFileSync(variable('CHAOS_CLOCK'), '-1h\n')
+  writeFileSync(variable('CLOCK_FILE'), '-1h\n')
   await until(async () => (await hoursBack()) === 1, PATIENCE_MS)
-  writeFileSync(variable('CHAOS_CLOCK'), '+0\n')
+  writeFileSync(variable('CLOCK_FILE'), '+0\n')
   await until(async () => (await hoursBack()) === 0, PATIENCE_MS)
 })
 
 test('the instance rejects the expired certificate of the issuer, and accepts the renewed certificate', async () => {
-  const unknown = variable('CHAOS_UNKNOWN_TOKEN')
+  const unknown = variable('UNKNOWN_TOKEN')
   const status = async () => (await ask('/v1/notes', unknown)).status
-  copyFileSync(variable('CHAOS_ISSUER_EXPIRED'), variable('CHAOS_ISSUER_CURRENT'))
+  copyFileSync(variable('CERTIFICATE_EXPIRED'), variable('CERTIFICATE_CURRENT'))
   await until(async () => (await status()) === 503, PATIENCE_MS)
-  copyFileSync(variable('CHAOS_ISSUER_VALID'), variable('CHAOS_ISSUER_CURRENT'))
+  copyFileSync(variable('CERTIFICATE_VALID'), variable('CERTIFICATE_CURRENT'))
   await until(async () => (await status()) === 401, PATIENCE_MS)
 })
 
@@ -77,7 +77,7 @@ test('the instance notices that the registry is gone, and that it is back', asyn
 
 test('the instance loses the spans of its requests while the collector is gone', async () => {
   const lost = async () => {
-    const text = await (await fetch(`${variable('CHAOS_GUARDED_ADMIN')}/metrics`)).text()
+    const text = await (await fetch(`${variable('GUARDED_ADMIN_URL')}/metrics`)).text()
     return Object.values(readValues(text, 'otel_sdk_exporter_span_dropped_total')).reduce((sum, each) => sum + each, 0)
   }
   await faults.enable('collector', false)
@@ -94,10 +94,10 @@ if (!isRoot) process.stderr.write(message)
 
 describe('as root', () => {
   const testAsRoot = isRoot ? test : test.skip
-  const log = () => join(variable('CHAOS_DISK'), 'app.log')
+  const log = () => join(variable('DISK'), 'app.log')
 
   testAsRoot('the log finds no room on a full disk, and has every line when the disk is free', async () => {
-    const program = (action: string) => succeed('node', ['chaos/faults/disk.ts', action, variable('CHAOS_DISK')])
+    const program = (action: string) => succeed('node', ['chaos/faults/disk.ts', action, variable('DISK')])
     await program('fill')
     // The last page of the file may have some room.
     for (let count = 0; count < 20; count++) await ask('/ping')
@@ -113,11 +113,11 @@ describe('as root', () => {
     const count = () => readFileSync(log(), 'utf8').split('"upstream not resolved"').length
     await until(async () => (await health()).checks['upstream-payments']?.status === 'ok', PATIENCE_MS)
     const before = count()
-    process.kill(Number(variable('CHAOS_NAME_SERVER_PID')), 'SIGSTOP')
+    process.kill(Number(variable('NAME_SERVER_PID')), 'SIGSTOP')
     try {
       await until(() => count() > before, PATIENCE_MS)
     } finally {
-      process.kill(Number(variable('CHAOS_NAME_SERVER_PID')), 'SIGCONT')
+      process.kill(Number(variable('NAME_SERVER_PID')), 'SIGCONT')
     }
   })
 })

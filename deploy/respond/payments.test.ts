@@ -5,10 +5,10 @@ import { setInterval } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
 import { type FakePayments, PAYMENT, startFakePayments } from '../../test/payments/fake.ts'
 import { findLines, killApps, type RunningApp, startApp } from '../../test/support/app.ts'
+import { type Alerting, startAlerting } from '../../test/support/deploy/start-alerting.ts'
 import { freePort, until } from '../../test/support/services.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
 import { needTools } from '../../test/support/tools.ts'
-import { type Alerting, startAlerting } from './payments/start-alerting.ts'
 
 /*
  * Prometheus and Alertmanager watch the artifact, whose upstream answers half of the calls with an error. The responder

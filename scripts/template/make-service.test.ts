@@ -46,7 +46,9 @@ describe.each([...ways, 'all'])('with deploy/%s alone', (deploy) => {
     const kept = deploy === 'all' ? ways : [deploy]
     expect(listWays(service.keys())).toEqual(kept)
     const before = paths.filter((path) => kept.some((way) => path.startsWith(`deploy/${way}/`)))
-    expect([...service.keys()].filter((path) => path.startsWith('deploy/'))).toHaveLength(before.length)
+    const suites = listSuites(paths).filter((suite) => !listSuites(service.keys()).includes(suite))
+    const expected = before.filter((path) => !suites.some((suite) => path.includes(`/${suite}/`)))
+    expect([...service.keys()].filter((path) => path.startsWith('deploy/'))).toEqual(expected)
   })
 
   test('no file has the name of the template, and the files of the template are removed', () => {
@@ -142,6 +144,21 @@ describe('the suites', () => {
       expect(service.get('.ci/run')).not.toMatch(/bench|resilience|test-release/)
     },
   )
+})
+
+test('a suite that needs a left-out way of deployment is left out, with its folders in other ways', () => {
+  const needing = new Map([
+    ...template,
+    ['soak/soak.mk', ''],
+    ['soak/stage.ts', "import { start } from '../deploy/nginx/start.ts'"],
+    ['deploy/kubernetes/soak/manifest.yaml', ''],
+    ['deploy/kubernetes/soak.test.ts', "import '../../soak/stage.ts'"],
+  ])
+  const find = (deploy: string) =>
+    [...makeService(needing, { ...choices, deploy }, origin).keys()].filter((path) => path.includes('soak'))
+  expect(find('kubernetes')).toEqual([])
+  expect(find('nginx')).toEqual(['soak/soak.mk', 'soak/stage.ts'])
+  expect(find('kubernetes,nginx')).toHaveLength(4)
 })
 
 test('a service with neither example nor suites, for Kubernetes alone, has few files', () => {

@@ -50,6 +50,9 @@ const CALLS = readNames({ NAME: 'payment' })
 const findWay = (path: string) => /^deploy\/([^/]+)\//.exec(path)?.[1]
 const isIn = (path: string, folders: readonly string[]) =>
   folders.some((folder) => path === folder || path.startsWith(`${folder}/`))
+/** A way of deployment may have a folder for a suite, such as `deploy/kubernetes/chaos`. */
+const isOfSuite = (path: string, suites: readonly string[]) =>
+  isIn(path, suites) || isIn(path.replace(/^deploy\/[^/]+\//, ''), suites)
 
 /** Lists the ways of deployment. Each is a folder of deploy/. */
 export function listWays(paths: Iterable<string>): readonly string[] {
@@ -74,20 +77,31 @@ function dropExample(tree: Tree): Tree {
   return new Map([...filter(tree, (path) => !deleted.includes(path)), ...edited])
 }
 
+/** Lists the suites that the choices leave out, and those that need a way of deployment that they leave out. */
+function listLeftOut(template: Tree, suites: string, ways: readonly string[]): readonly string[] {
+  const chosen = suites === 'all' ? listSuites(template.keys()) : suites.split(',')
+  const others = listWays(template.keys()).filter((way) => !ways.includes(way))
+  const needsOther = (suite: string) =>
+    [...template].some(
+      ([path, text]) =>
+        isIn(path, [suite]) && [...text.matchAll(/\bdeploy\/([\w-]+)/g)].some(([, way = '']) => others.includes(way)),
+    )
+  return listSuites(template.keys()).filter((suite) => !chosen.includes(suite) || needsOther(suite))
+}
+
 /** Removes the files that a service does not get, and the files that need a removed file. */
 function dropFiles(template: Tree, { example, deploy, suites }: Choices) {
   const ways = deploy === 'all' ? listWays(template.keys()) : deploy.split(',')
-  const leftOut =
-    suites === 'all' ? [] : listSuites(template.keys()).filter((suite) => !suites.split(',').includes(suite))
+  const leftOut = listLeftOut(template, suites, ways)
   const isOffered = (path: string) => {
     const way = findWay(path)
     return !isIn(path, TEMPLATE_ONLY) && (way === undefined || ways.includes(way))
   }
   const offered = filter(template, isOffered)
   // A suite may need files of another suite.
-  const others = [...offered.keys()].filter((path) => !path.startsWith('test/') && !isIn(path, leftOut))
+  const others = [...offered.keys()].filter((path) => !path.startsWith('test/') && !isOfSuite(path, leftOut))
   const needed = findReached(offered, others)
-  const chosen = filter(offered, (path) => !isIn(path, leftOut) || needed.has(path))
+  const chosen = filter(offered, (path) => !isOfSuite(path, leftOut) || needed.has(path))
   return dropOrphans(template, dropDependents(template, example === 'yes' ? chosen : dropExample(chosen)))
 }
 

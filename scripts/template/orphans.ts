@@ -24,10 +24,11 @@ export function findReached(tree: Tree, from: Iterable<string>): ReadonlySet<str
 
 const isTest = (path: string) => path.startsWith('test/')
 
-/** Removes the tests that import a removed file. */
+/** Removes the tests that import a removed file, and the files of deploy/ that do. */
 export function dropDependents(template: Tree, kept: Tree): Tree {
   const isBroken = (path: string, text: string) =>
-    isTest(path) && listImports(path, text).some((name) => template.has(name) && !kept.has(name))
+    (isTest(path) || path.startsWith('deploy/')) &&
+    listImports(path, text).some((name) => template.has(name) && !kept.has(name))
   const rest = new Map([...kept].filter(([path, text]) => !isBroken(path, text)))
   return rest.size === kept.size ? kept : dropDependents(template, rest)
 }

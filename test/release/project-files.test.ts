@@ -3,6 +3,7 @@ import { chmodSync, cpSync, existsSync, globSync, mkdirSync, readFileSync, write
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
+import { Ajv } from 'ajv'
 import { parse } from 'yaml'
 import { findOnPath } from '../../scripts/services/path.ts'
 import { run, succeed } from '../support/run.ts'
@@ -10,6 +11,30 @@ import { temporaryDirectory } from '../support/temporary.ts'
 import { debianTool, needTools } from '../support/tools.ts'
 
 const read = (file: string) => readFileSync(file, 'utf8')
+
+/** Installs the pinned packages of the checks, without their dependencies. @returns their folder */
+async function installFromPypi(): Promise<string> {
+  const requirements = 'test/support/workflow-requirements.txt'
+  const key = createHash('sha256').update(read(requirements)).digest('hex').slice(0, 12)
+  const directory = join(homedir(), '.cache/project-files', key)
+  if (!existsSync(join(directory, 'bin/zizmor'))) {
+    await needTools(['pip3'], 'python3-pip')
+    mkdirSync(directory, { recursive: true })
+    const options = ['--quiet', '--no-deps', '--only-binary=:all:', '--disable-pip-version-check', '--require-hashes']
+    await succeed('pip3', ['install', ...options, '-r', requirements, '--target', directory])
+  }
+  return directory
+}
+
+test('renovate.json matches the schema of Renovate', async () => {
+  const schemas = join(await installFromPypi(), 'check_jsonschema/builtin_schemas/vendor')
+  const schema = JSON.parse(read(join(schemas, 'renovate.json')))
+  // The formats of Renovate's schema are not in the specification.
+  const validate = new Ajv({ strict: false, validateFormats: false }).compile(schema)
+  const config = JSON.parse(read('.github/renovate.json'))
+  expect([validate(config), validate.errors]).toEqual([true, null])
+  expect(validate({ ...config, minimumReleaseAge: 3 })).toBe(false)
+}, 300_000)
 
 describe('the workflows', () => {
   test('pass actionlint', async () => {
@@ -26,15 +51,7 @@ describe('the workflows', () => {
   }, 300_000)
 
   test('pass zizmor, and pin each action by its commit', async () => {
-    const requirements = 'test/support/workflow-requirements.txt'
-    const key = createHash('sha256').update(read(requirements)).digest('hex').slice(0, 12)
-    const directory = join(homedir(), '.cache/zizmor', key)
-    if (!existsSync(join(directory, 'bin/zizmor'))) {
-      await needTools(['pip3'], 'python3-pip')
-      mkdirSync(directory, { recursive: true })
-      const options = ['--quiet', '--no-deps', '--only-binary=:all:', '--disable-pip-version-check', '--require-hashes']
-      await succeed('pip3', ['install', ...options, '-r', requirements, '--target', directory])
-    }
+    const directory = await installFromPypi()
     const zizmor = (path: string) => run(join(directory, 'bin/zizmor'), ['--offline', '--no-progress', path])
     expect(await zizmor('.github')).toMatchObject({ code: 0 })
     const unpinned = join(temporaryDirectory('workflow'), 'ci.yml')

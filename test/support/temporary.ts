@@ -13,5 +13,6 @@ export function temporaryDirectory(name: string): string {
 }
 
 afterAll(() => {
-  for (const directory of made) rmSync(directory, { recursive: true, force: true, maxRetries: 10 })
+  // A process that is ending may still write to its directory.
+  for (const directory of made) rmSync(directory, { recursive: true, force: true, maxRetries: 20 })
 })

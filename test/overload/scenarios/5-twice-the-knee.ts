@@ -33,8 +33,8 @@ async function measureKnee(port: number, seconds: number): Promise<number> {
   return count / seconds
 }
 
-/** Sends twice the load of the knee for `seconds`, and then half the load of the knee for 5 s. */
-async function measure(maxWaitMs: number, seconds: number) {
+/** Sends `factor` times the load of the knee for `seconds`, and then half the load of the knee for 5 s. */
+export async function measure(maxWaitMs: number, seconds: number, factor = 2) {
   await using programs = createPrograms()
   const { port, pid } = await programs.start('busy', [maxWaitMs])
   await measureKnee(port, 2)
@@ -46,7 +46,7 @@ async function measure(maxWaitMs: number, seconds: number) {
     port,
     callers: CALLERS,
     phases: [
-      { ratePerSecond: Math.round(2 * knee), seconds, mix: MIX },
+      { ratePerSecond: Math.round(factor * knee), seconds, mix: MIX },
       { ratePerSecond: calm, seconds: 5, mix: MIX },
     ],
   })
@@ -62,6 +62,8 @@ async function measure(maxWaitMs: number, seconds: number) {
   )
   return {
     goodput: busy!.goodput / knee,
+    /** The goodput in each second of the overload, as a share of the knee. */
+    goodputs: busy!.goodputs.map((each) => each / knee),
     core: core!.good / core!.sent,
     background: refused / background!.sent,
     /** The lowest goodput of a second, from 2 s after the overload on. */

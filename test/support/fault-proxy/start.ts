@@ -136,8 +136,8 @@ export async function startFaultProxy(): Promise<FaultProxy> {
   const handle = createApi()
   const server = createServer((request, response) => {
     const send = (status: number, body?: unknown) => {
-      response.writeHead(status, { 'content-type': 'application/json' })
-      response.end(body === undefined ? undefined : JSON.stringify(body))
+      if (body === undefined) response.writeHead(status).end()
+      else response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
     }
     handle(request).then(
       ([status, body]) => send(status, body),

@@ -2,8 +2,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parse } from 'yaml'
 import { freePort, type LocalServer, launch } from '../../../scripts/services/service.ts'
-import { startAlertmanager } from '../../../test/support/deploy/alertmanager.ts'
-import { debianTool } from '../../../test/support/tools.ts'
+import { debianTool } from '../tools.ts'
+import { startAlertmanager } from './alertmanager.ts'
 
 export interface AlertingOptions {
   readonly directory: string
@@ -22,10 +22,10 @@ export interface Alerting {
   stop(): Promise<void>
 }
 
-const folder = resolve(import.meta.dirname, '..')
+const folder = resolve('deploy/respond')
 const read = (name: string) => readFileSync(join(folder, name), 'utf8')
 
-/** Starts Prometheus and Alertmanager with the files of this folder and other times. */
+/** Starts Prometheus and Alertmanager with the files of deploy/respond and other times. */
 export async function startAlerting(options: AlertingOptions): Promise<Alerting> {
   const { directory, targets, responder, times, alerts = read('alerts.yml') } = options
   const configs = join(directory, 'alertmanager-config')
