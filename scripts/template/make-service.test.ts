@@ -24,9 +24,7 @@ const make = (changes: Partial<Choices> = {}) => makeService(template, { ...choi
 function missing(service: Tree): string[] {
   const files = [...service.keys()]
   const exists = (path: string) => files.some((file) => file === path || file.startsWith(`${path}/`))
-  // The recipes of docs/cookbook.md change the tests of a resource that the team generates.
-  const isGenerated = (path: string) => /^test\/invoices\b/.test(path)
-  const isThere = (path: string) => isGenerated(path) || ['', '.ts', '.test.ts'].some((ending) => exists(path + ending))
+  const isThere = (path: string) => ['', '.ts', '.test.ts'].some((ending) => exists(path + ending))
   return [...service].flatMap(([path, text]) => {
     // The templates of a resource refer to files of the resource, and patterns of knip may match no file.
     if (/^scripts\/|package-lock\.json$|\.svg$|^knip\.ts$/.test(path)) return []
