@@ -5,6 +5,7 @@ import { json } from 'node:stream/consumers'
 import type { Cut } from '../test/support/database-proxy.ts'
 import { errorShare, type Load, p99Ms } from './load.ts'
 import type { Payments, PaymentsMode } from './payments.ts'
+import type { StageInstance } from './stage.ts'
 
 export interface ControlDeps {
   readonly load: () => Load
@@ -13,7 +14,7 @@ export interface ControlDeps {
   readonly cutNext: (cut: Cut) => Promise<void>
   /** Returns the titles of all notes in the database. */
   readonly readTitles: () => Promise<readonly string[]>
-  readonly instances: readonly { kill(): Promise<unknown>; start(): Promise<unknown> }[]
+  readonly instances: readonly Pick<StageInstance, 'kill' | 'start' | 'log'>[]
   /** Counts the lines with this message that the instances have logged since the experiment began. */
   readonly countLines: (message: string) => number
 }
@@ -27,6 +28,7 @@ export interface ControlDeps {
  *     POST /payments {"share":0.5,"status":500,"delayMs":0}   {} ends the fault
  *     POST /database/cuts {"before-commit":5,"after-write":5} resets so many connections at these moments
  *     POST /instances/2/kill, /instances/2/start              SIGKILL, and a new process
+ *     POST /instances/2/hold-log, /instances/2/read-log       stop reading the log, whose pipe fills, and read it again
  *     GET  /writes/wrong                                      acknowledged notes that do not exist, and refused repetitions
  *     GET  /log?message=circuit%20opened                      lines since the experiment began
  *
@@ -58,10 +60,14 @@ export async function startControl({ load, payments, cutNext, readTitles, instan
         }
         return
       case 'POST /instances/N/kill':
-      case 'POST /instances/N/start': {
+      case 'POST /instances/N/start':
+      case 'POST /instances/N/hold-log':
+      case 'POST /instances/N/read-log': {
         const instance = instances[Number(number) - 1]
         if (instance === undefined) throw new Error(`no instance ${number}`)
-        await (action === 'kill' ? instance.kill() : instance.start())
+        if (action === 'hold-log') instance.log?.hold()
+        else if (action === 'read-log') instance.log?.read()
+        else await (action === 'kill' ? instance.kill() : instance.start())
         return
       }
       case 'GET /writes/wrong': {

@@ -25,6 +25,8 @@ export interface StageInstance {
   kill(): Promise<unknown>
   /** Starts a new process on the same address. */
   start(): Promise<unknown>
+  /** Stops reading the log of the process, so that its pipe fills, and reads it again. */
+  readonly log?: { hold(): void; read(): void }
 }
 
 /** The environment of a process. */
@@ -87,7 +89,11 @@ async function migrate(databaseUrl: string): Promise<void> {
 
 async function startService(env: Env): Promise<readonly StageInstance[]> {
   const fleet = await startFleet({ artifact: 'bundle', env })
-  return fleet.map((instance) => ({ ...instance, pid: () => instance.app().pid }))
+  return fleet.map((instance) => ({
+    ...instance,
+    pid: () => instance.app().pid,
+    log: { hold: () => instance.app().holdOutput(), read: () => instance.app().readOutput() },
+  }))
 }
 
 /** Starts what the instances use, behind the fault proxy. Adds to `stops` how each server stops. */

@@ -1,17 +1,27 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
 import { type BreakerState, COOL_DOWN_MS, createGuard } from './guard.ts'
 
+let monotonic: number
+
 /* cockatiel reads Date.now(), which these tests set. */
-beforeEach(() => void jest.spyOn(Date, 'now').mockReturnValue(1_000_000))
+const step = (ms: number) => void jest.spyOn(Date, 'now').mockReturnValue(Date.now() + ms)
+beforeEach(() => {
+  monotonic = 0
+  jest.spyOn(Date, 'now').mockReturnValue(10_000_000)
+})
 afterEach(() => void jest.restoreAllMocks())
 
-const wait = (ms: number) => void jest.spyOn(Date, 'now').mockReturnValue(Date.now() + ms)
+function wait(ms: number): void {
+  monotonic += ms
+  step(ms)
+}
 const fail = () => Promise.reject(new Error('failed'))
 const succeed = async () => 'done'
 
 function start(concurrency = 10) {
   const states: BreakerState[] = []
-  const guard = createGuard({ concurrency, isFailure: () => true, onState: (state) => states.push(state) })
+  const onState = (state: BreakerState) => void states.push(state)
+  const guard = createGuard({ concurrency, isFailure: () => true, onState, now: () => monotonic })
   return { ...guard, states }
 }
 
@@ -24,6 +34,33 @@ test('the circuit opens when more than half of at least twenty calls in ten seco
   for (let index = 0; index < 10; index++) await guard.run(succeed)
   await failTimes(guard, 10)
   expect(guard.state()).toBe('closed')
+  await failTimes(guard, 1)
+  expect(guard.state()).toBe('open')
+})
+
+test('the circuit opens when more than 40 % of at least forty calls in 1.5 s have failed, whatever happened before', async () => {
+  const guard = start()
+  // A busy upstream without failures.
+  for (let call = 0; call < 1_000; call++) {
+    wait(8)
+    await guard.run(succeed)
+  }
+  wait(1_500)
+  let calls = 0
+  for (; guard.state() === 'closed' && calls < 200; calls += 2) {
+    wait(20)
+    await guard.run(succeed)
+    await guard.run(fail).catch(() => undefined)
+  }
+  expect(calls).toBeLessThan(150)
+})
+
+test('almost half of thirty-nine calls in 1.5 s fail and do not open the circuit, and almost half of forty do', async () => {
+  const guard = start()
+  for (let call = 0; call < 20; call++) await guard.run(succeed)
+  await failTimes(guard, 19)
+  expect(guard.state()).toBe('closed')
+  await guard.run(succeed)
   await failTimes(guard, 1)
   expect(guard.state()).toBe('open')
 })
@@ -72,6 +109,25 @@ test('a trial that fails opens the circuit for another cool-down', async () => {
   expect(guard.needsProbe()).toBe(false)
   wait(COOL_DOWN_MS)
   expect(guard.needsProbe()).toBe(true)
+})
+
+test('a wall clock that steps back by an hour does not prolong the cool-down', async () => {
+  const guard = start()
+  await failTimes(guard, 20)
+  step(-3_600_000)
+  wait(COOL_DOWN_MS)
+  expect(guard.needsProbe()).toBe(true)
+  guard.allowTrial()
+  expect(await guard.run(succeed)).toBe('done')
+  expect(guard.state()).toBe('closed')
+})
+
+test('after a wall clock has stepped back by an hour, old calls do not count for an hour', async () => {
+  const guard = start()
+  for (let index = 0; index < 100; index++) await guard.run(succeed)
+  step(-3_600_000)
+  await failTimes(guard, 20)
+  expect(guard.state()).toBe('open')
 })
 
 test('an operator holds the circuit open and closes it again', async () => {

@@ -5,6 +5,7 @@ import {
   CircuitState,
   circuitBreaker,
   handleWhen,
+  type IBreaker,
   IsolatedCircuitError,
   SamplingBreaker,
 } from 'cockatiel'
@@ -26,14 +27,19 @@ export class RejectedError extends Error {
 }
 
 /**
- * The breaker opens when more than half of at least 20 calls within 10 s have failed, and stays open for 5 s. These are
- * the defaults of Hystrix, https://github.com/Netflix/Hystrix/wiki/Configuration (`requestVolumeThreshold`,
- * `errorThresholdPercentage`, `metrics.rollingStats`, `sleepWindowInMilliseconds`).
+ * The circuit opens when the calls of one window have failed too often. The long window has the defaults of Hystrix,
+ * https://github.com/Netflix/Hystrix/wiki/Configuration (`requestVolumeThreshold`, `errorThresholdPercentage`,
+ * `metrics.rollingStats`). On its own, it needs 10 s to notice that half of the calls of a busy service fail, because the
+ * calls before the fault count too. The short window notices this within 1.5 s (docs/stability.md). It needs more calls,
+ * so that a few failures by chance do not open the circuit.
  */
-const WINDOW_MS = 10_000
-const MIN_CALLS = 20
-const MAX_ERROR_RATE = 0.5
-export const COOL_DOWN_MS = 5_000
+const WINDOWS = [
+  { ms: 10_000, minCalls: 20, maxErrorRate: 0.5 },
+  { ms: 1_500, minCalls: 40, maxErrorRate: 0.4 },
+] as const
+
+/** Time for which the circuit stays open. With the probe and the trial, an upstream is in use 5 s after its return. */
+export const COOL_DOWN_MS = 4_000
 
 export interface GuardOptions {
   /** Maximum number of calls in progress. There is no queue, because a waiting call would only use up its time. */
@@ -42,7 +48,7 @@ export interface GuardOptions {
   readonly isFailure: (error: unknown) => boolean
   /** Called with each new state of the breaker. */
   readonly onState: (state: BreakerState) => void
-  /** Milliseconds since the epoch: the clock of cockatiel. @default Date.now */
+  /** Monotonic clock in milliseconds. @default performance.now */
   readonly now?: () => number
 }
 
@@ -54,18 +60,46 @@ const STATES: Readonly<Record<CircuitState, BreakerState>> = {
 }
 
 /**
+ * Counts calls in windows of cockatiel, which reads the wall clock. Discards the counts when the clock has stepped back:
+ * otherwise the current windows would last until the clock has caught up.
+ */
+function createWindows(): IBreaker {
+  const windows = WINDOWS.map(({ ms, minCalls, maxErrorRate }) => {
+    const sampling = { threshold: maxErrorRate, duration: ms, minimumRps: minCalls / (ms / 1_000) }
+    const window = new SamplingBreaker(sampling)
+    return { window, empty: window.state }
+  })
+  let latest = 0
+  function discardFutureCounts(): void {
+    const now = Date.now()
+    if (now < latest) for (const { window, empty } of windows) window.state = empty
+    latest = now
+  }
+  return {
+    // cockatiel reads the state only to serialize a breaker.
+    state: undefined,
+    success(state) {
+      discardFutureCounts()
+      for (const { window } of windows) window.success(state)
+    },
+    failure(state) {
+      discardFutureCounts()
+      // Every window counts the failure, so all of them are asked before one decides.
+      return windows.map(({ window }) => window.failure(state)).includes(true)
+    },
+  }
+}
+
+/**
  * Creates the circuit breaker and the bulkhead of an upstream. After the cool-down, the circuit stays open until the
  * caller has probed the upstream and calls `allowTrial`. Then one request is on trial. The guard rejects other requests
  * at once instead of letting them wait for the end of the trial.
  */
-export function createGuard({ concurrency, isFailure, onState, now = Date.now }: GuardOptions) {
+export function createGuard({ concurrency, isFailure, onState, now = () => performance.now() }: GuardOptions) {
   const breaker = circuitBreaker(handleWhen(isFailure), {
-    halfOpenAfter: COOL_DOWN_MS,
-    breaker: new SamplingBreaker({
-      threshold: MAX_ERROR_RATE,
-      duration: WINDOW_MS,
-      minimumRps: MIN_CALLS / (WINDOW_MS / 1_000),
-    }),
+    // `needsProbe` measures the cool-down. cockatiel would measure it by the wall clock, which may step back by an hour.
+    halfOpenAfter: Number.NEGATIVE_INFINITY,
+    breaker: createWindows(),
   })
   const slots = bulkhead(concurrency)
   let openedAt = 0
