@@ -9,6 +9,7 @@ const TIMEOUT_MS = 5_000
 const RETRY_MS = 100
 
 interface Operation {
+  /** A hypothesis names it without the query. */
   readonly path: string
   /** @default GET */
   readonly method?: 'POST'
@@ -16,10 +17,10 @@ interface Operation {
   readonly body?: (title: string) => unknown
 }
 
-/** The operations of the load, in turn. Each path that a hypothesis names must be here. */
+/** The operations of the load, in turn. */
 const OPERATIONS: readonly Operation[] = [
   { path: '/ping' },
-  { path: '/v1/notes' },
+  { path: '/v1/notes?limit=1' },
   { path: '/v1/payments/pay_1' },
   { path: '/v1/notes', method: 'POST', body: (title) => ({ title, text: 'chaos' }) },
 ]
@@ -48,6 +49,8 @@ export interface Load {
   readonly requests: readonly Request[]
   /** The titles of the notes that the service has confirmed. */
   readonly acknowledged: ReadonlySet<string>
+  /** The titles that the service has refused as duplicates: it has executed the write, but does not know its key. */
+  readonly refused: ReadonlySet<string>
   /** Returns the requests whose intended start is in the window. */
   select(window: Window): readonly Request[]
   stop(): Promise<void>
@@ -76,6 +79,7 @@ export const p99Ms = (requests: readonly Request[], now = performance.now()) =>
 export function startLoad({ host, port }: { readonly host: string; readonly port: number }): Load {
   const requests: Request[] = []
   const acknowledged = new Set<string>()
+  const refused = new Set<string>()
   const failed: (() => Promise<boolean>)[] = []
   const agent = new Agent({ keepAlive: true, maxSockets: 1_000 })
   const end = new AbortController()
@@ -83,7 +87,7 @@ export function startLoad({ host, port }: { readonly host: string; readonly port
 
   async function ask(index: number): Promise<void> {
     const { path, method = 'GET', body } = OPERATIONS[index % OPERATIONS.length] ?? { path: '/ping' }
-    const entry: Request = { path, method, at: startedAt + (index * 1_000) / RATE }
+    const entry: Request = { path: path.split('?')[0] ?? path, method, at: startedAt + (index * 1_000) / RATE }
     requests.push(entry)
     const title = `${Math.round(startedAt)}-${index}`
     const attempt = () =>
@@ -102,9 +106,10 @@ export function startLoad({ host, port }: { readonly host: string; readonly port
 
     /** Resolves with false when the write has to repeat. */
     async function write(sent: ReturnType<typeof attempt>): Promise<boolean> {
-      const isDone = (await sent).status === 201
-      if (isDone) acknowledged.add(title)
-      return isDone
+      const { status } = await sent
+      if (status === 201) acknowledged.add(title)
+      if (status === 409) refused.add(title)
+      return status === 201 || status === 409
     }
 
     const sent = attempt()
@@ -126,6 +131,7 @@ export function startLoad({ host, port }: { readonly host: string; readonly port
   return {
     requests,
     acknowledged,
+    refused,
     select: ({ since, until = Number.POSITIVE_INFINITY, path, method }) =>
       requests.filter(
         (each) =>

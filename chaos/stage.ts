@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
 import { killApps, type Line, runApp } from '../test/support/app.ts'
+import { startDatabaseProxy } from '../test/support/database-proxy.ts'
 import type { RunningProxy, StartProxy } from '../test/support/deploy/proxy.ts'
 import { createFaultClient } from '../test/support/fault-proxy/client.ts'
 import { startFaultProxy } from '../test/support/fault-proxy/start.ts'
@@ -116,7 +117,9 @@ export async function startStage({ proxy, parts: starts = [] }: StageOptions = {
       return url.replace(host, await faults.add(name, host))
     }
     await migrate(database.url)
-    const databaseUrl = await behind('database', database.url)
+    const cutter = await startDatabaseProxy({ target: database })
+    stops.push(cutter.stop)
+    const databaseUrl = await behind('database', cutter.url)
     const parts: Part[] = []
     for (const start of starts) {
       const part = await start({ directory: temporaryDirectory('stage'), databaseUrl, faults })
@@ -154,6 +157,7 @@ export async function startStage({ proxy, parts: starts = [] }: StageOptions = {
     const control = await startControl({
       load: () => load,
       payments,
+      cutNext: cutter.cutNext,
       readTitles: async () => (await reader.query('select title from notes')).rows.map(({ title }) => title),
       instances,
       countLines: (message) =>
