@@ -45,6 +45,22 @@ test('all problems are reported together: missing variables, invalid ones and se
   ])
 })
 
+test('instances replace the registry, and both together are a contradiction', () => {
+  const { REGISTRY: _, ...proxy } = minimal
+  const { BRIDGE_INSTANCES, REGISTRY } = loadBridge({ ...proxy, BRIDGE_INSTANCES: '10.0.0.1:8080, [::1]:8081' })
+  expect([BRIDGE_INSTANCES, REGISTRY]).toEqual([
+    [
+      { host: '10.0.0.1', port: 8080 },
+      { host: '::1', port: 8081 },
+    ],
+    undefined,
+  ])
+  expect(problemsOf({ ...minimal, BRIDGE_INSTANCES: '10.0.0.1:8080' })).toEqual([
+    'BRIDGE_INSTANCES: expected nothing, because REGISTRY is set',
+  ])
+  expect(problemsOf({ ...proxy, BRIDGE_INSTANCES: '10.0.0.1' })).toHaveLength(1)
+})
+
 test('variables of the service are ignored, because the bridge does not use them', () => {
   expect(problemsOf({ ...minimal, DATABASE_URL: 'x', PORT: 'x', DATABASE_URL_FILE: '/none' })).toEqual([])
 })

@@ -18,6 +18,7 @@ const NAMES = [
   'REGISTRY',
   'REGISTRY_PASSWORD',
   'BRIDGE_SERVICE',
+  'BRIDGE_INSTANCES',
   'BRIDGE_SINK',
   'BRIDGE_STATE',
   'BRIDGE_POLL_MS',
@@ -27,7 +28,6 @@ const NAMES = [
 ] as const satisfies readonly Name[]
 
 const REQUIRED = {
-  REGISTRY: 'the address of a registry, such as consul://host:8500',
   BRIDGE_SINK: 'a proxy, such as haproxy:/run/haproxy/admin.sock/backend',
   BRIDGE_STATE: 'the file for the last good list, such as /var/lib/bridge/state.json',
 } as const
@@ -43,13 +43,20 @@ export function loadBridge(
   const given = withEnvFile(environment, readFile)
   const names = NAMES.flatMap((name) => (SECRETS.has(name) ? [name, `${name}_FILE`] : [name]))
   const values = readSecrets(Object.fromEntries(names.map((name) => [name, given[name]])), readFile, problems)
+  const hasInstances = values['BRIDGE_INSTANCES'] !== undefined
+  if (!hasInstances && values['REGISTRY'] === undefined) {
+    problems.push('REGISTRY: got nothing, expected the address of a registry, such as consul://host:8500')
+  }
+  if (hasInstances && values['REGISTRY'] !== undefined) {
+    problems.push('BRIDGE_INSTANCES: expected nothing, because REGISTRY is set')
+  }
   for (const [name, expected] of Object.entries(REQUIRED)) {
     if (values[name] === undefined) problems.push(`${name}: got nothing, expected ${expected}`)
   }
-  const { REGISTRY, BRIDGE_SINK, BRIDGE_STATE, ...config } = validate(
+  const { BRIDGE_SINK, BRIDGE_STATE, ...config } = validate(
     Object.fromEntries(NAMES.map((name) => [name, values[name]])),
     problems,
   )
-  if (REGISTRY === undefined || BRIDGE_SINK === undefined || BRIDGE_STATE === undefined) throw new ConfigError(problems)
-  return { ...config, REGISTRY, BRIDGE_SINK, BRIDGE_STATE }
+  if (problems.length > 0 || BRIDGE_SINK === undefined || BRIDGE_STATE === undefined) throw new ConfigError(problems)
+  return { ...config, BRIDGE_SINK, BRIDGE_STATE }
 }

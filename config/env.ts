@@ -17,7 +17,7 @@ import {
   trustProxy,
   url,
 } from './formats.ts'
-import { advertise, registry } from './registry.ts'
+import { addresses, advertise, registry } from './registry.ts'
 import { upstreams } from './upstreams.ts'
 
 /** Accepts the headers that Node can send. */
@@ -93,6 +93,7 @@ export const schema = {
     /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/,
     'letters, digits, dots, underscores and hyphens',
   ).optional(),
+  BRIDGE_INSTANCES: addresses().optional(),
   BRIDGE_SINK: bridgeSink().optional(),
   BRIDGE_STATE: text(/^\/.{1,4096}$/, 'an absolute path').optional(),
   BRIDGE_POLL_MS: milliseconds(100, 60_000).default(1_000),

@@ -7,6 +7,7 @@ import {
   createStateFile,
   type Sink,
   type Source,
+  watchProbes,
 } from '#pkg/bridge/index.ts'
 import { createRegistryClient, parseRegistry } from '#pkg/discovery/index.ts'
 import { watchConsul } from '#pkg/discovery/watch-consul.ts'
@@ -23,14 +24,16 @@ type SinkAddress =
   | { readonly kind: 'haproxy'; readonly path: string; readonly backend: string }
 
 export interface BridgeDeps {
-  /** Address of the registry, such as `consul://host:8500`. */
-  readonly registry: string
+  /** Address of the registry, such as `consul://host:8500`. Undefined with `instances`. */
+  readonly registry: string | undefined
+  /** The instances to probe when there is no registry. */
+  readonly instances: readonly { readonly host: string; readonly port: number }[] | undefined
   readonly password: string | undefined
   /** Name of the service in the registry. */
   readonly service: string
   readonly sink: SinkAddress
   readonly stateFile: string
-  /** Pause between two requests to a registry that is polled, in milliseconds. */
+  /** Pause between two requests to a registry that is polled, and between two probes, in milliseconds. */
   readonly pollMs: number
   readonly graceMs: number
   readonly allowEmpty: boolean
@@ -47,7 +50,9 @@ const MAX_LOGGED = 20
 
 /** Runs the bridge until SIGTERM or SIGINT, and resolves with the exit code. */
 export function runBridge(deps: BridgeDeps): Promise<0 | 1> {
-  const { service, stateFile, graceMs, allowEmpty } = deps
+  const { service, stateFile, allowEmpty } = deps
+  // The grace lets instances register again. Instances that are checked do not register.
+  const graceMs = deps.instances === undefined ? deps.graceMs : 0
   const { logger } = createServiceLog({ ...deps.log, context: { current: () => undefined }, onLine() {} })
   const lifecycle = createLifecycle({
     process,
@@ -69,7 +74,8 @@ export function runBridge(deps: BridgeDeps): Promise<0 | 1> {
   })
 }
 
-function createSource({ registry, password, pollMs }: BridgeDeps): Source {
+function createSource({ registry, instances = [], password, pollMs }: BridgeDeps): Source {
+  if (registry === undefined) return watchProbes({ instances, intervalMs: pollMs })
   const address = parseRegistry(registry)
   const client = createRegistryClient({ origin: address.origin })
   if (address.kind === 'consul') return watchConsul({ client, password })

@@ -60,6 +60,7 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<Exi
     const { runBridge } = await import('#internal/bridge.ts')
     return runBridge({
       registry: config.REGISTRY,
+      instances: config.BRIDGE_INSTANCES,
       password: config.REGISTRY_PASSWORD,
       service: config.BRIDGE_SERVICE ?? service,
       sink: config.BRIDGE_SINK,

@@ -23,7 +23,7 @@ export async function startHaproxy(): Promise<ListedProxy> {
     args: ['-W', '-f', 'haproxy.cfg'],
     spawnOptions: {
       ...spawnOptions,
-      env: { LISTEN: `127.0.0.1:${port}`, ADMIN_SOCKET: socket, CHECK_INTERVAL: '100ms' },
+      env: { LISTEN: `127.0.0.1:${port}`, ADMIN_SOCKET: socket, CHECK_INTERVAL: '100ms', CHECK_TIMEOUT: '1s' },
     },
     readyPattern: /Loading success/,
     logFile,

@@ -19,6 +19,9 @@ export async function startHaproxy(options: ProxyOptions): Promise<RunningProxy>
     BACKUP: backup,
     STRATEGY: strategy,
     CHECK_INTERVAL: '100ms',
+    // A busy machine delays the response to a check.
+    CHECK_TIMEOUT: '1s',
+    ...options.env,
   }
   for (const [index, address] of instances.entries()) {
     env[`APP_${index + 1}`] = address

@@ -5,10 +5,10 @@ import { setInterval } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
 import { type FakePayments, PAYMENT, startFakePayments } from '../../test/payments/fake.ts'
 import { findLines, killApps, type RunningApp, startApp } from '../../test/support/app.ts'
+import { type Alerting, startAlerting } from '../../test/support/deploy/start-alerting.ts'
 import { freePort, until } from '../../test/support/services.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
 import { needTools } from '../../test/support/tools.ts'
-import { type Alerting, startAlerting } from './payments/start-alerting.ts'
 
 /*
  * Prometheus and Alertmanager watch the artifact, whose upstream answers half of the calls with an error. The responder
@@ -39,10 +39,13 @@ let calling: Promise<void>
 
 const startResponder = () => startApp({ program: [resolve('dist/app'), 'respond'], env: respondEnv })
 
-/** Calls the upstream through the service 50 times a second. A slow response does not delay later requests. */
+/**
+ * Calls the upstream through the service 20 times a second, too seldom for the short window of the client's own circuit
+ * breaker. A slow response does not delay later requests.
+ */
 async function call(): Promise<void> {
   try {
-    for await (const _ of setInterval(20, undefined, { signal: end.signal })) {
+    for await (const _ of setInterval(50, undefined, { signal: end.signal })) {
       get(`${app.url}/v1/payments/pay_1`, (response) => response.resume()).on('error', () => {})
     }
   } catch (error) {
@@ -63,7 +66,7 @@ beforeAll(async () => {
   app = await startApp({ env: { ...env, ADMIN_PORT: String(port) } })
   alerting = await startAlerting({
     directory,
-    target: `127.0.0.1:${port}`,
+    targets: [`127.0.0.1:${port}`],
     responder: { url: `http://127.0.0.1:${responderPort}`, secret: SECRET },
     times: TIMES,
   })

@@ -38,6 +38,33 @@ test('the circuit opens when more than half of at least twenty calls in ten seco
   expect(guard.state()).toBe('open')
 })
 
+test('the circuit opens when more than 40 % of at least forty calls in 1.5 s have failed, whatever happened before', async () => {
+  const guard = start()
+  // A busy upstream without failures.
+  for (let call = 0; call < 1_000; call++) {
+    wait(8)
+    await guard.run(succeed)
+  }
+  wait(1_500)
+  let calls = 0
+  for (; guard.state() === 'closed' && calls < 200; calls += 2) {
+    wait(20)
+    await guard.run(succeed)
+    await guard.run(fail).catch(() => undefined)
+  }
+  expect(calls).toBeLessThan(150)
+})
+
+test('almost half of thirty-nine calls in 1.5 s fail and do not open the circuit, and almost half of forty do', async () => {
+  const guard = start()
+  for (let call = 0; call < 20; call++) await guard.run(succeed)
+  await failTimes(guard, 19)
+  expect(guard.state()).toBe('closed')
+  await guard.run(succeed)
+  await failTimes(guard, 1)
+  expect(guard.state()).toBe('open')
+})
+
 test('nineteen failures do not open the circuit, and failures older than ten seconds do not count', async () => {
   const guard = start()
   await failTimes(guard, 19)

@@ -27,14 +27,19 @@ export class RejectedError extends Error {
 }
 
 /**
- * The breaker opens when more than half of at least 20 calls within 10 s have failed, and stays open for 5 s. These are
- * the defaults of Hystrix, https://github.com/Netflix/Hystrix/wiki/Configuration (`requestVolumeThreshold`,
- * `errorThresholdPercentage`, `metrics.rollingStats`, `sleepWindowInMilliseconds`).
+ * The circuit opens when the calls of one window have failed too often. The long window has the defaults of Hystrix,
+ * https://github.com/Netflix/Hystrix/wiki/Configuration (`requestVolumeThreshold`, `errorThresholdPercentage`,
+ * `metrics.rollingStats`). On its own, it needs 10 s to notice that half of the calls of a busy service fail, because the
+ * calls before the fault count too. The short window notices this within 1.5 s (docs/stability.md). It needs more calls,
+ * so that a few failures by chance do not open the circuit.
  */
-const WINDOW_MS = 10_000
-const MIN_CALLS = 20
-const MAX_ERROR_RATE = 0.5
-export const COOL_DOWN_MS = 5_000
+const WINDOWS = [
+  { ms: 10_000, minCalls: 20, maxErrorRate: 0.5 },
+  { ms: 1_500, minCalls: 40, maxErrorRate: 0.4 },
+] as const
+
+/** Time for which the circuit stays open. With the probe and the trial, an upstream is in use 5 s after its return. */
+export const COOL_DOWN_MS = 4_000
 
 export interface GuardOptions {
   /** Maximum number of calls in progress. There is no queue, because a waiting call would only use up its time. */
@@ -55,31 +60,32 @@ const STATES: Readonly<Record<CircuitState, BreakerState>> = {
 }
 
 /**
- * Counts calls in windows of cockatiel, which reads the wall clock. Discards the windows when the clock has stepped back:
- * otherwise the current window would last until the clock has caught up.
+ * Counts calls in windows of cockatiel, which reads the wall clock. Discards the counts when the clock has stepped back:
+ * otherwise the current windows would last until the clock has caught up.
  */
-function createSampling(): IBreaker {
-  const sampling = new SamplingBreaker({
-    threshold: MAX_ERROR_RATE,
-    duration: WINDOW_MS,
-    minimumRps: MIN_CALLS / (WINDOW_MS / 1_000),
+function createWindows(): IBreaker {
+  const windows = WINDOWS.map(({ ms, minCalls, maxErrorRate }) => {
+    const sampling = { threshold: maxErrorRate, duration: ms, minimumRps: minCalls / (ms / 1_000) }
+    const window = new SamplingBreaker(sampling)
+    return { window, empty: window.state }
   })
-  const empty = sampling.state
   let latest = 0
-  function discardFutureWindows(): void {
+  function discardFutureCounts(): void {
     const now = Date.now()
-    if (now < latest) sampling.state = empty
+    if (now < latest) for (const { window, empty } of windows) window.state = empty
     latest = now
   }
   return {
+    // cockatiel reads the state only to serialize a breaker.
     state: undefined,
     success(state) {
-      discardFutureWindows()
-      sampling.success(state)
+      discardFutureCounts()
+      for (const { window } of windows) window.success(state)
     },
     failure(state) {
-      discardFutureWindows()
-      return sampling.failure(state)
+      discardFutureCounts()
+      // Every window counts the failure, so all of them are asked before one decides.
+      return windows.map(({ window }) => window.failure(state)).includes(true)
     },
   }
 }
@@ -93,7 +99,7 @@ export function createGuard({ concurrency, isFailure, onState, now = () => perfo
   const breaker = circuitBreaker(handleWhen(isFailure), {
     // `needsProbe` measures the cool-down. cockatiel would measure it by the wall clock, which may step back by an hour.
     halfOpenAfter: Number.NEGATIVE_INFINITY,
-    breaker: createSampling(),
+    breaker: createWindows(),
   })
   const slots = bulkhead(concurrency)
   let openedAt = 0

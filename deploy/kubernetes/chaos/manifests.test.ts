@@ -35,7 +35,8 @@ describe.each(files.map((file) => [file.split('/').slice(-2).join('/'), file]))(
   })
 
   test('is named after its file', () => {
-    expect(experiment.metadata.name).toBe(`my-service-${basename(file, '.yaml')}`)
+    const name = basename(file, '.yaml')
+    expect(experiment.metadata.name).toBe(`my-service-${name}`)
   })
 
   test('selects the pods that serve, or a database', () => {

@@ -29,7 +29,7 @@ const MODULES: readonly Module[] = [
     path: 'github.com/litmuschaos/chaos-operator',
     version: 'v0.0.0-20230718113617-6819a4be12e4',
     sum: 'h1:GVU1jK8Gb9OaYuU3iDyU/FE3uZYmBwAEB95VY41SYJ8=',
-    files: ['deploy/crds/chaosengine_crd.yaml'],
+    files: ['./deploy/crds/chaosengine_crd.yaml'],
   },
 ]
 

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { Agent, get } from 'node:http'
 import type { Scenario } from '../../resilience/scenario.ts'
+import { readCpuMs } from '../../support/cpu.ts'
 import { createPrograms, percent, sendLoad } from '../programs.ts'
 
 const CALLERS = 1_000
@@ -10,16 +10,6 @@ const MIX = { core: 20, normal: 40, background: 40 }
 
 /** Smallest share of a core for a valid measurement. With less, the result depends on other processes. */
 const MIN_CPU_SHARE = 0.85
-
-/** Returns the CPU time of a process in milliseconds. Linux counts it in hundredths of a second. */
-function readCpuMs(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-  const [user, system] = stat
-    .slice(stat.lastIndexOf(')') + 2)
-    .split(' ')
-    .slice(11)
-  return 10 * (Number(user) + Number(system))
-}
 
 /**
  * Returns the responses a second to four clients that wait for each response. More clients would only add waiting time.
@@ -43,8 +33,8 @@ async function measureKnee(port: number, seconds: number): Promise<number> {
   return count / seconds
 }
 
-/** Sends twice the load of the knee for `seconds`, and then half the load of the knee for 5 s. */
-async function measure(maxWaitMs: number, seconds: number) {
+/** Sends `factor` times the load of the knee for `seconds`, and then half the load of the knee for 5 s. */
+export async function measure(maxWaitMs: number, seconds: number, factor = 2) {
   await using programs = createPrograms()
   const { port, pid } = await programs.start('busy', [maxWaitMs])
   await measureKnee(port, 2)
@@ -56,7 +46,7 @@ async function measure(maxWaitMs: number, seconds: number) {
     port,
     callers: CALLERS,
     phases: [
-      { ratePerSecond: Math.round(2 * knee), seconds, mix: MIX },
+      { ratePerSecond: Math.round(factor * knee), seconds, mix: MIX },
       { ratePerSecond: calm, seconds: 5, mix: MIX },
     ],
   })
@@ -72,6 +62,8 @@ async function measure(maxWaitMs: number, seconds: number) {
   )
   return {
     goodput: busy!.goodput / knee,
+    /** The goodput in each second of the overload, as a share of the knee. */
+    goodputs: busy!.goodputs.map((each) => each / knee),
     core: core!.good / core!.sent,
     background: refused / background!.sent,
     /** The lowest goodput of a second, from 2 s after the overload on. */

@@ -5,8 +5,8 @@ import { createAgent, createPrograms, send } from '../programs.ts'
 
 const RATE = 100
 const DELAY_MS = 20
-/** COOL_DOWN_MS of pkg/upstream/guard.ts, and a second. */
-const RECOVERY_MS = 5_000 + 1_000
+/** COOL_DOWN_MS of pkg/upstream/guard.ts, and two seconds. */
+const RECOVERY_MS = 4_000 + 2_000
 
 interface Times {
   /** Time with successes, which fill the window of the circuit breaker. */

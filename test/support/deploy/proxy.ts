@@ -3,17 +3,24 @@ import type { Instance } from '../fleet.ts'
 import type { Route } from '../restarts.ts'
 
 export interface ProxyOptions {
-  /** `host:port` of the three instances. */
+  /** `host:port` of the instances. Most proxies need exactly three. */
   readonly instances: readonly string[]
   /** `host:port`. @default an address that refuses connections */
   readonly backup?: string
   readonly weights?: readonly number[]
   readonly strategy?: string
+  /** True when the bridge reloads nginx. @default false */
+  readonly reloads?: boolean
+  /** Variables of the proxy, which replace those of the tests. Only HAProxy reads variables. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 export interface RunningProxy {
   readonly host: string
   readonly port: number
+  readonly pid?: number
+  /** Variables of `app bridge`, which connect it with this proxy. */
+  readonly bridge?: Readonly<Record<string, string>>
   /** Returns the output of the proxy so far. */
   log(): string
   stop(): Promise<void>

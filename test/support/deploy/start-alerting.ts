@@ -2,13 +2,15 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parse } from 'yaml'
 import { freePort, type LocalServer, launch } from '../../../scripts/services/service.ts'
-import { startAlertmanager } from '../../../test/support/deploy/alertmanager.ts'
-import { debianTool } from '../../../test/support/tools.ts'
+import { debianTool } from '../tools.ts'
+import { startAlertmanager } from './alertmanager.ts'
 
 export interface AlertingOptions {
   readonly directory: string
-  /** `host:port` of the metrics. */
-  readonly target: string
+  /** `host:port` of the metrics of each instance. */
+  readonly targets: readonly string[]
+  /** The file with the alerts. Its first group has the name of the service and `-respond`. @default alerts.yml */
+  readonly alerts?: string
   /** The webhook of the responder, and its bearer token. */
   readonly responder: { readonly url: string; readonly secret: string }
   /** Times in Prometheus' notation. `window` is the range of the rates. */
@@ -20,11 +22,12 @@ export interface Alerting {
   stop(): Promise<void>
 }
 
-const folder = resolve(import.meta.dirname, '..')
+const folder = resolve('deploy/respond')
 const read = (name: string) => readFileSync(join(folder, name), 'utf8')
 
-/** Starts Prometheus and Alertmanager with the files of this folder and other times. */
-export async function startAlerting({ directory, target, responder, times }: AlertingOptions): Promise<Alerting> {
+/** Starts Prometheus and Alertmanager with the files of deploy/respond and other times. */
+export async function startAlerting(options: AlertingOptions): Promise<Alerting> {
+  const { directory, targets, responder, times, alerts = read('alerts.yml') } = options
   const configs = join(directory, 'alertmanager-config')
   mkdirSync(configs)
   writeFileSync(join(configs, 'secret'), responder.secret, { mode: 0o600 })
@@ -41,15 +44,13 @@ export async function startAlerting({ directory, target, responder, times }: Ale
     wecom: { url: '', secret: '' },
   })
 
-  const rules = read('alerts.yml').replaceAll('[1m]', `[${times.window}]`).replaceAll('for: 2m', `for: ${times.for}`)
+  const rules = alerts.replaceAll('[1m]', `[${times.window}]`).replaceAll('for: 2m', `for: ${times.for}`)
   writeFileSync(join(directory, 'alerts.yml'), rules)
   const config = {
     global: { scrape_interval: times.scrape, scrape_timeout: times.scrape, evaluation_interval: times.scrape },
     rule_files: ['alerts.yml'],
     alerting: { alertmanagers: [{ static_configs: [{ targets: [`127.0.0.1:${alertmanager.port}`] }] }] },
-    scrape_configs: [
-      { job_name: parse(rules).groups[0].name.replace(/-respond$/, ''), static_configs: [{ targets: [target] }] },
-    ],
+    scrape_configs: [{ job_name: parse(rules).groups[0].name.replace(/-respond$/, ''), static_configs: [{ targets }] }],
   }
   // JSON is valid YAML.
   writeFileSync(join(directory, 'prometheus.yml'), JSON.stringify(config))

@@ -1,0 +1,127 @@
+import { setTimeout } from 'node:timers/promises'
+import { runApp, startApp } from '../../test/support/app.ts'
+import { percentile } from '../../test/support/open-loop.ts'
+import { freePort, testPostgres, until } from '../../test/support/services.ts'
+import { startResponder, startRobot } from './responder.ts'
+import type { Outcome, Row, RowOptions, Sample } from './row.ts'
+import { isGood, judgeLag, seconds, startUsers } from './users.ts'
+
+const fault = 'the database is dead for 20 s'
+const deadMs = (quick: boolean) => (quick ? 4_000 : 20_000)
+/** Time after the return of the database in which its last effect on the users must have been seen, in milliseconds. */
+const WATCH_MS = 6_000
+
+async function startService() {
+  const database = await testPostgres()
+  const env = { DATABASE_URL: database.url }
+  const { code, stdout, stderr } = await runApp(['migrate'], { env })
+  if (code !== 0) throw new Error(`the migrations failed: ${stdout}${stderr}`)
+  const adminPort = await freePort()
+  const app = await startApp({ env: { ...env, ADMIN_PORT: String(adminPort) } })
+  return {
+    database,
+    adminPort,
+    users: startUsers({ port: app.port, path: '/v1/notes', ratePerSecond: 50, timeoutMs: 5_000 }),
+    async stop() {
+      app.signal('SIGTERM')
+      await app.ended
+      await database.stop()
+    },
+  }
+}
+
+async function measureReads({ quick, repeat }: RowOptions): Promise<Outcome> {
+  const { database, users, stop } = await startService()
+  const samples: Sample[] = []
+  for (let index = 0; index < Math.min(repeat, 3); index++) {
+    await setTimeout(2_000)
+    const killedAt = Date.now()
+    await database.kill()
+    await setTimeout(deadMs(quick))
+    const startedAt = Date.now()
+    await database.restart()
+    const returnedAt = Date.now()
+    await setTimeout(WATCH_MS)
+    const dead = users.during(killedAt, startedAt)
+    const failed = dead.filter(({ status }) => status !== 200).map(({ sentAt, endedAt }) => endedAt - sentAt)
+    const bad = users.requests.filter((request) => request.sentAt >= startedAt && !isGood(request))
+    samples.push({
+      'failed reads, p99': percentile(failed, 99),
+      'failed reads, slowest': Math.max(...failed),
+      recovered: seconds(returnedAt, Math.max(returnedAt, ...bad.map(({ endedAt }) => endedAt))),
+    })
+  }
+  const lagMs = await users.stop()
+  await stop()
+  // The limit of 100 ms needs users who are on time.
+  return { samples, ...judgeLag(lagMs, 20) }
+}
+
+async function measureMessages({ directory }: RowOptions): Promise<Outcome> {
+  const { database, adminPort, users, stop } = await startService()
+  const robot = await startRobot()
+  const responder = await startResponder({
+    directory,
+    targets: [`127.0.0.1:${adminPort}`],
+    env: robot.env,
+    reaction: {
+      alert: 'DatabaseDown',
+      expr: 'max by (job) (health_check_status{check="database"}) == 0',
+      for: '5s',
+      action: { type: 'notify' },
+      cooldownSeconds: 60,
+    },
+  })
+  const count = (word: string) => robot.messages.filter(({ content }) => content.includes(word)).length
+  await setTimeout(10_000)
+  const killedAt = Date.now()
+  await database.kill()
+  await setTimeout(deadMs(false))
+  await database.restart()
+  const returnedAt = Date.now()
+  await until(() => count('RESOLVED') > 0, 60_000)
+  // A second message would arrive with a repetition of the alert, every 5 s.
+  await setTimeout(15_000)
+  const firstAt = (word: string) => robot.messages.find(({ content }) => content.includes(word))?.at ?? Number.NaN
+  const sample = {
+    notified: seconds(killedAt, firstAt('FIRING')),
+    'messages of the fault': count('FIRING') || Number.NaN,
+    'told of the recovery': seconds(returnedAt, firstAt('RESOLVED')),
+    'messages of the recovery': count('RESOLVED') || Number.NaN,
+  }
+  await users.stop()
+  await responder.stop()
+  robot.stop()
+  await stop()
+  return { samples: [sample] }
+}
+
+export const rows: readonly Row[] = [
+  {
+    name: 'database',
+    fault,
+    healer: 'in process',
+    goals: [
+      { name: 'failed reads, p99', unit: 'ms', limit: 100 },
+      { name: 'failed reads, slowest', unit: 'ms' },
+      { name: 'recovered', unit: 's', limit: 2 },
+    ],
+    needs: [],
+    isQuick: true,
+    measure: measureReads,
+  },
+  {
+    name: 'database-responder',
+    fault,
+    healer: 'responder',
+    goals: [
+      { name: 'notified', unit: 's' },
+      { name: 'messages of the fault', unit: '', limit: 1 },
+      { name: 'told of the recovery', unit: 's' },
+      { name: 'messages of the recovery', unit: '', limit: 1 },
+    ],
+    needs: ['deploy/respond'],
+    isQuick: false,
+    measure: measureMessages,
+  },
+]

@@ -1,0 +1,112 @@
+import { once } from 'node:events'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join, resolve } from 'node:path'
+import { json, text } from 'node:stream/consumers'
+import { startApp } from '../../test/support/app.ts'
+import { startAlerting } from '../../test/support/deploy/start-alerting.ts'
+import { freePort } from '../../test/support/services.ts'
+
+const SECRET = 'secret-of-the-healing-0123456789abc'
+
+/** An alert of Prometheus with its rule of the responder. */
+export interface Reaction {
+  readonly alert: string
+  readonly expr: string
+  readonly for: string
+  readonly action: object
+  readonly cooldownSeconds: number
+}
+
+export interface ResponderOptions {
+  readonly directory: string
+  /** `host:port` of the metrics of each instance. */
+  readonly targets: readonly string[]
+  readonly reaction: Reaction
+  /** Scrape interval. @default 5s */
+  readonly scrape?: string
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/** Starts Prometheus, Alertmanager and the responder with one alert and its rule. */
+export async function startResponder({ directory, targets, reaction, scrape = '5s', env }: ResponderOptions) {
+  const { alert, expr, action, cooldownSeconds } = reaction
+  const alerts = {
+    groups: [{ name: 'healing-respond', rules: [{ alert, expr, for: reaction.for, labels: { respond: 'true' } }] }],
+  }
+  const rules = {
+    maxActionsPerHour: 1_000,
+    rules: [{ name: 'healing', match: { alertname: alert }, action, cooldownSeconds }],
+  }
+  writeFileSync(join(directory, 'rules.json'), JSON.stringify(rules))
+  const port = await freePort()
+  const alerting = await startAlerting({
+    directory,
+    targets,
+    alerts: JSON.stringify(alerts),
+    responder: { url: `http://127.0.0.1:${port}`, secret: SECRET },
+    times: { scrape, window: '15s', for: reaction.for, repeat: '5s' },
+  })
+  const responder = await startApp({
+    program: [resolve('dist/app'), 'respond'],
+    env: {
+      RESPONDER_PORT: String(port),
+      RESPONDER_RULES: join(directory, 'rules.json'),
+      RESPONDER_STATE: join(directory, 'state.json'),
+      RESPONDER_SECRET: SECRET,
+      RESPONDER_DRY_RUN: 'false',
+      RESPONDER_PROMETHEUS: alerting.prometheus.url,
+      ...env,
+    },
+  })
+  return {
+    responder,
+    async stop(): Promise<void> {
+      responder.signal('SIGTERM')
+      await responder.ended
+      await alerting.stop()
+    },
+  }
+}
+
+/**
+ * Starts a stand-in for systemctl, because the instances are processes of this program. The responder runs it like
+ * the real one. `onCommand` gets the arguments and resolves with the exit code.
+ *
+ * @returns the environment in which the responder finds the stand-in
+ */
+export async function startSystemctl(directory: string, onCommand: (args: readonly string[]) => Promise<number>) {
+  const server = createServer(async (request, response) => {
+    const args = (await text(request)).split(' ')
+    response.end(String(await onCommand(args)))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const folder = join(directory, 'bin')
+  mkdirSync(folder)
+  const file = join(folder, 'systemctl')
+  writeFileSync(file, `#!/bin/sh\nexit "$(curl -sS --data "$*" http://127.0.0.1:${port}/)"\n`)
+  chmodSync(file, 0o755)
+  return {
+    env: { PATH: `${folder}:${process.env['PATH']}` },
+    stop: () => void server.close(),
+  }
+}
+
+/** Starts a stand-in for the group robot of WeCom, which keeps the messages. */
+export async function startRobot() {
+  const messages: { readonly at: number; readonly content: string }[] = []
+  const server = createServer(async (request, response) => {
+    const { markdown } = (await json(request)) as { markdown: { content: string } }
+    messages.push({ at: Date.now(), content: markdown.content })
+    response.end('{"errcode":0,"errmsg":"ok"}')
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  return {
+    env: { RESPONDER_WECOM_URL: `http://127.0.0.1:${port}/send?key=healing` },
+    messages,
+    stop: () => void server.close(),
+  }
+}

@@ -1,0 +1,102 @@
+import { Agent, get } from 'node:http'
+import type { Line, RunningApp } from '../../test/support/app.ts'
+import { openLoop } from '../../test/support/open-loop.ts'
+import { until } from '../../test/support/services.ts'
+
+/** Times are milliseconds since the epoch, as in the log. */
+export interface UserRequest {
+  readonly sentAt: number
+  readonly endedAt: number
+  /** 0 without a response in time. */
+  readonly status: number
+}
+
+export interface UsersOptions {
+  readonly host?: string
+  readonly port: number
+  readonly path: string
+  readonly ratePerSecond: number
+  /** Time for which a user waits. */
+  readonly timeoutMs: number
+  /** Keeps connections for later requests. @default true */
+  readonly keepAlive?: boolean
+}
+
+/** Starts users who send requests at a fixed rate, whatever the responses are. */
+export function startUsers(options: UsersOptions) {
+  const { host = '127.0.0.1', port, path, ratePerSecond, timeoutMs, keepAlive = true } = options
+  const agent = keepAlive ? new Agent({ keepAlive: true }) : false
+  const requests: UserRequest[] = []
+  const end = new AbortController()
+
+  function ask(): Promise<void> {
+    const sentAt = Date.now()
+    return new Promise((resolve) => {
+      const finish = (status: number) => {
+        requests.push({ sentAt, endedAt: Date.now(), status })
+        resolve()
+      }
+      const request = get({ host, port, path, agent }, (response) => {
+        response.resume().once('end', () => {
+          clearTimeout(timer)
+          finish(response.statusCode ?? 0)
+        })
+        response.once('error', () => finish(0))
+      })
+      const timer = setTimeout(() => request.destroy(new Error('timeout')), timeoutMs)
+      request.once('error', () => {
+        clearTimeout(timer)
+        finish(0)
+      })
+    })
+  }
+
+  const run = openLoop({ ratePerSecond, durationMs: 24 * 3_600_000, signal: end.signal, send: ask })
+  return {
+    /** The requests that have ended, in the order of their end. */
+    requests,
+    /** Returns the requests of a span of time. */
+    during: (from: number, to: number) => requests.filter(({ sentAt }) => sentAt >= from && sentAt < to),
+    /** @returns the 99th percentile of the delay of the requests, in milliseconds */
+    async stop(): Promise<number> {
+      end.abort()
+      const { lag } = await run
+      if (agent) agent.destroy()
+      return lag.p99Ms
+    },
+  }
+}
+
+/** A response with 200 within this time is good. */
+export const GOOD_MS = 250
+
+export const isGood = ({ sentAt, endedAt, status }: UserRequest) => status === 200 && endedAt - sentAt <= GOOD_MS
+
+/** @param maxMs the largest lag of valid users. With a larger lag, the result depends on the machine */
+export const judgeLag = (lagMs: number, maxMs = 100) =>
+  lagMs > maxMs ? { invalid: `the users were late by ${Math.round(lagMs)} ms` } : {}
+
+/** Returns the time of a log line. */
+export const timeOf = (line: Line) => Date.parse(String(line['@timestamp']))
+
+/** Waits for a line that the app logs after `since`, and returns its time. */
+export async function nextLine(
+  { lines }: Pick<RunningApp, 'lines'>,
+  fields: Line,
+  since: number,
+  timeoutMs = 120_000,
+): Promise<number> {
+  const matches = (line: Line) => Object.entries(fields).every(([name, value]) => line[name] === value)
+  let found: Line | undefined
+  let read = lines.findLastIndex((line) => timeOf(line) < since) + 1
+  await until(() => {
+    for (; read < lines.length && found === undefined; read++) {
+      const line = lines[read]
+      if (line !== undefined && matches(line)) found = line
+    }
+    return found !== undefined
+  }, timeoutMs)
+  return timeOf(found ?? {})
+}
+
+export const seconds = (from: number, to: number) => (to - from) / 1_000
