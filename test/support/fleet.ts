@@ -1,13 +1,12 @@
-import { type Ended, type Line, type RunningApp, startApp } from './app.ts'
+import { type AppOptions, type Ended, type Line, type RunningApp, startApp } from './app.ts'
 import { freePort } from './services.ts'
 
-export interface FleetOptions {
+export interface FleetOptions extends Pick<AppOptions, 'artifact' | 'nodeOptions'> {
   /** @default 3 */
   readonly size?: number
   readonly env?: Readonly<Record<string, string>>
   /** Variables of one instance. `address` is its `host:port`. */
   readonly envFor?: (index: number, address: string) => Readonly<Record<string, string>>
-  readonly nodeOptions?: string
 }
 
 export interface Instance {
@@ -37,7 +36,7 @@ export async function startFleet({
   size = 3,
   env,
   envFor,
-  nodeOptions,
+  ...options
 }: FleetOptions = {}): Promise<readonly Instance[]> {
   fleets++
   // Each process and fleet has its own network, because test files run at the same time.
@@ -47,19 +46,15 @@ export async function startFleet({
   return Promise.all(
     hosts.map((host, index) =>
       startInstance(host, port, {
-        ...(nodeOptions && { nodeOptions }),
+        ...options,
         env: { ...env, ...envFor?.(index, `${host}:${port}`) },
       }),
     ),
   )
 }
 
-async function startInstance(
-  host: string,
-  port: number,
-  { env, nodeOptions }: { env: Readonly<Record<string, string>>; nodeOptions?: string },
-): Promise<Instance> {
-  const start = () => startApp({ env: { ...env, HOST: host, PORT: String(port) }, ...(nodeOptions && { nodeOptions }) })
+async function startInstance(host: string, port: number, { env, ...options }: AppOptions): Promise<Instance> {
+  const start = () => startApp({ ...options, env: { ...env, HOST: host, PORT: String(port) } })
   const earlier: Line[] = []
   let app = await start()
   return {

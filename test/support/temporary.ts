@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { afterAll } from './hooks.ts'
 
 const made: string[] = []
 
@@ -11,10 +12,7 @@ export function temporaryDirectory(name: string): string {
   return directory
 }
 
-function removeAll(): void {
-  for (const directory of made) rmSync(directory, { recursive: true, force: true })
-}
-
-// Commands such as `make load` use the starters of the tests, and jest rejects an import outside of its tests.
-if ('afterAll' in globalThis) (await import('@jest/globals')).afterAll(removeAll)
-else process.once('exit', removeAll)
+afterAll(() => {
+  // A process that is ending may still write to its directory.
+  for (const directory of made) rmSync(directory, { recursive: true, force: true, maxRetries: 20 })
+})

@@ -1,0 +1,127 @@
+import { setTimeout } from 'node:timers/promises'
+import type { Experiment } from './experiment.ts'
+import { errorShare, isError, p99Ms } from './load.ts'
+import { createRunner, type Journal } from './runner.ts'
+import type { Signal } from './signals.ts'
+import type { Stage } from './stage.ts'
+
+/** `passed`: the hypothesis held during the fault, and again after it. */
+export type Verdict = 'passed' | 'failed' | 'not recovered' | 'invalid'
+
+/** One second of the load. */
+export interface Second {
+  /** Seconds since the start of the method. */
+  readonly at: number
+  readonly errors: number
+  readonly p99Ms: number
+}
+
+export interface Result {
+  readonly verdict: Verdict
+  /** The probe that was not met, or the action that failed. */
+  readonly reason?: string
+  readonly journal: Journal
+  /** Times are milliseconds since the start of the method. */
+  readonly faultEndedAt: number
+  /** The first warning or error in the logs of the service and the proxy. */
+  readonly detected?: { readonly at: number; readonly signal: Signal }
+  /** Time from the end of the rollbacks until the hypothesis held again. */
+  readonly recoveredAfterMs?: number
+  readonly requests: number
+  readonly failures: number
+  readonly seconds: readonly Second[]
+}
+
+export interface ConductOptions {
+  /** Other variables of the experiments, such as HOLD_S. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+  /** Longest time until the hypothesis holds again after the rollbacks. @default 60_000 */
+  readonly recoveryMs?: number
+  /** Longest time until the hypothesis holds before the experiment. @default 30_000 */
+  readonly settleMs?: number
+}
+
+const POLL_MS = 200
+
+/** A message that is in the logs in this time before the experiment says nothing about the fault. */
+const LISTEN_MS = 2_000
+
+/** Explains why an action had no effect, because the Chaos Toolkit only warns. */
+function findFailedAction({ run, rollbacks }: Journal): string | undefined {
+  const failed = [...run, ...rollbacks].find(
+    ({ type, output, error }) => type === 'action' && (error !== undefined || isFailure(output?.status ?? 0)),
+  )
+  if (failed === undefined) return
+  const { name, error, output } = failed
+  return `${name}: ${error ?? `status ${output?.status} ${output?.stderr ?? ''}`.trim()}`
+}
+
+/** A process fails with any code but 0, a request with any status from 400. */
+const isFailure = (status: number) => (status > 0 && status < 100) || status >= 400
+
+function judge(journal: Journal, hasRecovered: boolean): Pick<Result, 'verdict' | 'reason'> {
+  const unmet = (probes: Journal['before']['probes']) => {
+    const { name, output, error } = probes.at(-1) ?? { name: 'no probe' }
+    const { status, body, stdout } = output ?? {}
+    return `${name}: ${error ?? [status, JSON.stringify(body ?? stdout)?.slice(0, 200)].join(' ')}`
+  }
+  if (!journal.before.isMet) return { verdict: 'invalid', reason: `before the method: ${unmet(journal.before.probes)}` }
+  const failedAction = findFailedAction(journal)
+  if (failedAction !== undefined) return { verdict: 'invalid', reason: failedAction }
+  if (journal.after && !journal.after.isMet) return { verdict: 'failed', reason: unmet(journal.after.probes) }
+  if (!hasRecovered) return { verdict: 'not recovered', reason: 'the hypothesis did not hold after the rollbacks' }
+  return { verdict: 'passed' }
+}
+
+/** Runs an experiment on the stage, and measures when the fault was visible and when the service had recovered. */
+export async function conduct(
+  stage: Stage,
+  experiment: Experiment,
+  { env = {}, recoveryMs = 60_000, settleMs = 30_000 }: ConductOptions = {},
+): Promise<Result> {
+  let startedAt = performance.now()
+  stage.beginExperiment()
+  const runner = createRunner(experiment, {
+    env: { ...env, ...stage.variables() },
+    onMethod: () => {
+      startedAt = performance.now()
+    },
+  })
+
+  /** Checks the hypothesis until it holds, at least once. Resolves with false after the time. */
+  async function holdsWithin(ms: number): Promise<boolean> {
+    const deadline = performance.now() + ms
+    while (!(await runner.checkHypothesis()).isMet) {
+      if (performance.now() > deadline) return false
+      await setTimeout(POLL_MS)
+    }
+    return true
+  }
+
+  await holdsWithin(settleMs)
+  const usual = stage.signals.length
+  await setTimeout(LISTEN_MS)
+  const journal = await runner.run()
+  const rolledBackAt = performance.now()
+  const hasRecovered = await holdsWithin(journal.before.isMet ? recoveryMs : 0)
+  const endedAt = performance.now()
+  const later = stage.signals.slice(usual)
+  const known = new Set(later.filter(({ at }) => at < startedAt).map(({ text }) => text))
+  const signal = later.find(({ at, text }) => at >= startedAt && !known.has(text))
+  const requests = stage.load.select({ since: startedAt, until: endedAt })
+  const seconds = Array.from({ length: Math.ceil((endedAt - startedAt) / 1_000) }, (_, at): Second => {
+    const since = startedAt + 1_000 * at
+    const second = stage.load.select({ since, until: since + 1_000 })
+    return { at, errors: errorShare(second), p99Ms: p99Ms(second) }
+  })
+  return {
+    ...judge(journal, hasRecovered),
+    journal,
+    faultEndedAt: rolledBackAt - startedAt,
+    ...(signal && { detected: { at: signal.at - startedAt, signal } }),
+    ...(hasRecovered && { recoveredAfterMs: endedAt - rolledBackAt }),
+    requests: requests.length,
+    failures: requests.filter(isError).length,
+    seconds,
+  }
+}

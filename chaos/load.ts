@@ -1,0 +1,129 @@
+import { Agent } from 'node:http'
+import { setTimeout } from 'node:timers/promises'
+import { send } from '../test/payments/programs.ts'
+import { openLoop, percentile } from '../test/support/open-loop.ts'
+
+/** Requests per second, over all operations. */
+const RATE = 40
+const TIMEOUT_MS = 5_000
+const RETRY_MS = 500
+
+interface Operation {
+  readonly path: string
+  /** @default GET */
+  readonly method?: 'POST'
+  /** `title` is different in each request. */
+  readonly body?: (title: string) => unknown
+}
+
+/** The operations of the load, in turn. Each path that a hypothesis names must be here. */
+const OPERATIONS: readonly Operation[] = [
+  { path: '/ping' },
+  { path: '/v1/notes' },
+  { path: '/v1/payments/pay_1' },
+  { path: '/v1/notes', method: 'POST', body: (title) => ({ title, text: 'chaos' }) },
+]
+
+export interface Request {
+  readonly path: string
+  readonly method: 'GET' | 'POST'
+  /** Time of the intended start, in milliseconds of `performance.now()`. */
+  readonly at: number
+  /** 0 for no response in time. Undefined while the request is in flight. */
+  status?: number
+  latencyMs?: number
+}
+
+export interface Window {
+  /** Only requests with these. @default all */
+  readonly path?: string
+  readonly method?: string
+  /** In milliseconds of `performance.now()`. */
+  readonly since: number
+  /** @default now */
+  readonly until?: number
+}
+
+export interface Load {
+  readonly requests: readonly Request[]
+  /** The titles of the notes that the service has confirmed. */
+  readonly acknowledged: ReadonlySet<string>
+  /** Returns the requests whose intended start is in the window. */
+  select(window: Window): readonly Request[]
+  stop(): Promise<void>
+}
+
+/** The service failed: no response, or a status of 500 and above. */
+export const isError = ({ status }: Request) => status === 0 || (status ?? 200) >= 500
+
+/** Returns the share of failed requests among those that have ended, from 0 to 1. */
+export function errorShare(requests: readonly Request[]): number {
+  const ended = requests.filter(({ status }) => status !== undefined)
+  return ended.length === 0 ? 0 : ended.filter(isError).length / ended.length
+}
+
+/** Returns the 99th percentile of the latencies. A request in flight counts with its age. */
+export const p99Ms = (requests: readonly Request[], now = performance.now()) =>
+  percentile(
+    requests.map(({ at, latencyMs }) => latencyMs ?? now - at),
+    99,
+  )
+
+/**
+ * Sends a steady load in an open loop until `stop`. A failed write repeats with its idempotency key until it succeeds.
+ * The repetitions are not in `requests`.
+ */
+export function startLoad({ host, port }: { readonly host: string; readonly port: number }): Load {
+  const requests: Request[] = []
+  const acknowledged = new Set<string>()
+  const agent = new Agent({ keepAlive: true, maxSockets: 1_000 })
+  const end = new AbortController()
+  const startedAt = performance.now()
+
+  async function ask(index: number): Promise<void> {
+    const { path, method = 'GET', body } = OPERATIONS[index % OPERATIONS.length] ?? { path: '/ping' }
+    const entry: Request = { path, method, at: startedAt + (index * 1_000) / RATE }
+    requests.push(entry)
+    const title = `${Math.round(startedAt)}-${index}`
+    const attempt = () =>
+      send({
+        host,
+        port,
+        path,
+        method,
+        agent,
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+        ...(body && {
+          headers: { 'content-type': 'application/json', 'idempotency-key': title },
+          body: JSON.stringify(body(title)),
+        }),
+      })
+    const { status } = await attempt()
+    entry.status = status
+    entry.latencyMs = performance.now() - entry.at
+    if (body === undefined) return
+    for (let last = status; last !== 201 && !end.signal.aborted; last = (await attempt()).status) {
+      await setTimeout(RETRY_MS, undefined, { signal: end.signal }).catch(() => undefined)
+    }
+    if (!end.signal.aborted) acknowledged.add(title)
+  }
+
+  const running = openLoop({ ratePerSecond: RATE, durationMs: 86_400_000, signal: end.signal, send: ask })
+  return {
+    requests,
+    acknowledged,
+    select: ({ since, until = Number.POSITIVE_INFINITY, path, method }) =>
+      requests.filter(
+        (each) =>
+          each.at >= since &&
+          each.at < until &&
+          (path === undefined || each.path === path) &&
+          (method === undefined || each.method === method),
+      ),
+    async stop() {
+      end.abort()
+      await running
+      agent.destroy()
+    },
+  }
+}

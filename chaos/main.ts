@@ -1,0 +1,71 @@
+/*
+ * make chaos: runs the experiments in chaos/*.json against a local fleet, prints a verdict for each, and writes
+ * chaos/report.md and chaos/report.svg. `make chaos ONLY=redis-gone` runs the experiments whose names contain the text.
+ * QUICK=1 holds each fault for 5 s instead of 15 s. `node chaos/main.ts FILE…` runs the experiments in other files.
+ *
+ * Exits with 1 when a hypothesis failed, or when an experiment could not run. An experiment whose variables are unset,
+ * because a fault needs root or a tool, is skipped, and fails with CI=true.
+ */
+import { globSync, readFileSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { conduct } from './conduct.ts'
+import { listUnset, parseExperiment } from './experiment.ts'
+import { type Reported, renderReport, renderTimeline } from './report.ts'
+import { type StartPart, startStage } from './stage.ts'
+
+const { QUICK, ONLY = '', CI } = process.env
+const env = { ...process.env, HOLD_S: QUICK === '1' ? '5' : '15' }
+process.chdir(join(import.meta.dirname, '..'))
+
+/** The extension `stage` of an experiment: `{"name":"stage","parts":["registry"],"proxy":"haproxy"}`. */
+interface StageExtension {
+  readonly name: 'stage'
+  readonly parts?: readonly string[]
+  readonly proxy?: string
+}
+
+const files = process.argv.length > 2 ? process.argv.slice(2) : globSync('chaos/*.json').sort()
+const experiments = files
+  .filter((file) => file.includes(ONLY))
+  .map((file) => {
+    const experiment = parseExperiment(readFileSync(file, 'utf8'), file)
+    const { parts = [], proxy } = (experiment.extensions.find(({ name }) => name === 'stage') ?? {}) as StageExtension
+    return { name: basename(file, '.json'), experiment, parts, proxy }
+  })
+if (experiments.length === 0) throw new Error(`no experiment has «${ONLY}» in its name`)
+
+const reported: Reported[] = []
+const skipped: string[] = []
+// Experiments with the same parts share a stage.
+for (const group of Map.groupBy(experiments, ({ parts, proxy }) => [proxy, ...parts].join()).values()) {
+  const [{ parts, proxy } = { parts: [], proxy: undefined }] = group
+  const starts = await Promise.all(
+    parts.map(async (part) => (await import(join(import.meta.dirname, `parts/${part}.ts`))).start as StartPart),
+  )
+  const stage = await startStage({ parts: starts, ...(proxy && { proxy }) })
+  const interrupt = () => void stage.stop().finally(() => process.exit(1))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt)
+  try {
+    for (const { name, experiment } of group) {
+      const unset = listUnset(experiment, { ...env, ...stage.variables() })
+      if (unset.length > 0) {
+        skipped.push(name)
+        console.error(`${name}: SKIPPED, this machine cannot cause the fault: ${unset.join(', ')} unset`)
+        continue
+      }
+      console.info(`${name}: ${experiment.title}`)
+      const result = await conduct(stage, experiment, { env })
+      console.info(`${name}: ${result.verdict}${result.reason ? `: ${result.reason}` : ''}`)
+      const { title, description, 'steady-state-hypothesis': hypothesis } = experiment
+      reported.push({ name, title, weakness: description, hypothesis: hypothesis.title, result })
+    }
+  } finally {
+    await stage.stop()
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupt)
+  }
+}
+writeFileSync('chaos/report.md', renderReport(reported))
+writeFileSync('chaos/report.svg', renderTimeline(reported))
+console.info('wrote chaos/report.md and chaos/report.svg')
+const isComplete = skipped.length === 0 || CI !== 'true'
+process.exit(isComplete && reported.every(({ result }) => result.verdict === 'passed') ? 0 : 1)

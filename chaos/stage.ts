@@ -1,0 +1,184 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import pg from 'pg'
+import { killApps, type Line, runApp } from '../test/support/app.ts'
+import type { RunningProxy, StartProxy } from '../test/support/deploy/proxy.ts'
+import { createFaultClient } from '../test/support/fault-proxy/client.ts'
+import { startFaultProxy } from '../test/support/fault-proxy/start.ts'
+import { startFleet } from '../test/support/fleet.ts'
+import { testPostgres, testRedis, until } from '../test/support/services.ts'
+import { temporaryDirectory } from '../test/support/temporary.ts'
+import { startControl } from './control.ts'
+import { type Load, startLoad } from './load.ts'
+import { startPayments } from './payments.ts'
+import { createSignals, type Signal } from './signals.ts'
+
+const root = join(import.meta.dirname, '..')
+
+export interface StageInstance {
+  /** `host:port`. */
+  readonly address: string
+  readonly pid: () => number
+  readonly lines: () => readonly Line[]
+  /** Sends SIGKILL. Resolves when the process has ended. */
+  kill(): Promise<unknown>
+  /** Starts a new process on the same address. */
+  start(): Promise<unknown>
+}
+
+/** The environment of a process. */
+export type Env = Readonly<Record<string, string>>
+
+/** Something that an experiment needs beside the usual stage: chaos/parts/NAME.ts exports a `start` of this type. */
+export interface Part {
+  /** Added to the environment of the instances. */
+  readonly env?: Env
+  /** Added to the variables of the experiment. */
+  readonly variables?: Env
+  /** Starts three other programs instead of the service. They stop with the part. */
+  readonly startInstances?: (env: Env) => Promise<readonly StageInstance[]>
+  /** The log of a further instance. Its warnings and errors count as signals. */
+  readonly lines?: () => readonly Line[]
+  stop?(): Promise<unknown>
+}
+
+export interface PartContext {
+  /** A directory of the stage, removed at its end. */
+  readonly directory: string
+  /** A migrated database, behind the fault proxy. */
+  readonly databaseUrl: string
+  /** The API of the fault proxy. */
+  readonly faults: ReturnType<typeof createFaultClient>
+}
+
+export type StartPart = (context: PartContext) => Promise<Part>
+
+export interface StageOptions {
+  /** The proxy in front of the instances, a folder of deploy/. @default nginx, or haproxy where nginx is missing */
+  readonly proxy?: string
+  readonly parts?: readonly StartPart[]
+}
+
+export interface Stage {
+  readonly load: Load
+  readonly instances: readonly StageInstance[]
+  /** Warnings and errors of the instances and of the proxy, as they arrive. */
+  readonly signals: readonly Signal[]
+  /** Returns the variables of an experiment, with the current processes. */
+  variables(): Env
+  /** Counts lines from now on. */
+  beginExperiment(): void
+  stop(): Promise<void>
+}
+
+async function importProxy(proxy?: string): Promise<StartProxy> {
+  const name = proxy ?? ['nginx', 'haproxy'].find((each) => existsSync(join(root, 'deploy', each)))
+  if (name === undefined) throw new Error('the stage needs deploy/nginx or deploy/haproxy')
+  const module = await import(join(root, 'deploy', name, `start-${name}.ts`))
+  return module[`start${name[0]?.toUpperCase()}${name.slice(1)}`]
+}
+
+async function migrate(databaseUrl: string): Promise<void> {
+  const env = { DATABASE_URL: databaseUrl }
+  const { code, stderr, stdout } = await runApp(['migrate'], { env, artifact: 'bundle' })
+  if (code !== 0) throw new Error(`the migrations failed: ${stderr}${stdout}`)
+}
+
+async function startService(env: Env): Promise<readonly StageInstance[]> {
+  const fleet = await startFleet({ artifact: 'bundle', env })
+  return fleet.map((instance) => ({ ...instance, pid: () => instance.app().pid }))
+}
+
+/**
+ * Starts PostgreSQL, Redis and the upstream `payments`, each behind the fault proxy under its name (`database`, `redis`,
+ * `payments`), three instances of the service, a proxy in front of them and a steady load.
+ */
+export async function startStage({ proxy, parts: starts = [] }: StageOptions = {}): Promise<Stage> {
+  const stops: (() => unknown)[] = []
+  const stop = async () => {
+    for (const each of stops.splice(0).reverse()) await each()
+  }
+  try {
+    const startProxy = await importProxy(proxy)
+    const [database, redis, payments] = [await testPostgres(), await testRedis(), await startPayments()]
+    stops.push(database.stop, redis.stop, payments.stop)
+    const faultProxy = await startFaultProxy()
+    stops.push(faultProxy.stop)
+    const faults = createFaultClient(faultProxy.url)
+    const behind = async (name: string, url: string) => {
+      const { host } = new URL(url)
+      return url.replace(host, await faults.add(name, host))
+    }
+    await migrate(database.url)
+    const databaseUrl = await behind('database', database.url)
+    const parts: Part[] = []
+    for (const start of starts) {
+      const part = await start({ directory: temporaryDirectory('stage'), databaseUrl, faults })
+      if (part.stop) stops.push(part.stop)
+      parts.push(part)
+    }
+    const env = Object.assign(
+      {
+        DATABASE_URL: databaseUrl,
+        REDIS_URL: await behind('redis', redis.url),
+        REDIS_CRITICAL: 'false',
+        UPSTREAMS: `payments=${await behind('payments', `http://127.0.0.1:${payments.port}`)}`,
+        RATE_LIMIT: '1000000',
+        TRUST_PROXY: '127.0.0.0/8',
+      },
+      ...parts.map((part) => part.env ?? {}),
+    ) as Env
+    const startInstances = parts.find((part) => part.startInstances)?.startInstances ?? startService
+    const instances = await startInstances(env)
+    stops.push(killApps)
+    const front: RunningProxy = await startProxy({ instances: instances.map(({ address }) => address) })
+    stops.push(front.stop)
+    const url = `http://${front.host}:${front.port}`
+    await until(async () => (await fetch(`${url}/ping`)).ok)
+
+    const logs = [...instances, ...parts].flatMap(({ lines }) => (lines ? [lines] : []))
+    const signals = createSignals(logs, front)
+    stops.push(signals.stop)
+    const reader = new pg.Client(database.url)
+    await reader.connect()
+    stops.push(() => reader.end())
+    const load = startLoad(front)
+    stops.push(load.stop)
+    let begun = instances.map(({ lines }) => lines().length)
+    const control = await startControl({
+      load: () => load,
+      payments,
+      readTitles: async () => (await reader.query('select title from notes')).rows.map(({ title }) => title),
+      instances,
+      countLines: (message) =>
+        instances
+          .flatMap(({ lines }, index) => lines().slice(begun[index]))
+          .filter((line) => line['message'] === message).length,
+    })
+    stops.push(control.stop)
+    await until(() => load.requests.filter(({ status }) => status !== undefined).length > 40)
+
+    return {
+      load,
+      instances,
+      signals: signals.list,
+      variables: () =>
+        Object.assign(
+          { BASE_URL: url, STAGE_URL: control.url, FAULTS_URL: faultProxy.url },
+          { DATABASE_PID: String(database.pid), REDIS_PID: String(redis.pid) },
+          ...instances.map(({ address, pid }, index) => ({
+            [`INSTANCE_${index + 1}_URL`]: `http://${address}`,
+            [`INSTANCE_${index + 1}_PID`]: String(pid()),
+          })),
+          ...parts.map((part) => part.variables ?? {}),
+        ) as Env,
+      beginExperiment() {
+        begun = instances.map(({ lines }) => lines().length)
+      },
+      stop,
+    }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
