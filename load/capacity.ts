@@ -11,13 +11,13 @@ import { join } from 'node:path'
 import { schema } from '../config/env.ts'
 import { listCores } from '../test/support/cpu.ts'
 import { readValues } from '../test/support/read-values.ts'
-import { findFirstBottleneck } from './bottleneck.ts'
+import { findBottleneck, findFirstBottleneck } from './bottleneck.ts'
 import { renderCapacityChart } from './capacity-chart.ts'
 import { type CapacityOptions, readOptions } from './capacity-options.ts'
 import { listProblems, renderReport } from './capacity-report.ts'
 import { evaluate, type Rig, type Row } from './evaluate.ts'
 import type { Target } from './evidence.ts'
-import { measure, prepareData } from './measure.ts'
+import { measure, prepareData, type StepResult } from './measure.ts'
 import { readScenario, readSql, type Scenario } from './scenario.ts'
 import { startStage } from './stage.ts'
 
@@ -77,7 +77,8 @@ async function readRss({ metrics = [] }: Target): Promise<number | undefined> {
 function explain({ measured }: Row): string | undefined {
   const failed = measured?.measurements.filter(({ outcome }) => !outcome.isHeld) ?? []
   const steps = failed.toSorted((a, b) => a.ratePerSecond - b.ratePerSecond).map(({ outcome }) => outcome.result)
-  const found = findFirstBottleneck(steps)
+  const isValid = (step: StepResult) => findBottleneck(step)?.resource !== 'generator'
+  const found = findFirstBottleneck(steps.filter(isValid)) ?? findFirstBottleneck(steps)
   return found && `${found.resource} (at ${Math.round(found.step.rate)}/s: ${found.reason}).`
 }
 

@@ -84,6 +84,24 @@ test('single stalls of the machine do not move the knee', async () => {
   expect(high).toBeGreaterThan(200)
 })
 
+test('the interval ends at the lowest rate that always failed', async () => {
+  for (let seed = 1; seed <= 50; seed++) {
+    const random = createRandom(seed)
+    const { ratePerSecond, low, high, measurements } = await findKnee({
+      // The share of failures rises from 0 at 100/s to 1 at 300/s.
+      measure: async (rate) => ({ isHeld: rate < 100 + 200 * random(), isValid: true }),
+    })
+    const rates = [...new Set(measurements.map((each) => each.ratePerSecond))]
+    const tally = (rate: number) => measurements.filter((each) => each.ratePerSecond === rate)
+    const failed = rates.filter(
+      (rate) => rate > ratePerSecond && tally(rate).length >= 3 && tally(rate).every(({ outcome }) => !outcome.isHeld),
+    )
+    expect(high).toBe(Math.min(...failed))
+    expect(low).toBeLessThanOrEqual(ratePerSecond)
+    if (low > 0) expect(tally(low).every(({ outcome }) => outcome.isHeld)).toBe(true)
+  }
+})
+
 /** P(latency > t) of the queue M/M/c: https://en.wikipedia.org/wiki/M/M/c_queue */
 function tail(servers: number, serviceMs: number, ratePerSecond: number, ms: number): number {
   const load = (ratePerSecond * serviceMs) / 1_000

@@ -85,18 +85,27 @@ export async function findKnee<T extends Outcome>(options: KneeOptions<T>): Prom
     limit = verdict === 'late' ? 'generator' : 'system'
   }
 
+  const listValid = (ratePerSecond: number) =>
+    measurements
+      .filter((each) => each.ratePerSecond === ratePerSecond)
+      .map(({ outcome }) => outcome)
+      .filter(({ isHeld, isValid }) => isHeld || isValid)
+
   /** Returns the share of repetitions that held the rate. Counts earlier measurements of the rate. */
   async function share(ratePerSecond: number): Promise<number> {
-    const valid = () =>
-      measurements.filter(
-        ({ ratePerSecond: rate, outcome }) => rate === ratePerSecond && (outcome.isHeld || outcome.isValid),
-      )
-    while (valid().length < repetitions) {
+    while (listValid(ratePerSecond).length < repetitions) {
       if ((await probe(ratePerSecond)) !== 'late') continue
       fail(ratePerSecond, 'late')
       return 0
     }
-    return valid().filter(({ outcome }) => outcome.isHeld).length / valid().length
+    const valid = listValid(ratePerSecond)
+    return valid.filter(({ isHeld }) => isHeld).length / valid.length
+  }
+
+  /** Returns whether enough measurements of a rate above the knee have failed. */
+  const hasFailed = (ratePerSecond: number) => {
+    const valid = listValid(ratePerSecond)
+    return valid.length >= repetitions && valid.every(({ isHeld }) => !isHeld)
   }
 
   const result = (ratePerSecond: number): Knee<T> => {
@@ -136,6 +145,13 @@ export async function findKnee<T extends Outcome>(options: KneeOptions<T>): Prom
     if (held > 0.5) knee = high
     if (held === 0) break
     high *= factor
+  }
+  // A noisy search may have passed a lower rate that always fails.
+  if (limit === 'system') {
+    const failed = measurements
+      .map(({ ratePerSecond }) => ratePerSecond)
+      .filter((rate) => rate > knee && hasFailed(rate))
+    high = Math.min(high, ...failed)
   }
   low = knee
   for (let factor = step; low > 0 && (await share(low)) < 1; factor *= factor)
