@@ -1,5 +1,5 @@
-# `make image` builds this file, passes version and commit, and rejects a base image without a digest
-# (docs/decisions/0003-container-image.md). `docker build .` works too.
+# `make image` builds this file, passes version and commit, and rejects a base image without a digest. `docker build .`
+# works too.
 #
 # BUILD_IMAGE contains the Node version in .nvmrc. RUNTIME_IMAGE contains the C++ library, but no shell and no package
 # manager.

@@ -15,11 +15,10 @@ endif
 
 TOOLCHAIN := .toolchain/ready
 PACKAGES := node_modules/.package-lock.json
-BENCH_PACKAGES := bench/node_modules/.package-lock.json
 SOURCES := $(shell find src config internal pkg -name '*.ts' ! -name '*.test.ts')
 JEST := node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js
 
-.PHONY: help shell watch coverage upgrade resource remove-resource migration run dev migrate seed test test-release lint types unit e2e e2e-browser e2e-database e2e-restart e2e-deploy e2e-discovery e2e-stability resilience fmt build image bench audit clean FORCE
+.PHONY: help shell watch coverage upgrade resource remove-resource migration run dev migrate seed reset test lint types unit e2e e2e-database e2e-deploy e2e-discovery e2e-stability fmt build image audit clean FORCE
 
 ##@ Every day
 
@@ -28,8 +27,8 @@ help: ## print this list
 	  /^[a-z][a-z0-9-]*:.*## / { lines[group] = lines[group] sprintf("  make %-15s %s\n", $$1, $$2) } \
 	  END { for (i = 1; i <= count; i++) printf "%s%s\n%s", (i > 1 ? "\n" : ""), names[i], lines[names[i]] }' $(MAKEFILE_LIST)
 
-# A folder of scripts/ or deploy/, and chaos/ and load/, may define additional targets.
-include $(wildcard scripts/*/*.mk deploy/*/*.mk chaos/*.mk load/*.mk)
+# A folder may define additional targets, which are gone when a service deletes the folder.
+include $(wildcard */*.mk scripts/*/*.mk deploy/*/*.mk test/*/*.mk)
 
 run: dist/server.cjs ## build and serve on PORT (8080), with a local PostgreSQL and Redis
 	@exec node scripts/run.ts
@@ -73,7 +72,7 @@ shell: $(PACKAGES) ## open a shell with the pinned Node and the commands of the 
 ##@ Make it yours
 
 # Read NAME from the command line only: some systems set NAME to the host name.
-resource: $(PACKAGES) ## generate a resource with its table and tests: NAME=invoice FIELDS=number:string:unique,total:int (PLURAL=invoices, PARENT=customer)
+resource: $(PACKAGES) ## generate a resource with its table and tests: NAME=invoice FIELDS='number:string:unique,total:int' (PLURAL=invoices, PARENT=customer)
 	@$(if $(filter environment,$(origin NAME)),env -u NAME) node scripts/resource.ts
 
 remove-resource: $(TOOLCHAIN) ## remove a generated resource: NAME=note (PLURAL=notes)
@@ -87,6 +86,9 @@ migrate: $(PACKAGES) ## apply the migrations of the sources to the local databas
 
 seed: $(PACKAGES) ## run internal/store/seeds/*.sql on the local database, or on DATABASE_URL
 	@node scripts/database.ts seed
+
+reset: $(PACKAGES) ## delete the data of the local database, then migrate and seed it
+	@node scripts/database.ts reset
 
 upgrade: $(TOOLCHAIN) ## merge a newer version of the template into this service: TEMPLATE=url (REF=main)
 	@node scripts/upgrade.ts
@@ -103,15 +105,8 @@ audit: $(PACKAGES) ## list known vulnerabilities of the packages in the artifact
 
 ##@ Slow tests and measurements
 
-e2e-browser: build ## test the pages in Debian's Chromium
-	@$(JEST) --selectProjects browser
-
 e2e-database: build ## test the example through PgBouncer, and its writes while servers and connections fail (DURATION_S=120 seconds; default 30)
 	@DURATION_S=$(or $(DURATION_S),30) $(JEST) --selectProjects database --passWithNoTests
-
-# Run three tests at a time, even on fewer cores: the tests mostly wait.
-e2e-restart: build ## test restarts under load, without a deployment tool
-	@$(JEST) --selectProjects restart --maxWorkers=3
 
 # Run three tests at a time on any number of cores: the tests mostly wait for servers.
 e2e-deploy: build ## test each deployment with its real tool (T=nginx for a single deployment)
@@ -125,25 +120,12 @@ e2e-discovery: build ## test real registries with the bridge and a proxy (T=naco
 e2e-stability: build ## test the experiments, the load tests and the healing (T=chaos for some of them)
 	@$(JEST) --selectProjects stability --passWithNoTests --runInBand $(T)
 
-test-release: build ## run the slow tests: a fresh clone, the image, other platforms
-	@$(JEST) --selectProjects release
-
-resilience: dist/server.cjs ## compare the service under faults and overload with a naive implementation; QUICK=1 takes five minutes (ONLY=slow)
-	@QUICK=$(QUICK) ONLY=$(ONLY) node test/resilience/main.ts
-
-bench: build $(BENCH_PACKAGES) ## compare the performance with other frameworks and check the budgets; QUICK=1 takes two minutes
-	@node bench/main.ts
-
 $(TOOLCHAIN): .nvmrc scripts/toolchain/package-lock.json scripts/toolchain/install.sh
 	@sh scripts/toolchain/install.sh
 	@touch $@
 
 $(PACKAGES): package-lock.json .npmrc | $(TOOLCHAIN)
-	@npm ci --include=dev --include=optional --loglevel=error
-	@touch $@
-
-$(BENCH_PACKAGES): bench/package-lock.json .npmrc | $(TOOLCHAIN)
-	@cd bench && npm ci --loglevel=error
+	@sh scripts/packages.sh
 	@touch $@
 
 dist/server.cjs: $(SOURCES) package.json scripts/build.ts scripts/bundle.ts scripts/git.ts scripts/load-later.ts scripts/executable/entry.ts scripts/executable/stack-traces.ts scripts/executable/later.cjs .local/commit $(PACKAGES)

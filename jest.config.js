@@ -62,9 +62,10 @@ export default {
       ? [{ ...common, displayName: 'stability', roots: existing('chaos/test', 'load/test') }]
       : []),
     { ...common, displayName: 'database', roots: ['<rootDir>/test'], testRegex: `${DATABASE}.*\\.test\\.ts$` },
-    { ...common, displayName: 'release', roots: ['<rootDir>/test/release'] },
-    { ...common, displayName: 'browser', roots: ['<rootDir>/test/browser'] },
-    { ...common, displayName: 'restart', roots: ['<rootDir>/test/restart'] },
+    ...['release', 'browser', 'restart'].flatMap((displayName) => {
+      const roots = existing(`test/${displayName}`)
+      return roots.length > 0 ? [{ ...common, displayName, roots }] : []
+    }),
   ],
   testTimeout: 30_000,
   coverageProvider: 'v8',

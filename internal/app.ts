@@ -228,7 +228,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
       }
       const resources = postgres
         ? (await import('./resources.ts')).listResources({
-            db: postgres.db,
+            ...{ db: postgres.db, settings: current },
             onError: (err) => logEvent(logger, 'warn', 'expired idempotency keys not deleted', { err }),
           })
         : []

@@ -1,11 +1,19 @@
 import type { Route } from '#pkg/operation/index.ts'
 import type { Executor } from '#pkg/postgres/index.ts'
 import type { BindIdempotency, Idempotency } from '#pkg/resource/index.ts'
+import type { RouteSettings } from './routes.ts'
 import type { Postgres } from './store/postgres.ts'
 
 interface Shared {
   readonly db: Postgres['db']
   readonly idempotency: BindIdempotency<Executor>
+}
+
+/** The dependencies that a resource may use. */
+interface ResourceDeps extends Shared {
+  readonly connect: Connect
+  /** Returns the current settings, which may change at run time. */
+  readonly settings: () => RouteSettings
 }
 
 interface HandlerDeps<Service> {
@@ -21,7 +29,7 @@ type Connect = <Store, Service>(
 ) => Route[]
 
 /** Lists the routes of one resource. */
-export type Resource = (shared: Shared & { readonly connect: Connect }) => Route[]
+export type Resource = (deps: ResourceDeps) => Route[]
 
 export function createConnect({ db, idempotency }: Shared): Connect {
   return (prepareStore, createService, listRoutes) => {

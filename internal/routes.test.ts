@@ -40,7 +40,7 @@ function createApp(deps: RoutesDeps) {
 const app = createApp({
   settings,
   optional: [
-    ...listResources({ db, onError: () => {} }),
+    ...listResources({ db, settings, onError: () => {} }),
     ...createUpstreams({ upstreams, health: { watch() {} } } as unknown as UpstreamsDeps).routes,
   ],
 })

@@ -1,3 +1,4 @@
+import { renderFieldsAtOnce } from '#pkg/fast-path/log-line.ts'
 import type { RequestContext } from '#pkg/http/request-context.ts'
 import { createLogger, createOutput, type OutputOptions } from '#pkg/logging/index.ts'
 import { logEvent } from './log-events.ts'
@@ -34,5 +35,6 @@ export function createServiceLog({ level, service, version, context, onLine, ...
       return { 'http.request.id': requestId, 'trace.id': trace.traceId, 'span.id': trace.spanId }
     },
   })
+  renderFieldsAtOnce(logger)
   return { logger, droppedLines: output.dropped }
 }

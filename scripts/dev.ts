@@ -1,10 +1,10 @@
 /*
  * The program of `make dev` with the local database: applies new migrations, then serves. Each save starts it again.
  */
-import { migrate } from '#internal/store/migrate.ts'
+import { migrateLocal } from './migrations/local.ts'
 
 try {
-  await migrate({ url: process.env['DATABASE_URL'] ?? '', applicationName: 'make dev', say: console.error })
+  await migrateLocal({ url: process.env['DATABASE_URL'] ?? '', applicationName: 'make dev', say: console.error })
 } catch (error) {
   // Start the service anyway. It is not ready until a later save corrects the migration.
   console.error((error as Error).message)

@@ -1,14 +1,17 @@
 /*
- * NAME=orders [EXAMPLE=no] [DEPLOY=kubernetes,systemd] [HISTORY=reset] node scripts/init.ts
+ * NAME=orders [EXAMPLE=no] [DEPLOY=kubernetes,systemd] [SUITES=none] [LICENSE=MIT OWNER='Example Ltd'] [HISTORY=keep]
+ * node scripts/init.ts
  *
  * Turns the template into a service, in place, in one commit. Computes every file before it changes one. Imports no
  * packages, because they are not installed yet.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { createInterface } from 'node:readline'
 import { openGit } from './git.ts'
-import { readChoices } from './template/choices.ts'
-import { listWays, makeService, type Tree } from './template/make-service.ts'
+import { askLicense, readChoices } from './template/choices.ts'
+import { listSuites, listWays, makeService, type Tree } from './template/make-service.ts'
+import { nextSteps, publicAddress } from './template/next-steps.ts'
 
 process.chdir(dirname(import.meta.dirname))
 const git = openGit('.')
@@ -28,36 +31,57 @@ function replaceFiles(before: Tree, after: Tree): void {
   git(['add', '--all'])
 }
 
-function init(): void {
+/** Asks on a terminal for the license. */
+async function ask(): Promise<NodeJS.ProcessEnv> {
+  if (!process.stdin.isTTY) return process.env
+  const terminal = createInterface({ input: process.stdin })
+  // The iterator keeps a line that arrives before its question.
+  const lines = terminal[Symbol.asyncIterator]()
+  const askLine = async (question: string): Promise<string> => {
+    process.stderr.write(question)
+    return (await lines.next()).value ?? ''
+  }
+  try {
+    return { ...process.env, ...(await askLicense(process.env, askLine)) }
+  } finally {
+    terminal.close()
+  }
+}
+
+async function init(): Promise<void> {
   if (!existsSync('.git')) throw new Error('this folder is not the root of a git repository: clone the template')
   if (git(['status', '--porcelain']) !== '') throw new Error('the working tree has uncommitted changes: see git status')
 
-  // Latin-1 keeps every byte of a binary file.
+  // Latin-1 keeps every byte of a binary file, so the owner is in the same form.
   const template = new Map(list('ls-files', '-z').map((path) => [path, readFileSync(path, 'latin1')]))
   const { name, version } = JSON.parse(template.get('package.json') ?? '')
-  const { choices, reset } = readChoices(process.env, { name, ways: listWays(template.keys()) })
+  const own = { name, ways: listWays(template.keys()), suites: listSuites(template.keys()) }
+  const { choices, keepsHistory } = readChoices(await ask(), own)
   const parent = git(['rev-parse', 'HEAD'])
-  const service = makeService(template, choices, parent)
+  // `make upgrade` sets TEMPLATE, and works in a clone.
+  const remotes = list('remote')
+  const address = process.env['TEMPLATE'] ?? (remotes.includes('origin') ? git(['remote', 'get-url', 'origin']) : '')
+  const origin = { commit: parent, template: publicAddress(address), year: new Date().getFullYear() }
+  const owner = Buffer.from(choices.owner).toString('latin1')
+  const service = makeService(template, { ...choices, owner }, origin)
   const message = `${choices.name}, from the template at ${version} (${parent.slice(0, 12)})`
   try {
     replaceFiles(template, service)
-    git(['reset', '--soft', git(['commit-tree', git(['write-tree']), ...(reset ? [] : ['-p', parent]), '-m', message])])
+    const parents = keepsHistory ? ['-p', parent] : []
+    git(['reset', '--soft', git(['commit-tree', git(['write-tree']), ...parents, '-m', message])])
   } catch (error) {
     // This restores the working tree, because it had no changes before.
     git(['add', '--all'])
     git(['reset', '--hard', '--quiet', parent])
     throw error
   }
-  if (reset) {
-    for (const remote of list('remote')) git(['remote', 'remove', remote])
-    for (const tag of list('tag')) git(['tag', '--delete', tag])
-  }
-  console.info(`The template is now the service ${choices.name}, in one commit. Try: make run`)
+  // A push must not reach the template.
+  for (const remote of remotes) git(['remote', 'remove', remote])
+  if (!keepsHistory) for (const tag of list('tag')) git(['tag', '--delete', tag])
+  console.info(nextSteps({ ...choices, parent, branch: git(['branch', '--show-current']) }))
 }
 
-try {
-  init()
-} catch (error) {
-  console.error((error as Error).message)
+init().catch((error: Error) => {
+  console.error(error.message)
   process.exitCode = 64
-}
+})

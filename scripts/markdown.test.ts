@@ -30,13 +30,50 @@ test('the continuation lines of an item are removed with it, and the items aroun
 })
 
 test('an empty list or table leaves neither a header nor a second empty line', () => {
+  expect(drop(lines('| a |', '| - |', '| b |', '| [x](gone.md) |', '', 'one'))).toBe(
+    lines('| a |', '| - |', '| b |', '', 'one'),
+  )
   expect(
     drop(lines('one', '', '| a |', '| - |', '| [x](gone.md) |', '', 'two', '', '- [x](gone.md)', '', 'three')),
   ).toBe(lines('one', '', 'two', '', 'three'))
 })
 
-test('prose, URLs, links to headings and pages without dead links stay unchanged', () => {
-  const text = lines('See [there](gone.md).', '', '', '- [a](https://example.com/gone.md)', '- [b](#gone)', '- [c]')
+test('a sentence or a remark with a link to a missing file is removed from its paragraph', () => {
+  expect(
+    drop(lines('# Title', '', 'One. See', '[there](gone.md)', 'for more. Two ([x](gone.md)) is: [y](gone.md).')),
+  ).toBe(lines('# Title', '', 'One. Two is.'))
+})
+
+test('a section that loses its text loses its heading, and comments of code are no headings', () => {
+  const section = lines('## Gone', '', 'See [there](gone.md).', '', '### Also', '', '- [x](gone.md)', '')
+  const code = lines('## Code', '', '```sh', '# [x](gone.md)', '# none', '```')
+  expect(drop(lines('# Title', '', section, code, '', section))).toBe(lines('# Title', '', code, ''))
+})
+
+test('a sentence that names in code something that is gone is removed', () => {
+  const text = 'Run `make here`. Run `make gone`.'
+  expect([
+    ...dropDeadLinks(
+      ['a.md'],
+      () => text,
+      (code) => code.includes('gone'),
+    ),
+  ]).toEqual([['a.md', 'Run `make here`.']])
+})
+
+test('URLs, links to headings, code and pages without dead links stay unchanged', () => {
+  const text = lines(
+    'See [there](here.md).',
+    '',
+    '',
+    '```',
+    'See [there](gone.md).',
+    '```',
+    '',
+    '- [a](https://example.com/gone.md)',
+    '- [b](#gone)',
+    '- [c]',
+  )
   expect(drop(text)).toBe(text)
 })
 

@@ -1,32 +1,79 @@
 import { posix } from 'node:path'
 
 /** Matches the line feed before each line that does not continue a list item. */
-const ITEMS = /\n(?!\s+(?![-*] |\d+\. )\S)/
+const ITEMS = /\n(?![ \t]+(?![-*] |\d+\. )\S)/
 const ITEM = /^\s*(?:\||[-*] |\d+\. )/
 const LINK = /\]\(([^):#\s]+)(?:#[^)\s]*)?\)/g
+const CODE = /`([^`\n]+)`/g
 const EMPTY_TABLE = /^\|.*\|\n\|[-:| ]+\|\n(?!\|)/gm
+const CODE_BLOCK = /(^```.*?^```$)/ms
+/** Matches lines that belong to no heading, list or table. */
+const PARAGRAPH = /(?<=\n\n|^)(?![#|>\s]|[-*] |\d+\. ).+?(?=\n\n|\n*$)/gs
+const SENTENCES = /(?<=[.!?])\s+(?=[A-Z`[*])/
+/** Matches a remark that consists of a link, in parentheses or after a colon. */
+const REMARK = /\s\(\[[^\]]*\]\([^)]*\)\)|:\s\[[^\]]*\]\([^)]*\)(?=\.)/g
 
-function dropFromPage(path: string, text: string, exists: (path: string) => boolean): string {
-  const isDead = (item: string) =>
-    ITEM.test(item) &&
-    [...item.matchAll(LINK)].some(([, to = '']) => !exists(posix.join(posix.dirname(path), to).replace(/\/$/, '')))
-  const items = text.split(ITEMS)
-  const kept = items.filter((item) => !isDead(item))
-  if (kept.length === items.length) return text
-  const rest = kept.join('\n').replace(EMPTY_TABLE, '')
-  return rest.replaceAll(/\n{3,}/g, '\n\n')
+interface Names {
+  /** Tells whether a linked file or folder exists. */
+  readonly exists: (path: string) => boolean
+  /** Tells whether inline code names something that does not exist any more. */
+  readonly isGone: (code: string) => boolean
+}
+
+function dropEmptySections(text: string): string {
+  // Reads the lines from the end. `below` is the level of the next heading, or Infinity when text comes first.
+  let below = 0
+  let isCode = false
+  const isKept = (line: string) => {
+    if (line.startsWith('```')) isCode = !isCode
+    const level = isCode ? 0 : (/^#+(?= )/.exec(line)?.[0].length ?? 0)
+    if (level > 0 && level >= below) return false
+    if (level > 0) below = level
+    else if (line !== '') below = Number.POSITIVE_INFINITY
+    return true
+  }
+  return text.split('\n').reverse().filter(isKept).reverse().join('\n')
+}
+
+function dropFromPage(path: string, text: string, { exists, isGone }: Names): string {
+  const isDead = (part: string) =>
+    [...part.matchAll(LINK)].some(([, to = '']) => !exists(posix.join(posix.dirname(path), to).replace(/\/$/, ''))) ||
+    [...part.matchAll(CODE)].some(([, code = '']) => isGone(code))
+  const dropSentences = (paragraph: string) =>
+    paragraph
+      .split(SENTENCES)
+      .map((sentence) => sentence.replaceAll(REMARK, (remark) => (isDead(remark) ? '' : remark)))
+      .filter((sentence) => !isDead(sentence))
+      .join(' ')
+  const dropDead = (part: string) =>
+    part
+      .split(ITEMS)
+      .filter((item) => !(ITEM.test(item) && isDead(item)))
+      .join('\n')
+      .replaceAll(PARAGRAPH, (paragraph) => (isDead(paragraph) ? dropSentences(paragraph) : paragraph))
+
+  const parts = text.split(CODE_BLOCK)
+  const kept = parts.map((part) => (part.startsWith('```') ? part : dropDead(part))).join('')
+  if (kept === text) return text
+  const sections = dropEmptySections(kept.replace(EMPTY_TABLE, ''))
+  return sections.replaceAll(/\n{3,}/g, '\n\n').replace(/\n+$/, '\n')
 }
 
 /**
- * Removes the rows of tables and the items of lists that link to a file that does not exist.
+ * Removes the rows of tables, the items of lists and the sentences that link to a file that does not exist, or that name
+ * something that is gone in inline code.
  *
  * @param paths the files that exist, pages and others
  * @returns the pages that change
  */
-export function dropDeadLinks(paths: Iterable<string>, read: (path: string) => string): ReadonlyMap<string, string> {
+export function dropDeadLinks(
+  paths: Iterable<string>,
+  read: (path: string) => string,
+  isGone: Names['isGone'] = () => false,
+): ReadonlyMap<string, string> {
   const files = [...paths]
   const exists = (path: string) => files.some((file) => file === path || file.startsWith(`${path}/`))
   const pages = files.filter((path) => path.endsWith('.md'))
-  const texts = pages.map((path) => [path, dropFromPage(path, read(path), exists)] as const)
+  const texts = pages.map((path) => [path, dropFromPage(path, read(path), { exists, isGone })] as const)
   return new Map(texts.filter(([path, text]) => text !== read(path)))
 }

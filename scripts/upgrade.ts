@@ -1,5 +1,5 @@
 /*
- * TEMPLATE=url-or-path [REF=main] node scripts/upgrade.ts
+ * [TEMPLATE=url-or-path] [REF=main] node scripts/upgrade.ts
  *
  * Merges a newer template into this service with git. Makes the service twice in a clone of the template: with the
  * scripts/init.ts of the recorded commit, and with that of the newer commit. Git cherry-picks the difference as a
@@ -15,14 +15,15 @@ const root = dirname(import.meta.dirname)
 const git = openGit(root)
 
 /** The part of `.template.json` that an upgrade needs. */
-type Origin = Readonly<Record<'commit' | 'name' | 'example' | 'deploy', string>>
+type Origin = Readonly<Record<'commit' | 'name' | 'example' | 'deploy', string>> &
+  Readonly<Partial<Record<'template' | 'suites' | 'license' | 'owner', string>>>
 
 const RECORD = join(root, '.template.json')
 
 /** Returns the reason why this working tree cannot be upgraded. */
-function findObstacle(template: string): string | undefined {
-  if (!existsSync(RECORD)) return '.template.json is missing: only a service that make init created can be upgraded'
-  if (template === '') return 'TEMPLATE is missing: make upgrade TEMPLATE=url'
+function findObstacle(record: Origin | undefined, template: string | undefined): string | undefined {
+  if (record === undefined) return '.template.json is missing: only a service that make init created can be upgraded'
+  if (template === undefined) return 'TEMPLATE is missing: make upgrade TEMPLATE=url'
   return git(['status', '--porcelain']) === '' ? undefined : 'the working tree has uncommitted changes: see git status'
 }
 
@@ -36,13 +37,19 @@ function resolve(clone: Git, ref: string): string {
 }
 
 /** Makes the service of one commit of the template. @returns a commit of this repository, without history */
-function replay(clone: Git, directory: string, commit: string, { name, example, deploy }: Origin): string {
+function replay(clone: Git, directory: string, commit: string, origin: Origin): string {
   clone(['checkout', '--quiet', '--detach', commit])
-  const ways = clone(['ls-tree', '--name-only', 'HEAD', 'deploy/']).split('\n')
-  // A newer template may lack a way of deployment that this service chose.
-  const kept = deploy.split(',').filter((way) => ways.includes(`deploy/${way}`))
-  const env = { ...process.env, NAME: name, EXAMPLE: example, DEPLOY: kept.join(',') || deploy, HISTORY: 'reset' }
-  execFileSync(process.execPath, ['scripts/init.ts'], { cwd: directory, env })
+  const files = clone(['ls-files']).split('\n')
+  // A newer template may lack a way of deployment or a suite that this service chose.
+  const choose = (choice: string | undefined, prefix: string) => {
+    const kept = choice?.split(',').filter((folder) => files.some((file) => file.startsWith(`${prefix}${folder}/`)))
+    return kept?.join(',') || choice
+  }
+  const { template: TEMPLATE, name: NAME, example: EXAMPLE, license: LICENSE, owner: OWNER } = origin
+  const choices = { DEPLOY: choose(origin.deploy, 'deploy/'), SUITES: choose(origin.suites, '') }
+  // `reset` is the word of older versions of the script for a new history.
+  const env = { ...process.env, TEMPLATE, NAME, EXAMPLE, LICENSE, OWNER, ...choices, HISTORY: 'reset' }
+  execFileSync(process.execPath, ['scripts/init.ts'], { cwd: directory, env, stdio: 'pipe' })
   git(['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', directory, 'HEAD'])
   return clone(['rev-parse', 'HEAD'])
 }
@@ -86,13 +93,15 @@ function pick(commit: string): readonly string[] {
 }
 
 /** @returns the exit code */
-function upgrade({ TEMPLATE: template = '', REF: ref = 'main' }: Readonly<Record<string, string | undefined>>): number {
-  const obstacle = findObstacle(template)
-  if (obstacle !== undefined) {
+function upgrade({ TEMPLATE: given, REF: ref = 'main' }: Readonly<Record<string, string | undefined>>): number {
+  const record: Origin | undefined = existsSync(RECORD) ? JSON.parse(readFileSync(RECORD, 'utf8')) : undefined
+  const template = given || record?.template
+  const obstacle = findObstacle(record, template)
+  if (record === undefined || template === undefined || obstacle !== undefined) {
     console.error(obstacle)
     return 64
   }
-  const commit = prepare(template, ref, JSON.parse(readFileSync(RECORD, 'utf8')))
+  const commit = prepare(template, ref, { ...record, template })
   const conflicts = commit === undefined ? [] : pick(commit)
   if (conflicts.length > 0) {
     const advice =
@@ -100,7 +109,11 @@ function upgrade({ TEMPLATE: template = '', REF: ref = 'main' }: Readonly<Record
     console.error(['In conflict:', ...conflicts.map((path) => `  ${path}`), advice].join('\n'))
     return 1
   }
-  console.info(commit === undefined ? 'up to date' : git(['log', '-1', '--stat', '--format=%s']))
+  if (commit === undefined) console.info('up to date')
+  else
+    console.info(
+      `${git(['log', '-1', '--stat', '--format=%s'])}\nTry: make lint types unit e2e. To undo: git reset --hard HEAD^`,
+    )
   return 0
 }
 

@@ -41,7 +41,7 @@ test('make help lists each target once, in groups', () => {
   for (const group of groups) expect(group).toMatch(/^[A-Z][^\n]+(\n {2}make [a-z0-9-]+ +\S.*)+\n?$/)
   const targets = [...list.matchAll(/^ {2}make (\S+)/gm)].map(([, target]) => target)
   expect(new Set(targets).size).toBe(targets.length)
-  expect(targets).toEqual(expect.arrayContaining(['help', 'dev', 'resource', 'image', 'bench', 'shell']))
+  expect(targets).toEqual(expect.arrayContaining(['help', 'dev', 'resource', 'image', 'audit', 'shell']))
 })
 
 test('jest runs with the Node of the terminal and without flags', async () => {

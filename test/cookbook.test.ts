@@ -9,11 +9,12 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { killApps, type RunningApp, runApp, startApp } from './support/app.ts'
 import { applyHunks, applyRecipes, listBlocks } from './support/recipes.ts'
-import { run } from './support/run.ts'
+import { run, succeed } from './support/run.ts'
 import { type TestService, testPostgres, until } from './support/services.ts'
 import { temporaryDirectory } from './support/temporary.ts'
 
 const SECRETS = ['the-secret-of-the-sender-of-webhooks', 'the-secret-of-the-sender-before-now']
+const CUSTOMER = '0198c0de-5a1b-4f6e-9d3c-2b7a1e4f8c90'
 const page = readFileSync('docs/cookbook.md', 'utf8')
 
 let root: string
@@ -46,8 +47,12 @@ beforeAll(async () => {
     LOG_LEVEL: 'debug',
   }
   expect(await runApp(['migrate'], { program: program(), env })).toMatchObject({ code: 0 })
-  await admin.query(`insert into deliveries (id, type, received_at) values
-    ('old', 'a', now() - interval '31 days'), ('young', 'a', now() - interval '29 days')`)
+  await admin.query(`
+    insert into customers (id, name) values ('${CUSTOMER}', 'Ada');
+    insert into invoices (number, total, state, customer, updated_at) values
+      ('old', 1, 'paid', '${CUSTOMER}', now() - interval '31 days'),
+      ('old and open', 1, 'open', '${CUSTOMER}', now() - interval '31 days'),
+      ('young', 1, 'paid', '${CUSTOMER}', now() - interval '29 days')`)
   app = await startApp({ program: program(), env })
 }, 60_000)
 afterAll(async () => {
@@ -65,9 +70,17 @@ const readCode = async (response: Response) =>
 test('the page with its recipes is well typed and has the style of the service', async () => {
   const types = await run(resolve('node_modules/.bin/tsc'), ['-p', '.'], { cwd: root })
   expect(types.stdout).toBe('')
-  const style = ['check', '--error-on-warnings', '--vcs-enabled=false', 'config', 'internal']
+  const style = ['check', '--error-on-warnings', '--vcs-enabled=false', 'config', 'internal', 'test/invoices']
   const { stderr } = await run(resolve('node_modules/.bin/biome'), style, { cwd: root })
   expect(stderr).toBe('')
+  expect(await run(process.execPath, ['scripts/check-migrations.ts'], { cwd: root })).toMatchObject({ stderr: '' })
+}, 120_000)
+
+test('the unit tests of the resource still pass', async () => {
+  const transform = { '[.]ts$': '<rootDir>/test/support/strip-types.mjs' }
+  const config = { rootDir: root, roots: ['<rootDir>/internal'], extensionsToTreatAsEsm: ['.ts'], transform }
+  const jest = ['--experimental-vm-modules', 'node_modules/jest/bin/jest.js', '--config', JSON.stringify(config)]
+  await succeed(process.execPath, jest, { cwd: root })
 }, 120_000)
 
 test('a change whose position does not exist or is not unique is an error', () => {
@@ -80,6 +93,44 @@ test('a setting reaches the handler', async () => {
   expect(await (await fetch(`${app.url}/v1/greetings?name=Ada`)).json()).toEqual({ text: 'Good morning, Ada' })
 })
 
+const json = { 'content-type': 'application/json' }
+async function createInvoice(fields: object): Promise<{ readonly id: string }> {
+  const body = JSON.stringify({ total: 7, state: 'open', customer: CUSTOMER, ...fields })
+  const response = await post('/v1/invoices', body, json)
+  const created = (await response.json()) as { id: string }
+  expect([response.status, created]).toEqual([201, expect.objectContaining({ version: 1, ...fields })])
+  return created
+}
+
+test('a new field has a default, and the list can be sorted by it', async () => {
+  for (const fields of [{ number: 'c', priority: 1 }, { number: 'a' }, { number: 'b', priority: -1 }]) {
+    await createInvoice(fields)
+  }
+  const page = await (await fetch(`${app.url}/v1/invoices?sort=priority&state=open&limit=100`)).json()
+  const priorities = (page as { items: { priority: number }[] }).items.map(({ priority }) => priority)
+  expect(priorities).toEqual([-1, ...priorities.slice(1, -1).map(() => 0), 1])
+})
+
+test('each page of a list shows the names of the customers', async () => {
+  for (const number of ['join-1', 'join-2', 'join-3']) await createInvoice({ number })
+  const path = `/v1/invoices?limit=2&sort=-number&state=open&customer=${CUSTOMER}`
+  const first = (await (await fetch(app.url + path)).json()) as { items: object[]; next: string }
+  const second = (await (await fetch(`${app.url}${path}&cursor=${first.next}`)).json()) as typeof first
+  for (const { items } of [first, second]) expect(items).toHaveLength(2)
+  expect([...first.items, ...second.items]).toMatchObject(
+    ['old and open', 'join-3', 'join-2', 'join-1'].map((number) => ({
+      number,
+      customerName: 'Ada',
+      customer: CUSTOMER,
+    })),
+  )
+})
+
+test('a rule refuses an invoice with an error code of the service', async () => {
+  const body = JSON.stringify({ number: 'paid', total: 1, state: 'paid', customer: CUSTOMER })
+  expect(await readCode(await post('/v1/invoices', body, json))).toBe('422 invoice_not_open')
+})
+
 describe('the webhook', () => {
   const seconds = () => Math.floor(Date.now() / 1_000)
   const sign = (body: string, timestamp: number | string = seconds(), secret = SECRETS[0]!) => ({
@@ -88,25 +139,35 @@ describe('the webhook', () => {
     'x-signature': createHmac('sha256', secret).update(`${timestamp}.${body}`).digest('hex'),
   })
   const send = (body: string, headers: Record<string, string> = sign(body)) => post('/v1/webhooks', body, headers)
-  const count = async (id: string) => (await admin.query('select 1 from deliveries where id = $1', [id])).rowCount
+  const read = async (id: string) => (await admin.query('select version, state from invoices where id = $1', [id])).rows
 
-  test('stores a signed event once, with its bytes as they were sent', async () => {
-    const body = '{ "id":"event-1",\n  "type" : "order.paid", "amount": 1.0 }'
+  test('changes the invoice once, by an event with its bytes as they were sent', async () => {
+    const { id } = await createInvoice({ number: 'webhook-1' })
+    const body = `{ "id":"event-1",\n  "type" : "invoice.paid", "invoice": "${id}", "amount": 1.0 }`
     const headers = sign(body)
     expect((await send(body, headers)).status).toBe(204)
     expect((await send(body, headers)).status).toBe(204)
     expect((await send(body)).status).toBe(204)
-    expect(await count('event-1')).toBe(1)
+    expect(await read(id)).toEqual([{ version: 2, state: 'paid' }])
+  })
+
+  test('ignores an event of another type, and tells the sender that an invoice does not exist', async () => {
+    const { id } = await createInvoice({ number: 'webhook-2' })
+    expect((await send(`{"id":"event-2","type":"invoice.seen","invoice":"${id}"}`)).status).toBe(204)
+    expect(await read(id)).toEqual([{ version: 1, state: 'open' }])
+    const unknown = `{"id":"event-3","type":"invoice.paid","invoice":"${CUSTOMER}"}`
+    expect(await readCode(await send(unknown))).toBe('404 not_found')
   })
 
   test('accepts the previous secret during a change of the secret', async () => {
-    const body = '{"id":"event-2","type":"order.paid"}'
+    const body = `{"id":"event-4","type":"invoice.seen","invoice":"${CUSTOMER}"}`
     expect((await send(body, sign(body, seconds(), SECRETS[1]))).status).toBe(204)
   })
 
-  const body = '{"id":"forged","type":"order.paid"}'
+  // With a valid signature, the response to this event would be 404: no such invoice exists.
+  const body = `{"id":"forged","type":"invoice.paid","invoice":"${CUSTOMER}"}`
   test.each<[string, () => Record<string, string>]>([
-    ['another body', () => sign(body.replace('forged', 'paid'))],
+    ['another body', () => sign(body.replace('forged', 'other'))],
     ['another secret', () => sign(body, seconds(), 'x'.repeat(32))],
     ['a time before the window', () => sign(body, seconds() - 330)],
     ['a time after the window', () => sign(body, seconds() + 330)],
@@ -118,24 +179,25 @@ describe('the webhook', () => {
     ['an empty signature', () => ({ ...sign(body), 'x-signature': '' })],
   ])('refuses an event with %s', async (_name, headers) => {
     expect(await readCode(await send(body, headers()))).toBe('401 invalid_signature')
-    expect(await count('forged')).toBe(0)
   })
 
   test('refuses a signed body that is no event, and a large body', async () => {
-    for (const wrong of ['', 'no json', '{"id":"1"}', '{"id":"../1","type":"a"}', 'null']) {
+    for (const wrong of ['', 'no json', '{"id":"1"}', `{"id":"../1","type":"a","invoice":"${CUSTOMER}"}`, 'null']) {
       expect(await readCode(await send(wrong))).toBe('422 invalid_input')
     }
     expect(await readCode(await send(' '.repeat(65 * 1024)))).toBe('413 body_too_large')
   })
 })
 
-test('the periodic job deletes old deliveries', async () => {
+test('the periodic job deletes old invoices that are paid', async () => {
   expect(await app.line({ message: 'job ended' })).toMatchObject({
-    'App.job.name': 'remove-old-deliveries',
+    'App.job.name': 'remove-old-invoices',
     'App.job.result': 'ok',
   })
-  const { rows } = await admin.query(`select id from deliveries where id in ('old', 'young')`)
-  expect(rows).toEqual([{ id: 'young' }])
+  const { rows } = await admin.query(
+    `select number from invoices where number like 'old%' or number = 'young' order by 1`,
+  )
+  expect(rows).toEqual([{ number: 'old and open' }, { number: 'young' }])
 })
 
 describe('an upload', () => {

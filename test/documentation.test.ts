@@ -6,7 +6,7 @@ import { schema } from '#config/env.ts'
 
 /*
  * These tests check that every name in the pages exists: linked pages and headings, files, targets of make, variables,
- * log lines. test/release/first-run.test.ts runs the commands of the README.
+ * log lines.
  */
 const git = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8' }).split('\n').filter(Boolean)
 const tracked = git('ls-files', '--cached', '--others', '--exclude-standard')
@@ -30,7 +30,7 @@ const listAnchors = (file: string) =>
 
 /** The files that may read a variable in addition to the schema. */
 const texts = tracked
-  .filter((file) => /^(Makefile|Dockerfile|(scripts|pkg|deploy|\.ci)\/.*)$/.test(file))
+  .filter((file) => /^(Makefile|Dockerfile|(scripts|pkg|deploy|load|chaos|\.ci)\/.*)$/.test(file))
   .map((file) => readFileSync(file, 'utf8'))
 
 const isVariable = (name: string) =>

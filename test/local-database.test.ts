@@ -133,6 +133,28 @@ test('make seed uses the database of make dev, and a second run changes nothing'
   expect(await script('database.ts', ['seed'])).toMatchObject({ code: 0 })
 })
 
+test('make dev names a migration that has changed since it ran, and make reset runs it on an empty database', async () => {
+  const file = await addMigration('late-thought', 'alter table things add column size int')
+  await until(() => /applied \d{14}-late-thought/.test(output), 60_000)
+  writeFileSync(join(root, file), "export const up = 'alter table things add column height int'\n")
+  await until(() => /\d{14}-late-thought has changed .*make reset/.test(output), 60_000)
+  const { code, stdout } = await script('database.ts', ['reset'])
+  expect({ code, stdout }).toEqual({
+    code: 0,
+    stdout: expect.stringMatching(/applied \d{14}-late-thought\n(seeded .*\n)+$/),
+  })
+  writeFileSync(join(root, 'internal/store/seeds/3-height.sql'), 'update things set height = 1')
+  const seeded = await script('database.ts', ['seed'])
+  expect(seeded).toMatchObject({ code: 0, stdout: expect.not.stringContaining('has changed') })
+  await until(isReady, 60_000)
+})
+
+test('make reset refuses a database that DATABASE_URL names', async () => {
+  const env = { DATABASE_URL: 'postgres://app@127.0.0.1:1/orders' }
+  const { code, stderr } = await script('database.ts', ['reset'], env)
+  expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('unset DATABASE_URL') })
+})
+
 test('make migration refuses a name that does not consist of words', async () => {
   for (const NAME of ['', '../x', 'Things', 'things'])
     expect((await script('migration.ts', [], { NAME })).code).not.toBe(0)

@@ -7,5 +7,8 @@ testPair({
   drainDelayMs: 1_000,
   startRegistry: startEureka,
   startProxy: startHaproxy,
-  mistakes: ({ address }) => [{ name: 'wrong path', env: { REGISTRY: address.replace('/eureka', '/no-such-path') } }],
+  mistakes: ({ address }) => [
+    { name: 'wrong password', env: { REGISTRY_PASSWORD: 'wrong' } },
+    { name: 'wrong path', env: { REGISTRY: address.replace('/eureka', '/no-such-path') } },
+  ],
 })

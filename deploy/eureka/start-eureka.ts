@@ -6,6 +6,8 @@ import { installJars } from '../../test/support/maven.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
 
 const FOLDER = join(import.meta.dirname, 'server')
+const USER = 'registry-user'
+const PASSWORD = 'password-of-the-tests'
 
 interface Application {
   readonly application: { readonly instance: readonly EurekaInstance[] }
@@ -22,7 +24,12 @@ export async function startEureka(): Promise<TestRegistry> {
   const jars = await installJars(FOLDER)
   const directory = temporaryDirectory('eureka')
   const port = await freePort()
-  const settings = [`-Dserver.port=${port}`, '-Deureka.server.use-read-only-response-cache=false']
+  const settings = [
+    `-Dserver.port=${port}`,
+    '-Deureka.server.use-read-only-response-cache=false',
+    `-Dspring.security.user.name=${USER}`,
+    `-Dspring.security.user.password=${PASSWORD}`,
+  ]
   const program = join(FOLDER, 'EurekaServer.java')
   const start = () =>
     launch({
@@ -32,12 +39,13 @@ export async function startEureka(): Promise<TestRegistry> {
       logFile: join(directory, 'eureka.log'),
       stopSignal: 'SIGKILL',
     })
+  const authorization = `Basic ${Buffer.from(`${USER}:${PASSWORD}`).toString('base64')}`
   return createRegistry(start, {
-    address: `eureka://127.0.0.1:${port}/eureka`,
-    password: undefined,
+    address: `eureka://${USER}@127.0.0.1:${port}/eureka`,
+    password: PASSWORD,
     async list(service) {
       const url = `http://127.0.0.1:${port}/eureka/apps/${service}`
-      const response = await fetch(url, { headers: { accept: 'application/json' } })
+      const response = await fetch(url, { headers: { accept: 'application/json', authorization } })
       if (response.status === 404) return []
       const { application } = (await response.json()) as Application
       return application.instance

@@ -5,20 +5,25 @@ import { createProxy, NOWHERE, type ProxyOptions, type RunningProxy } from '../.
 import { unprivileged } from '../../test/support/deploy/unprivileged.ts'
 import { debianTool } from '../../test/support/tools.ts'
 
-/** Starts nginx with the files of this folder, in which it changes only the addresses, the weights and the strategy. */
+/**
+ * Starts nginx with the files of this folder, in which it changes only the addresses, their number, the weights and the
+ * strategy.
+ */
 export async function startNginx(options: ProxyOptions): Promise<RunningProxy> {
-  const { instances, backup = NOWHERE, weights = [1, 1, 1], strategy = 'round_robin', reloads } = options
+  const { instances, backup, weights = [1, 1, 1], strategy = 'round_robin', reloads } = options
   const command = await debianTool('nginx', 'nginx')
   const { directory, spawnOptions } = unprivileged('nginx')
   const logFile = join(directory, 'nginx.log')
   const port = await freePort()
   const server = (address: string, weight: number) => `server ${address} weight=${weight} `
+  const servers = instances.map((address, index) => server(address, weights[index] ?? 1))
+  /** The file has three lines. A line without an instance becomes a comment, and the last one has all other instances. */
+  const line = (index: number) =>
+    servers.slice(index, index === 2 ? undefined : index + 1).join('max_fails=1 fail_timeout=1s;\n') || '# '
   copyWith('deploy/nginx', join(directory, 'conf'), {
-    'servers.conf': instances.map((address, index) => [
-      server(`10.0.0.${11 + index}:8080`, 1),
-      server(address, weights[index] ?? 1),
-    ]),
-    'backup.conf': [['10.0.0.21:8080', backup]],
+    'servers.conf': [0, 1, 2].map((index) => [server(`10.0.0.${11 + index}:8080`, 1), line(index)]),
+    // nginx never takes out the only server of a group.
+    'backup.conf': [['server 10.0.0.21:8080', backup || instances.length > 1 ? `server ${backup ?? NOWHERE}` : '# ']],
     'strategies.conf': [],
     'nginx.conf': [
       ['listen 8000;', `listen 127.0.0.1:${port};`],
@@ -35,9 +40,12 @@ export async function startNginx(options: ProxyOptions): Promise<RunningProxy> {
     logFile,
     stopSignal: 'SIGTERM',
   })
-  const servers = join(directory, 'conf/servers.conf')
   return {
     ...createProxy(port, logFile, running.stop),
-    bridge: { BRIDGE_SINK: `nginx:${servers}`, BRIDGE_NGINX: [command, ...files].join(' ') },
+    pid: running.pid,
+    bridge: {
+      BRIDGE_SINK: `nginx:${join(directory, 'conf/servers.conf')}`,
+      BRIDGE_NGINX: [command, ...files].join(' '),
+    },
   }
 }

@@ -6,18 +6,19 @@ import { registerRoute } from '#pkg/operation/index.ts'
 import { CodedError, problemHandler } from '#pkg/problem/index.ts'
 import type { Idempotency, Match } from '#pkg/resource/index.ts'
 import { PROBLEMS } from '../problems.ts'
-import type { Note, NoteFields, Notes } from '../service/notes.ts'
-import { notes } from './notes.ts'
+import type { Notes } from '../service/notes.ts'
+import { exampleFields as fields, notes } from './notes.ts'
 
 const id = '0198c0de-5a1b-4f6e-9d3c-2b7a1e4f8c90'
-const fields: NoteFields = { title: 'The title', text: 'The text' }
-const stored: Note = {
+// An item of a list may have more fields than a resource.
+type Item = Awaited<ReturnType<Notes['list']>>['items'][number]
+const stored = {
   id,
   version: 3,
   createdAt: '2026-11-22T20:46:02.125Z',
   updatedAt: '2026-11-22T20:46:02.125Z',
   ...fields,
-}
+} as Item
 
 const received: unknown[] = []
 function requireMatch(match: Match): void {

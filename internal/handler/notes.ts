@@ -22,7 +22,7 @@ const fields = { title: text(1, 200), text: text(0, 10_000) }
 
 const listQuery = pageQuery({ sorts: { title: fields.title } })
 
-const exampleFields: NoteFields = { title: 'The title', text: 'The text' }
+export const exampleFields: NoteFields = { title: 'The title', text: 'The text' }
 
 const example: Note = {
   id: '0198c0de-5a1b-4f6e-9d3c-2b7a1e4f8c90',

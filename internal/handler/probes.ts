@@ -24,7 +24,7 @@ export interface Reply {
   readonly status: number
   /** Alternating names and values, in the format of `writeHead`. */
   readonly fields: string[]
-  /** A string: Node sends a string together with the head, but a Buffer separately (docs/performance.md). */
+  /** A string: Node sends a string together with the head, but a Buffer separately. */
   readonly body: string
 }
 

@@ -21,7 +21,7 @@ export function prepareNotesStore(database: Kysely<Database>): (executor: Execut
   const db = database.withTables<{ readonly notes: StoredTable & NoteFields }>()
   const insert = prepare((fields: NoteFields) => db.insertInto('notes').values(fields).returning(COLUMNS))
   const find = prepare(({ id }: ById) => db.selectFrom('notes').select(COLUMNS).where('id', '=', id))
-  const list = prepareList(() => db.selectFrom('notes').select(COLUMNS), 'notes')
+  const list = prepareList(() => db.selectFrom('notes'), 'notes', COLUMNS)
   const update = prepare(({ id, versions, ...changes }: ByVersion & NoteChanges) =>
     db
       .updateTable('notes')

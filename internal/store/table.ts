@@ -1,4 +1,4 @@
-import { type Generated, type RawBuilder, type SelectQueryBuilder, type SqlBool, sql } from 'kysely'
+import { type Generated, type RawBuilder, type SelectQueryBuilder, type SelectType, type SqlBool, sql } from 'kysely'
 import { type Executor, prepare } from '#pkg/postgres/index.ts'
 import { type Match, type PageRequest, readSort, type Sort, type Stored } from '#pkg/resource/index.ts'
 
@@ -53,27 +53,45 @@ const toValues = ({ limit, cursor, filters }: PageRequest): PageValues => ({
   ...{ limit, cursorValue: cursor?.value, cursorId: cursor?.id },
 })
 
+/** The values of some columns in a row. */
+type Selected<Table, Column extends keyof Table> = { [Name in Column]: SelectType<Table[Name]> }
+
 /**
  * Prepares a list: adds the filters, the order, the cursor and the limit of a page to a query, which may join other
  * tables. Each combination of a sort order and filters is compiled once.
  *
  * @param select starts the query
  * @param table name or alias of the table that has the fields of the page
+ * @param columns columns of this table to select. A joined table may have columns with the same names.
  */
-export function prepareList<DB, Tables extends keyof DB & string, Row, Table extends Tables>(
+export function prepareList<
+  DB,
+  Tables extends keyof DB & string,
+  Row,
+  Table extends Tables,
+  Column extends keyof DB[Table] & string = never,
+>(
   select: () => SelectQueryBuilder<DB, Tables, Row>,
   table: Table,
-): (executor: Executor, page: PageRequest<keyof DB[Table] & string, Partial<DB[Table]>>) => Promise<Row[]> {
+  columns: readonly Column[] = [],
+): (
+  executor: Executor,
+  page: PageRequest<keyof DB[Table] & string, Partial<DB[Table]>>,
+) => Promise<(Row & Selected<DB[Table], Column>)[]> {
+  const selected = () => select().select(columns.map((name) => sql.ref(`${table}.${name}`).as(name)))
   const list = prepare(({ limit, cursorValue: value, cursorId: id, ...filters }: PageValues, sort: Sort) => {
     const { field, direction } = readSort(sort)
     const column = (name: string) => sql.ref(`${table}.${name}`)
     return Object.entries(filters)
       .map(([name, value]) => sql<SqlBool>`${column(name.replace('filter ', ''))} = ${value}`)
-      .reduce((query, filter) => query.where(filter), select())
+      .reduce((query, filter) => query.where(filter), selected())
       .where(after(table, { sort, cursor: value === undefined || id === undefined ? undefined : { value, id } }))
       .orderBy(column(field), direction)
       .orderBy(column('id'), direction)
       .limit(limit)
   })
-  return (executor, page) => list.execute(executor, toValues(page), page.sort)
+  return (executor, page) => {
+    const rows: Promise<unknown[]> = list.execute(executor, toValues(page), page.sort)
+    return rows as Promise<(Row & Selected<DB[Table], Column>)[]>
+  }
 }

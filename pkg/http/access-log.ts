@@ -36,8 +36,7 @@ export function accessLog(logger: NonNullable<Options['logger']>): RequestHandle
   }
   const log = pinoHttp({
     logger,
-    // Disable the serializers: they run for each request, and `fields` contains everything that is logged.
-    serializers: { req: () => undefined },
+    // pino-http's serializers would run for each request, and `fields` contains everything that is logged.
     wrapSerializers: false,
     customLogLevel: (_request, { statusCode, err }) => (statusCode >= 500 || err !== undefined ? 'error' : 'info'),
     customSuccessMessage: (_request, response) => (response.writableFinished ? 'request' : 'request aborted'),

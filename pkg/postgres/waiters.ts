@@ -68,15 +68,17 @@ export function createWaiters(options: WaitersOptions) {
         onWait(performance.now() - startedAt, false)
         waiter.reject(error)
       }
-      const timeOut = () => giveUp(createTimeout())
-      if (queueTimeoutMs >= connectTimeoutMs) after(connectTimeoutMs, timeOut)
-      else {
-        after(queueTimeoutMs, () => {
-          if (isFull(priority)) giveUp(new CodedError('overloaded', { cause: createTimeout() }))
+      /** Decides at each multiple of the queue timeout. The pool may become full after the first decision. */
+      function decideAfter(waitedMs: number): void {
+        const nextMs = Math.min(waitedMs + queueTimeoutMs, connectTimeoutMs)
+        after(nextMs - waitedMs, () => {
+          if (nextMs === connectTimeoutMs) giveUp(createTimeout())
+          else if (isFull(priority)) giveUp(new CodedError('overloaded', { cause: createTimeout() }))
           // The pool can still grow, but the server is slow or down.
-          else after(connectTimeoutMs - queueTimeoutMs, timeOut)
+          else decideAfter(nextMs)
         })
       }
+      decideAfter(0)
       lines[priority].push(waiter)
     },
   }

@@ -19,7 +19,8 @@ export interface Problems extends Record<keyof typeof HTTP_PROBLEMS, ProblemType
 
 export type ProblemCode = keyof Problems & string
 
-/** Errors that any HTTP service returns, and the errors of `pkg/access`, `pkg/rate-limit` and `pkg/overload`. */
+/** Errors that any HTTP service returns, the refusal of a webhook (docs/cookbook.md),
+ * and the errors of `pkg/access`, `pkg/rate-limit` and `pkg/overload`. */
 export const HTTP_PROBLEMS = {
   bad_request: { status: 400, detail: 'The request is not valid HTTP.' },
   malformed_json: { status: 400, detail: 'The body is not valid JSON.' },
@@ -28,6 +29,7 @@ export const HTTP_PROBLEMS = {
   unauthenticated: { status: 401, detail: 'The operation requires a bearer token or a session.' },
   invalid_token: { status: 401, detail: 'The bearer token is not valid for this service.' },
   expired_token: { status: 401, detail: 'The bearer token has expired.' },
+  invalid_signature: { status: 401, detail: 'The signature is not valid for this body and this time.' },
   token_required: { status: 403, detail: 'Starting a session requires a bearer token.' },
   cross_site_request: { status: 403, detail: 'A page of another site cannot change data with a session.' },
   insecure_connection: { status: 403, detail: 'Starting a session requires a TLS connection.' },

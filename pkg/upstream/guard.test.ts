@@ -1,17 +1,27 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
 import { type BreakerState, COOL_DOWN_MS, createGuard } from './guard.ts'
 
+let monotonic: number
+
 /* cockatiel reads Date.now(), which these tests set. */
-beforeEach(() => void jest.spyOn(Date, 'now').mockReturnValue(1_000_000))
+const step = (ms: number) => void jest.spyOn(Date, 'now').mockReturnValue(Date.now() + ms)
+beforeEach(() => {
+  monotonic = 0
+  jest.spyOn(Date, 'now').mockReturnValue(10_000_000)
+})
 afterEach(() => void jest.restoreAllMocks())
 
-const wait = (ms: number) => void jest.spyOn(Date, 'now').mockReturnValue(Date.now() + ms)
+function wait(ms: number): void {
+  monotonic += ms
+  step(ms)
+}
 const fail = () => Promise.reject(new Error('failed'))
 const succeed = async () => 'done'
 
 function start(concurrency = 10) {
   const states: BreakerState[] = []
-  const guard = createGuard({ concurrency, isFailure: () => true, onState: (state) => states.push(state) })
+  const onState = (state: BreakerState) => void states.push(state)
+  const guard = createGuard({ concurrency, isFailure: () => true, onState, now: () => monotonic })
   return { ...guard, states }
 }
 
@@ -99,6 +109,25 @@ test('a trial that fails opens the circuit for another cool-down', async () => {
   expect(guard.needsProbe()).toBe(false)
   wait(COOL_DOWN_MS)
   expect(guard.needsProbe()).toBe(true)
+})
+
+test('a wall clock that steps back by an hour does not prolong the cool-down', async () => {
+  const guard = start()
+  await failTimes(guard, 20)
+  step(-3_600_000)
+  wait(COOL_DOWN_MS)
+  expect(guard.needsProbe()).toBe(true)
+  guard.allowTrial()
+  expect(await guard.run(succeed)).toBe('done')
+  expect(guard.state()).toBe('closed')
+})
+
+test('after a wall clock has stepped back by an hour, old calls do not count for an hour', async () => {
+  const guard = start()
+  for (let index = 0; index < 100; index++) await guard.run(succeed)
+  step(-3_600_000)
+  await failTimes(guard, 20)
+  expect(guard.state()).toBe('open')
 })
 
 test('an operator holds the circuit open and closes it again', async () => {

@@ -48,7 +48,7 @@ export interface GuardOptions {
   readonly isFailure: (error: unknown) => boolean
   /** Called with each new state of the breaker. */
   readonly onState: (state: BreakerState) => void
-  /** Milliseconds since the epoch: the clock of cockatiel. @default Date.now */
+  /** Monotonic clock in milliseconds. @default performance.now */
   readonly now?: () => number
 }
 
@@ -60,13 +60,45 @@ const STATES: Readonly<Record<CircuitState, BreakerState>> = {
 }
 
 /**
+ * Counts calls in windows of cockatiel, which reads the wall clock. Discards the counts when the clock has stepped back:
+ * otherwise the current windows would last until the clock has caught up.
+ */
+function createWindows(): IBreaker {
+  const windows = WINDOWS.map(({ ms, minCalls, maxErrorRate }) => {
+    const sampling = { threshold: maxErrorRate, duration: ms, minimumRps: minCalls / (ms / 1_000) }
+    const window = new SamplingBreaker(sampling)
+    return { window, empty: window.state }
+  })
+  let latest = 0
+  function discardFutureCounts(): void {
+    const now = Date.now()
+    if (now < latest) for (const { window, empty } of windows) window.state = empty
+    latest = now
+  }
+  return {
+    // cockatiel reads the state only to serialize a breaker.
+    state: undefined,
+    success(state) {
+      discardFutureCounts()
+      for (const { window } of windows) window.success(state)
+    },
+    failure(state) {
+      discardFutureCounts()
+      // Every window counts the failure, so all of them are asked before one decides.
+      return windows.map(({ window }) => window.failure(state)).includes(true)
+    },
+  }
+}
+
+/**
  * Creates the circuit breaker and the bulkhead of an upstream. After the cool-down, the circuit stays open until the
  * caller has probed the upstream and calls `allowTrial`. Then one request is on trial. The guard rejects other requests
  * at once instead of letting them wait for the end of the trial.
  */
-export function createGuard({ concurrency, isFailure, onState, now = Date.now }: GuardOptions) {
+export function createGuard({ concurrency, isFailure, onState, now = () => performance.now() }: GuardOptions) {
   const breaker = circuitBreaker(handleWhen(isFailure), {
-    halfOpenAfter: COOL_DOWN_MS,
+    // `needsProbe` measures the cool-down. cockatiel would measure it by the wall clock, which may step back by an hour.
+    halfOpenAfter: Number.NEGATIVE_INFINITY,
     breaker: createWindows(),
   })
   const slots = bulkhead(concurrency)
@@ -117,22 +149,5 @@ export function createGuard({ concurrency, isFailure, onState, now = Date.now }:
         isolation = undefined
       }
     },
-  }
-}
-
-/** Returns a breaker that opens when the breaker of one window does. */
-function createWindows(): IBreaker {
-  const windows = WINDOWS.map(
-    ({ ms, minCalls, maxErrorRate }) =>
-      new SamplingBreaker({ threshold: maxErrorRate, duration: ms, minimumRps: minCalls / (ms / 1_000) }),
-  )
-  return {
-    // cockatiel reads the state only to serialize a breaker.
-    state: undefined,
-    success(state) {
-      for (const window of windows) window.success(state)
-    },
-    // Every window counts the failure, so all of them are asked before one decides.
-    failure: (state) => windows.map((window) => window.failure(state)).includes(true),
   }
 }

@@ -84,7 +84,5 @@ export interface UpstreamOptions {
   readonly resolver?: Resolver
   /** Monotonic clock in milliseconds. @default performance.now */
   readonly now?: () => number
-  /** Milliseconds since the epoch. @default Date.now */
-  readonly epoch?: () => number
   readonly random?: () => number
 }

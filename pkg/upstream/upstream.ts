@@ -46,7 +46,7 @@ export function createUpstream(options: UpstreamOptions) {
     concurrency,
     isFailure: (error) => error instanceof CallError && error.isFailure,
     onState: (state) => onEvent?.({ type: 'circuit', upstream: name, state }),
-    ...(options.epoch && { now: options.epoch }),
+    now,
   })
   const pool = createPool({
     maxSockets: concurrency,

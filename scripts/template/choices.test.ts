@@ -1,21 +1,50 @@
 import { describe, expect, test } from '@jest/globals'
-import { readChoices } from './choices.ts'
+import { askLicense, readChoices } from './choices.ts'
 
-const template = { name: 'old-name', ways: ['kubernetes', 'nginx'] }
+const template = { name: 'old-name', ways: ['kubernetes', 'nginx'], suites: ['chaos', 'test/browser'] }
+const none = { suites: 'all', license: 'none', owner: '' }
 
-test('NAME alone keeps the example and every way of deployment', () => {
+test('NAME alone keeps the example, every way of deployment and every suite, and starts a new history without a license', () => {
   expect(readChoices({ NAME: 'orders' }, template)).toEqual({
-    choices: { name: 'orders', example: 'yes', deploy: 'all' },
-    reset: false,
+    choices: { name: 'orders', example: 'yes', deploy: 'all', ...none },
+    keepsHistory: false,
   })
 })
 
 test('the choices have the values of the variables', () => {
-  const given = { NAME: 'orders', EXAMPLE: 'no', DEPLOY: 'nginx,kubernetes', HISTORY: 'reset' }
-  expect(readChoices(given, template)).toEqual({
-    choices: { name: 'orders', example: 'no', deploy: 'nginx,kubernetes' },
-    reset: true,
+  const given = { NAME: 'orders', DEPLOY: 'nginx,kubernetes', SUITES: 'chaos', HISTORY: 'keep' }
+  expect(readChoices({ ...given, LICENSE: 'MIT', OWNER: 'Example Ltd' }, template)).toEqual({
+    choices: {
+      ...{ name: 'orders', example: 'yes', deploy: 'nginx,kubernetes' },
+      ...{ suites: 'chaos', license: 'MIT', owner: 'Example Ltd' },
+    },
+    keepsHistory: true,
   })
+})
+
+test('EXAMPLE=no leaves out the suites, which test the example', () => {
+  const given = { NAME: 'orders', EXAMPLE: 'no' }
+  expect(readChoices(given, template)).toMatchObject({ choices: { example: 'no', suites: 'none' } })
+  expect(() => readChoices({ ...given, SUITES: 'chaos' }, template)).toThrow(/^SUITES: .*EXAMPLE=no/)
+})
+
+test('make upgrade of a service without a recorded license keeps the license that it had', () => {
+  const owner = 'the orders authors'
+  const given = { NAME: 'orders', HISTORY: 'reset' }
+  expect(readChoices(given, template)).toMatchObject({ choices: { license: 'MIT', owner }, keepsHistory: false })
+  expect(readChoices({ ...given, LICENSE: 'none' }, template)).toMatchObject({
+    choices: { license: 'none', owner: '' },
+  })
+})
+
+test.each([
+  ['nothing, after two empty answers', {}, ['', ''], { LICENSE: 'none', OWNER: '' }],
+  ['a license and its owner', {}, ['MIT', ' Example Ltd '], { LICENSE: 'MIT', OWNER: 'Example Ltd' }],
+  ['only the owner', { LICENSE: 'MIT' }, ['Example Ltd'], { LICENSE: 'MIT', OWNER: 'Example Ltd' }],
+  ['no question', { LICENSE: 'none' }, [], { LICENSE: 'none', OWNER: '' }],
+])('make init asks on a terminal: %s', async (_title, given, answers, expected) => {
+  const left = [...answers]
+  expect(await askLicense(given, async () => left.shift() ?? '')).toEqual(expected)
 })
 
 describe('a name', () => {
@@ -50,13 +79,16 @@ describe('a name', () => {
 })
 
 test('all problems are reported together', () => {
-  const given = { EXAMPLE: 'maybe', DEPLOY: 'nginx,swarm,', HISTORY: 'gone' }
+  const given = { EXAMPLE: 'maybe', DEPLOY: 'nginx,swarm,', HISTORY: 'gone', SUITES: 'soak', LICENSE: 'GPL' }
   const lines = [
     /NAME: is missing: make init NAME=orders/,
     /EXAMPLE: got "maybe", expected one of yes, no/,
-    /HISTORY: got "gone", expected one of keep, reset/,
+    /HISTORY: got "gone", expected one of new, keep/,
     /DEPLOY: got "swarm", expected one of all, kubernetes, nginx/,
     /DEPLOY: got "", expected one of all, kubernetes, nginx/,
+    /SUITES: got "soak", expected one of all, none, chaos, test\/browser/,
+    /LICENSE: got "GPL", expected one of none, MIT, Apache-2\.0/,
+    /OWNER: is missing: LICENSE=GPL OWNER='Example Ltd'/,
   ]
   const message = new RegExp(`^${lines.map(({ source }) => source).join('\\n')}$`)
   expect(() => readChoices(given, template)).toThrow(message)

@@ -1,3 +1,5 @@
+import { LICENSES } from './license.ts'
+
 /** The choices of `make init`, which `.template.json` records. */
 export interface Choices {
   readonly name: string
@@ -5,6 +7,12 @@ export interface Choices {
   readonly example: string
   /** Folders of deploy/, separated by commas. `all` includes the folders of later versions. */
   readonly deploy: string
+  /** Slow suites of tests, separated by commas. `all` includes the suites of later versions. */
+  readonly suites: string
+  /** `none`, or the SPDX identifier of a license. */
+  readonly license: string
+  /** The holder of the copyright, or an empty text. */
+  readonly owner: string
 }
 
 /**
@@ -19,6 +27,7 @@ const NOT_TEXT = ['true', 'false', 'null', 'yes', 'no', 'on', 'off', 'y', 'n']
 interface Template {
   readonly name: string
   readonly ways: readonly string[]
+  readonly suites: readonly string[]
 }
 
 function findNameProblem(name: string, { name: current }: Template): string | undefined {
@@ -31,12 +40,21 @@ function findNameProblem(name: string, { name: current }: Template): string | un
   return name === current ? `${got} which is the name of the template` : undefined
 }
 
-/** Reads the variables of `make init`. @throws with one line for each problem */
+/**
+ * Reads the variables of `make init`. `make upgrade` of a service that was made before LICENSE existed sets HISTORY=reset
+ * and no LICENSE. Such a service keeps the license that it got then.
+ *
+ * @throws with one line for each problem
+ */
 export function readChoices(
   given: Readonly<Record<string, string | undefined>>,
   template: Template,
-): { readonly choices: Choices; readonly reset: boolean } {
-  const { NAME: name = '', EXAMPLE: example = 'yes', DEPLOY: deploy = 'all', HISTORY: history = 'keep' } = given
+): { readonly choices: Choices; readonly keepsHistory: boolean } {
+  const { NAME: name = '', EXAMPLE: example = 'yes', DEPLOY: deploy = 'all', HISTORY: history = 'new' } = given
+  const isOlder = history === 'reset' && given['LICENSE'] === undefined
+  const { LICENSE: license = isOlder ? 'MIT' : 'none', OWNER: owner = isOlder ? `the ${name} authors` : '' } = given
+  // The suites test the example.
+  const { SUITES: suites = example === 'no' ? 'none' : 'all' } = given
   const problem = findNameProblem(name, template)
   const check = (variable: string, values: readonly string[], allowed: readonly string[]) =>
     values
@@ -45,9 +63,27 @@ export function readChoices(
   const problems = [
     ...(problem === undefined ? [] : [`NAME: ${problem}`]),
     ...check('EXAMPLE', [example], ['yes', 'no']),
-    ...check('HISTORY', [history], ['keep', 'reset']),
+    ...check('HISTORY', [history === 'reset' ? 'new' : history], ['new', 'keep']),
     ...check('DEPLOY', deploy === 'all' ? [] : deploy.split(','), ['all', ...template.ways]),
+    ...check('SUITES', suites === 'all' || suites === 'none' ? [] : suites.split(','), [
+      'all',
+      'none',
+      ...template.suites,
+    ]),
+    ...(example === 'no' && suites !== 'none' ? ['SUITES: the suites test the example, which EXAMPLE=no deletes'] : []),
+    ...check('LICENSE', [license], LICENSES),
+    ...(license !== 'none' && owner === '' ? [`OWNER: is missing: LICENSE=${license} OWNER='Example Ltd'`] : []),
+    ...(/["\\\p{Cc}]/u.test(owner) ? [`OWNER: got ${JSON.stringify(owner)}, expected a name without quotes`] : []),
   ]
   if (problems.length > 0) throw new Error(problems.join('\n'))
-  return { choices: { name, example, deploy }, reset: history === 'reset' }
+  return { choices: { name, example, deploy, suites, license, owner }, keepsHistory: history === 'keep' }
+}
+
+/** Asks for the license and its owner, unless they are given. */
+export async function askLicense(
+  { LICENSE: given, OWNER: owner }: Readonly<Record<string, string | undefined>>,
+  ask: (question: string) => Promise<string>,
+): Promise<Readonly<Record<'LICENSE' | 'OWNER', string>>> {
+  const LICENSE = given ?? ((await ask(`License, one of ${LICENSES.join(', ')} (none): `)).trim() || 'none')
+  return { LICENSE, OWNER: owner ?? (LICENSE === 'none' ? '' : (await ask('Owner of the copyright: ')).trim()) }
 }

@@ -3,7 +3,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { dirname, join, posix, resolve } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
-import { listWays, makeService, type Tree } from './make-service.ts'
+import type { Choices } from './choices.ts'
+import { listSuites, listWays, makeService, type Tree } from './make-service.ts'
 
 // Includes the files that `make resource` wrote and that are not committed yet.
 const paths = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
@@ -15,7 +16,9 @@ const template: Tree = new Map(paths.map((path) => [path, readFileSync(path, 'ut
 const ways = listWays(paths)
 const { name } = JSON.parse(readFileSync('package.json', 'utf8'))
 
-const make = (deploy: string, example = 'yes') => makeService(template, { name: 'orders-2', example, deploy }, 'c0ffee')
+const origin = { commit: 'c0ffee', template: 'https://example.com/template.git', year: 2031 }
+const choices = { name: 'orders-2', example: 'yes', deploy: 'all', suites: 'all', license: 'none', owner: '' }
+const make = (changes: Partial<Choices> = {}) => makeService(template, { ...choices, ...changes }, origin)
 
 /** Lists references to missing files: imports of TypeScript, links of Markdown, paths of this tree in any text. */
 function missing(service: Tree): string[] {
@@ -28,12 +31,14 @@ function missing(service: Tree): string[] {
     const pattern = path.endsWith('.md') ? /\]\(([\w./-]+)\)/g : /from '(\.[^']+)'/g
     const relative = [...text.matchAll(pattern)].map(([, to = '']) => posix.join(posix.dirname(path), to))
     const named = [...text.matchAll(/(?<![\w/.-])(?:deploy|docs|test)\/[\w@./-]*\w/g)].map(([to]) => to)
-    return [...relative, ...named].filter((to) => !isThere(to)).map((to) => `${path}: ${to}`)
+    // A path that the template lacks is an example, or a path of another repository.
+    const ofTemplate = named.filter((to) => paths.some((file) => file.startsWith(to)))
+    return [...relative, ...ofTemplate].filter((to) => !isThere(to)).map((to) => `${path}: ${to}`)
   })
 }
 
 describe.each([...ways, 'all'])('with deploy/%s alone', (deploy) => {
-  const service = make(deploy)
+  const service = make({ deploy })
 
   test('no file refers to a missing file', () => {
     expect(missing(service)).toEqual([])
@@ -43,7 +48,9 @@ describe.each([...ways, 'all'])('with deploy/%s alone', (deploy) => {
     const kept = deploy === 'all' ? ways : [deploy]
     expect(listWays(service.keys())).toEqual(kept)
     const before = paths.filter((path) => kept.some((way) => path.startsWith(`deploy/${way}/`)))
-    expect([...service.keys()].filter((path) => path.startsWith('deploy/'))).toHaveLength(before.length)
+    const suites = listSuites(paths).filter((suite) => !listSuites(service.keys()).includes(suite))
+    const expected = before.filter((path) => !suites.some((suite) => path.includes(`/${suite}/`)))
+    expect([...service.keys()].filter((path) => path.startsWith('deploy/'))).toHaveLength(expected.length)
   })
 
   test('no file has the name of the template, and the files of the template are removed', () => {
@@ -52,7 +59,8 @@ describe.each([...ways, 'all'])('with deploy/%s alone', (deploy) => {
       expect({ path, line: text.split('\n').find((line) => spelling.test(line)) }).toEqual({ path })
       if (!path.startsWith('scripts/')) expect({ path, init: /\bmake init\b/.exec(text)?.[0] }).toEqual({ path })
     }
-    const own = /my-service|scripts\/(init|template)|test\/release\/template|docs\/template/
+    const own =
+      /my-service|scripts\/(init|template)|^test\/release|docs\/(template|images|decisions|performance)|^bench/
     expect([...service.keys()].filter((path) => own.test(path))).toEqual([])
   })
 
@@ -66,7 +74,7 @@ describe.each([...ways, 'all'])('with deploy/%s alone', (deploy) => {
 // A line whose wrapping depends on the length of the name fails make lint in some services.
 test.each(['a', 'orders', 'a'.repeat(55)])('the code of a service named %s is formatted', (own) => {
   const directory = mkdtempSync(join(tmpdir(), 'formatted-'))
-  const service = makeService(template, { name: own, example: 'yes', deploy: 'all' }, 'c0ffee')
+  const service = make({ name: own })
   const unchanged = new Set(template.values())
   for (const [path, text] of service) {
     if (path !== 'biome.json' && (unchanged.has(text) || !/\.(ts|cjs|mjs|json)$/.test(path))) continue
@@ -86,21 +94,21 @@ test('no file has a marker', () => {
 })
 
 test('a service without the example does not mention it', () => {
-  const service = make('all', 'no')
+  const service = make({ example: 'no', suites: 'none' })
   expect(missing(service)).toEqual([])
   const notes = /\bv1\/notes|204602-notes|createNotes|\bv1\/payments|createPayments/
   expect([...service].filter(([path, text]) => notes.test(path + text)).map(([path]) => path)).toEqual([])
 })
 
 test('a service starts its own changelog', () => {
-  expect(make('all').get('CHANGELOG.md')).toMatch(/^# Changelog\n\n.*\n\n## Unreleased\n$/)
+  expect(make().get('CHANGELOG.md')).toMatch(/^# Changelog\n\n.*\n\n## Unreleased\n$/)
 })
 
 test('package.json and package-lock.json lose the packages that only a removed way imports', () => {
   const read = (service: Tree, path: string) => JSON.parse(service.get(path) ?? '')
-  const service = make('nginx')
+  const service = make({ deploy: 'nginx' })
   expect(read(service, 'package.json').devDependencies).not.toHaveProperty('kubernetes-types')
-  expect(read(make('kubernetes'), 'package.json').devDependencies).toHaveProperty('kubernetes-types')
+  expect(read(make({ deploy: 'kubernetes' }), 'package.json').devDependencies).toHaveProperty('kubernetes-types')
   const { packages } = read(service, 'package-lock.json')
   expect(packages['']).toMatchObject({ name: 'orders-2', version: '0.1.0' })
   expect(packages[''].devDependencies).not.toHaveProperty('kubernetes-types')
@@ -111,8 +119,73 @@ test('package.json and package-lock.json lose the packages that only a removed w
 
 test('.template.json records the origin and the choices', () => {
   const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
-  expect(JSON.parse(make('dns', 'no').get('.template.json') ?? '')).toEqual({
-    ...{ version, commit: 'c0ffee' },
-    ...{ name: 'orders-2', example: 'no', deploy: 'dns' },
+  const { commit, template: url } = origin
+  expect(JSON.parse(make({ deploy: 'dns' }).get('.template.json') ?? '')).toEqual({
+    ...{ version, commit, template: url, ...choices, deploy: 'dns' },
+  })
+})
+
+describe('the suites', () => {
+  test('are folders with their own targets of make', () => {
+    expect(listSuites(paths)).toEqual(
+      expect.arrayContaining(['chaos', 'test/browser', 'test/restart', 'test/resilience']),
+    )
+  })
+
+  test.each(['none', 'test/restart'])(
+    'SUITES=%s leaves the other suites out, and the tests that import them',
+    (suites) => {
+      const service = make({ suites })
+      expect(missing(service)).toEqual([])
+      expect(listSuites(service.keys())).toEqual(suites === 'none' ? [] : [suites])
+      expect([...service.keys()].filter((path) => /^test\/.*\/(scenarios|programs)\//.test(path))).not.toContain(
+        'test/overload/scenarios/6-full-pool.ts',
+      )
+      for (const path of ['.ci/run', '.github/workflows/nightly.yml'])
+        expect(service.get(path)).toContain(suites === 'none' ? 'e2e-deploy' : 'e2e-restart')
+      expect(service.get('.ci/run')).not.toMatch(/bench|resilience|test-release/)
+    },
+  )
+})
+
+test('a suite that needs a left-out way of deployment is left out, with its folders in other ways', () => {
+  const needing = new Map([
+    ...template,
+    ['soak/soak.mk', ''],
+    ['soak/stage.ts', "import { start } from '../deploy/nginx/start.ts'"],
+    ['deploy/kubernetes/soak/manifest.yaml', ''],
+    ['deploy/kubernetes/soak.test.ts', "import '../../soak/stage.ts'"],
+  ])
+  const find = (deploy: string) =>
+    [...makeService(needing, { ...choices, deploy }, origin).keys()].filter((path) => path.includes('soak'))
+  expect(find('kubernetes')).toEqual([])
+  expect(find('nginx')).toEqual(['soak/soak.mk', 'soak/stage.ts'])
+  expect(find('kubernetes,nginx')).toHaveLength(4)
+})
+
+test('a service with neither example nor suites, for Kubernetes alone, has few files', () => {
+  const files = [...make({ example: 'no', suites: 'none', deploy: 'kubernetes' }).keys()]
+  const fromTemplate = /^(pkg|scripts|test)\//
+  expect(files.filter((path) => !fromTemplate.test(path)).length).toBeLessThan(200)
+})
+
+describe('the license', () => {
+  const named = (service: Tree) => [
+    JSON.parse(service.get('package.json') ?? '').license,
+    JSON.parse(service.get('package-lock.json') ?? '').packages[''].license,
+  ]
+
+  test('none keeps all rights', () => {
+    expect(named(make())).toEqual(['UNLICENSED', 'UNLICENSED'])
+    expect(make().has('LICENSE')).toBe(false)
+  })
+
+  test.each([
+    ['MIT', /^MIT License\n\nCopyright \(c\) 2031 Example \$& Ltd\n\nPermission .*DEALINGS IN THE SOFTWARE\.\n$/is],
+    ['Apache-2.0', /^\s+Apache License\n.* Copyright 2031 Example \$& Ltd\n.*under the License\.\n$/s],
+  ])('%s has its text, and names the owner', (license, text) => {
+    const service = make({ license, owner: 'Example $& Ltd' })
+    expect(named(service)).toEqual([license, license])
+    expect(service.get('LICENSE')).toMatch(text)
   })
 })

@@ -4,24 +4,43 @@ import { unmakeResource } from '../resource/files.ts'
 import { readNames } from '../resource/names.ts'
 import type { Choices } from './choices.ts'
 import { dropServices } from './compose.ts'
-import { dropOrphans } from './orphans.ts'
+import { writeLicense } from './license.ts'
+import { createGone, dropCommands } from './mentions.ts'
+import { dropDependents, dropOrphans, findReached } from './orphans.ts'
 import { dropPackages } from './packages.ts'
 import { createRenamer } from './rename.ts'
 
 /** Texts by path. */
 export type Tree = ReadonlyMap<string, string>
 
+/** The commit of the template that becomes a service. */
+export interface Origin {
+  readonly commit: string
+  /** The address of the template, for `make upgrade`. */
+  readonly template?: string | undefined
+  readonly year: number
+}
+
 /** Files and folders that stay with the template. */
 const TEMPLATE_ONLY = [
+  'LICENSE',
+  'README.md',
   'scripts/init.ts',
   'scripts/template',
   'docs/template.md',
-  'docs/decisions/0011-template.md',
-  'test/release/template',
+  // A service records its own decisions and figures.
+  'docs/decisions',
+  'docs/images',
+  'docs/performance.md',
+  'docs/resilience-measured.md',
+  'bench',
+  // These tests take minutes, and test the template: a fresh clone, make init, other platforms, generated clients.
+  'test/release',
+  'test/openapi-clients',
+  'test/notes/clients',
   // The recipes fit the sources only until a team changes the sources.
   'test/cookbook.test.ts',
   'test/support/recipes.ts',
-  'bench/budgets.json',
 ]
 
 const EXAMPLE = readNames({ NAME: 'note' })
@@ -29,10 +48,21 @@ const EXAMPLE = readNames({ NAME: 'note' })
 const CALLS = readNames({ NAME: 'payment' })
 
 const findWay = (path: string) => /^deploy\/([^/]+)\//.exec(path)?.[1]
+const isIn = (path: string, folders: readonly string[]) =>
+  folders.some((folder) => path === folder || path.startsWith(`${folder}/`))
+/** A way of deployment may have a folder for a suite, such as `deploy/kubernetes/chaos`. */
+const isOfSuite = (path: string, suites: readonly string[]) =>
+  isIn(path, suites) || isIn(path.replace(/^deploy\/[^/]+\//, ''), suites)
 
 /** Lists the ways of deployment. Each is a folder of deploy/. */
 export function listWays(paths: Iterable<string>): readonly string[] {
   return [...new Set([...paths].flatMap((path) => findWay(path) ?? []))].sort()
+}
+
+/** Lists the folders of slow tests that bring their own targets of make: `load`, `test/restart`. */
+export function listSuites(paths: Iterable<string>): readonly string[] {
+  const folders = [...paths].flatMap((path) => /^((?:test\/)?([^/]+))\/\2\.mk$/.exec(path)?.[1] ?? [])
+  return folders.filter((folder) => !isIn(folder, TEMPLATE_ONLY)).sort()
 }
 
 const filter = (tree: Tree, isKept: (path: string) => boolean): Tree =>
@@ -47,32 +77,63 @@ function dropExample(tree: Tree): Tree {
   return new Map([...filter(tree, (path) => !deleted.includes(path)), ...edited])
 }
 
-/** Makes the service that a template becomes with these choices. */
-export function makeService(template: Tree, { name, example, deploy }: Choices, commit: string): Tree {
+/** Lists the suites that the choices leave out, and those that need a way of deployment that they leave out. */
+function listLeftOut(template: Tree, suites: string, ways: readonly string[]): readonly string[] {
+  const chosen = suites === 'all' ? listSuites(template.keys()) : suites.split(',')
+  const others = listWays(template.keys()).filter((way) => !ways.includes(way))
+  const needsOther = (suite: string) =>
+    [...template].some(
+      ([path, text]) =>
+        isIn(path, [suite]) && [...text.matchAll(/\bdeploy\/([\w-]+)/g)].some(([, way = '']) => others.includes(way)),
+    )
+  return listSuites(template.keys()).filter((suite) => !chosen.includes(suite) || needsOther(suite))
+}
+
+/** Removes the files that a service does not get, and the files that need a removed file. */
+function dropFiles(template: Tree, { example, deploy, suites }: Choices) {
   const ways = deploy === 'all' ? listWays(template.keys()) : deploy.split(',')
-  const isChosen = (path: string) => {
+  const leftOut = listLeftOut(template, suites, ways)
+  const isOffered = (path: string) => {
     const way = findWay(path)
-    const staysBehind = TEMPLATE_ONLY.some((owned) => path === owned || path.startsWith(`${owned}/`))
-    return !staysBehind && (way === undefined || ways.includes(way))
+    return !isIn(path, TEMPLATE_ONLY) && (way === undefined || ways.includes(way))
   }
-  const { kept, packages } = dropOrphans(template, filter(template, isChosen))
-  const chosen = dropPackages(example === 'yes' ? kept : dropExample(kept), packages)
+  const offered = filter(template, isOffered)
+  // A suite may need files of another suite.
+  const kept = listSuites(template.keys()).filter((suite) => !leftOut.includes(suite))
+  const needed = findReached(
+    offered,
+    [...offered.keys()].filter((path) => isOfSuite(path, kept)),
+  )
+  const chosen = filter(offered, (path) => !isOfSuite(path, leftOut) || needed.has(path))
+  return dropOrphans(template, dropDependents(template, example === 'yes' ? chosen : dropExample(chosen)))
+}
+
+/** Makes the service that a template becomes with these choices. */
+export function makeService(template: Tree, choices: Choices, { commit, template: url, year }: Origin): Tree {
+  const { kept, packages } = dropFiles(template, choices)
+  // The README of the template is not that of a service.
+  const readme = template.get('scripts/template/readme.txt') ?? ''
+  const chosen = dropPackages(new Map([...kept, ['README.md', readme]]), packages)
   const read = (path: string) => chosen.get(path) ?? ''
   // A service starts its own changelog.
   const [changelog = ''] = read('CHANGELOG.md').split(/(?<=^## Unreleased\n)/m)
   const hasFolder = (folder: string) => [...chosen.keys()].some((path) => path.startsWith(`${folder}/`))
+  const isGone = createGone(template, chosen)
   const linked = new Map([
     ...chosen,
-    ...dropDeadLinks(chosen.keys(), read),
+    ...dropDeadLinks(chosen.keys(), read, isGone),
+    ...dropCommands(chosen, isGone),
     ['CHANGELOG.md', changelog],
     ['compose.yaml', dropServices(read('compose.yaml'), hasFolder)],
   ])
 
   const { name: before, version } = JSON.parse(template.get('package.json') ?? '')
-  const rename = createRenamer(before, name)
-  const record = { version, commit, name, example, deploy }
+  const rename = createRenamer(before, choices.name)
+  const renamed = new Map([...linked].map(([path, text]) => [rename(path), rename(text)] as const))
+  const record = { version, commit, template: url, ...choices }
   return new Map([
-    ...[...linked].map(([path, text]) => [rename(path), rename(text)] as const),
+    ...renamed,
+    ...writeLicense(template, renamed, choices, year),
     ['.template.json', `${JSON.stringify(record, null, 2)}\n`],
   ])
 }

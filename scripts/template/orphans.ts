@@ -3,21 +3,47 @@ import type { Tree } from './make-service.ts'
 
 const IMPORT = /(?:\bfrom |\bimport |\bimport\(|\brequire\()'([^'\n]+)'/g
 
-/** Finds the files and the packages that the code of a tree imports. */
-function findImports(tree: Tree): ReadonlySet<string> {
-  const imports = [...tree].flatMap(([path, text]) =>
-    [...text.matchAll(IMPORT)].map(([, name = '']) => {
-      if (name.startsWith('.')) return posix.join(posix.dirname(path), name)
-      return name.split('/', name.startsWith('@') ? 2 : 1).join('/')
-    }),
-  )
-  return new Set(imports)
+/** Lists the files and the packages that a file imports. */
+const listImports = (path: string, text: string) =>
+  [...text.matchAll(IMPORT)].map(([, name = '']) => {
+    if (name.startsWith('.')) return posix.join(posix.dirname(path), name)
+    return name.split('/', name.startsWith('@') ? 2 : 1).join('/')
+  })
+
+const findImports = (tree: Tree): ReadonlySet<string> =>
+  new Set([...tree].flatMap(([path, text]) => listImports(path, text)))
+
+/** Finds the files that the given files import, directly or not. */
+export function findReached(tree: Tree, from: Iterable<string>): ReadonlySet<string> {
+  const reached = new Set(from)
+  // The loop also visits the files that it adds.
+  for (const path of reached)
+    for (const name of listImports(path, tree.get(path) ?? '')) if (tree.has(name)) reached.add(name)
+  return reached
 }
 
-/** Removes the test support that only removed files import. @returns the packages that only removed files import */
+const isTest = (path: string) => path.startsWith('test/')
+
+/** Removes the tests that import a removed file, and the files of deploy/ that do. */
+export function dropDependents(template: Tree, kept: Tree): Tree {
+  const isBroken = (path: string, text: string) =>
+    (isTest(path) || path.startsWith('deploy/')) &&
+    listImports(path, text).some((name) => template.has(name) && !kept.has(name))
+  const rest = new Map([...kept].filter(([path, text]) => !isBroken(path, text)))
+  return rest.size === kept.size ? kept : dropDependents(template, rest)
+}
+
+/** Removes the test support that only removed files use. @returns the packages that only removed files import */
 export function dropOrphans(template: Tree, kept: Tree): { readonly kept: Tree; readonly packages: readonly string[] } {
   const used = findImports(kept)
   const orphans = [...findImports(template)].filter((name) => !used.has(name))
-  const rest = new Map([...kept].filter(([path]) => !(path.startsWith('test/') && orphans.includes(path))))
+  const texts = [...kept].filter(([path]) => isTest(path))
+  // Tests start a program by its path.
+  const isUnused = (path: string) =>
+    /\/programs\/|\.txt$/.test(path) &&
+    !texts.some(([other, text]) => other !== path && text.includes(posix.basename(path)))
+  // `make resilience` finds its scenarios by a pattern.
+  const isOrphan = (path: string) => orphans.includes(path) && !path.includes('/scenarios/')
+  const rest = new Map([...kept].filter(([path]) => !(isTest(path) && (isOrphan(path) || isUnused(path)))))
   return rest.size === kept.size ? { kept, packages: orphans } : dropOrphans(template, rest)
 }

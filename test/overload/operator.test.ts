@@ -6,7 +6,7 @@ import { readValues, startMeasured } from '../support/metrics.ts'
 import { until } from '../support/services.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 
-/* test/overload/scenarios test the service under overload. These tests check the settings of the artifact. */
+/* These tests check the settings of the artifact. `make resilience` tests the service under overload. */
 afterEach(killApps)
 
 const SETTINGS_FILE = join(temporaryDirectory('overload'), 'settings.json')

@@ -86,9 +86,10 @@ test('these tests or CI run every command of the README', () => {
     'make run',
     'curl localhost:8080/ping',
     'curl localhost:8080/health',
+    // The tests of the template run these two commands in a clone.
+    'make init NAME=orders',
+    "make resource NAME=invoice FIELDS='number:string:unique,total:int'",
     'make dev',
-    // The tests of the template run this command in a clone.
-    'make resource NAME=invoice FIELDS=number:string:unique,total:int',
     'make test',
     'make build',
     './dist/app config',

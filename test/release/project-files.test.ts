@@ -3,6 +3,7 @@ import { chmodSync, cpSync, existsSync, globSync, mkdirSync, readFileSync, write
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
+import { Ajv } from 'ajv'
 import { parse } from 'yaml'
 import { findOnPath } from '../../scripts/services/path.ts'
 import { run, succeed } from '../support/run.ts'
@@ -10,6 +11,30 @@ import { temporaryDirectory } from '../support/temporary.ts'
 import { debianTool, needTools } from '../support/tools.ts'
 
 const read = (file: string) => readFileSync(file, 'utf8')
+
+/** Installs the pinned packages of the checks, without their dependencies. @returns their folder */
+async function installFromPypi(): Promise<string> {
+  const requirements = 'test/support/workflow-requirements.txt'
+  const key = createHash('sha256').update(read(requirements)).digest('hex').slice(0, 12)
+  const directory = join(homedir(), '.cache/project-files', key)
+  if (!existsSync(join(directory, 'bin/zizmor'))) {
+    await needTools(['pip3'], 'python3-pip')
+    mkdirSync(directory, { recursive: true })
+    const options = ['--quiet', '--no-deps', '--only-binary=:all:', '--disable-pip-version-check', '--require-hashes']
+    await succeed('pip3', ['install', ...options, '-r', requirements, '--target', directory])
+  }
+  return directory
+}
+
+test('renovate.json matches the schema of Renovate', async () => {
+  const schemas = join(await installFromPypi(), 'check_jsonschema/builtin_schemas/vendor')
+  const schema = JSON.parse(read(join(schemas, 'renovate.json')))
+  // The formats of Renovate's schema are not in the specification.
+  const validate = new Ajv({ strict: false, validateFormats: false }).compile(schema)
+  const config = JSON.parse(read('.github/renovate.json'))
+  expect([validate(config), validate.errors]).toEqual([true, null])
+  expect(validate({ ...config, minimumReleaseAge: 3 })).toBe(false)
+}, 300_000)
 
 describe('the workflows', () => {
   test('pass actionlint', async () => {
@@ -26,15 +51,7 @@ describe('the workflows', () => {
   }, 300_000)
 
   test('pass zizmor, and pin each action by its commit', async () => {
-    const requirements = 'test/support/workflow-requirements.txt'
-    const key = createHash('sha256').update(read(requirements)).digest('hex').slice(0, 12)
-    const directory = join(homedir(), '.cache/zizmor', key)
-    if (!existsSync(join(directory, 'bin/zizmor'))) {
-      await needTools(['pip3'], 'python3-pip')
-      mkdirSync(directory, { recursive: true })
-      const options = ['--quiet', '--no-deps', '--only-binary=:all:', '--disable-pip-version-check', '--require-hashes']
-      await succeed('pip3', ['install', ...options, '-r', requirements, '--target', directory])
-    }
+    const directory = await installFromPypi()
     const zizmor = (path: string) => run(join(directory, 'bin/zizmor'), ['--offline', '--no-progress', path])
     expect(await zizmor('.github')).toMatchObject({ code: 0 })
     const unpinned = join(temporaryDirectory('workflow'), 'ci.yml')
@@ -50,8 +67,7 @@ describe('compose.yaml', () => {
 
   test('matches the schema of Compose, with each profile', async () => {
     const compose = await debianTool('docker-compose', 'docker-compose')
-    const all = ['--profile', 'observe']
-    for (const profiles of [[], all]) {
+    for (const profiles of [[], ['--profile', 'observe'], ['--profile', 'logs']]) {
       const { code, stderr } = await run(compose, ['-f', 'compose.yaml', ...profiles, 'config', '--quiet'])
       expect([profiles, code, stderr]).toEqual([profiles, 0, ''])
     }
@@ -77,13 +93,38 @@ describe('compose.yaml', () => {
     const mounted = volumes.filter((volume) => volume.startsWith('./')).map((volume) => volume.split(':')[0] ?? '')
     expect(mounted.filter((path) => !existsSync(path))).toEqual([])
   })
+
+  test('starts Filebeat with a configuration that reads the containers and writes to the broker', async () => {
+    const [script = ''] = services.filebeat.command
+    const target = join(temporaryDirectory('filebeat'), 'filebeat.yml')
+    const edit = script
+      .replaceAll('$$', '$')
+      .replace(/^exec .*$/m, '')
+      .replace('/etc/service/filebeat.yml', 'deploy/logging/filebeat.yml')
+      .replace('/tmp/filebeat.yml', target)
+    await succeed('bash', ['-ec', edit])
+    const { 'filebeat.inputs': inputs, 'output.kafka': output } = parse(read(target))
+    expect(inputs[0].paths).toEqual(['/var/lib/docker/containers/*/*-json.log'])
+    expect(inputs[0].parsers.map((parser: object) => Object.keys(parser)[0])).toEqual(['container', 'ndjson'])
+    expect(output.hosts).toEqual(['kafka:9092'])
+    expect(services.logstash.environment.KAFKA_SERVERS).toBe('kafka:9092')
+  })
+
+  test('installs the policy and the template as the page of the pipeline does', () => {
+    const [script = ''] = services['log-streams'].command
+    const page = read('deploy/logging/README.md')
+    const steps = [...page.matchAll(/^ *(put \/\S+ \S+)$/gm)].map(([, step]) => step)
+    expect(steps).toHaveLength(2)
+    for (const step of steps) expect(script).toContain(step)
+    expect(script).toContain('kibana.ndjson')
+  })
 })
 
 test('the Makefiles use no feature that is newer than GNU make 3.81, the version of macOS', () => {
   // From the news of GNU make 3.82 to 4.4.
   const newer =
     /^\.ONESHELL|^\.SHELLFLAGS|\$\((file|guile|let|intcmp) |:{2,3}=|!=|&:|^undefine |^load |\bprivate |\.SHELLSTATUS/m
-  for (const file of ['Makefile', ...globSync(['scripts/*/*.mk', 'deploy/*/*.mk'])]) {
+  for (const file of ['Makefile', ...globSync(['*/*.mk', '{scripts,deploy,test}/*/*.mk'])]) {
     expect([file, newer.exec(read(file))?.[0]]).toEqual([file, undefined])
   }
 })

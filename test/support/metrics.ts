@@ -2,6 +2,8 @@ import { expect } from '@jest/globals'
 import { startApp } from './app.ts'
 import { freePort } from './services.ts'
 
+export { readValues } from './read-values.ts'
+
 /** Starts the artifact with an admin port, and returns a function that scrapes it. */
 export async function startMeasured(env: Readonly<Record<string, string>> = {}) {
   const app = await startApp({ env: { ADMIN_PORT: String(await freePort()), ...env } })
@@ -16,10 +18,4 @@ export async function startMeasured(env: Readonly<Record<string, string>> = {}) 
       return response.text()
     },
   }
-}
-
-/** Returns the values of a metric by the text of its labels. */
-export function readValues(text: string, name: string): Record<string, number> {
-  const lines = text.matchAll(new RegExp(`^${name}(?:\\{(.*)\\})? (\\S+)`, 'gm'))
-  return Object.fromEntries([...lines].map(([, labels = '', value]) => [labels, Number(value)]))
 }

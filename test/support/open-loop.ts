@@ -3,8 +3,11 @@ import { setTimeout } from 'node:timers/promises'
 export interface OpenLoopOptions<T> {
   readonly ratePerSecond: number
   readonly durationMs: number
-  /** Sends one request and resolves with its outcome. A rejection ends the run. */
-  readonly send: (index: number) => Promise<T>
+  /**
+   * Sends one request and resolves with its outcome. A rejection ends the run. `intendedAt` is a time of
+   * `performance.now()`.
+   */
+  readonly send: (index: number, intendedAt: number) => Promise<T>
   /** Stops sending. The run still waits for the requests in flight. */
   readonly signal?: AbortSignal
   /** Largest 99th percentile of the lag in a valid run, in milliseconds. @default 20 */
@@ -52,7 +55,7 @@ export async function openLoop<T>(options: OpenLoopOptions<T>): Promise<OpenLoop
   async function request(index: number, intendedAt: number): Promise<OpenLoopResult<T>> {
     const startedAt = elapsed()
     try {
-      const outcome = await send(index)
+      const outcome = await send(index, start + intendedAt)
       return { intendedAt, startedAt, latencyMs: elapsed() - intendedAt, outcome }
     } catch (error) {
       failure.abort()

@@ -3,7 +3,7 @@ import { appendFileSync, cpSync, globSync, readdirSync, readFileSync, rmSync, wr
 import { basename, dirname, join, resolve } from 'node:path'
 import { copyTree } from './tree.ts'
 
-/** A fenced block of docs/cookbook.md: a new file, or a change of a file. */
+/** A fenced block of docs/cookbook.md: a new file, a change of a file, or commands. */
 interface Block {
   readonly language: string
   readonly path: string
@@ -13,6 +13,7 @@ interface Block {
 /** Lists the blocks of a page. @throws when a block does not name its file */
 export function listBlocks(page: string): Block[] {
   return [...page.matchAll(/^```(\w+)\n(.+)\n([\s\S]*?)^```$/gm)].map(([, language = '', first = '', text = '']) => {
+    if (language === 'sh') return { language, path: '', text: `${first}\n${text}` }
     const path = /^(?:\/\/|---) (\S+)$/.exec(first)?.[1]
     if (path === undefined) throw new Error(`the block does not name its file: ${first}`)
     return { language, path, text }
@@ -42,15 +43,30 @@ export function applyHunks(before: string, hunks: string): string {
 /** Applies every block of the page to a copy of the sources. @returns the root of the copy */
 export function applyRecipes(page: string): string {
   const root = copyTree('cookbook')
-  for (const file of ['tsconfig.json', '.env.example']) cpSync(file, join(root, file))
+  for (const file of ['tsconfig.json', '.env.example', 'test/support']) {
+    cpSync(file, join(root, file), { recursive: true })
+  }
   for (const { language, path, text } of listBlocks(page)) {
-    if (language === 'diff') writeFileSync(join(root, path), applyHunks(readFileSync(join(root, path), 'utf8'), text))
+    if (language === 'sh') runMakeResource(root, text)
+    else if (language === 'diff')
+      writeFileSync(join(root, path), applyHunks(readFileSync(join(root, path), 'utf8'), text))
     else if (path.includes('…')) writeFileSync(makeMigration(root, path), text)
     else appendFileSync(join(root, path), text, { flag: 'ax' })
   }
-  // The recipes do not change the tests, and the tests need files that the copy does not have.
-  for (const file of globSync('**/*.test.ts', { cwd: root, exclude: ['node_modules'] })) rmSync(join(root, file))
+  // Other tests need files that the copy does not have.
+  const own = /(customers|invoices)\.test\.ts$/
+  const tests = globSync('**/*.test.ts', { cwd: root, exclude: ['node_modules'] }).filter((file) => !own.test(file))
+  for (const file of tests) rmSync(join(root, file))
   return root
+}
+
+/** Runs each `make resource NAME=… FIELDS='…'`. @throws when the commands have another one */
+function runMakeResource(root: string, commands: string): void {
+  for (const command of commands.trim().split('\n')) {
+    const [, NAME, FIELDS] = /^make resource NAME=(\S+) FIELDS='(.+)'$/.exec(command) ?? []
+    if (NAME === undefined || FIELDS === undefined) throw new Error(`the page has an unknown command: ${command}`)
+    execFileSync(process.execPath, ['scripts/resource.ts'], { cwd: root, env: { ...process.env, NAME, FIELDS } })
+  }
 }
 
 /** Runs `make migration` for a path with an ellipsis. @returns the new file */

@@ -5,7 +5,7 @@ import { afterAll } from './hooks.ts'
 
 const made: string[] = []
 
-/** Creates a directory that is removed when the test file, or the program, has ended. */
+/** Creates a directory that is removed when the test file, or the process of a command, has ended. */
 export function temporaryDirectory(name: string): string {
   const directory = mkdtempSync(join(tmpdir(), `${name}-`))
   made.push(directory)
@@ -13,5 +13,6 @@ export function temporaryDirectory(name: string): string {
 }
 
 afterAll(() => {
-  for (const directory of made) rmSync(directory, { recursive: true, force: true })
+  // A process that is ending may still write to its directory.
+  for (const directory of made) rmSync(directory, { recursive: true, force: true, maxRetries: 20 })
 })

@@ -2,8 +2,12 @@ import java.util.Map;
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
 import org.springframework.cloud.netflix.eureka.server.EnableEurekaServer;
+import org.springframework.context.annotation.Bean;
+import org.springframework.security.config.Customizer;
+import org.springframework.security.config.annotation.web.builders.HttpSecurity;
+import org.springframework.security.web.SecurityFilterChain;
 
-/** A single Eureka server for the tests. Its properties are system properties. */
+/** A single Eureka server for the tests, with a user and a password. Its properties are system properties. */
 @EnableAutoConfiguration
 @EnableEurekaServer
 public class EurekaServer {
@@ -17,5 +21,14 @@ public class EurekaServer {
             "spring.main.banner-mode", "off"));
     application.run(args);
     System.out.println("ready");
+  }
+
+  /** Without this chain, Spring Security also expects the CSRF token of a form from every client. */
+  @Bean
+  SecurityFilterChain security(HttpSecurity http) throws Exception {
+    return http.csrf(csrf -> csrf.disable())
+        .authorizeHttpRequests(requests -> requests.anyRequest().authenticated())
+        .httpBasic(Customizer.withDefaults())
+        .build();
   }
 }

@@ -1,3 +1,4 @@
+// biome-ignore-all assist/source/organizeImports: Git can keep the imports of two branches only when they are not sorted.
 import type { Migrations } from '#pkg/postgres/migrate-plan.ts'
 import * as updatedAt from './20261122204600-updated-at.ts'
 import * as notes from './20261122204602-notes.ts'

@@ -5,6 +5,7 @@
  */
 import { Agent, get } from 'node:http'
 import { latencyPercentile, openLoop } from '../../support/open-loop.ts'
+import { createChoice } from '../../support/weighted-choice.ts'
 
 export interface Phase {
   readonly ratePerSecond: number
@@ -70,18 +71,6 @@ function ask(path: string): Promise<Outcome> {
     request.once('close', () => clearTimeout(timer))
     request.once('error', ({ message }) => end(message))
   })
-}
-
-/** Returns a function that chooses paths in the proportions of the mix, evenly spread. */
-function createChoice(mix: Phase['mix']): () => string {
-  const total = Object.values(mix).reduce((sum, share) => sum + share, 0)
-  const credits = Object.keys(mix).map((path) => ({ path, share: mix[path]! / total, credit: 0 }))
-  return () => {
-    for (const each of credits) each.credit += each.share
-    const next = credits.reduce((best, each) => (each.credit > best.credit ? each : best))
-    next.credit -= 1
-    return next.path
-  }
 }
 
 async function run({ ratePerSecond, seconds, mix }: Phase): Promise<PhaseReport> {

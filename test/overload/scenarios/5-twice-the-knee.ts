@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { Agent, get } from 'node:http'
 import type { Scenario } from '../../resilience/scenario.ts'
+import { readCpuMs } from '../../support/cpu.ts'
 import { createPrograms, percent, sendLoad } from '../programs.ts'
 
 const CALLERS = 1_000
@@ -10,16 +10,6 @@ const MIX = { core: 20, normal: 40, background: 40 }
 
 /** Smallest share of a core for a valid measurement. With less, the result depends on other processes. */
 const MIN_CPU_SHARE = 0.85
-
-/** Returns the CPU time of a process in milliseconds. Linux counts it in hundredths of a second. */
-function readCpuMs(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-  const [user, system] = stat
-    .slice(stat.lastIndexOf(')') + 2)
-    .split(' ')
-    .slice(11)
-  return 10 * (Number(user) + Number(system))
-}
 
 /**
  * Returns the responses a second to four clients that wait for each response. More clients would only add waiting time.

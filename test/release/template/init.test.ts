@@ -15,7 +15,8 @@ const CHOICES = [
   [`NAME=a-${'very-'.repeat(8)}long-name-too`],
   ['NAME=orders', 'DEPLOY=kubernetes,systemd'],
   // The name is that of a package that the service depends on.
-  ['NAME=express', 'EXAMPLE=no', 'DEPLOY=kubernetes', 'HISTORY=reset'],
+  ['NAME=express', 'EXAMPLE=no', 'DEPLOY=kubernetes'],
+  ['NAME=orders', 'SUITES=none', 'LICENSE=Apache-2.0', 'OWNER=Example Ltd', 'HISTORY=keep'],
 ]
 
 describe.each(CHOICES.map((choices) => ({ choices })))('make init $choices', ({ choices }) => {
@@ -27,8 +28,9 @@ describe.each(CHOICES.map((choices) => ({ choices })))('make init $choices', ({ 
   })
 
   test('makes one commit, leaves a clean working tree, and removes the old name', async () => {
-    const isReset = choices.includes('HISTORY=reset')
-    expect(await service.git('rev-list', '--count', isReset ? 'HEAD' : 'origin/HEAD..HEAD')).toBe('1')
+    const parents = (await service.git('log', '--format=%P', '-1')).split(' ').filter(Boolean)
+    expect(parents).toHaveLength(choices.includes('HISTORY=keep') ? 1 : 0)
+    expect(await service.git('remote')).toBe('')
     expect(await service.git('status', '--porcelain')).toBe('')
     const spelling = new RegExp(TEMPLATE_NAME.replaceAll('-', '[-_ .]?'), 'i')
     for (const file of await service.files()) {
@@ -93,13 +95,30 @@ describe('make init', () => {
     expect(tree.read('deploy/nginx/nginx.conf')).not.toBe('')
   })
 
-  test('with HISTORY=reset leaves one commit, no tag and no remote, and keeps a local branch', async () => {
+  test('asks on a terminal for the license and the owner', async () => {
+    const asking = await cloneTo(join(directory, 'asking'))
+    // `script` gives the command a terminal, and passes its own input to it.
+    const answers = `printf 'MIT\\nMüller & Co\\n' | script --quiet --return --command 'make init NAME=orders' /dev/null`
+    expect(await run('sh', ['-c', answers], { cwd: asking.path })).toMatchObject({ code: 0 })
+    expect(asking.read('LICENSE')).toMatch(/^Copyright \(c\) \d{4} Müller & Co$/m)
+    expect(JSON.parse(asking.read('.template.json'))).toMatchObject({ license: 'MIT', owner: 'Müller & Co' })
+  })
+
+  test('leaves one commit, no tag and no remote, keeps a local branch, records the template, and says what to do next', async () => {
     await tree.git('tag', 'v1')
     await tree.git('branch', 'mine')
-    expect(await tree.make('init', 'NAME=orders', 'HISTORY=reset')).toMatchObject({ code: 0 })
+    await tree.git('remote', 'set-url', 'origin', 'https://user:secret@example.com/template.git')
+    const parent = await tree.git('rev-parse', 'HEAD')
+    const { code, stdout } = await tree.make('init', 'NAME=orders')
+    expect(code).toBe(0)
     expect(await tree.git('rev-list', '--count', 'HEAD')).toBe('1')
     expect(await tree.git('for-each-ref', '--format=%(refname:short)')).toMatch(/^(\S+\nmine|mine\n\S+)$/)
     expect([await tree.git('remote'), await tree.git('status', '--porcelain')]).toEqual(['', ''])
+    expect(JSON.parse(tree.read('.template.json'))).toMatchObject({ template: 'https://example.com/template.git' })
+    expect(JSON.parse(tree.read('package.json'))).toMatchObject({ license: 'UNLICENSED', private: true })
+    expect((await tree.files()).filter((file) => /^(LICENSE$|bench\/|docs\/decisions\/)/.test(file))).toEqual([])
+    for (const next of ['make run', 'make resource', 'git remote add origin', `git reset --hard ${parent}`])
+      expect(stdout).toContain(next)
   })
 
   test('is not a target of a service', async () => {

@@ -93,7 +93,7 @@ test('an upgrade is one commit, keeps the changes of the service, and leaves no 
 })
 
 test('an upgrade makes each version of the template with the init script of that version', async () => {
-  const made = 'makeService(template, choices, parent)'
+  const made = 'makeService(template, { ...choices, owner }, origin)'
   template.replace('scripts/init.ts', made, `new Map([...${made}, ['OWNERS', \`Team of \${choices.name}\\n\`]])`)
   template.replace('docs/pages/moved.md', 'Line 18.', 'Line 18 of the template.')
   service.replace('docs/pages/moved.md', 'Line 5.', 'Line 5 of the service.')
@@ -123,7 +123,8 @@ test('both sides may add a migration: the list keeps both, and the earlier migra
   add(service, '20261202000000-of-the-service', 'ofTheService')
   await service.commit('A migration of ours')
   await template.commit('A migration of the template')
-  expect(await upgrade()).toMatchObject({ code: 0, stderr: '' })
+  const next = expect.stringContaining('Try: make lint types unit e2e')
+  expect(await upgrade()).toMatchObject({ code: 0, stderr: '', stdout: next })
   for (const line of [
     "import * as ofTheTemplate from './20261201000000-of-the-template.ts'",
     "import * as ofTheService from './20261202000000-of-the-service.ts'",

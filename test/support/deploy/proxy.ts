@@ -3,7 +3,7 @@ import type { Instance } from '../fleet.ts'
 import type { Route } from '../restarts.ts'
 
 export interface ProxyOptions {
-  /** `host:port` of the three instances. */
+  /** `host:port` of the instances. Most proxies need exactly three. */
   readonly instances: readonly string[]
   /** `host:port`. @default an address that refuses connections */
   readonly backup?: string
@@ -18,6 +18,7 @@ export interface ProxyOptions {
 export interface RunningProxy {
   readonly host: string
   readonly port: number
+  readonly pid?: number
   /** Variables of `app bridge`, which connect it with this proxy. */
   readonly bridge?: Readonly<Record<string, string>>
   /** Returns the output of the proxy so far. */

@@ -1,0 +1,44 @@
+import { expect, test } from '@jest/globals'
+import { readOptions } from './capacity-options.ts'
+
+const required = { TARGET: '5000', SLO: 'p99<250ms' }
+
+test('a target and an SLO are enough', () => {
+  expect(readOptions(required, 4)).toEqual({
+    ...{ target: 5_000, slo: [{ figure: 'p99Ms', belowMs: 250 }], sloText: 'p99<250ms', scenario: 'ping' },
+    ...{
+      instances: [1, 2, 4],
+      poolMax: 10,
+      zones: 3,
+      headroom: 0.3,
+      maxConnections: 100,
+      databaseCores: 4,
+      isQuick: false,
+    },
+  })
+  expect(readOptions({ ...required, QUICK: '1' }, 4).instances).toEqual([1, 2])
+  expect(readOptions({ ...required, URL: 'http://127.0.0.1:8080', INSTANCES: '' }, 4).instances).toEqual([1])
+})
+
+test('all problems are reported together', () => {
+  const wrong = { TARGET: 'many', SLO: 'fast', INSTANCES: '2,1', ZONES: '0', HEADROOM: '1', URL: 'localhost:8080' }
+  expect(() => readOptions(wrong, 4)).toThrow(
+    [
+      'URL: expected the address of a running system, such as http://127.0.0.1:8080, not «localhost:8080»',
+      'TARGET: expected requests per second, such as 5000, not «many»',
+      'SLO: «fast» is no objective: expected one of p50, p95, p99, max, <, and a time, such as p99<250ms',
+      'INSTANCES: with URL, expected one number',
+      'ZONES: expected a number of zones from 1, not «0»',
+      'HEADROOM: expected a share from 0 to below 1, not «1»',
+    ].join('\n'),
+  )
+  expect(() => readOptions({}, 4)).toThrow(
+    'TARGET: expected requests per second, such as 5000\nSLO: «» is no objective',
+  )
+})
+
+test.each(['0', '1,1', '1,x', '1.5', '9'])('INSTANCES=%s is refused', (text) => {
+  expect(() => readOptions({ ...required, INSTANCES: text }, 4)).toThrow(
+    /^INSTANCES: expected rising numbers from 1 to 8/,
+  )
+})

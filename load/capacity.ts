@@ -1,0 +1,107 @@
+/*
+ * make capacity: finds the knee of the system under a scenario, compares it with a simulation, and computes the replicas,
+ * the pool and the memory for TARGET. docs/capacity.md explains the variables and the formulas.
+ *
+ * Exits with 1 when the knee is 0 or the simulation deviates too far from a measurement, and with 64 when a variable is
+ * wrong.
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { join } from 'node:path'
+import { schema } from '../config/env.ts'
+import { listCores } from '../test/support/cpu.ts'
+import { readValues } from '../test/support/read-values.ts'
+import { findFirstBottleneck } from './bottleneck.ts'
+import { renderCapacityChart } from './capacity-chart.ts'
+import { type CapacityOptions, readOptions } from './capacity-options.ts'
+import { listProblems, renderReport } from './capacity-report.ts'
+import { evaluate, type Rig, type Row } from './evaluate.ts'
+import type { Target } from './evidence.ts'
+import { measure, prepareData } from './measure.ts'
+import { readScenario, readSql, type Scenario } from './scenario.ts'
+import { startStage } from './stage.ts'
+
+const USAGE =
+  "make capacity TARGET=5000 SLO='p99<250ms' [SCENARIO=ping INSTANCES=1,2,4 DATABASE_POOL_MAX=10 ZONES=3 QUICK=1 URL=http://…]"
+
+function readInput(cores: number): { readonly options: CapacityOptions; readonly scenario: Scenario } | undefined {
+  try {
+    const options = readOptions(process.env, cores)
+    return { options, scenario: readScenario(options.scenario) }
+  } catch (error) {
+    console.error(`${(error as Error).message}\n${USAGE}`)
+    return undefined
+  }
+}
+
+function createOpenRig({ url, metrics, poolMax, scenario: name }: CapacityOptions, scenario: Scenario) {
+  const sql = readSql(name)
+
+  async function openTarget(instances: number, stack: AsyncDisposableStack): Promise<Target> {
+    if (url !== undefined) return { url, ...(metrics && { metrics }) }
+    const env = { ...serviceVariables(), DATABASE_POOL_MAX: String(poolMax) }
+    const stage = await startStage({ instances, env, sql })
+    stack.use(stage)
+    return stage.target
+  }
+
+  return async function openRig(instances: number): Promise<Rig> {
+    await using stack = new AsyncDisposableStack()
+    const target = await openTarget(instances, stack)
+    const data = await prepareData({ target, scenario })
+    const owned = stack.move()
+    return {
+      measure: (options) => measure({ ...options, target, scenario, data }),
+      readRss: () => readRss(target),
+      [Symbol.asyncDispose]: () => owned.disposeAsync(),
+    }
+  }
+}
+
+/** Variables of the service, such as OVERLOAD_WAIT_MS, apply to the instances. */
+const serviceVariables = () =>
+  Object.fromEntries(
+    Object.keys(schema).flatMap((name) => {
+      const value = process.env[name]
+      return value === undefined ? [] : [[name, value]]
+    }),
+  )
+
+async function readRss({ metrics = [] }: Target): Promise<number | undefined> {
+  const texts = await Promise.all(metrics.map(async (url) => (await fetch(url)).text()))
+  const values = texts.flatMap((text) => Object.values(readValues(text, 'process_resident_memory_bytes')))
+  return values.length === 0 ? undefined : Math.max(...values)
+}
+
+/** Returns the resource that was saturated in the failed measurement next to the knee. */
+function explain({ measured }: Row): string | undefined {
+  const failed = measured?.measurements.filter(({ outcome }) => !outcome.isHeld) ?? []
+  const steps = failed.toSorted((a, b) => a.ratePerSecond - b.ratePerSecond).map(({ outcome }) => outcome.result)
+  const found = findFirstBottleneck(steps)
+  return found && `${found.resource} (at ${Math.round(found.step.rate)}/s: ${found.reason}).`
+}
+
+async function main(): Promise<number> {
+  const cores = listCores().length
+  const input = readInput(cores)
+  if (input === undefined) return 64
+  const { options, scenario } = input
+  const onProgress = (line: string) => console.info(line)
+  const capacity = await evaluate({ options, openRig: createOpenRig(options, scenario), cores, onProgress })
+  const limits = capacity.rows.flatMap((row) => {
+    const limit = explain(row)
+    return limit === undefined ? [] : [[row.instances, limit] as const]
+  })
+  const { name } = JSON.parse(readFileSync('package.json', 'utf8'))
+  const machine = `${cores} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), ${new Date().toISOString().slice(0, 10)}`
+  const report = renderReport({ options, capacity, name, limits: new Map(limits), machine })
+  writeFileSync(join(import.meta.dirname, 'capacity.md'), report)
+  writeFileSync(join(import.meta.dirname, 'capacity.svg'), renderCapacityChart(capacity, scenario.title))
+  console.info(`\n${report}`)
+
+  const problems = listProblems(capacity)
+  for (const line of problems) console.error(line)
+  return problems.length > 0 ? 1 : 0
+}
+
+process.exitCode = await main()

@@ -1,0 +1,64 @@
+/*
+ * make load SCENARIO=notes: sends the steps of load/scenarios/notes.json, or of a path to a .json file, through nginx,
+ * the service, PostgreSQL, Redis and the upstream on this machine. Prints a table, and writes load/report.md and
+ * load/report.svg.
+ *
+ * STEPS=100,200 (or RATE=100) and DURATION_S=10 replace the steps of the scenario. INSTANCES=2 starts two instances.
+ * Variables of the service, such as DATABASE_POOL_MAX=20, apply to the instances.
+ * URL=https://staging.example.com aims at a running system instead, and METRICS names the metrics of its instances,
+ * separated by commas: http://10.0.0.11:9464/metrics.
+ *
+ * Exits with 1 when a limit of the scenario is broken, and with 2 when the latency of a judged step has no
+ * verdict, because the generator was late or other programs used the machine.
+ */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { schema } from '../config/env.ts'
+import { renderChart } from './chart.ts'
+import { measure, prepareData, type StepResult } from './measure.ts'
+import { judge, listPanels, renderReport } from './report.ts'
+import { readScenario, readSql, type Step } from './scenario.ts'
+import { startStage } from './stage.ts'
+
+// An exit removes the temporary files, and ends the stage. Without a listener, the signal ends the process at once.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
+
+const { SCENARIO = '', STEPS, RATE, DURATION_S, URL: url, METRICS, INSTANCES } = process.env
+const scenario = readScenario(SCENARIO || 'ping')
+const sql = readSql(SCENARIO || 'ping')
+
+function listSteps(): readonly Step[] {
+  const rates = (STEPS || RATE || '').split(',').filter(Boolean).map(Number)
+  const steps = rates.length === 0 ? scenario.steps : rates.map((rate) => ({ rate, durationS: 5 }))
+  const given = steps.map(({ rate, durationS }) => ({ rate, durationS: DURATION_S ? Number(DURATION_S) : durationS }))
+  if (given.every(({ rate, durationS }) => rate > 0 && durationS > 0)) return given
+  throw new Error('STEPS, RATE and DURATION_S: expected positive numbers')
+}
+
+const steps = listSteps()
+const env = Object.fromEntries(
+  Object.keys(schema).flatMap((name) => {
+    const value = process.env[name]
+    return value === undefined ? [] : [[name, value]]
+  }),
+)
+await using stage = url
+  ? {
+      target: { url, ...(METRICS && { metrics: METRICS.split(',') }) },
+      [Symbol.asyncDispose]: async () => {},
+    }
+  : await startStage({ instances: Number(INSTANCES || 1), env, sql })
+const { target } = stage
+const data = await prepareData({ target, scenario })
+const results: StepResult[] = []
+for (const { rate, durationS } of steps) {
+  console.error(`measuring: ${rate}/s for ${durationS} s`)
+  results.push(await measure({ target, scenario, rate, durationS, data }))
+}
+
+const report = renderReport(scenario.title, results, scenario.limits)
+console.log(report)
+writeFileSync(join(import.meta.dirname, 'report.md'), report)
+writeFileSync(join(import.meta.dirname, 'report.svg'), renderChart(listPanels(scenario.title, results)))
+const { broken, unknown } = judge(results, scenario.limits)
+process.exitCode = broken.length > 0 ? 1 : unknown.length > 0 ? 2 : 0

@@ -1,0 +1,28 @@
+#!/bin/sh
+# Installs the packages of package-lock.json. Another make that needs them at the same time waits, because two
+# installations break each other. Installs nothing when only the name or the version of the project has changed.
+set -eu
+cd "$(dirname "$0")/.."
+lock=.toolchain/installing
+record=node_modules/.installed
+
+# Prints the packages to install, and the packages that npm has installed.
+state() {
+  node -p 'const { name, version, ...lock } = JSON.parse(fs.readFileSync("package-lock.json", "utf8"))
+    Object.assign(lock.packages[""], { name: "", version: "" })
+    JSON.stringify(lock)'
+  cat .npmrc node_modules/.package-lock.json
+}
+
+# The link has the number of the process, so the lock of a process that has died is not kept.
+until ln -s "$$" "$lock" 2>/dev/null; do
+  kill -0 "$(readlink "$lock")" 2>/dev/null || rm -f "$lock"
+  sleep 1
+done
+trap 'rm -f "$lock"' EXIT
+trap 'exit 1' INT TERM
+
+if [ -f "$record" ] && state 2>/dev/null | cmp -s - "$record"; then exit; fi
+echo 'installing the packages of package-lock.json' >&2
+npm ci --include=dev --include=optional --loglevel=error
+state >"$record"
