@@ -65,9 +65,9 @@ export async function measure(options: MeasureOptions): Promise<StepResult> {
     if (target.generatorCore !== undefined) await pin(child.pid ?? 0, [target.generatorCore])
     child.send(plan)
     await next()
-    const stop = await startWatch(target, child.pid ?? 0)
+    await using watch = await startWatch(target, child.pid ?? 0)
     await next()
-    const createEvidence = await stop()
+    const createEvidence = await watch.stop()
     const figures = (await next()) as Figures
     return toResult(rate, durationS, figures, createEvidence(figures.lagMs))
   } finally {

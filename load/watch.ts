@@ -48,11 +48,13 @@ const ACTIVITY = `select coalesce(wait_event_type || ':' || wait_event, 'CPU') a
   where backend_type = 'client backend' and state in ('active', 'idle in transaction') and pid <> pg_backend_pid()
   group by 1`
 
-/**
- * Starts to gather evidence about a target and the generator. `stop` resolves with the evidence since the start, whose
- * lag belongs to the generator.
- */
-export async function startWatch(target: Target, generatorPid: number) {
+export interface Watch extends AsyncDisposable {
+  /** Resolves with a function that returns the evidence since the start. It needs the lag of the generator. */
+  stop(): Promise<(lagMs: number) => Evidence>
+}
+
+/** Starts to gather evidence about a target and the generator. */
+export async function startWatch(target: Target, generatorPid: number): Promise<Watch> {
   const { metrics = [], processes = [], databaseUrl } = target
   const client = databaseUrl === undefined ? undefined : new pg.Client({ connectionString: databaseUrl })
   // The samples reject with the error of a broken connection.
@@ -60,7 +62,6 @@ export async function startWatch(target: Target, generatorPid: number) {
   await client?.connect()
   const scrapes: Scrape[][] = []
   const activities: Record<string, number>[] = []
-  let isOver = false
 
   async function sample(): Promise<void> {
     scrapes.push(await Promise.all(metrics.map(scrape)))
@@ -79,19 +80,23 @@ export async function startWatch(target: Target, generatorPid: number) {
   const before = readAll()
   const stopping = new AbortController()
   const sampling = (async () => {
-    while (!isOver) {
+    while (!stopping.signal.aborted) {
       await setTimeout(INTERVAL_MS, undefined, { signal: stopping.signal }).catch(() => undefined)
       await sample()
     }
   })()
-  // `stop` reports the rejection.
+  // `end` reports the rejection.
   sampling.catch(() => undefined)
-
-  return async function stop(): Promise<(lagMs: number) => Evidence> {
-    const after = readAll()
-    isOver = true
+  let ended: Promise<void> | undefined
+  function end(): Promise<void> {
     stopping.abort()
-    await sampling.finally(() => client?.end())
+    ended ??= sampling.finally(() => client?.end())
+    return ended
+  }
+
+  async function stop(): Promise<(lagMs: number) => Evidence> {
+    const after = readAll()
+    await end()
     const use = (index: number) =>
       before && after && ((after.cpuMs[index] ?? 0) - (before.cpuMs[index] ?? 0)) / (after.atMs - before.atMs)
     const generatorCpu = use(processes.length)
@@ -109,6 +114,8 @@ export async function startWatch(target: Target, generatorPid: number) {
       ...(activities.length > 0 && { database: averageOf(activities) }),
     })
   }
+
+  return { stop, [Symbol.asyncDispose]: () => end().catch(() => undefined) }
 }
 
 function averageOf(samples: readonly Readonly<Record<string, number>>[]): Record<string, number> {
