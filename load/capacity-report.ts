@@ -37,7 +37,8 @@ export function renderReport(input: ReportInput): string {
   const { durationS, warmUpS, resolution, repetitions } = capacity.window
   const command = [
     `make capacity TARGET=${options.target} SLO='${options.sloText}' SCENARIO=${options.scenario}`,
-    `INSTANCES=${options.instances.join(',')} DATABASE_POOL_MAX=${options.poolMax}${options.isQuick ? ' QUICK=1' : ''}`,
+    `INSTANCES=${options.instances.join(',')}${options.isQuick ? ' QUICK=1' : ''}`,
+    options.url === undefined ? `DATABASE_POOL_MAX=${options.poolMax}` : `URL=${options.url}`,
   ].join(' ')
   return `${[
     `# Capacity: ${options.scenario}, ${options.sloText}`,

@@ -2,7 +2,7 @@ import type { Sizing } from './sizing.ts'
 
 /** Returns the values of a sizing as patches of a kustomize overlay. */
 export function renderPatches(sizing: Sizing, name: string): string {
-  const { replicas, maxReplicas, utilization } = sizing
+  const { replicas, maxReplicas, utilization, cpuMillis } = sizing
   const resources = renderResources(sizing)
   return [
     'patches:',
@@ -12,7 +12,8 @@ export function renderPatches(sizing: Sizing, name: string): string {
     '    patch: |-',
     ...replace('/spec/minReplicas', replicas),
     ...replace('/spec/maxReplicas', maxReplicas),
-    ...replace('/spec/metrics/0/resource/target/averageUtilization', utilization),
+    // A percentage of the CPU request.
+    ...(cpuMillis === undefined ? [] : replace('/spec/metrics/0/resource/target/averageUtilization', utilization)),
     ...(resources.length === 0
       ? []
       : [
