@@ -33,7 +33,8 @@ export interface ResponderOptions {
 export async function startResponder({ directory, targets, reaction, scrape = '5s', env }: ResponderOptions) {
   const { alert, expr, action, cooldownSeconds } = reaction
   const alertRule = { alert, expr, for: reaction.for, labels: { respond: 'true' } }
-  const alerts = { groups: [{ name: 'my-service-respond', rules: [alertRule] }] }
+  const group = { name: 'my-service-respond', rules: [alertRule] }
+  const alerts = { groups: [group] }
   const rules = {
     maxActionsPerHour: 1_000,
     rules: [{ name: 'healing', match: { alertname: alert }, action, cooldownSeconds }],
