@@ -72,7 +72,7 @@ shell: $(PACKAGES) ## open a shell with the pinned Node and the commands of the 
 ##@ Make it yours
 
 # Read NAME from the command line only: some systems set NAME to the host name.
-resource: $(PACKAGES) ## generate a resource with its table and tests: NAME=invoice FIELDS=number:string:unique,total:int (PLURAL=invoices, PARENT=customer)
+resource: $(PACKAGES) ## generate a resource with its table and tests: NAME=invoice FIELDS='number:string:unique,total:int' (PLURAL=invoices, PARENT=customer)
 	@$(if $(filter environment,$(origin NAME)),env -u NAME) node scripts/resource.ts
 
 remove-resource: $(TOOLCHAIN) ## remove a generated resource: NAME=note (PLURAL=notes)

@@ -37,6 +37,8 @@ export interface ConductOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Longest time until the hypothesis holds again after the rollbacks. @default 60_000 */
   readonly recoveryMs?: number
+  /** Matches the warning or error that shows the fault. @default one that was not in the logs before the fault */
+  readonly signal?: RegExp
   /** Longest time until the hypothesis holds before the experiment. @default 30_000 */
   readonly settleMs?: number
 }
@@ -77,7 +79,7 @@ function judge(journal: Journal, hasRecovered: boolean): Pick<Result, 'verdict' 
 export async function conduct(
   stage: Stage,
   experiment: Experiment,
-  { env = {}, recoveryMs = 60_000, settleMs = 30_000 }: ConductOptions = {},
+  { env = {}, recoveryMs = 60_000, settleMs = 30_000, signal: expected }: ConductOptions = {},
 ): Promise<Result> {
   let startedAt = performance.now()
   stage.beginExperiment()
@@ -107,7 +109,8 @@ export async function conduct(
   const endedAt = performance.now()
   const later = stage.signals.slice(usual)
   const known = new Set(later.filter(({ at }) => at < startedAt).map(({ text }) => text))
-  const signal = later.find(({ at, text }) => at >= startedAt && !known.has(text))
+  const shows = (text: string) => (expected ? expected.test(text) : !known.has(text))
+  const signal = later.find(({ at, text }) => at >= startedAt && shows(text))
   const requests = stage.load.select({ since: startedAt, until: endedAt })
   const seconds = Array.from({ length: Math.ceil((endedAt - startedAt) / 1_000) }, (_, at): Second => {
     const since = startedAt + 1_000 * at

@@ -2,15 +2,19 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
+import type { Cut } from '../test/support/database-proxy.ts'
 import { errorShare, type Load, p99Ms } from './load.ts'
 import type { Payments, PaymentsMode } from './payments.ts'
+import type { StageInstance } from './stage.ts'
 
 export interface ControlDeps {
   readonly load: () => Load
   readonly payments: Payments
+  /** Cuts the next connection to the database that reaches the moment. */
+  readonly cutNext: (cut: Cut) => Promise<void>
   /** Returns the titles of all notes in the database. */
   readonly readTitles: () => Promise<readonly string[]>
-  readonly instances: readonly { kill(): Promise<unknown>; start(): Promise<unknown> }[]
+  readonly instances: readonly Pick<StageInstance, 'kill' | 'start' | 'log'>[]
   /** Counts the lines with this message that the instances have logged since the experiment began. */
   readonly countLines: (message: string) => number
 }
@@ -20,15 +24,17 @@ export interface ControlDeps {
  *
  *     GET  /load/errors?seconds=5&path=/v1/notes&method=GET   share of failed requests, from 0 to 1
  *     GET  /load/p99?seconds=5&path=/ping                     milliseconds
- *     GET  /payments/amplification?seconds=5                  calls of the upstream for each request
+ *     GET  /payments/wasted?seconds=5                         calls without a success, for each request
  *     POST /payments {"share":0.5,"status":500,"delayMs":0}   {} ends the fault
+ *     POST /database/cuts {"before-commit":5,"after-write":5} resets so many connections at these moments
  *     POST /instances/2/kill, /instances/2/start              SIGKILL, and a new process
- *     GET  /writes/wrong                                      acknowledged notes that do not exist exactly once
+ *     POST /instances/2/hold-log, /instances/2/read-log       stop reading the log, whose pipe fills, and read it again
+ *     GET  /writes/wrong                                      acknowledged notes that do not exist, and refused repetitions
  *     GET  /log?message=circuit%20opened                      lines since the experiment began
  *
  * A GET responds with a number, in which `seconds` is the time before the request.
  */
-export async function startControl({ load, payments, readTitles, instances, countLines }: ControlDeps) {
+export async function startControl({ load, payments, cutNext, readTitles, instances, countLines }: ControlDeps) {
   async function handle(method: string, { pathname, searchParams }: URL, body: () => Promise<unknown>) {
     const since = performance.now() - 1_000 * Number(searchParams.get('seconds') ?? 5)
     const path = searchParams.get('path')
@@ -40,23 +46,36 @@ export async function startControl({ load, payments, readTitles, instances, coun
         return errorShare(select())
       case 'GET /load/p99':
         return p99Ms(select())
-      case 'GET /payments/amplification': {
-        const asked = load().select({ since, path: '/v1/payments/pay_1' }).length
-        return asked === 0 ? 0 : payments.calls.filter((at) => at >= since).length / asked
+      case 'GET /payments/wasted': {
+        const asked = load().select({ since, path: '/v1/payments/pay_1' })
+        const successes = asked.filter(({ status }) => status === 200).length
+        const calls = payments.calls.filter((at) => at >= since).length
+        return Math.max(0, calls - successes) / Math.max(1, asked.length)
       }
       case 'POST /payments':
         return payments.set((await body()) as PaymentsMode)
+      case 'POST /database/cuts':
+        for (const [cut, count] of Object.entries((await body()) as Record<Cut, number>)) {
+          for (let armed = 0; armed < count; armed++) void cutNext(cut as Cut)
+        }
+        return
       case 'POST /instances/N/kill':
-      case 'POST /instances/N/start': {
+      case 'POST /instances/N/start':
+      case 'POST /instances/N/hold-log':
+      case 'POST /instances/N/read-log': {
         const instance = instances[Number(number) - 1]
         if (instance === undefined) throw new Error(`no instance ${number}`)
-        await (action === 'kill' ? instance.kill() : instance.start())
+        if (action === 'hold-log') instance.log?.hold()
+        else if (action === 'read-log') instance.log?.read()
+        else await (action === 'kill' ? instance.kill() : instance.start())
         return
       }
       case 'GET /writes/wrong': {
-        const acknowledged = [...load().acknowledged]
-        const counts = Map.groupBy(await readTitles(), (title) => title)
-        return acknowledged.filter((title) => counts.get(title)?.length !== 1).length
+        const { acknowledged, refused } = load()
+        // Read the set first: the service may acknowledge further notes during the query.
+        const expected = [...acknowledged]
+        const titles = new Set(await readTitles())
+        return refused.size + expected.filter((title) => !titles.has(title)).length
       }
       case 'GET /log':
         return countLines(searchParams.get('message') ?? '')

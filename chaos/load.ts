@@ -6,9 +6,10 @@ import { openLoop, percentile } from '../test/support/open-loop.ts'
 /** Requests per second, over all operations. */
 const RATE = 40
 const TIMEOUT_MS = 5_000
-const RETRY_MS = 500
+const RETRY_MS = 100
 
 interface Operation {
+  /** A hypothesis names it without the query. */
   readonly path: string
   /** @default GET */
   readonly method?: 'POST'
@@ -16,10 +17,10 @@ interface Operation {
   readonly body?: (title: string) => unknown
 }
 
-/** The operations of the load, in turn. Each path that a hypothesis names must be here. */
+/** The operations of the load, in turn. */
 const OPERATIONS: readonly Operation[] = [
   { path: '/ping' },
-  { path: '/v1/notes' },
+  { path: '/v1/notes?limit=1' },
   { path: '/v1/payments/pay_1' },
   { path: '/v1/notes', method: 'POST', body: (title) => ({ title, text: 'chaos' }) },
 ]
@@ -48,6 +49,8 @@ export interface Load {
   readonly requests: readonly Request[]
   /** The titles of the notes that the service has confirmed. */
   readonly acknowledged: ReadonlySet<string>
+  /** The titles that the service has refused as duplicates: it has executed the write, but does not know its key. */
+  readonly refused: ReadonlySet<string>
   /** Returns the requests whose intended start is in the window. */
   select(window: Window): readonly Request[]
   stop(): Promise<void>
@@ -70,19 +73,21 @@ export const p99Ms = (requests: readonly Request[], now = performance.now()) =>
   )
 
 /**
- * Sends a steady load in an open loop until `stop`. A failed write repeats with its idempotency key until it succeeds.
- * The repetitions are not in `requests`.
+ * Sends a steady load in an open loop until `stop`. Failed writes repeat with their idempotency keys until they succeed,
+ * one at a time, so that the repetitions do not add to an overload. They are not in `requests`.
  */
 export function startLoad({ host, port }: { readonly host: string; readonly port: number }): Load {
   const requests: Request[] = []
   const acknowledged = new Set<string>()
+  const refused = new Set<string>()
+  const failed: (() => Promise<boolean>)[] = []
   const agent = new Agent({ keepAlive: true, maxSockets: 1_000 })
   const end = new AbortController()
   const startedAt = performance.now()
 
   async function ask(index: number): Promise<void> {
     const { path, method = 'GET', body } = OPERATIONS[index % OPERATIONS.length] ?? { path: '/ping' }
-    const entry: Request = { path, method, at: startedAt + (index * 1_000) / RATE }
+    const entry: Request = { path: path.split('?')[0] ?? path, method, at: startedAt + (index * 1_000) / RATE }
     requests.push(entry)
     const title = `${Math.round(startedAt)}-${index}`
     const attempt = () =>
@@ -98,20 +103,35 @@ export function startLoad({ host, port }: { readonly host: string; readonly port
           body: JSON.stringify(body(title)),
         }),
       })
-    const { status } = await attempt()
-    entry.status = status
-    entry.latencyMs = performance.now() - entry.at
-    if (body === undefined) return
-    for (let last = status; last !== 201 && !end.signal.aborted; last = (await attempt()).status) {
-      await setTimeout(RETRY_MS, undefined, { signal: end.signal }).catch(() => undefined)
+
+    /** Resolves with false when the write has to repeat. */
+    async function write(sent: ReturnType<typeof attempt>): Promise<boolean> {
+      const { status } = await sent
+      if (status === 201) acknowledged.add(title)
+      if (status === 409) refused.add(title)
+      return status === 201 || status === 409
     }
-    if (!end.signal.aborted) acknowledged.add(title)
+
+    const sent = attempt()
+    entry.status = (await sent).status
+    entry.latencyMs = performance.now() - entry.at
+    if (body && !(await write(sent))) failed.push(() => write(attempt()))
   }
 
+  async function repeatFailed(): Promise<void> {
+    while (!end.signal.aborted) {
+      const next = failed.shift()
+      if (next && !(await next())) failed.push(next)
+      await setTimeout(RETRY_MS, undefined, { signal: end.signal }).catch(() => undefined)
+    }
+  }
+
+  const repeating = repeatFailed()
   const running = openLoop({ ratePerSecond: RATE, durationMs: 86_400_000, signal: end.signal, send: ask })
   return {
     requests,
     acknowledged,
+    refused,
     select: ({ since, until = Number.POSITIVE_INFINITY, path, method }) =>
       requests.filter(
         (each) =>
@@ -123,6 +143,7 @@ export function startLoad({ host, port }: { readonly host: string; readonly port
     async stop() {
       end.abort()
       await running
+      await repeating
       agent.destroy()
     },
   }

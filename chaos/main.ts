@@ -17,11 +17,13 @@ const { QUICK, ONLY = '', CI } = process.env
 const env = { ...process.env, HOLD_S: QUICK === '1' ? '5' : '15' }
 process.chdir(join(import.meta.dirname, '..'))
 
-/** The extension `stage` of an experiment: `{"name":"stage","parts":["registry"],"proxy":"haproxy"}`. */
+/** The extension `stage` of an experiment: `{"name":"stage","parts":["guarded"],"proxy":"haproxy","signal":"lost"}`. */
 interface StageExtension {
   readonly name: 'stage'
   readonly parts?: readonly string[]
   readonly proxy?: string
+  /** A regular expression that matches the warning or error that shows the fault. */
+  readonly signal?: string
 }
 
 const files = process.argv.length > 2 ? process.argv.slice(2) : globSync('chaos/*.json').sort()
@@ -29,8 +31,12 @@ const experiments = files
   .filter((file) => file.includes(ONLY))
   .map((file) => {
     const experiment = parseExperiment(readFileSync(file, 'utf8'), file)
-    const { parts = [], proxy } = (experiment.extensions.find(({ name }) => name === 'stage') ?? {}) as StageExtension
-    return { name: basename(file, '.json'), experiment, parts, proxy }
+    const {
+      parts = [],
+      proxy,
+      signal,
+    } = (experiment.extensions.find(({ name }) => name === 'stage') ?? {}) as StageExtension
+    return { name: basename(file, '.json'), experiment, parts, proxy, signal }
   })
 if (experiments.length === 0) {
   console.info(`no experiment has «${ONLY}» in its name`)
@@ -49,7 +55,7 @@ for (const group of Map.groupBy(experiments, ({ parts, proxy }) => [proxy, ...pa
   const interrupt = () => void stage.stop().finally(() => process.exit(1))
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt)
   try {
-    for (const { name, experiment } of group) {
+    for (const { name, experiment, signal } of group) {
       const unset = listUnset(experiment, { ...env, ...stage.variables() })
       if (unset.length > 0) {
         skipped.push(name)
@@ -57,7 +63,7 @@ for (const group of Map.groupBy(experiments, ({ parts, proxy }) => [proxy, ...pa
         continue
       }
       console.info(`${name}: ${experiment.title}`)
-      const result = await conduct(stage, experiment, { env })
+      const result = await conduct(stage, experiment, { env, ...(signal && { signal: new RegExp(signal) }) })
       console.info(`${name}: ${result.verdict}${result.reason ? `: ${result.reason}` : ''}`)
       const { title, description, 'steady-state-hypothesis': hypothesis } = experiment
       reported.push({ name, title, weakness: description, hypothesis: hypothesis.title, result })

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
 import { killApps, type Line, runApp } from '../test/support/app.ts'
+import { startDatabaseProxy } from '../test/support/database-proxy.ts'
 import type { RunningProxy, StartProxy } from '../test/support/deploy/proxy.ts'
 import { createFaultClient } from '../test/support/fault-proxy/client.ts'
 import { startFaultProxy } from '../test/support/fault-proxy/start.ts'
@@ -24,6 +25,8 @@ export interface StageInstance {
   kill(): Promise<unknown>
   /** Starts a new process on the same address. */
   start(): Promise<unknown>
+  /** Stops reading the log of the process, so that its pipe fills, and reads it again. */
+  readonly log?: { hold(): void; read(): void }
 }
 
 /** The environment of a process. */
@@ -86,7 +89,40 @@ async function migrate(databaseUrl: string): Promise<void> {
 
 async function startService(env: Env): Promise<readonly StageInstance[]> {
   const fleet = await startFleet({ artifact: 'bundle', env })
-  return fleet.map((instance) => ({ ...instance, pid: () => instance.app().pid }))
+  return fleet.map((instance) => ({
+    ...instance,
+    pid: () => instance.app().pid,
+    log: { hold: () => instance.app().holdOutput(), read: () => instance.app().readOutput() },
+  }))
+}
+
+/** Starts what the instances use, behind the fault proxy. Adds to `stops` how each server stops. */
+async function startDependencies(stops: (() => unknown)[]) {
+  const started = async <T extends { stop(): unknown }>(starting: Promise<T>): Promise<T> => {
+    const server = await starting
+    stops.push(server.stop)
+    return server
+  }
+  const database = await started(testPostgres())
+  const redis = await started(testRedis())
+  const payments = await started(startPayments())
+  const faultProxy = await started(startFaultProxy())
+  await migrate(database.url)
+  const cutter = await started(startDatabaseProxy({ target: database }))
+  const faults = createFaultClient(faultProxy.url)
+  const behind = async (name: string, url: string) => {
+    const { host } = new URL(url)
+    return url.replace(host, await faults.add(name, host))
+  }
+  const env = {
+    DATABASE_URL: await behind('database', cutter.url),
+    REDIS_URL: await behind('redis', redis.url),
+    REDIS_CRITICAL: 'false',
+    UPSTREAMS: `payments=${await behind('payments', `http://127.0.0.1:${payments.port}`)}`,
+    RATE_LIMIT: '1000000',
+    TRUST_PROXY: '127.0.0.0/8',
+  }
+  return { database, redis, payments, faults, faultsUrl: faultProxy.url, cutNext: cutter.cutNext, env }
 }
 
 /**
@@ -100,34 +136,14 @@ export async function startStage({ proxy, parts: starts = [] }: StageOptions = {
   }
   try {
     const startProxy = await importProxy(proxy)
-    const [database, redis, payments] = [await testPostgres(), await testRedis(), await startPayments()]
-    stops.push(database.stop, redis.stop, payments.stop)
-    const faultProxy = await startFaultProxy()
-    stops.push(faultProxy.stop)
-    const faults = createFaultClient(faultProxy.url)
-    const behind = async (name: string, url: string) => {
-      const { host } = new URL(url)
-      return url.replace(host, await faults.add(name, host))
-    }
-    await migrate(database.url)
-    const databaseUrl = await behind('database', database.url)
+    const { database, redis, payments, faults, faultsUrl, cutNext, env: usual } = await startDependencies(stops)
     const parts: Part[] = []
     for (const start of starts) {
-      const part = await start({ directory: temporaryDirectory('stage'), databaseUrl, faults })
+      const part = await start({ directory: temporaryDirectory('stage'), databaseUrl: usual.DATABASE_URL, faults })
       if (part.stop) stops.push(part.stop)
       parts.push(part)
     }
-    const env = Object.assign(
-      {
-        DATABASE_URL: databaseUrl,
-        REDIS_URL: await behind('redis', redis.url),
-        REDIS_CRITICAL: 'false',
-        UPSTREAMS: `payments=${await behind('payments', `http://127.0.0.1:${payments.port}`)}`,
-        RATE_LIMIT: '1000000',
-        TRUST_PROXY: '127.0.0.0/8',
-      },
-      ...parts.map((part) => part.env ?? {}),
-    ) as Env
+    const env: Env = Object.assign({ ...usual }, ...parts.map((part) => part.env ?? {}))
     const startInstances = parts.find((part) => part.startInstances)?.startInstances ?? startService
     const instances = await startInstances(env)
     stops.push(killApps)
@@ -148,6 +164,7 @@ export async function startStage({ proxy, parts: starts = [] }: StageOptions = {
     const control = await startControl({
       load: () => load,
       payments,
+      cutNext,
       readTitles: async () => (await reader.query('select title from notes')).rows.map(({ title }) => title),
       instances,
       countLines: (message) =>
@@ -164,7 +181,7 @@ export async function startStage({ proxy, parts: starts = [] }: StageOptions = {
       signals: signals.list,
       variables: () =>
         Object.assign(
-          { BASE_URL: url, STAGE_URL: control.url, FAULTS_URL: faultProxy.url },
+          { BASE_URL: url, STAGE_URL: control.url, FAULTS_URL: faultsUrl },
           { DATABASE_PID: String(database.pid), REDIS_PID: String(redis.pid) },
           ...instances.map(({ address, pid }, index) => ({
             [`INSTANCE_${index + 1}_URL`]: `http://${address}`,

@@ -50,7 +50,9 @@ const MAX_LOGGED = 20
 
 /** Runs the bridge until SIGTERM or SIGINT, and resolves with the exit code. */
 export function runBridge(deps: BridgeDeps): Promise<0 | 1> {
-  const { service, stateFile, graceMs, allowEmpty } = deps
+  const { service, stateFile, allowEmpty } = deps
+  // The grace lets instances register again. Instances that are checked do not register.
+  const graceMs = deps.instances === undefined ? deps.graceMs : 0
   const { logger } = createServiceLog({ ...deps.log, context: { current: () => undefined }, onLine() {} })
   const lifecycle = createLifecycle({
     process,

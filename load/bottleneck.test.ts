@@ -84,6 +84,18 @@ test('a busy event loop names the CPU of the service when only its metrics are k
   expect(findBottleneck({ p99Ms: 50, evidence })?.resource).toBe('service CPU')
 })
 
+test('a busy event loop names the CPU of the service, with the cores that it got beside other programs', () => {
+  const evidence = {
+    processes: cpu({ service: 0.3 }),
+    machine: { cores: 2, busy: 1 },
+    loop: { utilization: 0.98, delayMs: 150 },
+  }
+  expect(findBottleneck(step(evidence))).toEqual({
+    resource: 'service CPU',
+    reason: 'the event loop was busy 98 % of the time with 0.30 cores, and had a delay of 150 ms',
+  })
+})
+
 test('calls that the concurrency limit refuses name the bulkhead', () => {
   const upstream = { inFlight: 256, rejectedByConcurrency: 30, rejectedByCircuit: 0 }
   expect(findBottleneck(step({ upstream }))?.resource).toBe('bulkhead')

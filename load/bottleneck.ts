@@ -44,7 +44,7 @@ const KINDS = {
 
 /** Returns the saturated resource of one step with its reason, or undefined when no resource is saturated. */
 export function findBottleneck({ p99Ms, evidence }: Measured): Bottleneck | undefined {
-  const rules = [findGenerator, findPool, findBulkhead, findDatabase, findProcess, findLoop, findMachine]
+  const rules = [findGenerator, findPool, findBulkhead, findDatabase, findProcess, findMachine, findLoop]
   for (const rule of rules) {
     const found = rule(evidence, p99Ms)
     if (found !== undefined) return found
@@ -118,13 +118,14 @@ const findProcess: Rule = ({ processes = [], loop }) => {
   return { resource: KINDS[busiest.kind], reason: `${busiest.name} used ${show(busiest.cpu)} cores${delay}` }
 }
 
-/** Without the CPU of the processes, the event loop tells. With it, a busy loop without CPU waits for a core. */
-const findLoop: Rule = ({ loop, machine }) => {
-  if (loop === undefined || loop.utilization < SATURATED || machine !== undefined) return undefined
-  const { utilization, delayMs } = loop
+/** A busy event loop may have little CPU, because other programs have the cores. */
+const findLoop: Rule = ({ loop, processes = [] }) => {
+  if (loop === undefined || loop.utilization < SATURATED) return undefined
+  const used = processes.flatMap(({ kind, cpu }) => (kind === 'service' ? [cpu] : []))
+  const got = used.length === 0 ? '' : ` with ${show(Math.max(...used))} cores`
   return {
     resource: 'service CPU',
-    reason: `the event loop was busy ${percent(utilization)} of the time, and had a delay of ${ms(delayMs)}`,
+    reason: `the event loop was busy ${percent(loop.utilization)} of the time${got}, and had a delay of ${ms(loop.delayMs)}`,
   }
 }
 

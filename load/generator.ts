@@ -3,12 +3,11 @@
  * It receives a plan, and sends the messages `begin` after the warm-up, `end` after the last intended request, and the
  * figures.
  */
-import { Agent } from 'node:http'
 import { createHistogram } from 'node:perf_hooks'
 import { setTimeout } from 'node:timers/promises'
 import { openLoop, percentile } from '../test/support/open-loop.ts'
 import { createChoice } from '../test/support/weighted-choice.ts'
-import { type Data, fillRequest, sendRequest } from './request.ts'
+import { createAgent, type Data, fillRequest, sendRequest } from './request.ts'
 import type { Scenario } from './scenario.ts'
 
 export interface Plan {
@@ -51,7 +50,7 @@ async function run({ url, scenario, data, rate, warmUpS, durationS }: Plan): Pro
   const { operations, session, timeoutMs } = scenario
   const byName = new Map(operations.map((operation) => [operation.name, operation]))
   const choose = createChoice(Object.fromEntries(operations.map(({ name, weight }) => [name, weight])))
-  const agent = new Agent({ keepAlive: true, maxSockets: MAX_CONNECTIONS, maxFreeSockets: MAX_CONNECTIONS })
+  const agent = createAgent(url, MAX_CONNECTIONS)
   let index = 0
 
   async function ask(intendedAt: number): Promise<Sent> {
@@ -70,7 +69,7 @@ async function run({ url, scenario, data, rate, warmUpS, durationS }: Plan): Pro
     const [min, max] = thinkMs
     while (requests.length < count) {
       const dueAt = performance.now() + min + Math.random() * (max - min)
-      await setTimeout(dueAt - performance.now())
+      await setTimeout(Math.max(0, dueAt - performance.now()))
       requests.push(await ask(dueAt))
     }
     return requests
@@ -78,8 +77,8 @@ async function run({ url, scenario, data, rate, warmUpS, durationS }: Plan): Pro
 
   const startAt = performance.now()
   const [from, to] = [startAt + 1_000 * warmUpS, startAt + 1_000 * (warmUpS + durationS)]
-  const begun = setTimeout(from - startAt).then(() => tell('begin'))
-  const ended = setTimeout(to - startAt).then(() => tell('end'))
+  const begun = setTimeout(1_000 * warmUpS).then(() => tell('begin'))
+  const ended = setTimeout(1_000 * (warmUpS + durationS)).then(() => tell('end'))
   const { results } = await openLoop({
     ratePerSecond: rate / (session?.requests ?? 1),
     durationMs: 1_000 * (warmUpS + durationS),

@@ -1,11 +1,10 @@
 import { fork } from 'node:child_process'
 import { on, once } from 'node:events'
-import { Agent } from 'node:http'
 import { join } from 'node:path'
 import { pin } from '../test/support/cpu.ts'
 import type { Evidence, Target } from './evidence.ts'
 import type { Figures, Message, Plan } from './generator.ts'
-import { type Data, fillRequest, sendRequest } from './request.ts'
+import { createAgent, type Data, fillRequest, sendRequest } from './request.ts'
 import type { CreatedSet, Scenario } from './scenario.ts'
 import { startWatch } from './watch.ts'
 
@@ -99,7 +98,7 @@ export async function prepareData({
   scenario: { data, timeoutMs },
   signal,
 }: Pick<MeasureOptions, 'target' | 'scenario' | 'signal'>): Promise<Data> {
-  const agent = new Agent({ keepAlive: true, maxSockets: PARALLEL })
+  const agent = createAgent(url, PARALLEL)
 
   async function create({ request, take }: CreatedSet, index: number): Promise<string | number> {
     signal?.throwIfAborted()

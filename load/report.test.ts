@@ -41,11 +41,19 @@ test('each limit that a judged step breaks is a sentence with the figures', () =
   expect(judge([step(200, fullPool)], limits).knee).toBeUndefined()
 })
 
-test('a generator that could not keep its rate breaks no limit: the step has no verdict', () => {
+test('a generator that could not keep its rate breaks no limit of the latency: the step has no verdict', () => {
   const late = step(200, { p99Ms: 150, evidence: { generator: { lagMs: 90 } } })
   expect(judge([late], limits)).toMatchObject({
     broken: [],
     unknown: ['200/s: the generator sent its requests up to 90 ms late: no verdict'],
+  })
+})
+
+test('other programs that use the machine excuse the latency of a step, and not its errors', () => {
+  const evidence = { generator: { lagMs: 1 }, processes: [], machine: { cores: 2, busy: 0.9 } }
+  expect(judge([step(200, { p99Ms: 150, errorShare: 1, evidence })], limits)).toMatchObject({
+    broken: ['200/s: 100 % errors, expected at most 1 %'],
+    unknown: ['200/s: other programs used more than half of the cores'],
   })
 })
 

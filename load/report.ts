@@ -6,7 +6,7 @@ import type { Scenario } from './scenario.ts'
 export interface Verdict {
   /** Limits that a step has broken, one sentence each. */
   readonly broken: readonly string[]
-  /** Steps without a verdict, because the generator could not keep its rate. */
+  /** Steps whose latency has no verdict, because the generator could not keep its rate or the machine was busy. */
   readonly unknown: readonly string[]
   /** Highest achieved rate of a step that met the limits, in requests a second. Undefined when no step did. */
   readonly knee: number | undefined
@@ -14,35 +14,44 @@ export interface Verdict {
 
 type Limits = Scenario['limits']
 
-/** Returns the limits that a step breaks, without regard to `upTo`. */
-function findBroken({ rate, p99Ms, errorShare }: StepResult, limits: Limits): readonly string[] {
-  return [
-    ...(p99Ms > limits.p99Ms ? [`${rate}/s: p99 ${ms(p99Ms)}, expected at most ${ms(limits.p99Ms)}`] : []),
-    ...(errorShare > limits.errorShare
-      ? [`${rate}/s: ${percent(errorShare)} errors, expected at most ${percent(limits.errorShare)}`]
-      : []),
-  ]
-}
-
 /** Judges the steps up to `limits.upTo`. */
 export function judge(steps: readonly StepResult[], limits: Limits): Verdict {
-  const isValid = (step: StepResult) => findBottleneck(step)?.resource !== 'generator'
+  const isSlow = ({ p99Ms }: StepResult) => p99Ms > limits.p99Ms
+  const isFailing = ({ errorShare }: StepResult) => errorShare > limits.errorShare
   const judged = steps.filter(({ rate }) => rate <= limits.upTo)
-  const good = steps.filter((step) => findBroken(step, limits).length === 0)
+  const slow = judged.filter(isSlow).map((step) => ({ step, excuse: findExcuse(step) }))
+  const late = slow.flatMap(({ step: { rate, p99Ms }, excuse }) =>
+    excuse === undefined ? [`${rate}/s: p99 ${ms(p99Ms)}, expected at most ${ms(limits.p99Ms)}`] : [],
+  )
+  const failing = judged
+    .filter(isFailing)
+    .map(
+      ({ rate, errorShare }) =>
+        `${rate}/s: ${percent(errorShare)} errors, expected at most ${percent(limits.errorShare)}`,
+    )
+  const good = steps.filter((step) => !isSlow(step) && !isFailing(step))
   return {
-    broken: judged.filter(isValid).flatMap((step) => findBroken(step, limits)),
-    unknown: judged
-      .filter((step) => !isValid(step) && findBroken(step, limits).length > 0)
-      .map((step) => `${step.rate}/s: ${findBottleneck(step)?.reason}`),
+    broken: [...late, ...failing],
+    unknown: slow.flatMap(({ step, excuse }) => (excuse === undefined ? [] : [`${step.rate}/s: ${excuse}`])),
     knee: good.length === 0 ? undefined : Math.max(...good.map(({ achieved }) => achieved)),
   }
 }
+
+/** Returns why the latencies of a step describe the machine. Its errors still describe the system. */
+function findExcuse(step: StepResult): string | undefined {
+  const bottleneck = findBottleneck(step)
+  if (bottleneck?.resource === 'generator') return bottleneck.reason
+  return hasOthers(step) ? 'other programs used more than half of the cores' : undefined
+}
+
+const hasOthers = ({ evidence }: StepResult) =>
+  findOthers(evidence) > OTHERS * (evidence.machine?.cores ?? Number.POSITIVE_INFINITY)
 
 /** Renders the report in Markdown. */
 export function renderReport(title: string, steps: readonly StepResult[], limits: Limits): string {
   const { broken, unknown, knee } = judge(steps, limits)
   const first = findFirstBottleneck(steps)
-  const busy = steps.filter(({ evidence }) => findOthers(evidence) > OTHERS * (evidence.machine?.cores ?? 0))
+  const busy = steps.filter(hasOthers)
   const rows = steps.map((step) => [
     step.rate,
     step.offered.toFixed(0),

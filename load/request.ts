@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { type Agent, request } from 'node:http'
+import http from 'node:http'
+import https from 'node:https'
 import type { RequestTemplate } from './scenario.ts'
 
 /** Values of the placeholders by name. */
@@ -44,10 +45,19 @@ export function fillRequest(
   }
 }
 
+const isSecure = (url: string) => url.startsWith('https:')
+
+/** Creates an agent that keeps its connections. @param maxSockets maximum number of connections. Requests above it wait */
+export function createAgent(url: string, maxSockets: number): http.Agent {
+  const { Agent } = isSecure(url) ? https : http
+  return new Agent({ keepAlive: true, maxSockets, maxFreeSockets: maxSockets })
+}
+
 export interface SendOptions {
   /** The address of the system. */
   readonly url: string
-  readonly agent: Agent
+  /** From `createAgent` for the same address. */
+  readonly agent: http.Agent
   /** When to give up: a time of `performance.now()`. */
   readonly deadline: number
 }
@@ -67,6 +77,7 @@ export function sendRequest({ method, path, headers, body }: FilledRequest, opti
       clearTimeout(timer)
       resolve({ ...(error !== undefined && { error }), body: Buffer.concat(chunks).toString() })
     }
+    const { request } = isSecure(url) ? https : http
     const sent = request(new URL(path, url), { method, agent, headers }, (response) => {
       const { statusCode = 0 } = response
       response.on('data', (chunk) => chunks.push(chunk))
@@ -76,7 +87,7 @@ export function sendRequest({ method, path, headers, body }: FilledRequest, opti
     function fail(error: NodeJS.ErrnoException): void {
       end(error.code ?? error.message)
     }
-    const timer = setTimeout(() => sent.destroy(new Error('timeout')), deadline - performance.now())
+    const timer = setTimeout(() => sent.destroy(new Error('timeout')), Math.max(0, deadline - performance.now()))
     sent.once('error', fail)
     sent.end(body)
   })

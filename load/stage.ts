@@ -10,6 +10,7 @@ import type { StartProxy } from '../test/support/deploy/proxy.ts'
 import { unprivileged } from '../test/support/deploy/unprivileged.ts'
 import { succeed } from '../test/support/run.ts'
 import type { LinkProcess, Target } from './evidence.ts'
+import { placeProcesses } from './placement.ts'
 
 export interface StageOptions {
   /** Number of instances. Several instances need nginx. @default 1 */
@@ -115,23 +116,9 @@ async function query(url: string, sql: string): Promise<void> {
   await client.end()
 }
 
-/** Number of cores from which on pinning helps: the generator and an instance have a core each. */
-const MIN_CORES = 4
-
-/**
- * Pins the generator and the instances to a core each, and the other processes to the rest, so that they do not compete.
- * Resolves with the core of the generator, or with undefined on a machine with few cores.
- */
+/** Pins the processes. Resolves with the core of the generator. */
 async function place(processes: readonly LinkProcess[]): Promise<number | undefined> {
-  if (process.platform !== 'linux') return undefined
-  const [generator, ...cores] = listCores().toReversed()
-  if (cores.length + 1 < MIN_CORES) return undefined
-  const services = processes.filter(({ kind }) => kind === 'service')
-  const own = services.slice(0, cores.length - 1)
-  const shared = cores.slice(own.length)
-  for (const each of processes) {
-    const index = own.indexOf(each)
-    await pin(each.pid, index === -1 ? shared : [cores[index] ?? 0])
-  }
-  return generator
+  const placement = process.platform === 'linux' ? placeProcesses(processes, listCores()) : undefined
+  for (const { pid, cores } of placement?.pins ?? []) await pin(pid, cores)
+  return placement?.generatorCore
 }

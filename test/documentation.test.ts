@@ -30,7 +30,7 @@ const listAnchors = (file: string) =>
 
 /** The files that may read a variable in addition to the schema. */
 const texts = tracked
-  .filter((file) => /^(Makefile|Dockerfile|(scripts|pkg|deploy|chaos|load|\.ci)\/.*)$/.test(file))
+  .filter((file) => /^(Makefile|Dockerfile|(scripts|pkg|deploy|load|chaos|\.ci)\/.*)$/.test(file))
   .map((file) => readFileSync(file, 'utf8'))
 
 const isVariable = (name: string) =>

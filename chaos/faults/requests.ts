@@ -1,12 +1,16 @@
-/* node chaos/faults/requests.ts COUNT URL [TOKEN] sends GET requests, at most 20 at a time. Their results do not matter. */
+/*
+ * node chaos/faults/requests.ts COUNT URL [TOKEN] sends GET requests, at most 20 at a time, and gives up after 15 s. Their
+ * results do not matter.
+ */
 
 const [count, url = '', token] = process.argv.slice(2)
 const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` }
+const signal = AbortSignal.timeout(15_000)
 let left = Number(count)
 
 async function send(): Promise<void> {
-  while (left-- > 0) {
-    await fetch(url, { headers, signal: AbortSignal.timeout(10_000) })
+  while (left-- > 0 && !signal.aborted) {
+    await fetch(url, { headers, signal })
       .then((response) => response.arrayBuffer())
       .catch(() => {})
   }

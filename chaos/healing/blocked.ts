@@ -79,7 +79,7 @@ async function measure({ directory }: RowOptions): Promise<Outcome> {
     env: robot.env,
     reaction: {
       alert: 'InstanceHangs',
-      expr: 'up{job="my-service"} == 0',
+      expr: 'up == 0',
       for: '5s',
       action: { type: 'notify' },
       cooldownSeconds: 60,

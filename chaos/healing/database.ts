@@ -66,7 +66,7 @@ async function measureMessages({ directory }: RowOptions): Promise<Outcome> {
     env: robot.env,
     reaction: {
       alert: 'DatabaseDown',
-      expr: 'max by (job) (health_check_status{job="my-service", check="database"}) == 0',
+      expr: 'max by (job) (health_check_status{check="database"}) == 0',
       for: '5s',
       action: { type: 'notify' },
       cooldownSeconds: 60,

@@ -93,7 +93,7 @@ const measureProxy =
       app?.signal('SIGSTOP')
       await until(() => proxy.counts().out > before.out, 60_000)
       const detectedAt = Date.now()
-      await setTimeout(WATCH_MS - (detectedAt - faultAt))
+      await setTimeout(Math.max(PATIENCE_MS, WATCH_MS - (detectedAt - faultAt)))
       const observedAt = Date.now()
       const affected = users.during(faultAt - PATIENCE_MS, observedAt - PATIENCE_MS).filter((each) => !isGood(each))
       samples.push({
@@ -145,7 +145,7 @@ async function measureResponder({ repeat, directory }: RowOptions): Promise<Outc
     env: standIn.env,
     reaction: {
       alert: 'InstanceHangs',
-      expr: 'up{job="my-service"} == 0',
+      expr: 'up == 0',
       for: '5s',
       action: { type: 'restart_instance', systemd: { unit: 'app' } },
       cooldownSeconds: 10,

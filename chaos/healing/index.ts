@@ -61,6 +61,7 @@ export async function runHealing({ quick, only = '', repeat = 2 }: HealingOption
       console.info(`${name}: ${JSON.stringify(outcome)}`)
     } catch (error) {
       problems.push(`${name} was not measured: ${(error as Error).stack}`)
+      console.error(problems.at(-1))
     } finally {
       await killApps()
     }

@@ -9,6 +9,7 @@
 import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, loadavg } from 'node:os'
 import { join } from 'node:path'
+import { killApps } from '../../test/support/app.ts'
 import { runHealing } from './index.ts'
 
 process.chdir(join(import.meta.dirname, '../..'))
@@ -16,6 +17,9 @@ const { QUICK, ONLY = '', REPEAT } = process.env
 const REPORT = 'chaos/report.md'
 const TITLE = '# Healing'
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void killApps().finally(() => process.exit(1)))
+}
 const load = () => (loadavg()[0] ?? 0).toFixed(1)
 const before = load()
 const { measured, markdown, problems, invalid } = await runHealing({

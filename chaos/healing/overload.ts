@@ -87,7 +87,7 @@ async function measureResponder({ directory }: RowOptions): Promise<Outcome> {
     env: standIn.env,
     reaction: {
       alert: 'CapacityExceeded',
-      expr: 'sum by (job) (rate(upstream_rejected_calls_total{job="my-service", reason="concurrency"}[15s])) > 1',
+      expr: 'sum by (job) (rate(upstream_rejected_calls_total{reason="concurrency"}[15s])) > 1',
       for: '15s',
       action: { type: 'scale', by: 2, max: 3, systemd: { unit: 'app', first: 1 } },
       cooldownSeconds: 600,

@@ -32,9 +32,9 @@ export interface ResponderOptions {
 /** Starts Prometheus, Alertmanager and the responder with one alert and its rule. */
 export async function startResponder({ directory, targets, reaction, scrape = '5s', env }: ResponderOptions) {
   const { alert, expr, action, cooldownSeconds } = reaction
-  const alertRule = { alert, expr, for: reaction.for, labels: { respond: 'true' } }
-  const group = { name: 'my-service-respond', rules: [alertRule] }
-  const alerts = { groups: [group] }
+  const alerts = {
+    groups: [{ name: 'healing-respond', rules: [{ alert, expr, for: reaction.for, labels: { respond: 'true' } }] }],
+  }
   const rules = {
     maxActionsPerHour: 1_000,
     rules: [{ name: 'healing', match: { alertname: alert }, action, cooldownSeconds }],

@@ -22,8 +22,8 @@ function writeVariant(name: string, changes: Readonly<Record<string, string>>): 
   return file
 }
 
-test('make chaos runs every experiment, each hypothesis holds, and the report names each of them', async () => {
-  const { code, stdout, stderr } = await run('make', ['chaos', 'QUICK=1'])
+test('the hypothesis of every experiment holds, and the report names each of them', async () => {
+  const { code, stdout, stderr } = await run('node', ['chaos/main.ts'], { env: { QUICK: '1' } })
   expect({ code, output: `${stdout}${stderr}` }).toMatchObject({ code: 0 })
   const [report, timeline] = [readFileSync('chaos/report.md', 'utf8'), readFileSync('chaos/report.svg', 'utf8')]
   for (const name of globSync('chaos/*.json').map((file) => basename(file, '.json'))) {

@@ -73,7 +73,7 @@ describe.each<{ name: string; options: StageOptions; verdict: Result['verdict'];
     name: 'naive programs',
     options: { parts: [startNaive] },
     verdict: 'failed',
-    reason: expect.stringContaining('calls of the upstream for each request'),
+    reason: expect.stringContaining('calls of the upstream without a success'),
   },
 ])('$name', ({ options, verdict, reason }) => {
   let stage: Stage

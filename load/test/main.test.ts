@@ -1,21 +1,24 @@
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { globSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
+import { createServer, type RequestListener } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { run } from '../../test/support/run.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
 
 /** Starts a system that responds to every request with this status, and with metrics at /metrics. */
-async function startSystem(status: number) {
-  const server = createServer((request, response) => {
+async function startSystem(status: number, tls?: { readonly key: Buffer; readonly cert: Buffer }) {
+  const respond: RequestListener = (request, response) => {
     if (request.url !== '/metrics') return void response.writeHead(status).end()
     response.end('overload_brownout 0\noverload_refused_requests_total{priority="normal",reason="limit"} 7\n')
-  })
+  }
+  const server = tls ? createSecureServer(tls, respond) : createServer(respond)
   await once(server.listen(0, '127.0.0.1'), 'listening')
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `${tls ? 'https' : 'http'}://127.0.0.1:${(server.address() as AddressInfo).port}`,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()
       await once(server.close(), 'close')
@@ -46,6 +49,16 @@ test('make load with URL measures a running system, reads its metrics and exits 
   expect(stdout).toContain('The limits hold up to 500/s.')
   expect(stdout).toBe(`${readFileSync('load/report.md', 'utf8')}\n`)
   expect(readFileSync('load/report.svg', 'utf8')).toContain('Patient: latency')
+})
+
+test('make load measures a system behind https', async () => {
+  const [key, cert] = ['key', 'cert'].map((name) => join(dirname(scenario), `${name}.pem`)) as [string, string]
+  const subject = ['-subj', '/CN=test', '-addext', 'subjectAltName=IP:127.0.0.1']
+  const files = ['-keyout', key, '-out', cert]
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', ...subject, ...files], { stdio: 'ignore' })
+  await using system = await startSystem(200, { key: readFileSync(key), cert: readFileSync(cert) })
+  const { code, stdout } = await load({ SCENARIO: scenario, URL: system.url, NODE_EXTRA_CA_CERTS: cert })
+  expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/\| 20 +\| 20 +\| 20 +\| – /) })
 })
 
 test('make load exits with 1 when a limit of the scenario is broken', async () => {

@@ -41,6 +41,7 @@ test.each([
   'alter table notes add constraint one unique (title)',
   'alter table notes add primary key (id)',
   'alter table notes add column slug text unique',
+  "alter table notes add column state text not null default 'open' check (state in ('open', 'done'))",
   'alter table notes add column key uuid default gen_random_uuid()',
   'alter table notes add column number bigserial',
   'alter table notes add column size int generated always as (length(text)) stored',
@@ -73,6 +74,12 @@ test.each([
   "alter type mood add value 'fine'",
 ])('%s is safe', (up) => {
   expect(findUnsafe({ up })).toEqual([])
+})
+
+test('the advice for an index is a migration that passes', () => {
+  const [{ advice = '' } = {}] = findUnsafe({ up: 'create index notes_title on notes (title)' })
+  expect(advice).toContain('export const transaction = false')
+  expect(advice).toContain('create index concurrently if not exists')
 })
 
 const concurrently = 'create index concurrently if not exists notes_title on notes (title)'

@@ -18,6 +18,7 @@ type Rule = readonly [kind: Kind, pattern: RegExp, advice: string]
 
 const BACKFILL = 'add a nullable column or a default, and backfill in batches'
 const NOT_VALID = 'add the constraint with `not valid`, and validate it in a later migration'
+const COLUMN_CHECK = 'add the column, then the constraint with `not valid`, and validate it in a later migration'
 const USING_INDEX = 'create the index concurrently, and add the constraint with `using index`'
 
 /** Rules for one action of `alter table` on a table that exists. */
@@ -38,6 +39,7 @@ const ACTION_RULES: readonly Rule[] = [
   ['breaks', /^add (?!constraint\b)(?!.*\b(?:default|generated)\b).*\bnot null\b/i, BACKFILL],
   ['blocks', /^add (?!constraint\b).*\bdefault\b.*\b(?:\w*random\w*|uuid\w*|clock_timestamp|nextval)\(/i, BACKFILL],
   ['blocks', /^add (?!constraint\b).*(?:\bstored\b|\bas identity\b|serial\b)/i, BACKFILL],
+  ['blocks', /^add (?!constraint\b|check\b).*\bcheck ?\(/i, COLUMN_CHECK],
   ['blocks', /^add (?!.*\bnot valid\b)(?:constraint \S+ )?(?:foreign key|check|not null)\b/i, NOT_VALID],
   ['blocks', /^add (?!.*\busing index\b).*\b(?:unique|primary key|exclude)\b/i, USING_INDEX],
   ['blocks', /^set (?:tablespace|logged|unlogged|access method)\b/i, 'it rewrites the table'],
@@ -61,6 +63,8 @@ const STATEMENT_RULES: readonly Rule[] = [
   ['fails', /^(?:begin|start transaction|commit|end|rollback)\b/i, 'the runner opens and ends the transactions'],
 ]
 
+const CONCURRENTLY =
+  'export const transaction = false, and a list of statements `create index concurrently if not exists …`'
 const NO_TRANSACTION = 'PostgreSQL refuses it in a transaction: export const transaction = false'
 
 function examine(statement: string, { transaction = true }: Migration, isNew: (table?: string) => boolean): Rule[] {
@@ -73,7 +77,7 @@ function examine(statement: string, { transaction = true }: Migration, isNew: (t
     found.push(...ACTION_RULES.filter(([, pattern]) => altered.actions.some((action) => pattern.test(action))))
   }
   const indexed = findIndexedTable(statement)
-  if (indexed !== undefined && !isNew(indexed) && !isConcurrent) add('blocks', 'create the index concurrently')
+  if (indexed !== undefined && !isNew(indexed) && !isConcurrent) add('blocks', CONCURRENTLY)
   const updated = findUpdatedTable(statement)
   if (updated !== undefined && !isNew(updated) && !/\bwhere\b/i.test(statement)) {
     add('blocks', 'update in batches, each with a `where`')

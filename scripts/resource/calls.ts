@@ -28,7 +28,7 @@ export function unmakeCalls(
   if (count === 0) return undefined
   if (count !== 3) throw new Error(`${ROUTES} does not have two imports and one line for ${plural}`)
   const files = new RegExp(
-    `^(internal/(handler|service)/${plural}(\\.test)?\\.ts|(test|deploy/respond)/${plural}(\\.test\\.ts|/.+)|load/scenarios/${plural}\\.json)$`,
+    `^(internal/(handler|service)/${plural}(\\.test)?\\.ts|(test|deploy/respond)/${plural}(\\.test\\.ts|/.+)|load/(.+/)?${plural}(\\.test\\.ts|\\.json))$`,
   )
   return {
     deleted: paths.filter((path) => files.test(path)),

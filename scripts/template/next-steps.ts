@@ -22,7 +22,7 @@ export const nextSteps = ({ name, license, parent, branch }: Service) => `
 The template is now the service ${name}, in one commit. What to do next:
 
   make run                             serve on http://localhost:8080
-  make resource NAME=invoice FIELDS=number:string:unique,total:int
+  make resource NAME=invoice FIELDS='number:string:unique,total:int'
                                        generate a resource with its table and tests
   make test                            run all checks and tests
   git remote add origin URL && git push -u origin ${branch || 'HEAD'}

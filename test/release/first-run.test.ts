@@ -88,7 +88,7 @@ test('these tests or CI run every command of the README', () => {
     'curl localhost:8080/health',
     // The tests of the template run these two commands in a clone.
     'make init NAME=orders',
-    'make resource NAME=invoice FIELDS=number:string:unique,total:int',
+    "make resource NAME=invoice FIELDS='number:string:unique,total:int'",
     'make dev',
     'make test',
     'make build',

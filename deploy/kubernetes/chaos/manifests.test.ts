@@ -50,6 +50,11 @@ describe.each(files.map((file) => [file.split('/').slice(-2).join('/'), file]))(
   })
 })
 
+test('README.md names every manifest', () => {
+  const text = readFileSync(join(import.meta.dirname, 'README.md'), 'utf8')
+  expect(files.filter((file) => !text.includes(`\`${basename(file)}\``))).toEqual([])
+})
+
 test('a manifest with a wrong name, value or type of a field is rejected', () => {
   if (findErrors === undefined) return
   const change = (file: string, from: string, to: string) => {

@@ -1,0 +1,25 @@
+import type { LinkProcess } from './evidence.ts'
+
+/** Number of cores from which on pinning helps: the generator and an instance have a core each, and others are left. */
+const MIN_CORES = 4
+
+export interface Placement {
+  readonly generatorCore: number
+  readonly pins: readonly { readonly pid: number; readonly cores: readonly number[] }[]
+}
+
+/**
+ * Gives the generator and each instance a core of their own, and the rest of the cores to the other processes, so that
+ * they do not compete. Instances without a core of their own use the rest too. Returns undefined for a few cores.
+ */
+export function placeProcesses(processes: readonly LinkProcess[], all: readonly number[]): Placement | undefined {
+  const [generatorCore, ...cores] = all.toReversed()
+  if (generatorCore === undefined || all.length < MIN_CORES) return undefined
+  const owners = processes.filter(({ kind }) => kind === 'service').slice(0, cores.length - 1)
+  const rest = cores.slice(owners.length)
+  const pins = processes.map((each) => {
+    const own = cores[owners.indexOf(each)]
+    return { pid: each.pid, cores: own === undefined ? rest : [own] }
+  })
+  return { generatorCore, pins }
+}
