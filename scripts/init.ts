@@ -56,6 +56,8 @@ async function init(): Promise<void> {
   const template = new Map(list('ls-files', '-z').map((path) => [path, readFileSync(path, 'latin1')]))
   const { name, version } = JSON.parse(template.get('package.json') ?? '')
   const own = { name, ways: listWays(template.keys()), suites: listSuites(template.keys()) }
+  // Reports the other problems before it asks.
+  readChoices({ ...process.env, LICENSE: 'none' }, own)
   const { choices, keepsHistory } = readChoices(await ask(), own)
   const parent = git(['rev-parse', 'HEAD'])
   // `make upgrade` sets TEMPLATE, and works in a clone.

@@ -30,7 +30,7 @@ export class RejectedError extends Error {
  * The circuit opens when the calls of one window have failed too often. The long window has the defaults of Hystrix,
  * https://github.com/Netflix/Hystrix/wiki/Configuration (`requestVolumeThreshold`, `errorThresholdPercentage`,
  * `metrics.rollingStats`). On its own, it needs 10 s to notice that half of the calls of a busy service fail, because the
- * calls before the fault count too. The short window notices this within 1.5 s (docs/stability.md). It needs more calls,
+ * calls before the fault count too. The short window notices this within 1.5 s. It needs more calls,
  * so that a few failures by chance do not open the circuit.
  */
 const WINDOWS = [

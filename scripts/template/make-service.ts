@@ -5,7 +5,7 @@ import { readNames } from '../resource/names.ts'
 import type { Choices } from './choices.ts'
 import { dropServices } from './compose.ts'
 import { writeLicense } from './license.ts'
-import { createGone, dropCommands } from './mentions.ts'
+import { createGone, dropCommands, listPagesOfGone } from './mentions.ts'
 import { dropDependents, dropOrphans, findReached } from './orphans.ts'
 import { dropPackages } from './packages.ts'
 import { createRenamer } from './rename.ts'
@@ -113,12 +113,16 @@ export function makeService(template: Tree, choices: Choices, { commit, template
   const { kept, packages } = dropFiles(template, choices)
   // The README of the template is not that of a service.
   const readme = template.get('scripts/template/readme.txt') ?? ''
-  const chosen = dropPackages(new Map([...kept, ['README.md', readme]]), packages)
+  const isGone = createGone(template, kept)
+  const pages = listPagesOfGone(kept, isGone)
+  const chosen = dropPackages(
+    new Map([...filter(kept, (path) => !pages.includes(path)), ['README.md', readme]]),
+    packages,
+  )
   const read = (path: string) => chosen.get(path) ?? ''
   // A service starts its own changelog.
   const [changelog = ''] = read('CHANGELOG.md').split(/(?<=^## Unreleased\n)/m)
   const hasFolder = (folder: string) => [...chosen.keys()].some((path) => path.startsWith(`${folder}/`))
-  const isGone = createGone(template, chosen)
   const linked = new Map([
     ...chosen,
     ...dropDeadLinks(chosen.keys(), read, isGone),

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import type { Tree } from './make-service.ts'
-import { createGone, dropCommands } from './mentions.ts'
+import { createGone, dropCommands, listPagesOfGone } from './mentions.ts'
 
 const service: Tree = new Map([
   ['Makefile', 'build: dist/app ## build\nlint:\n'],
@@ -21,6 +21,15 @@ test.each(['make lint', 'make other', 'docs/here.md', 'docs/never.md', 'load', '
     expect(isGone(code)).toBe(false)
   },
 )
+
+test('a page that explains a command that is gone is found', () => {
+  const pages: Tree = new Map([
+    ['docs/load.md', '# Load\n\n```sh\nmake lint\nmake load QUICK=1   # short\n```\n'],
+    ['docs/lint.md', '# Lint\n\nNot `make load`.\n\n```sh\nmake lint\n```\n'],
+    ['deploy/load.md', '```sh\nmake load\n```\n'],
+  ])
+  expect(listPagesOfGone(pages, isGone)).toEqual(['docs/load.md'])
+})
 
 test('commands that are gone leave the scripts and the workflows of the CI, with the comments before them', () => {
   expect([...dropCommands(service, isGone)]).toEqual([

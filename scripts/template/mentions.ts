@@ -20,6 +20,13 @@ export function createGone(template: Tree, service: Tree): (code: string) => boo
   }
 }
 
+/** Lists the pages that explain a command that is gone: they have it in a block of code. */
+export function listPagesOfGone(service: Tree, isGone: (code: string) => boolean): readonly string[] {
+  const explains = (text: string) =>
+    [...text.matchAll(/^```sh\n(.*?)^```$/gms)].some(([, code = '']) => code.split('\n').some(isGone))
+  return [...service].filter(([path, text]) => path.startsWith('docs/') && explains(text)).map(([path]) => path)
+}
+
 /** Removes commands that are gone from the scripts and the workflows of the CI, with the comments before them. */
 export function dropCommands(service: Tree, isGone: (code: string) => boolean): Tree {
   const dropLines = (text: string) =>

@@ -47,6 +47,16 @@ test('a scenario stays when only a removed file imports it, because another prog
   expect([...dropOrphans(scenarios, without).kept.keys()]).toEqual(['test/a/scenarios/1.ts'])
 })
 
+test('the support of generated tests stays', () => {
+  const support: Tree = new Map([
+    ['test/support/described.ts', ''],
+    ['test/notes.test.ts', "import './support/described.ts'"],
+    ['scripts/resource/templates/end-to-end.txt', "import '../support/described.ts'"],
+  ])
+  const without = new Map([...support].filter(([path]) => path !== 'test/notes.test.ts'))
+  expect(dropOrphans(support, without).kept.has('test/support/described.ts')).toBe(true)
+})
+
 test('a program that no test starts is removed', () => {
   const programs: Tree = new Map([
     ['test/a/programs/used.ts', ''],

@@ -44,6 +44,10 @@ export function dropOrphans(template: Tree, kept: Tree): { readonly kept: Tree; 
     !texts.some(([other, text]) => other !== path && text.includes(posix.basename(path)))
   // `make resilience` finds its scenarios by a pattern.
   const isOrphan = (path: string) => orphans.includes(path) && !path.includes('/scenarios/')
-  const rest = new Map([...kept].filter(([path]) => !(isTest(path) && (isOrphan(path) || isUnused(path)))))
+  // Resources that a service generates later import test support.
+  const templates = [...kept].filter(([path]) => path.startsWith('scripts/resource/')).map(([, text]) => text)
+  const isOfResource = (path: string) => templates.some((text) => text.includes(path.replace(/^test/, '')))
+  const isDropped = (path: string) => isTest(path) && !isOfResource(path) && (isOrphan(path) || isUnused(path))
+  const rest = new Map([...kept].filter(([path]) => !isDropped(path)))
   return rest.size === kept.size ? { kept, packages: orphans } : dropOrphans(template, rest)
 }

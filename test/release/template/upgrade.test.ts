@@ -185,3 +185,30 @@ test('an upgrade from a template without the recorded commit names the commit', 
   await service.commit('A commit that the template does not have')
   expect((await upgrade()).stderr).toContain(`the template has no ${lost}`)
 })
+
+test('a service that was made before licenses were a choice keeps its license, and finds the template by itself', async () => {
+  const older = await cloneTo(join(directory, 'older-template'))
+  const now = await older.git('rev-parse', 'HEAD')
+  // The older script set MIT, and recorded neither the license nor the address of the template.
+  older.replace('scripts/template/choices.ts', "history === 'reset' && given['LICENSE'] === undefined", 'true')
+  older.replace('scripts/template/make-service.ts', 'template: url, ...choices }', '...choices, license: undefined }')
+  await older.commit('Older')
+  const made = await cloneTo(join(directory, 'older-service'), older.path)
+  expect(await made.make('init', 'NAME=orders')).toMatchObject({ code: 0 })
+  const license = made.read('LICENSE')
+  expect(license).toContain('the orders authors')
+  expect(JSON.parse(made.read('.template.json'))).not.toHaveProperty('license')
+
+  await older.git('checkout', '--quiet', now, '--', '.')
+  await older.commit('Newer')
+  const address = `file://${older.path}`
+  expect((await made.make('upgrade')).stderr).toContain('TEMPLATE is missing')
+  expect(await made.make('upgrade', `TEMPLATE=${address}`, 'REF=HEAD')).toMatchObject({ code: 0, stderr: '' })
+  expect(made.read('LICENSE')).toBe(license)
+  expect(JSON.parse(made.read('package.json'))).toMatchObject({ license: 'MIT' })
+  expect(JSON.parse(made.read('.template.json'))).toMatchObject({ license: 'MIT', owner: 'the orders authors' })
+
+  made.write('.template.json', JSON.stringify({ ...JSON.parse(made.read('.template.json')), template: address }))
+  await made.commit('The address of the template')
+  expect((await made.make('upgrade', 'REF=HEAD')).stdout).toContain('up to date')
+})
