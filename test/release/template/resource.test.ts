@@ -139,7 +139,7 @@ test.each([
   expect(await status()).toBe('')
 })
 
-test('Git merges two branches that have each generated a resource, and the formatter sorts the lists', async () => {
+test('Git merges two branches that have each generated a resource, and both resources can be removed', async () => {
   const start = await service.git('rev-parse', 'HEAD')
   const branch = await service.git('branch', '--show-current')
   for (const name of ['zebra', 'apple']) {
