@@ -1,5 +1,5 @@
 /*
- * node scripts/resource.ts, with NAME=invoice, FIELDS=number:string:unique,total:int and optionally PLURAL=invoices and
+ * node scripts/resource.ts, with NAME=invoice, FIELDS='number:string:unique,total:int' and optionally PLURAL=invoices and
  *   PARENT=customer
  * node scripts/resource.ts remove, with NAME=invoice and PLURAL=invoices
  *
@@ -52,7 +52,7 @@ function write(names: Names, text: string | undefined, parentName: string | unde
       files.map(([path]) => path),
     ),
   )
-  console.info('Try: make lint types unit e2e')
+  console.info(`Try: make lint types unit e2e T=${names['user-profiles']}`)
 }
 
 function remove(names: Names): void {

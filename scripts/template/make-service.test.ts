@@ -72,6 +72,14 @@ describe.each([...ways, 'all'])('with deploy/%s alone', (deploy) => {
 })
 
 // A line whose wrapping depends on the length of the name fails make lint in some services.
+test('a service without the example keeps the files that the tests of a generated resource import', () => {
+  const service = make({ example: 'no', deploy: 'kubernetes', suites: 'none' })
+  const templates = paths.filter((path) => /^scripts\/resource\/templates\/.*\.txt$/.test(path))
+  const named = templates.flatMap((path) => [...(service.get(path) ?? '').matchAll(/from '\.\.?\/(support\/.+)'/g)])
+  expect(named.length).toBeGreaterThan(1)
+  for (const [, to] of named) expect([...service.keys()]).toContain(`test/${to}`)
+})
+
 test.each(['a', 'orders', 'a'.repeat(55)])('the code of a service named %s is formatted', (own) => {
   const directory = mkdtempSync(join(tmpdir(), 'formatted-'))
   const service = make({ name: own })

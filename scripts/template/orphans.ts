@@ -1,6 +1,9 @@
 import { posix } from 'node:path'
 import type { Tree } from './make-service.ts'
 
+/** The tests that `make resource` writes into test/ and test/…/ import this file. */
+const GENERATED = 'test/support/described.ts'
+
 const IMPORT = /(?:\bfrom |\bimport |\bimport\(|\brequire\()'([^'\n]+)'/g
 
 /** Lists the files and the packages that a file imports. */
@@ -35,7 +38,7 @@ export function dropDependents(template: Tree, kept: Tree): Tree {
 
 /** Removes the test support that only removed files use. @returns the packages that only removed files import */
 export function dropOrphans(template: Tree, kept: Tree): { readonly kept: Tree; readonly packages: readonly string[] } {
-  const used = findImports(kept)
+  const used = new Set([...findImports(kept), GENERATED])
   const orphans = [...findImports(template)].filter((name) => !used.has(name))
   const texts = [...kept].filter(([path]) => isTest(path))
   // Tests start a program by its path.

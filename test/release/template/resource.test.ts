@@ -83,7 +83,8 @@ test('generated resources, one of them under the paths of another, pass lint, ty
   expect(await resource('NAME=user-profile', `FIELDS=${ALL_TYPES.join(',')}`)).toMatchObject({ code: 0 })
   await service.git('add', '--all')
   await service.git('commit', '--quiet', '--message', 'User profiles')
-  expect(await resource('NAME=order', 'FIELDS=total:int:sort')).toMatchObject({ code: 0 })
+  const next = expect.stringContaining('Try: make lint types unit e2e T=orders')
+  expect(await resource('NAME=order', 'FIELDS=total:int:sort')).toMatchObject({ code: 0, stdout: next })
   expect(await resource('NAME=order', 'FIELDS=total:int')).toMatchObject({
     stderr: expect.stringContaining('internal/store/orders.ts already exists'),
   })
@@ -138,7 +139,7 @@ test.each([
   expect(await status()).toBe('')
 })
 
-test('Git merges two branches that have each generated a resource, and the formatter sorts the lists', async () => {
+test('Git merges two branches that have each generated a resource, and both resources can be removed', async () => {
   const start = await service.git('rev-parse', 'HEAD')
   const branch = await service.git('branch', '--show-current')
   for (const name of ['zebra', 'apple']) {
