@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
@@ -100,45 +99,6 @@ test('pipelined requests are executed one after the other, and responses keep th
   const received = await text(socket)
   expect(received.match(/^\/\w+/gm)?.map((path) => path.replace('HTTP', ''))).toEqual([...paths, '/last'])
   expect(most).toBe(1)
-})
-
-test('a probe does not wait for all handlers of a turn, and an error of a handler does not stop the others', () => {
-  const script = `
-    import { once } from 'node:events'
-    import { connect } from 'node:net'
-    import { createServer } from './server.ts'
-    const order = []
-    const send = (socket, path) => socket.write('GET ' + path + ' HTTP/1.1\\r\\nhost: x\\r\\n\\r\\n')
-    process.on('uncaughtException', ({ message }) => order.push(message))
-    const { server, handle } = createServer({
-      ...${JSON.stringify(LIMITS)},
-      probe({ url }, response) {
-        if (url === '/probe') order.push(url)
-        if (url !== '/x') response.end()
-        return url !== '/x'
-      },
-    })
-    handle(({ url }, response) => {
-      if (order.push(url) === 1) send(sockets[4], '/probe')
-      const end = performance.now() + 5
-      while (performance.now() < end);
-      response.end()
-      if (order.length === 1) throw new Error('broken')
-      if (order.length === 6) process.exit(console.log(order.join(' ')))
-    })
-    await once(server.listen(0, '127.0.0.1'), 'listening')
-    const sockets = Array.from({ length: 5 }, () => connect(server.address().port, '127.0.0.1'))
-    // Every connection is accepted once it has received a response.
-    for (const socket of sockets) send(socket, '/warm-up')
-    await Promise.all(sockets.map((socket) => once(socket, 'data')))
-    for (const socket of sockets.slice(0, 4)) send(socket, '/x')`
-  const order = execFileSync(process.execPath, ['--input-type=module', '--eval', script], {
-    cwd: import.meta.dirname,
-    encoding: 'utf8',
-    timeout: 60_000,
-  })
-  // Node continues with the immediates of a turn after an error.
-  expect(order).toMatch(/^\/x broken .*\/probe .*\/x$/m)
 })
 
 test('a connection that pipelines without end is destroyed', async () => {

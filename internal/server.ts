@@ -29,28 +29,15 @@ export interface ServerOptions extends Timeouts {
 
 export type HttpServer = ReturnType<typeof createServer>
 
-/** Time in which handlers start in one turn of the event loop. The next turn first responds to the probes. */
-const SLICE_MS = 1
-
 /** Creates a server with every limit set. Probes respond before the handler is set and before waiting requests. */
 export function createServer({ probe, ownsSocket, onClientError, ...options }: ServerOptions) {
   const loaded = Promise.withResolvers<RequestListener>()
   let handler: RequestListener = (request, response) => {
     void loaded.promise.then((handler) => handler(request, response))
   }
-  const waiting: (() => void)[] = []
   let enqueue: RequestListener = (request, response) => {
     // Probes that arrive in the same turn of the event loop respond before this handler runs.
-    if (waiting.push(() => handler(request, response)) === 1) setImmediate(runWaiting)
-  }
-  function runWaiting(): void {
-    const end = performance.now() + SLICE_MS
-    try {
-      do waiting.shift()?.()
-      while (waiting.length > 0 && performance.now() < end)
-    } finally {
-      if (waiting.length > 0) setImmediate(runWaiting)
-    }
+    setImmediate(() => handler(request, response))
   }
   const messages = createMessageClasses()
   const server = createHttpServer(
