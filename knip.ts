@@ -27,7 +27,7 @@ export default {
         // A service may lack the suites that use the rest.
         ...(existsSync('test/release') ? [] : ['test/{support,resilience}/*.ts']),
         'chaos/{main,faults/*,healing/*,parts/*}.ts',
-        'load/{main,capacity,generator}.ts',
+        'load/{main,generator,capacity/main}.ts',
         'deploy/*/timeouts.ts',
         'deploy/*/observe.ts',
         'deploy/*/fault-*.ts',

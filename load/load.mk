@@ -7,4 +7,4 @@ load: dist/server.cjs ## send a scenario through the full link, and name the fir
 	@node load/main.ts
 
 capacity: dist/server.cjs ## find the knee, and the replicas, pool and memory for a target: TARGET=5000 SLO='p99<250ms' (SCENARIO=notes; INSTANCES=1,2,4; ZONES=3; QUICK=1; URL=…)
-	@node load/capacity.ts
+	@node load/capacity/main.ts

@@ -5,7 +5,7 @@ import { expect, test } from '@jest/globals'
 import { run } from '../../test/support/run.ts'
 
 const capacity = (env: Readonly<Record<string, string>>) =>
-  run(process.execPath, ['load/capacity.ts'], { env: { TARGET: '300', SLO: 'p99<250ms', ...env } })
+  run(process.execPath, ['load/capacity/main.ts'], { env: { TARGET: '300', SLO: 'p99<250ms', ...env } })
 
 /** Time between two responses of the system, in milliseconds: 30 requests a second. */
 const GAP_MS = 1_000 / 30

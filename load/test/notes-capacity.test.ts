@@ -13,9 +13,13 @@ test('the command finds the knees of one and two instances, names the pool, and 
     ...{ TARGET: '300', SLO: 'p99<200ms' },
   }
   // The command is not part of a jest worker, so its starters must not look for one.
-  const { code, stdout, stderr } = await run('env', ['-u', 'JEST_WORKER_ID', process.execPath, 'load/capacity.ts'], {
-    env,
-  })
+  const { code, stdout, stderr } = await run(
+    'env',
+    ['-u', 'JEST_WORKER_ID', process.execPath, 'load/capacity/main.ts'],
+    {
+      env,
+    },
+  )
   const problem = `exit code ${code}:\n${stdout}\n${stderr}`
   // The command judges the deviation. A busy machine lowers the measured knees, and the pool bounds them.
   if (code !== 0) expect(stderr).toMatch(/^DEVIATION: /m)
@@ -33,6 +37,6 @@ test('the command finds the knees of one and two instances, names the pool, and 
   expect(stdout).toMatch(/\| 8 \| not measured \|.*\| simulation only \|/)
   expect(stdout).toMatch(/^DATABASE_POOL_MAX=[2-6]$/m)
   expect(stdout).toMatch(/^kubectl patch hpa \S+ --patch /m)
-  expect(stdout).toContain(readFileSync('load/capacity.md', 'utf8'))
-  expect(readFileSync('load/capacity.svg', 'utf8')).toMatch(/^<svg /)
+  expect(stdout).toContain(readFileSync('load/capacity/report.md', 'utf8'))
+  expect(readFileSync('load/capacity/report.svg', 'utf8')).toMatch(/^<svg /)
 }, 600_000)

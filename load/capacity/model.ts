@@ -1,6 +1,6 @@
-import { percentile } from '../test/support/open-loop.ts'
+import { percentile } from '../../test/support/open-loop.ts'
+import type { StepResult } from '../measure.ts'
 import { findKnee, type Outcome } from './knee.ts'
-import type { StepResult } from './measure.ts'
 import { type System, simulate } from './simulate.ts'
 import { holds, type Objective } from './slo.ts'
 

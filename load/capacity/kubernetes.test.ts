@@ -23,7 +23,7 @@ test('figures that were not measured are left as they are', () => {
   expect(renderSettings(bare)).toEqual([])
 })
 
-const base = join(import.meta.dirname, '../deploy/kubernetes/base')
+const base = join(import.meta.dirname, '../../deploy/kubernetes/base')
 
 /** A service may have deleted the manifests. */
 const inTemplate = existsSync(base) ? test : test.skip

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import type { StepResult } from './measure.ts'
+import type { StepResult } from '../measure.ts'
 import { type Costs, computeCosts, predictKnee } from './model.ts'
 
 /** A step in which a request takes 2 ms of its instance, 0.5 ms of the database, and holds a connection for 10 ms. */

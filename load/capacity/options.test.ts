@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { readOptions } from './capacity-options.ts'
+import { readOptions } from './options.ts'
 
 const required = { TARGET: '5000', SLO: 'p99<250ms' }
 

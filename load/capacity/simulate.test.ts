@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { percentile } from '../test/support/open-loop.ts'
+import { percentile } from '../../test/support/open-loop.ts'
 import { createRandom, type System, simulate } from './simulate.ts'
 
 /** Ten connections of 50 ms each: 200 requests a second. */

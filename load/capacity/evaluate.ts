@@ -1,8 +1,8 @@
-import { findBottleneck, findOthers, OTHERS } from './bottleneck.ts'
-import type { CapacityOptions } from './capacity-options.ts'
+import { findBottleneck, findOthers, OTHERS } from '../bottleneck.ts'
+import type { StepResult } from '../measure.ts'
 import { findKnee, type Knee, type KneeOptions, type Outcome } from './knee.ts'
-import type { StepResult } from './measure.ts'
 import { type Costs, computeCosts, predictKnee, simulateStep } from './model.ts'
+import type { CapacityOptions } from './options.ts'
 import { computeSizing, type InstanceUse, type Sizing } from './sizing.ts'
 import { holds } from './slo.ts'
 

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { percentile } from '../test/support/open-loop.ts'
+import { percentile } from '../../test/support/open-loop.ts'
 import { findKnee, type Outcome } from './knee.ts'
 import { createRandom, simulate } from './simulate.ts'
 

@@ -1,4 +1,4 @@
-import { type ChartPanel, renderChart, type Series } from './chart.ts'
+import { type ChartPanel, renderChart, type Series } from '../chart.ts'
 import type { Capacity, Row } from './evaluate.ts'
 
 /** Rates above this multiple of the knee are not drawn: their latencies would hide the others. */

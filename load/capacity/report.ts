@@ -1,6 +1,6 @@
-import type { CapacityOptions } from './capacity-options.ts'
 import type { Capacity, Row } from './evaluate.ts'
 import { renderCommands, renderPatches, renderSettings } from './kubernetes.ts'
+import type { CapacityOptions } from './options.ts'
 import type { Sizing } from './sizing.ts'
 
 export interface ReportInput {

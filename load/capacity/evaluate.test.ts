@@ -1,10 +1,10 @@
 import { expect, test } from '@jest/globals'
-import { percentile } from '../test/support/open-loop.ts'
-import { renderCapacityChart } from './capacity-chart.ts'
-import { readOptions } from './capacity-options.ts'
-import { listProblems, renderReport } from './capacity-report.ts'
+import { percentile } from '../../test/support/open-loop.ts'
+import type { StepResult } from '../measure.ts'
+import { renderCapacityChart } from './chart.ts'
 import { evaluate, type Rig } from './evaluate.ts'
-import type { StepResult } from './measure.ts'
+import { readOptions } from './options.ts'
+import { listProblems, renderReport } from './report.ts'
 import { simulate } from './simulate.ts'
 
 const MIB = 1024 ** 2

@@ -8,18 +8,18 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
-import { schema } from '../config/env.ts'
-import { listCores } from '../test/support/cpu.ts'
-import { readValues } from '../test/support/read-values.ts'
-import { findBottleneck, findFirstBottleneck } from './bottleneck.ts'
-import { renderCapacityChart } from './capacity-chart.ts'
-import { type CapacityOptions, readOptions } from './capacity-options.ts'
-import { listProblems, renderReport } from './capacity-report.ts'
+import { schema } from '../../config/env.ts'
+import { listCores } from '../../test/support/cpu.ts'
+import { readValues } from '../../test/support/read-values.ts'
+import { findBottleneck, findFirstBottleneck } from '../bottleneck.ts'
+import type { Target } from '../evidence.ts'
+import { measure, prepareData, type StepResult } from '../measure.ts'
+import { readScenario, readSql, type Scenario } from '../scenario.ts'
+import { startStage } from '../stage.ts'
+import { renderCapacityChart } from './chart.ts'
 import { evaluate, type Rig, type Row } from './evaluate.ts'
-import type { Target } from './evidence.ts'
-import { measure, prepareData, type StepResult } from './measure.ts'
-import { readScenario, readSql, type Scenario } from './scenario.ts'
-import { startStage } from './stage.ts'
+import { type CapacityOptions, readOptions } from './options.ts'
+import { listProblems, renderReport } from './report.ts'
 
 const USAGE =
   "make capacity TARGET=5000 SLO='p99<250ms' [SCENARIO=ping INSTANCES=1,2,4 DATABASE_POOL_MAX=10 ZONES=3 QUICK=1 URL=http://…]"
@@ -96,8 +96,8 @@ async function main(): Promise<number> {
   const { name } = JSON.parse(readFileSync('package.json', 'utf8'))
   const machine = `${cores} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), ${new Date().toISOString().slice(0, 10)}`
   const report = renderReport({ options, capacity, name, limits: new Map(limits), machine })
-  writeFileSync(join(import.meta.dirname, 'capacity.md'), report)
-  writeFileSync(join(import.meta.dirname, 'capacity.svg'), renderCapacityChart(capacity, scenario.title))
+  writeFileSync(join(import.meta.dirname, 'report.md'), report)
+  writeFileSync(join(import.meta.dirname, 'report.svg'), renderCapacityChart(capacity, scenario.title))
   console.info(`\n${report}`)
 
   const problems = listProblems(capacity)
