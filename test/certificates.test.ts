@@ -58,7 +58,8 @@ beforeAll(async () => {
 
   const tree = path('tree')
   mkdirSync(join(tree, '.toolchain/bin'), { recursive: true })
-  for (const file of ['Makefile', '.npmrc', '.nvmrc', 'scripts/toolchain/install.sh']) cpSync(file, join(tree, file))
+  for (const file of ['Makefile', '.npmrc', '.nvmrc', 'scripts/toolchain/install.sh', 'scripts/packages.sh'])
+    cpSync(file, join(tree, file))
   symlinkSync(process.execPath, join(tree, '.toolchain/bin/node'))
   for (const folder of ['.', 'scripts/toolchain']) {
     const lock = LOCK(packed.integrity)
