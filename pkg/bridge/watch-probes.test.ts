@@ -14,7 +14,8 @@ async function startInstance(status: number | undefined) {
   const state = { status, port: 0, probes: 0 }
   const server = createServer((request, response) => {
     if (request.url === '/health/ready') state.probes++
-    if (state.status !== undefined) response.writeHead(state.status).end()
+    const headers = state.status === 101 ? { connection: 'upgrade', upgrade: 'x' } : {}
+    if (state.status !== undefined) response.writeHead(state.status, headers).end()
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   state.port = (server.address() as AddressInfo).port
@@ -81,4 +82,12 @@ test('without a usable instance the list is empty, and the bridge decides', asyn
   expect(await next()).toEqual([])
   // Two consecutive failures decide.
   expect(instance.probes).toBe(2)
+})
+
+test('an instance that responds with 101 is not usable, and does not hold the probes', async () => {
+  const instance = await startInstance(101)
+  const { next } = watch([instance])
+  expect(await next()).toEqual([])
+  instance.status = 200
+  expect(await next()).toEqual([instance.port])
 })

@@ -75,6 +75,9 @@ function probe({ timeoutMs, signal, ...target }: Probe): Promise<boolean> {
     get({ ...target, agent: false, signal: limit }, (response) => {
       resolve(response.statusCode === 200)
       response.destroy()
-    }).once('error', () => resolve(false))
+    })
+      .on('error', () => resolve(false))
+      // After a response with status 101, Node closes the connection without a response and without an error.
+      .once('close', () => resolve(false))
   })
 }

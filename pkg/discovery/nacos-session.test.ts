@@ -45,3 +45,11 @@ test('a login that fails with 500 asks for the password', async () => {
   setFault({ status: 500, body: '' })
   await expect(send()).rejects.toThrow('Nacos: log in (is the password wrong?): status 500, ""')
 })
+
+test('a token that is no valid header is rejected, and the error does not quote it', async () => {
+  const body = JSON.stringify({ accessToken: 'tok\nen', tokenTtl: 60 })
+  const client = { request: async () => ({ status: 200, headers: new Headers(), body }) }
+  const session = createNacosSession({ client, username: 'writer', password: 's3cret' })
+  const sent = session.request('heartbeat', { method: 'GET', path: '/' })
+  await expect(sent).rejects.toThrow('Nacos: log in: the response has no token')
+})

@@ -41,7 +41,8 @@ export function createNacosSession(options: NacosSessionOptions) {
       throw responseError(`Nacos: log in${hint}`, response, [password])
     }
     const { accessToken, tokenTtl } = parseObject(response.body)
-    if (typeof accessToken !== 'string' || accessToken === '') {
+    // The token becomes a header. fetch quotes an invalid header in its error, and the log would contain the token.
+    if (typeof accessToken !== 'string' || !/^[\x21-\x7e]+$/.test(accessToken)) {
       throw new RegistryError('Nacos: log in: the response has no token', response.status)
     }
     renewTokenAt = now() + RENEW_AT * 1e3 * (typeof tokenTtl === 'number' && tokenTtl > 0 ? tokenTtl : 60)

@@ -4,7 +4,8 @@ const alert = z.object({
   status: z.enum(['firing', 'resolved']),
   labels: z.record(z.string(), z.string()),
   annotations: z.record(z.string(), z.string()).default({}),
-  startsAt: z.iso.datetime({ offset: true }),
+  // The text becomes a key of the state, so it must be short. The format allows any number of decimals.
+  startsAt: z.iso.datetime({ offset: true }).max(64),
   fingerprint: z.string().regex(/^[0-9a-f]{1,64}$/),
 })
 
@@ -28,11 +29,11 @@ export const identify = ({ fingerprint, startsAt }: Pick<Alert, 'fingerprint' | 
 
 /**
  * Returns the PromQL that has a result while the alert fires, or is pending after a restart of Prometheus. Omits long
- * values, so that the query stays small.
+ * names and values, so that the query stays small.
  */
 export function alertQuery(labels: Readonly<Record<string, string>>): string {
   const matchers = Object.entries(labels)
-    .filter(([name, value]) => /^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name) && value.length <= 200)
+    .filter(([name, value]) => /^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name) && name.length <= 200 && value.length <= 200)
     .slice(0, 30)
     .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
   return `ALERTS{${matchers.join(',')}}`

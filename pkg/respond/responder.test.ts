@@ -151,3 +151,16 @@ test('a dry run restores an earlier setting, and then still knows its own cool-d
   expect(world.saved).toEqual([EMPTY_STATE])
   expect(await responder.receive([alertOf('Load')])).toMatchObject([{ verdict: 'duplicate' }])
 })
+
+test('the end of an action is reported once while the state cannot be saved', async () => {
+  let isFull = false
+  const save = () => (isFull ? Promise.reject(new Error('disk full')) : Promise.resolve())
+  const { world, responder } = start({ store: { load: () => EMPTY_STATE, save } })
+  await responder.receive([alertOf('Load')])
+  await responder.stop()
+  isFull = true
+  world.now += 30_000
+  for (let count = 0; count < 3; count++) await responder.tick()
+  expect(world.events).toEqual(['decided', 'acted', 'state not saved', 'not recovered'])
+  expect(world.messages).toHaveLength(1)
+})

@@ -47,7 +47,10 @@ export function createResponder(options: ResponderOptions) {
   const { rules, maxActionsPerHour, dryRun, isStopped, store, act, expire, notify, hasResult, onEvent } = options
   const { now = Date.now } = options
   let state = store.load()
-  /** The state in the file. Decisions of a dry run change only `state`. */
+  /**
+   * The state in the file, without the actions whose removal could not be saved. Decisions of a dry run change only
+   * `state`.
+   */
   let saved = state
   let last: Promise<unknown> = Promise.resolve()
   /** The actions in progress, by the id of their alert. */
@@ -141,7 +144,13 @@ export function createResponder(options: ResponderOptions) {
     inTurn(async () => {
       const pending = saved.pending.filter((each) => each.id !== id)
       if (pending.length === saved.pending.length) return false
-      await access.save({ ...saved, pending }).catch((err: unknown) => onEvent({ type: 'state not saved', err }))
+      const next = { ...saved, pending }
+      await access.save(next).catch((err: unknown) => {
+        onEvent({ type: 'state not saved', err })
+        // Keep the removal in memory: otherwise each tick would report the end of this action again on a full disk.
+        saved = next
+        if (!dryRun) state = next
+      })
       return true
     })
 
@@ -178,7 +187,9 @@ export function createResponder(options: ResponderOptions) {
     async tick(): Promise<void> {
       await inTurn(() => expire(now(), access)).catch((err: unknown) => onEvent({ type: 'state not saved', err }))
       // A signal cannot recover because of an action that is still in progress.
-      for (const pending of saved.pending) if (!acting.has(pending.id)) await follow(pending)
+      const ended = saved.pending.filter(({ id }) => !acting.has(id))
+      // All queries together take one timeout. One after another, they would delay `expire` while Prometheus hangs.
+      await Promise.all(ended.map(follow))
     },
     /** Waits for the actions in progress. */
     async stop(): Promise<void> {

@@ -122,3 +122,7 @@ describe('the file', () => {
     await expect(readContent(file)).rejects.toThrow(/^SETTINGS_FILE is not a JSON (file|object)$/)
   })
 })
+
+test.each([[['a']], [null], [{}]])('a value %j in the file is no base of a change', (value) => {
+  expect(() => findBase({ FEATURES: value }, { setting: 'FEATURES', value: 'docs' }, [])).toThrow('neither a text')
+})

@@ -34,14 +34,22 @@ export function findChange(action: Action): Pick<Override, 'setting' | 'value'> 
 const isSame = (a: Override, b: Pick<Override, 'setting' | 'value'>) =>
   a.setting === b.setting && (a.setting === 'RATE_LIMIT' || a.value === b.value)
 
-/** Returns the value to restore. A change on top of another change of the responder restores the operator's value. */
+/**
+ * Returns the value to restore. A change on top of another change of the responder restores the operator's value.
+ *
+ * @throws when the value in the file is a list, an object or null
+ */
 export function findBase(
   content: Content,
   change: Pick<Override, 'setting' | 'value'>,
   active: readonly Override[],
 ): Override['base'] {
   const earlier = active.find((each) => isSame(each, change))
-  return earlier === undefined ? (content[change.setting] as Override['base']) : earlier.base
+  if (earlier !== undefined) return earlier.base
+  const value = content[change.setting]
+  if (value === undefined || ['string', 'number', 'boolean'].includes(typeof value)) return value as Override['base']
+  // The service rejects such a value too. In the state file, it would prevent the next start.
+  throw new Error(`${change.setting} in SETTINGS_FILE is neither a text nor a number`)
 }
 
 function parseList(value: unknown, defaults: readonly string[]): readonly string[] {
