@@ -9,7 +9,7 @@ export interface Certificates {
   /** Path of the certificate of the authority. */
   readonly authority: string
   readonly valid: string
-  /** Path of a certificate that has expired yesterday. */
+  /** Path of a certificate that expired yesterday. */
   readonly expired: string
   /** Path of the certificate in use. A fault replaces the file. */
   readonly current: string

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 const [action, directory = ''] = process.argv.slice(2)
 const file = join(directory, 'filler')
 
-/** Appends zeros in smaller and smaller chunks, so that not a byte is left. */
+/** Appends zeros in smaller and smaller chunks, until no byte is left. */
 function fill(): void {
   for (let bytes = 64 * 1024; bytes >= 1; ) {
     try {

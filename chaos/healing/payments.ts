@@ -57,7 +57,7 @@ async function measureBreaker({ repeat }: RowOptions): Promise<Outcome> {
 }
 
 const SECRET = 'secret-of-the-healing-0123456789abc'
-/** The times of the mission at a scrape of 5 s. */
+/** The times of the shipped rule at a scrape of 5 s. */
 const TIMES = { scrape: '5s', window: '15s', for: '15s', repeat: '5s' }
 /** Longer than the recovery of the signal, in seconds. */
 const COOLDOWN_S = 25
