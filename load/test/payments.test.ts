@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { findBottleneck } from '../bottleneck.ts'
-import { measure } from '../measure.ts'
+import { measure, type StepResult } from '../measure.ts'
 import { readScenario } from '../scenario.ts'
 import { startStage } from '../stage.ts'
 
@@ -13,9 +13,14 @@ async function measureWith(concurrency: number) {
   return await measure({ target: stage.target, scenario, rate: 300, durationS: 3, warmUpS: 1 })
 }
 
+/** Other programs may make the generator late. Its lag would hide the resource. */
+function withoutLag({ evidence, ...step }: StepResult): StepResult {
+  return { ...step, evidence: { ...evidence, generator: { lagMs: 0, cpu: 0 } } }
+}
+
 test('calls that the concurrency limit of the upstream refuses name the bulkhead', async () => {
   const step = await measureWith(2)
-  expect(findBottleneck(step)).toEqual({
+  expect(findBottleneck(withoutLag(step))).toEqual({
     resource: 'bulkhead',
     reason: expect.stringMatching(/calls to the upstream were in progress, and \d+ calls were refused/),
   })
@@ -26,5 +31,5 @@ test('a limit above the load refuses no call', async () => {
   const step = await measureWith(10_000)
   expect(step.evidence.upstream).toMatchObject({ rejectedByConcurrency: 0 })
   expect(step.evidence.upstream?.inFlight).toBeGreaterThan(0)
-  expect(findBottleneck(step)?.resource).not.toBe('bulkhead')
+  expect(findBottleneck(withoutLag(step))?.resource).not.toBe('bulkhead')
 }, 120_000)
