@@ -22,7 +22,7 @@ const SEEDS = 'internal/store/seeds'
 
 interface Database {
   readonly url: string
-  /** Whether this is the PostgreSQL of make dev and make run. */
+  /** True for the PostgreSQL of make dev and make run. */
   readonly isLocal: boolean
 }
 

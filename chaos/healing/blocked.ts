@@ -85,7 +85,6 @@ async function measure({ directory }: RowOptions): Promise<Outcome> {
       cooldownSeconds: 60,
     },
   })
-  const firstAt = (word: string) => robot.messages.find(({ content }) => content.includes(word))?.at
   try {
     await until(ping, 60_000)
     await setTimeout(11_000)
@@ -95,14 +94,14 @@ async function measure({ directory }: RowOptions): Promise<Outcome> {
     const detectedAt = Date.now()
     await until(ping, 60_000)
     const recoveredAt = Date.now()
-    await until(() => firstAt('RESOLVED') !== undefined, 60_000)
+    await until(() => robot.count('RESOLVED') > 0, 60_000)
     return {
       samples: [
         {
           detected: seconds(faultAt, detectedAt),
           restarted: seconds(faultAt, recoveredAt),
-          notified: seconds(faultAt, firstAt('FIRING') ?? Number.NaN),
-          'told of the recovery': seconds(recoveredAt, firstAt('RESOLVED') ?? Number.NaN),
+          notified: seconds(faultAt, robot.firstAt('FIRING')),
+          'told of the recovery': seconds(recoveredAt, robot.firstAt('RESOLVED')),
         },
       ],
     }

@@ -72,22 +72,20 @@ async function measureMessages({ directory }: RowOptions): Promise<Outcome> {
       cooldownSeconds: 60,
     },
   })
-  const count = (word: string) => robot.messages.filter(({ content }) => content.includes(word)).length
   await setTimeout(10_000)
   const killedAt = Date.now()
   await database.kill()
   await setTimeout(deadMs(false))
   await database.restart()
   const returnedAt = Date.now()
-  await until(() => count('RESOLVED') > 0, 60_000)
+  await until(() => robot.count('RESOLVED') > 0, 60_000)
   // A second message would arrive with a repetition of the alert, every 5 s.
   await setTimeout(15_000)
-  const firstAt = (word: string) => robot.messages.find(({ content }) => content.includes(word))?.at ?? Number.NaN
   const sample = {
-    notified: seconds(killedAt, firstAt('FIRING')),
-    'messages of the fault': count('FIRING') || Number.NaN,
-    'told of the recovery': seconds(returnedAt, firstAt('RESOLVED')),
-    'messages of the recovery': count('RESOLVED') || Number.NaN,
+    notified: seconds(killedAt, robot.firstAt('FIRING')),
+    'messages of the fault': robot.count('FIRING') || Number.NaN,
+    'told of the recovery': seconds(returnedAt, robot.firstAt('RESOLVED')),
+    'messages of the recovery': robot.count('RESOLVED') || Number.NaN,
   }
   await users.stop()
   await responder.stop()

@@ -1,10 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { COOL_DOWN_MS } from '../../pkg/upstream/guard.ts'
 import { type FakePayments, PAYMENT, startFakePayments } from '../../test/payments/fake.ts'
 import { type RunningApp, startApp } from '../../test/support/app.ts'
 import { startAlerting } from '../../test/support/deploy/start-alerting.ts'
 import { freePort } from '../../test/support/services.ts'
+import { launchResponder, SECRET } from './responder.ts'
 import type { Outcome, Row, RowOptions, Sample } from './row.ts'
 import { GOOD_MS, isGood, judgeLag, nextLine, seconds, startUsers } from './users.ts'
 
@@ -18,8 +20,6 @@ function respond(fake: FakePayments, isError: () => boolean): void {
 
 const heal = (fake: FakePayments) => respond(fake, () => false)
 
-/** Time that the client keeps the circuit open, in milliseconds. */
-const COOL_DOWN_MS = 4_000
 /** Without a bad response for this time, the users are well again. */
 const CALM_MS = 2_000
 
@@ -56,7 +56,6 @@ async function measureBreaker({ repeat }: RowOptions): Promise<Outcome> {
   return { samples, ...judgeLag(lagMs) }
 }
 
-const SECRET = 'secret-of-the-healing-0123456789abc'
 /** The times of the shipped rule at a scrape of 5 s. */
 const TIMES = { scrape: '5s', window: '15s', for: '15s', repeat: '5s' }
 /** Longer than the recovery of the signal, in seconds. */
@@ -79,18 +78,7 @@ async function startMission(directory: string, fake: FakePayments) {
     responder: { url: `http://127.0.0.1:${port}`, secret: SECRET },
     times: TIMES,
   })
-  const responder = await startApp({
-    program: [resolve('dist/app'), 'respond'],
-    env: {
-      ...env,
-      RESPONDER_PORT: String(port),
-      RESPONDER_RULES: join(directory, 'rules.json'),
-      RESPONDER_STATE: join(directory, 'state.json'),
-      RESPONDER_SECRET: SECRET,
-      RESPONDER_DRY_RUN: 'false',
-      RESPONDER_PROMETHEUS: alerting.prometheus.url,
-    },
-  })
+  const responder = await launchResponder({ directory, port, prometheusUrl: alerting.prometheus.url, env })
   return { app, responder, alerting }
 }
 

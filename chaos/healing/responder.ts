@@ -8,7 +8,8 @@ import { startApp } from '../../test/support/app.ts'
 import { startAlerting } from '../../test/support/deploy/start-alerting.ts'
 import { freePort } from '../../test/support/services.ts'
 
-const SECRET = 'secret-of-the-healing-0123456789abc'
+/** The bearer secret of the alerts. */
+export const SECRET = 'secret-of-the-healing-0123456789abc'
 
 /** An alert of Prometheus with its rule of the responder. */
 export interface Reaction {
@@ -19,6 +20,11 @@ export interface Reaction {
   readonly cooldownSeconds: number
 }
 
+interface LaunchOptions extends Pick<ResponderOptions, 'directory' | 'env'> {
+  readonly port: number
+  readonly prometheusUrl: string
+}
+
 export interface ResponderOptions {
   readonly directory: string
   /** `host:port` of the metrics of each instance. */
@@ -26,8 +32,23 @@ export interface ResponderOptions {
   readonly reaction: Reaction
   /** Scrape interval. @default 5s */
   readonly scrape?: string
-  readonly env?: Readonly<Record<string, string>>
+  readonly env?: Readonly<Record<string, string>> | undefined
 }
+
+/** Starts the responder with `rules.json` of the directory, in which it also keeps its state. */
+export const launchResponder = ({ directory, port, prometheusUrl, env }: LaunchOptions) =>
+  startApp({
+    program: [resolve('dist/app'), 'respond'],
+    env: {
+      RESPONDER_PORT: String(port),
+      RESPONDER_RULES: join(directory, 'rules.json'),
+      RESPONDER_STATE: join(directory, 'state.json'),
+      RESPONDER_SECRET: SECRET,
+      RESPONDER_DRY_RUN: 'false',
+      RESPONDER_PROMETHEUS: prometheusUrl,
+      ...env,
+    },
+  })
 
 /** Starts Prometheus, Alertmanager and the responder with one alert and its rule. */
 export async function startResponder({ directory, targets, reaction, scrape = '5s', env }: ResponderOptions) {
@@ -48,18 +69,7 @@ export async function startResponder({ directory, targets, reaction, scrape = '5
     responder: { url: `http://127.0.0.1:${port}`, secret: SECRET },
     times: { scrape, window: '15s', for: reaction.for, repeat: '5s' },
   })
-  const responder = await startApp({
-    program: [resolve('dist/app'), 'respond'],
-    env: {
-      RESPONDER_PORT: String(port),
-      RESPONDER_RULES: join(directory, 'rules.json'),
-      RESPONDER_STATE: join(directory, 'state.json'),
-      RESPONDER_SECRET: SECRET,
-      RESPONDER_DRY_RUN: 'false',
-      RESPONDER_PROMETHEUS: alerting.prometheus.url,
-      ...env,
-    },
-  })
+  const responder = await launchResponder({ directory, port, prometheusUrl: alerting.prometheus.url, env })
   return {
     responder,
     async stop(): Promise<void> {
@@ -94,7 +104,7 @@ export async function startSystemctl(directory: string, onCommand: (args: readon
   }
 }
 
-/** Starts a stand-in for the group robot of WeCom, which keeps the messages. */
+/** Starts a stand-in for the group robot of WeCom. */
 export async function startRobot() {
   const messages: { readonly at: number; readonly content: string }[] = []
   const server = createServer(async (request, response) => {
@@ -106,7 +116,10 @@ export async function startRobot() {
   const { port } = server.address() as AddressInfo
   return {
     env: { RESPONDER_WECOM_URL: `http://127.0.0.1:${port}/send?key=healing` },
-    messages,
+    /** Counts the messages that contain the word. */
+    count: (word: string) => messages.filter(({ content }) => content.includes(word)).length,
+    /** Returns the time of the first message that contains the word, in milliseconds since the epoch, or NaN. */
+    firstAt: (word: string) => messages.find(({ content }) => content.includes(word))?.at ?? Number.NaN,
     stop: () => void server.close(),
   }
 }

@@ -18,7 +18,7 @@ const NAME_SERVER = `127.53.${(process.pid >> 8) % 256}.${1 + (process.pid % 250
 /** Debian's library. The shell expands the pattern. */
 const FAKE_TIME = '/usr/lib/*/faketime/libfaketime.so.1'
 
-/** What the instance uses, and how an experiment takes it away. */
+/** A dependency of the instance, with the variables by which an experiment takes it away. */
 interface Dependency {
   /** The environment of the instance. */
   readonly env: Env

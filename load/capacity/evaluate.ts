@@ -44,7 +44,7 @@ export interface Capacity {
   readonly costs?: Costs
   /** Absent when the knee is 0. */
   readonly sizing?: Sizing
-  /** Whether the replicas carry the target in the simulation while a zone is lost. */
+  /** True when the replicas carry the target in the simulation while a zone is lost. */
   readonly isTargetHeld?: boolean
 }
 

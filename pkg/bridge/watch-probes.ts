@@ -33,7 +33,7 @@ export function watchProbes({
 }: WatchProbesOptions): Source {
   return {
     async watch(_service, onInstances, _onError, signal) {
-      /** Whether an instance is usable. Undefined until that is known. */
+      /** True for a usable instance. An instance without an entry has no result yet. */
       const states = new Map<Address, boolean>()
 
       function set(instance: Address, isUsable: boolean): void {
