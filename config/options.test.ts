@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals'
+import { groupOptions } from './options.ts'
 import { createSettings } from './settings.ts'
-import { describeExport } from './telemetry.ts'
 
-const describe = (environment: Record<string, string>) => describeExport(createSettings(environment).current())
+const describe = (environment: Record<string, string>) => groupOptions(createSettings(environment).current()).exporter
 
 test('without an endpoint, the other variables have no effect and the service exports no spans', () => {
   expect(describe({ OTEL_SERVICE_NAME: 'orders', OTEL_TRACES_SAMPLER: 'always_on' })).toBeUndefined()
