@@ -70,13 +70,7 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<Exi
       graceMs: config.BRIDGE_GRACE_MS,
       allowEmpty: config.BRIDGE_ALLOW_EMPTY,
       nginx: config.BRIDGE_NGINX,
-      log: {
-        level: config.LOG_LEVEL,
-        bufferBytes: config.LOG_BUFFER,
-        bufferMs: config.LOG_BUFFER_MS,
-        service: `${service}-bridge`,
-        version: buildInfo.version,
-      },
+      log: { ...groupOptions(config).log, service: `${service}-bridge`, version: buildInfo.version },
     })
   },
   async respond() {
