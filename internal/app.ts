@@ -12,7 +12,7 @@ import type { ServiceBoard } from './board/board.ts'
 import { buildInfo } from './build-info.ts'
 import { probes } from './handler/probes.ts'
 import { createListener } from './listener.ts'
-import { logClientError, logEvent, logHealth, logLifecycle, logStoreError } from './log-events.ts'
+import { logClientError, logEvent, logHealth, logLifecycle, logStoreError, logUnknownMigrations } from './log-events.ts'
 import type { Counts } from './metrics.ts'
 import { createServiceLog } from './service-log.ts'
 
@@ -68,8 +68,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
   })
   const common = { service, version, context, logger, lifecycle, health }
 
-  // A stop takes the components in the reverse order. The modules of optional components are loaded only when the
-  // configuration enables them.
+  // A stop reverses the order of the start. Only the modules that the configuration enables are loaded.
   const start = () =>
     lifecycle.run(async (use) => {
       await use({ name: 'listener', start: () => http.listen({ ...options.address, port: config.PORT, fd }) })
@@ -79,18 +78,19 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
       const { startTelemetry } = await load(import('./telemetry.ts'))
       const telemetry = await startTelemetry({
         ...common,
-        ...{ counts, droppedLines, use },
+        counts,
+        droppedLines,
+        use,
         admin: { ...options.timeouts, ...options.address, port: config.ADMIN_PORT },
         hasBoard: config.NODE_ENV !== 'production' || config.FEATURES.includes('board'),
         exporter: options.exporter,
       })
-      const { metrics, tracing } = telemetry
-      const sources = metrics?.sources
-      const tracer = tracing?.tracer
       board = telemetry.board
+      const { metrics, tracing } = telemetry
+      const { sources } = metrics ?? {}
+      const { tracer } = tracing ?? {}
 
-      // The HTTP server stops before the stores, so requests no longer use them: wait only briefly for a store that
-      // hangs.
+      // The HTTP server stops before the stores, so the stop waits only briefly for a store that hangs.
       const stopTimeoutMs = 1_000
       const postgres =
         options.database &&
@@ -104,8 +104,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
         })
       if (postgres) {
         await use({ name: 'database', stop: postgres.stop, stopTimeoutMs })
-        const onUnknown = (migrations: readonly string[]) =>
-          logEvent(logger, 'warn', 'database has migrations of another build', { 'App.migrations': migrations })
+        const onUnknown = logUnknownMigrations(logger)
         const check = postgresCheck({ pool: postgres.checkPool, migrations: postgres.migrations, onUnknown })
         health.watch({ name: 'database', check, critical: () => current().DATABASE_CRITICAL })
       }
