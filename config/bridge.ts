@@ -1,15 +1,7 @@
-import { type Config, type Name, SECRETS } from './env.ts'
-import {
-  ConfigError,
-  type Environment,
-  type ReadFile,
-  readSecrets,
-  readTextFile,
-  validate,
-  withEnvFile,
-} from './load.ts'
+import type { Config, Name } from './env.ts'
+import { type Environment, type ReadFile, readTextFile, readVariables, validate } from './load.ts'
 
-/** The variables of `app bridge`. It ignores other variables, so that an invalid database URL cannot stop it. */
+/** The variables of `app bridge`. */
 const NAMES = [
   'SERVICE_NAME',
   'LOG_LEVEL',
@@ -32,17 +24,12 @@ const REQUIRED = {
   BRIDGE_STATE: 'the file for the last good list, such as /var/lib/bridge/state.json',
 } as const
 
-type Required = { readonly [K in keyof typeof REQUIRED]: NonNullable<Config[K]> }
+type BridgeConfig = Config & { readonly [K in keyof typeof REQUIRED]: NonNullable<Config[K]> }
 
 /** Reads the configuration of `app bridge`. @throws ConfigError with all problems together */
-export function loadBridge(
-  environment: Environment,
-  readFile: ReadFile = readTextFile,
-): Pick<Config, (typeof NAMES)[number]> & Required {
+export function loadBridge(environment: Environment, readFile: ReadFile = readTextFile): BridgeConfig {
   const problems: string[] = []
-  const given = withEnvFile(environment, readFile)
-  const names = NAMES.flatMap((name) => (SECRETS.has(name) ? [name, `${name}_FILE`] : [name]))
-  const values = readSecrets(Object.fromEntries(names.map((name) => [name, given[name]])), readFile, problems)
+  const values = readVariables(environment, NAMES, readFile, problems)
   const hasInstances = values['BRIDGE_INSTANCES'] !== undefined
   if (!hasInstances && values['REGISTRY'] === undefined) {
     problems.push('REGISTRY: got nothing, expected the address of a registry, such as consul://host:8500')
@@ -53,10 +40,5 @@ export function loadBridge(
   for (const [name, expected] of Object.entries(REQUIRED)) {
     if (values[name] === undefined) problems.push(`${name}: got nothing, expected ${expected}`)
   }
-  const { BRIDGE_SINK, BRIDGE_STATE, ...config } = validate(
-    Object.fromEntries(NAMES.map((name) => [name, values[name]])),
-    problems,
-  )
-  if (problems.length > 0 || BRIDGE_SINK === undefined || BRIDGE_STATE === undefined) throw new ConfigError(problems)
-  return { ...config, BRIDGE_SINK, BRIDGE_STATE }
+  return validate(values, problems) as BridgeConfig
 }

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import { parse } from 'dotenv'
-import { type Config, findContradictions, type Problem, SECRETS, schema } from './env.ts'
+import { type Config, findContradictions, type Name, type Problem, SECRETS, schema } from './env.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -82,6 +82,21 @@ export function withEnvFile(environment: Environment, readFile: ReadFile = readT
 
 const withoutEmpty = (environment: Environment) =>
   Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
+
+/**
+ * Reads the variables of one command. It ignores other variables, so that the command starts even when the service
+ * cannot. Appends errors to `problems`.
+ */
+export function readVariables(
+  environment: Environment,
+  names: readonly Name[],
+  readFile: ReadFile,
+  problems: string[],
+): Environment {
+  const given = withEnvFile(environment, readFile)
+  const all = names.flatMap((name) => (SECRETS.has(name) ? [name, `${name}_FILE`] : [name]))
+  return readSecrets(Object.fromEntries(all.map((name) => [name, given[name]])), readFile, problems)
+}
 
 /** Replaces each `X_FILE` of a secret with `X` and the contents of that file. Appends errors to `problems`. */
 export function readSecrets(environment: Environment, readFile: ReadFile, problems: string[]): Environment {

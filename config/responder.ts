@@ -1,7 +1,7 @@
 import { type Config, type Name, SECRETS, schema } from './env.ts'
-import { type Environment, type ReadFile, readSecrets, readTextFile, validate, withEnvFile } from './load.ts'
+import { type Environment, type ReadFile, readTextFile, readVariables, validate } from './load.ts'
 
-/** The variables of `app respond`. It ignores other variables, so that it starts even when the service cannot. */
+/** The variables of `app respond`. */
 const NAMES = [
   'SERVICE_NAME',
   'NODE_ENV',
@@ -14,6 +14,8 @@ const NAMES = [
   'LOG_BUFFER',
   'LOG_BUFFER_MS',
   'UPSTREAMS',
+  // The value of the environment applies while SETTINGS_FILE does not contain the name.
+  'UPSTREAM_OPEN',
   'FEATURES',
   'SETTINGS_FILE',
   'DRAIN_DELAY_MS',
@@ -55,13 +57,10 @@ export function loadResponder<Rules>(
   readFile: ReadFile = readTextFile,
 ): ResponderConfig<Rules> {
   const problems: string[] = []
-  const given = withEnvFile(environment, readFile)
-  const isKnown = (name: string) => NAMES.some((known) => name === known || name === `${known}_FILE`)
-  const own = Object.fromEntries(Object.entries(given).filter(([name]) => isKnown(name)))
-  // UPSTREAM_OPEN of the environment applies while SETTINGS_FILE does not contain it.
-  const values: Environment = { ...readSecrets(own, readFile, problems), UPSTREAM_OPEN: given['UPSTREAM_OPEN'] }
+  const values = readVariables(environment, NAMES, readFile, problems)
   for (const name of REQUIRED) {
-    if (!values[name] && !given[`${name}_FILE`]) problems.push(`${name}: got nothing, expected a value for app respond`)
+    if (!values[name] && !values[`${name}_FILE`])
+      problems.push(`${name}: got nothing, expected a value for app respond`)
   }
   const upstreams = schema.UPSTREAMS.safeParse(values['UPSTREAMS']).data ?? []
   const context: RuleContext = {

@@ -1,24 +1,29 @@
 import { authenticate } from '#pkg/access/authenticate.ts'
 import { type BearerTokenOptions, bearerTokens } from '#pkg/access/bearer-tokens.ts'
-import { type IssuerKeysOptions, issuerKeys } from '#pkg/access/issuer-keys.ts'
-import type { SessionOptions, Sessions } from '#pkg/access/sessions.ts'
+import { issuerKeys } from '#pkg/access/issuer-keys.ts'
+import type { SessionOptions } from '#pkg/access/sessions.ts'
+import type { RequestContext } from '#pkg/http/request-context.ts'
 import type { Guard } from '#pkg/operation/openapi.ts'
+import { createFetch, type TracedFetchOptions } from '#pkg/tracing/fetch.ts'
 import { session } from './handler/session.ts'
 import type { SessionsDeps } from './store/sessions.ts'
 
-export interface AccessOptions extends Omit<BearerTokenOptions, 'keys'> {
+export interface AccessDeps extends Omit<BearerTokenOptions, 'keys'>, Pick<TracedFetchOptions, 'tracer'> {
   /** URL of the issuer's JSON Web Key Set. */
   readonly jwksUrl: string
-  readonly fetch?: IssuerKeysOptions['fetch']
-  /** @default no sessions */
-  readonly sessions?: Sessions
+  /** The sessions of browsers. They need Redis. @default no sessions */
+  readonly sessions?: Omit<SessionOptions, 'store'> | undefined
+  readonly redis?: SessionsDeps['redis'] | undefined
+  readonly service: string
+  readonly context: Pick<RequestContext, 'outgoingHeaders'>
 }
 
-export type Access = ReturnType<typeof createAccess>
-
 /** Composes the authentication of every operation that is not public, and its description in the OpenAPI document. */
-export function createAccess({ jwksUrl: url, fetch, sessions, ...claims }: AccessOptions) {
-  const verify = bearerTokens({ ...claims, keys: issuerKeys({ url, fetch }) })
+export async function createAccess(deps: AccessDeps) {
+  const { jwksUrl, sessions: options, redis, service, context, tracer, ...claims } = deps
+  const fetch = createFetch({ outgoingHeaders: context.outgoingHeaders, tracer })
+  const verify = bearerTokens({ ...claims, keys: issuerKeys({ url: jwksUrl, fetch }) })
+  const sessions = options && redis && (await createStoredSessions(options, { redis, service }))
   const guard: Guard = {
     schemes: {
       bearer: {
@@ -42,8 +47,8 @@ export function createAccess({ jwksUrl: url, fetch, sessions, ...claims }: Acces
 }
 
 /** Creates the sessions of browsers, which are stored in Redis. */
-export async function createSessions({ redis, service, ...options }: Omit<SessionOptions, 'store'> & SessionsDeps) {
+async function createStoredSessions(options: Omit<SessionOptions, 'store'>, deps: SessionsDeps) {
   const { createSessions } = await import('#pkg/access/sessions.ts')
   const { createSessionStore } = await import('./store/sessions.ts')
-  return createSessions({ ...options, store: createSessionStore({ redis, service }) })
+  return createSessions({ ...options, store: createSessionStore(deps) })
 }

@@ -1,12 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { requestId } from '#pkg/http/request-id.ts'
-import { limitConnections, listen } from '#pkg/lifecycle/index.ts'
 import type { Logger } from '#pkg/logging/index.ts'
 import type { Metrics } from '#pkg/metrics/index.ts'
 import { sendProblem } from '#pkg/problem/index.ts'
 import type { ServiceBoard } from './board/board.ts'
-import { logAcceptError, logConnectionLimit, logEvent, logListening } from './log-events.ts'
-import { createServer, type Timeouts } from './server.ts'
+import { createListener } from './listener.ts'
+import { logEvent } from './log-events.ts'
+import type { Timeouts } from './server.ts'
 
 /** Maximum number of connections to the admin port, each with a file descriptor. */
 const ADMIN_FILES = 64
@@ -27,13 +27,14 @@ export interface AdminDeps extends Timeouts {
 /** Creates the second listener, which serves `GET /metrics` and the board to operators until the end of the stop. */
 export function createAdmin({ host, port, defaultPort = 9464, ...deps }: AdminDeps) {
   const { reusePort, metrics, board, logger, ...timeouts } = deps
-  const { server, drain, handle } = createServer({ ...timeouts, ownsSocket: true, probe })
-  limitConnections({
-    server,
-    closeIdle: drain.closeIdle,
+  const { drain, handle, listen } = createListener({
+    ...timeouts,
+    name: 'admin',
+    logger,
+    probe,
+    ownsSocket: true,
     reservedFiles: 0,
     openFiles: ADMIN_FILES,
-    onEvent: logConnectionLimit(logger, 'admin'),
   })
   handle((request, response) => sendProblem(response, 'not_found', { requestId: requestId(request) }))
 
@@ -64,17 +65,15 @@ export function createAdmin({ host, port, defaultPort = 9464, ...deps }: AdminDe
   return {
     name: 'admin',
     async start() {
-      const options = { server, host, setting: 'ADMIN_PORT' }
+      const address = { host, setting: 'ADMIN_PORT' }
       try {
-        await listen({ ...options, port: port ?? defaultPort, reusePort })
+        await listen({ ...address, port: port ?? defaultPort, reusePort }, 'admin listening')
       } catch (error) {
         const { cause } = error as { readonly cause?: NodeJS.ErrnoException }
         if (port !== undefined || cause?.code !== 'EADDRINUSE') throw error
         logEvent(logger, 'warn', 'admin port taken', { 'server.port': defaultPort })
-        await listen({ ...options, port: 0 })
+        await listen({ ...address, port: 0 }, 'admin listening')
       }
-      server.on('error', logAcceptError(logger, 'admin'))
-      logListening(logger, 'admin listening', server.address())
     },
     drain: () => drain.begin(),
     async stop(signal: AbortSignal) {

@@ -17,22 +17,22 @@ export interface HttpDeps {
   readonly logger: Logger
   readonly context: RequestContext
   /** @default no request is recorded */
-  readonly tracing?: Pick<Tracing, 'sample' | 'beginRequest' | 'bindRoute'>
+  readonly tracing?: Pick<Tracing, 'sample' | 'beginRequest' | 'bindRoute'> | undefined
   /** The classes of the server's messages. */
   readonly messages?: MessageClasses
   /** Number of proxies in front of the service, or their addresses. */
   readonly trustProxy: number | readonly string[]
   readonly bodyLimitBytes: number
   /** @default no other origin may read a response */
-  readonly cors?: CorsOptions
+  readonly cors?: CorsOptions | undefined
   readonly rateLimit: RequestHandler
   /** Limits the time of the outgoing calls of a request. @default each call has only its own limit */
-  readonly deadline?: RequestHandler
+  readonly deadline?: RequestHandler | undefined
   /** Authenticates every operation that is not public. @default every operation is public */
-  readonly guard?: RequestHandler
+  readonly guard?: RequestHandler | undefined
   readonly routes: readonly Route[]
   /** Called with Express's route of each path. */
-  readonly onRoute?: RouteOptions['onRoute']
+  readonly onRoute?: RouteOptions['onRoute'] | undefined
 }
 
 /** Composes the steps of every request that is not a probe, in order. */
@@ -64,7 +64,7 @@ export function createHttp({ logger, context, routes, guard, tracing, onRoute, .
   const options = {
     prioritize: context.prioritize,
     readBody: createBodyReader(deps.bodyLimitBytes),
-    ...(guard && { guard }),
+    guard,
     onRoute(route: IRoute) {
       onRoute?.(route)
       tracing?.bindRoute(route)

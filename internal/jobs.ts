@@ -19,8 +19,8 @@ export interface JobsDeps {
 }
 
 /** Creates the part of the lifecycle that runs the periodic jobs. They need a database. */
-export async function createJobs({ db, logger, sources }: JobsDeps): Promise<Part | undefined> {
-  if (JOBS.length === 0) return undefined
+export async function createJobs({ db, logger, sources }: JobsDeps): Promise<Part> {
+  if (JOBS.length === 0) return { name: 'jobs' }
   const { createJob } = await import('#pkg/jobs/index.ts')
   const { createJobLeases } = await import('./store/job-leases.ts')
   const leases = createJobLeases(db)

@@ -80,6 +80,10 @@ export const logUpstream = (logger: Logger) => (event: UpstreamEvent) => {
 export const logStoreError = (logger: Logger, store: string) => (err: Error) =>
   logEvent(logger, 'debug', 'store error', { 'service.target.name': store, err })
 
+/** Logs the migrations of the database that this build lacks. A newer build may have applied them. */
+export const logUnknownMigrations = (logger: Logger) => (migrations: readonly string[]) =>
+  logEvent(logger, 'warn', 'database has migrations of another build', { 'App.migrations': migrations })
+
 /** Logs bytes that never became a request. Such bytes have no line in the access log. */
 export const logClientError =
   (logger: Logger) =>

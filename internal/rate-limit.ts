@@ -1,8 +1,8 @@
 import type { RequestHandler } from 'express'
 import type { Logger } from '#pkg/logging/index.ts'
-import type { CounterEvent } from '#pkg/rate-limit/counter.ts'
 import { rateLimit } from '#pkg/rate-limit/rate-limit.ts'
 import { logEvent } from './log-events.ts'
+import type { Counts } from './metrics.ts'
 import { createSharedCount } from './store/rate-counts.ts'
 import type { Redis } from './store/redis.ts'
 
@@ -12,17 +12,16 @@ export interface RateLimitDeps {
   readonly redis: Pick<Redis, 'run'> | undefined
   readonly service: string
   readonly logger: Logger
-  /** Called when counting for all instances fails, and when it works again. */
-  readonly onEvent?: ((event: CounterEvent) => void) | undefined
+  readonly counts: Pick<Counts, 'isCountingAlone'>
 }
 
-export function createRateLimit({ perMinute, redis, service, logger, onEvent }: RateLimitDeps): RequestHandler {
+export function createRateLimit({ perMinute, redis, service, logger, counts }: RateLimitDeps): RequestHandler {
   if (redis === undefined) return rateLimit({ perMinute })
   return rateLimit({
     perMinute,
     shared: createSharedCount({ redis, service }),
     onEvent(event) {
-      onEvent?.(event)
+      counts.isCountingAlone = event.type === 'counting alone'
       if (event.type === 'counting alone') logEvent(logger, 'warn', 'rate limit counted alone', { err: event.error })
       else logEvent(logger, 'info', 'rate limit counted together')
     },

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { createRequestContext } from '#pkg/http/request-context.ts'
-import { createLifecycle, limitConnections, listen } from '#pkg/lifecycle/index.ts'
+import { createLifecycle } from '#pkg/lifecycle/index.ts'
 import {
   createActions,
   createQuery,
@@ -12,16 +12,10 @@ import {
 } from '#pkg/respond/index.ts'
 import { buildInfo } from './build-info.ts'
 import { alerts } from './handler/alerts.ts'
-import {
-  logAcceptError,
-  logClientError,
-  logConnectionLimit,
-  logEvent,
-  logLifecycle,
-  logListening,
-} from './log-events.ts'
+import { createListener } from './listener.ts'
+import { logClientError, logEvent, logLifecycle } from './log-events.ts'
 import { logLostMessage, logResponder, logRestore } from './respond-log.ts'
-import { createServer, type Timeouts } from './server.ts'
+import type { Timeouts } from './server.ts'
 import { createServiceLog } from './service-log.ts'
 
 export interface RespondOptions {
@@ -109,26 +103,19 @@ export function createRespond(options: RespondOptions): { start(): Promise<0 | 1
         },
       })
 
-      const { server, drain, handle } = createServer({
+      const { drain, handle, listen } = createListener({
         ...options.timeouts,
+        name: 'respond',
+        logger,
         ownsSocket: true,
+        reservedFiles: 64,
         probe: () => false,
         onClientError: logClientError(logger),
-      })
-      limitConnections({
-        server,
-        closeIdle: drain.closeIdle,
-        reservedFiles: 64,
-        onEvent: logConnectionLimit(logger, 'respond'),
       })
       handle(alerts({ receive: responder.receive, secret: options.secret, onError: logWebhookError }))
       await use({
         name: 'http',
-        async start() {
-          await listen({ server, host, port, setting: 'RESPONDER_PORT' })
-          server.on('error', logAcceptError(logger, 'respond'))
-          logListening(logger, 'listening', server.address())
-        },
+        start: () => listen({ host, port, setting: 'RESPONDER_PORT' }),
         drain: () => drain.begin(),
         stop: (signal) => drain.close(signal),
       })

@@ -3,7 +3,6 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import express from 'express'
 import request from 'supertest'
-import { createSessions } from '#pkg/access/sessions.ts'
 import { registerRoute } from '#pkg/operation/index.ts'
 import { createExaminer, type OpenapiDocument } from '../test/support/openapi.ts'
 import { createAccess } from './access.ts'
@@ -20,9 +19,11 @@ const db = { withTables: () => undefined } as unknown as Postgres['db']
 // Not called either.
 const upstreams = [{ name: 'payments', source: { type: 'static', origins: [] } }]
 
-const never = () => Promise.reject(new Error('not used'))
-const store = { get: never, set: never, delete: never }
-const sessions = createSessions({ store, secrets: ['x'.repeat(32)], ttlMs: 1, secure: true })
+const access = {
+  ...{ issuer: 'i', audience: 'a', jwksUrl: 'https://i', service: 's', context: { outgoingHeaders: () => ({}) } },
+  sessions: { secrets: ['x'.repeat(32)], ttlMs: 1, secure: true },
+  redis: { run: () => Promise.reject(new Error('not used')) },
+}
 
 const off = new Set<string>()
 let NODE_ENV = 'production'
@@ -143,7 +144,7 @@ test('every parameter has a description', () => {
 })
 
 test('the document shows the authentication of every operation that is not public', async () => {
-  const { routes: optional, guard } = createAccess({ issuer: 'i', audience: 'a', jwksUrl: 'https://i', sessions })
+  const { routes: optional, guard } = await createAccess(access)
   const guarded = createApp({ settings, optional, guard })
   const { body } = await request(guarded).get('/openapi.json').expect(200)
   const { valid, errors: mistakes } = await new Validator().validate(structuredClone(body))

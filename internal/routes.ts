@@ -19,7 +19,7 @@ export interface RoutesDeps {
   /** Routes of optional modules: resources and sessions. */
   readonly optional: readonly Route[]
   /** @default every operation is public */
-  readonly guard?: Guard
+  readonly guard?: Guard | undefined
 }
 
 /** Lists every route of the service except the probes. */
@@ -32,7 +32,7 @@ export function listRoutes({ settings, optional, guard }: RoutesDeps): Route[] {
   ]
   documented.push({
     path: '/openapi.json',
-    get: openapi({ build: buildInfo, routes: documented, ...(guard && { guard }) }),
+    get: openapi({ build: buildInfo, routes: documented, guard }),
     when: hasDocs,
   })
   return [

@@ -74,7 +74,7 @@ export function createServer({ probe, ownsSocket, onClientError, ...options }: S
     })
   })
   server.setTimeout(options.socketTimeoutMs)
-  answerClientErrors({ server, responseOn: drain.responseOn, ...(onClientError && { onEvent: onClientError }) })
+  answerClientErrors({ server, responseOn: drain.responseOn, onEvent: onClientError })
 
   return {
     server,

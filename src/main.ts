@@ -2,6 +2,7 @@ import { inspect } from 'node:util'
 import { describeConnections } from '#config/connections.ts'
 import type { Config } from '#config/env.ts'
 import { ConfigError, describeConfig, loadAddress } from '#config/load.ts'
+import { groupOptions } from '#config/options.ts'
 import { createSettings } from '#config/settings.ts'
 import { buildInfo } from '#internal/build-info.ts'
 import { withoutCredentials } from '#pkg/logging/credentials.ts'
@@ -69,29 +70,19 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<Exi
       graceMs: config.BRIDGE_GRACE_MS,
       allowEmpty: config.BRIDGE_ALLOW_EMPTY,
       nginx: config.BRIDGE_NGINX,
-      log: {
-        level: config.LOG_LEVEL,
-        bufferBytes: config.LOG_BUFFER,
-        bufferMs: config.LOG_BUFFER_MS,
-        service: `${service}-bridge`,
-        version: buildInfo.version,
-      },
+      log: { ...groupOptions(config).log, service: `${service}-bridge`, version: buildInfo.version },
     })
   },
   async respond() {
     const { loadResponder, withoutSecrets } = await import('#config/responder.ts')
     const { parseRules } = await import('#pkg/respond/index.ts')
     const config = loadResponder(process.env, parseRules)
+    const { log, timeouts } = groupOptions(config)
     const { createRespond } = await import('#internal/respond.ts')
     return createRespond({
       service: config.SERVICE_NAME ?? buildInfo.name,
-      log: { level: config.LOG_LEVEL, bufferBytes: config.LOG_BUFFER, bufferMs: config.LOG_BUFFER_MS },
-      timeouts: {
-        headersTimeoutMs: config.HEADERS_TIMEOUT_MS,
-        requestTimeoutMs: config.REQUEST_TIMEOUT_MS,
-        keepAliveTimeoutMs: config.KEEP_ALIVE_TIMEOUT_MS,
-        socketTimeoutMs: config.SOCKET_TIMEOUT_MS,
-      },
+      log,
+      timeouts,
       host: config.HOST,
       port: config.RESPONDER_PORT,
       shutdownTimeoutMs: config.SHUTDOWN_TIMEOUT_MS,

@@ -8,7 +8,8 @@ import pg from 'pg'
 import { migrations } from '../internal/store/migrations/index.ts'
 import { fetchHealth, findLines, killApps, type RunningApp, runApp, startApp } from './support/app.ts'
 import { startProber } from './support/prober.ts'
-import { freePort, type TestService, testPostgres, testRedis, until } from './support/services.ts'
+import { freePort, testRedis, until } from './support/services.ts'
+import { useStores } from './support/stores.ts'
 
 /** These settings have the proportions of the defaults. monitor.test.ts tests the times with a fake clock. */
 const HEALTH = { HEALTH_INTERVAL_MS: '300', HEALTH_TIMEOUT_MS: '250', HEALTH_FALL: '2' }
@@ -17,19 +18,8 @@ const HEALTH = { HEALTH_INTERVAL_MS: '300', HEALTH_TIMEOUT_MS: '250', HEALTH_FAL
  */
 const PATIENT = { HEALTH_INTERVAL_MS: '20000', HEALTH_TIMEOUT_MS: '20000' }
 
-const stores: Record<'database' | 'redis', TestService> = {} as never
-beforeAll(async () => {
-  ;[stores.database, stores.redis] = await Promise.all([testPostgres(), testRedis()])
-  await migrate(stores.database.url)
-})
-afterAll(async () => {
-  await Promise.all(Object.values(stores).map((store) => store.stop()))
-})
+const stores = useStores()
 afterEach(killApps)
-
-async function migrate(url: string): Promise<void> {
-  expect(await runApp(['migrate'], { env: { DATABASE_URL: url } })).toMatchObject({ code: 0 })
-}
 
 const ready = (app: RunningApp, expected: boolean) =>
   until(async () => (await fetch(`${app.url}/health/ready`)).ok === expected)
@@ -144,7 +134,7 @@ describe('a database without the migrations of this build', () => {
     expect(await response.json()).toEqual({ status: 'fail', reason: 'dependency' })
     const checkedAt = new Set<unknown>()
     await until(async () => checkedAt.add((await fetchHealth(app)).checks['database']?.checkedAt).size > 2)
-    await migrate(url)
+    expect(await runApp(['migrate'], { env: { DATABASE_URL: url } })).toMatchObject({ code: 0 })
     await ready(app, true)
     const names = Object.keys(migrations)
     expect(listFailures(app)).toEqual([

@@ -3,11 +3,12 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterEach, describe, expect, test } from '@jest/globals'
 import { killApps, type RunningApp, runApp, startApp } from './support/app.ts'
 import { reportModules } from './support/loaded-modules.ts'
 import { readValues, startMeasured } from './support/metrics.ts'
-import { freePort, type TestService, testPostgres, testRedis, until } from './support/services.ts'
+import { freePort, until } from './support/services.ts'
+import { useStores } from './support/stores.ts'
 import { temporaryDirectory } from './support/temporary.ts'
 import { debianTool } from './support/tools.ts'
 
@@ -22,19 +23,14 @@ const get = async ({ url }: RunningApp, path: string, init: RequestInit = {}) =>
 const COUNT = 'http_server_request_duration_seconds_count'
 
 describe('with PostgreSQL and Redis', () => {
-  let database: TestService
-  let redis: TestService
-  let stores: Readonly<Record<string, string>>
-  beforeAll(async () => {
-    ;[database, redis] = await Promise.all([testPostgres(), testRedis()])
-    stores = { DATABASE_URL: database.url, REDIS_URL: redis.url }
-    expect(await runApp(['migrate'], { env: stores })).toMatchObject({ code: 0 })
-  }, 60_000)
-  afterAll(() => Promise.all([database?.stop(), redis?.stop()]))
+  const stores = useStores()
 
   test('after traffic, promtool accepts the metrics, and the stores have theirs', async () => {
     const promtool = await debianTool('promtool', 'prometheus')
-    const { app, scrape } = await startMeasured({ ...stores, RATE_LIMIT: '1000000', FEATURES: 'docs,version' })
+    const { app, scrape } = await startMeasured({
+      ...{ DATABASE_URL: stores.database.url, REDIS_URL: stores.redis.url },
+      ...{ RATE_LIMIT: '1000000', FEATURES: 'docs,version' },
+    })
     expect(await get(app, '/ping')).toBe(200)
     expect(await get(app, '/version')).toBe(200)
     expect(await get(app, '/nothing"\\')).toBe(404)
@@ -53,9 +49,9 @@ describe('with PostgreSQL and Redis', () => {
       connections[`db_client_connection_pool_name="${pool}",db_client_connection_state="${state}"`]
     expect(inPool('redis', 'used')).toBe(1)
     expect(readValues(text, 'health_check_status')).toEqual({ 'check="database"': 1, 'check="redis"': 1 })
-    redis.hang()
+    stores.redis.hang()
     await until(async () => readValues(await scrape(), 'health_check_status')['check="redis"'] === 0)
-    redis.resume()
+    stores.redis.resume()
   })
 })
 

@@ -1,29 +1,19 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterEach, describe, expect, test } from '@jest/globals'
 import { type Kysely, sql } from 'kysely'
-import pg from 'pg'
 import { findMaxHeld, type Priority } from '../pkg/postgres/gate.ts'
 import { createDatabase, type DatabaseObserver, type DatabaseOptions } from '../pkg/postgres/index.ts'
-import { type TestService, testPostgres, until } from './support/services.ts'
+import { usePostgres } from './support/postgres.ts'
+import { until } from './support/services.ts'
 
 /** A query of this lock takes as long as the admin holds the lock. */
 const LOCK = 7
 
-let server: TestService
-let admin: pg.Client
+const postgres = usePostgres()
 const opened: Kysely<unknown>[] = []
 
-beforeAll(async () => {
-  server = await testPostgres()
-  admin = new pg.Client(server.url)
-  await admin.connect()
-})
-afterAll(async () => {
-  await admin.end()
-  await server.stop()
-})
 afterEach(async () => {
-  await admin.query('select pg_advisory_unlock_all()')
+  await postgres.admin.query('select pg_advisory_unlock_all()')
   await Promise.all(opened.splice(0).map((each) => each.destroy()))
 })
 
@@ -40,7 +30,7 @@ function open(options: Partial<DatabaseOptions> = {}) {
     onQuery: () => {},
   }
   const db = createDatabase<unknown>({
-    url: server.url,
+    url: postgres.server.url,
     applicationName: 'gate',
     poolMax: 10,
     connectTimeoutMs: 20_000,
@@ -62,8 +52,8 @@ function open(options: Partial<DatabaseOptions> = {}) {
   }
 }
 
-const lock = () => admin.query('select pg_advisory_lock($1)', [LOCK])
-const unlock = () => admin.query('select pg_advisory_unlock($1)', [LOCK])
+const lock = () => postgres.admin.query('select pg_advisory_lock($1)', [LOCK])
+const unlock = () => postgres.admin.query('select pg_advisory_unlock($1)', [LOCK])
 
 /** The code of the rejection. */
 const code = (work: Promise<unknown>) =>
@@ -160,7 +150,7 @@ describe('an operation that waits for a connection', () => {
   })
 
   test('gets the whole time of connecting while the pool still opens connections', async () => {
-    const { read } = open({ url: server.url.replace(/@[^/]+/, '@127.0.0.1:1'), queueTimeoutMs: 1 })
+    const { read } = open({ url: postgres.server.url.replace(/@[^/]+/, '@127.0.0.1:1'), queueTimeoutMs: 1 })
     expect(await code(read())).toBe('ECONNREFUSED')
   })
 })

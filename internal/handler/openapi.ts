@@ -8,7 +8,7 @@ import { PROBLEMS } from '../problems.ts'
 export interface OpenapiDeps {
   readonly build: BuildInfo
   readonly routes: readonly Route[]
-  readonly guard?: Guard
+  readonly guard?: Guard | undefined
 }
 
 const DESCRIPTION =

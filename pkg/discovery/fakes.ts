@@ -4,6 +4,21 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import type { RegistryKind } from './registry-address.ts'
 
+/** Addresses that both the configuration and `parseRegistry` refuse. */
+export const INVALID_ADDRESSES = [
+  'consul://',
+  'consul://user@host',
+  'consul://host/path',
+  'consul://host:0',
+  'consul://host:65536',
+  'consul://host?token=s3cret',
+  'nacos://user:s3cret@host',
+  'nacos://user:s3cr/et@host',
+  'nacos://us%er@host',
+  'nacos://host/namespace/group/more',
+  'eureka://host//eureka',
+]
+
 /** A response instead of the correct response. A promise delays the correct response until it resolves. */
 type Fault = 'hang' | 'endless' | { readonly status: number; readonly body: string } | Promise<void> | undefined
 

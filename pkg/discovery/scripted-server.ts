@@ -1,36 +1,47 @@
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { createRegistryClient } from './registry-client.ts'
+import { afterEach, beforeEach } from '@jest/globals'
+import { createRegistryClient, type RegistryClient } from './registry-client.ts'
 import type { Instance, Watch } from './watch.ts'
 
 type Respond = (req: IncomingMessage, res: ServerResponse) => unknown
 
-/** A registry for tests: a real HTTP server with scripted responses. */
-export async function createScriptedServer() {
-  const server = createServer((req, res) => respond(req, res)).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  let respond: Respond = (_req, res) => res.writeHead(500).end()
+/** Provides each test with a registry: a real HTTP server with scripted responses. Stops its watches after the test. */
+export function useScriptedServer() {
+  let respond: Respond
+  let server: Server
+  const observed: { stop(): Promise<void> }[] = []
+  beforeEach(async () => {
+    respond = (_req, res) => res.writeHead(500).end()
+    server = createServer((req, res) => respond(req, res)).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+  })
+  afterEach(async () => {
+    for (const each of observed.splice(0)) await each.stop()
+    server.close()
+    server.closeAllConnections()
+  })
   return {
-    client: createRegistryClient({ origin, timeoutMs: 500 }),
+    /** Runs a watch of the registry, and collects its outcomes in order. */
+    observe(create: (client: RegistryClient) => Watch) {
+      const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+      const started = observe(create(createRegistryClient({ origin, timeoutMs: 500 })))
+      observed.push(started)
+      return started
+    },
     respondWith(next: Respond) {
       respond = next
     },
     respondJson(body: unknown, status = 200, headers: Record<string, string> = {}) {
       respond = (_req, res) => res.writeHead(status, headers).end(JSON.stringify(body))
     },
-    close() {
-      server.close()
-      server.closeAllConnections()
-    },
   }
 }
 
 type Outcome = readonly Instance[] | Error
 
-/** Runs a watch and collects its outcomes in order. */
-export function observe({ watch }: Watch, service = 'orders') {
+function observe({ watch }: Watch, service = 'orders') {
   const end = new AbortController()
   const outcomes: Outcome[] = []
   let arrived = Promise.withResolvers<void>()

@@ -1,22 +1,10 @@
-import { afterEach, beforeEach, expect, test } from '@jest/globals'
-import { createScriptedServer, GARBAGE, observe } from './scripted-server.ts'
+import { expect, test } from '@jest/globals'
+import { GARBAGE, useScriptedServer } from './scripted-server.ts'
 import { watchConsul } from './watch-consul.ts'
 
-let registry: Awaited<ReturnType<typeof createScriptedServer>>
-const open: { stop(): Promise<void> }[] = []
-beforeEach(async () => {
-  registry = await createScriptedServer()
-})
-afterEach(async () => {
-  for (const each of open.splice(0)) await each.stop()
-  registry.close()
-})
-
-function start(password?: string) {
-  const observed = observe(watchConsul({ client: registry.client, password, pauseMs: 1, waitMs: 60_000 }))
-  open.push(observed)
-  return observed
-}
+const registry = useScriptedServer()
+const start = (password?: string) =>
+  registry.observe((client) => watchConsul({ client, password, pauseMs: 1, waitMs: 60_000 }))
 
 const entry = (id: string, address: string, status = 'passing', extra: object = {}) => ({
   Node: { Address: '10.0.0.9' },

@@ -1,22 +1,10 @@
-import { afterEach, beforeEach, expect, test } from '@jest/globals'
-import { createScriptedServer, GARBAGE, observe } from './scripted-server.ts'
+import { expect, test } from '@jest/globals'
+import { GARBAGE, useScriptedServer } from './scripted-server.ts'
 import { watchEureka } from './watch-eureka.ts'
 
-let registry: Awaited<ReturnType<typeof createScriptedServer>>
-const open: { stop(): Promise<void> }[] = []
-beforeEach(async () => {
-  registry = await createScriptedServer()
-})
-afterEach(async () => {
-  for (const each of open.splice(0)) await each.stop()
-  registry.close()
-})
-
-function start(login: { username?: string; password?: string } = {}) {
-  const observed = observe(watchEureka({ client: registry.client, path: '/eureka', pollMs: 1, ...login }))
-  open.push(observed)
-  return observed
-}
+const registry = useScriptedServer()
+const start = (login: { username?: string; password?: string } = {}) =>
+  registry.observe((client) => watchEureka({ client, path: '/eureka', pollMs: 1, ...login }))
 
 const instance = (id: string, status = 'UP', port: unknown = { $: 8080, '@enabled': 'true' }) => ({
   instanceId: id,

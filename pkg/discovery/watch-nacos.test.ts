@@ -1,24 +1,11 @@
 import { text } from 'node:stream/consumers'
-import { afterEach, beforeEach, expect, test } from '@jest/globals'
-import { createScriptedServer, GARBAGE, observe } from './scripted-server.ts'
+import { expect, test } from '@jest/globals'
+import { GARBAGE, useScriptedServer } from './scripted-server.ts'
 import { watchNacos } from './watch-nacos.ts'
 
-let registry: Awaited<ReturnType<typeof createScriptedServer>>
-const open: { stop(): Promise<void> }[] = []
-beforeEach(async () => {
-  registry = await createScriptedServer()
-})
-afterEach(async () => {
-  for (const each of open.splice(0)) await each.stop()
-  registry.close()
-})
-
-function start(options: { username?: string; password?: string; now?: () => number } = {}) {
-  const address = { namespace: 'prod', group: 'shop', pollMs: 1 }
-  const observed = observe(watchNacos({ client: registry.client, ...address, ...options }))
-  open.push(observed)
-  return observed
-}
+const registry = useScriptedServer()
+const start = (options: { username?: string; password?: string; now?: () => number } = {}) =>
+  registry.observe((client) => watchNacos({ client, namespace: 'prod', group: 'shop', pollMs: 1, ...options }))
 
 const instance = (ip: string, rest: object = {}) => ({ ip, port: 8080, healthy: true, enabled: true, ...rest })
 const success = (data: unknown) => JSON.stringify({ code: 0, message: 'success', data })

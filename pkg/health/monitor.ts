@@ -12,8 +12,6 @@ export interface WatchedCheck {
   readonly check: Check
   /** A critical check makes the aggregate fail. Evaluated for each snapshot. @default () => true */
   readonly critical?: () => boolean
-  /** Called for the events of this check, after `onEvent` of HealthOptions. */
-  readonly onEvent?: (event: HealthEvent) => void
 }
 
 export interface HealthEvent {
@@ -48,7 +46,7 @@ export type Monitor = ReturnType<typeof createMonitor>
  * again: each further interval counts as one more timeout.
  */
 export function createMonitor(
-  { name, check, critical = () => true, onEvent: onOwnEvent }: WatchedCheck,
+  { name, check, critical = () => true }: WatchedCheck,
   { settings, onEvent, clock = () => performance.now(), random = Math.random }: HealthOptions,
   onRun: () => void,
 ) {
@@ -102,9 +100,7 @@ export function createMonitor(
     if (status !== previous.status) reported.clear()
     if (reported.has(subject)) return
     reported.add(subject)
-    const event = { name, status, critical: critical(), ...(status === 'fail' && { reason, error }) }
-    onEvent?.(event)
-    onOwnEvent?.(event)
+    onEvent?.({ name, status, critical: critical(), ...(status === 'fail' && { reason, error }) })
   }
 
   return {

@@ -8,7 +8,7 @@ export interface ClientErrorOptions {
   /** Returns the latest response on a connection. An error response must not follow an incomplete response. */
   readonly responseOn: (socket: Socket) => ServerResponse | undefined
   /** Called for rejected bytes, which have no line in the access log. */
-  readonly onEvent?: (event: ClientErrorEvent) => void
+  readonly onEvent?: ((event: ClientErrorEvent) => void) | undefined
 }
 
 export interface ClientErrorEvent {

@@ -11,7 +11,7 @@ export interface ConnectionLimitOptions {
   /** File descriptors for the log, stores, health checks and Node itself. */
   readonly reservedFiles: number
   /** File descriptors that this process may open. @default the limit of the process, Infinity when it is unknown */
-  readonly openFiles?: number
+  readonly openFiles?: number | undefined
   /** Called when the limit is reached, and when fewer connections than nine tenths of the limit remain. */
   readonly onEvent: (event: ConnectionLimitEvent) => void
 }

@@ -28,7 +28,7 @@ export interface OpenapiOptions {
   /** Descriptions of the headers that every response of the router may have, by name. */
   readonly commonHeaders: Readonly<Record<string, string>>
   /** @default every operation is public */
-  readonly guard?: Guard
+  readonly guard?: Guard | undefined
 }
 
 /** Renders the OpenAPI 3.1 document of a service as JSON: https://spec.openapis.org/oas/v3.1.1.html */

@@ -15,7 +15,7 @@ export interface Route extends Readonly<Partial<Record<Method, Operation>>> {
 
 export interface RouteOptions {
   /** Rejects requests without valid credentials. Runs before the body is read. @default every operation is public */
-  readonly guard?: RequestHandler
+  readonly guard?: RequestHandler | undefined
   /** Returns the middleware that records the priority of a request, for operations that have one. */
   readonly prioritize?: (priority: Priority) => RequestHandler
   /** Returns the middleware that reads a body into `req.body`. */

@@ -1,4 +1,3 @@
-export type { Position } from './cursor.ts'
 export {
   ifMatchHeaders,
   ifNoneMatchHeaders,
@@ -13,13 +12,11 @@ export {
   IDEMPOTENCY_PROBLEMS,
   type Idempotency,
   type IdempotencyKeys,
-  type IdempotencyOptions,
   idempotencyHeaders,
   type StoredKey,
 } from './idempotency.ts'
 export {
   createPage,
-  type ListDeclaration,
   type Page,
   type PageRequest,
   pageQuery,

@@ -1,5 +1,5 @@
 export type { BreakerState } from './guard.ts'
-export { type JsonRequest, UpstreamStatusError } from './json.ts'
-export type { Attempt, CallContext, UpstreamEvent, UpstreamOptions, UpstreamRequest } from './options.ts'
+export { UpstreamStatusError } from './json.ts'
+export type { Attempt, UpstreamEvent, UpstreamOptions, UpstreamRequest } from './options.ts'
 export type { Source } from './resolve.ts'
 export { createUpstream, type Upstream, type UpstreamReport } from './upstream.ts'

@@ -1,5 +1,7 @@
 import type { Random } from './pick.ts'
 
+const MAX_TENTHS = 100
+
 /**
  * Limits retries to a share of the requests, so that they cannot multiply the load on a failing upstream. The bucket
  * holds 10 retries, and each request adds a tenth of a retry. In any period, attempts ≤ 1.1 × requests + 10.
@@ -8,30 +10,23 @@ import type { Random } from './pick.ts'
  * https://github.com/grpc/proposal/blob/master/A6-client-retries.md. The SRE book recommends 10 % too,
  * https://sre.google/sre-book/handling-overload/ ("per-client retry budget").
  */
-export function createRetryBudget({ capacity = 10, perRequest = 10 }: RetryBudgetOptions = {}) {
-  // Units of 1/perRequest retry: a sum of decimal fractions would drift.
-  let units = capacity * perRequest
+export function createRetryBudget() {
+  // Tenths of a retry: a sum of decimal fractions would drift.
+  let tenths = MAX_TENTHS
   return {
     /** Counts a request, without its retries. */
     deposit() {
-      units = Math.min(capacity * perRequest, units + 1)
+      tenths = Math.min(MAX_TENTHS, tenths + 1)
     },
     /** Takes one retry and returns true, or returns false when no retry is left. */
     withdraw(): boolean {
-      if (units < perRequest) return false
-      units -= perRequest
+      if (tenths < 10) return false
+      tenths -= 10
       return true
     },
     /** Returns the number of remaining retries. */
-    left: () => units / perRequest,
+    left: () => tenths / 10,
   }
-}
-
-export interface RetryBudgetOptions {
-  /** Maximum number of saved retries. @default 10 */
-  readonly capacity?: number
-  /** Requests that earn one retry. @default 10 */
-  readonly perRequest?: number
 }
 
 /**

@@ -2,11 +2,10 @@ import { setTimeout } from 'node:timers/promises'
 import type * as z from 'zod'
 import { CodedError } from '../problem/index.ts'
 import { withTimeout } from '../with-timeout.ts'
-import { type Call, CallError, encodeBody } from './call.ts'
+import { buildHeaders, type Call, CallError, encodeBody, isFailure } from './call.ts'
 import { isFailing } from './ejection.ts'
 import { AttemptError, exchange, type UpstreamResponse } from './exchange.ts'
 import { createGuard, RejectedError } from './guard.ts'
-import { buildHeaders } from './headers.ts'
 import type { Instance } from './instance.ts'
 import { type JsonRequest, requestJson } from './json.ts'
 import { observe } from './load.ts'
@@ -140,14 +139,14 @@ export function createUpstream(options: UpstreamOptions) {
 
   /** Sends the attempts of a call until one succeeds. @throws CallError */
   async function send(call: Call): Promise<UpstreamResponse> {
-    const { asked, deadline, isPatient, signal } = call
+    const { asked, deadline, signal } = call
     const isRepeatable = isIdempotent(asked.method) || asked.idempotencyKey !== undefined
     const tried = new Set<Instance>()
     budget.deposit()
     if (pool.list().length === 0) await awaitLookup(deadline - now())
     for (let retries = 0, hadFreeRetry = false, resends = 0; ; resends++) {
       const instance = pool.pick(tried)
-      if (instance === undefined) throw new CallError(new AttemptError('refused', 'no instance is known'), true)
+      if (instance === undefined) throw new CallError(new AttemptError('refused', 'no instance is known'), call)
       tried.add(instance)
       let error: AttemptError
       try {
@@ -157,15 +156,14 @@ export function createUpstream(options: UpstreamOptions) {
         error = cause
       }
       const { kind, status, retryAfterMs } = error
-      const isFailure = kind !== 'cancelled' && status !== 429 && (kind !== 'timeout' || isPatient)
       const leftMs = deadline - now()
       const retry = planRetry({ kind, status, retryAfterMs, isRepeatable, retries, hadFreeRetry, leftMs, random })
-      if (retry === undefined) throw new CallError(error, isFailure)
+      if (retry === undefined) throw new CallError(error, call)
       if (retry.isFree) hadFreeRetry = true
       else if (budget.withdraw()) retries++
       else {
         counts.retriesWithoutBudget++
-        throw new CallError(error, isFailure)
+        throw new CallError(error, call)
       }
       counts.retries++
       await setTimeout(retry.delayMs, undefined, signal && { signal }).catch(() => undefined)
@@ -173,7 +171,7 @@ export function createUpstream(options: UpstreamOptions) {
   }
 
   async function attempt(instance: Instance, call: Call, resends: number) {
-    const { asked, body, deadline, isPatient, signal } = call
+    const { asked, body, deadline, signal } = call
     const { method, path } = asked
     const { origin, agent } = instance
     const attributes = {
@@ -208,7 +206,7 @@ export function createUpstream(options: UpstreamOptions) {
         }
         status = error.status
         errorType = error.code
-        learn(instance, error, now() - startedAt, isPatient)
+        learn(instance, error, now() - startedAt, call)
         throw error
       } finally {
         done()
@@ -219,11 +217,11 @@ export function createUpstream(options: UpstreamOptions) {
     })
   }
 
-  function learn(instance: Instance, { kind, status }: AttemptError, durationMs: number, isPatient: boolean): void {
+  function learn(instance: Instance, error: AttemptError, durationMs: number, call: Call): void {
+    const { kind, status } = error
     if (kind === 'cancelled') return
-    const isFailure = status !== 429 && (kind !== 'timeout' || isPatient)
     const latencyMs = kind === 'timeout' ? durationMs : undefined
-    instance.load = observe(instance.load, { latencyMs, ok: !isFailure, now: now() })
+    instance.load = observe(instance.load, { latencyMs, ok: !isFailure(error, call), now: now() })
     if (kind === 'refused' || kind === 'broken') pool.connect(instance, 'failed')
     else if (status !== undefined) pool.connect(instance, 'ok')
   }

@@ -1,26 +1,22 @@
-import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals'
+import { afterEach, expect, jest, test } from '@jest/globals'
 import type { Page } from 'playwright-core'
-import { killApps, type RunningApp, runApp, startApp } from '../support/app.ts'
+import { killApps, type RunningApp, startApp } from '../support/app.ts'
 import { useBrowser } from '../support/browser.ts'
 import { expectReadable, VIEWPORTS } from '../support/readability.ts'
-import { type TestService, testPostgres, testRedis } from '../support/services.ts'
+import { useStores } from '../support/stores.ts'
 
 jest.setTimeout(120_000)
 
 const browser = useBrowser()
-let database: TestService
-let redis: TestService
-beforeAll(async () => {
-  ;[database, redis] = await Promise.all([testPostgres(), testRedis()])
-  expect(await runApp(['migrate'], { env: { DATABASE_URL: database.url } })).toMatchObject({ code: 0 })
-})
+const stores = useStores()
 afterEach(killApps)
-afterAll(() => Promise.all([database.stop(), redis.stop()]))
 
 const FAST = { HEALTH_INTERVAL_MS: '200', HEALTH_TIMEOUT_MS: '200' }
 
 const start = (env: Readonly<Record<string, string>> = {}): Promise<RunningApp> =>
-  startApp({ env: { ...FAST, DATABASE_URL: database.url, REDIS_URL: redis.url, REDIS_CRITICAL: 'false', ...env } })
+  startApp({
+    env: { ...FAST, DATABASE_URL: stores.database.url, REDIS_URL: stores.redis.url, REDIS_CRITICAL: 'false', ...env },
+  })
 
 const findRow = (page: Page, check: string) => page.getByRole('row', { name: check })
 
@@ -34,7 +30,7 @@ test('the page shows that a store is killed, without a reload', async () => {
   await page.goto(`${app.url}/health`)
   await findRow(page, 'redis').getByText('✓ ok').waitFor()
   expect(await page.getByRole('columnheader').allTextContents()).toEqual(['Check', 'State', 'Checked', 'Last runs'])
-  await redis.kill()
+  await stores.redis.kill()
   await findRow(page, 'redis not critical').getByText('✗ fail').waitFor()
   await findRow(page, 'redis').getByText('refused').waitFor()
   await page.getByText('Failing: redis (not critical).').waitFor()
@@ -42,7 +38,7 @@ test('the page shows that a store is killed, without a reload', async () => {
   expect(await findRow(page, 'redis').innerText()).toMatch(/[1-9]\d* of \d+ ok/)
   expect(await findRow(page, 'redis').locator('path.fail').getAttribute('d')).toMatch(/^M/)
   expect(await findRow(page, 'database').getByText('✓ ok').count()).toBe(1)
-  await redis.restart()
+  await stores.redis.restart()
   await findRow(page, 'redis').getByText('✓ ok').waitFor()
   expect(complaints).toEqual([])
   expect(new Set(requests)).toEqual(new Set([`${app.url}/health`]))

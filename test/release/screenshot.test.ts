@@ -1,8 +1,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals'
-import { killApps, runApp, startApp } from '../support/app.ts'
+import { afterEach, expect, jest, test } from '@jest/globals'
+import { killApps, startApp } from '../support/app.ts'
 import { useBrowser } from '../support/browser.ts'
-import { freePort, type TestService, testPostgres, testRedis } from '../support/services.ts'
+import { freePort } from '../support/services.ts'
+import { useStores } from '../support/stores.ts'
 
 /* `make screenshot` runs this test with WRITE=1, which writes the image of the README. */
 jest.setTimeout(120_000)
@@ -11,21 +12,20 @@ const FILE = 'docs/images/board.png'
 const SIZE = { width: 1100, height: 760 }
 
 const browser = useBrowser()
-let database: TestService
-let redis: TestService
-beforeAll(async () => {
-  ;[database, redis] = await Promise.all([testPostgres(), testRedis()])
-  expect(await runApp(['migrate'], { env: { DATABASE_URL: database.url } })).toMatchObject({ code: 0 })
-})
+const stores = useStores()
 afterEach(killApps)
-afterAll(() => Promise.all([database.stop(), redis.stop()]))
 
 /** Reads width and height from the header of a PNG. */
 const readSize = (png: Buffer) => ({ width: png.readUInt32BE(16), height: png.readUInt32BE(20) })
 
 test('the README has a screenshot of the board, which shows the routes and a failed request with its cause', async () => {
   const port = await freePort()
-  const env = { ADMIN_PORT: String(port), FEATURES: 'board', DATABASE_URL: database.url, REDIS_URL: redis.url }
+  const env = {
+    ADMIN_PORT: String(port),
+    FEATURES: 'board',
+    DATABASE_URL: stores.database.url,
+    REDIS_URL: stores.redis.url,
+  }
   const { url } = await startApp({ env: { ...env, SERVICE_NAME: 'orders' } })
   const create = (title: string) =>
     fetch(`${url}/v1/notes`, {
@@ -39,9 +39,9 @@ test('the README has a screenshot of the board, which shows the routes and a fai
     await fetch(`${url}/v1/notes?limit=20`)
   }
   expect((await create('Note 0')).status).toBe(409)
-  database.hang()
+  stores.database.hang()
   expect((await fetch(`${url}/v1/notes?limit=20`)).status).toBe(503)
-  database.resume()
+  stores.database.resume()
 
   const { page } = await browser.open({ viewport: SIZE, colorScheme: 'light' })
   await page.goto(`http://127.0.0.1:${port}/`)

@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals'
+import { groupOptions } from './options.ts'
 import { createSettings } from './settings.ts'
-import { describeExport } from './telemetry.ts'
 
-const describe = (environment: Record<string, string>) => describeExport(createSettings(environment).current())
+const describe = (environment: Record<string, string>) => groupOptions(createSettings(environment).current()).exporter
 
 test('without an endpoint, the other variables have no effect and the service exports no spans', () => {
   expect(describe({ OTEL_SERVICE_NAME: 'orders', OTEL_TRACES_SAMPLER: 'always_on' })).toBeUndefined()
@@ -52,4 +52,31 @@ test.each([
   ['OTEL_BSP_MAX_EXPORT_BATCH_SIZE', '4096'],
 ])('%s=%s is a problem of the configuration', (name, value) => {
   expect(() => describe({ [name]: value })).toThrow(name)
+})
+
+test('the group of a module that is off is undefined', () => {
+  const off = { exporter: undefined, database: undefined, redis: undefined, upstreams: undefined }
+  expect(groupOptions(createSettings({}).current())).toMatchObject({ ...off, discovery: undefined, access: undefined })
+})
+
+test('sessions let the pages of other origins send cookies, over TLS only in production', () => {
+  const environment = {
+    AUTH_JWKS_URL: 'https://issuer.example.com/jwks.json',
+    AUTH_ISSUER: 'issuer',
+    AUTH_AUDIENCE: 'orders',
+    CORS_ORIGINS: 'https://app.example.com',
+    REDIS_URL: 'redis://redis:6379',
+  }
+  const group = (more: object) => groupOptions(createSettings({ ...environment, ...more }).current())
+  const { access, http } = group({})
+  expect(access).toMatchObject({ issuer: 'issuer', sessions: undefined })
+  expect(http.cors).toEqual({ origins: ['https://app.example.com'], credentials: false })
+  for (const [NODE_ENV, secure] of [
+    ['production', true],
+    ['test', false],
+  ] as const) {
+    const { access, http } = group({ NODE_ENV, SESSION_SECRET: 'x'.repeat(32) })
+    expect(access?.sessions).toMatchObject({ secure, origins: ['https://app.example.com'] })
+    expect(http.cors?.credentials).toBe(true)
+  }
 })
