@@ -12,6 +12,8 @@ import {
 /** The variables of `app bridge`. It ignores other variables, so that an invalid database URL cannot stop it. */
 const NAMES = [
   'SERVICE_NAME',
+  'HOST',
+  'ADMIN_PORT',
   'LOG_LEVEL',
   'LOG_BUFFER',
   'LOG_BUFFER_MS',

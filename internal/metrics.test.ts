@@ -3,6 +3,7 @@ import { afterEach, expect, test } from '@jest/globals'
 import { Registry } from 'prom-client'
 import request from 'supertest'
 import type { UpstreamReport } from '#pkg/upstream/index.ts'
+import { createBridgeMetrics } from './bridge-metrics.ts'
 import { addMetrics } from './discovery.ts'
 import { createJobMetrics } from './job-metrics.ts'
 import { type Counts, createServiceMetrics } from './metrics.ts'
@@ -73,6 +74,8 @@ test('docs/metrics.md lists each metric with its type, its labels and its meanin
   observeAdmission(admission)
   addMetrics(sources, () => true, new Map([['renew ok', 1]]))
   createJobMetrics(sources)({ type: 'run ended', job: 'report', result: 'ok', durationMs: 1 })
+  const bridge = createBridgeMetrics(sources)
+  await bridge.measureSink('publish', { publish: async () => {} }).publish([])
   await request(http.measure((_req, res) => void res.end())).get('/')
   await render()
   const rows = []
