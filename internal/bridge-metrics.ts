@@ -16,11 +16,14 @@ export function createBridgeMetrics({ counter, gauge }: Sources) {
   const counts: Readonly<Record<Operation, Count>> = { read: create(), publish: create(), save: create() }
   let instances = 0
 
-  counter('bridge_operations_total', 'Requests to the registry, publications and saves of the list by their result.', () =>
-    Object.entries(counts).flatMap(([operation, { ok, fail }]) => [
-      { labels: { operation, result: 'ok' }, value: ok },
-      { labels: { operation, result: 'fail' }, value: fail },
-    ]),
+  counter(
+    'bridge_operations_total',
+    'Requests to the registry, publications and saves of the list by their result.',
+    () =>
+      Object.entries(counts).flatMap(([operation, { ok, fail }]) => [
+        { labels: { operation, result: 'ok' }, value: ok },
+        { labels: { operation, result: 'fail' }, value: fail },
+      ]),
   )
   gauge('bridge_last_success_timestamp_seconds', 'Time of the last success.', () =>
     Object.entries(counts).flatMap(([operation, { succeededAt }]) =>
