@@ -33,13 +33,8 @@ export function createPublisher({ sink, retryMs, onFailure, onRecovery }: Publis
   /** Returns after `ms`, or once the publisher stops. */
   const pause = (ms: number) => sleep(ms, undefined, { signal: stop.signal }).catch(() => {})
 
-  async function waitForChange(): Promise<void> {
-    if (refreshMs === undefined) return changed.promise
-    const end = new AbortController()
-    const timer = sleep(refreshMs, undefined, { signal: end.signal }).catch(() => {})
-    await Promise.race([changed.promise, timer])
-    end.abort()
-  }
+  const waitForChange = () =>
+    refreshMs === undefined ? changed.promise : Promise.race([changed.promise, pause(refreshMs)])
 
   async function publish(endpoints: readonly Endpoint[]): Promise<boolean> {
     try {
