@@ -9,14 +9,6 @@ import { createProxy, NOWHERE, type ProxyOptions, type RunningProxy } from '../.
 import { until } from '../../test/support/services.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
 
-/** Logs changes of health to a file. Envoy cannot open its standard output, which is a socket here. */
-const renderEventLogger = (path: string) => `
-          event_logger:
-            - name: file
-              typed_config:
-                '@type': type.googleapis.com/envoy.extensions.health_check.event_sinks.file.v3.HealthCheckEventFileSink
-                event_log_path: ${path}`
-
 /** https://www.envoyproxy.io/docs/envoy/latest/api-v3/admin/v3/clusters.proto#admin-v3-hosthealthstatus */
 type HealthStatus = Readonly<Record<string, unknown>>
 
@@ -37,15 +29,13 @@ export interface EnvoyOptions extends ProxyOptions {
 }
 
 export interface RunningEnvoy extends RunningProxy {
-  /** Returns the changes of health that Envoy has logged. */
-  events(): string
   /** Returns the health of an instance, with only those fields that are not false. */
   health(address: string): Promise<HealthStatus | undefined>
 }
 
 /**
- * Starts Envoy with the files of this folder, in which it changes addresses, intervals and the strategy, and adds a log
- * of events and the admin listener.
+ * Starts Envoy with the files of this folder, in which it changes addresses, intervals and the strategy, and adds the
+ * admin listener.
  */
 export async function startEnvoy(options: EnvoyOptions): Promise<RunningEnvoy> {
   const { instances, backup = NOWHERE, weights = [1, 1, 1], strategy = 'ROUND_ROBIN' } = options
@@ -53,7 +43,6 @@ export async function startEnvoy(options: EnvoyOptions): Promise<RunningEnvoy> {
   const command = await installEnvoy()
   const directory = temporaryDirectory('envoy')
   const logFile = join(directory, 'envoy.log')
-  const eventFile = join(directory, 'events.log')
   const [port, adminPort] = [await freePort(), await freePort()]
   const socketAddress = (address: string) => {
     const [host, port] = address.split(':')
@@ -76,7 +65,6 @@ export async function startEnvoy(options: EnvoyOptions): Promise<RunningEnvoy> {
       [socketAddress('10.0.0.21:8080'), socketAddress(backup)],
       [' interval: 2s', ` interval: ${checkInterval}`],
       ['base_ejection_time: 2s', `base_ejection_time: ${ejectionTime}`],
-      [' healthy_threshold: 1', ` healthy_threshold: 1${renderEventLogger(eventFile)}`],
       ['no_traffic_interval: 2s', `no_traffic_interval: ${checkInterval}`],
       ['lb_policy: LEAST_REQUEST', `lb_policy: ${strategy}`],
     ],
@@ -88,12 +76,6 @@ export async function startEnvoy(options: EnvoyOptions): Promise<RunningEnvoy> {
     logFile,
     stopSignal: 'SIGTERM',
   })
-  const events = () => readFileSync(eventFile, 'utf8')
-  // Envoy reports its workers before they listen, and it listens before it has checked every instance.
-  const healthy = backup === NOWHERE ? instances.length : instances.length + 1
-  await until(() => accepts(port))
-  await until(() => events().split('add_healthy_event').length > healthy)
-
   async function health(address: string): Promise<HealthStatus | undefined> {
     const response = await fetch(`http://127.0.0.1:${adminPort}/clusters?format=json`)
     const { cluster_statuses: clusters } = (await response.json()) as { cluster_statuses: readonly Cluster[] }
@@ -102,7 +84,13 @@ export async function startEnvoy(options: EnvoyOptions): Promise<RunningEnvoy> {
       `${each.address}:${each.port_value}` === address
     return hosts.find(isWanted)?.health_status
   }
-  return { ...createProxy(port, logFile, running.stop), events, health }
+
+  // Envoy reports its workers before they listen, and it listens before it has checked every instance.
+  await until(() => accepts(port))
+  const checked = backup === NOWHERE ? instances : [...instances, backup]
+  const isHealthy = async (address: string) => (await health(address))?.['failed_active_health_check'] === undefined
+  await until(async () => (await Promise.all(checked.map(isHealthy))).every(Boolean))
+  return { ...createProxy(port, logFile, running.stop), health }
 }
 
 function accepts(port: number): Promise<boolean> {
