@@ -4,6 +4,8 @@ import { type Environment, type ReadFile, readTextFile, readVariables, validate 
 /** The variables of `app bridge`. */
 const NAMES = [
   'SERVICE_NAME',
+  'HOST',
+  'ADMIN_PORT',
   'LOG_LEVEL',
   'LOG_BUFFER',
   'LOG_BUFFER_MS',

@@ -120,6 +120,10 @@ export function readSecrets(environment: Environment, readFile: ReadFile, proble
   return values
 }
 
+/** Returns the environment of a command, such as kubectl or nginx: the variables without the secrets of the service. */
+export const withoutSecrets = (environment: Environment): Environment =>
+  Object.fromEntries(Object.entries(environment).filter(([name]) => !SECRETS.has(name)))
+
 /**
  * Returns the effective values as JSON, without unset variables. Secrets, and URLs' credentials and queries, are
  * masked.

@@ -1,4 +1,4 @@
-import { type Config, type Name, SECRETS, schema } from './env.ts'
+import { type Config, type Name, schema } from './env.ts'
 import { type Environment, type ReadFile, readTextFile, readVariables, validate } from './load.ts'
 
 /** The variables of `app respond`. */
@@ -86,7 +86,3 @@ export function loadResponder<Rules>(
     }
   }
 }
-
-/** Returns the environment of a command, such as kubectl: the variables without the secrets of the service. */
-export const withoutSecrets = (environment: Environment): Environment =>
-  Object.fromEntries(Object.entries(environment).filter(([name]) => !SECRETS.has(name)))

@@ -5,6 +5,7 @@ import {
   createHaproxySink,
   createNginxSink,
   createStateFile,
+  type NginxOptions,
   type Sink,
   type Source,
   watchProbes,
@@ -13,9 +14,10 @@ import { createRegistryClient, parseRegistry } from '#pkg/discovery/index.ts'
 import { watchConsul } from '#pkg/discovery/watch-consul.ts'
 import { watchEureka } from '#pkg/discovery/watch-eureka.ts'
 import { watchNacos } from '#pkg/discovery/watch-nacos.ts'
-import { createLifecycle } from '#pkg/lifecycle/index.ts'
+import { createLifecycle, limitConnections, listen, type Part } from '#pkg/lifecycle/index.ts'
 import type { Logger } from '#pkg/logging/index.ts'
-import { logEvent, logLifecycle, logListening } from './log-events.ts'
+import { logAcceptError, logConnectionLimit, logEvent, logLifecycle, logListening } from './log-events.ts'
+import { createServer, type Timeouts } from './server.ts'
 import { createServiceLog, type ServiceLogDeps } from './service-log.ts'
 
 type SinkAddress =
@@ -37,13 +39,28 @@ export interface BridgeDeps {
   readonly pollMs: number
   readonly graceMs: number
   readonly allowEmpty: boolean
-  /** The program of nginx with its arguments. */
-  readonly nginx: readonly string[]
+  /** The program of nginx with its arguments, and its environment, without secrets. */
+  readonly nginx: Pick<NginxOptions, 'command' | 'environment'>
+  /** The listener of the metrics. Port undefined or 0: no metrics. */
+  readonly admin: { readonly host: string; readonly port: number | undefined }
   readonly log: Omit<ServiceLogDeps, 'context' | 'onLine'>
 }
 
 /** A publication may test nginx and reload it. Each command takes at most ten seconds. */
 const STOP_TIMEOUT_MS = 25_000
+
+/** Timeouts of the listeners. Their clients, a proxy and Prometheus, send small requests often. */
+const TIMEOUTS: Timeouts = {
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 10_000,
+  keepAliveTimeoutMs: 75_000,
+  socketTimeoutMs: 90_000,
+}
+
+/** Maximum number of connections of Envoy, each with a file descriptor. */
+const ENVOY_FILES = 64
+
+type Use = (part: Part) => Promise<void>
 
 /** Most instances in one log line. */
 const MAX_LOGGED = 20
@@ -63,15 +80,30 @@ export function runBridge(deps: BridgeDeps): Promise<0 | 1> {
     onEvent: logLifecycle(logger),
   })
   return lifecycle.run(async (use) => {
+    const metrics = deps.admin.port ? await startMetrics(deps.admin, logger, use) : undefined
+    const source = createSource(deps)
+    const sink = await createSink(deps, logger, use)
+    const state = createStateFile(stateFile, service)
     const bridge = createBridge({
       ...{ service, graceMs, allowEmpty },
-      source: createSource(deps),
-      sink: createSink(deps, logger),
-      state: createStateFile(stateFile, service),
+      // A fixed list of instances has no registry that may fail.
+      source: metrics && deps.registry !== undefined ? metrics.measureSource(source) : source,
+      sink: metrics?.measureSink('publish', sink) ?? sink,
+      state: metrics?.measureSink('save', state) ?? state,
       onEvent: logBridge(logger, service),
     })
     await use({ name: 'bridge', ...bridge })
   })
+}
+
+async function startMetrics({ host, port }: BridgeDeps['admin'], logger: Logger, use: Use) {
+  const { createMetrics } = await import('#pkg/metrics/index.ts')
+  const { createAdmin } = await import('./admin.ts')
+  const { createBridgeMetrics } = await import('./bridge-metrics.ts')
+  const metrics = createMetrics()
+  const bridgeMetrics = createBridgeMetrics(metrics.sources)
+  await use(createAdmin({ host, port, reusePort: false, metrics, logger, ...TIMEOUTS }))
+  return bridgeMetrics
 }
 
 function createSource({ registry, instances = [], password, pollMs }: BridgeDeps): Source {
@@ -83,21 +115,33 @@ function createSource({ registry, instances = [], password, pollMs }: BridgeDeps
   return watchEureka({ client, password, pollMs, ...address })
 }
 
-function createSink({ sink, service, nginx }: BridgeDeps, logger: Logger): Sink {
-  if (sink.kind === 'nginx') return createNginxSink({ path: sink.path, command: nginx })
+async function createSink({ sink, service, nginx }: BridgeDeps, logger: Logger, use: Use): Promise<Sink> {
+  if (sink.kind === 'nginx') return createNginxSink({ path: sink.path, ...nginx })
   if (sink.kind === 'haproxy') return createHaproxySink(sink)
   const envoy = createEnvoySink({
-    ...sink,
     service,
     onRefused: (err) => logEvent(logger, 'warn', 'proxy request refused', { 'service.target.name': service, err }),
   })
-  return {
-    ...envoy,
+  const { server, drain, handle } = createServer({ ...TIMEOUTS, ownsSocket: true, probe: () => false })
+  limitConnections({
+    server,
+    closeIdle: drain.closeIdle,
+    reservedFiles: 0,
+    openFiles: ENVOY_FILES,
+    onEvent: logConnectionLimit(logger, 'bridge'),
+  })
+  handle(envoy.handle)
+  await use({
+    name: 'http',
     async start() {
-      await envoy.start()
-      logListening(logger, 'listening', envoy.address())
+      await listen({ server, host: sink.host, port: sink.port, setting: 'BRIDGE_SINK' })
+      server.on('error', logAcceptError(logger, 'bridge'))
+      logListening(logger, 'listening', server.address())
     },
-  }
+    drain: () => drain.begin(),
+    stop: (signal) => drain.close(signal),
+  })
+  return envoy
 }
 
 const LEVELS = {

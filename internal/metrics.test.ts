@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs'
 import { afterEach, expect, test } from '@jest/globals'
 import { Registry } from 'prom-client'
 import request from 'supertest'
+import type { Sink } from '#pkg/bridge/index.ts'
 import type { UpstreamReport } from '#pkg/upstream/index.ts'
+import { createBridgeMetrics } from './bridge-metrics.ts'
 import { addMetrics } from './discovery.ts'
 import { createJobMetrics } from './job-metrics.ts'
 import { type Counts, createServiceMetrics } from './metrics.ts'
@@ -73,6 +75,9 @@ test('docs/metrics.md lists each metric with its type, its labels and its meanin
   observeAdmission(admission)
   addMetrics(sources, () => true, new Map([['renew ok', 1]]))
   createJobMetrics(sources)({ type: 'run ended', job: 'report', result: 'ok', durationMs: 1 })
+  const bridge = createBridgeMetrics(sources)
+  const sink: Sink = { publish: async () => {} }
+  await bridge.measureSink('publish', sink).publish([])
   await request(http.measure((_req, res) => void res.end())).get('/')
   await render()
   const rows = []

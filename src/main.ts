@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { describeConnections } from '#config/connections.ts'
 import type { Config } from '#config/env.ts'
-import { ConfigError, describeConfig, loadAddress } from '#config/load.ts'
+import { ConfigError, describeConfig, loadAddress, withoutSecrets } from '#config/load.ts'
 import { groupOptions } from '#config/options.ts'
 import { createSettings } from '#config/settings.ts'
 import { buildInfo } from '#internal/build-info.ts'
@@ -69,12 +69,13 @@ const commands: Readonly<Record<string, (args: readonly string[]) => Promise<Exi
       pollMs: config.BRIDGE_POLL_MS,
       graceMs: config.BRIDGE_GRACE_MS,
       allowEmpty: config.BRIDGE_ALLOW_EMPTY,
-      nginx: config.BRIDGE_NGINX,
+      nginx: { command: config.BRIDGE_NGINX, environment: withoutSecrets(process.env) },
+      admin: { host: config.HOST, port: config.ADMIN_PORT },
       log: { ...groupOptions(config).log, service: `${service}-bridge`, version: buildInfo.version },
     })
   },
   async respond() {
-    const { loadResponder, withoutSecrets } = await import('#config/responder.ts')
+    const { loadResponder } = await import('#config/responder.ts')
     const { parseRules } = await import('#pkg/respond/index.ts')
     const config = loadResponder(process.env, parseRules)
     const { log, timeouts } = groupOptions(config)

@@ -1,12 +1,14 @@
 import { once } from 'node:events'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { findLines, killApps, launchApp, runApp, startApp } from './support/app.ts'
 import { reportModules } from './support/loaded-modules.ts'
+import { readValues } from './support/metrics.ts'
 import { type ScriptedConsul, startScriptedConsul } from './support/scripted-consul.ts'
+import { freePort, until } from './support/services.ts'
 import { temporaryDirectory } from './support/temporary.ts'
 
 let consul: ScriptedConsul
@@ -35,6 +37,7 @@ async function startBridge(env: Record<string, string> = {}, program?: readonly 
   await app.line({ message: 'serving' })
   return {
     ...app,
+    port,
     /** Asks as Envoy does. Returns the status, and the ports of the endpoints. */
     async ask() {
       const body = JSON.stringify({ node: { id: 'e' }, resource_names: ['orders'] })
@@ -173,6 +176,69 @@ test('a damaged file does not stop the start', async () => {
   consul.set(instances(1))
   await bridge.line({ message: 'instances changed' })
   while (!readFileSync(state, 'utf8').includes('10.0.0.1')) await bridge.ask()
+})
+
+test('nginx runs without the secrets of the bridge', async () => {
+  const [program, environmentFile] = [`${state}.sh`, `${state}.env`]
+  writeFileSync(program, `#!/bin/sh\nenv > ${environmentFile}.new && mv ${environmentFile}.new ${environmentFile}\n`)
+  chmodSync(program, 0o755)
+  const sink = { BRIDGE_SINK: `nginx:${state}.servers.conf`, BRIDGE_NGINX: program }
+  launchApp(['bridge'], { env: { ...environment(), ...sink, REGISTRY_PASSWORD: 'a-secret' } })
+  consul.set(instances(1))
+  await until(() => existsSync(environmentFile))
+  const variables = readFileSync(environmentFile, 'utf8')
+  expect(variables).toContain(`BRIDGE_NGINX=${program}\n`)
+  expect(variables).not.toContain('a-secret')
+})
+
+test('metrics count reads, publications and saves, and show the last success and the instances', async () => {
+  const ADMIN_PORT = String(await freePort())
+  const bridge = await startBridge({ ADMIN_PORT, HOST: '127.0.0.1' })
+  const scrape = async () => (await fetch(`http://127.0.0.1:${ADMIN_PORT}/metrics`)).text()
+  const read = async (name: string) => readValues(await scrape(), `bridge_${name}`)
+  expect(await read('instances')).toEqual({ '': 0 })
+  const startedAt = Date.now() / 1e3
+  consul.set(instances(1, 2))
+  await until(async () => (await read('operations_total'))['operation="save",result="ok"'] === 1)
+  expect(await read('instances')).toEqual({ '': 2 })
+  expect(await read('operations_total')).toMatchObject({
+    'operation="read",result="fail"': 0,
+    'operation="publish",result="ok"': 1,
+    'operation="publish",result="fail"': 0,
+    'operation="save",result="fail"': 0,
+  })
+  const times = await read('last_success_timestamp_seconds')
+  for (const operation of ['read', 'publish', 'save']) {
+    expect(times[`operation="${operation}"`]).toBeGreaterThanOrEqual(startedAt)
+  }
+  consul.failWith(500, 'No cluster leader')
+  await bridge.line({ message: 'registry lost' })
+  expect((await read('operations_total'))['operation="read",result="fail"']).toBeGreaterThan(0)
+  const lost = (await read('last_success_timestamp_seconds'))['operation="read"']
+  consul.set(instances(1, 2))
+  await bridge.line({ message: 'registry back' })
+  expect((await read('last_success_timestamp_seconds'))['operation="read"']).toBeGreaterThan(lost!)
+})
+
+test('a failed publication is counted', async () => {
+  const ADMIN_PORT = String(await freePort())
+  const sink = { BRIDGE_SINK: `haproxy:${state}.sock/orders`, HOST: '127.0.0.1', ADMIN_PORT }
+  const bridge = launchApp(['bridge'], { env: { ...environment(), ...sink } })
+  consul.set(instances(1))
+  await bridge.line({ message: 'proxy not updated' })
+  const text = await (await fetch(`http://127.0.0.1:${ADMIN_PORT}/metrics`)).text()
+  expect(readValues(text, 'bridge_operations_total')['operation="publish",result="fail"']).toBeGreaterThan(0)
+  expect(readValues(text, 'bridge_instances')).toEqual({ '': 0 })
+})
+
+test('idle connections cannot keep Envoy away', async () => {
+  const bridge = await startBridge()
+  consul.set(instances(1))
+  await bridge.line({ message: 'instances changed' })
+  const sockets = Array.from({ length: 100 }, () => connect(bridge.port, '127.0.0.1').on('error', () => {}))
+  await bridge.line({ message: 'connection limit reached', 'App.listener': 'bridge' })
+  await expect(bridge.ask()).resolves.toEqual({ status: 200, ports: [1] })
+  for (const socket of sockets) socket.destroy()
 })
 
 test('the bridge does not load the service', async () => {

@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { createEnvoySink } from '#pkg/bridge/index.ts'
@@ -16,14 +18,25 @@ const accepts = (port: number) =>
     () => false,
   )
 
+async function startSink(port: number) {
+  const { publish, handle } = createEnvoySink({ service: 'orders' })
+  const server = createServer(handle).listen(port, '127.0.0.1')
+  await once(server, 'listening')
+  const stop = async () => {
+    const closed = server.listening && once(server, 'close')
+    server.close()
+    server.closeAllConnections()
+    await closed
+  }
+  onEnd(stop)
+  return { publish, stop }
+}
+
 test('Envoy uses exactly the endpoints, and keeps them while the bridge is down', async () => {
   const command = await installEnvoy()
   const { directory } = unprivileged('envoy')
   const [port, bridgePort] = [await freePort(), await freePort()]
-  const sink = createEnvoySink({ service: 'orders', host: '127.0.0.1', port: bridgePort })
-  await sink.start()
-  let stopSink = () => sink.stop()
-  onEnd(() => stopSink())
+  const first = await startSink(bridgePort)
   const file = join(directory, 'envoy.yaml')
   const api =
     'api_config_source: { api_type: REST, transport_api_version: V3, cluster_names: [bridge], refresh_delay: 0.1s, request_timeout: 1s }'
@@ -65,18 +78,15 @@ static_resources:
     stopSignal: 'SIGTERM',
   })
   await until(() => accepts(port))
-  await sink.publish(endpoints(0, 1))
+  await first.publish(endpoints(0, 1))
   await untilUsed(port, 0, 1)
-  await sink.publish(endpoints(1, 2))
+  await first.publish(endpoints(1, 2))
   await untilUsed(port, 1, 2)
-  await sink.publish(endpoints(0, 1, 2).map((endpoint, i) => ({ ...endpoint, weight: i })))
+  await first.publish(endpoints(0, 1, 2).map((endpoint, i) => ({ ...endpoint, weight: i })))
   await untilUsed(port, 1, 2)
-  await sink.stop()
-  stopSink = async () => {}
+  await first.stop()
   await expect(findUsed(port)).resolves.toEqual([1, 2])
-  const second = createEnvoySink({ service: 'orders', host: '127.0.0.1', port: bridgePort })
-  await second.start()
-  stopSink = () => second.stop()
+  const second = await startSink(bridgePort)
   await expect(findUsed(port)).resolves.toEqual([1, 2])
   await second.publish(endpoints(0))
   await untilUsed(port, 0)

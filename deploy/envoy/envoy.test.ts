@@ -2,11 +2,11 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { killApps, startApp } from '../../test/support/app.ts'
-import { listRequests } from '../../test/support/deploy/ask.ts'
+import { ask, askTimes, countShares, listRequests } from '../../test/support/deploy/ask.ts'
 import { testForwarding, testWeights } from '../../test/support/deploy/balancing.ts'
 import { installEnvoy } from '../../test/support/deploy/install-envoy.ts'
 import { addresses } from '../../test/support/deploy/proxy.ts'
-import { startFleet } from '../../test/support/fleet.ts'
+import { type Instance, startFleet } from '../../test/support/fleet.ts'
 import { run } from '../../test/support/run.ts'
 import { until } from '../../test/support/services.ts'
 import { startSteadyLoad } from '../../test/support/steady-load.ts'
@@ -33,13 +33,18 @@ test('Envoy accepts the configuration, and rejects an unknown field', async () =
   expect(stderr).toContain('lb_polciy')
 })
 
-describe('a draining instance', () => {
-  let proxy: RunningEnvoy | undefined
-  afterEach(async () => {
-    await proxy?.stop()
-    await killApps()
-  })
+let proxy: RunningEnvoy | undefined
+afterEach(async () => {
+  await proxy?.stop()
+  proxy = undefined
+  await killApps()
+})
 
+/** Waits until Envoy reports this flag of the instance. */
+const untilFlagged = (instance: Instance, flag: string) =>
+  until(async () => (await proxy!.health(instance.address))?.[flag] === true)
+
+describe('a draining instance', () => {
   test('fails the health check of Envoy immediately', async () => {
     const [, path] = /http_health_check: \{ path: '([^']+)'/.exec(readFileSync(FILE, 'utf8')) ?? []
     const app = await startApp({ env: { DRAIN_DELAY_MS: '5000' } })
@@ -65,11 +70,45 @@ describe('a draining instance', () => {
       const before = others.flatMap(listRequests).length
       await until(() => others.flatMap(listRequests).length > before + count)
     }
-    await until(() => proxy!.events().includes('eject_unhealthy_event'))
+    await untilFlagged(draining!, 'failed_active_health_check')
+    expect(await proxy.health(draining!.address)).toMatchObject({ excluded_via_immediate_hc_fail: true })
     await serveMore(50)
     const before = listRequests(draining!).length
     await serveMore(400)
     expect(listRequests(draining!)).toHaveLength(before)
     expect((await load.stop()).failures).toEqual([])
   })
+})
+
+test('three refused connections eject an instance without a failed request, before its next check', async () => {
+  const fleet = await startFleet()
+  const [dead, ...others] = fleet
+  proxy = await startEnvoy({ instances: addresses(fleet), checkInterval: '3600s', ejectionTime: '3600s' })
+  await dead!.kill()
+  expect(await proxy.health(dead!.address)).not.toHaveProperty('failed_outlier_check')
+  await askTimes(proxy, 9)
+  await untilFlagged(dead!, 'failed_outlier_check')
+  await dead!.start()
+  expect(await countShares(others, await askTimes(proxy, 60))).toEqual([30, 30])
+  expect(listRequests(dead!).filter((line) => dead!.app().lines.includes(line))).toEqual([])
+})
+
+test('a client with a cookie stays on its instance, and moves without a failure when the instance drains', async () => {
+  const fleet = await startFleet({ env: { DRAIN_DELAY_MS: '3000' } })
+  proxy = await startEnvoy({ instances: addresses(fleet), hasCookie: true })
+  const { cookie } = await ask(proxy)
+  const mine = { headers: { cookie: cookie! } }
+  const shares = await countShares(fleet, await askTimes(proxy, 10, mine))
+  expect([...shares].sort()).toEqual([0, 0, 10])
+  expect(await countShares(fleet, await askTimes(proxy, 12))).toEqual([4, 4, 4])
+  const home = fleet[shares.indexOf(10)]!
+  const stopping = home.stop()
+  await untilFlagged(home, 'failed_active_health_check')
+  const moved = await ask(proxy, mine)
+  expect(moved).toMatchObject({ status: 200, cookie: expect.stringMatching(/^INSTANCE=/) })
+  expect(moved.cookie).not.toBe(cookie)
+  const next = await countShares(fleet, await askTimes(proxy, 10, { headers: { cookie: moved.cookie! } }))
+  expect([...next].sort()).toEqual([0, 0, 10])
+  expect(next.indexOf(10)).not.toBe(fleet.indexOf(home))
+  await stopping
 })

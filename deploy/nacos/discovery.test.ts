@@ -7,6 +7,8 @@ testPair({
   drainDelayMs: 3_000,
   startRegistry: startNacos,
   startProxy: startNginx,
-  // The server of the test accepts a namespace that does not exist, so this mistake has no failure.
-  mistakes: () => [{ name: 'wrong password', env: { REGISTRY_PASSWORD: 'wrong' } }],
+  mistakes: ({ address }) => [
+    { name: 'wrong password', env: { REGISTRY_PASSWORD: 'wrong' } },
+    { name: 'wrong namespace', env: { REGISTRY: address.replace('/public/', '/no-such-namespace/') } },
+  ],
 })

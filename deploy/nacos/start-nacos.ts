@@ -7,6 +7,7 @@ import { installJars } from '../../test/support/maven.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
 
 const FOLDER = join(import.meta.dirname, 'server')
+const USER = 'registry-user'
 const PASSWORD = 'password-of-the-tests'
 
 interface Login {
@@ -32,13 +33,23 @@ nacos.core.auth.plugin.nacos.token.secret.key=${Buffer.from('a secret of the tes
 nacos.istio.mcp.server.enabled=false
 `
 
-/** Starts a standalone Nacos server with authentication and its embedded database. */
+/** Starts a standalone Nacos server with its embedded database. Its user may use the namespace `public` only. */
 export async function startNacos(): Promise<TestRegistry> {
   const jars = await installJars(FOLDER)
   const port = await freePort()
   const base = `http://127.0.0.1:${port}/nacos/v3`
-  const post = <T>(path: string, fields: Record<string, string>) =>
-    fetchJson<T>(`${base}${path}`, { method: 'POST', body: new URLSearchParams(fields) })
+  const post = <T>(path: string, fields: Record<string, string>, headers = {}) =>
+    fetchJson<T>(`${base}${path}`, { method: 'POST', body: new URLSearchParams(fields), headers })
+  const logIn = () => post<Login>('/auth/user/login', { username: 'nacos', password: PASSWORD })
+
+  async function createUser(): Promise<void> {
+    await post('/auth/user/admin', { password: PASSWORD })
+    const { accessToken } = await logIn()
+    const headers = { accessToken }
+    await post('/auth/user', { username: USER, password: PASSWORD }, headers)
+    await post('/auth/role', { username: USER, role: 'services' }, headers)
+    await post('/auth/permission', { role: 'services', resource: 'public:*:*', action: 'rw' }, headers)
+  }
 
   async function start() {
     // A new home directory: Nacos keeps its users and settings in it.
@@ -59,17 +70,18 @@ export async function startNacos(): Promise<TestRegistry> {
       logFile: join(home, 'nacos.log'),
       stopSignal: 'SIGKILL',
     })
-    await post('/auth/user/admin', { password: PASSWORD })
+    await createUser()
     return running
   }
 
   return createRegistry(start, {
-    address: `nacos://nacos@127.0.0.1:${port}/public/DEFAULT_GROUP`,
+    address: `nacos://${USER}@127.0.0.1:${port}/public/DEFAULT_GROUP`,
     password: PASSWORD,
     async list(service) {
-      const { accessToken } = await post<Login>('/auth/user/login', { username: 'nacos', password: PASSWORD })
-      const query = new URLSearchParams({ serviceName: service, accessToken })
-      const { data } = await fetchJson<Instances>(`${base}/client/ns/instance/list?${query}`)
+      const query = new URLSearchParams({ serviceName: service })
+      const { accessToken } = await logIn()
+      const url = `${base}/client/ns/instance/list?${query}`
+      const { data } = await fetchJson<Instances>(url, { headers: { accessToken } })
       return data.filter((each) => each.healthy && each.enabled).map(({ ip, port: own }) => `${ip}:${own}`)
     },
   })

@@ -119,9 +119,8 @@ export function createBridge(options: BridgeOptions) {
   }
 
   return {
-    /** Publishes the last good list, and then follows the registry. @throws when the sink cannot start */
+    /** Publishes the last good list, and then follows the registry. */
     async start(): Promise<void> {
-      await sink.start?.()
       const saved = await state.read().catch((error: Error) => onEvent({ type: 'list not read', error }))
       if (saved && (saved.length > 0 || options.allowEmpty)) apply(startHold(saved), now())
       proxy.start()
@@ -133,7 +132,6 @@ export function createBridge(options: BridgeOptions) {
       end.abort()
       clearTimeout(timer)
       await Promise.all([watching, proxy.stop(), file.stop()])
-      await sink.stop?.()
     },
   }
 }

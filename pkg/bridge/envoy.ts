@@ -1,15 +1,11 @@
 import { createHash } from 'node:crypto'
-import { once } from 'node:events'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Endpoint, integerWeights } from './endpoints.ts'
 import type { Sink } from './publisher.ts'
 
 export interface EnvoyOptions {
   /** Name of the cluster, or the `service_name` of its `eds_cluster_config`. */
   readonly service: string
-  readonly host: string
-  readonly port: number
   /** Largest request, in bytes. @default 1 MiB */
   readonly maxBytes?: number
   /** Called once for successive requests that are refused for the same reason, such as an unknown cluster. */
@@ -35,30 +31,14 @@ class RequestError extends Error {
 }
 
 /**
- * Serves the endpoint discovery of Envoy with its REST protocol: Envoy polls, and gets 304 while it has the current
+ * Responds to the endpoint discovery of Envoy with its REST protocol: Envoy polls, and gets 304 while it has the current
  * version. Without a list, and for an unknown cluster, the response is an error, so Envoy keeps its endpoints. An empty
  * list would remove them.
  * https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#rest-json-polling-subscriptions
  */
-export function createEnvoySink({ service, host, port, maxBytes = 1024 * 1024, onRefused }: EnvoyOptions) {
+export function createEnvoySink({ service, maxBytes = 1024 * 1024, onRefused }: EnvoyOptions) {
   let snapshot: Snapshot | undefined
   let refusal: string | undefined
-  const server = createServer({ requestTimeout: 10_000 }, (req, res) => {
-    respond(req).then(
-      (found) => send(res, found === undefined ? 304 : 200, found?.body ?? '', 'application/json'),
-      (error: Error) => {
-        const status = error instanceof RequestError ? error.status : 400
-        // Before the first list, 503 is the usual response.
-        if (status !== 503 && error.message !== refusal) {
-          refusal = error.message
-          onRefused?.(error)
-        }
-        // The sink does not read the rest of a body that is too large, so the connection must close.
-        if (status === 413) res.setHeader('connection', 'close')
-        send(res, status, `${error.message}\n`, 'text/plain')
-      },
-    )
-  })
 
   /** Returns undefined when Envoy has the current version. */
   async function respond(req: IncomingMessage): Promise<Snapshot | undefined> {
@@ -70,22 +50,28 @@ export function createEnvoySink({ service, host, port, maxBytes = 1024 * 1024, o
   }
 
   return {
-    async start() {
-      server.listen({ host, port })
-      await once(server, 'listening')
-    },
     async publish(endpoints) {
       snapshot = createSnapshot(service, endpoints)
     },
-    async stop() {
-      const closed = once(server, 'close')
-      server.close()
-      server.closeAllConnections()
-      await closed
+    /** Handles a request of a server. */
+    async handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
+      try {
+        const found = await respond(req)
+        send(res, found === undefined ? 304 : 200, found?.body ?? '', 'application/json')
+      } catch (error) {
+        const { message } = error as Error
+        const status = error instanceof RequestError ? error.status : 400
+        // Before the first list, 503 is the usual response.
+        if (status !== 503 && message !== refusal) {
+          refusal = message
+          onRefused?.(error as Error)
+        }
+        // The sink does not read the rest of a body that is too large, so the connection must close.
+        if (status === 413) res.setHeader('connection', 'close')
+        send(res, status, `${message}\n`, 'text/plain')
+      }
     },
-    /** The listening address, once started. */
-    address: () => server.address() as AddressInfo,
-  } satisfies Sink & { address(): AddressInfo }
+  } satisfies Sink & { handle: unknown }
 }
 
 /** The version is the hash of the content, so two bridges, or a bridge after a restart, have the same version. */

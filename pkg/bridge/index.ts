@@ -1,7 +1,7 @@
 export { type BridgeEvent, createBridge, type Source } from './bridge.ts'
 export { createEnvoySink } from './envoy.ts'
 export { createHaproxySink } from './haproxy.ts'
-export { createNginxSink } from './nginx.ts'
+export { createNginxSink, type NginxOptions } from './nginx.ts'
 export type { Sink } from './publisher.ts'
 export { createStateFile } from './state-file.ts'
 export { watchProbes } from './watch-probes.ts'

@@ -10,6 +10,8 @@ export interface NginxOptions {
   readonly path: string
   /** The program of nginx with the arguments that name its configuration, such as `['nginx', '-p', '/var/lib/proxy']`. */
   readonly command: readonly string[]
+  /** Variables of the program. @default the environment of this process */
+  readonly environment?: Readonly<Record<string, string | undefined>>
   /** Parameters of every server. @default one broken connection excludes an instance for a second */
   readonly parameters?: string
   /** Shortest time between two reloads, in milliseconds: each reload starts new workers. @default 2_000 */
@@ -20,14 +22,16 @@ export interface NginxOptions {
 
 /** Writes the list into a file of nginx. Tests and reloads the configuration, and restores the file after a failed test. */
 export function createNginxSink(options: NginxOptions): Sink {
-  const { path, command, parameters = 'max_fails=1 fail_timeout=1s', pauseMs = 2_000, timeoutMs = 10_000 } = options
+  const { path, command, environment, parameters = 'max_fails=1 fail_timeout=1s' } = options
+  const { pauseMs = 2_000, timeoutMs = 10_000 } = options
   const previous = `${path}.previous`
   let loaded: string | undefined
 
   async function nginx(...args: readonly string[]): Promise<void> {
     const [file = '', ...first] = command
     try {
-      await promisify(execFile)(file, [...first, ...args], { timeout: timeoutMs, killSignal: 'SIGKILL' })
+      const limits = { timeout: timeoutMs, killSignal: 'SIGKILL' } as const
+      await promisify(execFile)(file, [...first, ...args], { ...limits, env: environment })
     } catch (error) {
       const { stderr, killed, code } = error as { stderr?: string; killed?: boolean; code?: string | number }
       const reason = killed ? `no exit within ${timeoutMs} ms` : findReason(stderr) || `exit code ${code}`

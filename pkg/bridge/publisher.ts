@@ -3,11 +3,8 @@ import { type Endpoint, isSame } from './endpoints.ts'
 
 /** A target of lists: a proxy, or the file with the last good list. */
 export interface Sink {
-  /** Acquires the resources of the sink, such as a port. Rejects when the sink cannot work. */
-  start?(): Promise<void>
   /** Makes the target use these endpoints only. Has a time limit. Rejects when the target keeps its previous list. */
   publish(endpoints: readonly Endpoint[]): Promise<void>
-  stop?(): Promise<void>
   /** Shortest time between two calls of `publish`, in milliseconds. @default 0 */
   readonly pauseMs?: number
   /** Interval of publications of the same list, for a target that may lose it, in milliseconds. @default never */
@@ -36,13 +33,8 @@ export function createPublisher({ sink, retryMs, onFailure, onRecovery }: Publis
   /** Returns after `ms`, or once the publisher stops. */
   const pause = (ms: number) => sleep(ms, undefined, { signal: stop.signal }).catch(() => {})
 
-  async function waitForChange(): Promise<void> {
-    if (refreshMs === undefined) return changed.promise
-    const end = new AbortController()
-    const timer = sleep(refreshMs, undefined, { signal: end.signal }).catch(() => {})
-    await Promise.race([changed.promise, timer])
-    end.abort()
-  }
+  const waitForChange = () =>
+    refreshMs === undefined ? changed.promise : Promise.race([changed.promise, pause(refreshMs)])
 
   async function publish(endpoints: readonly Endpoint[]): Promise<boolean> {
     try {

@@ -1,11 +1,6 @@
-import { LEASE_S, RENEW_INTERVAL_MS, type Registry, responseError, type ServiceInstance } from './registry.ts'
-import type { RegistryClient, RegistryRequest, RegistryResponse } from './registry-client.ts'
-
-export interface ConsulOptions {
-  readonly client: Pick<RegistryClient, 'request'>
-  /** ACL token. @default none */
-  readonly password?: string | undefined
-}
+import { type ConsulSessionOptions, createConsulSession } from './consul-session.ts'
+import { LEASE_S, RENEW_INTERVAL_MS, type Registry, type ServiceInstance } from './registry.ts'
+import type { RegistryRequest, RegistryResponse } from './registry-client.ts'
 
 /** Time after which the agent removes an instance that is critical, for example after a crash. */
 const REMOVE_AFTER = '10m'
@@ -14,11 +9,11 @@ const REMOVE_AFTER = '10m'
  * Registers with a Consul agent. The check of the instance has a TTL, so a renewal sets its status and detects that the
  * agent has lost the instance. https://developer.hashicorp.com/consul/api-docs/agent/check#ttl-check-update
  */
-export function createConsul({ client, password }: ConsulOptions): Registry {
+export function createConsul(options: ConsulSessionOptions): Registry {
+  const session = createConsulSession(options)
   const checkId = ({ id }: ServiceInstance) => `service:${id}`
 
-  const put = (request: Omit<RegistryRequest, 'method'>) =>
-    client.request({ method: 'PUT', ...request, headers: password === undefined ? {} : { 'x-consul-token': password } })
+  const put = (request: Omit<RegistryRequest, 'method'>) => session.request({ method: 'PUT', ...request })
 
   function updateCheck(instance: ServiceInstance, signal: AbortSignal) {
     const path = `/v1/agent/check/update/${encodeURIComponent(checkId(instance))}`
@@ -47,10 +42,10 @@ export function createConsul({ client, password }: ConsulOptions): Registry {
       }
       // Removes checks that another definition of this instance has left.
       const response = await put({ path, query: { 'replace-existing-checks': true }, body, signal })
-      if (!isDone(response)) throw responseError('Consul: register', response, [password])
+      if (!isDone(response)) throw session.createError('register', response)
       // The agent keeps the status of a check that it already has.
       const updated = await updateCheck(instance, signal)
-      if (!isDone(updated)) throw responseError('Consul: update the check', updated, [password])
+      if (!isDone(updated)) throw session.createError('update the check', updated)
     },
 
     async renew(instance, signal) {
@@ -58,13 +53,13 @@ export function createConsul({ client, password }: ConsulOptions): Registry {
       if (isDone(response)) return 'renewed'
       // Agents before 1.7 respond with 500.
       if (response.status === 404 || response.body.includes('does not have associated TTL')) return 'unknown'
-      throw responseError('Consul: update the check', response, [password])
+      throw session.createError('update the check', response)
     },
 
     async deregister({ id }, signal) {
       const response = await put({ path: `/v1/agent/service/deregister/${encodeURIComponent(id)}`, signal })
       if (!isDone(response) && response.status !== 404) {
-        throw responseError('Consul: deregister', response, [password])
+        throw session.createError('deregister', response)
       }
     },
   }

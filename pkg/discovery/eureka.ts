@@ -1,32 +1,21 @@
-import { LEASE_S, RENEW_INTERVAL_MS, type Registry, responseError, type ServiceInstance } from './registry.ts'
-import type { RegistryClient, RegistryRequest } from './registry-client.ts'
+import { createEurekaSession, type EurekaSessionOptions } from './eureka-session.ts'
+import { LEASE_S, RENEW_INTERVAL_MS, type Registry, type ServiceInstance } from './registry.ts'
 
-export interface EurekaOptions {
-  readonly client: Pick<RegistryClient, 'request'>
+export interface EurekaOptions extends EurekaSessionOptions {
   /** Prefix of the API, such as `/eureka`. */
   readonly path: string
-  /** User and password of basic authentication. @default none */
-  readonly username?: string | undefined
-  readonly password?: string | undefined
   /** Clock in milliseconds since the epoch. @default Date.now */
   readonly now?: () => number
 }
 
 /** Registers with Eureka. https://github.com/Netflix/eureka/wiki/Eureka-REST-operations */
-export function createEureka({ client, path, username, password, now = Date.now }: EurekaOptions): Registry {
-  const credentials = Buffer.from(`${username}:${password}`).toString('base64')
-  const headers = {
-    accept: 'application/json',
-    ...(username !== undefined && password !== undefined && { authorization: `Basic ${credentials}` }),
-  }
+export function createEureka({ path, now = Date.now, ...login }: EurekaOptions): Registry {
+  const { request, createError } = createEurekaSession(login)
   /** Time of the last change of the entry. The server keeps the entry with the later time. */
   let changedAt = 0
 
-  const send = (request: RegistryRequest) => client.request({ ...request, headers })
   const applicationPath = (service: string) => `${path}/apps/${service.toUpperCase()}`
   const instancePath = ({ service, id }: ServiceInstance) => `${applicationPath(service)}/${encodeURIComponent(id)}`
-  const describeError = (call: string, response: { status: number; body: string }) =>
-    responseError(`Eureka: ${call}`, response, [password, credentials])
 
   return {
     renewIntervalMs: RENEW_INTERVAL_MS,
@@ -34,24 +23,24 @@ export function createEureka({ client, path, username, password, now = Date.now 
     async register(instance, signal) {
       changedAt = Math.max(changedAt + 1, now())
       const body = { instance: describeInstance(instance, changedAt) }
-      const response = await send({ method: 'POST', path: applicationPath(instance.service), body, signal })
-      if (response.status !== 204) throw describeError('register', response)
+      const response = await request({ method: 'POST', path: applicationPath(instance.service), body, signal })
+      if (response.status !== 204) throw createError('register', response)
     },
 
     async renew(instance, signal) {
       const query = { status: statusOf(instance), lastDirtyTimestamp: changedAt }
-      const response = await send({ method: 'PUT', path: instancePath(instance), query, signal })
+      const response = await request({ method: 'PUT', path: instancePath(instance), query, signal })
       // The server also responds with 404 when its entry is older than `lastDirtyTimestamp`.
       if (response.status === 404) return 'unknown'
       // The server responds without a body. Another body is from another server.
-      if (response.status !== 200 || response.body !== '') throw describeError('heartbeat', response)
+      if (response.status !== 200 || response.body !== '') throw createError('heartbeat', response)
       return 'renewed'
     },
 
     async deregister(instance, signal) {
-      const response = await send({ method: 'DELETE', path: instancePath(instance), signal })
+      const response = await request({ method: 'DELETE', path: instancePath(instance), signal })
       if (response.status !== 200 && response.status !== 204 && response.status !== 404) {
-        throw describeError('deregister', response)
+        throw createError('deregister', response)
       }
     },
   }

@@ -1,5 +1,6 @@
+import { parseObject } from './json.ts'
 import { RegistryError, responseError } from './registry.ts'
-import { parseObject, type RegistryClient, type RegistryRequest } from './registry-client.ts'
+import type { RegistryClient, RegistryRequest } from './registry-client.ts'
 
 export interface NacosSessionOptions {
   readonly client: Pick<RegistryClient, 'request'>

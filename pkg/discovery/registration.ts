@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import {
   type Backoff,
   backoff,
@@ -19,7 +20,7 @@ export type RegistrationEvent =
   /** The first failure, and each failure whose cause differs from the cause before. */
   | { readonly type: 'failing' | 'not deregistered'; readonly error: unknown }
 
-export type Result = 'ok' | 'unknown' | 'fail'
+type Result = 'ok' | 'unknown' | 'fail'
 
 export interface RegistrationOptions {
   readonly registry: Registry
@@ -67,7 +68,7 @@ export function createRegistration(options: RegistrationOptions) {
     while (!stopping.signal.aborted) {
       const ready = isReady()
       const operation = nextOperation(state, ready, now())
-      if (operation === undefined) await pause(pollMs, stopping.signal)
+      if (operation === undefined) await sleep(pollMs, undefined, { signal: stopping.signal }).catch(() => {})
       else await attempt(operation, ready)
     }
   }
@@ -165,16 +166,4 @@ function describeCause(error: unknown): string {
   if (!Error.isError(error)) return ''
   const { name, code, status } = error as { name: string; code?: unknown; status?: unknown }
   return [name, code, status].join(' ')
-}
-
-/** Resolves after `ms` milliseconds, or when `signal` aborts. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  const timer = setTimeout(resolve, ms)
-  const wake = () => resolve()
-  signal.addEventListener('abort', wake)
-  return promise.finally(() => {
-    clearTimeout(timer)
-    signal.removeEventListener('abort', wake)
-  })
 }

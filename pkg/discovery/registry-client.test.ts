@@ -3,7 +3,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterEach, expect, test } from '@jest/globals'
-import { createRegistryClient, parseObject } from './registry-client.ts'
+import { parseObject } from './json.ts'
+import { createRegistryClient } from './registry-client.ts'
 
 const open: { close(): unknown }[] = []
 afterEach(() => {

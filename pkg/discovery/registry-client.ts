@@ -103,18 +103,3 @@ async function readText(body: ReadableStream<Uint8Array> | null, maxBytes: numbe
   }
   return Buffer.concat(chunks).toString()
 }
-
-/**
- * Parses the body of a response as a JSON object.
- * @throws an error that quotes no part of the body
- */
-export function parseObject(body: string): Record<string, unknown> {
-  let value: unknown
-  try {
-    value = JSON.parse(body)
-  } catch {
-    throw new Error('response is not JSON')
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error('response is no JSON object')
-  return value as Record<string, unknown>
-}

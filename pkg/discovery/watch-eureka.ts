@@ -1,48 +1,31 @@
-import { responseError } from './registry.ts'
-import { parseObject, type RegistryClient } from './registry-client.ts'
-import { asNumber, asObject, asText, type Instance, poll, type Watch } from './watch.ts'
+import { createEurekaSession, type EurekaSessionOptions } from './eureka-session.ts'
+import { asNumber, asObject, asText, parseObject } from './json.ts'
+import { createWatch, type Instance, type Watch } from './watch.ts'
 
-export interface WatchEurekaOptions {
-  readonly client: Pick<RegistryClient, 'request'>
+export interface WatchEurekaOptions extends EurekaSessionOptions {
   /** Prefix of the API, such as `/eureka`. */
   readonly path: string
-  /** User and password of basic authentication. @default none */
-  readonly username?: string | undefined
-  readonly password?: string | undefined
   /** Pause between two requests, in milliseconds. @default 1_000 */
   readonly pollMs?: number
 }
 
 /** Watches the instances of an application with status UP: https://github.com/Netflix/eureka/wiki/Eureka-REST-operations */
-export function watchEureka({ client, path, username, password, pollMs = 1_000 }: WatchEurekaOptions): Watch {
-  const credentials = Buffer.from(`${username}:${password}`).toString('base64')
-  const headers = {
-    // Eureka responds with XML otherwise.
-    accept: 'application/json',
-    ...(username !== undefined && password !== undefined && { authorization: `Basic ${credentials}` }),
-  }
-  return {
-    async watch(...args) {
-      const [service, , , signal] = args
-
-      async function read(): Promise<readonly Instance[]> {
-        // Eureka keeps the names of applications in upper case.
-        const app = encodeURIComponent(service.toUpperCase())
-        const response = await client.request({ method: 'GET', path: `${path}/apps/${app}`, headers, signal })
-        // Eureka removes an application together with its last instance.
-        if (response.status === 404) return []
-        if (response.status !== 200) throw responseError('Eureka: list instances', response, [password, credentials])
-        const { instance } = asObject(parseObject(response.body)['application'])
-        if (typeof instance !== 'object' || instance === null) {
-          throw new Error('Eureka: list instances: the response has no list')
-        }
-        // An older Eureka writes a single instance without a list.
-        return (Array.isArray(instance) ? instance : [instance]).filter(isUp).map(toInstance)
-      }
-
-      await poll(read, pollMs, ...args)
-    },
-  }
+export function watchEureka({ path, pollMs = 1_000, ...login }: WatchEurekaOptions): Watch {
+  const { request, createError } = createEurekaSession(login)
+  return createWatch(pollMs, (service, signal) => async () => {
+    // Eureka keeps the names of applications in upper case.
+    const app = encodeURIComponent(service.toUpperCase())
+    const response = await request({ method: 'GET', path: `${path}/apps/${app}`, signal })
+    // Eureka removes an application together with its last instance.
+    if (response.status === 404) return []
+    if (response.status !== 200) throw createError('list instances', response)
+    const { instance } = asObject(parseObject(response.body)['application'])
+    if (typeof instance !== 'object' || instance === null) {
+      throw new Error('Eureka: list instances: the response has no list')
+    }
+    // An older Eureka writes a single instance without a list.
+    return (Array.isArray(instance) ? instance : [instance]).filter(isUp).map(toInstance)
+  })
 }
 
 const isUp = (instance: unknown) => asObject(instance)['status'] === 'UP'

@@ -1,41 +1,27 @@
-import { createNacosSession } from './nacos-session.ts'
-import type { RegistryClient } from './registry-client.ts'
-import { asNumber, asObject, asText, type Instance, poll, type Watch } from './watch.ts'
+import { asNumber, asObject, asText } from './json.ts'
+import { createNacosSession, type NacosSessionOptions } from './nacos-session.ts'
+import { createWatch, type Instance, type Watch } from './watch.ts'
 
-export interface WatchNacosOptions {
-  readonly client: Pick<RegistryClient, 'request'>
+export interface WatchNacosOptions extends NacosSessionOptions {
   readonly namespace: string
   readonly group: string
-  /** User and password. @default requests without a token */
-  readonly username?: string | undefined
-  readonly password?: string | undefined
   /** Pause between two requests, in milliseconds. @default 1_000 */
   readonly pollMs?: number
-  /** Monotonic clock in milliseconds. @default performance.now */
-  readonly now?: () => number
 }
 
 /** Watches the healthy and enabled instances of a service: https://nacos.io/en/docs/v3.2/manual/user/open-api/ */
 export function watchNacos({ namespace, group, pollMs = 1_000, ...login }: WatchNacosOptions): Watch {
   const session = createNacosSession(login)
-  return {
-    async watch(...args) {
-      const [service, , , signal] = args
-
-      async function read(): Promise<readonly Instance[]> {
-        const { code, data, error } = await session.request('list instances', {
-          method: 'GET',
-          path: '/nacos/v3/client/ns/instance/list',
-          query: { namespaceId: namespace, groupName: group, serviceName: service, healthyOnly: true },
-          signal,
-        })
-        if (code !== 0 || !Array.isArray(data)) throw error
-        return data.filter(isUsable).map(toInstance)
-      }
-
-      await poll(read, pollMs, ...args)
-    },
-  }
+  return createWatch(pollMs, (service, signal) => async () => {
+    const { code, data, error } = await session.request('list instances', {
+      method: 'GET',
+      path: '/nacos/v3/client/ns/instance/list',
+      query: { namespaceId: namespace, groupName: group, serviceName: service, healthyOnly: true },
+      signal,
+    })
+    if (code !== 0 || !Array.isArray(data)) throw error
+    return data.filter(isUsable).map(toInstance)
+  })
 }
 
 function isUsable(instance: unknown): boolean {

@@ -24,42 +24,27 @@ export interface Watch {
   ): Promise<void>
 }
 
-/** Calls `read` in a loop, with a pause of `pauseMs` after each call, until `signal` aborts. */
-export async function poll(
-  read: () => Promise<readonly Instance[]>,
+/**
+ * Creates a watch that reads the list in a loop, with a pause of `pauseMs` after each read.
+ *
+ * @param start returns the function that reads the list once
+ */
+export function createWatch(
   pauseMs: number,
-  ...[, onInstances, onError, signal]: Parameters<Watch['watch']>
-): Promise<void> {
-  while (!signal.aborted) {
-    try {
-      const instances = await read()
-      if (!signal.aborted) onInstances(instances)
-    } catch (error) {
-      if (!signal.aborted) onError(error as Error)
-    }
-    await sleep(pauseMs, undefined, { signal }).catch(() => {})
+  start: (service: string, signal: AbortSignal) => () => Promise<readonly Instance[]>,
+): Watch {
+  return {
+    async watch(service, onInstances, onError, signal) {
+      const read = start(service, signal)
+      while (!signal.aborted) {
+        try {
+          const instances = await read()
+          if (!signal.aborted) onInstances(instances)
+        } catch (error) {
+          if (!signal.aborted) onError(error as Error)
+        }
+        await sleep(pauseMs, undefined, { signal }).catch(() => {})
+      }
+    },
   }
-}
-
-/** Parses the body of a response. @throws an error that quotes no part of the body */
-export function parseJson(body: string): unknown {
-  try {
-    return JSON.parse(body)
-  } catch {
-    throw new Error('response is not JSON')
-  }
-}
-
-/** Returns the value if it is an object, and an empty object otherwise. */
-export function asObject(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
-}
-
-/** Returns the value if it is a text, and an empty text otherwise. An instance with an empty host is invalid. */
-export const asText = (value: unknown) => (typeof value === 'string' ? value : '')
-
-/** Returns a number, or NaN. An instance with the port NaN is invalid. Eureka also writes numbers as texts. */
-export function asNumber(value: unknown): number {
-  if (typeof value === 'string' && /^\d{1,9}$/.test(value)) return Number(value)
-  return typeof value === 'number' ? value : Number.NaN
 }

@@ -46,7 +46,7 @@ export function testPair(pair: Pair): void {
     report(pair, `${ROUNDS} rolling restarts`, result)
     if (result.failures.length > 0) process.stdout.write(chain.proxy.log())
     expect(result.failures).toEqual([])
-  }, 600_000)
+  }, ROUNDS * 60_000)
 
   test('a scale from two instances to five and back loses no request', async () => {
     // With this delay, a removed instance would still serve: only the proxy keeps requests away from it.
