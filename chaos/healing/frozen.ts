@@ -122,9 +122,10 @@ async function startUnits() {
   return {
     fleet,
     targets: fleet.map(({ host }, index) => `${host}:${ports[index]}`),
-    async systemctl([command, unit]: readonly string[]): Promise<number> {
-      const instance = find(unit)
-      if (command !== 'restart' || instance === undefined) return 1
+    async systemctl(args: readonly string[]): Promise<number | string> {
+      const instance = find(args.at(-1))
+      if (instance === undefined) return 1
+      if (args[0] === 'show') return 'active'
       // `stop` sends SIGTERM and SIGCONT, as systemd does (KillSignal= in systemd.kill(5)).
       await instance.stop()
       await instance.start()
