@@ -81,7 +81,8 @@ async function importProxy(proxy?: string): Promise<StartProxy> {
   return module[`start${name[0]?.toUpperCase()}${name.slice(1)}`]
 }
 
-async function migrate(databaseUrl: string): Promise<void> {
+/** Applies the migrations. @throws with the output of the command when it fails */
+export async function migrate(databaseUrl: string): Promise<void> {
   const env = { DATABASE_URL: databaseUrl }
   const { code, stderr, stdout } = await runApp(['migrate'], { env, artifact: 'bundle' })
   if (code !== 0) throw new Error(`the migrations failed: ${stderr}${stdout}`)

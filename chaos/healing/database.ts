@@ -1,7 +1,8 @@
 import { setTimeout } from 'node:timers/promises'
-import { runApp, startApp } from '../../test/support/app.ts'
+import { startApp } from '../../test/support/app.ts'
 import { percentile } from '../../test/support/open-loop.ts'
 import { freePort, testPostgres, until } from '../../test/support/services.ts'
+import { migrate } from '../stage.ts'
 import { startResponder, startRobot } from './responder.ts'
 import type { Outcome, Row, RowOptions, Sample } from './row.ts'
 import { isGood, judgeLag, seconds, startUsers } from './users.ts'
@@ -14,8 +15,7 @@ const WATCH_MS = 6_000
 async function startService() {
   const database = await testPostgres()
   const env = { DATABASE_URL: database.url }
-  const { code, stdout, stderr } = await runApp(['migrate'], { env })
-  if (code !== 0) throw new Error(`the migrations failed: ${stdout}${stderr}`)
+  await migrate(database.url)
   const adminPort = await freePort()
   const app = await startApp({ env: { ...env, ADMIN_PORT: String(adminPort) } })
   return {

@@ -4,7 +4,6 @@ import { once } from 'node:events'
 import { copyFileSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
-import { runApp } from '../../test/support/app.ts'
 import { createFaultClient } from '../../test/support/fault-proxy/client.ts'
 import { type FaultProxy, startFaultProxy } from '../../test/support/fault-proxy/start.ts'
 import { readValues } from '../../test/support/metrics.ts'
@@ -12,6 +11,7 @@ import { succeed } from '../../test/support/run.ts'
 import { freePort, type TestService, testPostgres, until } from '../../test/support/services.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
 import { start } from '../parts/guarded.ts'
+import { migrate } from '../stage.ts'
 
 /*
  * These tests prove that each fault reaches the instance. An experiment whose fault has no effect would always pass.
@@ -29,7 +29,7 @@ const variable = (name: string): string => guarded.variables[name] ?? ''
 
 beforeAll(async () => {
   postgres = await testPostgres()
-  await runApp(['migrate'], { env: { DATABASE_URL: postgres.url } })
+  await migrate(postgres.url)
   proxy = await startFaultProxy()
   faults = createFaultClient(proxy.url)
   guarded = await start({ directory, databaseUrl: postgres.url, faults })
