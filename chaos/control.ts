@@ -24,7 +24,7 @@ export interface ControlDeps {
  *
  *     GET  /load/errors?seconds=5&path=/v1/notes&method=GET   share of failed requests, from 0 to 1
  *     GET  /load/p99?seconds=5&path=/ping                     milliseconds
- *     GET  /payments/wasted?seconds=5                         calls without a success, for each request
+ *     GET  /payments/wasted?seconds=5                         calls for pay_1 without a success, for each request
  *     POST /payments {"share":0.5,"status":500,"delayMs":0}   {} ends the fault
  *     POST /database/cuts {"before-commit":5,"after-write":5} resets so many connections at these moments
  *     POST /instances/2/kill, /instances/2/start              SIGKILL, and a new process

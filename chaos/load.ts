@@ -22,6 +22,7 @@ const OPERATIONS: readonly Operation[] = [
   { path: '/ping' },
   { path: '/v1/notes?limit=1' },
   { path: '/v1/payments/pay_1' },
+  { path: '/v1/payments/pay_final' },
   { path: '/v1/notes', method: 'POST', body: (title) => ({ title, text: 'chaos' }) },
 ]
 
