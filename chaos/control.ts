@@ -32,7 +32,7 @@ export interface ControlDeps {
  *     GET  /writes/wrong                                      acknowledged notes that do not exist, and refused repetitions
  *     GET  /log?message=circuit%20opened                      lines since the experiment began
  *
- * A GET responds with a number, in which `seconds` is the time before the request.
+ * A GET responds with a number. `seconds` is the length of the window that ends with the request.
  */
 export async function startControl({ load, payments, cutNext, readTitles, instances, countLines }: ControlDeps) {
   async function handle(method: string, { pathname, searchParams }: URL, body: () => Promise<unknown>) {

@@ -20,7 +20,7 @@ export interface Payments extends Pick<FakePayments, 'port' | 'stop'> {
 /** The service has a fallback for a payment whose status never changes again. */
 const FINAL = { ...PAYMENT, id: 'pay_final', status: 'succeeded' }
 
-/** Starts the upstream `payments`, which fails when told to. */
+/** Starts the upstream `payments`. `set` makes it fail or respond late. */
 export async function startPayments(): Promise<Payments> {
   const fake = await startFakePayments()
   const calls: number[] = []

@@ -32,7 +32,7 @@ export interface StageInstance {
 /** The environment of a process. */
 export type Env = Readonly<Record<string, string>>
 
-/** Something that an experiment needs beside the usual stage: chaos/parts/NAME.ts exports a `start` of this type. */
+/** Servers that an experiment needs in addition to the usual stage. chaos/parts/NAME.ts exports a `StartPart`. */
 export interface Part {
   /** Added to the environment of the instances. */
   readonly env?: Env
@@ -69,7 +69,7 @@ export interface Stage {
   readonly signals: readonly Signal[]
   /** Returns the variables of an experiment, with the current processes. */
   variables(): Env
-  /** Counts lines from now on. */
+  /** From now on, `GET /log` of the control counts lines. */
   beginExperiment(): void
   stop(): Promise<void>
 }
@@ -97,7 +97,7 @@ async function startService(env: Env): Promise<readonly StageInstance[]> {
   }))
 }
 
-/** Starts what the instances use, behind the fault proxy. Adds to `stops` how each server stops. */
+/** Starts the dependencies of the instances behind the fault proxy. Adds a function to `stops` for each of them. */
 async function startDependencies(stops: (() => unknown)[]) {
   const started = async <T extends { stop(): unknown }>(starting: Promise<T>): Promise<T> => {
     const server = await starting

@@ -9,7 +9,7 @@ import { isGood, judgeLag, seconds, startUsers } from './users.ts'
 
 const fault = 'the database is dead for 20 s'
 const deadMs = (quick: boolean) => (quick ? 4_000 : 20_000)
-/** Time after the return of the database in which its last effect on the users must have been seen, in milliseconds. */
+/** Time for which the row watches the users after the return of the database, in milliseconds. */
 const WATCH_MS = 6_000
 
 async function startService() {

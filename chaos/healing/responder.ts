@@ -100,7 +100,8 @@ export async function startSystemctl(
   const folder = join(directory, 'bin')
   mkdirSync(folder)
   const file = join(folder, 'systemctl')
-  writeFileSync(file, `#!/bin/sh\ncurl -sS --data "$*" http://127.0.0.1:${port}/ | { read -r code; cat; exit "$code"; }\n`)
+  const call = `curl -sS --data "$*" http://127.0.0.1:${port}/`
+  writeFileSync(file, `#!/bin/sh\n${call} | { read -r code; cat; exit "$code"; }\n`)
   chmodSync(file, 0o755)
   return {
     env: { PATH: `${folder}:${process.env['PATH']}` },

@@ -87,6 +87,16 @@ test('the instance loses the spans of its requests while the collector is gone',
   await faults.enable('collector', true)
 })
 
+test('the scrapes hang in mid-response: the kernel holds bytes that the scrapers do not read', async () => {
+  const admin = new URL(variable('GUARDED_ADMIN_URL'))
+  const port = Number(admin.port).toString(16).toUpperCase().padStart(4, '0')
+  const waiting = new RegExp(`^ *\\d+: 0100007F:${port} \\w+:\\w+ 01 (?!0{8}:)`, 'gm')
+  const scrapers = spawn('node', ['chaos/faults/scrapers.ts', '3', `${admin.origin}/metrics`, '60'])
+  await until(async () => readFileSync('/proc/net/tcp', 'utf8').match(waiting)?.length === 3, PATIENCE_MS)
+  scrapers.kill()
+  await once(scrapers, 'close')
+})
+
 const isRoot = process.getuid?.() === 0
 const message = 'not root: the full disk and the name server that hangs are not tested\n'
 if (!isRoot && process.env['CI'] === 'true') throw new Error(message)
