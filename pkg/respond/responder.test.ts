@@ -126,7 +126,7 @@ test('a clock that has stepped back by an hour prolongs neither a cool-down nor 
     if (state().overrides.some(({ until }) => until <= at)) expired.push(at)
   }
   const store = { load: () => stored, save: async () => {} }
-  const { world, responder } = start({ store, expire, now: () => world.now })
+  const { world, responder } = start({ store, expire })
   const verdict = async () => (await responder.receive([alertOf('Load')]))[0]?.verdict
   expect(await verdict()).toBe('cooling down')
   world.now += 60_000
