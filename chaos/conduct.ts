@@ -45,10 +45,10 @@ export interface ConductOptions {
 
 const POLL_MS = 200
 
-/** A message that is in the logs in this time before the experiment says nothing about the fault. */
+/** Time before the experiment, in milliseconds. A message that the logs have in this time is no signal of the fault. */
 const LISTEN_MS = 2_000
 
-/** Explains why an action had no effect, because the Chaos Toolkit only warns. */
+/** Returns why an action failed. Without this check, as in the Chaos Toolkit, the verdict would ignore it. */
 function findFailedAction({ run, rollbacks }: Journal): string | undefined {
   const failed = [...run, ...rollbacks].find(
     ({ type, output, error }) => type === 'action' && (error !== undefined || isFailure(output?.status ?? 0)),
@@ -58,7 +58,7 @@ function findFailedAction({ run, rollbacks }: Journal): string | undefined {
   return `${name}: ${error ?? `status ${output?.status} ${output?.stderr ?? ''}`.trim()}`
 }
 
-/** A process fails with any code but 0, a request with any status from 400. */
+/** An exit code above 0 is a failure, and so is an HTTP status of 400 or above. */
 const isFailure = (status: number) => (status > 0 && status < 100) || status >= 400
 
 function judge(journal: Journal, hasRecovered: boolean): Pick<Result, 'verdict' | 'reason'> {

@@ -24,7 +24,7 @@ export interface ControlDeps {
  *
  *     GET  /load/errors?seconds=5&path=/v1/notes&method=GET   share of failed requests, from 0 to 1
  *     GET  /load/p99?seconds=5&path=/ping                     milliseconds
- *     GET  /payments/wasted?seconds=5                         calls without a success, for each request
+ *     GET  /payments/wasted?seconds=5                         calls for pay_1 without a success, for each request
  *     POST /payments {"share":0.5,"status":500,"delayMs":0}   {} ends the fault
  *     POST /database/cuts {"before-commit":5,"after-write":5} resets so many connections at these moments
  *     POST /instances/2/kill, /instances/2/start              SIGKILL, and a new process
@@ -32,7 +32,7 @@ export interface ControlDeps {
  *     GET  /writes/wrong                                      acknowledged notes that do not exist, and refused repetitions
  *     GET  /log?message=circuit%20opened                      lines since the experiment began
  *
- * A GET responds with a number, in which `seconds` is the time before the request.
+ * A GET responds with a number. `seconds` is the length of the window that ends with the request.
  */
 export async function startControl({ load, payments, cutNext, readTitles, instances, countLines }: ControlDeps) {
   async function handle(method: string, { pathname, searchParams }: URL, body: () => Promise<unknown>) {

@@ -1,8 +1,8 @@
 import * as z from 'zod'
 
 /*
- * The subset of the Chaos Toolkit's experiment format that we use. A file that this module accepts means the same to
- * `chaos run`: https://chaostoolkit.org/reference/api/experiment/
+ * The subset of the Chaos Toolkit's experiment format that we use. `chaos run` understands each file that this
+ * module accepts in the same way: https://chaostoolkit.org/reference/api/experiment/
  */
 
 const substitutable = z.union([z.number().nonnegative(), z.string().regex(/^\$\{\w+\}$/)])
@@ -79,7 +79,7 @@ const experimentSchema = z.strictObject({
   'steady-state-hypothesis': z.strictObject({ title: z.string().min(1), probes: z.array(probe).min(1) }),
   method: z.array(activity).min(1),
   rollbacks: z.array(activity).default([]),
-  /** Ignored by the runner. Other tools have a name each. */
+  /** Options of other tools, which the runner ignores. */
   extensions: z.array(z.looseObject({ name: z.string() })).default([]),
 })
 

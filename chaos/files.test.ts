@@ -9,7 +9,7 @@ test('there are at least ten experiments', () => {
   expect(files.length).toBeGreaterThanOrEqual(10)
 })
 
-test.each(files)('%s is valid, names the weakness that it looks for', (file) => {
+test.each(files)('%s is valid, and names the weakness that it looks for', (file) => {
   const experiment = parseExperiment(readFileSync(file, 'utf8'), file)
   expect(experiment.description).toMatch(/^Looks for /)
 })

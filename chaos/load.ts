@@ -9,7 +9,7 @@ const TIMEOUT_MS = 5_000
 const RETRY_MS = 100
 
 interface Operation {
-  /** A hypothesis names it without the query. */
+  /** Hypotheses use the path without its query. */
   readonly path: string
   /** @default GET */
   readonly method?: 'POST'
@@ -22,6 +22,7 @@ const OPERATIONS: readonly Operation[] = [
   { path: '/ping' },
   { path: '/v1/notes?limit=1' },
   { path: '/v1/payments/pay_1' },
+  { path: '/v1/payments/pay_final' },
   { path: '/v1/notes', method: 'POST', body: (title) => ({ title, text: 'chaos' }) },
 ]
 
@@ -49,14 +50,14 @@ export interface Load {
   readonly requests: readonly Request[]
   /** The titles of the notes that the service has confirmed. */
   readonly acknowledged: ReadonlySet<string>
-  /** The titles that the service has refused as duplicates: it has executed the write, but does not know its key. */
+  /** The titles that the service has refused as duplicates: it had executed the write, and has lost its key. */
   readonly refused: ReadonlySet<string>
   /** Returns the requests whose intended start is in the window. */
   select(window: Window): readonly Request[]
   stop(): Promise<void>
 }
 
-/** The service failed: no response, or a status of 500 and above. */
+/** Returns true when no response has arrived, or one with a status of 500 or above. */
 export const isError = ({ status }: Request) => status === 0 || (status ?? 200) >= 500
 
 /** Returns the share of failed requests among those that have ended, from 0 to 1. */

@@ -6,38 +6,19 @@
  * Exits with 1 when a hypothesis failed, or when an experiment could not run. An experiment whose variables are unset,
  * because a fault needs root or a tool, is skipped, and fails with CI=true.
  */
-import { globSync, readFileSync, writeFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { globSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { conduct } from './conduct.ts'
-import { listUnset, parseExperiment } from './experiment.ts'
+import { listUnset } from './experiment.ts'
+import { groupByStage, readExperiment, startStageOf } from './plan.ts'
 import { type Reported, renderReport, renderTimeline } from './report.ts'
-import { type StartPart, startStage } from './stage.ts'
 
 const { QUICK, ONLY = '', CI } = process.env
 const env = { ...process.env, HOLD_S: QUICK === '1' ? '5' : '15' }
 process.chdir(join(import.meta.dirname, '..'))
 
-/** The extension `stage` of an experiment: `{"name":"stage","parts":["guarded"],"proxy":"haproxy","signal":"lost"}`. */
-interface StageExtension {
-  readonly name: 'stage'
-  readonly parts?: readonly string[]
-  readonly proxy?: string
-  /** A regular expression that matches the warning or error that shows the fault. */
-  readonly signal?: string
-}
-
 const files = process.argv.length > 2 ? process.argv.slice(2) : globSync('chaos/*.json').sort()
-const experiments = files
-  .filter((file) => file.includes(ONLY))
-  .map((file) => {
-    const experiment = parseExperiment(readFileSync(file, 'utf8'), file)
-    const {
-      parts = [],
-      proxy,
-      signal,
-    } = (experiment.extensions.find(({ name }) => name === 'stage') ?? {}) as StageExtension
-    return { name: basename(file, '.json'), experiment, parts, proxy, signal }
-  })
+const experiments = files.filter((file) => file.includes(ONLY)).map(readExperiment)
 if (experiments.length === 0) {
   console.info(`no experiment has «${ONLY}» in its name`)
   process.exit()
@@ -45,13 +26,8 @@ if (experiments.length === 0) {
 
 const reported: Reported[] = []
 const skipped: string[] = []
-// Experiments with the same parts share a stage.
-for (const group of Map.groupBy(experiments, ({ parts, proxy }) => [proxy, ...parts].join()).values()) {
-  const [{ parts, proxy } = { parts: [], proxy: undefined }] = group
-  const starts = await Promise.all(
-    parts.map(async (part) => (await import(join(import.meta.dirname, `parts/${part}.ts`))).start as StartPart),
-  )
-  const stage = await startStage({ parts: starts, ...(proxy && { proxy }) })
+for (const group of groupByStage(experiments)) {
+  const stage = await startStageOf(group)
   const interrupt = () => void stage.stop().finally(() => process.exit(1))
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt)
   try {

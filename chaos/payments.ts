@@ -11,25 +11,29 @@ export interface PaymentsMode {
 }
 
 export interface Payments extends Pick<FakePayments, 'port' | 'stop'> {
-  /** The times of the requests for payments, in milliseconds of `performance.now()`. */
+  /** The times of the requests for pay_1, in milliseconds of `performance.now()`. */
   readonly calls: readonly number[]
   /** Sets the mode of later requests. */
   set(mode: PaymentsMode): void
 }
 
-/** Starts the upstream `payments`, which fails when told to. */
+/** The service has a fallback for a payment whose status never changes again. */
+const FINAL = { ...PAYMENT, id: 'pay_final', status: 'succeeded' }
+
+/** Starts the upstream `payments`. `set` makes it fail or respond late. */
 export async function startPayments(): Promise<Payments> {
   const fake = await startFakePayments()
   const calls: number[] = []
   let mode: PaymentsMode = {}
   fake.respond(async (req, res) => {
-    if (req.url?.startsWith('/payments')) calls.push(performance.now())
+    const payment = req.url === '/payments/pay_final' ? FINAL : PAYMENT
+    if (payment === PAYMENT) calls.push(performance.now())
     const { status = 503, share = 0, delayMs = 0 } = mode
     req.resume()
     if (delayMs > 0) await setTimeout(delayMs)
     const isFailure = calls.length % 100 < share * 100
     res.writeHead(isFailure ? status : 200, { 'content-type': 'application/json' })
-    res.end(isFailure ? '{}' : JSON.stringify(PAYMENT))
+    res.end(isFailure ? '{}' : JSON.stringify(payment))
   })
   return {
     port: fake.port,

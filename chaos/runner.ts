@@ -22,7 +22,7 @@ export interface SteadyState {
   readonly probes: readonly Run[]
 }
 
-/** The result, with the words of the journal of `chaos run`. */
+/** The result, in the terms of the journal of `chaos run`. */
 export interface Journal {
   /** `failed` when the hypothesis did not hold before the method, or when a probe after it had no output. */
   readonly status: 'completed' | 'failed'

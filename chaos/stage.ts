@@ -32,7 +32,7 @@ export interface StageInstance {
 /** The environment of a process. */
 export type Env = Readonly<Record<string, string>>
 
-/** Something that an experiment needs beside the usual stage: chaos/parts/NAME.ts exports a `start` of this type. */
+/** Servers that an experiment needs in addition to the usual stage. chaos/parts/NAME.ts exports a `StartPart`. */
 export interface Part {
   /** Added to the environment of the instances. */
   readonly env?: Env
@@ -69,7 +69,7 @@ export interface Stage {
   readonly signals: readonly Signal[]
   /** Returns the variables of an experiment, with the current processes. */
   variables(): Env
-  /** Counts lines from now on. */
+  /** From now on, `GET /log` of the control counts lines. */
   beginExperiment(): void
   stop(): Promise<void>
 }
@@ -81,7 +81,8 @@ async function importProxy(proxy?: string): Promise<StartProxy> {
   return module[`start${name[0]?.toUpperCase()}${name.slice(1)}`]
 }
 
-async function migrate(databaseUrl: string): Promise<void> {
+/** Applies the migrations. @throws with the output of the command when it fails */
+export async function migrate(databaseUrl: string): Promise<void> {
   const env = { DATABASE_URL: databaseUrl }
   const { code, stderr, stdout } = await runApp(['migrate'], { env, artifact: 'bundle' })
   if (code !== 0) throw new Error(`the migrations failed: ${stderr}${stdout}`)
@@ -96,7 +97,7 @@ async function startService(env: Env): Promise<readonly StageInstance[]> {
   }))
 }
 
-/** Starts what the instances use, behind the fault proxy. Adds to `stops` how each server stops. */
+/** Starts the dependencies of the instances behind the fault proxy. Adds a function to `stops` for each of them. */
 async function startDependencies(stops: (() => unknown)[]) {
   const started = async <T extends { stop(): unknown }>(starting: Promise<T>): Promise<T> => {
     const server = await starting

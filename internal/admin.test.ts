@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { afterEach, expect, test } from '@jest/globals'
 import request from 'supertest'
 import { createLogger } from '#pkg/logging/index.ts'
@@ -74,6 +74,19 @@ test('a metric that cannot be read is a 500 without its cause, and a line in the
     .expect('content-type', /problem/)
   expect(text).not.toContain('hunter2')
   expect(lines).toContainEqual(expect.objectContaining({ message: 'metrics not rendered', 'log.level': 'error' }))
+})
+
+test('a scraper that reads no response does not hold the stop', async () => {
+  // Larger than the buffers of both sockets.
+  const text = 'x'.repeat(64 * 1024 ** 2)
+  const metrics = { render: async () => ({ contentType: 'text/plain', text }), stop() {} }
+  const { port, admin } = await start({ defaultPort: 0, metrics })
+  const scraper = connect(port, '127.0.0.1').on('error', () => undefined)
+  scraper.write('GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n')
+  await once(scraper, 'readable')
+  // The lifecycle never aborts this signal, so the test ends only when the admin port cuts the response.
+  await admin.stop(new AbortController().signal)
+  scraper.destroy()
 })
 
 test('the default port is used when it is free', async () => {

@@ -22,13 +22,13 @@ export interface Bottleneck {
 /** The part of a step that names the resource. */
 export type Measured = Pick<StepResult, 'p99Ms' | 'evidence'>
 
-/** Share of the time of a core, or of the cores of the machine, from which on a resource counts as saturated. */
+/** A resource that uses at least this share of its core, or of the cores of the machine, is saturated. */
 const SATURATED = 0.9
-/** Largest share of the machine's cores for other programs in a verdict about the machine. */
+/** When other programs use more than this share of the machine's cores, a step has no verdict about the machine. */
 export const OTHERS = 0.5
-/** Share of the open connections in use from which on the pool counts as full. */
+/** The pool is full when at least this share of its open connections is in use. */
 const FULL = 0.8
-/** Largest share of the machine's cores with which the database still counts as idle enough for more connections. */
+/** A database that uses at most this share of the machine's cores can serve more connections. */
 const LOW = 0.7
 /** Smallest lag of the generator that can distort a measurement, in milliseconds. */
 const MIN_LAG_MS = 20
@@ -118,7 +118,7 @@ const findProcess: Rule = ({ processes = [], loop }) => {
   return { resource: KINDS[busiest.kind], reason: `${busiest.name} used ${show(busiest.cpu)} cores${delay}` }
 }
 
-/** A busy event loop may have little CPU, because other programs have the cores. */
+/** A busy event loop may get little CPU time, because other programs use the cores. */
 const findLoop: Rule = ({ loop, processes = [] }) => {
   if (loop === undefined || loop.utilization < SATURATED) return undefined
   const used = processes.flatMap(({ kind, cpu }) => (kind === 'service' ? [cpu] : []))
@@ -136,7 +136,7 @@ export function findOthers({ machine, processes = [], generator }: Evidence): nu
   return Math.max(0, machine.busy * machine.cores - own)
 }
 
-/** A machine that other programs keep busy is no property of the link. */
+/** The cores that other programs use are not a limit of the link. */
 const findMachine: Rule = ({ machine, processes = [], generator }) => {
   if (machine === undefined || machine.busy < SATURATED) return undefined
   const own = [...processes, { name: 'generator', cpu: generator.cpu ?? 0 }].toSorted((a, b) => b.cpu - a.cpu)

@@ -62,7 +62,7 @@ async function run({ url, scenario, data, rate, warmUpS, durationS }: Plan): Pro
     return { intendedAt, latencyMs: performance.now() - intendedAt, lagMs, error }
   }
 
-  /** A user who thinks after each response. */
+  /** Sends the requests of one user, who thinks after each response. */
   async function visit(intendedAt: number): Promise<Sent[]> {
     const requests = [await ask(intendedAt)]
     const { requests: count, thinkMs } = session ?? { requests: 1, thinkMs: [0, 0] }
@@ -114,5 +114,5 @@ async function run({ url, scenario, data, rate, warmUpS, durationS }: Plan): Pro
 process.once('message', (plan: Plan) => {
   run(plan).then((figures) => process.send?.(figures, () => process.disconnect?.()))
 })
-// The process of `measure` has ended.
+// Exit when the process of `measure` has ended.
 process.once('disconnect', () => process.exit())

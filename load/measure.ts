@@ -92,6 +92,9 @@ function toResult(rate: number, durationS: number, figures: Figures, evidence: E
 /** Number of requests in progress while `prepareData` creates data. */
 const PARALLEL = 4
 
+/** Largest response to a request that creates data, in bytes. */
+const MAX_BODY_BYTES = 1024 ** 2
+
 /** Creates the data sets of a scenario in the target. @throws Error when a request fails */
 export async function prepareData({
   target: { url },
@@ -103,7 +106,8 @@ export async function prepareData({
   async function create({ request, take }: CreatedSet, index: number): Promise<string | number> {
     signal?.throwIfAborted()
     const filled = fillRequest(request, {}, index)
-    const { error, body } = await sendRequest(filled, { url, agent, deadline: performance.now() + timeoutMs })
+    const deadline = performance.now() + timeoutMs
+    const { error, body } = await sendRequest(filled, { url, agent, deadline, maxBytes: MAX_BODY_BYTES })
     const value = error === undefined ? JSON.parse(body)[take] : undefined
     if (value !== undefined) return value
     throw new Error(`${filled.method} ${filled.path}: ${error ?? `the response has no ${take}`}: ${body}`)

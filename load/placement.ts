@@ -1,6 +1,6 @@
 import type { LinkProcess } from './evidence.ts'
 
-/** Number of cores from which on pinning helps: the generator and an instance have a core each, and others are left. */
+/** Smallest number of cores with which pinning helps: the generator and an instance get one each, and two are left. */
 const MIN_CORES = 4
 
 export interface Placement {
@@ -10,7 +10,7 @@ export interface Placement {
 
 /**
  * Gives the generator and each instance a core of their own, and the rest of the cores to the other processes, so that
- * they do not compete. Instances without a core of their own use the rest too. Returns undefined for a few cores.
+ * they do not compete. Further instances use the rest too. Returns undefined for fewer than four cores.
  */
 export function placeProcesses(processes: readonly LinkProcess[], all: readonly number[]): Placement | undefined {
   const [generatorCore, ...cores] = all.toReversed()

@@ -37,7 +37,7 @@ export function judge(steps: readonly StepResult[], limits: Limits): Verdict {
   }
 }
 
-/** Returns why the latencies of a step describe the machine. Its errors still describe the system. */
+/** Returns why the machine has caused the latencies of a step. The errors of the step still count. */
 function findExcuse(step: StepResult): string | undefined {
   const bottleneck = findBottleneck(step)
   if (bottleneck?.resource === 'generator') return bottleneck.reason

@@ -60,19 +60,23 @@ export interface SendOptions {
   readonly agent: http.Agent
   /** When to give up: a time of `performance.now()`. */
   readonly deadline: number
+  /** Largest body to keep. A larger body is the error `body too large`. @default discards the body of any size */
+  readonly maxBytes?: number
 }
 
 export interface Outcome {
   /** The kind of the failure: a status from 400 on, `timeout`, or the code of a connection error. */
   readonly error?: string
+  /** Empty without `maxBytes`. */
   readonly body: string
 }
 
 /** Sends one request. Never rejects. */
 export function sendRequest({ method, path, headers, body }: FilledRequest, options: SendOptions): Promise<Outcome> {
-  const { url, agent, deadline } = options
+  const { url, agent, deadline, maxBytes } = options
   return new Promise((resolve) => {
     const chunks: Buffer[] = []
+    let size = 0
     const end = (error?: string) => {
       clearTimeout(timer)
       resolve({ ...(error !== undefined && { error }), body: Buffer.concat(chunks).toString() })
@@ -80,7 +84,12 @@ export function sendRequest({ method, path, headers, body }: FilledRequest, opti
     const { request } = isSecure(url) ? https : http
     const sent = request(new URL(path, url), { method, agent, headers }, (response) => {
       const { statusCode = 0 } = response
-      response.on('data', (chunk) => chunks.push(chunk))
+      response.on('data', (chunk: Buffer) => {
+        if (maxBytes === undefined) return
+        size += chunk.length
+        if (size <= maxBytes) chunks.push(chunk)
+        else sent.destroy(new Error('body too large'))
+      })
       response.once('end', () => end(statusCode < 400 ? undefined : String(statusCode)))
       response.once('error', fail)
     })

@@ -54,8 +54,8 @@ test('the problems of a scenario are reported together, each with its place', ()
     [
       'test.json is not a valid scenario:',
       '  operations.0: unknown placeholder {{thingId}}',
-      '  data.uuid: this name has a meaning of its own',
-      '  warmUpS: at least 3, the longest session; otherwise the rate would still rise',
+      '  data.uuid: a built-in placeholder has this name',
+      '  warmUpS: expected at least 3, the longest session, because the rate rises until then',
       '  limits.upTo: no step has a rate up to this limit',
     ].join('\n'),
   )

@@ -54,7 +54,7 @@ const schema = z
     /** Time with load before the measurement of each step, in seconds. */
     warmUpS: z.number().min(0).default(2),
     steps: z.array(stepSchema).min(1),
-    /** The verdict. Steps above `upTo` requests a second look for the knee, and have no limits. */
+    /** The limits of the steps up to `upTo` requests a second. The steps above find the knee and have no limits. */
     limits: z.strictObject({
       upTo: z.number().positive(),
       p99Ms: z.number().positive(),
@@ -72,13 +72,13 @@ const schema = z
     for (const [index, operation] of operations.entries()) check(operation, ['operations', index], known)
     for (const [name, set] of Object.entries(data)) {
       if (BUILT_IN.includes(name)) {
-        context.addIssue({ code: 'custom', path: ['data', name], message: 'this name has a meaning of its own' })
+        context.addIssue({ code: 'custom', path: ['data', name], message: 'a built-in placeholder has this name' })
       }
       if (!Array.isArray(set)) check(set.request, ['data', name, 'request'], new Set(BUILT_IN))
     }
     const longestS = session === undefined ? 0 : ((session.requests - 1) * session.thinkMs[1]) / 1_000
     if (warmUpS < longestS) {
-      const message = `at least ${longestS}, the longest session; otherwise the rate would still rise`
+      const message = `expected at least ${longestS}, the longest session, because the rate rises until then`
       context.addIssue({ code: 'custom', path: ['warmUpS'], message })
     }
     if (steps.every(({ rate }) => rate > limits.upTo)) {

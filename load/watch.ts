@@ -57,7 +57,7 @@ export interface Watch extends AsyncDisposable {
 export async function startWatch(target: Target, generatorPid: number): Promise<Watch> {
   const { metrics = [], processes = [], databaseUrl } = target
   const client = databaseUrl === undefined ? undefined : new pg.Client({ connectionString: databaseUrl })
-  // The samples reject with the error of a broken connection.
+  // The sampling rejects with the error of a broken connection.
   client?.on('error', () => {})
   await client?.connect()
   const scrapes: Scrape[][] = []
@@ -75,7 +75,7 @@ export async function startWatch(target: Target, generatorPid: number): Promise<
     hasProc ? { atMs: performance.now(), cpuMs: pids.map(readTreeCpuMs), machine: readMachine() } : undefined
 
   await sample()
-  // The first interval has begun with the load, and the pause before it has no load.
+  // The scrape is the baseline of the counters. The activity may be from before the load.
   activities.length = 0
   const before = readAll()
   const stopping = new AbortController()
@@ -127,7 +127,7 @@ function averageOf(samples: readonly Readonly<Record<string, number>>[]): Record
 function readMetrics(scrapes: readonly (readonly Scrape[])[]): Partial<Evidence> {
   const [first = []] = scrapes
   const last = scrapes.at(-1) ?? []
-  // The gauges of the first scrape describe the time before.
+  // The gauges of the first scrape describe the time before the load.
   const during = scrapes.slice(1)
   const has = (name: string) => last.some(({ read }) => read(name) !== undefined)
   /** Returns the growth of a counter by instance. */

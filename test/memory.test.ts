@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterEach, expect, test } from '@jest/globals'
 import { killApps, type RunningApp, startApp } from './support/app.ts'
+import { startMeasured } from './support/metrics.ts'
 
 afterEach(killApps)
 
@@ -22,8 +23,8 @@ async function findScript(app: RunningApp): Promise<string> {
 }
 
 /** Opens a connection and sends `bytes`. `served` resolves at the first byte of a response or at the end. */
-function flood(app: RunningApp, bytes: string) {
-  const socket = connect(app.port, '127.0.0.1')
+function flood(port: number, bytes: string) {
+  const socket = connect(port, '127.0.0.1')
   const { promise: served, resolve } = Promise.withResolvers<void>()
   socket.on('error', () => {})
   socket.once('close', resolve)
@@ -46,7 +47,7 @@ test.each([
   const path = await find(app)
   expect(path).not.toBe('')
   const bytes = `GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`.repeat(requests)
-  const clients = Array.from({ length: CONNECTIONS }, () => flood(app, bytes))
+  const clients = Array.from({ length: CONNECTIONS }, () => flood(app.port, bytes))
   const probe = async () => expect((await fetch(`${app.url}/health/live`)).status).toBe(200)
   const served = Promise.all(clients.map((client) => client.served))
   let isServed = false
@@ -59,6 +60,18 @@ test.each([
   for (let time = 0; time < 50; time++) await probe()
   expect(readPeak(app)).toBeLessThan(MAX_BYTES)
   for (const { socket } of clients) socket.destroy()
+})
+
+test('60 scrapes that hang in mid-response hold neither memory nor the stop', async () => {
+  const { app, url } = await startMeasured({ DRAIN_DELAY_MS: '0' })
+  const bytes = 'GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(60)
+  const scrapers = Array.from({ length: 60 }, () => flood(Number(new URL(url).port), bytes))
+  await Promise.all(scrapers.map(({ served }) => served))
+  expect((await fetch(`${app.url}/ping`)).status).toBe(200)
+  expect(readPeak(app)).toBeLessThan(MAX_BYTES)
+  app.signal('SIGTERM')
+  expect(await app.ended).toEqual({ code: 0, signal: null })
+  for (const { socket } of scrapers) socket.destroy()
 })
 
 test('a client that reads receives every response of 50 pipelined requests', async () => {

@@ -17,7 +17,7 @@ const PRESSURES: Readonly<Record<string, () => void>> = {
   memory() {
     const count = Math.floor(Math.min(freemem() / 2, MAX_BYTES) / CHUNK_BYTES)
     const chunks = Array.from({ length: count }, () => Buffer.alloc(CHUNK_BYTES, 1))
-    // Pages in use cannot move to the swap.
+    // Write to the pages again and again: the system moves unused pages to the swap.
     setInterval(() => {
       for (const chunk of chunks) chunk.fill(2)
     }, 1_000)

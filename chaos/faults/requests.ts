@@ -1,6 +1,6 @@
 /*
- * node chaos/faults/requests.ts COUNT URL [TOKEN] sends GET requests, at most 20 at a time, and gives up after 15 s. Their
- * results do not matter.
+ * node chaos/faults/requests.ts COUNT URL [TOKEN] sends GET requests, at most 20 at a time, ignores the responses, and
+ * ends after 15 s at the latest.
  */
 
 const [count, url = '', token] = process.argv.slice(2)

@@ -1,21 +1,21 @@
 import { setTimeout } from 'node:timers/promises'
-import { runApp, startApp } from '../../test/support/app.ts'
+import { startApp } from '../../test/support/app.ts'
 import { percentile } from '../../test/support/open-loop.ts'
 import { freePort, testPostgres, until } from '../../test/support/services.ts'
+import { migrate } from '../stage.ts'
 import { startResponder, startRobot } from './responder.ts'
 import type { Outcome, Row, RowOptions, Sample } from './row.ts'
 import { isGood, judgeLag, seconds, startUsers } from './users.ts'
 
 const fault = 'the database is dead for 20 s'
 const deadMs = (quick: boolean) => (quick ? 4_000 : 20_000)
-/** Time after the return of the database in which its last effect on the users must have been seen, in milliseconds. */
+/** Time for which the row watches the users after the return of the database, in milliseconds. */
 const WATCH_MS = 6_000
 
 async function startService() {
   const database = await testPostgres()
   const env = { DATABASE_URL: database.url }
-  const { code, stdout, stderr } = await runApp(['migrate'], { env })
-  if (code !== 0) throw new Error(`the migrations failed: ${stdout}${stderr}`)
+  await migrate(database.url)
   const adminPort = await freePort()
   const app = await startApp({ env: { ...env, ADMIN_PORT: String(adminPort) } })
   return {

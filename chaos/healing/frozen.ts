@@ -8,11 +8,11 @@ import { startResponder, startSystemctl } from './responder.ts'
 import { type Goal, importWay, type Outcome, type Row, type RowOptions, type Sample } from './row.ts'
 import { isGood, judgeLag, seconds, startUsers } from './users.ts'
 
-/** Time for which a user waits, in milliseconds. */
+/** Longest wait of a user, in milliseconds. */
 const PATIENCE_MS = 2_000
 
 interface Guarded extends RunningProxy {
-  /** Returns how often the proxy, or its bridge, has excluded an instance, and has used one again. */
+  /** Returns the number of times that the proxy, or its bridge, has excluded an instance and has included one again. */
   readonly counts: () => { readonly out: number; readonly back: number }
   readonly end: () => Promise<void>
 }
@@ -68,7 +68,7 @@ async function endFleet(fleet: readonly Instance[]): Promise<void> {
   await Promise.all(fleet.map((instance) => instance.kill()))
 }
 
-/** Time between a fault and the moment at which its last effect on the users must have been seen, in milliseconds. */
+/** Time for which the row watches the users after a fault, in milliseconds. */
 const WATCH_MS = 8_000
 
 const measureProxy =
@@ -85,7 +85,7 @@ const measureProxy =
     })
     const samples: Sample[] = []
     for (let index = 0; index < repeat; index++) {
-      // The checks of the proxy are at another moment of each repetition.
+      // Each repetition begins at a different moment between two checks of the proxy.
       await setTimeout(2_000 + (index / repeat) * 500)
       const before = proxy.counts()
       const app = fleet[index % fleet.length]?.app()
@@ -122,9 +122,10 @@ async function startUnits() {
   return {
     fleet,
     targets: fleet.map(({ host }, index) => `${host}:${ports[index]}`),
-    async systemctl([command, unit]: readonly string[]): Promise<number> {
-      const instance = find(unit)
-      if (command !== 'restart' || instance === undefined) return 1
+    async systemctl(args: readonly string[]): Promise<number | string> {
+      const instance = find(args.at(-1))
+      if (instance === undefined) return 1
+      if (args[0] === 'show') return 'active'
       // `stop` sends SIGTERM and SIGCONT, as systemd does (KillSignal= in systemd.kill(5)).
       await instance.stop()
       await instance.start()
@@ -155,7 +156,7 @@ async function measureResponder({ repeat, directory }: RowOptions): Promise<Outc
   const performed = () => responder.lines.filter(({ message }) => message === 'signal recovered').length
   const samples: Sample[] = []
   for (let index = 0; index < repeat; index++) {
-    // The scrapes are at another moment of each repetition.
+    // Each repetition begins at a different moment between two scrapes.
     await setTimeout(11_000 + (index / repeat) * 5_000)
     const before = { started: started(), performed: performed() }
     const faultAt = Date.now()

@@ -10,7 +10,7 @@ import { isGood, judgeLag, nextLine, seconds, startUsers, type UserRequest } fro
 
 /** OVERLOAD_WAIT_MS of the service. */
 const MAX_WAIT_MS = 20
-/** A shorter span would depend on a single pause of the machine, in seconds. */
+/** Length of the spans of the goodput, in seconds. A single pause of the machine would decide about a shorter span. */
 const SPAN_S = 5
 /** Largest lag of a valid load generator, as in `make resilience`, in milliseconds. */
 const MAX_LAG_MS = 20
@@ -23,7 +23,7 @@ async function measureAdmission({ quick }: RowOptions): Promise<Outcome> {
     .map((_, index) => goodputs.slice(index, index + SPAN_S).reduce((sum, each) => sum + each, 0) / SPAN_S)
   const sample = {
     goodput: 100 * goodput,
-    // The limit of the admission adapts first.
+    // In these seconds, the limit of the admission adapts.
     'in the first 5 s': 100 * first,
     'in the worst 5 s after them': 100 * Math.min(...spans.slice(SPAN_S - 1)),
   }
@@ -56,8 +56,8 @@ function endOfTrouble(requests: readonly UserRequest[], since: number): number {
 }
 
 /**
- * One instance serves 60 requests a second and refuses what exceeds 100, because the calls to its upstream are limited.
- * The capacity does not depend on the CPU: three busy instances would need more cores than a machine of a developer has.
+ * One instance gets 60 requests a second, and can serve 100, because its calls to the upstream are limited. So the
+ * capacity does not depend on the CPU: three busy instances would need more cores than the machine of a developer has.
  */
 async function measureResponder({ directory }: RowOptions): Promise<Outcome> {
   const fake = await startFakePayments()
@@ -102,7 +102,7 @@ async function measureResponder({ directory }: RowOptions): Promise<Outcome> {
   const path = '/v1/payments/pay_1'
   const common = { port: proxy.port, path, timeoutMs: 2_000 }
   const normal = startUsers({ ...common, ratePerSecond: NORMAL_PER_SECOND })
-  // Prometheus knows the rate before the overload.
+  // Prometheus scrapes the usual rate first.
   await setTimeout(20_000)
   const faultAt = Date.now()
   const more = startUsers({ ...common, ratePerSecond: 2 * NORMAL_PER_SECOND })

@@ -20,10 +20,10 @@ function respond(fake: FakePayments, isError: () => boolean): void {
 
 const heal = (fake: FakePayments) => respond(fake, () => false)
 
-/** Without a bad response for this time, the users are well again. */
+/** The users have recovered when no response was bad for this time, in milliseconds. */
 const CALM_MS = 2_000
 
-/** Errors at random. The upstream is good again at another moment of the cool-down in each repetition. */
+/** The upstream fails at random. In each repetition, it recovers at a different moment of the cool-down. */
 async function measureBreaker({ repeat }: RowOptions): Promise<Outcome> {
   const fake = await startFakePayments()
   const app = await startApp({ env: { UPSTREAMS: `payments=${fake.origin}` } })
@@ -100,7 +100,8 @@ async function measureResponder({ repeat, directory }: RowOptions): Promise<Outc
   const samples: Sample[] = []
   for (let index = 0; index < repeat; index++) {
     heal(fake)
-    // Only healthy calls are in the window of the rate, and the scrapes are at another moment of each repetition.
+    // The window of the rate then has healthy calls only, and each repetition begins at a different moment between two
+    // scrapes.
     await setTimeout(20_000 + (index / repeat) * 5_000)
     let calls = 0
     const faultAt = Date.now()

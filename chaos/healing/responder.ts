@@ -82,21 +82,26 @@ export async function startResponder({ directory, targets, reaction, scrape = '5
 
 /**
  * Starts a stand-in for systemctl, because the instances are processes of this program. The responder runs it like
- * the real one. `onCommand` gets the arguments and resolves with the exit code.
+ * the real one. `onCommand` gets the arguments and resolves with the exit code, or with the output of a success.
  *
  * @returns the environment in which the responder finds the stand-in
  */
-export async function startSystemctl(directory: string, onCommand: (args: readonly string[]) => Promise<number>) {
+export async function startSystemctl(
+  directory: string,
+  onCommand: (args: readonly string[]) => Promise<number | string>,
+) {
   const server = createServer(async (request, response) => {
     const args = (await text(request)).split(' ')
-    response.end(String(await onCommand(args)))
+    const result = await onCommand(args)
+    response.end(typeof result === 'number' ? `${result}\n` : `0\n${result}\n`)
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   const folder = join(directory, 'bin')
   mkdirSync(folder)
   const file = join(folder, 'systemctl')
-  writeFileSync(file, `#!/bin/sh\nexit "$(curl -sS --data "$*" http://127.0.0.1:${port}/)"\n`)
+  const call = `curl -sS --data "$*" http://127.0.0.1:${port}/`
+  writeFileSync(file, `#!/bin/sh\n${call} | { read -r code; cat; exit "$code"; }\n`)
   chmodSync(file, 0o755)
   return {
     env: { PATH: `${folder}:${process.env['PATH']}` },

@@ -16,7 +16,7 @@ export interface UsersOptions {
   readonly port: number
   readonly path: string
   readonly ratePerSecond: number
-  /** Time for which a user waits. */
+  /** Longest wait of a user, in milliseconds. */
   readonly timeoutMs: number
   /** Keeps connections for later requests. @default true */
   readonly keepAlive?: boolean
@@ -72,7 +72,7 @@ export const GOOD_MS = 250
 
 export const isGood = ({ sentAt, endedAt, status }: UserRequest) => status === 200 && endedAt - sentAt <= GOOD_MS
 
-/** @param maxMs the largest lag of valid users. With a larger lag, the result depends on the machine */
+/** Returns why a row is invalid: when its users are late by more than `maxMs`, the result depends on the machine. */
 export const judgeLag = (lagMs: number, maxMs = 100) =>
   lagMs > maxMs ? { invalid: `the users were late by ${Math.round(lagMs)} ms` } : {}
 

@@ -18,7 +18,7 @@ const NAME_SERVER = `127.53.${(process.pid >> 8) % 256}.${1 + (process.pid % 250
 /** Debian's library. The shell expands the pattern. */
 const FAKE_TIME = '/usr/lib/*/faketime/libfaketime.so.1'
 
-/** A dependency of the instance, with the variables by which an experiment takes it away. */
+/** A dependency of the instance, with the variables that an experiment needs to break it. */
 interface Dependency {
   /** The environment of the instance. */
   readonly env: Env
@@ -27,7 +27,7 @@ interface Dependency {
   stop?(): unknown
 }
 
-/** Tokens of an issuer whose certificate expires when CERTIFICATE_EXPIRED replaces CERTIFICATE_CURRENT. */
+/** Starts an issuer. Its certificate expires when an experiment copies CERTIFICATE_EXPIRED to CERTIFICATE_CURRENT. */
 async function startAccess({ directory }: PartContext): Promise<Dependency> {
   const [issuer, stranger] = [await startIssuer(), await startIssuer()]
   stranger.close()
@@ -154,7 +154,8 @@ export async function start(context: PartContext): Promise<Part & { readonly var
   const disk = isRoot ? `/proc/${child.pid}/root${path('disk')}` : path('disk')
   return {
     variables: Object.assign(
-      { GUARDED_URL: url, GUARDED_ADMIN_URL: `http://127.0.0.1:${adminPort}`, ...(isRoot && { DISK: disk }) },
+      { GUARDED_URL: url, GUARDED_ADMIN_URL: `http://127.0.0.1:${adminPort}`, GUARDED_PID: String(child.pid) },
+      isRoot ? { DISK: disk } : {},
       ...dependencies.map(({ variables = {} }) => variables),
     ),
     lines: followLog(join(disk, 'app.log')),

@@ -4,7 +4,6 @@ import { once } from 'node:events'
 import { copyFileSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
-import { runApp } from '../../test/support/app.ts'
 import { createFaultClient } from '../../test/support/fault-proxy/client.ts'
 import { type FaultProxy, startFaultProxy } from '../../test/support/fault-proxy/start.ts'
 import { readValues } from '../../test/support/metrics.ts'
@@ -12,6 +11,7 @@ import { succeed } from '../../test/support/run.ts'
 import { freePort, type TestService, testPostgres, until } from '../../test/support/services.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
 import { start } from '../parts/guarded.ts'
+import { migrate } from '../stage.ts'
 
 /*
  * These tests prove that each fault reaches the instance. An experiment whose fault has no effect would always pass.
@@ -29,7 +29,7 @@ const variable = (name: string): string => guarded.variables[name] ?? ''
 
 beforeAll(async () => {
   postgres = await testPostgres()
-  await runApp(['migrate'], { env: { DATABASE_URL: postgres.url } })
+  await migrate(postgres.url)
   proxy = await startFaultProxy()
   faults = createFaultClient(proxy.url)
   guarded = await start({ directory, databaseUrl: postgres.url, faults })
@@ -85,6 +85,16 @@ test('the instance loses the spans of its requests while the collector is gone',
   await ask('/ping')
   await until(async () => (await lost()) > before, PATIENCE_MS)
   await faults.enable('collector', true)
+})
+
+test('the scrapes hang in mid-response: the kernel holds bytes that the scrapers do not read', async () => {
+  const admin = new URL(variable('GUARDED_ADMIN_URL'))
+  const port = Number(admin.port).toString(16).toUpperCase().padStart(4, '0')
+  const waiting = new RegExp(`^ *\\d+: 0100007F:${port} \\w+:\\w+ 01 (?!0{8}:)`, 'gm')
+  const scrapers = spawn('node', ['chaos/faults/scrapers.ts', '3', `${admin.origin}/metrics`, '60'])
+  await until(async () => readFileSync('/proc/net/tcp', 'utf8').match(waiting)?.length === 3, PATIENCE_MS)
+  scrapers.kill()
+  await once(scrapers, 'close')
 })
 
 const isRoot = process.getuid?.() === 0

@@ -32,6 +32,10 @@ test('promtool and amtool accept the files, and an alert goes to the responder a
   expect((await route('severity=critical')).stdout.trim()).toBe('on-call')
 })
 
+test('each alert fires after its time, and resolves', async () => {
+  expect(await run('promtool', ['test', 'rules', path('alerts.test.yml')])).toMatchObject({ code: 0, stderr: '' })
+})
+
 test('each alert has a rule, and the responder accepts the rules', () => {
   const context = { hasSettings: true, hasRobot: true, upstreams: ['payments'], isFeature: () => true }
   const { rules, problems } = parseRules(read('rules.json'), context)

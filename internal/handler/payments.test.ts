@@ -18,10 +18,15 @@ beforeEach(() => {
   respond = async () => payment
 })
 
+interface Fallback {
+  readonly schema: unknown
+  readonly fallback?: ((error: CodedError) => unknown) | undefined
+}
+
 const upstream = {
-  json: ({ schema: _, ...request }: UpstreamRequest & { schema: unknown }) => {
+  json: ({ schema: _, fallback, ...request }: UpstreamRequest & Fallback) => {
     asked.push(request)
-    return respond() as never
+    return respond().catch((error) => fallback?.(error) ?? Promise.reject(error)) as never
   },
 }
 const app = express()
@@ -37,6 +42,33 @@ test('a payment is read from the upstream', async () => {
   const { body } = await client.get('/v1/payments/pay_1').expect(200)
   expect(body).toEqual(payment)
   expect(asked).toEqual([{ method: 'GET', path: '/payments/pay_1' }])
+})
+
+test('while the upstream fails, a final payment that was read before is returned, and a pending payment is not', async () => {
+  const failed = () => Promise.reject(new CodedError('upstream_unavailable'))
+  const final = { ...payment, id: 'pay_2', status: 'succeeded' }
+  await client.get('/v1/payments/pay_1').expect(200)
+  respond = async () => final
+  await client.get('/v1/payments/pay_2').expect(200)
+  respond = failed
+  expect((await client.get('/v1/payments/pay_2').expect(200)).body).toEqual(final)
+  await client.get('/v1/payments/pay_1').expect(503).expect('retry-after', '1')
+  await client.get('/v1/payments/pay_3').expect(503)
+})
+
+test('the fallback forgets the payment that was read least recently', async () => {
+  const limited = createPayments({ upstream })
+  const read = (id: string) => {
+    respond = async () => ({ ...payment, id, status: 'failed' })
+    return limited.get(id)
+  }
+  for (let index = 0; index < 1_000; index++) await read(`pay_${index}`)
+  await read('pay_0')
+  await read('pay_1000')
+  respond = () => Promise.reject(new CodedError('upstream_timeout'))
+  expect(await limited.get('pay_0')).toMatchObject({ id: 'pay_0' })
+  await expect(limited.get('pay_1')).rejects.toMatchObject({ code: 'upstream_timeout' })
+  expect(await limited.get('pay_2')).toMatchObject({ id: 'pay_2' })
 })
 
 test.each(['a%2Fb', '..%2F..', 'a?b', '%00', 'x'.repeat(101)])(

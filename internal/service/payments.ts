@@ -20,6 +20,9 @@ export type Payment = z.output<typeof paymentSchema>
 
 export type NewPayment = Pick<Payment, 'amount' | 'currency'>
 
+/** Number of payments that the fallback remembers. */
+const MAX_REMEMBERED = 1_000
+
 export interface PaymentsDeps {
   readonly upstream: Pick<Upstream, 'json'>
 }
@@ -28,15 +31,32 @@ export interface PaymentsDeps {
 export type Payments = ReturnType<typeof createPayments>
 
 export function createPayments({ upstream }: PaymentsDeps) {
+  /** The latest payments that have succeeded or failed. Their status never changes again. */
+  const final = new Map<string, Payment>()
+
+  function remember(id: string, payment: Payment): void {
+    if (payment.status === 'pending') return
+    final.delete(id)
+    final.set(id, payment)
+    const [oldest = id] = final.keys()
+    if (final.size > MAX_REMEMBERED) final.delete(oldest)
+  }
+
   return {
-    /** @throws CodedError `not_found` when the payment does not exist */
+    /**
+     * While the upstream fails, returns a final payment that it has returned before. @throws CodedError `not_found` when
+     * the payment does not exist
+     */
     async get(id: string): Promise<Payment> {
       try {
-        return await upstream.json({
+        const payment = await upstream.json({
           method: 'GET',
           path: `/payments/${encodeURIComponent(id)}`,
           schema: paymentSchema,
+          fallback: () => final.get(id),
         })
+        remember(id, payment)
+        return payment
       } catch (error) {
         if (error instanceof UpstreamStatusError && error.status === 404) {
           throw new CodedError('not_found', { cause: error })

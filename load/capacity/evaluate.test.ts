@@ -126,7 +126,7 @@ test('a system that fails at the lowest rate has no sizing, and the report says 
   expect(report).toContain('no number of replicas carries the target')
 })
 
-test('a late generator makes the knee a lower bound, which is not judged', async () => {
+test('with a late generator, the knee is a lower bound and is not judged', async () => {
   const capacity = await run({ lagMs: 400 }, { INSTANCES: '1' })
   expect(capacity.rows[0]?.measured?.limit).toBe('generator')
   expect(capacity.rows[0]?.reason).toBe('the generator was the limit')

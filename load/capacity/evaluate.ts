@@ -27,13 +27,13 @@ export interface Row {
   readonly instances: number
   /** Absent when the row is a simulation only. */
   readonly measured?: Knee<Sample>
-  /** Absent when the processors of the link cannot be measured. */
+  /** Absent when the CPU time of the link cannot be measured. */
   readonly simulated?: number
   /** With random instead of even arrivals. */
   readonly simulatedRandom?: number
   /** simulated / measured - 1, when both exist. */
   readonly deviation?: number
-  /** Why the deviation is absent, or says nothing about the simulation. */
+  /** Reason why the deviation is absent or not judged. */
   readonly reason?: string
 }
 
@@ -56,10 +56,10 @@ export interface EvaluateDeps {
   readonly onProgress: (line: string) => void
 }
 
-/** The lowest rate of the search. Below, a measurement has too few requests for a percentile. */
+/** The lowest rate of the search. At lower rates, a measurement has too few requests for a percentile. */
 const LOWEST = 5
 
-/** Share of the machine's cores that the link may need in a comparison. Above, everything waits for a core. */
+/** Share of the machine's cores that the link may need in a comparison. Above it, every process waits for a core. */
 const MAX_BUSY = 0.75
 
 /** Numbers of instances that are simulated in addition to the measured numbers. */
@@ -71,8 +71,8 @@ export async function evaluate({ options, openRig, cores, onProgress }: Evaluate
   const resolution = isQuick ? 0.1 : 0.04
   const repetitions = isQuick ? 2 : 3
   const longestS = Math.max(...slo.map(({ belowMs }) => belowMs)) / 1_000
-  // At a rate that exceeds the capacity by the resolution, the wait grows by this share of the time, and must reach the
-  // objective within the window.
+  // A rate above the knee must miss the objective within the window. At 4 % above the capacity, the wait grows by 40 ms
+  // each second.
   const durationS = Math.max(3, Math.ceil(longestS / resolution))
   const window = { warmUpS: isQuick ? 1 : 2, durationS }
 
@@ -131,7 +131,7 @@ export async function evaluate({ options, openRig, cores, onProgress }: Evaluate
   }
 }
 
-/** Returns the costs of the held measurements from half of the knee on: an idle process has costs of its own. */
+/** Returns the costs at the held rates from half of the knee on. At lower rates, the cost of an idle process counts. */
 function fitCosts(knee: Knee<Sample>): Costs | undefined {
   const results = heldOf(knee).map(({ outcome }) => outcome.result)
   return results.length > 0 ? computeCosts(results) : undefined

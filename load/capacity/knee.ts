@@ -50,8 +50,8 @@ const ATTEMPTS = 3
 
 /**
  * Finds the highest rate that a system holds: raises the rate until the system fails twice, bisects, and repeats the
- * measurements near the result. The latencies must count from the intended start of each request. Then a rate that is
- * held is held even if the generator was late. A rate that fails counts only when the generator was in time.
+ * measurements near the result. The latencies must count from the intended start of each request, so a rate that holds
+ * counts even when the generator was late. A rate that fails counts only when the generator was in time.
  */
 export async function findKnee<T extends Outcome>(options: KneeOptions<T>): Promise<Knee<T>> {
   const {

@@ -16,7 +16,7 @@ test('the commands set the replicas and the resources of the container', () => {
   expect(renderSettings(sizing)).toEqual(['DATABASE_POOL_MAX=2'])
 })
 
-test('figures that were not measured are left as they are', () => {
+test('the manifests keep values that were not measured', () => {
   const bare = computeSizing({ target: 5_000, use: { ratePerSecond: 1_000 } }) as Sizing
   expect(renderCommands(bare, 'orders')).toHaveLength(1)
   expect(renderPatches(bare, 'orders')).not.toMatch(/Deployment|averageUtilization/)

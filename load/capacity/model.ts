@@ -54,7 +54,7 @@ export interface Plan {
   readonly slo: readonly Objective[]
   readonly warmUpS: number
   readonly durationS: number
-  /** @default even, as the generator */
+  /** @default even, as the generator sends them */
   readonly arrivals?: 'even' | 'random'
 }
 
@@ -70,7 +70,7 @@ export function simulateStep(plan: Plan, ratePerSecond: number): Outcome {
     ...{ ratePerSecond, warmUpMs, durationMs: warmUpMs + durationS * 1_000 },
     ...(arrivals && { arrivals }),
   })
-  // The next sorts are faster.
+  // `percentile` sorts its values, and sorted values sort faster.
   const sorted = latenciesMs.toSorted((a, b) => a - b)
   const at = (percent: number) => percentile(sorted, percent) + costs.otherMs
   const latencies = { p50Ms: at(50), p95Ms: at(95), p99Ms: at(99), maxMs: at(100) }
@@ -80,7 +80,7 @@ export function simulateStep(plan: Plan, ratePerSecond: number): Outcome {
 /** Predicts the knee of a number of instances by simulation, with the search that measures the real system. */
 export async function predictKnee(plan: Plan): Promise<number> {
   const { costs, instances, poolMax, databaseCores } = plan
-  // The rate at which the first resource is in use all the time.
+  // At this rate, one of the resources is in use all the time.
   const bound = Math.min(
     (1_000 * instances) / costs.cpuMs,
     (1_000 * instances * poolMax) / costs.connectionMs,

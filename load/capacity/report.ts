@@ -91,7 +91,7 @@ function renderSizing({ options, capacity, name }: ReportInput): string {
   const { sizing } = capacity
   const { target, headroom, zones } = options
   const percent = Math.round(100 * headroom)
-  const loss = zones > 1 ? `one of ${zones} zones lost` : 'one zone, whose loss is not planned for'
+  const loss = zones > 1 ? `one of ${zones} zones lost` : 'one zone, without a plan for its loss'
   const title = `## ${round(target)} requests/s with ${percent} % headroom and ${loss}`
   if (sizing === undefined) {
     return `${title}\n\nThe knee is 0, so no number of replicas carries the target. Relax the SLO, or make a request faster.`

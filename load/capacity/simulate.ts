@@ -118,7 +118,7 @@ function createStation(servers: number, now: () => number, patienceMs = Number.P
 
 /** A clock with a sorted list of future events. Events of the same time run in the order of their creation. */
 function createEvents() {
-  // The last event is the next one. The list is short: it has one event for each busy server.
+  // The next event is the last in the list. The list is short: it has one event for each busy server.
   const events: { readonly time: number; run(): void }[] = []
   let time = 0
 

@@ -23,7 +23,7 @@ test.each([
   { target: 2_100, zones: 1, replicas: 3, lost: 0 },
   { target: 2_100, zones: 5, replicas: 4, lost: 1 },
   { target: 2_101, zones: 3, replicas: 6, lost: 2 },
-  // The target is below the rate of one instance: a second one survives the loss.
+  // The target is below the rate of one instance, so a second instance is enough for the loss of a zone.
   { target: 10, zones: 3, replicas: 2, lost: 1 },
   { target: 10, zones: 1, replicas: 1, lost: 0 },
 ])('$target requests a second over $zones zones need $replicas replicas', ({ target, zones, replicas, lost }) => {

@@ -17,7 +17,7 @@ export interface SizingOptions {
   readonly use: InstanceUse
   /** Share of the knee that stays free after a zone is lost. @default 0.3 */
   readonly headroom?: number
-  /** Zones with equal numbers of instances. One of them may fail. With 1, no loss is planned for. @default 3 */
+  /** Zones with equal numbers of instances, one of which may fail. With 1, the sizing plans for no loss. @default 3 */
   readonly zones?: number
   /** `max_connections` of PostgreSQL. @default 100, as PostgreSQL */
   readonly maxConnections?: number
@@ -48,7 +48,7 @@ export interface PoolSizing {
   readonly clients: number
   /** `max_connections` that PostgreSQL needs without a pooler. */
   readonly needed: number
-  /** Present when `needed` exceeds `max_connections`. */
+  /** The pooler. Present when `needed` exceeds `max_connections`. */
   readonly pooler?: { readonly maxClientConn: number; readonly defaultPoolSize: number; readonly isEnough: boolean }
 }
 
@@ -87,7 +87,7 @@ export function computeSizing(options: SizingOptions): Sizing | undefined {
   }
 }
 
-/** The limit is twice the request, as in the Kubernetes manifests: garbage collection needs room, and swap does not exist. */
+/** The limit is twice the request, as in the Kubernetes manifests, because garbage collection needs room. */
 function sizeMemory(rssBytes: number, headroom: number): { readonly request: number; readonly limit: number } {
   const request = roundUp((rssBytes * (1 + headroom)) / 1024 ** 2, 16)
   return { request, limit: 2 * request }
@@ -116,6 +116,6 @@ function sizePool({ target, worst, free, maxReplicas, maxConnections, connection
   return { perInstance, clients, needed, pooler: { maxClientConn: clients, defaultPoolSize, isEnough } }
 }
 
-/** Rounds up, apart from the rounding error of a division. */
+/** Rounds up, but ignores the rounding error of a division. */
 const ceil = (value: number) => Math.max(1, Math.ceil(value - 1e-9))
 const roundUp = (value: number, unit: number) => ceil(value / unit) * unit

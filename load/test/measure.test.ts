@@ -64,6 +64,16 @@ test('requests have the proportions and the data of the scenario, and keep their
   expect(ports.size).toBeLessThan(40)
 })
 
+test('a measurement discards large responses, and the creation of data rejects them', async () => {
+  const url = await serve((_request, response) => void response.end(Buffer.alloc(2 * 1024 ** 2)))
+  const scenario = create({
+    data: { thingId: { request: { method: 'POST', path: '/things' }, take: 'id', count: 1 } },
+  })
+  const { errors, achieved } = await measure({ target: { url }, scenario, data: { thingId: ['1'] }, ...short })
+  expect({ errors, achieved }).toEqual({ errors: {}, achieved: 20 })
+  await expect(prepareData({ target: { url }, scenario })).rejects.toThrow('POST /things: body too large')
+})
+
 test('the latency counts from the intended start, so a stall of the system delays all requests of its time', async () => {
   let count = 0
   const held: (() => void)[] = []

@@ -28,11 +28,13 @@ export function createActions({ settingsFile, defaults, run, now = Date.now, onR
   /** The changes whose last restoration failed. Only the first failure is reported. */
   const failing = new Set<string>()
 
-  async function changeSettings(change: Pick<Override, 'setting' | 'value'>, until: number, access: StateAccess) {
+  async function changeSettings(change: Pick<Override, 'setting' | 'value'>, seconds: number, access: StateAccess) {
     if (settingsFile === undefined) throw new Error('SETTINGS_FILE is not set')
     const content = await readContent(settingsFile)
     const { overrides } = access.state()
-    const override: Override = { id: randomUUID(), ...change, until, base: findBase(content, change, overrides) }
+    const until = now() + seconds * 1e3
+    const base = findBase(content, change, overrides)
+    const override: Override = { id: randomUUID(), ...change, until, seconds, base }
     // Save the end of the change first: after a crash in between, the responder still restores the setting.
     await access.save({ ...access.state(), overrides: [...overrides, override] })
     await writeContent(settingsFile, content, applyOverride(content, override, defaults))
@@ -56,7 +58,7 @@ export function createActions({ settingsFile, defaults, run, now = Date.now, onR
   return {
     async act({ action, cooldownSeconds }: Rule, target: string, access: StateAccess): Promise<void> {
       const change = findChange(action)
-      if (change) await access.inTurn(() => changeSettings(change, now() + cooldownSeconds * 1e3, access))
+      if (change) await access.inTurn(() => changeSettings(change, cooldownSeconds, access))
       else if (action.type === 'scale') await scale(action, run)
       else if (action.type === 'restart_instance') await restartInstance(action, target, run)
     },

@@ -14,6 +14,7 @@ function record(output: (line: string) => string) {
 
 const KUBECTL = { type: 'scale', by: 2, max: 5, kubectl: { namespace: 'default', deployment: 'orders' } } as const
 const SYSTEMD = { type: 'scale', by: 2, max: 4, systemd: { unit: 'app', first: 9465 } } as const
+const RESTART_UNIT = { type: 'restart_instance', systemd: { unit: 'app' } } as const
 const inactive = () => {
   throw Object.assign(new Error('inactive'), { code: 3 })
 }
@@ -62,13 +63,20 @@ describe('scale with systemd', () => {
 })
 
 test('an instance is restarted by its unit or its pod', async () => {
-  const { lines, run } = record(() => '')
-  await restartInstance({ type: 'restart_instance', systemd: { unit: 'app' } }, 'app@9465', run)
+  const { lines, run } = record((line) => (line.includes(' show ') ? 'active\n' : ''))
+  await restartInstance(RESTART_UNIT, 'app@9465', run)
   await restartInstance({ type: 'restart_instance', kubectl: { namespace: 'default' } }, 'orders-1', run)
   expect(lines).toEqual([
+    'systemctl show --value --property=ActiveState app@9465.service',
     'systemctl restart app@9465.service',
     'kubectl delete pod --wait=false --namespace default orders-1',
   ])
+})
+
+test('a restart starts no instance that systemd does not run', async () => {
+  const { lines, run } = record(() => 'inactive\n')
+  await expect(restartInstance(RESTART_UNIT, 'app@1234', run)).rejects.toThrow('systemd does not run app@1234.service')
+  expect(lines.filter((line) => line.includes('restart'))).toEqual([])
 })
 
 describe('a command', () => {

@@ -57,8 +57,19 @@ async function isActive(unit: string, run: Run): Promise<boolean> {
   }
 }
 
-/** Restarts one instance. `target` is the name of the pod, or of the unit. */
+/**
+ * Restarts one instance. `target` is the name of the pod, or of the unit.
+ *
+ * @throws when systemd does not run the unit, because a restart would then start a new instance
+ */
 export async function restartInstance({ kubectl }: Restart, target: string, run: Run): Promise<void> {
-  if (kubectl) await run('kubectl', ['delete', 'pod', '--wait=false', '--namespace', kubectl.namespace, target])
-  else await run('systemctl', ['restart', `${target}.service`])
+  if (kubectl) {
+    await run('kubectl', ['delete', 'pod', '--wait=false', '--namespace', kubectl.namespace, target])
+    return
+  }
+  const unit = `${target}.service`
+  // A unit that has crashed too often is `failed`, and a unit that was never started is `inactive`.
+  const state = (await run('systemctl', ['show', '--value', '--property=ActiveState', unit])).trim()
+  if (state === 'inactive') throw new Error(`systemd does not run ${unit}`)
+  await run('systemctl', ['restart', unit])
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import { type Alert, alertQuery, parseAlerts } from './alerts.ts'
-import { type DecideOptions, decide, EMPTY_STATE, findTarget, type State } from './decide.ts'
+import { type DecideOptions, decide, EMPTY_STATE, findTarget, limitTimes, type State } from './decide.ts'
 import { parseRules, type RuleContext } from './rules.ts'
 
 const CONTEXT: RuleContext = {
@@ -128,6 +128,29 @@ describe('decide', () => {
   })
 })
 
+test('after a step of the clock, no time lies further in the future than its own length', () => {
+  const HOUR = 3_600_000
+  const { state } = decideAll([alertOf('Errors')], {}, [HOUR])
+  const override = { id: 'o', setting: 'UPSTREAM_OPEN', value: 'payments' } as const
+  const overrides = [
+    { ...override, until: HOUR + 300_000, seconds: 300 },
+    { ...override, until: 100 * HOUR },
+  ]
+  const before = { ...state, overrides, cooldowns: { ...state.cooldowns, 'removed payments': 100 * HOUR } }
+  expect(limitTimes(before, rules, 0)).toEqual({
+    ...before,
+    cooldowns: { 'errors payments': 300_000, 'removed payments': 24 * HOUR },
+    actions: [0],
+    overrides: [
+      { ...override, until: 300_000, seconds: 300 },
+      { ...override, until: 24 * HOUR },
+    ],
+    pending: [{ ...state.pending[0], actedAt: 0, deadline: 120_000 }],
+  })
+  expect(limitTimes(state, rules, HOUR)).toEqual(state)
+  expect(limitTimes(state, rules, 2 * HOUR)).toEqual(state)
+})
+
 describe('targets', () => {
   const systemd = { type: 'restart_instance', systemd: { unit: 'app' } } as const
   const kubectl = { type: 'restart_instance', kubectl: { namespace: 'default' } } as const
@@ -136,6 +159,10 @@ describe('targets', () => {
     [systemd, { instance: '[::1]:9465' }, 'app@9465'],
     [systemd, { instance: '10.0.0.1' }, undefined],
     [systemd, {}, undefined],
+    [systemd, { instance: '10.0.0.1:65535' }, 'app@65535'],
+    [systemd, { instance: '10.0.0.1:65536' }, undefined],
+    [systemd, { instance: '10.0.0.1:0' }, undefined],
+    [systemd, { instance: '10.0.0.1:09465' }, undefined],
     [systemd, { instance: '$(rm):9465' }, undefined],
     [systemd, { instance: '10.0.0.1:9465\n' }, undefined],
     [systemd, { instance: `${'x'.repeat(100_000)}:1` }, undefined],

@@ -1,5 +1,5 @@
 import { type Alert, alertQuery, identify } from './alerts.ts'
-import type { Action, Rule } from './rules.ts'
+import { type Action, MAX_SECONDS, type Rule } from './rules.ts'
 import type { Override } from './settings.ts'
 
 /** An action whose signal has not recovered yet. */
@@ -65,6 +65,31 @@ const HOUR_MS = 3_600_000
 /** Alertmanager repeats an alert while it fires, so the responder must remember the alert for a long time. */
 const REMEMBER_MS = 30 * 24 * HOUR_MS
 const MAX_REMEMBERED = 10_000
+
+/**
+ * Returns the state without times that lie further in the future than they could when they were set. Otherwise, a clock
+ * that has stepped back would prolong cool-downs, changes of settings and deadlines by the step.
+ */
+export function limitTimes(state: State, rules: readonly Rule[], now: number): State {
+  const ruleOf = (name: string) => rules.find((rule) => rule.name === name)
+  const limit = (at: number, seconds = MAX_SECONDS) => Math.min(at, now + seconds * 1e3)
+  return {
+    ...state,
+    cooldowns: Object.fromEntries(
+      Object.entries(state.cooldowns).map(([key, at]) => [
+        key,
+        limit(at, ruleOf(key.split(' ', 1)[0] ?? '')?.cooldownSeconds),
+      ]),
+    ),
+    actions: state.actions.map((at) => limit(at, 0)),
+    overrides: state.overrides.map((each) => ({ ...each, until: limit(each.until, each.seconds) })),
+    pending: state.pending.map((each) => ({
+      ...each,
+      actedAt: limit(each.actedAt, 0),
+      ...(each.deadline !== undefined && { deadline: limit(each.deadline, ruleOf(each.rule)?.recoverySeconds) }),
+    })),
+  }
+}
 
 /** Decides about one alert. Returns the decision and the state after it. Performs no action. */
 export function decide(options: DecideOptions): { readonly decision: Decision; readonly state: State } {
@@ -137,8 +162,8 @@ export function findTarget(action: Action, labels: Readonly<Record<string, strin
     case 'restart_instance': {
       // A label may contain any text, and the target becomes an argument of a command.
       if (action.kubectl) return /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/.exec(labels['pod'] ?? '')?.[0]
-      const [, port] = /^[A-Za-z0-9.:[\]-]{1,255}:(\d{1,5})$/.exec(labels['instance'] ?? '') ?? []
-      return port === undefined ? undefined : `${action.systemd?.unit}@${port}`
+      const [, port] = /^[A-Za-z0-9.:[\]-]{1,255}:([1-9]\d{0,4})$/.exec(labels['instance'] ?? '') ?? []
+      return Number(port) <= 65_535 ? `${action.systemd?.unit}@${port}` : undefined
     }
   }
 }

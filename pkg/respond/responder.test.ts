@@ -117,6 +117,32 @@ test('an action that is in progress delays neither other alerts nor their recove
   expect(world.events.at(-1)).toBe('acted')
 })
 
+test('a clock that has stepped back by an hour prolongs neither a cool-down nor a change of settings', async () => {
+  const HOUR = 3_600_000
+  const override = { id: 'o', setting: 'RATE_LIMIT', value: '1', until: HOUR + 60_000, seconds: 60 } as const
+  const stored = { ...EMPTY_STATE, overrides: [override], cooldowns: { 'limit 1': HOUR + 60_000 } }
+  const expired: number[] = []
+  const expire: ResponderOptions['expire'] = async (at, { state }) => {
+    if (state().overrides.some(({ until }) => until <= at)) expired.push(at)
+  }
+  const store = { load: () => stored, save: async () => {} }
+  const { world, responder } = start({ store, expire })
+  const verdict = async () => (await responder.receive([alertOf('Load')]))[0]?.verdict
+  expect(await verdict()).toBe('cooling down')
+  world.now += 60_000
+  await responder.tick()
+  expect(expired).toEqual([61_000])
+  expect(await verdict()).toBe('act')
+  // The second step happens while the responder runs.
+  world.now -= 50_000
+  await responder.tick()
+  const again = { ...alertOf('Load'), startsAt: '2026-01-02T04:04:05Z' }
+  world.now += 59_999
+  expect(await responder.receive([again])).toMatchObject([{ verdict: 'cooling down' }])
+  world.now += 1
+  expect(await responder.receive([again])).toMatchObject([{ verdict: 'act' }])
+})
+
 test('when the decisions cannot be saved, no action starts, and the next delivery acts', async () => {
   let isBroken = true
   const save = () => (isBroken ? Promise.reject(new Error('disk full')) : Promise.resolve())

@@ -1,5 +1,5 @@
 import { type Alert, identify } from './alerts.ts'
-import { type Decision, decide, nameOf, type Pending, type State } from './decide.ts'
+import { type Decision, decide, limitTimes, nameOf, type Pending, type State } from './decide.ts'
 import { plain } from './markdown.ts'
 import type { Rule, Rules } from './rules.ts'
 
@@ -46,7 +46,9 @@ const EMPTY_RESULTS = 2
 export function createResponder(options: ResponderOptions) {
   const { rules, maxActionsPerHour, dryRun, isStopped, store, act, expire, notify, hasResult, onEvent } = options
   const { now = Date.now } = options
-  let state = store.load()
+  let latest = now()
+  // The clock may have stepped back while the responder was down.
+  let state = limitTimes(store.load(), rules, latest)
   /**
    * The state in the file, without the actions whose removal could not be saved. Decisions of a dry run change only
    * `state`.
@@ -68,6 +70,17 @@ export function createResponder(options: ResponderOptions) {
     return turn
   }
 
+  /** Returns the time. Limits the times of the state after the clock has stepped back. Call it inside `inTurn`. */
+  function readClock(): number {
+    const at = now()
+    if (at < latest) {
+      state = limitTimes(state, rules, at)
+      saved = limitTimes(saved, rules, at)
+    }
+    latest = at
+    return at
+  }
+
   const access: StateAccess = {
     inTurn,
     state: () => saved,
@@ -85,10 +98,11 @@ export function createResponder(options: ResponderOptions) {
    */
   const receive = (alerts: readonly Alert[]) =>
     inTurn(async (): Promise<readonly Decision[]> => {
+      const at = readClock()
       let next = state
       const decisions: Decision[] = []
       for (const alert of alerts) {
-        const options = { alert, rules, maxActionsPerHour, now: now(), isStopped: isStopped(), dryRun }
+        const options = { alert, rules, maxActionsPerHour, now: at, isStopped: isStopped(), dryRun }
         const result = decide({ ...options, state: next })
         decisions.push(result.decision)
         next = result.state
@@ -185,7 +199,7 @@ export function createResponder(options: ResponderOptions) {
     receive,
     /** Follows the actions, and ends the changes whose time is over. Call it every second. Never rejects. */
     async tick(): Promise<void> {
-      await inTurn(() => expire(now(), access)).catch((err: unknown) => onEvent({ type: 'state not saved', err }))
+      await inTurn(() => expire(readClock(), access)).catch((err: unknown) => onEvent({ type: 'state not saved', err }))
       // A signal cannot recover because of an action that is still in progress.
       const ended = saved.pending.filter(({ id }) => !acting.has(id))
       // All queries together take one timeout. One after another, they would delay `expire` while Prometheus hangs.

@@ -14,6 +14,9 @@ const integer = (min: number, max: number) =>
     .min(min, `expected at least ${min}`)
     .max(max, `expected at most ${max}`)
 
+/** Longest cool-down and longest time for a recovery: a day. */
+export const MAX_SECONDS = 86_400
+
 const hasOneOrchestrator = (action: { readonly kubectl?: unknown; readonly systemd?: unknown }) =>
   (action.kubectl === undefined) !== (action.systemd === undefined)
 const ONE_ORCHESTRATOR = 'expected either kubectl or systemd'
@@ -65,9 +68,9 @@ const rule = z.strictObject({
     .refine((labels) => Object.keys(labels).length > 0, 'expected at least one label'),
   action,
   /** Seconds until the rule may act again. A changed setting is restored after this time. */
-  cooldownSeconds: integer(1, 86_400),
+  cooldownSeconds: integer(1, MAX_SECONDS),
   /** Seconds in which the signal must recover after the action; otherwise the responder escalates. */
-  recoverySeconds: integer(1, 86_400).default(120),
+  recoverySeconds: integer(1, MAX_SECONDS).default(120),
   /** PromQL that has no result once the signal has recovered. The default is the alert in `ALERTS`. */
   query: z.string().min(1).max(4_000).optional(),
 })

@@ -13,6 +13,8 @@ export interface Override {
   readonly value: string
   /** Milliseconds since the epoch. */
   readonly until: number
+  /** Length of the change. Absent in the state of an earlier version. */
+  readonly seconds?: number | undefined
   /** The value of the setting in the file before the change. Absent when the file did not have the setting. */
   readonly base?: string | number | boolean | undefined
 }

@@ -16,6 +16,7 @@ const schema = z.object({
       setting: z.enum(['UPSTREAM_OPEN', 'FEATURES', 'RATE_LIMIT']),
       value: z.string(),
       until: time,
+      seconds: time.optional(),
       base: z.union([z.string(), z.number(), z.boolean()]).optional(),
     }),
   ),

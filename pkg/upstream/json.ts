@@ -6,6 +6,11 @@ import type { UpstreamRequest } from './options.ts'
 export interface JsonRequest<S extends z.ZodType> extends UpstreamRequest {
   /** The body of a 2xx response. Name only the fields that you use, because the upstream may add fields. */
   readonly schema: S
+  /**
+   * Returns the value to use when the call has failed, such as the last known value, or undefined to keep the error. Not
+   * called for an UpstreamStatusError, because the upstream has then decided about the request. @default no value
+   */
+  readonly fallback?: ((error: CodedError) => z.output<S> | undefined) | undefined
 }
 
 /** The upstream responded with a status outside 200 to 299, such as 404. Uncaught, it becomes a 502. */
@@ -18,14 +23,32 @@ export class UpstreamStatusError extends CodedError {
   }
 }
 
+interface Client {
+  request(asked: UpstreamRequest): Promise<UpstreamResponse>
+}
+
 /**
- * Sends a request and resolves with the parsed JSON body of a 2xx response.
+ * Sends a request and resolves with the parsed JSON body of a 2xx response, or with the value of the fallback.
  *
  * @throws UpstreamStatusError for any other status below 500
  * @throws CodedError as `request` does, and `upstream_invalid_response` for a body that does not match the schema
  */
 export async function requestJson<S extends z.ZodType>(
-  { request }: { request(asked: UpstreamRequest): Promise<UpstreamResponse> },
+  client: Client,
+  { fallback, ...asked }: JsonRequest<S>,
+): Promise<z.output<S>> {
+  try {
+    return await readJson(client, asked)
+  } catch (error) {
+    const hasFailed = error instanceof CodedError && !(error instanceof UpstreamStatusError)
+    const value = hasFailed ? fallback?.(error) : undefined
+    if (value === undefined) throw error
+    return value
+  }
+}
+
+async function readJson<S extends z.ZodType>(
+  { request }: Client,
   { schema, ...asked }: JsonRequest<S>,
 ): Promise<z.output<S>> {
   const { status, headers, body } = await request(asked)

@@ -3,6 +3,7 @@ import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, expect, test } from '@jest/globals'
 import * as z from 'zod'
+import type { CodedError } from '../problem/index.ts'
 import { client, closeAll, closeLater, GET, instance, json, POST, refusingPort } from './fakes.ts'
 import { UpstreamStatusError } from './json.ts'
 
@@ -27,6 +28,28 @@ test('a request passes on its id, its trace, its priority and the time that is l
     'x-envoy-expected-rq-timeout-ms': '250',
     ...traceHeaders,
   })
+})
+
+test('a fallback has the value of a call that has failed, and not of a decision of the upstream', async () => {
+  const { port } = await instance((_req, res) => json(res, {}, 404))
+  const up = await client([port])
+  const down = await client([await refusingPort()])
+  const schema = z.object({ id: z.string() })
+  const codes: string[] = []
+  const fallback = ({ code }: CodedError) => {
+    codes.push(code)
+    return { id: 'last known' }
+  }
+  await expect(up.json({ ...GET, schema, fallback })).rejects.toMatchObject({ status: 404 })
+  expect(codes).toEqual([])
+  expect(await down.json({ ...GET, schema, fallback })).toEqual({ id: 'last known' })
+  const isolated = await client([port], { isOpen: () => true })
+  expect(await isolated.json({ ...GET, schema, fallback })).toEqual({ id: 'last known' })
+  expect(codes).toEqual(['upstream_unavailable', 'upstream_unavailable'])
+  const none = down.json({ ...GET, schema, fallback: () => undefined })
+  await expect(none).rejects.toMatchObject({ code: 'upstream_unavailable' })
+  const impossible = down.json({ ...GET, path: '/a b', schema, fallback })
+  await expect(impossible).rejects.toThrow(TypeError)
 })
 
 test('a request that was not sent goes to another instance, with any method', async () => {

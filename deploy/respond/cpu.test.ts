@@ -1,0 +1,100 @@
+import { once } from 'node:events'
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join, resolve } from 'node:path'
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
+import { findLines, killApps, type RunningApp, startApp } from '../../test/support/app.ts'
+import { type Alerting, startAlerting } from '../../test/support/deploy/start-alerting.ts'
+import { freePort } from '../../test/support/services.ts'
+import { temporaryDirectory } from '../../test/support/temporary.ts'
+import { needTools } from '../../test/support/tools.ts'
+
+/*
+ * Prometheus and Alertmanager watch an instance whose replicas share 1.4 cores of work. The responder adds replicas with
+ * a stand-in for kubectl. The CPU usage is far from the limit on both sides, because a busy machine delays scrapes.
+ */
+jest.setTimeout(180_000)
+
+const SECRET = 'secret-of-the-test-0123456789abcdef'
+const WORK_CORES = 1.4
+
+const directory = temporaryDirectory('respond-cpu')
+const path = (name: string) => join(directory, name)
+const replicas = () => Number(readFileSync(path('replicas'), 'utf8'))
+
+/** `kubectl get` prints the number of replicas, and `kubectl scale` sets it. */
+const KUBECTL = `#!/bin/sh
+echo "$*" >>"$0.log"
+for arg; do case $arg in --replicas=*) echo "\${arg#*=}" >"\${0%/*}/replicas" ;; esac; done
+case $1 in get) cat "\${0%/*}/replicas" ;; esac
+`
+
+let cpuSeconds = 0
+let readAt = performance.now()
+
+/** Returns the CPU time of the instance, which has its share of the work since the last call. */
+function readCpuSeconds(): number {
+  const now = performance.now()
+  cpuSeconds += (((now - readAt) / 1e3) * WORK_CORES) / replicas()
+  readAt = now
+  return cpuSeconds
+}
+
+let instance: Server
+let alerting: Alerting
+let responder: RunningApp
+
+beforeAll(async () => {
+  await needTools(['prometheus', 'prometheus-alertmanager'], 'prometheus prometheus-alertmanager')
+  writeFileSync(path('replicas'), '1')
+  writeFileSync(path('kubectl'), KUBECTL)
+  chmodSync(path('kubectl'), 0o755)
+  writeFileSync(path('settings.json'), '{}')
+  instance = createServer((_req, res) => {
+    res.setHeader('content-type', 'text/plain; version=0.0.4').end(`process_cpu_seconds_total ${readCpuSeconds()}\n`)
+  }).listen(0, '127.0.0.1')
+  await once(instance, 'listening')
+  const port = await freePort()
+  alerting = await startAlerting({
+    directory,
+    targets: [`127.0.0.1:${(instance.address() as AddressInfo).port}`],
+    alerts: readFileSync(join(import.meta.dirname, 'alerts.yml'), 'utf8').replace('for: 5m', 'for: 2s'),
+    responder: { url: `http://127.0.0.1:${port}`, secret: SECRET },
+    times: { scrape: '1s', window: '4s', for: '2s', repeat: '1s' },
+  })
+  responder = await startApp({
+    program: [resolve('dist/app'), 'respond'],
+    env: {
+      PATH: `${directory}:${process.env['PATH']}`,
+      RESPONDER_PORT: String(port),
+      RESPONDER_RULES: join(import.meta.dirname, 'rules.json'),
+      RESPONDER_STATE: path('state.json'),
+      RESPONDER_SECRET: SECRET,
+      RESPONDER_DRY_RUN: 'false',
+      RESPONDER_PROMETHEUS: alerting.prometheus.url,
+      UPSTREAMS: 'payments=http://127.0.0.1:1',
+      SETTINGS_FILE: path('settings.json'),
+    },
+  })
+}, 300_000)
+
+afterAll(async () => {
+  await alerting?.stop()
+  await killApps()
+  instance?.close()
+})
+
+test('CPU usage above 90 % adds two replicas once, and the signal recovers', async () => {
+  const fields = { 'App.respond.alert': 'CpuUsageHigh', 'App.respond.rule': 'cpu-usage' }
+  const action = { ...fields, 'App.respond.action': 'scale', 'App.respond.target': 'default/my-service' }
+  expect(await responder.line({ message: 'action started' })).toMatchObject(action)
+  expect(await responder.line({ message: 'action performed' })).toMatchObject(fields)
+  expect(replicas()).toBe(3)
+  expect(await responder.line({ message: 'signal recovered' })).toMatchObject(fields)
+  expect(readFileSync(path('kubectl.log'), 'utf8').trim().split('\n')).toEqual([
+    'get --namespace default deployment/my-service --output=jsonpath={.spec.replicas}',
+    'scale --namespace default deployment/my-service --current-replicas=1 --replicas=3',
+  ])
+  expect(findLines(responder, 'action started')).toHaveLength(1)
+})
