@@ -81,13 +81,14 @@ export function createAdmission(options: AdmissionOptions) {
   let turn = -1
   let sliceEnd = 0
   let isLeftOver = false
+  let scheduled = 0
   /** The time since which no turn has emptied the queue. Undefined when the last turn has emptied it. */
   let standingSince: number | undefined
 
   // The current window.
   let startedAt = clock.now()
   let sleptBefore = clock.sleptMs()
-  let [incoming, admitted, expired, waits, waitMs] = [0, 0, 0, 0, 0]
+  let [incoming, served, waits, waitMs] = [0, 0, 0, 0]
   let averageWaitMs = 0
   const ranks = new Uint32Array(RANKS)
   /** Requests are ranked from the first turn that cannot empty the queue until the limit ends. */
@@ -102,9 +103,8 @@ export function createAdmission(options: AdmissionOptions) {
       refuse(request, response, priority, reason)
       return
     }
-    admitted++
     queue.push(priority, { request, response, priority, arrivedAt: clock.arrivedAt() })
-    setImmediate(runNext)
+    schedule()
   }
 
   function findReason(request: IncomingMessage, priority: Priority): Reason | undefined {
@@ -123,19 +123,28 @@ export function createAdmission(options: AdmissionOptions) {
     sendOverloaded(request, response, requestId(request), Math.floor(retryAfterS))
   }
 
-  /** Runs one handler. Each request has its own immediate, so that microtasks run between two handlers. */
+  /** Each request of the queue has an immediate, so that microtasks run between two handlers. */
+  function schedule(): void {
+    scheduled++
+    setImmediate(runNext)
+  }
+
+  /** Runs one handler. */
   function runNext(): void {
+    scheduled--
     const now = clock.now()
     if (clock.turn() !== turn) beginTurn(now)
     else if (now >= sliceEnd) {
       if (queue.size === 0) return
       isLeftOver = true
-      setImmediate(runNext)
+      // The immediate of a request that was given up ends here.
+      if (scheduled < queue.size) schedule()
       return
     }
     const entry = queue.shift()
     if (entry === undefined) return
     countWait(now, entry)
+    served++
     if (!entry.response.destroyed) handler(entry.request, entry.response)
   }
 
@@ -152,7 +161,6 @@ export function createAdmission(options: AdmissionOptions) {
   }
 
   function giveUp(entry: Entry): void {
-    expired++
     countWait(clock.now(), entry)
     if (!entry.response.destroyed) refuse(entry.request, entry.response, entry.priority, 'wait')
   }
@@ -169,7 +177,7 @@ export function createAdmission(options: AdmissionOptions) {
     const sleptMs = clock.sleptMs()
     averageWaitMs = waits === 0 ? 0 : waitMs / waits
     const busy = 1 - (sleptMs - sleptBefore) / elapsedMs
-    const window = { seconds: elapsedMs / 1e3, busy, averageWaitMs, incoming, admitted, expired, ranks }
+    const window = { seconds: elapsedMs / 1e3, busy, averageWaitMs, incoming, served, ranks }
     automatic = nextLevel(automatic, window, maxWaitMs)
     const setting = brownout()
     const isOn = setting === 'auto' ? automatic.isBrownout : setting === 'on'
@@ -178,7 +186,7 @@ export function createAdmission(options: AdmissionOptions) {
     isRanking = level.limit !== Infinity
     startedAt = now
     sleptBefore = sleptMs
-    incoming = admitted = expired = waits = waitMs = 0
+    incoming = served = waits = waitMs = 0
     ranks.fill(0)
   }
 
