@@ -41,6 +41,11 @@ type Reason = (typeof REASONS)[number]
 const WINDOW_MS = 1_000
 const WINDOW_REQUESTS = 2_000
 /**
+ * A window with a limit also ends when the event loop has slept for this time. The load has changed, and refusals leave
+ * the service idle.
+ */
+const WINDOW_SLEEP_MS = 200
+/**
  * Time in which handlers start in one turn of the event loop. A short time lets the loop read and rank new requests
  * soon.
  */
@@ -97,7 +102,7 @@ export function createAdmission(options: AdmissionOptions) {
 
   function admit(request: IncomingMessage, response: ServerResponse): void {
     const priority = findPriority(request.method ?? '', request.url ?? '')
-    if (++incoming > WINDOW_REQUESTS) endWindow()
+    if (++incoming > WINDOW_REQUESTS || isLimitTooLow()) endWindow()
     const reason = isRanking || level.isBrownout ? findReason(request, priority) : undefined
     if (reason !== undefined) {
       refuse(request, response, priority, reason)
@@ -106,6 +111,8 @@ export function createAdmission(options: AdmissionOptions) {
     queue.push(priority, { request, response, priority, arrivedAt: clock.arrivedAt() })
     schedule()
   }
+
+  const isLimitTooLow = () => level.limit < Infinity && clock.sleptMs() - sleptBefore > WINDOW_SLEEP_MS
 
   function findReason(request: IncomingMessage, priority: Priority): Reason | undefined {
     const bucket = findBucket(identify(request), Math.floor(Date.now() / PERIOD_MS))

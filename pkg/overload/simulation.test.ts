@@ -109,7 +109,7 @@ function simulate(phases: readonly (readonly [number, number])[]) {
   return good.map((count) => count / KNEE)
 }
 
-test('at three times the knee, the goodput of every 5 s is at least 80 % of the knee', () => {
+test('at three times the knee, the goodput of every 5 s is at least 80 % of the knee, and the end takes a second', () => {
   const goodputs = simulate([
     [0.5, 2],
     [3, 30],
@@ -120,6 +120,7 @@ test('at three times the knee, the goodput of every 5 s is at least 80 % of the 
     .slice(SPAN_S - 1)
     .map((_, index) => overload.slice(index, index + SPAN_S).reduce((sum, each) => sum + each, 0) / SPAN_S)
   expect(Math.min(...spans)).toBeGreaterThan(0.8)
-  // The service serves half of the knee again 2 s after the overload.
-  expect(Math.min(...goodputs.slice(34))).toBeGreaterThan(0.49)
+  const after = goodputs.slice(32)
+  expect(after[0]).toBeGreaterThan(0.3)
+  expect(Math.min(...after.slice(1))).toBeGreaterThan(0.49)
 })
