@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { formatRatio } from './chart.ts'
 import { type Measurement, median, ratios } from './measurement.ts'
 
 export interface Budget {
@@ -44,7 +45,7 @@ export function judge(
     const [holds, bound] =
       'atLeast' in limit ? [value >= limit.atLeast, `≥ ${limit.atLeast}`] : [value <= limit.atMost, `≤ ${limit.atMost}`]
     const unit = to === undefined ? measurement.unit : `× ${to}`
-    const text = `${measurement.name}: ${of} is ${value.toFixed(2)} ${unit}, limit ${bound}: ${reason}`
+    const text = `${measurement.name}: ${of} is ${formatRatio(value, measurement.unit)} ${unit}, limit ${bound}: ${reason}`
     return [{ holds, text }]
   })
 }

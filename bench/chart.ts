@@ -21,6 +21,9 @@ export function formatValue(value: number, unit: Measurement['unit']): string {
   return `${unit === 'requests/s' ? Math.round(value).toLocaleString('en-US') : value.toFixed(1)} ${unit}`
 }
 
+/** The ratios of CPU times are close to 1. */
+export const formatRatio = (ratio: number, unit: Measurement['unit']): string => ratio.toFixed(unit === 'µs' ? 3 : 2)
+
 /** Renders an SVG document with a panel for each measurement and a bar for each median. Highlights `isOwn` rows. */
 export function renderChart(measurements: readonly Measurement[], isOwn: (row: string) => boolean): string {
   const parts: string[] = []
@@ -33,7 +36,7 @@ export function renderChart(measurements: readonly Measurement[], isOwn: (row: s
     y += TITLE_HEIGHT
     for (const [row, value] of medians) {
       const width = ((value / longest) * BAR_WIDTH).toFixed(1)
-      const text = `${formatValue(value, unit)} · ${median(ratios(measurement, row, base)).toFixed(2)}`
+      const text = `${formatValue(value, unit)} · ${formatRatio(median(ratios(measurement, row, base)), unit)}`
       parts.push(
         `<text x="${LABEL_WIDTH - 8}" y="${y + 14}" text-anchor="end">${escapeText(row)}</text>`,
         `<rect class="${isOwn(row) ? 'own' : 'peer'}" x="${LABEL_WIDTH}" y="${y + 2}" width="${width}" height="${ROW_HEIGHT - 6}" rx="2"/>`,

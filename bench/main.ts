@@ -1,5 +1,5 @@
 /*
- * node bench/main.ts [start-up] [throughput] [memory] [scrape], and the parts that folders add: [notes]
+ * node bench/main.ts [start-up] [throughput] [memory] [scrape] [admission], and the parts that folders add: [notes]
  *
  * Measures these parts (default: all), prints a table and the verdict on each budget, and exits with 1 when a budget
  * does not hold. A run of all parts writes bench/results/full.*, and with QUICK=1 bench/results/quick.*.
@@ -9,6 +9,7 @@ import { copyFileSync, globSync, mkdirSync, readFileSync, writeFileSync } from '
 import { cpus, loadavg } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import { needTools } from '../test/support/tools.ts'
+import { measureAdmission } from './admission.ts'
 import { judge, readBudgets } from './budgets.ts'
 import { buildGin } from './build-gin.ts'
 import { buildService } from './build-service.ts'
@@ -31,6 +32,7 @@ const PARTS: Record<string, (bench: Bench) => Promise<Measurement[]>> = {
   throughput: measureThroughput,
   memory: measureMemory,
   scrape: measureScrapes,
+  admission: measureAdmission,
 }
 
 process.chdir(dirname(import.meta.dirname))

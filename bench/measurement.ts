@@ -3,7 +3,7 @@ export interface Measurement {
   readonly name: string
   /** The heading of the table: the figure and its conditions. */
   readonly title: string
-  readonly unit: 'requests/s' | 'ms' | 'MB'
+  readonly unit: 'requests/s' | 'ms' | 'µs' | 'MB'
   /** The row to compare the other rows with. */
   readonly base: string
   /** One value for each round, by row. */

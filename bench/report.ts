@@ -1,4 +1,4 @@
-import { formatValue } from './chart.ts'
+import { formatRatio, formatValue } from './chart.ts'
 import { type Measurement, median, ratios } from './measurement.ts'
 
 /** The machine and the versions behind the figures. */
@@ -14,8 +14,10 @@ function table(measurement: Measurement): string {
   const { title, unit, base, rows } = measurement
   const lines = Object.entries(rows).map(([row, values]) => {
     const ratiosToBase = ratios(measurement, row, base)
-    const range = `${Math.min(...ratiosToBase).toFixed(2)}–${Math.max(...ratiosToBase).toFixed(2)}`
-    return `| ${row} | ${formatValue(median(values), unit)} | ${median(ratiosToBase).toFixed(2)} | ${range} |`
+    const [ratio = '', low, high] = [median(ratiosToBase), Math.min(...ratiosToBase), Math.max(...ratiosToBase)].map(
+      (each) => formatRatio(each, unit),
+    )
+    return `| ${row} | ${formatValue(median(values), unit)} | ${ratio} | ${low}–${high} |`
   })
   return [`${title}:`, '', `| | median | of ${base} | from–to |`, '|---|--:|--:|--:|', ...lines].join('\n')
 }

@@ -6,7 +6,7 @@ import { type Admission, type AdmissionOptions, createAdmission, createPriorityT
 import { identifyClient } from '#pkg/rate-limit/rate-limit.ts'
 import { logEvent } from './log-events.ts'
 
-export interface OverloadDeps extends Pick<AdmissionOptions, 'handler' | 'maxWaitMs' | 'brownout'> {
+export interface OverloadDeps extends Pick<AdmissionOptions, 'handler' | 'maxWaitMs' | 'brownout' | 'clock'> {
   /** The routes of the handler. */
   readonly routes: readonly Route[]
   readonly logger: Logger

@@ -41,6 +41,11 @@ type Reason = (typeof REASONS)[number]
 const WINDOW_MS = 1_000
 const WINDOW_REQUESTS = 2_000
 /**
+ * A window with a limit also ends when the event loop has slept for this time. The load has changed, and refusals leave
+ * the service idle.
+ */
+const WINDOW_SLEEP_MS = 200
+/**
  * Time in which handlers start in one turn of the event loop. A short time lets the loop read and rank new requests
  * soon.
  */
@@ -81,13 +86,14 @@ export function createAdmission(options: AdmissionOptions) {
   let turn = -1
   let sliceEnd = 0
   let isLeftOver = false
+  let scheduled = 0
   /** The time since which no turn has emptied the queue. Undefined when the last turn has emptied it. */
   let standingSince: number | undefined
 
   // The current window.
   let startedAt = clock.now()
   let sleptBefore = clock.sleptMs()
-  let [incoming, admitted, expired, waits, waitMs] = [0, 0, 0, 0, 0]
+  let [incoming, served, waits, waitMs] = [0, 0, 0, 0]
   let averageWaitMs = 0
   const ranks = new Uint32Array(RANKS)
   /** Requests are ranked from the first turn that cannot empty the queue until the limit ends. */
@@ -96,16 +102,17 @@ export function createAdmission(options: AdmissionOptions) {
 
   function admit(request: IncomingMessage, response: ServerResponse): void {
     const priority = findPriority(request.method ?? '', request.url ?? '')
-    if (++incoming > WINDOW_REQUESTS) endWindow()
+    if (++incoming > WINDOW_REQUESTS || isLimitTooLow()) endWindow()
     const reason = isRanking || level.isBrownout ? findReason(request, priority) : undefined
     if (reason !== undefined) {
       refuse(request, response, priority, reason)
       return
     }
-    admitted++
     queue.push(priority, { request, response, priority, arrivedAt: clock.arrivedAt() })
-    setImmediate(runNext)
+    schedule()
   }
+
+  const isLimitTooLow = () => level.limit < Infinity && clock.sleptMs() - sleptBefore > WINDOW_SLEEP_MS
 
   function findReason(request: IncomingMessage, priority: Priority): Reason | undefined {
     const bucket = findBucket(identify(request), Math.floor(Date.now() / PERIOD_MS))
@@ -123,19 +130,28 @@ export function createAdmission(options: AdmissionOptions) {
     sendOverloaded(request, response, requestId(request), Math.floor(retryAfterS))
   }
 
-  /** Runs one handler. Each request has its own immediate, so that microtasks run between two handlers. */
+  /** Each request of the queue has an immediate, so that microtasks run between two handlers. */
+  function schedule(): void {
+    scheduled++
+    setImmediate(runNext)
+  }
+
+  /** Runs one handler. */
   function runNext(): void {
+    scheduled--
     const now = clock.now()
     if (clock.turn() !== turn) beginTurn(now)
     else if (now >= sliceEnd) {
       if (queue.size === 0) return
       isLeftOver = true
-      setImmediate(runNext)
+      // The immediate of a request that was given up ends here.
+      if (scheduled < queue.size) schedule()
       return
     }
     const entry = queue.shift()
     if (entry === undefined) return
     countWait(now, entry)
+    served++
     if (!entry.response.destroyed) handler(entry.request, entry.response)
   }
 
@@ -152,7 +168,6 @@ export function createAdmission(options: AdmissionOptions) {
   }
 
   function giveUp(entry: Entry): void {
-    expired++
     countWait(clock.now(), entry)
     if (!entry.response.destroyed) refuse(entry.request, entry.response, entry.priority, 'wait')
   }
@@ -169,7 +184,7 @@ export function createAdmission(options: AdmissionOptions) {
     const sleptMs = clock.sleptMs()
     averageWaitMs = waits === 0 ? 0 : waitMs / waits
     const busy = 1 - (sleptMs - sleptBefore) / elapsedMs
-    const window = { seconds: elapsedMs / 1e3, busy, averageWaitMs, incoming, admitted, expired, ranks }
+    const window = { seconds: elapsedMs / 1e3, busy, averageWaitMs, incoming, served, ranks }
     automatic = nextLevel(automatic, window, maxWaitMs)
     const setting = brownout()
     const isOn = setting === 'auto' ? automatic.isBrownout : setting === 'on'
@@ -178,7 +193,7 @@ export function createAdmission(options: AdmissionOptions) {
     isRanking = level.limit !== Infinity
     startedAt = now
     sleptBefore = sleptMs
-    incoming = admitted = expired = waits = waitMs = 0
+    incoming = served = waits = waitMs = 0
     ranks.fill(0)
   }
 

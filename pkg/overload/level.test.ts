@@ -7,14 +7,13 @@ function spread(counts: Partial<Record<(typeof PRIORITIES)[number], number>>): n
   return PRIORITIES.flatMap((priority) => Array<number>(BUCKETS).fill((counts[priority] ?? 0) / BUCKETS))
 }
 
-/** A second of 1,000 requests: 200 core, 400 normal and 400 background. */
+/** A second of 1,000 requests: 200 core, 400 normal and 400 background. The service has time for 400 of them. */
 const BUSY: Window = {
   seconds: 1,
   busy: 1,
   averageWaitMs: 21,
   incoming: 1_000,
-  admitted: 1_000,
-  expired: 0,
+  served: 400,
   ranks: spread({ core: 200, normal: 400, background: 400 }),
 }
 
@@ -31,87 +30,65 @@ function share(level: Level, { ranks, incoming }: Window): number {
 }
 
 describe('the limit', () => {
-  test('an overloaded window admits 5 % less, from the lowest ranks', () => {
+  test('an overloaded window admits 5 % less than the event loop can serve, from the lowest ranks', () => {
     const level = nextLevel(OPEN, BUSY, 20)
-    expect(level.limit).toBeCloseTo(950)
-    expect(share(level, BUSY)).toBeCloseTo(0.95, 2)
-    expect(admits(level, 'background', BUCKETS - 1, 0)).toBe(false)
-    expect(admits(level, 'background', 0, 1)).toBe(true)
-    expect(admits(level, 'normal', BUCKETS - 1, 1)).toBe(true)
+    expect(level.limit).toBeCloseTo(380)
+    expect(share(level, BUSY)).toBeCloseTo(0.38, 2)
+    expect(admits(level, 'background', 0, 0)).toBe(false)
+    expect(admits(level, 'normal', BUCKETS - 1, 0)).toBe(false)
+    expect(admits(level, 'normal', 0, 1)).toBe(true)
+    expect(admits(level, 'core', BUCKETS - 1, 1)).toBe(true)
   })
 
   test('an average wait of exactly the limit is not an overload', () => {
     expect(nextLevel(OPEN, { ...BUSY, averageWaitMs: 20 }, 20).limit).toBe(Infinity)
   })
 
-  test('an event loop that sleeps for 30 % of the time is not overloaded, however long its requests waited', () => {
-    expect(nextLevel(OPEN, { ...BUSY, averageWaitMs: 200, busy: 0.69 }, 20).limit).toBe(Infinity)
-    expect(nextLevel(OPEN, { ...BUSY, averageWaitMs: 200, busy: 0.71 }, 20).limit).toBeCloseTo(950)
+  test('a later window without overload admits as much as the event loop can serve', () => {
+    const level = nextLevel(OPEN, BUSY, 20)
+    expect(nextLevel(level, { ...BUSY, averageWaitMs: 19, served: 380, busy: 0.95 }, 20).limit).toBeCloseTo(400)
+    expect(nextLevel(level, { ...BUSY, averageWaitMs: 1, served: 100, busy: 0.2 }, 20).limit).toBeCloseTo(500)
   })
 
-  test('requests that were given up do not count as served', () => {
-    expect(nextLevel(OPEN, { ...BUSY, expired: 500 }, 20).limit).toBeCloseTo(475)
-  })
-
-  test('a window without overload raises the limit by 1 % of the incoming requests', () => {
-    const level = nextLevel(OPEN, { ...BUSY, expired: 500 }, 20)
-    const next = nextLevel(level, { ...BUSY, averageWaitMs: 19, admitted: 475 }, 20)
-    expect(next.limit).toBeCloseTo(475 + 10)
-  })
-
-  test('an event loop with idle time raises the limit to the load that would keep it busy for 80 % of the time', () => {
-    const level = { ...OPEN, limit: 100, cut: 10 }
-    const next = nextLevel(level, { ...BUSY, averageWaitMs: 1, admitted: 100, busy: 0.2 }, 20)
-    expect(next.limit).toBeCloseTo(400)
+  test('an event loop that has time for every request is not overloaded, however long its requests waited', () => {
+    const window = { ...BUSY, averageWaitMs: 200, served: 1_000 }
+    expect(nextLevel(OPEN, { ...window, busy: 0.79 }, 20).limit).toBe(Infinity)
+    expect(nextLevel(OPEN, { ...window, busy: 0.81 }, 20).limit).toBeCloseTo((0.95 * 1_000) / 0.81)
   })
 
   test('the first window whose requests all fit ends the limit and the brownout', () => {
     const level = { ...OPEN, limit: 500, cut: 200, isBrownout: true, pressedS: 30 }
-    const window = { ...BUSY, averageWaitMs: 1, incoming: 400, admitted: 240, busy: 0.4 }
+    const window = { ...BUSY, averageWaitMs: 1, incoming: 400, served: 240, busy: 0.4 }
     expect(nextLevel(level, window, 20)).toMatchObject({ limit: Infinity, cut: RANKS, isBrownout: false, pressedS: 0 })
   })
 
   test('a window whose requests would not all fit keeps the brownout', () => {
     const level = { ...OPEN, limit: 700, isBrownout: true, pressedS: 0 }
-    const window = { ...BUSY, averageWaitMs: 1, admitted: 600, busy: 0.6 }
+    const window = { ...BUSY, averageWaitMs: 1, served: 600, busy: 0.6 }
     expect(nextLevel(level, window, 20)).toMatchObject({ isBrownout: true })
   })
 
-  test('a window without an admitted request uses the cost of earlier requests', () => {
-    const level = { ...OPEN, isBrownout: true, costS: 0.003 }
-    const window = { ...BUSY, averageWaitMs: 0, admitted: 0, busy: 0.05 }
+  test('a window without a served request uses the cost of earlier requests', () => {
+    const level = { ...OPEN, limit: 300, isBrownout: true, costS: 0.003 }
+    const window = { ...BUSY, averageWaitMs: 0, served: 0, busy: 0.05 }
     expect(nextLevel(level, window, 20).isBrownout).toBe(true)
     expect(nextLevel(level, { ...window, incoming: 200 }, 20).isBrownout).toBe(false)
   })
 
   test('a window without requests ends the limit and the brownout', () => {
     const level = { ...OPEN, limit: 5, cut: 0, isBrownout: true, costS: 1 }
-    const window = { ...BUSY, averageWaitMs: 0, incoming: 0, admitted: 0, busy: 0, ranks: spread({}) }
+    const window = { ...BUSY, averageWaitMs: 0, incoming: 0, served: 0, busy: 0, ranks: spread({}) }
     expect(nextLevel(level, window, 20)).toEqual({ ...OPEN, costS: 1 })
   })
 
   test('an overloaded window without ranked requests admits every request until the next window', () => {
     const level = nextLevel(OPEN, { ...BUSY, ranks: spread({}) }, 20)
-    expect(level).toMatchObject({ limit: 950, cut: RANKS })
-  })
-
-  test('overload of twice the capacity converges on the capacity', () => {
-    let level: Level = OPEN
-    const capacity = 300
-    const served: number[] = []
-    for (let second = 0; second < 120; second++) {
-      const admitted = share(level, BUSY) * BUSY.incoming
-      const averageWaitMs = admitted > capacity ? 100 : 5
-      const expired = Math.max(0, admitted - capacity)
-      served.push(Math.min(admitted, capacity))
-      level = { ...nextLevel(level, { ...BUSY, admitted, expired, averageWaitMs }, 20), isBrownout: false }
-    }
-    expect(Math.min(...served)).toBeGreaterThan(0.9 * capacity)
+    expect(level).toMatchObject({ limit: 380, cut: RANKS })
   })
 })
 
 describe('the brownout', () => {
-  test('begins after five seconds of overload and refuses every background request', () => {
+  test('begins after five seconds of refusals and refuses every background request', () => {
     let level: Level = OPEN
     const states: boolean[] = []
     for (let second = 0; second < BROWNOUT_AFTER_S; second++) {
@@ -126,17 +103,23 @@ describe('the brownout', () => {
   test('does not begin when a second without overload and refusals interrupts the overload', () => {
     let level: Level = OPEN
     for (let second = 0; second < 4; second++) level = nextLevel(level, BUSY, 20)
-    level = nextLevel(level, { ...BUSY, averageWaitMs: 1, incoming: 100, admitted: 100, busy: 0.1 }, 20)
+    level = nextLevel(level, { ...BUSY, averageWaitMs: 1, incoming: 100, served: 100, busy: 0.1 }, 20)
     for (let second = 0; second < 4; second++) level = nextLevel(level, BUSY, 20)
     expect(level.isBrownout).toBe(false)
   })
 
   test('seconds without overload count while requests are refused', () => {
-    let level: Level = nextLevel(OPEN, { ...BUSY, expired: 500 }, 20)
+    let level: Level = nextLevel(OPEN, BUSY, 20)
     for (let second = 1; second < BROWNOUT_AFTER_S; second++) {
-      level = nextLevel(level, { ...BUSY, averageWaitMs: 10, admitted: 480 }, 20)
+      level = nextLevel(level, { ...BUSY, averageWaitMs: 10 }, 20)
     }
     expect(level.isBrownout).toBe(true)
+  })
+
+  test('does not begin while the limit admits every request', () => {
+    let level: Level = OPEN
+    for (let second = 0; second < 20; second++) level = nextLevel(level, { ...BUSY, served: 1_000, busy: 0.9 }, 20)
+    expect(level).toMatchObject({ limit: expect.closeTo((0.95 * 1_000) / 0.9), isBrownout: false })
   })
 })
 
@@ -144,7 +127,7 @@ describe('the rank at the limit', () => {
   test('admits requests by chance, because one caller may send all requests', () => {
     const ranks = spread({})
     ranks[rankOf('normal', 7)] = 1_000
-    const level = nextLevel(OPEN, { ...BUSY, ranks, expired: 500 }, 20)
+    const level = nextLevel(OPEN, { ...BUSY, ranks, served: 500 }, 20)
     expect(level).toMatchObject({ cut: rankOf('normal', 7), share: expect.closeTo(0.475) })
     expect([0.4, 0.5].map((chance) => admits(level, 'normal', 7, chance))).toEqual([true, false])
   })

@@ -1,23 +1,17 @@
 import { type Priority, RANKS, rankOf } from './priority.ts'
 
 /**
- * An overloaded window sets the limit below its served requests by this share: α of DAGOR,
+ * An overloaded window sets the limit below the capacity by this share: α of DAGOR,
  * https://arxiv.org/abs/1806.04075 §4.2.
  */
 const DECREASE = 0.05
-/** Any other window raises the limit by this share of its incoming requests: β of DAGOR. */
-const INCREASE = 0.01
 /**
- * The limit ends when the event loop would be busy for less than this share of the time. DAGOR only adds β, so recovery
- * takes a minute after an overload or a stall of the machine.
+ * The event loop has time for every request when the incoming requests would keep it busy for at most this share of the
+ * time. Then it is not overloaded: requests wait for long handlers, or for a core that other processes use, and
+ * refusals would not shorten these waits.
  */
 const CALM = 0.8
-/**
- * An event loop that is busy for less than this share of the time is not overloaded. Its requests wait for long
- * handlers, or for a core that other processes use. Refusing requests would not shorten these waits.
- */
-const MIN_BUSY = 0.7
-/** Seconds of overload or of refusals that begin a brownout. */
+/** Seconds of refusals that begin a brownout. */
 export const BROWNOUT_AFTER_S = 5
 
 /** The requests that may pass. */
@@ -30,7 +24,7 @@ export interface Level {
   readonly share: number
   /** True when sustained overload has switched the background operations off. */
   readonly isBrownout: boolean
-  /** Time for which the service has been overloaded or has refused requests, in seconds. */
+  /** Time for which the limit has been below the incoming requests, in seconds. */
   readonly pressedS: number
   /** Busy time of the event loop for one request, in seconds. */
   readonly costS: number
@@ -45,10 +39,8 @@ export interface Window {
   readonly averageWaitMs: number
   /** Requests that arrived. */
   readonly incoming: number
-  /** Requests that were not refused on arrival. */
-  readonly admitted: number
-  /** Admitted requests that were given up because they had waited too long. */
-  readonly expired: number
+  /** Requests whose handler ran. The queue may hold further requests, or requests of the previous window. */
+  readonly served: number
   /** Numbers of requests by rank, from a sample of the incoming requests. */
   readonly ranks: ArrayLike<number>
 }
@@ -66,22 +58,25 @@ export function admits(level: Level, priority: Priority, bucket: number, chance:
 }
 
 /**
- * Returns the level for the next window. An overloaded window, whose requests waited for more than `maxWaitMs` on average,
- * lowers the limit. Any other window raises it, or ends it when the event loop has time for every incoming request.
+ * Returns the level for the next window:
+ *
+ *     capacity = served requests / busy time of the event loop
+ *     limit    = 0.95 × capacity   after an overloaded window, whose requests waited for more than `maxWaitMs` on average
+ *                capacity          after any later window, until the incoming requests are at most 0.8 × capacity
+ *
+ * DAGOR does not know the capacity and searches for it in steps of a hundredth (β), which takes a minute. The busy time
+ * includes the time of the refusals, so the capacity is what remains beside them.
  */
 export function nextLevel(level: Level, window: Window, maxWaitMs: number): Level {
-  const { seconds, busy, incoming, admitted, expired } = window
-  const served = admitted - expired
+  const { seconds, busy, incoming, served } = window
   const costS = served > 0 ? (busy * seconds) / served : level.costS
-  const isOverloaded = window.averageWaitMs > maxWaitMs && busy >= MIN_BUSY
-  const calmLimit = CALM / costS
-  if (!isOverloaded && incoming / seconds <= calmLimit) return { ...OPEN, costS }
+  const capacity = 1 / costS
+  const isOverloaded = window.averageWaitMs > maxWaitMs
+  const isLimited = isOverloaded || level.limit !== Infinity
+  if (!isLimited || incoming / seconds <= CALM * capacity) return { ...OPEN, costS }
 
-  const limit = isOverloaded
-    ? ((1 - DECREASE) * served) / seconds
-    : Math.max(level.limit + (INCREASE * incoming) / seconds, calmLimit)
-  const isPressed = isOverloaded || limit * seconds < incoming
-  const pressedS = isPressed ? level.pressedS + seconds : 0
+  const limit = isOverloaded ? (1 - DECREASE) * capacity : capacity
+  const pressedS = limit * seconds < incoming ? level.pressedS + seconds : 0
   const isBrownout = level.isBrownout || pressedS >= BROWNOUT_AFTER_S
   return { limit, ...findCut(window, limit), isBrownout, pressedS, costS }
 }

@@ -61,8 +61,9 @@ test('the default clock counts the turns of the event loop and does not keep it 
   await setImmediate()
   expect(clock.turn()).toBe(turns + 1)
   const sleptMs = clock.sleptMs()
-  await setTimeout(20)
-  expect(clock.sleptMs()).toBeGreaterThan(sleptMs)
+  // On a busy machine, a timer may be due before the loop sleeps.
+  do await setTimeout(20)
+  while (clock.sleptMs() === sleptMs)
   expect(clock.turn()).toBeLessThan(turns + 100)
 })
 

@@ -35,12 +35,20 @@ test('an operator can switch background operations off and on while the service 
   const refused = await fetch(`${app.url}/openapi.json`, { headers: { 'x-request-id': 'mine' } })
   expect(await refused.json()).toMatchObject({ code: 'overloaded', requestId: 'mine' })
   expect(Number(refused.headers.get('retry-after'))).toBeGreaterThanOrEqual(5)
+  // The refusal comes before the access check and before the body is parsed.
+  const unread = {
+    method: 'POST',
+    headers: { authorization: 'Bearer x', 'content-type': 'application/json' },
+    body: '{',
+  }
+  expect((await fetch(`${app.url}/nothing`, unread)).status).toBe(503)
   expect(await showsBrownout()).toBe(true)
   const text = await scrape()
   expect(readValues(text, 'overload_brownout')).toEqual({ '': 1 })
-  expect(readValues(text, 'overload_refused_requests_total')['priority="background",reason="brownout"']).toBe(3)
+  expect(readValues(text, 'overload_refused_requests_total')['priority="background",reason="brownout"']).toBe(4)
   const requests = readValues(text, 'http_server_request_duration_seconds_count')
   expect(requests['http_request_method="GET",http_route="",http_response_status_code="503"']).toBe(3)
+  expect(requests['http_request_method="POST",http_route="",http_response_status_code="503"']).toBe(1)
 
   write({ BROWNOUT: 'auto' })
   await until(async () => (await ask('/openapi.json')) === 200)

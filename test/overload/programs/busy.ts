@@ -49,8 +49,9 @@ function work(priority: Priority): Route {
 const logger = createLogger({ level: 'warn', base: {}, destination: process.stderr })
 const routes = (['core', 'normal', 'background'] as const).map(work)
 const maxWaitMs = Number(process.argv[2])
-await serve({
+const { port } = await serve({
   routes,
   logger,
   admit: (handler) => (maxWaitMs === 0 ? undefined : createOverload({ handler, routes, maxWaitMs, logger }).admit),
 })
+process.stdout.write(`${port}\n`)

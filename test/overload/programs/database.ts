@@ -42,8 +42,9 @@ function query(priority: Priority, query: RawBuilder<unknown>): Route {
   return { path: `/${priority}`, get }
 }
 
-await serve({
+const { port } = await serve({
   routes: [query('core', sql`select 1`), query('background', sql`select pg_sleep(0.8)`)],
   logger,
   context,
 })
+process.stdout.write(`${port}\n`)

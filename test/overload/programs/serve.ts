@@ -15,8 +15,8 @@ export interface ServeOptions {
   readonly admit?: (app: ReturnType<typeof createHttp>) => Parameters<ReturnType<typeof createServer>['handle']>[1]
 }
 
-/** Serves routes with the server and the Express app of this service on a free port, and prints the port. */
-export async function serve({ routes, logger, context = createRequestContext(), admit }: ServeOptions): Promise<void> {
+/** Serves routes with the server and the Express app of this service on a free port. */
+export async function serve({ routes, logger, context = createRequestContext(), admit }: ServeOptions) {
   const { server, messages, handle } = createServer({
     headersTimeoutMs: 10_000,
     requestTimeoutMs: 15_000,
@@ -41,5 +41,5 @@ export async function serve({ routes, logger, context = createRequestContext(), 
   handle(app, admit?.(app))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  process.stdout.write(`${(server.address() as AddressInfo).port}\n`)
+  return { port: (server.address() as AddressInfo).port, stop: () => server.close() }
 }

@@ -1,12 +1,12 @@
 import { setTimeout } from 'node:timers/promises'
+import { COOL_DOWN_MS } from '#pkg/upstream/guard.ts'
 import type { Scenario } from '../../resilience/scenario.ts'
 import { openLoop, percentile } from '../../support/open-loop.ts'
 import { createAgent, createPrograms, send } from '../programs.ts'
 
 const RATE = 100
 const DELAY_MS = 20
-/** COOL_DOWN_MS of pkg/upstream/guard.ts, and two seconds. */
-const RECOVERY_MS = 4_000 + 2_000
+const RECOVERY_MS = COOL_DOWN_MS + 1_000
 
 interface Times {
   /** Time with successes, which fill the window of the circuit breaker. */
