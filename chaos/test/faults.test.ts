@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { runApp } from '../../test/support/app.ts'
 import { createFaultClient } from '../../test/support/fault-proxy/client.ts'
 import { type FaultProxy, startFaultProxy } from '../../test/support/fault-proxy/start.ts'
-import { readValues } from '../../test/support/metrics.ts'
+import { readValues } from '../../test/support/read-values.ts'
 import { succeed } from '../../test/support/run.ts'
 import { freePort, type TestService, testPostgres, until } from '../../test/support/services.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
