@@ -1,10 +1,11 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { afterEach, expect, test } from '@jest/globals'
 import request from 'supertest'
 import { createLogger } from '#pkg/logging/index.ts'
 import { collectLines, findLineProblems } from '../test/support/log-fields.ts'
+import { until } from '../test/support/services.ts'
 import { type AdminDeps, createAdmin } from './admin.ts'
 
 const others: Server[] = []
@@ -74,6 +75,17 @@ test('a metric that cannot be read is a 500 without its cause, and a line in the
     .expect('content-type', /problem/)
   expect(text).not.toContain('hunter2')
   expect(lines).toContainEqual(expect.objectContaining({ message: 'metrics not rendered', 'log.level': 'error' }))
+})
+
+test('the port has 64 connections, 16 of them for the time in which idle connections are being closed', async () => {
+  const { port, lines } = await start()
+  const sockets = Array.from({ length: 49 }, () => connect(port, '127.0.0.1'))
+  await until(() => lines.some(({ message }) => message === 'connection limit reached'))
+  expect(lines.find(({ message }) => message === 'connection limit reached')).toMatchObject({
+    'App.listener': 'admin',
+    'App.connections.limit': 48,
+  })
+  for (const socket of sockets) socket.destroy()
 })
 
 test('the default port is used when it is free', async () => {
