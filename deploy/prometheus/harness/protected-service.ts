@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type RunningApp, startApp } from '../../test/support/app.ts'
+import { type RunningApp, startApp } from '../../../test/support/app.ts'
 
 /**
  * Starts an instance with two upstreams, with overload protection and with traces. The upstreams and the collector are

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import * as z from 'zod'
-import { listResources as listOwn, type ResourcesDeps } from '../../internal/resources.ts'
-import { type Operation, operation, type Route } from '../../pkg/operation/index.ts'
+import { listResources as listOwn, type ResourcesDeps } from '../../../internal/resources.ts'
+import { type Operation, operation, type Route } from '../../../pkg/operation/index.ts'
 import { clients } from './fault-upstream.ts'
 
 const get = (id: string, handler: (durationMs: number) => unknown): Route => {
