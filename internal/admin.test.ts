@@ -5,6 +5,7 @@ import { afterEach, expect, test } from '@jest/globals'
 import request from 'supertest'
 import { createLogger } from '#pkg/logging/index.ts'
 import { collectLines, findLineProblems } from '../test/support/log-fields.ts'
+import { until } from '../test/support/services.ts'
 import { type AdminDeps, createAdmin } from './admin.ts'
 
 const others: Server[] = []
@@ -87,6 +88,17 @@ test('a scraper that reads no response does not hold the stop', async () => {
   // The lifecycle never aborts this signal, so the test ends only when the admin port cuts the response.
   await admin.stop(new AbortController().signal)
   scraper.destroy()
+})
+
+test('the port has 64 connections, 16 of them for the time in which idle connections are being closed', async () => {
+  const { port, lines } = await start()
+  const sockets = Array.from({ length: 49 }, () => connect(port, '127.0.0.1'))
+  await until(() => lines.some(({ message }) => message === 'connection limit reached'))
+  expect(lines.find(({ message }) => message === 'connection limit reached')).toMatchObject({
+    'App.listener': 'admin',
+    'App.connections.limit': 48,
+  })
+  for (const socket of sockets) socket.destroy()
 })
 
 test('the default port is used when it is free', async () => {

@@ -86,3 +86,9 @@ test('versions are exact, and the lock files contain no download addresses', () 
     expect(readFileSync(lock, 'utf8')).not.toMatch(/"resolved"/)
   }
 })
+
+test('pkg/board has at most 600 lines', () => {
+  const files = globSync('pkg/board/*.ts', { exclude: ['**/*.test.ts'] })
+  const lines = files.map((file) => readFileSync(file, 'utf8').split('\n').length - 1)
+  expect(lines.reduce((sum, each) => sum + each, 0)).toBeLessThanOrEqual(600)
+})

@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer } from 'node:net'
@@ -6,7 +6,9 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { killApps, type RunningApp, runApp, startApp } from './support/app.ts'
 import { reportModules } from './support/loaded-modules.ts'
-import { readValues, startMeasured } from './support/metrics.ts'
+import { startMeasured } from './support/metrics.ts'
+import { findExemplars, scrapeWithPrometheus } from './support/prometheus.ts'
+import { readValues } from './support/read-values.ts'
 import { freePort, until } from './support/services.ts'
 import { useStores } from './support/stores.ts'
 import { temporaryDirectory } from './support/temporary.ts'
@@ -56,40 +58,16 @@ describe('with PostgreSQL and Redis', () => {
 })
 
 test('a real Prometheus scrapes OpenMetrics with the id of a request as an exemplar', async () => {
-  const prometheus = await debianTool('prometheus', 'prometheus')
   const { app, url, scrape } = await startMeasured()
   expect(await get(app, '/ping', { headers: { 'x-request-id': 'exemplary-1' } })).toBe(200)
   expect(await scrape('application/openmetrics-text')).toMatch(/\n# EOF\n$/)
-  const directory = temporaryDirectory('prometheus')
-  const config = join(directory, 'prometheus.yml')
-  const scrapeConfigs = [{ job_name: 'app', static_configs: [{ targets: [new URL(url).host] }] }]
-  writeFileSync(config, JSON.stringify({ global: { scrape_interval: '1s' }, scrape_configs: scrapeConfigs }))
-  const port = await freePort()
-  const child = spawn(
-    prometheus,
-    [
-      `--config.file=${config}`,
-      `--storage.tsdb.path=${join(directory, 'data')}`,
-      `--web.listen-address=127.0.0.1:${port}`,
-      '--enable-feature=exemplar-storage',
-    ],
-    { stdio: 'ignore' },
-  )
+  const prometheus = await scrapeWithPrometheus(url, temporaryDirectory('prometheus'))
   try {
-    const query = new URLSearchParams({
-      query: 'http_server_request_duration_seconds_bucket',
-      start: String(Date.now() / 1e3 - 600),
-      end: String(Date.now() / 1e3 + 600),
-    })
-    const find = async () => {
-      const response = await fetch(`http://127.0.0.1:${port}/api/v1/query_exemplars?${query}`).catch(() => undefined)
-      return (await response?.text()) ?? ''
-    }
-    await until(async () => (await find()).includes('"request_id":"exemplary-1"'), 25_000)
-    expect(await find()).toContain('"http_route":"/ping"')
+    const find = () => findExemplars(prometheus, 'http_server_request_duration_seconds_bucket')
+    await until(async () => (await find()).some(({ request_id: id }) => id === 'exemplary-1'), 25_000)
+    expect(await find()).toContainEqual(expect.objectContaining({ request_id: 'exemplary-1', http_route: '/ping' }))
   } finally {
-    child.kill('SIGKILL')
-    await once(child, 'close')
+    await prometheus.stop()
   }
 })
 

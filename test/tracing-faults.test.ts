@@ -1,7 +1,8 @@
 import { afterEach, expect, test } from '@jest/globals'
 import { findLines, killApps } from './support/app.ts'
-import { readValues, startMeasured } from './support/metrics.ts'
+import { startMeasured } from './support/metrics.ts'
 import { type Behaviour, type Receiver, startReceiver } from './support/otlp-receiver.ts'
+import { readValues } from './support/read-values.ts'
 import { freePort, until } from './support/services.ts'
 
 const receivers: Receiver[] = []

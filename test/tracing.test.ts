@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { findLines, killApps, type RunningApp, startApp } from './support/app.ts'
 import { type Issuer, startIssuer } from './support/issuer.ts'
@@ -5,6 +7,7 @@ import { reportModules } from './support/loaded-modules.ts'
 import { startMeasured } from './support/metrics.ts'
 import { type ReceivedSpan, type Receiver, startReceiver } from './support/otlp-receiver.ts'
 import { freePort, type TestService, testRedis, until } from './support/services.ts'
+import { temporaryDirectory } from './support/temporary.ts'
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736'
 const SPAN = '00f067aa0ba902b7'
@@ -197,6 +200,23 @@ test('without an endpoint no code for traces is loaded', async () => {
   const loaded = list(await startApp({ program, env: exporting() }))
   expect(loaded).toEqual(expect.arrayContaining(['internal/tracing.ts', 'pkg/tracing/otlp.ts']))
   expect(loaded.join()).toContain('node_modules/@opentelemetry/sdk-trace/')
+})
+
+test('the ids of a request and its trace need no node:crypto', async () => {
+  const hook = join(temporaryDirectory('crypto'), 'hook.cjs')
+  const report = "JSON.stringify({ test: true, message: 'modules', hasCrypto })"
+  writeFileSync(
+    hook,
+    `process.on('exit', () => {
+      const hasCrypto = process.moduleLoadList.includes('NativeModule crypto')
+      require('node:fs').writeSync(1, ${report} + '\\n')
+    })`,
+  )
+  const app = await startApp({ artifact: 'bundle', nodeOptions: `--require=${hook}` })
+  expect((await get(app, '/ping')).headers.get('x-request-id')).toBeTruthy()
+  app.signal('SIGTERM')
+  await app.ended
+  expect(findLines(app, 'modules')).toMatchObject([{ hasCrypto: false }])
 })
 
 describe('a stop', () => {

@@ -170,6 +170,9 @@ describe.each(versions)('$version with a stand-in for WeCom', ({ command }) => {
 
   test.each([
     ['DependencyDown', ['ErrorRateHigh', 'ErrorBudgetBurnFast', 'DatabasePoolExhausted']],
+    ['UpstreamUnavailable', ['ErrorRateHigh', 'ErrorBudgetBurn']],
+    ['UpstreamCircuitOpen', ['ErrorRateHigh', 'LatencyP99High']],
+    ['RequestsRefused', ['ErrorRateHigh', 'LatencyP99High', 'ErrorBudgetBurnFast']],
     ['DatabasePoolExhausted', ['LatencyP99High']],
     ['EventLoopStalled', ['LatencyP99High']],
     ['ErrorBudgetBurnFast', ['ErrorBudgetBurn']],

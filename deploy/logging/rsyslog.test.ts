@@ -12,7 +12,7 @@ import { type Rsyslog, startRsyslog } from './harness/start-rsyslog.ts'
 jest.setTimeout(600_000)
 
 /** Duration of the outage of the broker, in seconds. */
-const OUTAGE_S = Number(process.env['OUTAGE_S'] ?? 0)
+const OUTAGE_S = Number(process.env['OUTAGE_S'] ?? (process.env['CI'] === 'true' ? 30 : 0))
 
 let kafka: Kafka
 beforeAll(async () => {

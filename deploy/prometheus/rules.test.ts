@@ -5,6 +5,7 @@ import { parse, parseAllDocuments } from 'yaml'
 import { run, succeed } from '../../test/support/run.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
 import { debianTool } from '../../test/support/tools.ts'
+import { FAULTS } from './harness/faults.ts'
 import { listMetrics, readRules } from './rules.ts'
 
 const folder = import.meta.dirname
@@ -53,6 +54,19 @@ describe.each(alerts)('$alert', ({ alert, labels, annotations }) => {
 test('every section of the runbook belongs to an alert', () => {
   const sections = [...runbook.matchAll(/^## (.+)$/gm)].map(([, heading]) => heading)
   expect(sections.toSorted()).toEqual(alerts.map(({ alert }) => alert).toSorted())
+})
+
+test('README.md has the duration and the severity of each alert, and the fault that a test injects for it', () => {
+  const page = read('README.md')
+  const rows = [...page.matchAll(/^\| `(\w+)` *\| [^|]+ \| ([^|]*) \| (\w+) +\|$/gm)]
+  const described = rows.map(([, alert, duration = '', severity]) => [alert, duration.replaceAll(' ', ''), severity])
+  expect(described.toSorted()).toEqual(
+    alerts.map((rule) => [rule.alert, rule.for ?? '', rule.labels.severity]).toSorted(),
+  )
+
+  const measured = [...page.matchAll(/^\| `(\w+)` \| ([^|]+) \| [\d.]+ \| [\d.]+ \| [\d.]+ \| [\d.]+ \|$/gm)]
+  const injected = FAULTS.flatMap(({ fault, alerts, late = [] }) => [...alerts, ...late].map((alert) => [alert, fault]))
+  expect(measured.map(([, alert, fault]) => [alert, fault]).toSorted()).toEqual(injected.toSorted())
 })
 
 test('docs/metrics.md has every metric of the rules, and every metric and label of the runbook', () => {

@@ -5,6 +5,8 @@ import { parse } from 'yaml'
 export interface Alert {
   readonly alert: string
   readonly expr: string
+  /** @default fires at once */
+  readonly for?: string
   readonly labels: { readonly severity: string }
   readonly annotations: { readonly summary: string; readonly runbook_url: string }
 }

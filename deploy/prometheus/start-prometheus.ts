@@ -1,9 +1,9 @@
 import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { parse } from 'yaml'
-import { freePort, type LocalServer, launch } from '../../scripts/services/service.ts'
+import type { LocalServer } from '../../scripts/services/service.ts'
 import { shorten } from '../../test/support/deploy/shorten.ts'
-import { debianTool } from '../../test/support/tools.ts'
+import { launchPrometheus } from '../../test/support/prometheus.ts'
 
 export interface PrometheusOptions {
   /** Directory for the configuration, the data and the log. */
@@ -26,8 +26,7 @@ export interface Prometheus extends LocalServer {
 
 /** Starts Prometheus with the files of this folder. */
 export async function startPrometheus(options: PrometheusOptions): Promise<Prometheus> {
-  const { directory, targets, alertmanager, factor = 1, scrapeInterval = '15s' } = options
-  const command = await debianTool('prometheus', 'prometheus')
+  const { directory, targets, alertmanager, port, factor = 1, scrapeInterval = '15s' } = options
   mkdirSync(join(directory, 'rules'), { recursive: true })
   for (const file of globSync(join(import.meta.dirname, 'rules/*.yml'))) {
     writeFileSync(join(directory, 'rules', basename(file)), shorten(readFileSync(file, 'utf8'), factor))
@@ -43,22 +42,5 @@ export async function startPrometheus(options: PrometheusOptions): Promise<Prome
   config.alerting.alertmanagers = alertmanager === undefined ? [] : [{ static_configs: [{ targets: [alertmanager] }] }]
   const [{ static_configs: _, ...job }] = config.scrape_configs
   config.scrape_configs = [{ ...job, file_sd_configs: [{ files: [targetsFile] }] }]
-  const configFile = join(directory, 'prometheus.yml')
-  // JSON is valid YAML.
-  writeFileSync(configFile, JSON.stringify(config))
-
-  const port = await freePort(options.port)
-  const server = await launch({
-    command,
-    args: [
-      `--config.file=${configFile}`,
-      `--storage.tsdb.path=${join(directory, 'data')}`,
-      `--web.listen-address=127.0.0.1:${port}`,
-      '--enable-feature=exemplar-storage',
-    ],
-    readyPattern: /Server is ready to receive web requests/,
-    logFile: join(directory, 'prometheus.log'),
-    stopSignal: 'SIGTERM',
-  })
-  return { ...server, port, url: `http://127.0.0.1:${port}`, setTargets }
+  return { ...(await launchPrometheus({ directory, config, port })), setTargets }
 }

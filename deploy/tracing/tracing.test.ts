@@ -12,7 +12,9 @@ import { operation } from '#pkg/operation/index.ts'
 import { createFetch } from '#pkg/tracing/index.ts'
 import { killApps } from '../../test/support/app.ts'
 import { startMeasured } from '../../test/support/metrics.ts'
+import { findExemplars, scrapeWithPrometheus } from '../../test/support/prometheus.ts'
 import { type TestService, testPostgres, until } from '../../test/support/services.ts'
+import { temporaryDirectory } from '../../test/support/temporary.ts'
 import { buildJaeger, type JaegerSpan, type JaegerTrace, startJaeger } from './start-jaeger.ts'
 
 jest.setTimeout(60_000)
@@ -154,7 +156,7 @@ testWithJaeger(
       OTEL_BSP_SCHEDULE_DELAY: '20',
       SERVICE_NAME: 'artifact',
     }
-    const { app, url, scrape } = await startMeasured({ ...env, FEATURES: 'board' })
+    const { app, url } = await startMeasured({ ...env, FEATURES: 'board' })
     const response = await fetch(`${app.url}/ping`, { headers: { 'x-request-id': 'r-42' } })
     expect(response.headers.get('x-request-id')).toBe('r-42')
     const line = await app.line({ message: 'request', 'http.request.id': 'r-42' })
@@ -167,10 +169,14 @@ testWithJaeger(
     expect(found.flatMap(({ spans }) => spans.map((span) => [span.traceID, span.spanID, span.operationName]))).toEqual([
       [traceId, spanId, 'GET /ping'],
     ])
-    // test/metrics.test.ts reads an exemplar from a real Prometheus.
-    expect(await scrape('application/openmetrics-text; version=1.0.0')).toContain(
-      `# {trace_id="${traceId}",request_id="r-42"}`,
-    )
+    const prometheus = await scrapeWithPrometheus(url, temporaryDirectory('prometheus'))
+    const findExemplar = async () =>
+      (await findExemplars(prometheus, 'http_server_request_duration_seconds_bucket')).find(
+        ({ request_id: id }) => id === 'r-42',
+      )
+    await until(async () => (await findExemplar()) !== undefined, 30_000)
+    expect(await findExemplar()).toMatchObject({ trace_id: traceId, http_route: '/ping' })
+    await prometheus.stop()
     const board = await (await fetch(new URL('/board.json?q=r-42', url))).json()
     expect(board).toMatchObject({ found: [{ requests: [{ requestId: 'r-42', traceId, spanId }] }] })
   },

@@ -1,12 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isIP } from 'node:net'
 import { getHeapStatistics } from 'node:v8'
-import { type BoardOptions, createBoard, type Panel } from '#pkg/board/index.ts'
+import { type BoardOptions, createBoard, type Reading } from '#pkg/board/index.ts'
 import type { Health } from '#pkg/health/index.ts'
 import { requestId } from '#pkg/http/request-id.ts'
 import { createSecurityPolicy } from '#pkg/http/security-headers.ts'
 import type { Lifecycle } from '#pkg/lifecycle/index.ts'
-import { measureRuntime, type Sources } from '#pkg/metrics/index.ts'
+import { measureLoop } from '#pkg/metrics/index.ts'
 import { sendProblem } from '#pkg/problem/index.ts'
 import { FILES, SOURCES } from './page.ts'
 
@@ -23,8 +23,19 @@ export type ServiceBoard = ReturnType<typeof createServiceBoard>
 export function createServiceBoard({ lifecycle, health, metrics, ...options }: ServiceBoardDeps) {
   const board = createBoard({ ...options, phase: lifecycle.phase, checks: () => health.snapshot().checks })
   const { headers } = createSecurityPolicy(SOURCES)
-  const runtime = readRuntime()
-  board.addPanel(runtime)
+  const loop = measureLoop()
+  board.addPanel({
+    name: 'Event loop',
+    read() {
+      const readings: Reading[] = [
+        { name: 'busy', value: loop.utilization(), unit: 'percent' },
+        { name: 'delay P99', value: loop.delay.p99() * 1e3, unit: 'ms' },
+        { name: 'longest delay', value: loop.delay.max() * 1e3, unit: 'ms' },
+      ]
+      loop.reset()
+      return readings
+    },
+  })
   board.addPanel({
     name: 'Memory',
     read() {
@@ -74,25 +85,8 @@ export function createServiceBoard({ lifecycle, health, metrics, ...options }: S
     },
     stop() {
       board.stop()
-      runtime.stop()
+      loop.stop()
     },
-  }
-}
-
-/** Measures the event loop separately from the metrics, because each read starts a new period. */
-function readRuntime(): Panel & { stop(): void } {
-  const gauges = new Map<string, () => unknown>()
-  const gauge: Sources['gauge'] = (name, _help, read) => void gauges.set(name, read)
-  const stop = measureRuntime({ gauge, counter() {}, histogram() {}, register() {} })
-  const read = (name: string) => Number(gauges.get(`nodejs_eventloop_${name}`)?.())
-  return {
-    name: 'Event loop',
-    read: () => [
-      { name: 'busy', value: read('utilization_ratio'), unit: 'percent' },
-      { name: 'delay P99', value: read('delay_p99_seconds') * 1e3, unit: 'ms' },
-      { name: 'longest delay', value: read('delay_max_seconds') * 1e3, unit: 'ms' },
-    ],
-    stop,
   }
 }
 

@@ -122,3 +122,11 @@ test('an exemplar identifies the request', async () => {
     /http_response_status_code="200"\} 1 # \{request_id="r-1"\} \d/,
   )
 })
+
+test('the buckets include the limit of the alert for P99, 800 ms', async () => {
+  const { url, scrape } = await serve(byId)
+  await fetch(`${url}/things/200`)
+  const limits = [...(await scrape()).matchAll(/le="([^"]+)"/g)].map(([, limit]) => limit)
+  const expected = '0.005 0.01 0.025 0.05 0.075 0.1 0.25 0.5 0.75 0.8 1 2.5 5 7.5 10 +Inf'
+  expect(limits).toEqual(expected.split(' '))
+})

@@ -1,4 +1,4 @@
 export { createHistogram, type Histogram } from './histogram.ts'
 export { createMetrics, type Metrics, type MetricsOptions } from './metrics.ts'
-export { measureRuntime } from './runtime.ts'
+export { measureLoop } from './runtime.ts'
 export type { Labels, Sources } from './sources.ts'

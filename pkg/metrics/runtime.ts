@@ -4,57 +4,66 @@ import type { Sources } from './sources.ts'
 
 const DEFAULT_RESOLUTION_MS = 10
 
-/** Measures the event loop and the garbage collector. Returns a function that stops measuring. */
+/** Adds the metrics of the event loop and the garbage collector. Returns a function that stops measuring. */
 export function measureRuntime(sources: Sources): () => void {
-  measureLoopUtilization(sources)
-  const stops = [measureLoopDelay(sources), measureGarbageCollection(sources)]
-  return () => stops.forEach((stop) => void stop())
+  const loop = measureLoop()
+  const help = 'Share of the time since the last scrape in which the event loop was busy.'
+  sources.gauge('nodejs_eventloop_utilization_ratio', help, loop.utilization)
+  sources.counter('nodejs_eventloop_time_seconds_total', 'Time that the event loop has spent in each state.', () => {
+    const { active, idle } = performance.eventLoopUtilization()
+    const states = Object.entries({ active, idle })
+    return states.map(([state, ms]) => ({ labels: { nodejs_eventloop_state: state }, value: ms / 1e3 }))
+  })
+  for (const [name, read] of Object.entries(loop.delay)) {
+    const help = `Delay of the event loop since the last scrape, ${name}.`
+    sources.gauge(`nodejs_eventloop_delay_${name}_seconds`, help, () => {
+      const seconds = read()
+      // A scrape reads all values in one turn, and `max` last.
+      if (name === 'max') loop.reset()
+      return seconds
+    })
+  }
+  const stopCollector = measureGarbageCollection(sources)
+  return function stop() {
+    loop.stop()
+    stopCollector()
+  }
 }
 
-function measureLoopDelay(sources: Sources) {
+/** Measures the event loop for one reader, because each reader starts its own periods. */
+export function measureLoop() {
   let isPerIteration = false
-  const delay = monitorEventLoopDelay({
+  const delays = monitorEventLoopDelay({
     // Older versions of Node ignore this option. They measure the interval of a timer, which includes the resolution.
     get samplePerIteration() {
       isPerIteration = true
       return true
     },
   })
-  delay.enable()
+  delays.enable()
   const base = isPerIteration ? 0 : DEFAULT_RESOLUTION_MS * 1e6
-  const values = {
-    mean: () => delay.mean,
-    p50: () => delay.percentile(50),
-    p90: () => delay.percentile(90),
-    p99: () => delay.percentile(99),
-    max: () => delay.max,
-  }
-  for (const [name, nanoseconds] of Object.entries(values)) {
-    const help = `Delay of the event loop since the last scrape, ${name}.`
-    sources.gauge(`nodejs_eventloop_delay_${name}_seconds`, help, () => {
-      const value = delay.count === 0 ? 0 : Math.max(0, nanoseconds() - base) / 1e9
-      // A scrape reads all values in one turn, and `max` last.
-      if (name === 'max') delay.reset()
-      return value
-    })
-  }
-  return () => delay.disable()
-}
-
-function measureLoopUtilization(sources: Sources): void {
+  const toSeconds = (nanoseconds: number) => (delays.count === 0 ? 0 : Math.max(0, nanoseconds - base) / 1e9)
   let last: EventLoopUtilization | undefined
-  const help = 'Share of the time since the last scrape in which the event loop was busy.'
-  sources.gauge('nodejs_eventloop_utilization_ratio', help, () => {
-    const now = performance.eventLoopUtilization()
-    const { utilization } = performance.eventLoopUtilization(now, last)
-    last = now
-    return utilization
-  })
-  sources.counter('nodejs_eventloop_time_seconds_total', 'Time that the event loop has spent in each state.', () => {
-    const { active, idle } = performance.eventLoopUtilization()
-    const states = Object.entries({ active, idle })
-    return states.map(([state, ms]) => ({ labels: { nodejs_eventloop_state: state }, value: ms / 1e3 }))
-  })
+
+  return {
+    /** Returns the share of the time since the last call in which the loop was busy, from 0 to 1. */
+    utilization(): number {
+      const now = performance.eventLoopUtilization()
+      const { utilization } = performance.eventLoopUtilization(now, last)
+      last = now
+      return utilization
+    },
+    /** The delay of the loop since the last reset, in seconds. */
+    delay: {
+      mean: () => toSeconds(delays.mean),
+      p50: () => toSeconds(delays.percentile(50)),
+      p90: () => toSeconds(delays.percentile(90)),
+      p99: () => toSeconds(delays.percentile(99)),
+      max: () => toSeconds(delays.max),
+    },
+    reset: () => delays.reset(),
+    stop: () => void delays.disable(),
+  }
 }
 
 function measureGarbageCollection(sources: Sources) {

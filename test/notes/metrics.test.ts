@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from '@jest/globals'
 import { killApps, runApp } from '../support/app.ts'
-import { readValues, startMeasured } from '../support/metrics.ts'
+import { startMeasured } from '../support/metrics.ts'
+import { readValues } from '../support/read-values.ts'
 import { testPostgres } from '../support/services.ts'
 
 afterEach(killApps)

@@ -1,7 +1,8 @@
 import { afterEach, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { killApps, runApp } from '../support/app.ts'
-import { readValues, startMeasured } from '../support/metrics.ts'
+import { startMeasured } from '../support/metrics.ts'
+import { readValues } from '../support/read-values.ts'
 import { testPostgres, until } from '../support/services.ts'
 
 afterEach(killApps)

@@ -2,8 +2,6 @@ import { expect } from '@jest/globals'
 import { startApp } from './app.ts'
 import { freePort } from './services.ts'
 
-export { readValues } from './read-values.ts'
-
 /** Starts the artifact with an admin port, and returns a function that scrapes it. */
 export async function startMeasured(env: Readonly<Record<string, string>> = {}) {
   const app = await startApp({ env: { ADMIN_PORT: String(await freePort()), ...env } })

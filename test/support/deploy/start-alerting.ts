@@ -1,8 +1,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parse } from 'yaml'
-import { freePort, type LocalServer, launch } from '../../../scripts/services/service.ts'
-import { debianTool } from '../tools.ts'
+import type { LocalServer } from '../../../scripts/services/service.ts'
+import { launchPrometheus } from '../prometheus.ts'
 import { startAlertmanager } from './alertmanager.ts'
 
 export interface AlertingOptions {
@@ -52,22 +52,9 @@ export async function startAlerting(options: AlertingOptions): Promise<Alerting>
     alerting: { alertmanagers: [{ static_configs: [{ targets: [`127.0.0.1:${alertmanager.port}`] }] }] },
     scrape_configs: [{ job_name: parse(rules).groups[0].name.replace(/-respond$/, ''), static_configs: [{ targets }] }],
   }
-  // JSON is valid YAML.
-  writeFileSync(join(directory, 'prometheus.yml'), JSON.stringify(config))
-  const port = await freePort()
-  const prometheus = await launch({
-    command: await debianTool('prometheus', 'prometheus'),
-    args: [
-      `--config.file=${join(directory, 'prometheus.yml')}`,
-      `--storage.tsdb.path=${join(directory, 'data')}`,
-      `--web.listen-address=127.0.0.1:${port}`,
-    ],
-    readyPattern: /Server is ready to receive web requests/,
-    logFile: join(directory, 'prometheus.log'),
-    stopSignal: 'SIGTERM',
-  })
+  const prometheus = await launchPrometheus({ directory, config })
   return {
-    prometheus: { ...prometheus, port, url: `http://127.0.0.1:${port}` },
+    prometheus,
     async stop() {
       await prometheus.stop()
       await alertmanager.stop()

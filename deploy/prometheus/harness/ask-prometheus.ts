@@ -1,4 +1,4 @@
-import type { LocalServer } from '../../scripts/services/service.ts'
+import type { LocalServer } from '../../../scripts/services/service.ts'
 
 export interface Series {
   readonly metric: Readonly<Record<string, string>>

@@ -78,6 +78,12 @@ export const FAULTS: readonly Fault[] = [
     end: ({ protectedService }) => protectedService.respond(() => 200),
   },
   {
+    fault: 'an upstream without calls is stopped',
+    alerts: ['UpstreamUnavailable'],
+    start: ({ protectedService }) => protectedService.stopStock(),
+    end: ({ protectedService }) => protectedService.restartStock(),
+  },
+  {
     fault: 'the collector of traces rejects each request',
     alerts: ['SpansLost'],
     start: ({ protectedService }) => protectedService.collect(400),

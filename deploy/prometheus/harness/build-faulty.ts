@@ -1,5 +1,5 @@
 import { basename, resolve } from 'node:path'
-import { bundle } from '../../scripts/bundle.ts'
+import { bundle } from '../../../scripts/bundle.ts'
 
 /** The replacements of a module, by the modules that import it. */
 const FAULTY: Readonly<Record<string, string>> = { 'app.ts': 'fault-routes.ts', 'upstreams.ts': 'fault-upstream.ts' }

@@ -1,15 +1,15 @@
 import { existsSync } from 'node:fs'
 import { Agent, get } from 'node:http'
 import { join } from 'node:path'
-import { fetchHealth, killApps, type RunningApp, runApp, startApp } from '../../test/support/app.ts'
-import { startAlertmanager } from '../../test/support/deploy/alertmanager.ts'
-import { SECRET, startWecom } from '../../test/support/deploy/wecom.ts'
-import { freePort, testPostgres, testRedis, until } from '../../test/support/services.ts'
+import { fetchHealth, killApps, type RunningApp, runApp, startApp } from '../../../test/support/app.ts'
+import { startAlertmanager } from '../../../test/support/deploy/alertmanager.ts'
+import { SECRET, startWecom } from '../../../test/support/deploy/wecom.ts'
+import { freePort, testPostgres, testRedis, until } from '../../../test/support/services.ts'
+import { startPrometheus } from '../start-prometheus.ts'
+import { startTraffic } from '../traffic.ts'
 import { askPrometheus } from './ask-prometheus.ts'
 import { buildFaulty } from './build-faulty.ts'
 import { startProtectedService } from './protected-service.ts'
-import { startPrometheus } from './start-prometheus.ts'
-import { startTraffic } from './traffic.ts'
 
 export interface WatchedServiceOptions {
   readonly directory: string
@@ -53,7 +53,7 @@ export async function startWatchedService({ directory, factor, scrapeInterval }:
   const a = await start('a')
   let b = await start('b')
   const c = await startProtectedService(program, createEnv('c'))
-  const folder = join(import.meta.dirname, '../alertmanager')
+  const folder = join(import.meta.dirname, '../../alertmanager')
   const alertmanager = existsSync(folder)
     ? await startAlertmanager({
         folder,

@@ -1,4 +1,4 @@
-import { createUpstream as create, type Upstream, type UpstreamOptions } from '../../pkg/upstream/index.ts'
+import { createUpstream as create, type Upstream, type UpstreamOptions } from '../../../pkg/upstream/index.ts'
 
 /**
  * The clients of the service, for the routes that cause faults. build-faulty.ts replaces the import of `createUpstream`

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import * as z from 'zod'
-import { listResources as listOwn, type ResourcesDeps } from '../../internal/resources.ts'
-import { type Operation, operation, type Route } from '../../pkg/operation/index.ts'
+import { listResources as listOwn, type ResourcesDeps } from '../../../internal/resources.ts'
+import { type Operation, operation, type Route } from '../../../pkg/operation/index.ts'
 import { clients } from './fault-upstream.ts'
 
 const get = (id: string, handler: (durationMs: number) => unknown): Route => {
@@ -29,7 +29,10 @@ export function listResources(deps: ResourcesDeps): Route[] {
     get('failing-query', () => sql`select 1 / 0`.execute(db).catch(() => {})),
     get('transaction', (ms) => db.transaction().execute((transaction) => sleep(ms).execute(transaction))),
     // The route succeeds although its call fails, so a failing upstream does not raise the error rate.
-    get('call', () => Promise.allSettled(clients.map(({ request }) => request({ method: 'GET', path: '/' })))),
+    get('call', () => {
+      const search = clients.find(({ name }) => name === 'search')
+      return search?.request({ method: 'GET', path: '/' }).catch(() => {})
+    }),
     get('error', () => {
       throw new Error('injected')
     }),

@@ -1,0 +1,66 @@
+import { once } from 'node:events'
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { type RunningApp, startApp } from '../../../test/support/app.ts'
+
+/**
+ * Starts an instance with two upstreams, with overload protection and with traces. The upstreams and the collector are
+ * stand-ins in this process. `/faults/call` calls `search`. The service only probes `stock`, so its circuit stays closed.
+ */
+export async function startProtectedService(program: readonly string[], env: Readonly<Record<string, string>>) {
+  const state = { upstreamStatus: (_count: number) => 200, collectorStatus: 200 }
+  let count = 0
+  const search = await listen((request, response) => {
+    const isProbe = request.url === '/health/ready'
+    response.writeHead(isProbe ? 200 : state.upstreamStatus(count++)).end()
+  })
+  const listenAsStock = (port?: number) => listen((_request, response) => response.end(), port)
+  let stock = await listenAsStock()
+  const collector = await listen((request, response) => {
+    request.resume().once('end', () => {
+      response.writeHead(state.collectorStatus, { 'content-type': 'application/json' }).end('{}')
+    })
+  })
+  const app: RunningApp = await startApp({
+    program,
+    env: {
+      ...env,
+      UPSTREAMS: `search=${search.url},stock=${stock.url}`,
+      OVERLOAD_WAIT_MS: '20',
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+      OTEL_BSP_SCHEDULE_DELAY: '200',
+    },
+  })
+  return {
+    url: app.url,
+    /** Chooses the status of a response of `search` by its number. */
+    respond(status: (count: number) => number): void {
+      state.upstreamStatus = status
+    },
+    /** Sets the status of the collector. */
+    collect(status: number): void {
+      state.collectorStatus = status
+    },
+    stopStock: () => stock.stop(),
+    async restartStock(): Promise<void> {
+      stock = await listenAsStock(stock.port)
+    },
+    stop(): void {
+      for (const server of [search, stock, collector]) server.stop()
+    },
+  }
+}
+
+async function listen(handler: RequestListener, wanted = 0) {
+  const server = createServer(handler).listen(wanted, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  return {
+    port,
+    url: `http://127.0.0.1:${port}`,
+    stop(): void {
+      server.close()
+      server.closeAllConnections()
+    },
+  }
+}
