@@ -2,8 +2,8 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { type Kysely, sql } from 'kysely'
 import pg from 'pg'
-import { findMaxHeld, type Priority } from '../pkg/postgres/gate.ts'
 import { createDatabase, type DatabaseObserver, type DatabaseOptions } from '../pkg/postgres/index.ts'
+import { findMaxHeld, type Priority } from '../pkg/postgres/waiters.ts'
 import { type TestService, testPostgres, until } from './support/services.ts'
 
 /** A query of this lock takes as long as the admin holds the lock. */
