@@ -55,6 +55,31 @@ test.each([undefined, false, true])(
   },
 )
 
+test('a PgBouncer with max_prepared_statements keeps named statements', async () => {
+  const named = await startPgbouncer(postgres.server.url, { max_prepared_statements: '200', default_pool_size: '1' })
+  const database = open({ url: named.url, prepare: true, poolMax: 4, statementTimeoutMs: 10_000 })
+  try {
+    const values = Array.from({ length: 50 }, (_, value) => value)
+    for (let round = 0; round < 3; round++) {
+      expect(await Promise.all(values.map((value) => select(value, database)))).toEqual(values)
+      expect(await database.transaction().execute((inside) => select(1, inside))).toBe(1)
+    }
+    const names = await sql<{ calls: number }>`
+      select (generic_plans + custom_plans)::int as calls from pg_prepared_statements
+      where statement like 'select $1::int%'`.execute(database)
+    expect(names.rows).toEqual([{ calls: expect.any(Number) }])
+    expect(names.rows[0]?.calls).toBeGreaterThan(1)
+    await postgres.admin.query('create table changing (id int); insert into changing values (1)')
+    const read = () => sql`select * from changing where ${1}::int = 1`.execute(database).then(({ rows }) => rows)
+    expect(await read()).toEqual([{ id: 1 }])
+    await postgres.admin.query('alter table changing add column more int')
+    for (let round = 0; round < 3; round++) expect(await read()).toEqual([{ id: 1, more: null }])
+  } finally {
+    await database.destroy()
+    await named.stop()
+  }
+})
+
 test('a statement that takes too long is cancelled on the server, and the statements behind it are not', async () => {
   const database = open({ poolMax: 1 })
   await select(0, database)

@@ -1,8 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { type Kysely, sql } from 'kysely'
-import { findMaxHeld, type Priority } from '../pkg/postgres/gate.ts'
+import pg from 'pg'
 import { createDatabase, type DatabaseObserver, type DatabaseOptions } from '../pkg/postgres/index.ts'
+import { findMaxHeld, type Priority } from '../pkg/postgres/waiters.ts'
 import { usePostgres } from './support/postgres.ts'
 import { until } from './support/services.ts'
 

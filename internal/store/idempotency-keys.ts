@@ -1,4 +1,4 @@
-import { type Kysely, type RawBuilder, sql } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import { type Executor, prepare, withStoreProblems } from '#pkg/postgres/index.ts'
 import { CodedError } from '#pkg/problem/index.ts'
 import type { IdempotencyKeys, StoredKey } from '#pkg/resource/index.ts'
@@ -17,27 +17,24 @@ const isLockTimeout = (error: unknown) => (error as { code?: unknown }).code ===
 
 /** Keeps idempotency keys in PostgreSQL, where they commit together with the writes of the request. */
 export function createIdempotencyKeys({ db, lockTimeoutMs = 1_000 }: IdempotencyKeysDeps): IdempotencyKeys<Executor> {
-  const prepareSql = <Values extends object, Row>(build: (values: Values) => RawBuilder<Row>) =>
-    prepare((values: Values) => ({ compile: () => build(values).compile(db) }))
-
   // Waits while another transaction holds the key. PostgreSQL reads the row of `bounded` before it inserts.
-  const insert = prepareSql(
+  const insert = prepare(
     (key: { readonly id: string; readonly fingerprint: string; readonly timeout: string }) => sql`
       with bounded as (select set_config('lock_timeout', ${key.timeout}, true))
       insert into idempotency_keys (id, fingerprint) select ${key.id}, ${key.fingerprint} from bounded
       on conflict do nothing returning id`,
   )
-  const find = prepareSql(
+  const find = prepare(
     ({ id }: { readonly id: string }) =>
       sql<StoredKey>`select fingerprint, response from idempotency_keys where id = ${id}`,
   )
-  const complete = prepareSql(
+  const complete = prepare(
     ({ id, response }: { readonly id: string; readonly response: string }) =>
       sql`update idempotency_keys set response = ${response} where id = ${id}`,
   )
   // Skips rows that another instance is deleting, so that deletions do not wait. The subquery in the array runs once,
   // before the deletion.
-  const removeExpired = prepareSql(
+  const removeExpired = prepare(
     ({ keepMs, limit }: { readonly keepMs: number; readonly limit: number }) => sql<{ readonly count: number }>`
       with removed as (
         delete from idempotency_keys where id = any(array(

@@ -1,6 +1,5 @@
 import pg from 'pg'
-import { type MigrateEvent, migrate as run } from '#pkg/postgres/migrate.ts'
-import { MigrationError } from '#pkg/postgres/migrate-error.ts'
+import { type MigrateEvent, MigrationError, migrate as run } from '#pkg/postgres/migrate.ts'
 import { type Migrations, plan } from '#pkg/postgres/migrate-plan.ts'
 import { type Client, findInvalidIndexes, readApplied } from '#pkg/postgres/migrate-queries.ts'
 import { migrations as own } from './migrations/index.ts'

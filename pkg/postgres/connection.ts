@@ -1,7 +1,8 @@
 import type pg from 'pg'
-import type { GuardedClient } from './client.ts'
-import type { Priority } from './gate.ts'
+import { withTimeout } from '../with-timeout.ts'
+import { GuardedClient } from './client.ts'
 import { type Query, type RowFormat, Statement } from './statement.ts'
+import type { Priority } from './waiters.ts'
 
 /**
  * The server did not execute the statement, although the statement is valid. Outside a transaction it may run again,
@@ -28,8 +29,11 @@ export interface ConnectionOptions {
   readonly client: GuardedClient
   /** False behind a pooler such as PgBouncer, where a setting of the session would reach other clients. */
   readonly isDirect: boolean
-  /** Gives statements names, so that the server keeps them parsed. @default isDirect */
-  readonly prepare: boolean | undefined
+  /**
+   * Gives statements names, so that the server keeps the parsed statements. A pooler may lose them. @default true on
+   * direct connections only
+   */
+  readonly prepare?: boolean | undefined
   /** Called when a statement has ended, with the ticks since it was sent. */
   readonly onSettled: (connection: Connection, ticks: number) => void
 }
@@ -147,4 +151,43 @@ export class Connection {
     // A transaction cannot continue after an error: this message makes it fail with `database_unavailable`.
     return new NotExecuted(`Connection terminated: ${error.message}`, { cause: error })
   }
+}
+
+export interface OpenOptions extends Pick<ConnectionOptions, 'prepare' | 'onSettled'> {
+  readonly client: pg.ClientConfig
+  /** Time limit of the wait for a connection, in milliseconds. */
+  readonly connectTimeoutMs: number
+  /** Time limit of a statement, and of a pause inside a transaction, in milliseconds. */
+  readonly statementTimeoutMs: number
+  /** Called when a connection breaks. */
+  readonly onError: (error: Error) => void
+}
+
+/** Opens a connection, and finds out whether it leads to a pooler. */
+export async function openConnection(options: OpenOptions): Promise<Connection> {
+  const { connectTimeoutMs, statementTimeoutMs, onError } = options
+  const client = new GuardedClient({ ...options.client, connectionTimeoutMillis: connectTimeoutMs, pipeline: true })
+  client.on('error', onError)
+  try {
+    await client.connect()
+    const isDirect = await withTimeout(setTimeouts(client, statementTimeoutMs), connectTimeoutMs)
+    const connection = new Connection({ ...options, client, isDirect })
+    client.on('error', (error) => connection.destroy(error))
+    return connection
+  } catch (error) {
+    client.destroy()
+    throw error
+  }
+}
+
+/**
+ * Sets the timeouts of the session on the server. Behind a pooler, the settings would stay with a connection that other
+ * clients use, so the pool cancels slow statements instead. A pooler reports a process number that differs from the
+ * server's. Resolves with true on a direct connection.
+ */
+async function setTimeouts(client: GuardedClient, timeoutMs: number): Promise<boolean> {
+  const text = `select set_config('statement_timeout', $1, false), set_config('idle_in_transaction_session_timeout', $1, false)
+    where pg_backend_pid() = $2`
+  const { rowCount } = await client.query(text, [String(timeoutMs), client.processId])
+  return rowCount === 1
 }

@@ -1,17 +1,12 @@
 import type pg from 'pg'
-import { withTimeout } from '../with-timeout.ts'
-import { GuardedClient } from './client.ts'
-import { Connection, NotExecuted } from './connection.ts'
-import type { DatabaseSpan, DatabaseTracer } from './describe.ts'
-import { findMaxHeld, PRIORITIES, type Priority } from './gate.ts'
+import { type Connection, NotExecuted, type OpenOptions, openConnection } from './connection.ts'
+import type { DatabaseObserver, DatabaseSpan, DatabaseTracer } from './describe.ts'
 import type { Query } from './statement.ts'
-import { createWaiters, type Waiter } from './waiters.ts'
+import { createWaiters, findMaxHeld, PRIORITIES, type Priority, type Waiter } from './waiters.ts'
+import { GRACE_MS, LATE_TICKS, watchStatements } from './watch.ts'
 
-export interface ConnectionsOptions {
-  readonly client: pg.ClientConfig
+export interface ConnectionsOptions extends Omit<OpenOptions, 'onSettled'> {
   readonly max: number
-  /** Time limit of the wait for a connection, in milliseconds. */
-  readonly connectTimeoutMs: number
   /**
    * Time limit of the wait while all connections that an operation may use are busy, in milliseconds. @default
    * connectTimeoutMs
@@ -19,41 +14,12 @@ export interface ConnectionsOptions {
   readonly queueTimeoutMs?: number | undefined
   /** Returns the priority of the current operation. Undefined means normal. @default all operations are normal */
   readonly priority?: (() => Priority | undefined) | undefined
-  /** Time limit of a statement, and of a pause inside a transaction, in milliseconds. */
-  readonly statementTimeoutMs: number
   /** Lifetime of an idle connection, in milliseconds. */
   readonly idleTimeoutMs: number
-  /**
-   * Gives statements names, so that the server keeps the parsed statements. A pooler may lose them. @default true on
-   * direct connections only
-   */
-  readonly prepare?: boolean | undefined
-  /** Called when a connection breaks. The pool opens another connection on demand. */
-  readonly onError: (error: Error) => void
   /** @default no measurements */
   readonly observer?: DatabaseObserver | undefined
   /** @default no spans */
   readonly tracer?: DatabaseTracer | undefined
-}
-
-export interface PoolState {
-  readonly used: number
-  readonly idle: number
-  /** Statements and transactions that wait for a connection. */
-  readonly waiting: number
-}
-
-/** Receives measurements. Durations are in milliseconds. */
-export interface DatabaseObserver {
-  /** Called once, with a function that reads the state of the pool. */
-  onPool(read: () => PoolState): void
-  /** Called when a statement or a transaction has waited for a connection. `gotOne` is false after a timeout. */
-  onWait(durationMs: number, gotOne: boolean): void
-  /**
-   * Called when a query has ended. `operation` is `SELECT`, `INSERT`, `UPDATE`, `DELETE`, `MERGE`, or `_OTHER` for raw
-   * SQL. The duration includes the wait for a connection.
-   */
-  onQuery(operation: string, durationMs: number, error?: unknown): void
 }
 
 /** A pool whose connections carry several single statements at once. */
@@ -76,27 +42,8 @@ export interface Connections {
  */
 const MAX_DEPTH = 16
 const MIN_DEPTH = 4
-/**
- * Interval of the ticks, in milliseconds. A turn of the event loop has at most one tick, so a busy process does not
- * mistake its own delay for a slow server.
- */
-const TICK_MS = 1
-/**
- * A statement is late when its result has taken more ticks than this, because it has waited for the statements before
- * it.
- */
-const LATE_TICKS = 3
-/** A statement is slow when its execution alone has taken this many ticks. */
-const SLOW_TICKS = 10
 /** Time after a slow statement in which each connection carries one statement at a time, in milliseconds. */
 const PAUSE_MS = 1_000
-/**
- * A tick later than this follows a stall of the process, in milliseconds. The stall does not count as time of a
- * statement.
- */
-const STALL_MS = 100
-/** Time for the server to end a statement after its timeout, and to close an idle connection, in milliseconds. */
-const GRACE_MS = 1_000
 /** Pause after a failed attempt to connect while other connections are open, in milliseconds. */
 const RECONNECT_MS = 1_000
 
@@ -104,7 +51,7 @@ const WAIT = { summary: 'wait for a connection', name: '_OTHER' }
 
 /** Creates a pool, which opens its first connection for the first statement. */
 export function createConnections(options: ConnectionsOptions): Connections {
-  const { max, connectTimeoutMs, statementTimeoutMs, idleTimeoutMs, onError, observer, tracer } = options
+  const { max, connectTimeoutMs, statementTimeoutMs, idleTimeoutMs, observer, tracer } = options
   const { queueTimeoutMs = connectTimeoutMs, priority: findPriority = () => undefined } = options
   const open = new Set<Connection>()
   const waiting = createWaiters({
@@ -129,10 +76,17 @@ export function createConnections(options: ConnectionsOptions): Connections {
   let pausedUntil = 0
   let reconnectAt = 0
   let lastError: Error | undefined
-  let isTicking = false
-  let tickedAt = 0
   let sweeper: NodeJS.Timeout | undefined
   let ended: PromiseWithResolvers<void> | undefined
+
+  const startTicking = watchStatements({
+    connections: open,
+    statementTimeoutMs,
+    onSlow() {
+      pausedUntil = performance.now() + PAUSE_MS
+      serve()
+    },
+  })
 
   const isPaused = () => pausedUntil > 0 && performance.now() < pausedUntil
 
@@ -210,14 +164,9 @@ export function createConnections(options: ConnectionsOptions): Connections {
 
   async function connect(): Promise<void> {
     connecting++
-    const client = new GuardedClient({ ...options.client, connectionTimeoutMillis: connectTimeoutMs, pipeline: true })
     try {
-      client.on('error', onError)
-      await client.connect()
-      const isDirect = await withTimeout(setTimeouts(client), connectTimeoutMs)
-      const connection = new Connection({ client, isDirect, prepare: options.prepare, onSettled: settled })
-      client.on('error', (error) => connection.destroy(error))
-      client.on('end', () => {
+      const connection = await openConnection({ ...options, onSettled: settled })
+      connection.client.on('end', () => {
         open.delete(connection)
         serve()
         finish()
@@ -228,7 +177,6 @@ export function createConnections(options: ConnectionsOptions): Connections {
       lastError = undefined
     } catch (error) {
       lastError = error as Error
-      client.destroy()
       if (open.size > 0) {
         reconnectAt = performance.now() + RECONNECT_MS
         // The open connections may all be reserved.
@@ -247,26 +195,10 @@ export function createConnections(options: ConnectionsOptions): Connections {
     serve()
   }
 
-  /**
-   * Sets the timeouts of the session on the server. Behind a pooler, the settings would stay with a connection that
-   * other clients use, so the pool cancels slow statements instead. A pooler reports a process number that differs from
-   * the server's. Resolves with true on a direct connection.
-   */
-  async function setTimeouts(client: GuardedClient): Promise<boolean> {
-    const text = `select set_config('statement_timeout', $1, false), set_config('idle_in_transaction_session_timeout', $1, false)
-      where pg_backend_pid() = $2`
-    const { rowCount } = await client.query(text, [String(statementTimeoutMs), client.processId])
-    return rowCount === 1
-  }
-
-  function adaptDepth(ticks: number): void {
-    depth = ticks > LATE_TICKS ? Math.max(MIN_DEPTH, depth * 0.75) : Math.min(MAX_DEPTH, depth + 1 / depth)
-  }
-
   /** Called when a statement has ended, and when the connection is opened or released. */
   function settled(connection: Connection, ticks = 0): void {
     if (!connection.isReserved) {
-      adaptDepth(ticks)
+      depth = ticks > LATE_TICKS ? Math.max(MIN_DEPTH, depth * 0.75) : Math.min(MAX_DEPTH, depth + 1 / depth)
       if (connection.client.getTransactionStatus() !== 'I') {
         connection.destroy(new Error('Connection terminated: a statement left a transaction open'))
       }
@@ -282,37 +214,6 @@ export function createConnections(options: ConnectionsOptions): Connections {
     // A server that no longer exists does not close its end, so the connection would occupy a place in the pool for
     // minutes.
     setTimeout(() => connection.client.destroy(), GRACE_MS).unref()
-  }
-
-  function startTicking(): void {
-    if (isTicking) return
-    isTicking = true
-    tickedAt = performance.now()
-    setTimeout(tick, TICK_MS).unref()
-  }
-
-  /** Runs only while statements are in flight. */
-  function tick(): void {
-    isTicking = false
-    const now = performance.now()
-    const stalledMs = Math.max(0, now - tickedAt - STALL_MS)
-    for (const connection of open) {
-      if (connection.inFlight === 0) continue
-      startTicking()
-      connection.since += stalledMs
-      connection.ticks++
-      connection.allTicks++
-      if (connection.ticks < SLOW_TICKS) continue
-      if (connection.ticks === SLOW_TICKS && !connection.isReserved) {
-        pausedUntil = now + PAUSE_MS
-        serve()
-      }
-      const overdueMs = now - connection.since - statementTimeoutMs
-      // The server has its own timeout for a transaction. A late cancellation could end the next statement.
-      const cancelMs = connection.isReserved ? GRACE_MS / 2 : 0
-      if (overdueMs >= GRACE_MS) connection.destroy(new Error('Query read timeout'))
-      else if (overdueMs >= cancelMs && !connection.isDirect) connection.cancel()
-    }
   }
 
   function sweep(): void {

@@ -1,9 +1,16 @@
-import type { Kysely } from 'kysely'
+import {
+  DefaultConnectionProvider,
+  DefaultQueryExecutor,
+  type Dialect,
+  Kysely,
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+} from 'kysely'
 import { types } from './client.ts'
-import { ColumnNames } from './column-names.ts'
 import { type ConnectionsOptions, createConnections } from './connections.ts'
-import { createDialect, createRun } from './dialect.ts'
-import { RootDatabase } from './root-database.ts'
+import { Driver } from './driver.ts'
+import { ColumnNames } from './prepare.ts'
 
 export interface DatabaseOptions extends Omit<ConnectionsOptions, 'client' | 'max'> {
   readonly url: string
@@ -17,13 +24,19 @@ export function createDatabase<Tables>(options: DatabaseOptions): Kysely<Tables>
   const { url, applicationName, poolMax, statementTimeoutMs, observer, tracer } = options
   const client = { connectionString: url, application_name: applicationName, keepAlive: true, types }
   const connections = createConnections({ ...options, client, max: poolMax })
-  const driver = { connections, statementTimeoutMs, observer, tracer }
+  const driver = new Driver({ connections, statementTimeoutMs, observer, tracer })
+  const compiler = new PostgresQueryCompiler()
+  const adapter = new PostgresAdapter()
+  const dialect: Dialect = {
+    createDriver: () => driver,
+    createQueryCompiler: () => compiler,
+    createAdapter: () => adapter,
+    createIntrospector: (db) => new PostgresIntrospector(db),
+  }
   // The keys inside a column of JSON are data.
   const names = new ColumnNames({ maintainNestedObjectKeys: true })
-  return new RootDatabase<Tables>({
-    dialect: createDialect(driver),
-    names,
-    run: createRun(driver),
-    end: connections.end,
-  })
+  // From a dialect alone, Kysely would make an executor that awaits more promises for each query and records each
+  // connection in a WeakSet.
+  const executor = new DefaultQueryExecutor(compiler, adapter, new DefaultConnectionProvider(driver), [names])
+  return new Kysely<Tables>({ config: { dialect }, dialect, driver, executor })
 }

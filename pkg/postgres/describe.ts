@@ -23,6 +23,26 @@ export interface DatabaseSpan {
   end(error?: unknown): void
 }
 
+export interface PoolState {
+  readonly used: number
+  readonly idle: number
+  /** Statements and transactions that wait for a connection. */
+  readonly waiting: number
+}
+
+/** Receives measurements. Durations are in milliseconds. */
+export interface DatabaseObserver {
+  /** Called once, with a function that reads the state of the pool. */
+  onPool(read: () => PoolState): void
+  /** Called when a statement or a transaction has waited for a connection. `gotOne` is false after a timeout. */
+  onWait(durationMs: number, gotOne: boolean): void
+  /**
+   * Called when a query has ended. `operation` is `SELECT`, `INSERT`, `UPDATE`, `DELETE`, `MERGE`, or `_OTHER` for raw
+   * SQL. The duration includes the wait for a connection.
+   */
+  onQuery(operation: string, durationMs: number, error?: unknown): void
+}
+
 /** Operations by the kinds of Kysely's root nodes. */
 const OPERATIONS: Readonly<Record<string, string>> = {
   SelectQueryNode: 'SELECT',

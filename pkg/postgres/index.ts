@@ -1,6 +1,5 @@
 export { GuardedClient, types } from './client.ts'
-export type { DatabaseObserver } from './connections.ts'
 export { createDatabase, type DatabaseOptions } from './database.ts'
-export type { DatabaseOperation, DatabaseTracer } from './describe.ts'
-export { type Executor, NoRowError, type Prepared, prepare } from './prepare.ts'
+export type { DatabaseObserver, DatabaseOperation, DatabaseTracer } from './describe.ts'
+export { type Executor, prepare } from './prepare.ts'
 export { DATABASE_PROBLEMS, findStoreProblem, withStoreProblems } from './problems.ts'

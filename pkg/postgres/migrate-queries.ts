@@ -9,6 +9,17 @@ export interface Client {
 const LEDGER = 'schema_migrations'
 const KYSELY_LEDGER = 'kysely_migration'
 
+export async function inTransaction(client: Client, work: () => Promise<void>): Promise<void> {
+  await client.query('begin')
+  try {
+    await work()
+    await client.query('commit')
+  } catch (error) {
+    await client.query('rollback').catch(() => {})
+    throw error
+  }
+}
+
 async function exists(client: Client, table: string): Promise<boolean> {
   const { rows } = await client.query('select to_regclass($1) is not null as found', [table])
   return rows[0]?.['found'] === true
@@ -31,15 +42,10 @@ export async function readApplied(client: Client, migrations: Migrations): Promi
 export async function prepareLedger(client: Client, migrations: Migrations): Promise<void> {
   if (await exists(client, LEDGER)) return
   const applied = await readApplied(client, migrations)
-  await client.query('begin')
-  try {
+  await inTransaction(client, async () => {
     await client.query(`create table ${LEDGER} (name text primary key, applied_at timestamptz not null default now())`)
     for (const name of applied) await record(client, name)
-    await client.query('commit')
-  } catch (error) {
-    await client.query('rollback').catch(() => {})
-    throw error
-  }
+  })
 }
 
 export async function record(client: Client, name: string): Promise<void> {

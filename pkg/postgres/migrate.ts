@@ -1,10 +1,10 @@
 import { setTimeout } from 'node:timers/promises'
-import { MigrationError } from './migrate-error.ts'
 import { type Migrations, plan } from './migrate-plan.ts'
 import {
   type Client,
   describeOldest,
   findInvalidIndexes,
+  inTransaction,
   prepareLedger,
   readApplied,
   record,
@@ -114,24 +114,20 @@ async function attempt(
 async function apply(name: string, options: MigrateOptions): Promise<void> {
   const { client, migrations, lockTimeoutMs = 1_000, onEvent = () => {} } = options
   const { up = '', transaction = true } = migrations[name] ?? {}
-  const statements = typeof up === 'string' ? [up] : up
+  const statements = [up].flat()
+  const sql = statements.join(';\n')
   // Reject an empty migration. Once recorded as applied, its later SQL would never run.
-  if (statements.join('').trim() === '')
+  if (statements.join('').trim() === '') {
     return attempt(name, '', options, () => Promise.reject(new Error('it has no SQL')))
+  }
   if (transaction) {
-    const sql = statements.join(';\n')
-    return attempt(name, sql, options, async () => {
-      await client.query('begin')
-      try {
+    return attempt(name, sql, options, () =>
+      inTransaction(client, async () => {
         await client.query(`set local lock_timeout = ${lockTimeoutMs}`)
         await client.query(sql)
         await record(client, name)
-        await client.query('commit')
-      } catch (error) {
-        await client.query('rollback').catch(() => {})
-        throw error
-      }
-    })
+      }),
+    )
   }
 
   for (const statement of statements) {
@@ -148,4 +144,48 @@ async function apply(name: string, options: MigrateOptions): Promise<void> {
     })
   }
   await record(client, name)
+}
+
+interface MigrationErrorOptions {
+  readonly migration: string
+  /** True when the migration ran in a transaction. */
+  readonly transaction: boolean
+  /** The statement that failed. */
+  readonly statement: string
+  /** Incomplete indexes that the migration left behind. */
+  readonly invalid: readonly string[]
+  /** Attempts to get a lock. */
+  readonly attempts: number
+  readonly cause: unknown
+}
+
+/**
+ * A migration failed. `code` is the SQLSTATE of PostgreSQL. `message` says which statements stay applied and which
+ * indexes are incomplete.
+ */
+export class MigrationError extends Error {
+  readonly code: unknown
+  readonly migration: string
+
+  constructor({ migration, transaction, statement, invalid, attempts, cause }: MigrationErrorOptions) {
+    const { message, code, position } = cause as Error & { code?: unknown; position?: string }
+    const lines = [
+      `migration ${migration} failed${attempts > 1 ? ` after ${attempts} attempts` : ''}: ${message}${describePosition(statement, position)}`,
+      transaction
+        ? 'It was rolled back. Earlier migrations stay applied.'
+        : 'It does not run in a transaction, so its earlier statements stay applied. The next run starts it again.',
+      ...invalid.map((index) => `It left the incomplete index ${index}, which the next run drops.`),
+    ]
+    super(lines.join('\n'), { cause })
+    this.name = 'MigrationError'
+    this.code = code
+    this.migration = migration
+  }
+}
+
+/** Shows the line of the SQL at `position`, which counts characters from 1. */
+function describePosition(statement: string, position = ''): string {
+  const before = statement.slice(0, Number(position)).split('\n')
+  if (position === '') return ''
+  return `\n  line ${before.length}: ${statement.split('\n')[before.length - 1]?.trim()}`
 }

@@ -1,15 +1,28 @@
-import type { Compilable, CompiledQuery, Kysely, QueryResult } from 'kysely'
-import { ColumnNames } from './column-names.ts'
-import { RootDatabase } from './root-database.ts'
+import { CamelCasePlugin, type CompiledQuery, type Kysely, type QueryResult } from 'kysely'
 
 /** A database or a transaction with any tables. */
 // biome-ignore lint/suspicious/noExplicitAny: a Kysely of some tables is not assignable to one of other tables.
-export type Executor = Pick<Kysely<any>, 'executeQuery' | 'getExecutor' | 'isTransaction' | 'transaction'>
+export type Executor = Pick<Kysely<any>, 'executeQuery' | 'getExecutor'>
+
+/**
+ * Publishes the conversion of names in Kysely's plugin. Prepared queries convert names once per result instead of once
+ * per row.
+ */
+export class ColumnNames extends CamelCasePlugin {
+  override camelCase(name: string): string {
+    return super.camelCase(name)
+  }
+}
 
 /** A compiled query with the properties that `prepare` computes in advance. */
 export interface PreparedQuery<Row = unknown> extends CompiledQuery<Row> {
   readonly name?: string
   readonly columns?: ColumnNames
+}
+
+/** A query of Kysely, or raw SQL. */
+interface Compilable<Row> {
+  compile(executor: Executor): CompiledQuery<Row>
 }
 
 /** Stands for a value while a query is compiled. */
@@ -25,12 +38,8 @@ class Placeholder {
 export interface Prepared<Values, Row, Shape extends readonly unknown[]> {
   execute(executor: Executor, values: Values, ...shape: Shape): Promise<Row[]>
   takeFirst(executor: Executor, values: Values, ...shape: Shape): Promise<Row | undefined>
-  /** @throws NoRowError */
+  /** @throws when the query returns no row */
   takeFirstOrThrow(executor: Executor, values: Values, ...shape: Shape): Promise<Row>
-}
-
-export class NoRowError extends Error {
-  override readonly name = 'NoRowError'
 }
 
 /** Maximum number of stored variants of one query. Further variants are compiled for each execution. */
@@ -42,16 +51,16 @@ const MAX_VARIANTS = 100
  *     const find = prepare(({ id }: { id: string }) => db.selectFrom('notes').selectAll().where('id', '=', id))
  *     const note = await find.takeFirst(transaction, { id })
  *
- * `build` receives placeholders instead of the values, so it must not inspect them. A value that is undefined has no
- * placeholder, and `build` runs once for each set of defined values. It also runs once for each `shape`, which may be
- * any JSON: use it for a variation of the SQL, such as the order of a list.
+ * `build` returns a query of Kysely or raw SQL. It receives placeholders instead of the values, so it must not inspect
+ * them. A value that is undefined has no placeholder, and `build` runs once for each set of defined values. It also runs
+ * once for each `shape`, which may be any JSON: use it for a variation of the SQL, such as the order of a list.
  */
 export function prepare<Values extends object, Row, Shape extends readonly unknown[] = []>(
   build: (given: Values, ...shape: Shape) => Compilable<Row>,
 ): Prepared<Values, Row, Shape> {
   const variants = new Map<string, PreparedQuery<Row>>()
 
-  function compile(values: Values, shape: Shape): PreparedQuery<Row> {
+  function compile(executor: Executor, values: Values, shape: Shape): PreparedQuery<Row> {
     let key = shape.length === 0 ? '' : JSON.stringify(shape)
     for (const name of Object.keys(values)) {
       if (values[name as keyof Values] !== undefined) key += `,${name}`
@@ -60,20 +69,17 @@ export function prepare<Values extends object, Row, Shape extends readonly unkno
     if (known !== undefined) return known
     const names = Object.keys(values).filter((name) => values[name as keyof Values] !== undefined)
     const given = Object.fromEntries(names.map((name) => [name, new Placeholder(name)]))
-    const query = build(given as Values, ...shape).compile()
+    const query = build(given as Values, ...shape).compile(executor)
     const compiled = { ...query, name: nameStatement(query.sql) }
     if (variants.size < MAX_VARIANTS) variants.set(key, compiled)
     return compiled
   }
 
   function run(executor: Executor, values: Values, shape: Shape): Promise<QueryResult<Row>> {
-    const compiled = compile(values, shape)
+    const compiled = compile(executor, values, shape)
     const parameters = compiled.parameters.map((parameter) =>
       parameter instanceof Placeholder ? values[parameter.name as keyof Values] : parameter,
     )
-    if (executor instanceof RootDatabase) {
-      return executor.runPrepared<Row>({ ...compiled, parameters, columns: executor.names })
-    }
     const { plugins } = executor.getExecutor()
     const columns = plugins.length === 1 && plugins[0] instanceof ColumnNames ? plugins[0] : undefined
     if (columns === undefined) return executor.executeQuery<Row>({ ...compiled, parameters })
@@ -86,7 +92,7 @@ export function prepare<Values extends object, Row, Shape extends readonly unkno
     takeFirst: async (executor, values, ...shape) => (await run(executor, values, shape)).rows[0],
     async takeFirstOrThrow(executor, values, ...shape) {
       const [first] = (await run(executor, values, shape)).rows
-      if (first === undefined) throw new NoRowError('the query returned no row')
+      if (first === undefined) throw new Error('the query returned no row')
       return first
     },
   }

@@ -6,11 +6,14 @@ import { run } from '../support/run.ts'
 
 jest.setTimeout(600_000)
 
-test('all tests of the notes pass through PgBouncer in transaction mode', async () => {
+test.each([
+  ['pgbouncer', 'with its default configuration'],
+  ['pgbouncer-named', 'with named statements'],
+])('all tests of the notes pass through %s in transaction mode, %s', async (pooler) => {
   const directory = mkdtempSync(join(tmpdir(), 'notes-'))
   const report = join(directory, 'report.json')
   const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js']
-  const env = { E2E_POOLER: 'pgbouncer' }
+  const env = { E2E_POOLER: pooler }
   const args = [...flags, 'test/notes', '--selectProjects', 'e2e', '--maxWorkers=1', '--json', `--outputFile=${report}`]
   const { code, stderr } = await run(process.execPath, args, { env })
   expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' })

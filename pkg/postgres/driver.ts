@@ -1,17 +1,16 @@
 import {
+  AbortedTransactionError,
   type CompiledQuery,
   type DatabaseConnection,
-  type Dialect,
-  PostgresAdapter,
   PostgresDriver,
-  PostgresIntrospector,
-  PostgresQueryCompiler,
   type QueryResult,
   type TransactionSettings,
 } from 'kysely'
+import type pg from 'pg'
 import type { Connection } from './connection.ts'
-import type { Connections, DatabaseObserver } from './connections.ts'
+import type { Connections } from './connections.ts'
 import {
+  type DatabaseObserver,
   type DatabaseOperation,
   type DatabaseSpan,
   type DatabaseTracer,
@@ -21,7 +20,7 @@ import {
 import { nameStatement, type PreparedQuery } from './prepare.ts'
 import { type Query, serialize } from './statement.ts'
 
-export interface DialectOptions {
+export interface DriverOptions {
   readonly connections: Connections
   /** Statement timeout that each transaction sets behind a pooler, in milliseconds. */
   readonly statementTimeoutMs: number
@@ -29,39 +28,25 @@ export interface DialectOptions {
   readonly tracer?: DatabaseTracer | undefined
 }
 
-/** A dialect of Kysely whose single statements share connections. */
-export function createDialect(options: DialectOptions): Dialect {
-  return {
-    createDriver: () => new Driver(options),
-    createQueryCompiler: () => new PostgresQueryCompiler(),
-    createAdapter: () => new PostgresAdapter(),
-    createIntrospector: (db) => new PostgresIntrospector(db),
-  }
-}
+/** A driver for Kysely whose single statements share connections. Savepoints are those of Kysely's driver. */
+export class Driver extends PostgresDriver {
+  readonly #options: DriverOptions
+  #isDestroyed = false
 
-/** Returns a function that runs a query outside transactions and sessions, without Kysely's executor. */
-export function createRun(options: DialectOptions) {
-  const single = { ...options, isSession: false }
-  return <Row>(query: PreparedQuery<Row>): Promise<QueryResult<Row>> => new Lease(single).executeQuery(query)
-}
-
-class Driver extends PostgresDriver {
-  readonly #options: DialectOptions
-
-  constructor(options: DialectOptions) {
+  constructor(options: DriverOptions) {
     super({ pool: () => Promise.reject(new Error('not used')) })
     this.#options = options
   }
-
-  override async init(): Promise<void> {}
 
   /**
    * Kysely does not tell whether a transaction follows. It passes options for `db.connection()` and for a query with a
    * signal, whose statements need the same connection. It passes no options for a single statement or a transaction.
    */
   override async acquireConnection(options?: object): Promise<DatabaseConnection> {
-    const lease = new Lease({ ...this.#options, isSession: options !== undefined })
-    if (options !== undefined) await lease.hold()
+    if (this.#isDestroyed) throw new Error('the database has already been destroyed')
+    const isSession = options !== undefined
+    const lease = new Lease(this.#options, isSession)
+    if (isSession) await lease.hold()
     return lease as DatabaseConnection
   }
 
@@ -72,8 +57,8 @@ class Driver extends PostgresDriver {
   }
 
   override async commitTransaction(lease: DatabaseConnection): Promise<void> {
-    const commit = { executeQuery: () => (lease as Lease).end('commit') }
-    await super.commitTransaction(commit as unknown as DatabaseConnection)
+    // PostgreSQL responds with ROLLBACK after a failed statement, even when the caller has ignored the failure.
+    if ((await (lease as Lease).end('commit')) === 'ROLLBACK') throw new AbortedTransactionError()
   }
 
   override async rollbackTransaction(lease: DatabaseConnection): Promise<void> {
@@ -85,17 +70,9 @@ class Driver extends PostgresDriver {
   }
 
   override destroy(): Promise<void> {
+    this.#isDestroyed = true
     return this.#options.connections.end()
   }
-}
-
-interface UnserializedQuery extends Omit<Query, 'values'> {
-  readonly values: readonly unknown[]
-}
-
-interface LeaseOptions extends DialectOptions {
-  /** Accepts statements after the end of a transaction. */
-  readonly isSession: boolean
 }
 
 /** The first statement of a transaction also sends `BEGIN`, so `BEGIN` has no span. */
@@ -105,7 +82,9 @@ const ROLLBACK = { summary: 'ROLLBACK', name: 'ROLLBACK' }
 
 /** A connection for Kysely. It takes a connection from the pool only for a transaction, a session or a stream. */
 class Lease implements DatabaseConnection {
-  readonly #options: LeaseOptions
+  readonly #options: DriverOptions
+  /** Accepts statements after the end of a transaction. */
+  readonly #isSession: boolean
   #held: Connection | undefined
   /** Commands that begin the transaction. The first statement sends them. */
   #begin: readonly string[] = []
@@ -116,8 +95,9 @@ class Lease implements DatabaseConnection {
   /** The id of the current span when the transaction began. */
   #outerSpanId: string | undefined
 
-  constructor(options: LeaseOptions) {
+  constructor(options: DriverOptions, isSession: boolean) {
     this.#options = options
+    this.#isSession = isSession
   }
 
   async hold(): Promise<Connection> {
@@ -146,16 +126,17 @@ class Lease implements DatabaseConnection {
    * Ends the transaction. Kysely passes on statements of the transaction until this resolves, such as the other
    * statements of a `Promise.all` with a failed statement. They fail here, because they would run after the
    * transaction.
+   *
+   * @returns the command that the server has executed
    */
-  async end(command: 'commit' | 'rollback') {
+  async end(command: 'commit' | 'rollback'): Promise<string> {
     const isBegun = this.#begin.length === 0
     this.#begin = []
     this.#isEnded = true
     const span = isBegun ? this.#start(command === 'commit' ? COMMIT : ROLLBACK) : undefined
     let failure: unknown
     try {
-      const done = isBegun ? await this.#send({ text: command, values: [] }) : { command }
-      return { rows: [{ command: done.command }] }
+      return isBegun ? (await this.#send({ text: command, values: [] })).command : command
     } catch (error) {
       failure = error
       throw error
@@ -164,29 +145,53 @@ class Lease implements DatabaseConnection {
       this.#transaction?.end(failure)
       this.#transaction = undefined
       this.#isInTransaction = false
-      this.#isEnded = !this.#options.isSession
+      this.#isEnded = !this.#isSession
     }
   }
 
-  /**
-   * Starts a span as a child of the transaction, or of the current span when work in the transaction has its own span.
-   */
-  #start(operation: DatabaseOperation): DatabaseSpan | undefined {
-    const { tracer } = this.#options
-    if (tracer === undefined) return undefined
-    const isDirectly = this.#transaction !== undefined && tracer.currentSpanId() === this.#outerSpanId
-    return tracer.start(operation, isDirectly ? this.#transaction : undefined)
+  async executeQuery<R>(compiled: PreparedQuery): Promise<QueryResult<R>> {
+    const span = this.#startQuery(compiled)
+    const startedAt = performance.now()
+    let failure: unknown
+    try {
+      const { command, rowCount, rows } = await this.#execute(toQuery(compiled, span))
+      const isChange = command === 'INSERT' || command === 'UPDATE' || command === 'DELETE' || command === 'MERGE'
+      return isChange ? { rows, numAffectedRows: BigInt(rowCount ?? 0) } : { rows }
+    } catch (error) {
+      failure = error
+      throw error
+    } finally {
+      this.#options.observer?.onQuery(findOperation(compiled.query.kind), performance.now() - startedAt, failure)
+      span?.end(failure)
+    }
   }
 
-  #startQuery(compiled: CompiledQuery): DatabaseSpan | undefined {
-    const isRecorded = this.#options.tracer?.currentSpanId() !== undefined
-    return isRecorded ? this.#start(describeQuery(compiled)) : undefined
+  async *streamQuery<R>(compiled: CompiledQuery, chunkSize: number): AsyncIterableIterator<QueryResult<R>> {
+    if (compiled.query.kind !== 'SelectQueryNode') {
+      yield await this.executeQuery<R>(compiled)
+      return
+    }
+    const isOwn = !this.#isInTransaction
+    const span = this.#startQuery(compiled)
+    if (isOwn) await this.begin('begin')
+    const run = (text: string, values: readonly unknown[] = []) => this.#execute({ text, values: serialize(values) })
+    try {
+      await run(`declare kysely_stream no scroll cursor for ${compiled.sql}`, compiled.parameters)
+      let rows: R[]
+      do {
+        rows = (await run(`fetch ${chunkSize} from kysely_stream`)).rows
+        if (rows.length > 0) yield { rows }
+      } while (rows.length === chunkSize)
+    } finally {
+      // Ignore errors of the end: the error of the failed stream is the cause.
+      await (isOwn ? this.end('commit') : run('close kysely_stream')).catch(() => {})
+      span?.end()
+    }
   }
 
-  async execute({ values, ...query }: UnserializedQuery) {
-    if (this.#isEnded) throw new Error('the statement came after the end of its transaction')
-    const serialized = serialize(values)
-    return this.#send({ ...query, values: serialized })
+  #execute(query: Query): Promise<pg.QueryResult> {
+    if (!this.#isEnded) return this.#send(query)
+    return Promise.reject(new Error('the statement came after the end of its transaction'))
   }
 
   async #send(query: Query) {
@@ -205,57 +210,26 @@ class Lease implements DatabaseConnection {
     }
   }
 
-  async executeQuery<R>(compiled: PreparedQuery): Promise<QueryResult<R>> {
-    const { command, rowCount, rows } = await this.#observe(compiled)
-    if (command === 'COMMIT' || command === 'ROLLBACK') return { rows: [{ command }] as R[] }
-    const isChange = command === 'INSERT' || command === 'UPDATE' || command === 'DELETE' || command === 'MERGE'
-    return isChange ? { rows, numAffectedRows: BigInt(rowCount ?? 0) } : { rows }
+  #startQuery(compiled: CompiledQuery): DatabaseSpan | undefined {
+    const isRecorded = this.#options.tracer?.currentSpanId() !== undefined
+    return isRecorded ? this.#start(describeQuery(compiled)) : undefined
   }
 
-  async #observe(compiled: PreparedQuery) {
-    const { observer, tracer } = this.#options
-    if (observer === undefined && tracer === undefined) return this.execute(toQuery(compiled))
-    const span = this.#startQuery(compiled)
-    const startedAt = performance.now()
-    try {
-      const result = await this.execute(toQuery(compiled, span))
-      observer?.onQuery(findOperation(compiled.query.kind), performance.now() - startedAt)
-      span?.end()
-      return result
-    } catch (error) {
-      observer?.onQuery(findOperation(compiled.query.kind), performance.now() - startedAt, error)
-      span?.end(error)
-      throw error
-    }
-  }
-
-  async *streamQuery<R>(compiled: CompiledQuery, chunkSize: number): AsyncIterableIterator<QueryResult<R>> {
-    if (compiled.query.kind !== 'SelectQueryNode') {
-      yield await this.executeQuery<R>(compiled)
-      return
-    }
-    const isOwn = !this.#isInTransaction
-    const span = this.#startQuery(compiled)
-    if (isOwn) await this.begin('begin')
-    const run = (text: string, values: readonly unknown[] = []) => this.execute({ text, values })
-    try {
-      await run(`declare kysely_stream no scroll cursor for ${compiled.sql}`, compiled.parameters)
-      let rows: R[]
-      do {
-        rows = (await run(`fetch ${chunkSize} from kysely_stream`)).rows
-        if (rows.length > 0) yield { rows }
-      } while (rows.length === chunkSize)
-    } finally {
-      // Ignore errors of the end: the error of the failed stream is the cause.
-      await (isOwn ? this.end('commit') : run('close kysely_stream')).catch(() => {})
-      span?.end()
-    }
+  /**
+   * Starts a span as a child of the transaction, or of the current span when work in the transaction has its own span.
+   */
+  #start(operation: DatabaseOperation): DatabaseSpan | undefined {
+    const { tracer } = this.#options
+    if (tracer === undefined) return undefined
+    const isDirectly = this.#transaction !== undefined && tracer.currentSpanId() === this.#outerSpanId
+    return tracer.start(operation, isDirectly ? this.#transaction : undefined)
   }
 }
 
-function toQuery(compiled: PreparedQuery, span?: DatabaseSpan): UnserializedQuery {
+/** @throws the error of a value that cannot be converted to text */
+function toQuery(compiled: PreparedQuery, span?: DatabaseSpan): Query {
   const { sql: text, parameters: values, query, name, columns } = compiled
   // Raw SQL without values may consist of several statements, which cannot have a name.
   const isNamed = query.kind !== 'RawNode' || values.length > 0
-  return { text, values, columns, name: isNamed ? (name ?? nameStatement(text)) : undefined, span }
+  return { text, values: serialize(values), columns, name: isNamed ? (name ?? nameStatement(text)) : undefined, span }
 }
