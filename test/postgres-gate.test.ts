@@ -1,7 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { type Kysely, sql } from 'kysely'
-import pg from 'pg'
 import { createDatabase, type DatabaseObserver, type DatabaseOptions } from '../pkg/postgres/index.ts'
 import { findMaxHeld, type Priority } from '../pkg/postgres/waiters.ts'
 import { usePostgres } from './support/postgres.ts'

@@ -34,19 +34,23 @@ const timeOf = (line: Line | undefined) => Date.parse(String(line?.['@timestamp'
 export function testPair(pair: Pair): void {
   const { open, registry: shared } = setUp(pair)
 
-  test(`${ROUNDS} rolling restarts of three instances lose no request`, async () => {
-    const chain = await open()
-    const result = await underLoad(chain, async (load) => {
-      await rollingRestarts(chain.fleet, {
-        times: ROUNDS,
-        underWay: () => until(() => load.inFlight() >= CLIENTS / 2, PATIENCE_MS),
+  test(
+    `${ROUNDS} rolling restarts of three instances lose no request`,
+    async () => {
+      const chain = await open()
+      const result = await underLoad(chain, async (load) => {
+        await rollingRestarts(chain.fleet, {
+          times: ROUNDS,
+          underWay: () => until(() => load.inFlight() >= CLIENTS / 2, PATIENCE_MS),
+        })
+        await until(() => load.sent() > ROUNDS * 1_000, PATIENCE_MS)
       })
-      await until(() => load.sent() > ROUNDS * 1_000, PATIENCE_MS)
-    })
-    report(pair, `${ROUNDS} rolling restarts`, result)
-    if (result.failures.length > 0) process.stdout.write(chain.proxy.log())
-    expect(result.failures).toEqual([])
-  }, ROUNDS * 60_000)
+      report(pair, `${ROUNDS} rolling restarts`, result)
+      if (result.failures.length > 0) process.stdout.write(chain.proxy.log())
+      expect(result.failures).toEqual([])
+    },
+    ROUNDS * 60_000,
+  )
 
   test('a scale from two instances to five and back loses no request', async () => {
     // With this delay, a removed instance would still serve: only the proxy keeps requests away from it.
