@@ -17,9 +17,6 @@ const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const
 // Not called: the document is rendered from the declarations of the routes.
 const db = { withTables: () => undefined } as unknown as Postgres['db']
 
-// Not called either.
-const upstreams = [{ name: 'payments', source: { type: 'static', origins: [] } }]
-
 const never = () => Promise.reject(new Error('not used'))
 const store = { get: never, set: never, delete: never }
 const sessions = createSessions({ store, secrets: ['x'.repeat(32)], ttlMs: 1, secure: true })
@@ -41,7 +38,10 @@ const app = createApp({
   settings,
   optional: [
     ...listResources({ db, settings, onError: () => {} }),
-    ...createUpstreams({ upstreams, health: { watch() {} } } as unknown as UpstreamsDeps).routes,
+    ...createUpstreams({
+      upstreams: [{ name: 'payments', source: { type: 'static', origins: [] } }],
+      health: { watch() {} },
+    } as unknown as UpstreamsDeps).routes,
   ],
 })
 const server = createServer(app).listen(0)
