@@ -43,18 +43,19 @@ const admission = {
 }
 
 test('docs/metrics.md lists each metric with its type, its labels and its meaning', async () => {
-  const { registry, observeDatabase, observeRedis, observeSpans, observeAdmission, http, render, sources } = create()
+  const metrics = create()
+  const { registry, observeDatabase, observeRedis, observeSpans, observeAdmission, http, render } = metrics
   const database = observeDatabase()
   database.onPool(() => ({ used: 0, idle: 0, waiting: 0 }))
   database.onQuery('SELECT', 1)
   observeRedis(() => true)
   observeSpans({ exported: 0, lost: { queue_full: 0, export_failed: 0, rejected: 0, stopped: 0 } })
-  const upstreams = createUpstreamMetrics(sources)
+  const upstreams = createUpstreamMetrics(metrics.sources)
   upstreams.report(upstreamReport)
   upstreams.observe('payments')({ method: 'GET', status: 200, errorType: undefined, durationMs: 20 })
   observeAdmission(admission)
-  addMetrics(sources, () => true, new Map([['renew ok', 1]]))
-  createJobMetrics(sources)({ type: 'run ended', job: 'report', result: 'ok', durationMs: 1 })
+  addMetrics(metrics.sources, () => true, new Map([['renew ok', 1]]))
+  createJobMetrics(metrics.sources)({ type: 'run ended', job: 'report', result: 'ok', durationMs: 1 })
   await request(http.measure((_req, res) => void res.end())).get('/')
   await render()
   const rows = []

@@ -34,15 +34,14 @@ function createApp(deps: RoutesDeps) {
   for (const route of listRoutes(deps)) registerRoute(app, route, { readBody: () => express.json() })
   return app
 }
+const resources = listResources({ db, settings, onError: () => {} })
+const upstreams = createUpstreams({
+  upstreams: [{ name: 'payments', source: { type: 'static', origins: [] } }],
+  health: { watch() {} },
+} as unknown as UpstreamsDeps).routes
 const app = createApp({
   settings,
-  optional: [
-    ...listResources({ db, settings, onError: () => {} }),
-    ...createUpstreams({
-      upstreams: [{ name: 'payments', source: { type: 'static', origins: [] } }],
-      health: { watch() {} },
-    } as unknown as UpstreamsDeps).routes,
-  ],
+  optional: [...resources, ...upstreams],
 })
 const server = createServer(app).listen(0)
 const ask = async (): Promise<OpenapiDocument> => (await request(server).get('/openapi.json').expect(200)).body
