@@ -72,6 +72,19 @@ test('two groups of lines stay separated by one empty line', () => {
   expect(drop(["import { mail } from './mail.ts'", 'a()', '', 'mail()', '', 'b()'])).toBe('a()\n\nb()')
 })
 
+test('a constant that only removed lines used is removed', () => {
+  const lines = [
+    "import { mail } from './mail.ts'",
+    'run(() => {',
+    '  const a = f()',
+    '  const b = g()',
+    '  mail(a, b)',
+    '  h(b)',
+    '})',
+  ]
+  expect(drop(lines)).toBe('run(() => {\n  const b = g()\n  h(b)\n})')
+})
+
 test('names in comments, in texts and of properties stay', () => {
   const lines = ["import { mail } from './mail.ts'", '// By mail.', "send('mail')", 'user.mail()', 'mail-box']
   expect(drop(lines)).toBe(lines.slice(1).join('\n'))

@@ -75,6 +75,16 @@ function dropItems(line: string, isUsed: (text: string) => boolean): string {
     : line
 }
 
+/** Removes the constants that only removed lines used. */
+function dropUnused(lines: readonly string[], removed: string): readonly string[] {
+  const count = (text: string, name: string) => text.split(new RegExp(`\\b${name}\\b`)).length - 1
+  const isUnused = (line: string) => {
+    const name = /^ +const (\w+) = .*[^{([]$/.exec(line)?.[1]
+    return name !== undefined && count(lines.join('\n'), name) === 1 && count(removed, name) > 0
+  }
+  return lines.filter((line) => !isUnused(line))
+}
+
 /** Removes the imports of removed files, and the statements and the list items that use them or a removed variable. */
 function dropUsesFrom(path: string, text: string, isGone: (path: string) => boolean, variables: readonly string[]) {
   const names: string[] = []
@@ -89,6 +99,7 @@ function dropUsesFrom(path: string, text: string, isGone: (path: string) => bool
     names.some((name) => new RegExp(`(?<![\\w.'-])${name}(?![\\w'-])`).test(line.replaceAll('...', ' '))) ||
     [...line.matchAll(/import\('([^']+)'\)/g)].some(([, from = '']) => isGone(resolveImport(path, from)))
   const lines = rest.split('\n')
+  const removed: string[] = []
   for (let index = 0; index < lines.length; index++) {
     const line = lines[index] ?? ''
     if (isComment(line) || !isUsed(line)) continue
@@ -102,10 +113,10 @@ function dropUsesFrom(path: string, text: string, isGone: (path: string) => bool
     if (declared !== undefined) names.push(declared)
     // Two groups of lines stay separated by one empty line.
     const isBetween = lines[start - 1] === '' && lines[end + 1] === ''
-    lines.splice(start, end - start + 1 + Number(isBetween))
+    removed.push(...lines.splice(start, end - start + 1 + Number(isBetween)))
     index = start - 1
   }
-  return lines.join('\n')
+  return dropUnused(lines, removed.join('\n')).join('\n')
 }
 
 /** Removes the paragraphs of .env.example whose variables are gone. */
