@@ -76,7 +76,7 @@ test('a constant that only removed lines used is removed', () => {
   const lines = [
     "import { mail } from './mail.ts'",
     'run(() => {',
-    '  const a = f()',
+    '  const a = f?.a',
     '  const b = g()',
     '  mail(a, b)',
     '  h(b)',

@@ -77,10 +77,11 @@ function dropItems(line: string, isUsed: (text: string) => boolean): string {
 
 /** Removes the constants that only removed lines used. */
 function dropUnused(lines: readonly string[], removed: string): readonly string[] {
-  const count = (text: string, name: string) => text.split(new RegExp(`\\b${name}\\b`)).length - 1
   const isUnused = (line: string) => {
-    const name = /^ +const (\w+) = .*[^{([]$/.exec(line)?.[1]
-    return name !== undefined && count(lines.join('\n'), name) === 1 && count(removed, name) > 0
+    const [, name] = /^ +const (\w+) = .*[^{([]$/.exec(line) ?? []
+    if (name === undefined) return false
+    const uses = new RegExp(`\\b${name}\\b`)
+    return uses.test(removed) && !lines.some((other) => other !== line && uses.test(other))
   }
   return lines.filter((line) => !isUnused(line))
 }
