@@ -18,7 +18,7 @@ PACKAGES := node_modules/.package-lock.json
 SOURCES := $(shell find src config internal pkg -name '*.ts' ! -name '*.test.ts')
 JEST := node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js
 
-.PHONY: help shell watch coverage upgrade resource remove-resource migration run dev migrate seed reset test lint types unit e2e e2e-database e2e-deploy e2e-discovery e2e-stability fmt build image audit clean FORCE
+.PHONY: help shell watch coverage upgrade resource remove-resource migration run dev migrate seed reset test lint types unit e2e e2e-database e2e-deploy e2e-stability fmt build image audit clean FORCE
 
 ##@ Every day
 
@@ -111,10 +111,6 @@ e2e-database: build ## test the example through PgBouncer, and its writes while 
 # Run three tests at a time on any number of cores: the tests mostly wait for servers.
 e2e-deploy: build ## test each deployment with its real tool (T=nginx for a single deployment)
 	@$(JEST) --selectProjects deploy --passWithNoTests --maxWorkers=3 $(T)
-
-# Run one test at a time: the registries need memory, and the scenarios need both cores.
-e2e-discovery: build ## test real registries with the bridge and a proxy (T=nacos for one; ROUNDS=20 restarts, default 6; OUTAGE_S=60 seconds, default 15)
-	@ROUNDS=$(or $(ROUNDS),6) OUTAGE_S=$(or $(OUTAGE_S),15) $(JEST) --selectProjects discovery --passWithNoTests --runInBand $(T)
 
 # Run one test at a time: an experiment measures, and a measurement needs the cores.
 e2e-stability: build ## test the experiments, the load tests and the healing (T=chaos for some of them)

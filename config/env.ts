@@ -1,5 +1,5 @@
 import type * as z from 'zod'
-import { bridgeSink, command } from './bridge-formats.ts'
+import { bridgeVariables } from './bridge-variables.ts'
 import {
   boolean,
   byteSize,
@@ -17,8 +17,9 @@ import {
   trustProxy,
   url,
 } from './formats.ts'
-import { addresses, advertise, registry } from './registry.ts'
-import { upstreams } from './upstreams.ts'
+import { findRegistryContradictions, registryVariables } from './registry.ts'
+import { responderVariables } from './responder-variables.ts'
+import { upstreamVariables } from './upstreams.ts'
 
 /** Accepts the headers that Node can send. */
 const isHeader = (name: string, value: string) =>
@@ -80,26 +81,11 @@ export const schema = {
   REDIS_CRITICAL: boolean().default(true),
   REDIS_CONNECT_TIMEOUT_MS: milliseconds(100, 60_000).default(3_000),
 
-  UPSTREAMS: upstreams().default([]),
-  UPSTREAM_TIMEOUT_MS: milliseconds(10, 600_000).default(5_000),
-  UPSTREAM_CONCURRENCY: integer(1, 10_000, 'calls').default(256),
-  UPSTREAM_OPEN: list('names separated by commas').default([]),
+  ...upstreamVariables,
 
-  REGISTRY: registry().optional(),
-  REGISTRY_PASSWORD: text(/^[\x20-\x7e]{1,4096}$/, 'at most 4096 printable characters').optional(),
-  ADVERTISE: advertise().optional(),
+  ...registryVariables,
 
-  BRIDGE_SERVICE: text(
-    /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/,
-    'letters, digits, dots, underscores and hyphens',
-  ).optional(),
-  BRIDGE_INSTANCES: addresses().optional(),
-  BRIDGE_SINK: bridgeSink().optional(),
-  BRIDGE_STATE: text(/^\/.{1,4096}$/, 'an absolute path').optional(),
-  BRIDGE_POLL_MS: milliseconds(100, 60_000).default(1_000),
-  BRIDGE_GRACE_MS: milliseconds(0, 600_000).default(15_000),
-  BRIDGE_ALLOW_EMPTY: boolean().default(false),
-  BRIDGE_NGINX: command('nginx -p /var/lib/proxy -c /etc/proxy/nginx.conf').default(['nginx']),
+  ...bridgeVariables,
 
   OTEL_EXPORTER_OTLP_ENDPOINT: publicUrl(['http:', 'https:'], 'http://collector:4318').optional(),
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: publicUrl(['http:', 'https:'], 'http://collector:4318/v1/traces').optional(),
@@ -127,13 +113,7 @@ export const schema = {
   FEATURES: namesOrNone(['board', 'docs', 'version'], 'features').default(['docs']),
   SETTINGS_FILE: text(/^\/.{1,4096}$/, 'an absolute path').optional(),
 
-  RESPONDER_PORT: integer(0, 65_535).default(9095),
-  RESPONDER_RULES: text(/^\/.{1,4096}$/, 'an absolute path').optional(),
-  RESPONDER_STATE: text(/^\/.{1,4096}$/, 'an absolute path').optional(),
-  RESPONDER_SECRET: text(/^[\x21-\x7e]{32,1000}$/, 'at least 32 characters without a space').optional(),
-  RESPONDER_DRY_RUN: boolean().default(true),
-  RESPONDER_WECOM_URL: url(['https:', 'http:'], 'https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=…').optional(),
-  RESPONDER_PROMETHEUS: publicUrl(['http:', 'https:'], 'http://prometheus:9090').optional(),
+  ...responderVariables,
 
   DRAIN_DELAY_MS: milliseconds(0, 600_000).default(5_000),
   SHUTDOWN_TIMEOUT_MS: milliseconds(100, 3_600_000).default(25_000),
@@ -217,15 +197,7 @@ export function findContradictions(config: Partial<Config>): Problem[] {
     `names from UPSTREAMS (${upstreams?.join(', ') || 'which has none'})`,
     upstreams && config.UPSTREAM_OPEN?.some((name) => !upstreams.includes(name)),
   )
-  const isAlone = isUnset('REGISTRY')
-  const hasPassword = config.REGISTRY_PASSWORD !== undefined
-  reject('REGISTRY_PASSWORD', 'REGISTRY to be set too', isAlone && hasPassword)
-  reject('ADVERTISE', 'REGISTRY to be set too', isAlone && config.ADVERTISE !== undefined)
-  // A token of Consul has no user.
-  const lacksUser = /^(nacos|eureka)[^@]*$/.test(config.REGISTRY ?? '')
-  reject('REGISTRY_PASSWORD', 'a user in REGISTRY', hasPassword && lacksUser)
-  const hasUser = config.REGISTRY?.includes('@')
-  reject('REGISTRY', 'REGISTRY_PASSWORD to be set too, because of the user', hasUser && isUnset('REGISTRY_PASSWORD'))
+  problems.push(...findRegistryContradictions(config))
   const AUTH = ['AUTH_JWKS_URL', 'AUTH_ISSUER', 'AUTH_AUDIENCE'] as const
   for (const name of AUTH) {
     reject(name, `${AUTH.join(', ')}: all of them or none`, config[name] !== undefined && AUTH.some(isUnset))

@@ -10,6 +10,8 @@ import * as z from 'zod'
  * Creates a format that converts a text with `parse`, which returns undefined or throws for an invalid text. Every
  * start creates the schemas of all variables, so a format is a single schema object: `z.string().transform()` would
  * create three.
+ *
+ * @public for the variables of optional capabilities
  */
 export const createFormat = <T>(expected: string, parse: (text: string) => T | undefined) =>
   z.transform((given: string, context): T => {

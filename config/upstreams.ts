@@ -1,4 +1,4 @@
-import { createFormat } from './formats.ts'
+import { createFormat, integer, list, milliseconds } from './formats.ts'
 
 /** Parses an origin without a path, credentials or a query, such as `http://10.0.0.1:8080`. */
 function parseOrigin(text: string) {
@@ -31,7 +31,7 @@ function parseSource(text: string) {
 }
 
 /** Parses `name=target` pairs. A name becomes the label of the upstream in the metrics. */
-export const upstreams = () =>
+const upstreams = () =>
   createFormat(
     'name=target pairs separated by commas, each name once; a target is http(s)://host:port, several of them with | ' +
       'between, dns(+https)://host:port or srv(+https)://_service._proto.name',
@@ -45,3 +45,11 @@ export const upstreams = () =>
       return isUnique && complete.length === upstreams.length ? complete : undefined
     },
   )
+
+/** The variables of the calls to other services. */
+export const upstreamVariables = {
+  UPSTREAMS: upstreams().default([]),
+  UPSTREAM_TIMEOUT_MS: milliseconds(10, 600_000).default(5_000),
+  UPSTREAM_CONCURRENCY: integer(1, 10_000, 'calls').default(256),
+  UPSTREAM_OPEN: list('names separated by commas').default([]),
+}

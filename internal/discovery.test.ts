@@ -2,11 +2,13 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { hostname } from 'node:os'
 import { afterEach, expect, test } from '@jest/globals'
+import { Registry } from 'prom-client'
 import { startFakeRegistry } from '#pkg/discovery/fakes.ts'
 import type { Check } from '#pkg/health/index.ts'
 import type { Phase } from '#pkg/lifecycle/index.ts'
 import { createLogger } from '#pkg/logging/index.ts'
-import { createDiscovery, type DiscoveryDeps, logRegistration } from './discovery.ts'
+import { createMetrics } from '#pkg/metrics/index.ts'
+import { addMetrics, createDiscovery, type DiscoveryDeps, logRegistration } from './discovery.ts'
 
 const open: (() => unknown)[] = []
 afterEach(async () => {
@@ -184,4 +186,20 @@ test('a registry that refuses connections is a warning with its address, and the
     'error.message': `no response: connect ECONNREFUSED 127.0.0.1:${port}`,
     'error.code': 'ECONNREFUSED',
   })
+})
+
+test('the registration is a gauge, and the calls to the registry count by operation and result', async () => {
+  const metrics = createMetrics({ registry: new Registry() })
+  open.push(metrics.stop)
+  const render = async () => (await metrics.render()).text
+  const calls = new Map<string, number>()
+  let isRegistered = false
+  addMetrics(metrics.sources, () => isRegistered, calls)
+  expect(await render()).toContain('discovery_registered 0\n')
+  isRegistered = true
+  calls.set('register fail', 2).set('renew ok', 7)
+  const text = await render()
+  expect(text).toContain('discovery_registered 1\n')
+  expect(text).toContain('discovery_calls_total{operation="register",result="fail"} 2\n')
+  expect(text).toContain('discovery_calls_total{operation="renew",result="ok"} 7\n')
 })

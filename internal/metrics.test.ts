@@ -3,7 +3,7 @@ import { afterEach, expect, test } from '@jest/globals'
 import { Registry } from 'prom-client'
 import request from 'supertest'
 import type { Sink } from '#pkg/bridge/index.ts'
-import type { UpstreamReport } from '#pkg/upstream/index.ts'
+import { upstreamReport } from '../test/support/upstream-report.ts'
 import { createBridgeMetrics } from './bridge-metrics.ts'
 import { addMetrics } from './discovery.ts'
 import { createJobMetrics } from './job-metrics.ts'
@@ -16,24 +16,6 @@ afterEach(() => {
 })
 
 const noCounts: Counts = { reloads: 0, failedReloads: 0, isCountingAlone: false }
-
-const instance = { latencyMs: 20, success: 1, isFailing: false }
-const upstreamReport = (): UpstreamReport => ({
-  upstream: 'payments',
-  circuit: 'half-open',
-  inProgress: 3,
-  concurrency: 256,
-  retriesLeft: 9.5,
-  retries: 4,
-  retriesWithoutBudget: 2,
-  rejectedByBreaker: 7,
-  rejectedByConcurrency: 1,
-  instances: [
-    { ...instance, origin: 'http://a:80', isEjected: false, inFlight: 2, idleConnections: 1, activeConnections: 2 },
-    { ...instance, origin: 'http://b:80', isEjected: false, inFlight: 1, idleConnections: 4, activeConnections: 1 },
-    { ...instance, origin: 'http://c:80', isEjected: true, inFlight: 0, idleConnections: 0, activeConnections: 0 },
-  ],
-})
 
 function create({ counts = noCounts, droppedLines = 0 }: { counts?: Counts; droppedLines?: number } = {}) {
   const registry = new Registry()
@@ -63,19 +45,20 @@ const admission = {
 }
 
 test('docs/metrics.md lists each metric with its type, its labels and its meaning', async () => {
-  const { registry, observeDatabase, observeRedis, observeSpans, observeAdmission, http, render, sources } = create()
+  const metrics = create()
+  const { registry, observeDatabase, observeRedis, observeSpans, observeAdmission, http, render } = metrics
   const database = observeDatabase()
   database.onPool(() => ({ used: 0, idle: 0, waiting: 0 }))
   database.onQuery('SELECT', 1)
   observeRedis(() => true)
   observeSpans({ exported: 0, lost: { queue_full: 0, export_failed: 0, rejected: 0, stopped: 0 } })
-  const upstreams = createUpstreamMetrics(sources)
+  const upstreams = createUpstreamMetrics(metrics.sources)
   upstreams.report(upstreamReport)
   upstreams.observe('payments')({ method: 'GET', status: 200, errorType: undefined, durationMs: 20 })
   observeAdmission(admission)
-  addMetrics(sources, () => true, new Map([['renew ok', 1]]))
-  createJobMetrics(sources)({ type: 'run ended', job: 'report', result: 'ok', durationMs: 1 })
-  const bridge = createBridgeMetrics(sources)
+  addMetrics(metrics.sources, () => true, new Map([['renew ok', 1]]))
+  createJobMetrics(metrics.sources)({ type: 'run ended', job: 'report', result: 'ok', durationMs: 1 })
+  const bridge = createBridgeMetrics(metrics.sources)
   const sink: Sink = { publish: async () => {} }
   await bridge.measureSink('publish', sink).publish([])
   await request(http.measure((_req, res) => void res.end())).get('/')
@@ -136,58 +119,6 @@ test('queries count by operation and SQLSTATE, and the pool shows its connection
   }
 })
 
-test('the registration is a gauge, and the calls to the registry count by operation and result', async () => {
-  const { sources, render } = create()
-  const calls = new Map<string, number>()
-  let isRegistered = false
-  addMetrics(sources, () => isRegistered, calls)
-  expect(await render()).toContain('discovery_registered 0\n')
-  isRegistered = true
-  calls.set('register fail', 2).set('renew ok', 7)
-  const text = await render()
-  expect(text).toContain('discovery_registered 1\n')
-  expect(text).toContain('discovery_calls_total{operation="register",result="fail"} 2\n')
-  expect(text).toContain('discovery_calls_total{operation="renew",result="ok"} 7\n')
-})
-
-test('calls count by upstream, method, status and error, and the state of an upstream is read at each scrape', async () => {
-  const { sources, render } = create()
-  const upstreams = createUpstreamMetrics(sources)
-  const observe = upstreams.observe('payments')
-  upstreams.report(upstreamReport)
-  observe({ method: 'GET', status: 200, errorType: undefined, durationMs: 20 })
-  observe({ method: 'GET', status: 503, errorType: '503', durationMs: 20 })
-  observe({ method: 'POST', status: undefined, errorType: 'timeout', durationMs: 200 })
-  for (let index = 0; index < 100; index++) {
-    observe({ method: `X${index}`, status: 200, errorType: undefined, durationMs: 1 })
-  }
-  const text = await render()
-  const labels = (method: string, status: string, error: string) =>
-    `{upstream="payments",http_request_method="${method}",http_response_status_code="${status}",error_type="${error}"}`
-  expect(text.match(/^http_client_request_duration_seconds_count.*$/gm)).toEqual([
-    `http_client_request_duration_seconds_count${labels('GET', '200', '')} 1`,
-    `http_client_request_duration_seconds_count${labels('GET', '503', '503')} 1`,
-    `http_client_request_duration_seconds_count${labels('POST', '', 'timeout')} 1`,
-    `http_client_request_duration_seconds_count${labels('_OTHER', '200', '')} 100`,
-  ])
-  for (const line of [
-    'http_client_active_requests{upstream="payments"} 3',
-    'http_client_open_connections{upstream="payments",http_connection_state="active"} 3',
-    'http_client_open_connections{upstream="payments",http_connection_state="idle"} 5',
-    'upstream_circuit_state{upstream="payments",state="closed"} 0',
-    'upstream_circuit_state{upstream="payments",state="half-open"} 1',
-    'upstream_instances{upstream="payments",state="active"} 2',
-    'upstream_instances{upstream="payments",state="ejected"} 1',
-    'upstream_retry_budget{upstream="payments"} 9.5',
-    'upstream_retries_total{upstream="payments",result="sent"} 4',
-    'upstream_retries_total{upstream="payments",result="refused"} 2',
-    'upstream_rejected_calls_total{upstream="payments",reason="circuit"} 7',
-    'upstream_rejected_calls_total{upstream="payments",reason="concurrency"} 1',
-  ]) {
-    expect(text.split('\n')).toContain(line)
-  }
-})
-
 test('the metrics show the limit, the queue, the brownout and the refusals of the admission', async () => {
   const { observeAdmission, render } = create()
   observeAdmission(admission)
@@ -209,18 +140,4 @@ test('a service without overload has no limit', async () => {
   const { observeAdmission, render } = create()
   observeAdmission({ ...admission, level: () => ({ ...admission.level(), limit: Infinity }) })
   expect(await render()).toContain('overload_limit_requests_per_second +Inf\n')
-})
-
-test('the statuses that HTTP does not define share a series of an upstream', async () => {
-  const { sources, render } = create()
-  const observe = createUpstreamMetrics(sources).observe('payments')
-  for (let status = 599; status <= 999; status++) {
-    observe({ method: 'GET', status, errorType: String(status), durationMs: 1 })
-  }
-  const text = await render()
-  const labels = 'upstream="payments",http_request_method="GET"'
-  expect(text.match(/^http_client_request_duration_seconds_count.*$/gm)).toEqual([
-    `http_client_request_duration_seconds_count{${labels},http_response_status_code="599",error_type="599"} 1`,
-    `http_client_request_duration_seconds_count{${labels},http_response_status_code="_OTHER",error_type="_OTHER"} 400`,
-  ])
 })

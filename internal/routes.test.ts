@@ -16,9 +16,6 @@ const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const
 // Not called: the document is rendered from the declarations of the routes.
 const db = { withTables: () => undefined } as unknown as Postgres['db']
 
-// Not called either.
-const upstreams = [{ name: 'payments', source: { type: 'static', origins: [] } }]
-
 const access = {
   ...{ issuer: 'i', audience: 'a', jwksUrl: 'https://i', service: 's', context: { outgoingHeaders: () => ({}) } },
   sessions: { secrets: ['x'.repeat(32)], ttlMs: 1, secure: true },
@@ -38,12 +35,14 @@ function createApp(deps: RoutesDeps) {
   for (const route of listRoutes(deps)) registerRoute(app, route, { readBody: () => express.json() })
   return app
 }
+const resources = listResources({ db, settings, onError: () => {} })
+const upstreams = createUpstreams({
+  upstreams: [{ name: 'payments', source: { type: 'static', origins: [] } }],
+  health: { watch() {} },
+} as unknown as UpstreamsDeps).routes
 const app = createApp({
   settings,
-  optional: [
-    ...listResources({ db, settings, onError: () => {} }),
-    ...createUpstreams({ upstreams, health: { watch() {} } } as unknown as UpstreamsDeps).routes,
-  ],
+  optional: [...resources, ...upstreams],
 })
 const server = createServer(app).listen(0)
 const ask = async (): Promise<OpenapiDocument> => (await request(server).get('/openapi.json').expect(200)).body

@@ -1,5 +1,5 @@
 /*
- * NAME=orders [EXAMPLE=no] [DEPLOY=kubernetes,systemd] [SUITES=none] [LICENSE=MIT OWNER='Example Ltd'] [HISTORY=keep]
+ * NAME=orders [EXAMPLE=no] [DEPLOY=kubernetes,systemd] [WITH=none] [LICENSE=MIT OWNER='Example Ltd'] [HISTORY=keep]
  * node scripts/init.ts
  *
  * Turns the template into a service, in place, in one commit. Computes every file before it changes one. Imports no
@@ -9,6 +9,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
 import { openGit } from './git.ts'
+import { listCapabilities } from './template/capabilities.ts'
 import { askLicense, readChoices } from './template/choices.ts'
 import { listSuites, listWays, makeService, type Tree } from './template/make-service.ts'
 import { nextSteps, publicAddress } from './template/next-steps.ts'
@@ -55,7 +56,8 @@ async function init(): Promise<void> {
   // Latin-1 keeps every byte of a binary file, so the owner is in the same form.
   const template = new Map(list('ls-files', '-z').map((path) => [path, readFileSync(path, 'latin1')]))
   const { name, version } = JSON.parse(template.get('package.json') ?? '')
-  const own = { name, ways: listWays(template.keys()), suites: listSuites(template.keys()) }
+  const paths = [...template.keys()]
+  const own = { name, ways: listWays(paths), suites: listSuites(paths), capabilities: listCapabilities(paths) }
   // Reports the other problems before it asks.
   readChoices({ ...process.env, LICENSE: 'none' }, own)
   const { choices, keepsHistory } = readChoices(await ask(), own)

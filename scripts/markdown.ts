@@ -6,6 +6,9 @@ const ITEM = /^\s*(?:\||[-*] |\d+\. )/
 const LINK = /\]\(([^):#\s]+)(?:#[^)\s]*)?\)/g
 const CODE = /`([^`\n]+)`/g
 const EMPTY_TABLE = /^\|.*\|\n\|[-:| ]+\|\n(?!\|)/gm
+const SECTIONS = /^(?=##+ )/m
+/** Matches an import of code on a page. */
+const MODULE = / from '#(pkg\/[^']+)'/g
 const CODE_BLOCK = /(^```.*?^```$)/ms
 /** Matches lines that belong to no heading, list or table. */
 const PARAGRAPH = /(?<=\n\n|^)(?![#|>\s]|[-*] |\d+\. ).+?(?=\n\n|\n*$)/gs
@@ -16,8 +19,8 @@ const REMARK = /\s\(\[[^\]]*\]\([^)]*\)\)|:\s\[[^\]]*\]\([^)]*\)(?=\.)/g
 interface Names {
   /** Tells whether a linked file or folder exists. */
   readonly exists: (path: string) => boolean
-  /** Tells whether inline code names something that does not exist any more. */
-  readonly isGone: (code: string) => boolean
+  /** Tells whether inline code on a page names something that does not exist any more. */
+  readonly isGone: (code: string, page: string) => boolean
 }
 
 function dropEmptySections(text: string): string {
@@ -38,7 +41,7 @@ function dropEmptySections(text: string): string {
 function dropFromPage(path: string, text: string, { exists, isGone }: Names): string {
   const isDead = (part: string) =>
     [...part.matchAll(LINK)].some(([, to = '']) => !exists(posix.join(posix.dirname(path), to).replace(/\/$/, ''))) ||
-    [...part.matchAll(CODE)].some(([, code = '']) => isGone(code))
+    [...part.matchAll(CODE)].some(([, code = '']) => isGone(code, path))
   const dropSentences = (paragraph: string) =>
     paragraph
       .split(SENTENCES)
@@ -52,7 +55,12 @@ function dropFromPage(path: string, text: string, { exists, isGone }: Names): st
       .join('\n')
       .replaceAll(PARAGRAPH, (paragraph) => (isDead(paragraph) ? dropSentences(paragraph) : paragraph))
 
-  const parts = text.split(CODE_BLOCK)
+  const needsGone = (section: string) => [...section.matchAll(MODULE)].some(([, module = '']) => !exists(module))
+  const parts = text
+    .split(SECTIONS)
+    .filter((section) => !needsGone(section))
+    .join('')
+    .split(CODE_BLOCK)
   const kept = parts.map((part) => (part.startsWith('```') ? part : dropDead(part))).join('')
   if (kept === text) return text
   const sections = dropEmptySections(kept.replace(EMPTY_TABLE, ''))
@@ -61,7 +69,7 @@ function dropFromPage(path: string, text: string, { exists, isGone }: Names): st
 
 /**
  * Removes the rows of tables, the items of lists and the sentences that link to a file that does not exist, or that name
- * something that is gone in inline code.
+ * something that is gone in inline code, and the sections whose code imports a file that does not exist.
  *
  * @param paths the files that exist, pages and others
  * @returns the pages that change

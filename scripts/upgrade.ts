@@ -16,7 +16,7 @@ const git = openGit(root)
 
 /** The part of `.template.json` that an upgrade needs. */
 type Origin = Readonly<Record<'commit' | 'name' | 'example' | 'deploy', string>> &
-  Readonly<Partial<Record<'template' | 'suites' | 'license' | 'owner', string>>>
+  Readonly<Partial<Record<'template' | 'with' | 'suites' | 'license' | 'owner', string>>>
 
 const RECORD = join(root, '.template.json')
 
@@ -40,15 +40,16 @@ function resolve(clone: Git, ref: string): string {
 function replay(clone: Git, directory: string, commit: string, origin: Origin): string {
   clone(['checkout', '--quiet', '--detach', commit])
   const files = clone(['ls-files']).split('\n')
-  // A newer template may lack a way of deployment or a suite that this service chose.
-  const choose = (choice: string | undefined, prefix: string) => {
-    const kept = choice?.split(',').filter((folder) => files.some((file) => file.startsWith(`${prefix}${folder}/`)))
-    return kept?.join(',') || choice
+  // A newer template may lack a way of deployment, a suite or a capability that this service chose.
+  const choose = (choice: string | undefined, ...prefixes: readonly string[]) => {
+    const exists = (name: string) => prefixes.some((each) => files.some((file) => file.startsWith(`${each}${name}/`)))
+    return choice?.split(',').filter(exists).join(',') || choice
   }
   const { template: TEMPLATE, name: NAME, example: EXAMPLE, license: LICENSE, owner: OWNER } = origin
-  const choices = { DEPLOY: choose(origin.deploy, 'deploy/'), SUITES: choose(origin.suites, '') }
+  const DEPLOY = choose(origin.deploy, 'deploy/')
+  const [WITH, SUITES] = [choose(origin.with, '', 'pkg/'), choose(origin.suites, '')]
   // `reset` is the word of older versions of the script for a new history.
-  const env = { ...process.env, TEMPLATE, NAME, EXAMPLE, LICENSE, OWNER, ...choices, HISTORY: 'reset' }
+  const env = { ...process.env, TEMPLATE, NAME, EXAMPLE, LICENSE, OWNER, DEPLOY, WITH, SUITES, HISTORY: 'reset' }
   execFileSync(process.execPath, ['scripts/init.ts'], { cwd: directory, env, stdio: 'pipe' })
   git(['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', directory, 'HEAD'])
   return clone(['rev-parse', 'HEAD'])

@@ -1,11 +1,18 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from '@jest/globals'
+import { afterEach, describe, expect, test } from '@jest/globals'
 import { createNginxSink } from '#pkg/bridge/index.ts'
 import { freePort } from '../../scripts/services/service.ts'
+import { findLines, killApps, launchApp } from '../../test/support/app.ts'
+import { askTimes, countShares, listRequests } from '../../test/support/deploy/ask.ts'
 import { useInstances } from '../../test/support/deploy/instances.ts'
+import { addresses, type RunningProxy } from '../../test/support/deploy/proxy.ts'
 import { unprivileged } from '../../test/support/deploy/unprivileged.ts'
+import { startFleet } from '../../test/support/fleet.ts'
+import { until } from '../../test/support/services.ts'
+import { temporaryDirectory } from '../../test/support/temporary.ts'
 import { debianTool } from '../../test/support/tools.ts'
+import { startNginx as startBalancer } from './start-nginx.ts'
 
 // A reload ends before nginx has started its new workers, so the tests use `untilUsed`.
 const { endpoints, findUsed, untilUsed, start } = useInstances()
@@ -73,4 +80,40 @@ test('a list that is too long for the zone of nginx is refused, and the old list
   const many = Array.from({ length: 10_000 }, (_, i) => ({ host: '127.0.0.1', port: i + 1, weight: 1 }))
   await expect(sink.publish(many)).rejects.toThrow('no memory in upstream zone "orders"')
   expect(readFileSync(path, 'utf8')).toBe(before)
+})
+
+describe('the health checks of app bridge', () => {
+  let proxy: RunningProxy
+  afterEach(async () => {
+    await proxy.stop()
+    await killApps()
+  })
+
+  test('a frozen instance gets no requests, and gets requests again when it responds', async () => {
+    const fleet = await startFleet()
+    proxy = await startBalancer({ instances: addresses(fleet), reloads: true })
+    const bridge = launchApp(['bridge'], {
+      env: {
+        ...proxy.bridge,
+        BRIDGE_INSTANCES: addresses(fleet).join(),
+        BRIDGE_STATE: join(temporaryDirectory('bridge'), 'state.json'),
+      },
+    })
+    await bridge.line({ message: 'instances changed', 'App.bridge.instances': 3 })
+    const [frozen, ...others] = fleet
+    frozen!.app().signal('SIGSTOP')
+    await bridge.line({ message: 'instances changed', 'App.bridge.instances': 2 })
+    // The old workers, with the old list, no longer accept connections.
+    const count = (text: string, word: string) => text.split(word).length - 1
+    const workers = () => count(proxy.log().split('reconfiguring', 1).join(), 'start worker process ')
+    await until(() => count(proxy.log(), 'gracefully shutting down') >= 2 * workers())
+    expect(await countShares(others, await askTimes(proxy, 50))).toHaveLength(2)
+    const before = listRequests(frozen!).length
+    frozen!.app().signal('SIGCONT')
+    await until(() => findLines(bridge, 'instances changed').length === 3)
+    await until(async () => {
+      await askTimes(proxy, 3)
+      return listRequests(frozen!).length > before
+    })
+  })
 })

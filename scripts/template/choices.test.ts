@@ -1,10 +1,15 @@
 import { describe, expect, test } from '@jest/globals'
 import { askLicense, readChoices } from './choices.ts'
 
-const template = { name: 'old-name', ways: ['kubernetes', 'nginx'], suites: ['chaos', 'test/browser'] }
-const none = { suites: 'all', license: 'none', owner: '' }
+const template = {
+  name: 'old-name',
+  ways: ['kubernetes', 'nginx'],
+  suites: ['chaos', 'test/browser'],
+  capabilities: ['respond', 'upstream'],
+}
+const none = { with: 'all', license: 'none', owner: '' }
 
-test('NAME alone keeps the example, every way of deployment and every suite, and starts a new history without a license', () => {
+test('NAME alone keeps the example, every way of deployment, every capability and every suite, and starts a new history without a license', () => {
   expect(readChoices({ NAME: 'orders' }, template)).toEqual({
     choices: { name: 'orders', example: 'yes', deploy: 'all', ...none },
     keepsHistory: false,
@@ -12,20 +17,36 @@ test('NAME alone keeps the example, every way of deployment and every suite, and
 })
 
 test('the choices have the values of the variables', () => {
-  const given = { NAME: 'orders', DEPLOY: 'nginx,kubernetes', SUITES: 'chaos', HISTORY: 'keep' }
+  const given = { NAME: 'orders', DEPLOY: 'nginx,kubernetes', WITH: 'chaos,upstream', HISTORY: 'keep' }
   expect(readChoices({ ...given, LICENSE: 'MIT', OWNER: 'Example Ltd' }, template)).toEqual({
     choices: {
       ...{ name: 'orders', example: 'yes', deploy: 'nginx,kubernetes' },
-      ...{ suites: 'chaos', license: 'MIT', owner: 'Example Ltd' },
+      ...{ with: 'chaos,upstream', license: 'MIT', owner: 'Example Ltd' },
     },
     keepsHistory: true,
   })
 })
 
-test('EXAMPLE=no leaves out the suites, which test the example', () => {
+test('EXAMPLE=no keeps the capabilities, and refuses a suite, because the suites test the example', () => {
   const given = { NAME: 'orders', EXAMPLE: 'no' }
-  expect(readChoices(given, template)).toMatchObject({ choices: { example: 'no', suites: 'none' } })
-  expect(() => readChoices({ ...given, SUITES: 'chaos' }, template)).toThrow(/^SUITES: .*EXAMPLE=no/)
+  expect(readChoices(given, template)).toMatchObject({ choices: { example: 'no', with: 'all' } })
+  expect(readChoices({ ...given, WITH: 'upstream' }, template)).toMatchObject({ choices: { with: 'upstream' } })
+  expect(() => readChoices({ ...given, WITH: 'chaos' }, template)).toThrow(/^WITH: .*EXAMPLE=no/)
+})
+
+test('a capability needs the capabilities that it uses', () => {
+  const given = { NAME: 'orders' }
+  expect(() => readChoices({ ...given, WITH: 'respond' }, template)).toThrow('WITH: respond needs upstream')
+  expect(readChoices({ ...given, WITH: 'respond,upstream' }, template)).toBeDefined()
+})
+
+test.each([
+  ['all', 'all'],
+  ['none', 'respond,upstream'],
+  ['chaos,test/browser', 'chaos,test/browser,respond,upstream'],
+])('make upgrade of a service with SUITES=%s keeps WITH=%s', (SUITES, expected) => {
+  const given = { NAME: 'orders', HISTORY: 'reset', SUITES }
+  expect(readChoices(given, template)).toMatchObject({ choices: { with: expected } })
 })
 
 test('make upgrade of a service without a recorded license keeps the license that it had', () => {
@@ -79,14 +100,14 @@ describe('a name', () => {
 })
 
 test('all problems are reported together', () => {
-  const given = { EXAMPLE: 'maybe', DEPLOY: 'nginx,swarm,', HISTORY: 'gone', SUITES: 'soak', LICENSE: 'GPL' }
+  const given = { EXAMPLE: 'maybe', DEPLOY: 'nginx,swarm,', HISTORY: 'gone', WITH: 'soak', LICENSE: 'GPL' }
   const lines = [
     /NAME: is missing: make init NAME=orders/,
     /EXAMPLE: got "maybe", expected one of yes, no/,
     /HISTORY: got "gone", expected one of new, keep/,
     /DEPLOY: got "swarm", expected one of all, kubernetes, nginx/,
     /DEPLOY: got "", expected one of all, kubernetes, nginx/,
-    /SUITES: got "soak", expected one of all, none, chaos, test\/browser/,
+    /WITH: got "soak", expected one of all, none, respond, upstream, chaos, test\/browser/,
     /LICENSE: got "GPL", expected one of none, MIT, Apache-2\.0/,
     /OWNER: is missing: LICENSE=GPL OWNER='Example Ltd'/,
   ]

@@ -1,3 +1,4 @@
+import { CAPABILITIES } from './capabilities.ts'
 import { LICENSES } from './license.ts'
 
 /** The choices of `make init`, which `.template.json` records. */
@@ -7,8 +8,11 @@ export interface Choices {
   readonly example: string
   /** Folders of deploy/, separated by commas. `all` includes the folders of later versions. */
   readonly deploy: string
-  /** Slow suites of tests, separated by commas. `all` includes the suites of later versions. */
-  readonly suites: string
+  /**
+   * Optional capabilities and slow suites of tests, separated by commas, or `none`. `all` includes those of later
+   * versions.
+   */
+  readonly with: string
   /** `none`, or the SPDX identifier of a license. */
   readonly license: string
   /** The holder of the copyright, or an empty text. */
@@ -28,6 +32,7 @@ interface Template {
   readonly name: string
   readonly ways: readonly string[]
   readonly suites: readonly string[]
+  readonly capabilities: readonly string[]
 }
 
 function findNameProblem(name: string, { name: current }: Template): string | undefined {
@@ -38,6 +43,12 @@ function findNameProblem(name: string, { name: current }: Template): string | un
   if (NOT_TEXT.includes(name)) return `${got} which YAML does not read as text`
   if (name === 'kubernetes') return `${got} which is the name of the Service of the Kubernetes API`
   return name === current ? `${got} which is the name of the template` : undefined
+}
+
+/** A service that was made before WITH existed has SUITES, and all capabilities. */
+function translateSuites(suites: string | undefined, { capabilities }: Template): string {
+  if (suites === undefined || suites === 'all') return 'all'
+  return [...(suites === 'none' ? [] : [suites]), ...capabilities].join(',') || 'none'
 }
 
 /**
@@ -53,8 +64,9 @@ export function readChoices(
   const { NAME: name = '', EXAMPLE: example = 'yes', DEPLOY: deploy = 'all', HISTORY: history = 'new' } = given
   const isOlder = history === 'reset' && given['LICENSE'] === undefined
   const { LICENSE: license = isOlder ? 'MIT' : 'none', OWNER: owner = isOlder ? `the ${name} authors` : '' } = given
-  // The suites test the example.
-  const { SUITES: suites = example === 'no' ? 'none' : 'all' } = given
+  const { WITH: chosen = translateSuites(given['SUITES'], template) } = given
+  const { ways, suites, capabilities } = template
+  const folders = chosen === 'all' || chosen === 'none' ? [] : chosen.split(',')
   const problem = findNameProblem(name, template)
   const check = (variable: string, values: readonly string[], allowed: readonly string[]) =>
     values
@@ -64,19 +76,22 @@ export function readChoices(
     ...(problem === undefined ? [] : [`NAME: ${problem}`]),
     ...check('EXAMPLE', [example], ['yes', 'no']),
     ...check('HISTORY', [history === 'reset' ? 'new' : history], ['new', 'keep']),
-    ...check('DEPLOY', deploy === 'all' ? [] : deploy.split(','), ['all', ...template.ways]),
-    ...check('SUITES', suites === 'all' || suites === 'none' ? [] : suites.split(','), [
-      'all',
-      'none',
-      ...template.suites,
-    ]),
-    ...(example === 'no' && suites !== 'none' ? ['SUITES: the suites test the example, which EXAMPLE=no deletes'] : []),
+    ...check('DEPLOY', deploy === 'all' ? [] : deploy.split(','), ['all', ...ways]),
+    ...check('WITH', folders, ['all', 'none', ...capabilities, ...suites]),
+    ...folders.flatMap((name) =>
+      (CAPABILITIES[name]?.needs ?? [])
+        .filter((needed) => !folders.includes(needed))
+        .map((needed) => `WITH: ${name} needs ${needed}`),
+    ),
+    ...(example === 'no' && folders.some((folder) => suites.includes(folder))
+      ? ['WITH: the suites test the example, which EXAMPLE=no deletes']
+      : []),
     ...check('LICENSE', [license], LICENSES),
     ...(license !== 'none' && owner === '' ? [`OWNER: is missing: LICENSE=${license} OWNER='Example Ltd'`] : []),
     ...(/["\\\p{Cc}]/u.test(owner) ? [`OWNER: got ${JSON.stringify(owner)}, expected a name without quotes`] : []),
   ]
   if (problems.length > 0) throw new Error(problems.join('\n'))
-  return { choices: { name, example, deploy, suites, license, owner }, keepsHistory: history === 'keep' }
+  return { choices: { name, example, deploy, with: chosen, license, owner }, keepsHistory: history === 'keep' }
 }
 
 /** Asks for the license and its owner, unless they are given. */

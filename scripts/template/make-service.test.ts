@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { dirname, join, posix, resolve } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
+import { CAPABILITIES, listCapabilities } from './capabilities.ts'
 import type { Choices } from './choices.ts'
 import { listSuites, listWays, makeService, type Tree } from './make-service.ts'
 
@@ -17,7 +18,7 @@ const ways = listWays(paths)
 const { name } = JSON.parse(readFileSync('package.json', 'utf8'))
 
 const origin = { commit: 'c0ffee', template: 'https://example.com/template.git', year: 2031 }
-const choices = { name: 'orders-2', example: 'yes', deploy: 'all', suites: 'all', license: 'none', owner: '' }
+const choices = { name: 'orders-2', example: 'yes', deploy: 'all', with: 'all', license: 'none', owner: '' }
 const make = (changes: Partial<Choices> = {}) => makeService(template, { ...choices, ...changes }, origin)
 
 /** Lists references to missing files: imports of TypeScript, links of Markdown, paths of this tree in any text. */
@@ -73,7 +74,7 @@ describe.each([...ways, 'all'])('with deploy/%s alone', (deploy) => {
 
 // A line whose wrapping depends on the length of the name fails make lint in some services.
 test('a service without the example keeps the files that the tests of a generated resource import', () => {
-  const service = make({ example: 'no', deploy: 'kubernetes', suites: 'none' })
+  const service = make({ example: 'no', deploy: 'kubernetes', with: 'none' })
   const templates = paths.filter((path) => /^scripts\/resource\/templates\/.*\.txt$/.test(path))
   const named = templates.flatMap((path) => [...(service.get(path) ?? '').matchAll(/from '\.\.?\/(support\/.+)'/g)])
   expect(named.length).toBeGreaterThan(1)
@@ -102,7 +103,7 @@ test('no file has a marker', () => {
 })
 
 test('a service without the example does not mention it', () => {
-  const service = make({ example: 'no', suites: 'none' })
+  const service = make({ example: 'no', with: 'none' })
   expect(missing(service)).toEqual([])
   const notes = /\bv1\/notes|204602-notes|createNotes|\bv1\/payments|createPayments/
   expect([...service].filter(([path, text]) => notes.test(path + text)).map(([path]) => path)).toEqual([])
@@ -141,19 +142,58 @@ describe('the suites', () => {
   })
 
   test.each(['none', 'test/restart'])(
-    'SUITES=%s leaves the other suites out, and the tests that import them',
-    (suites) => {
-      const service = make({ suites })
+    'WITH=%s leaves the other suites out, and the tests that import them',
+    (chosen) => {
+      const service = make({ with: chosen })
       expect(missing(service)).toEqual([])
-      expect(listSuites(service.keys())).toEqual(suites === 'none' ? [] : [suites])
+      expect(listSuites(service.keys())).toEqual(chosen === 'none' ? [] : [chosen])
       expect([...service.keys()].filter((path) => /^test\/.*\/(scenarios|programs)\//.test(path))).not.toContain(
         'test/overload/scenarios/6-full-pool.ts',
       )
       for (const path of ['.ci/run', '.github/workflows/nightly.yml'])
-        expect(service.get(path)).toContain(suites === 'none' ? 'e2e-deploy' : 'e2e-restart')
+        expect(service.get(path)).toContain(chosen === 'none' ? 'e2e-deploy' : 'e2e-restart')
       expect(service.get('.ci/run')).not.toMatch(/bench|resilience|test-release/)
     },
   )
+})
+
+describe('capabilities', () => {
+  const all = listCapabilities(paths)
+  const leave = (name: string) =>
+    all.filter((other) => other !== name && !CAPABILITIES[other]?.needs?.includes(name)).join(',')
+
+  test.each(all)('a service without %s has no file of it, and no file refers to one', (name) => {
+    const service = make({ with: leave(name) })
+    expect(missing(service)).toEqual([])
+    expect([...service.keys()].filter((path) => CAPABILITIES[name]?.files.test(path))).toEqual([])
+    const own = paths.filter((path) => path.startsWith(`pkg/${name}/`))
+    expect(own.length).toBeGreaterThan(2)
+  })
+
+  test('WITH=all keeps every file, and the lines that name them', () => {
+    const service = make()
+    const kept = ['config/env.ts', 'internal/app.ts', 'src/main.ts', 'internal/routes.ts', '.env.example']
+    for (const path of kept) expect(service.get(path)?.split('\n')).toHaveLength(template.get(path)!.split('\n').length)
+    for (const name of all) expect(service.has(`pkg/${name}/index.ts`)).toBe(true)
+  })
+
+  test('commands, variables, log messages, fields and metrics of a capability leave the pages', () => {
+    const service = make({ with: leave('discovery') })
+    const pages = [...service].filter(([path]) => /\.md$|^\.env\.example$/.test(path)).map(([, text]) => text)
+    for (const gone of [
+      /`app bridge`/,
+      /\bBRIDGE_SINK\b/,
+      /\bREGISTRY\b/,
+      /`registry lost`/,
+      /`discovery_registered`/,
+    ]) {
+      expect(
+        template.get('docs/discovery.md')! + template.get('docs/logs.md') + template.get('docs/metrics.md'),
+      ).toMatch(gone)
+      expect(pages.filter((text) => gone.test(text))).toEqual([])
+    }
+    expect(service.get('docs/logs.md')).toContain('| `check failed`')
+  })
 })
 
 test('a suite that needs a left-out way of deployment is left out, with its folders in other ways', () => {
@@ -171,10 +211,11 @@ test('a suite that needs a left-out way of deployment is left out, with its fold
   expect(find('kubernetes,nginx')).toHaveLength(4)
 })
 
-test('a service with neither example nor suites, for Kubernetes alone, has few files', () => {
-  const files = [...make({ example: 'no', suites: 'none', deploy: 'kubernetes' }).keys()]
+test('the smallest service has few files', () => {
+  const files = [...make({ example: 'no', with: 'none', deploy: 'kubernetes' }).keys()]
   const fromTemplate = /^(pkg|scripts|test)\//
-  expect(files.filter((path) => !fromTemplate.test(path)).length).toBeLessThan(200)
+  expect(files.filter((path) => !fromTemplate.test(path)).length).toBeLessThan(150)
+  expect(files.length).toBeLessThan(480)
 })
 
 describe('the license', () => {

@@ -2,6 +2,7 @@ import { dropDeadLinks } from '../markdown.ts'
 import { unmakeCalls } from '../resource/calls.ts'
 import { unmakeResource } from '../resource/files.ts'
 import { readNames } from '../resource/names.ts'
+import { CAPABILITIES, dropUses, listCapabilities } from './capabilities.ts'
 import type { Choices } from './choices.ts'
 import { dropServices } from './compose.ts'
 import { writeLicense } from './license.ts'
@@ -43,6 +44,9 @@ const TEMPLATE_ONLY = [
   'test/support/recipes.ts',
 ]
 
+/** The template has tested its tools, which a service gets with `make upgrade`. */
+const isTestOfTools = (path: string) => /^scripts\/.*\.test\.ts$/.test(path)
+
 const EXAMPLE = readNames({ NAME: 'note' })
 /** The example of calls to another service. */
 const CALLS = readNames({ NAME: 'payment' })
@@ -77,35 +81,41 @@ function dropExample(tree: Tree): Tree {
   return new Map([...filter(tree, (path) => !deleted.includes(path)), ...edited])
 }
 
-/** Lists the suites that the choices leave out, and those that need a way of deployment that they leave out. */
-function listLeftOut(template: Tree, suites: string, ways: readonly string[]): readonly string[] {
-  const chosen = suites === 'all' ? listSuites(template.keys()) : suites.split(',')
-  const others = listWays(template.keys()).filter((way) => !ways.includes(way))
-  const needsOther = (suite: string) =>
-    [...template].some(
-      ([path, text]) =>
-        isIn(path, [suite]) && [...text.matchAll(/\bdeploy\/([\w-]+)/g)].some(([, way = '']) => others.includes(way)),
-    )
-  return listSuites(template.keys()).filter((suite) => !chosen.includes(suite) || needsOther(suite))
+/** Lists the suites that the choices leave out, and those with a file that the service does not get or that names one. */
+function listLeftOut(template: Tree, offered: Tree, isChosen: (name: string) => boolean): readonly string[] {
+  const paths = [...template.keys()]
+  const folders = new Set(paths.flatMap((path) => /^(?:deploy|pkg)\/[^/]+(?=\/)/.exec(path) ?? []))
+  const gone = [...folders].filter((folder) => ![...offered.keys()].some((path) => path.startsWith(`${folder}/`)))
+  const needsGone = (path: string) =>
+    !offered.has(path) || gone.some((folder) => new RegExp(`\\b${folder}\\b`).test(template.get(path) ?? ''))
+  const isComplete = (suite: string) => !paths.some((path) => isIn(path, [suite]) && needsGone(path))
+  return listSuites(paths).filter((suite) => !isChosen(suite) || !isComplete(suite))
 }
 
 /** Removes the files that a service does not get, and the files that need a removed file. */
-function dropFiles(template: Tree, { example, deploy, suites }: Choices) {
-  const ways = deploy === 'all' ? listWays(template.keys()) : deploy.split(',')
-  const leftOut = listLeftOut(template, suites, ways)
+function dropFiles(template: Tree, { example, deploy, with: folders }: Choices) {
+  const paths = [...template.keys()]
+  const ways = deploy === 'all' ? listWays(paths) : deploy.split(',')
+  const isChosen = (name: string) => folders === 'all' || folders.split(',').includes(name)
+  const absent = listCapabilities(paths).filter((name) => !isChosen(name))
   const isOffered = (path: string) => {
     const way = findWay(path)
-    return !isIn(path, TEMPLATE_ONLY) && (way === undefined || ways.includes(way))
+    if (isIn(path, TEMPLATE_ONLY) || isTestOfTools(path) || absent.some((name) => CAPABILITIES[name]?.files.test(path)))
+      return false
+    return way === undefined || ways.includes(way)
   }
   const offered = filter(template, isOffered)
+  // The suites test the example.
+  const leftOut = listLeftOut(template, offered, (suite) => example === 'yes' && isChosen(suite))
   // A suite may need files of another suite.
-  const kept = listSuites(template.keys()).filter((suite) => !leftOut.includes(suite))
+  const kept = listSuites(paths).filter((suite) => !leftOut.includes(suite))
   const needed = findReached(
     offered,
     [...offered.keys()].filter((path) => isOfSuite(path, kept)),
   )
   const chosen = filter(offered, (path) => !isOfSuite(path, leftOut) || needed.has(path))
-  return dropOrphans(template, dropDependents(template, example === 'yes' ? chosen : dropExample(chosen)))
+  const rest = dropOrphans(template, dropDependents(template, example === 'yes' ? chosen : dropExample(chosen)))
+  return { ...rest, kept: dropUses(template, rest.kept) }
 }
 
 /** Makes the service that a template becomes with these choices. */

@@ -1,3 +1,4 @@
+import { listVariables } from './capabilities.ts'
 import type { Tree } from './make-service.ts'
 
 const listTargets = (tree: Tree) =>
@@ -7,14 +8,35 @@ const listTargets = (tree: Tree) =>
       .flatMap(([, text]) => [...text.matchAll(/^([a-z][a-z0-9-]*):/gm)].map(([, target = '']) => target)),
   )
 
-/** Creates a function that tells whether code names a file, a folder or a target of make that the service lacks. */
-export function createGone(template: Tree, service: Tree): (code: string) => boolean {
+/** Lists the texts in quotes of the sources: messages, fields and metrics among others. */
+const listQuoted = (tree: Tree) =>
+  new Set(
+    [...tree]
+      .filter(([path]) => /^(src|internal|pkg)\/(?!.*\.test\.ts$)/.test(path))
+      .flatMap(([, text]) => [...text.matchAll(/'([^'\n]+)'/g)].map(([, quoted = '']) => quoted)),
+  )
+
+/** Pages with tables of messages, fields and metrics. */
+const TABLES = ['docs/logs.md', 'docs/metrics.md']
+
+/**
+ * Creates a function that tells whether code on a page names a file, a folder, a target of make, a command, a variable, a
+ * message or a metric that the service lacks.
+ */
+export function createGone(template: Tree, service: Tree): (code: string, page?: string) => boolean {
   const hasPath = (tree: Tree, path: string) =>
     tree.has(path) || [...tree.keys()].some((file) => file.startsWith(`${path}/`))
   const [before, after] = [listTargets(template), listTargets(service)]
-  return (code) => {
+  const [variables, left] = [listVariables(template), listVariables(service)]
+  const [quoted, stillQuoted] = [listQuoted(template), listQuoted(service)]
+  return (code, page = '') => {
     const target = /^(?:\w+=\S+ )*make ([a-z][a-z0-9-]*)/.exec(code)?.[1]
     if (target !== undefined) return before.has(target) && !after.has(target)
+    const command = /^app ([a-z]+)$/.exec(code)?.[1]
+    if (command !== undefined) return template.has(`src/${command}.ts`) && !service.has(`src/${command}.ts`)
+    const variable = /^([A-Z][A-Z0-9_]*?)(?:_FILE)?(?:=|$)/.exec(code)?.[1]
+    if (variable !== undefined) return variables.has(variable) && !left.has(variable)
+    if (TABLES.includes(page) && quoted.has(code) && !stillQuoted.has(code)) return true
     const path = code.replace(/\/$/, '')
     return code.includes('/') && hasPath(template, path) && !hasPath(service, path)
   }

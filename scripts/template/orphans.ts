@@ -6,12 +6,15 @@ const GENERATED = 'test/support/described.ts'
 
 const IMPORT = /(?:\bfrom |\bimport |\bimport\(|\brequire\()'([^'\n]+)'/g
 
+/** Returns the path of an imported file, or the name of an imported package. */
+export function resolveImport(path: string, name: string): string {
+  if (name.startsWith('.')) return posix.join(posix.dirname(path), name)
+  return name.startsWith('#') ? name.slice(1) : name.split('/', name.startsWith('@') ? 2 : 1).join('/')
+}
+
 /** Lists the files and the packages that a file imports. */
 const listImports = (path: string, text: string) =>
-  [...text.matchAll(IMPORT)].map(([, name = '']) => {
-    if (name.startsWith('.')) return posix.join(posix.dirname(path), name)
-    return name.split('/', name.startsWith('@') ? 2 : 1).join('/')
-  })
+  [...text.matchAll(IMPORT)].map(([, name = '']) => resolveImport(path, name))
 
 const findImports = (tree: Tree): ReadonlySet<string> =>
   new Set([...tree].flatMap(([path, text]) => listImports(path, text)))
@@ -30,8 +33,7 @@ const isTest = (path: string) => path.startsWith('test/')
 /** Removes the tests that import a removed file, and the files of deploy/ that do. */
 export function dropDependents(template: Tree, kept: Tree): Tree {
   const isBroken = (path: string, text: string) =>
-    (isTest(path) || path.startsWith('deploy/')) &&
-    listImports(path, text).some((name) => template.has(name) && !kept.has(name))
+    /^(test|deploy)\//.test(path) && listImports(path, text).some((name) => template.has(name) && !kept.has(name))
   const rest = new Map([...kept].filter(([path, text]) => !isBroken(path, text)))
   return rest.size === kept.size ? kept : dropDependents(template, rest)
 }

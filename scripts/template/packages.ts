@@ -7,23 +7,26 @@ const without = (all: object = {}, names: readonly string[]) =>
   Object.fromEntries(Object.entries(all).filter(([name]) => !names.includes(name)))
 
 /**
- * Removes development packages from package.json and package-lock.json, and resets the version.
+ * Removes packages from package.json and package-lock.json, and resets the version.
  *
  * @throws when a removed package has dependencies, which would stay in package-lock.json
  */
 export function dropPackages(tree: Tree, names: readonly string[]): Tree {
   const read = (path: string) => JSON.parse(tree.get(path) ?? '')
   const write = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`
-  const trim = <T extends { readonly devDependencies?: object }>(manifest: T) => ({
+  const trim = <T extends { readonly dependencies?: object; readonly devDependencies?: object }>(manifest: T) => ({
     ...manifest,
     version,
+    dependencies: without(manifest.dependencies, names),
     devDependencies: without(manifest.devDependencies, names),
   })
   const [manifest, lock] = [read('package.json'), read('package-lock.json')]
   const { '': root, ...locked } = lock.packages
   const dependencies = JSON.stringify(Object.values(locked))
+  const isOwn = (name: string) =>
+    [manifest.dependencies, manifest.devDependencies].some((own) => Object.hasOwn(own, name))
   const paths = names
-    .filter((name) => Object.hasOwn(manifest.devDependencies, name) && !dependencies.includes(`"${name}":`))
+    .filter((name) => isOwn(name) && !dependencies.includes(`"${name}":`))
     .map((name) => `node_modules/${name}`)
   const parent = paths.find((path) => locked[path]?.dependencies)
   if (parent !== undefined) throw new Error(`${parent} has dependencies: remove them from package-lock.json too`)

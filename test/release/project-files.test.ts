@@ -123,7 +123,7 @@ describe('compose.yaml', () => {
 test('the Makefiles use no feature that is newer than GNU make 3.81, the version of macOS', () => {
   // From the news of GNU make 3.82 to 4.4.
   const newer =
-    /^\.ONESHELL|^\.SHELLFLAGS|\$\((file|guile|let|intcmp) |:{2,3}=|!=|&:|^undefine |^load |\bprivate |\.SHELLSTATUS/m
+    /^\.ONESHELL|^\.SHELLFLAGS|\$\((file|guile|let|intcmp) |:{2,3}=|!=|&:|^undefine |^load |\bprivate |\.SHELLSTATUS|--output-sync|\.EXTRA_PREREQS|\.WAIT\b|\.NOTINTERMEDIATE/m
   for (const file of ['Makefile', ...globSync(['*/*.mk', '{scripts,deploy,test}/*/*.mk'])]) {
     expect([file, newer.exec(read(file))?.[0]]).toEqual([file, undefined])
   }

@@ -15,8 +15,8 @@ const CHOICES = [
   [`NAME=a-${'very-'.repeat(8)}long-name-too`],
   ['NAME=orders', 'DEPLOY=kubernetes,systemd'],
   // The name is that of a package that the service depends on.
-  ['NAME=express', 'EXAMPLE=no', 'DEPLOY=kubernetes'],
-  ['NAME=orders', 'SUITES=none', 'LICENSE=Apache-2.0', 'OWNER=Example Ltd', 'HISTORY=keep'],
+  ['NAME=express', 'EXAMPLE=no', 'DEPLOY=kubernetes', 'WITH=none'],
+  ['NAME=orders', 'WITH=none', 'LICENSE=Apache-2.0', 'OWNER=Example Ltd', 'HISTORY=keep'],
 ]
 
 describe.each(CHOICES.map((choices) => ({ choices })))('make init $choices', ({ choices }) => {

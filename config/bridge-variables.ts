@@ -1,4 +1,5 @@
-import { createFormat } from './formats.ts'
+import { boolean, createFormat, milliseconds, text } from './formats.ts'
+import { addresses } from './registry.ts'
 
 /** A path that is safe in the configuration of a proxy. */
 const PATH = '/[A-Za-z0-9._/@+-]{1,1000}'
@@ -9,7 +10,7 @@ const PATTERNS = {
 }
 
 /** The proxy that the bridge configures. */
-export const bridgeSink = () =>
+const bridgeSink = () =>
   createFormat(
     'envoy:127.0.0.1:18000 to listen on, nginx:/etc/nginx/servers.conf or haproxy:/run/haproxy/admin.sock/backend',
     (text) => {
@@ -27,8 +28,23 @@ export const bridgeSink = () =>
   )
 
 /** A program and its arguments, separated by spaces. */
-export const command = (example: string) =>
+const command = (example: string) =>
   createFormat(`a program with arguments, such as ${example}`, (text) => {
     const words = text.split(/ +/).filter((word) => word !== '')
     return words.length > 0 ? words : undefined
   })
+
+/** The variables of `app bridge`, besides those of the registry. */
+export const bridgeVariables = {
+  BRIDGE_SERVICE: text(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/,
+    'letters, digits, dots, underscores and hyphens',
+  ).optional(),
+  BRIDGE_INSTANCES: addresses().optional(),
+  BRIDGE_SINK: bridgeSink().optional(),
+  BRIDGE_STATE: text(/^\/.{1,4096}$/, 'an absolute path').optional(),
+  BRIDGE_POLL_MS: milliseconds(100, 60_000).default(1_000),
+  BRIDGE_GRACE_MS: milliseconds(0, 600_000).default(15_000),
+  BRIDGE_ALLOW_EMPTY: boolean().default(false),
+  BRIDGE_NGINX: command('nginx -p /var/lib/proxy -c /etc/proxy/nginx.conf').default(['nginx']),
+}
