@@ -49,7 +49,7 @@ export const schema = {
   BODY_LIMIT: byteSize(64).default(100 * 1024),
   RATE_LIMIT: integer(0, 1_000_000, 'requests a minute').default(0),
   CORS_ORIGINS: origins().optional(),
-  AUTH_JWKS_URL: publicUrl('https://issuer.example.com/jwks.json').optional(),
+  AUTH_JWKS_URL: publicUrl(['https:', 'http:'], 'https://issuer.example.com/jwks.json').optional(),
   AUTH_ISSUER: text(/^\S{1,1000}$/, 'the text of the claim iss').optional(),
   AUTH_AUDIENCE: text(/^\S{1,1000}$/, 'the text of the claim aud').optional(),
   SESSION_SECRET: list('texts of at least 32 characters, separated by commas', isLongSecret).optional(),
@@ -101,8 +101,8 @@ export const schema = {
   BRIDGE_ALLOW_EMPTY: boolean().default(false),
   BRIDGE_NGINX: command('nginx -p /var/lib/proxy -c /etc/proxy/nginx.conf').default(['nginx']),
 
-  OTEL_EXPORTER_OTLP_ENDPOINT: publicUrl('http://collector:4318').optional(),
-  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: publicUrl('http://collector:4318/v1/traces').optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: publicUrl(['http:', 'https:'], 'http://collector:4318').optional(),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: publicUrl(['http:', 'https:'], 'http://collector:4318/v1/traces').optional(),
   OTEL_EXPORTER_OTLP_HEADERS: pairs('headers', isHeader).optional(),
   OTEL_EXPORTER_OTLP_PROTOCOL: oneOf(['http/json']).default('http/json'),
   OTEL_EXPORTER_OTLP_TIMEOUT: milliseconds(100, 600_000).default(10_000),
@@ -133,7 +133,7 @@ export const schema = {
   RESPONDER_SECRET: text(/^[\x21-\x7e]{32,1000}$/, 'at least 32 characters without a space').optional(),
   RESPONDER_DRY_RUN: boolean().default(true),
   RESPONDER_WECOM_URL: url(['https:', 'http:'], 'https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=…').optional(),
-  RESPONDER_PROMETHEUS: publicUrl('http://prometheus:9090').optional(),
+  RESPONDER_PROMETHEUS: publicUrl(['http:', 'https:'], 'http://prometheus:9090').optional(),
 
   DRAIN_DELAY_MS: milliseconds(0, 600_000).default(5_000),
   SHUTDOWN_TIMEOUT_MS: milliseconds(100, 3_600_000).default(25_000),

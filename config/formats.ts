@@ -70,9 +70,9 @@ export const url = (protocols: readonly string[], example: string, path = /^/) =
     return isValid ? text : undefined
   })
 
-/** A URL of HTTP that `app config` shows, so it may not contain a secret. */
-export const publicUrl = (example: string) =>
-  url(['http:', 'https:'], example).refine((text) => {
+/** A URL that `app config` shows, so it may not contain a secret. */
+export const publicUrl = (protocols: readonly string[], example: string) =>
+  url(protocols, example).refine((text) => {
     const { username = '', password = '', search = '', hash = '' } = URL.parse(text) ?? {}
     return username + password + search + hash === ''
   }, `a URL without credentials, query and fragment, such as ${example}`)
