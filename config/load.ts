@@ -86,6 +86,8 @@ const withoutEmpty = (environment: Environment) =>
 /**
  * Reads the variables of one command. It ignores other variables, so that the command starts even when the service
  * cannot. Appends errors to `problems`.
+ *
+ * @public for the commands of optional capabilities
  */
 export function readVariables(
   environment: Environment,

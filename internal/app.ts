@@ -87,8 +87,8 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
       })
       board = telemetry.board
       const { metrics, tracing } = telemetry
-      const { sources } = metrics ?? {}
-      const { tracer } = tracing ?? {}
+      const sources = metrics?.sources
+      const tracer = tracing?.tracer
 
       // The HTTP server stops before the stores, so the stop waits only briefly for a store that hangs.
       const stopTimeoutMs = 1_000

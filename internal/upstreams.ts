@@ -56,17 +56,14 @@ export function createUpstreams({
   const metrics = sources && createUpstreamMetrics(sources)
   const onEvent = logUpstream(logger)
   const clients = upstreams.map(({ name, source }) => {
-    const measure = metrics?.observe(name)
     const client = createUpstream({
       ...options,
       name,
       source,
       isOpen: () => open().includes(name),
       onEvent,
-      ...(measure && { onAttempt: measure }),
-      ...(tracer && {
-        trace: (spanName, attributes, work) => tracer.trace(spanName, { kind: 'client', attributes }, work),
-      }),
+      onAttempt: metrics?.observe(name),
+      trace: tracer && ((spanName, attributes, work) => tracer.trace(spanName, { kind: 'client', attributes }, work)),
       context() {
         const current = context.current()
         return current && { ...current, traceHeaders: { ...context.outgoingHeaders() } }

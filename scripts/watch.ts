@@ -23,7 +23,10 @@ const isSource = (file: string) => /\.(ts|json|sql)$/.test(file) && !/\.test\.ts
 
 const isFolder = (name: string) => !name.includes('.')
 
-/** Watches the sources. Watches directories, because a watch on a file ends when an editor replaces the file. */
+/**
+ * Watches the sources. Watches directories, because a watch on a file ends when an editor replaces the file. Node's
+ * `recursive` option misses the files of new and replaced folders on Linux (Node 26.10).
+ */
 export function watchSources({ folders, files }: WatchOptions): Changes {
   const watched = new Map<string, FSWatcher>()
   let timer: NodeJS.Timeout | undefined

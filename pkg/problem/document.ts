@@ -11,9 +11,9 @@ export function renderProblem(code: string, type: ProblemType, requestId: string
 export function sendProblem(
   response: ServerResponse,
   code: keyof typeof HTTP_PROBLEMS,
-  { requestId, headers }: { readonly requestId: string; readonly headers?: OutgoingHttpHeaders },
+  options: { readonly requestId: string; readonly headers?: OutgoingHttpHeaders },
 ): void {
-  writeProblem(response, code, HTTP_PROBLEMS[code], { requestId, ...(headers && { headers }) })
+  writeProblem(response, code, HTTP_PROBLEMS[code], options)
 }
 
 /** Sends an error of any table, and closes the connection. */

@@ -56,6 +56,12 @@ interface Span {
   setAttribute(name: string, value: string | number): void
 }
 
+type Trace = <T>(
+  name: string,
+  attributes: Readonly<Record<string, string | number>>,
+  work: (span: Span | undefined) => Promise<T>,
+) => Promise<T>
+
 export interface UpstreamOptions {
   /** The name of the upstream in logs and metrics. */
   readonly name: string
@@ -73,14 +79,10 @@ export interface UpstreamOptions {
   /** Returns the values of the current request, or undefined outside a request. */
   readonly context?: () => CallContext | undefined
   /** Runs an attempt in a client span. A rejection has the type of the error as `code`. */
-  readonly trace?: <T>(
-    name: string,
-    attributes: Readonly<Record<string, string | number>>,
-    work: (span: Span | undefined) => Promise<T>,
-  ) => Promise<T>
+  readonly trace?: Trace | undefined
   readonly onEvent?: (event: UpstreamEvent) => void
   /** Called at the end of each attempt. */
-  readonly onAttempt?: (attempt: Attempt) => void
+  readonly onAttempt?: ((attempt: Attempt) => void) | undefined
   readonly resolver?: Resolver
   /** Monotonic clock in milliseconds. @default performance.now */
   readonly now?: () => number
