@@ -198,6 +198,8 @@ function watchList(
     }
   }
   const done = watch()
+  // The returned function reports an error of the watch.
+  done.catch(() => {})
   return () => {
     end.abort()
     return done
