@@ -18,7 +18,9 @@ interface Instances {
   readonly data: readonly { readonly ip: string; readonly port: number; readonly healthy: boolean; enabled: boolean }[]
 }
 
+/** By default, a start fails when the creation of the embedded database takes more than 3 s. */
 const properties = (port: number) => `
+db.pool.config.connection-timeout=120000
 server.address=127.0.0.1
 nacos.server.main.port=${port}
 nacos.server.contextPath=/nacos

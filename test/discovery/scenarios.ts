@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from '@jest/globals'
 import { findLines, type Line, startApp } from '../support/app.ts'
 import { listRequests } from '../support/deploy/ask.ts'
@@ -109,17 +110,18 @@ export function testPair(pair: Pair): void {
     let back = 0
     const result = await underLoad(chain, async (load) => {
       await chain.registry.kill()
-      const watching = new AbortController()
-      const watch = watchList(chain.proxy.listed, all, changes, watching.signal)
-      const end = performance.now() + OUTAGE_S * 1_000
-      await until(() => performance.now() > end, PATIENCE_MS)
-      await chain.registry.startEmpty()
-      const startedAt = performance.now()
-      await until(async () => isSame(await chain.registry.list(SERVICE), all), PATIENCE_MS)
-      back = Math.round(performance.now() - startedAt)
-      await sendMore(load, 2_000)
-      watching.abort()
-      await watch
+      const stopWatch = watchList(chain.proxy.listed, all, changes)
+      try {
+        const end = performance.now() + OUTAGE_S * 1_000
+        await until(() => performance.now() > end, PATIENCE_MS)
+        await chain.registry.startEmpty()
+        const startedAt = performance.now()
+        await until(async () => isSame(await chain.registry.list(SERVICE), all), PATIENCE_MS)
+        back = Math.round(performance.now() - startedAt)
+        await sendMore(load, 2_000)
+      } finally {
+        await stopWatch()
+      }
     })
     report(pair, `registry down for ${OUTAGE_S} s, then empty`, result, `all registered again after ${back} ms`)
     expect(result.failures).toEqual([])
@@ -146,6 +148,8 @@ export function testPair(pair: Pair): void {
   }, 240_000)
 
   test('a mistake in the configuration is a line in the logs, and the service serves', async () => {
+    // A registry that is down would look like a mistake.
+    await shared().list(SERVICE)
     const garbage = await startGarbage()
     try {
       const url = new URL(shared().address)
@@ -179,17 +183,26 @@ async function serveMore(load: SteadyLoad, instances: readonly Instance[]): Prom
   await until(() => count() >= before + 100, PATIENCE_MS)
 }
 
-/** Records every list of the proxy that differs from `expected`, until the signal. */
-async function watchList(
+/** Records every list of the proxy that differs from `expected`. Returns a function that ends the watch. */
+function watchList(
   listed: () => Promise<readonly string[]>,
   expected: readonly string[],
   changes: string[],
-  signal: AbortSignal,
-): Promise<void> {
-  while (!signal.aborted) {
-    const now = await listed()
-    if (!isSame(now, expected)) changes.push(now.join())
-    await new Promise((resolve) => setTimeout(resolve, 100))
+): () => Promise<void> {
+  const end = new AbortController()
+  const watch = async () => {
+    while (!end.signal.aborted) {
+      const now = await listed()
+      if (!isSame(now, expected)) changes.push(now.join())
+      await sleep(100)
+    }
+  }
+  const done = watch()
+  // The returned function reports an error of the watch.
+  done.catch(() => {})
+  return () => {
+    end.abort()
+    return done
   }
 }
 
