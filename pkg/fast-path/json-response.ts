@@ -6,7 +6,7 @@ declare module 'http' {
     /** Size of a body whose content-length was not set with `setHeader`, in bytes. */
     bodyBytes?: number
     /** Headers that are not stored in the response yet, as alternating names and values. */
-    unstored?: readonly string[] | undefined
+    unstored?: string[] | undefined
   }
 }
 
@@ -73,7 +73,7 @@ export function sendJsonAtOnce(app: Express, constants: readonly ReadonlyMap<str
       if (fields === undefined || this.unstored !== undefined || node.getHeaderNames.call(this).length > 0) {
         return methods.setHeaders.call(this, headers)
       }
-      this.unstored = fields
+      this.unstored = [...fields]
       return this
     },
     setHeader(this: Response, name: string, value: unknown) {
@@ -84,7 +84,7 @@ export function sendJsonAtOnce(app: Express, constants: readonly ReadonlyMap<str
       }
       validateHeaderName(name)
       validateHeaderValue(name, value)
-      this.unstored = unstored.concat(name, value)
+      unstored.push(name, value)
       return this
     },
     json(this: Response, body: unknown) {
@@ -99,7 +99,7 @@ export function sendJsonAtOnce(app: Express, constants: readonly ReadonlyMap<str
       const bytes = Buffer.byteLength(text)
       const fields = ['Content-Type', 'application/json; charset=utf-8', 'Content-Length', String(bytes)]
       const head = this.unstored?.concat(fields) ?? fields
-      node.writeHead.call(this, this.statusCode, head as string[])
+      node.writeHead.call(this, this.statusCode, head)
       this.unstored = head
       this.bodyBytes = bytes
       // Node encodes latin1 faster, with the same bytes for ASCII.
