@@ -66,8 +66,8 @@ function follow(alert: string, injectedAt: number) {
     fired,
     delivered,
     /** Waits until the alert has resolved, and adds a row to the table. */
-    async resolve(fault: string, endedAt: number): Promise<void> {
-      await until(async () => !(await fires()), PATIENCE_MS)
+    async resolve(fault: string, endedAt: number, patienceMs = PATIENCE_MS): Promise<void> {
+      await until(async () => !(await fires()), patienceMs)
       const resolvedAt = Date.now()
       const starts = [await fired, await delivered].map((at) => at - injectedAt)
       const ends = [resolvedAt, await arrival('RESOLVED', alert, endedAt)].map((at) => at - endedAt)
@@ -88,7 +88,7 @@ async function inject(fault: Fault): Promise<void> {
   await Promise.all(own.map(({ delivered }) => delivered))
   await fault.end(service)
   const endedAt = Date.now()
-  late.push(...others.map((other) => other.resolve(fault.fault, endedAt).catch((error: unknown) => error)))
+  late.push(...others.map((other) => other.resolve(fault.fault, endedAt, Infinity).catch((error: unknown) => error)))
   await Promise.all(own.map((each) => each.resolve(fault.fault, endedAt)))
 }
 
@@ -112,6 +112,8 @@ test('under a healthy load no alert fires', async () => {
 test.each(FAULTS)('$alerts: fires, arrives and resolves when $fault', inject)
 
 test('the alerts of the error budget resolve when their short windows have passed', async () => {
+  // On a busy machine, the overload protection refuses some requests without a fault.
+  await Promise.all([service.traffic.stop(), service.protectedTraffic.stop()])
   expect(await Promise.all(late)).toEqual([undefined, undefined])
 })
 

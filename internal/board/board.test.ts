@@ -1,14 +1,18 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterAll, expect, test } from '@jest/globals'
+import { setImmediate } from 'node:timers/promises'
+import { afterAll, expect, jest, test } from '@jest/globals'
 import request from 'supertest'
 import { createServiceBoard, isLocalName } from './board.ts'
 
 const health = { snapshot: () => ({ status: 'ok' as const, timestamp: 1, checks: {}, history: {} }) }
 const lifecycle = { phase: () => 'serving' as const }
 const metrics = { connections: () => [['database', 'waiting', 3] as const] }
+const setTimer = jest.spyOn(globalThis, 'setInterval')
 const board = createServiceBoard({ service: 's', version: '1', lifecycle, health, metrics })
+const [readPanels] = setTimer.mock.calls[0] as [() => void]
+setTimer.mockRestore()
 const server = createServer((request, response) => {
   if (!board.respond(request, response)) response.writeHead(404).end()
 }).listen(0, '127.0.0.1')
@@ -97,4 +101,17 @@ test('the state has panels for the event loop, the memory and the connections, a
   ])
   expect(body.panels.at(-1)).toMatchObject({ value: 4, limit: 50 })
   for (const { value } of body.panels) expect(value).toEqual(expect.any(Number))
+})
+
+test('the longest delay of the event loop covers the time since the last reading', async () => {
+  async function readDelay(): Promise<number> {
+    readPanels()
+    const { body } = await client.get('/board.json').expect(200)
+    return body.panels.find(({ name }: { readonly name: string }) => name === 'longest delay').value
+  }
+  do {
+    for (const start = performance.now(); performance.now() - start < 60; );
+    await setImmediate()
+  } while ((await readDelay()) < 45)
+  while ((await readDelay()) >= 45);
 })
