@@ -26,8 +26,8 @@ export async function startPayments(): Promise<Payments> {
   const calls: number[] = []
   let mode: PaymentsMode = {}
   fake.respond(async (req, res) => {
+    if (req.url === '/payments/pay_1') calls.push(performance.now())
     const payment = req.url === '/payments/pay_final' ? FINAL : PAYMENT
-    if (payment === PAYMENT) calls.push(performance.now())
     const { status = 503, share = 0, delayMs = 0 } = mode
     req.resume()
     if (delayMs > 0) await setTimeout(delayMs)

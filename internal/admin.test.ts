@@ -85,7 +85,7 @@ test('a scraper that reads no response does not hold the stop', async () => {
   const scraper = connect(port, '127.0.0.1').on('error', () => undefined)
   scraper.write('GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n')
   await once(scraper, 'readable')
-  // The lifecycle never aborts this signal, so the test ends only when the admin port cuts the response.
+  // This signal never aborts, so the test ends only when the admin port cuts the response by itself.
   await admin.stop(new AbortController().signal)
   scraper.destroy()
 })

@@ -11,9 +11,6 @@ import type { Timeouts } from './server.ts'
 /** Maximum number of connections to the admin port, each with a file descriptor. */
 const ADMIN_FILES = 64
 
-/** Longest wait for a scraper that does not read its response, when the service stops, in milliseconds. */
-const STOP_MS = 1_000
-
 export interface AdminDeps extends Timeouts {
   readonly host: string
   /** @default `defaultPort`, or a free port when another process has taken it */
@@ -80,7 +77,7 @@ export function createAdmin({ host, port, defaultPort = 9464, ...deps }: AdminDe
     },
     drain: () => drain.begin(),
     async stop(signal: AbortSignal) {
-      await drain.close(AbortSignal.any([signal, AbortSignal.timeout(STOP_MS)]))
+      await drain.close(signal)
       metrics.stop()
       board?.stop()
     },
