@@ -1,4 +1,5 @@
 import type { RequestListener } from 'node:http'
+import { setTimeout } from 'node:timers/promises'
 import { ping } from '../internal/handler/ping.ts'
 import { createOverload } from '../internal/overload.ts'
 import { renderFieldsAtOnce } from '../pkg/fast-path/log-line.ts'
@@ -12,19 +13,21 @@ import { wrk } from './wrk.ts'
 
 /** With one connection, each turn of the event loop has one request. */
 const CONNECTIONS = [1, 16]
-const WARM_UP = 5
+const WARM_UP_S = 6
+const SPAN_MS = 100
 /** On a busy machine, requests wait for a core. They are not refused. */
 const MAX_WAIT_MS = 10_000
 
 /**
  * Measures the CPU time of GET /ping with the queue of the server and with the admission in front of Express. One
- * process has both, because V8 compiles the same code differently in each process: processes differ by 10 %.
+ * process alternates between both every 100 ms under the same load: V8 compiles the same code differently in each
+ * process, so two processes differ by 10 %, and neighbouring spans meet the same state of the machine.
  */
 export async function measureAdmission({ quick }: { readonly quick: boolean }): Promise<Measurement[]> {
   const logger = createLogger({ destination: { write() {} } })
   renderFieldsAtOnce(logger)
   const routes = [{ path: '/ping', get: ping() }]
-  let hasAdmission = true
+  let hasAdmission = false
   let resumeClock = () => {}
   // Without the admission, the process must not pay for its clock.
   const clock = createTurnClock({
@@ -38,47 +41,60 @@ export async function measureAdmission({ quick }: { readonly quick: boolean }): 
     },
   })
   const variants: RequestListener[] = []
+  let requests = 0
   const { port, stop } = await serve({
     routes,
     logger,
     admit(app) {
       const { admit } = createOverload({ handler: app, routes, maxWaitMs: MAX_WAIT_MS, logger, clock })
       variants.push((request, response) => void setImmediate(() => app(request, response)), admit)
-      return (request, response) => variants[Number(hasAdmission)]?.(request, response)
+      return (request, response) => {
+        requests++
+        variants[Number(hasAdmission)]?.(request, response)
+      }
     },
   })
 
   /** Returns the CPU time of one request in microseconds. */
-  async function measure(withAdmission: boolean, connections: number): Promise<number> {
+  async function measureSpan(withAdmission: boolean): Promise<number> {
     hasAdmission = withAdmission
     if (withAdmission) resumeClock()
-    const seconds = 1
+    requests = 0
     const before = process.cpuUsage()
-    const perSecond = await wrk(`http://127.0.0.1:${port}/ping`, { seconds, connections })
+    await setTimeout(SPAN_MS)
     const { user, system } = process.cpuUsage(before)
-    return (user + system) / (perSecond * seconds)
+    return (user + system) / requests
   }
 
-  const pairs = quick ? 4 : 40
+  async function measureLoad(connections: number, seconds: number) {
+    const rows = { without: [] as number[], admission: [] as number[] }
+    let isOver = false
+    const load = wrk(`http://127.0.0.1:${port}/ping`, { seconds, connections }).finally(() => {
+      isOver = true
+    })
+    await setTimeout(SPAN_MS)
+    // The order alternates, so a trend affects both.
+    for (let isReversed = false; ; isReversed = !isReversed) {
+      const first = await measureSpan(isReversed)
+      const second = await measureSpan(!isReversed)
+      if (isOver) break
+      rows.without.push(isReversed ? second : first)
+      rows.admission.push(isReversed ? first : second)
+    }
+    await load
+    return rows
+  }
+
   const measurements: Measurement[] = []
   await pin(process.pid, [SERVER_CPU])
   for (const connections of CONNECTIONS) {
-    const rows = { without: [] as number[], admission: [] as number[] }
-    for (let pair = -WARM_UP; pair < pairs; pair++) {
-      // The order alternates, so a trend affects both.
-      const isFirst = pair % 2 === 0
-      const first = await measure(isFirst, connections)
-      const second = await measure(!isFirst, connections)
-      if (pair < 0) continue
-      rows.admission.push(isFirst ? first : second)
-      rows.without.push(isFirst ? second : first)
-    }
+    await measureLoad(connections, WARM_UP_S)
     measurements.push({
       name: `admission, ${connections}`,
       title: `CPU time of GET /ping with ${connections} connection${connections === 1 ? '' : 's'}, without overload`,
       unit: 'µs',
       base: 'without',
-      rows,
+      rows: await measureLoad(connections, quick ? 5 : 60),
     })
   }
   await pin(process.pid, listCores())

@@ -1,10 +1,10 @@
 import { type Priority, RANKS, rankOf } from './priority.ts'
 
 /**
- * An overloaded window sets the limit below the capacity by this share: α of DAGOR,
- * https://arxiv.org/abs/1806.04075 §4.2.
+ * An overloaded window sets the limit below the capacity by this share, which drains 20 ms of waiting work in a second.
+ * DAGOR takes off 5 % (α, https://arxiv.org/abs/1806.04075 §4.2), because it does not know the capacity.
  */
-const DECREASE = 0.05
+const DECREASE = 0.02
 /**
  * The event loop has time for every request when the incoming requests would keep it busy for at most this share of the
  * time. Then it is not overloaded: requests wait for long handlers, or for a core that other processes use, and
@@ -61,7 +61,7 @@ export function admits(level: Level, priority: Priority, bucket: number, chance:
  * Returns the level for the next window:
  *
  *     capacity = served requests / busy time of the event loop
- *     limit    = 0.95 × capacity   after an overloaded window, whose requests waited for more than `maxWaitMs` on average
+ *     limit    = 0.98 × capacity   after an overloaded window, whose requests waited for more than `maxWaitMs` on average
  *                capacity          after any later window, until the incoming requests are at most 0.8 × capacity
  *
  * DAGOR does not know the capacity and searches for it in steps of a hundredth (β), which takes a minute. The busy time
