@@ -19,9 +19,15 @@ const REMARK = /\s\(\[[^\]]*\]\([^)]*\)\)|:\s\[[^\]]*\]\([^)]*\)(?=\.)/g
 interface Names {
   /** Tells whether a linked file or folder exists. */
   readonly exists: (path: string) => boolean
-  /** Tells whether inline code on a page names something that does not exist any more. */
-  readonly isGone: (code: string, page: string) => boolean
+  /**
+   * Tells whether inline code names something that does not exist any more.
+   *
+   * @param table the page, when the code is in the first column of a table
+   */
+  readonly isGone: (code: string, table?: string) => boolean
 }
+
+const isFirstCell = (row: string, index: number) => row.startsWith('|') && index < row.indexOf('|', 1)
 
 function dropEmptySections(text: string): string {
   // Reads the lines from the end. `below` is the level of the next heading, or Infinity when text comes first.
@@ -41,7 +47,9 @@ function dropEmptySections(text: string): string {
 function dropFromPage(path: string, text: string, { exists, isGone }: Names): string {
   const isDead = (part: string) =>
     [...part.matchAll(LINK)].some(([, to = '']) => !exists(posix.join(posix.dirname(path), to).replace(/\/$/, ''))) ||
-    [...part.matchAll(CODE)].some(([, code = '']) => isGone(code, path))
+    [...part.matchAll(CODE)].some(({ 1: code = '', index }) =>
+      isGone(code, isFirstCell(part, index) ? path : undefined),
+    )
   const dropSentences = (paragraph: string) =>
     paragraph
       .split(SENTENCES)

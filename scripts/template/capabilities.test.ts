@@ -78,7 +78,8 @@ test('a constant that only removed lines used is removed', () => {
     'run(() => {',
     '  const a = f?.a',
     '  const b = g()',
-    '  mail(a, b)',
+    '  const { c } = i',
+    '  mail(a, b, c)',
     '  h(b)',
     '})',
   ]

@@ -78,7 +78,7 @@ function dropItems(line: string, isUsed: (text: string) => boolean): string {
 /** Removes the constants that only removed lines used. */
 function dropUnused(lines: readonly string[], removed: string): readonly string[] {
   const isUnused = (line: string) => {
-    const [, name] = /^ +const (\w+) = .*[^{([]$/.exec(line) ?? []
+    const [, name] = /^ +const (?:\{ )?(\w+)(?: \})? = .*[^{([]$/.exec(line) ?? []
     if (name === undefined) return false
     const uses = new RegExp(`\\b${name}\\b`)
     return uses.test(removed) && !lines.some((other) => other !== line && uses.test(other))

@@ -21,22 +21,22 @@ const TABLES = ['docs/logs.md', 'docs/metrics.md']
 
 /**
  * Creates a function that tells whether code on a page names a file, a folder, a target of make, a command, a variable, a
- * message or a metric that the service lacks.
+ * message, a field or a metric that the service lacks. The last three count in the first column of their tables only.
  */
-export function createGone(template: Tree, service: Tree): (code: string, page?: string) => boolean {
+export function createGone(template: Tree, service: Tree): (code: string, table?: string) => boolean {
   const hasPath = (tree: Tree, path: string) =>
     tree.has(path) || [...tree.keys()].some((file) => file.startsWith(`${path}/`))
   const [before, after] = [listTargets(template), listTargets(service)]
   const [variables, left] = [listVariables(template), listVariables(service)]
   const [quoted, stillQuoted] = [listQuoted(template), listQuoted(service)]
-  return (code, page = '') => {
+  return (code, table = '') => {
     const target = /^(?:\w+=\S+ )*make ([a-z][a-z0-9-]*)/.exec(code)?.[1]
     if (target !== undefined) return before.has(target) && !after.has(target)
     const command = /^app ([a-z]+)$/.exec(code)?.[1]
     if (command !== undefined) return template.has(`src/${command}.ts`) && !service.has(`src/${command}.ts`)
     const variable = /^([A-Z][A-Z0-9_]*?)(?:_FILE)?(?:=|$)/.exec(code)?.[1]
     if (variable !== undefined) return variables.has(variable) && !left.has(variable)
-    if (TABLES.includes(page) && quoted.has(code) && !stillQuoted.has(code)) return true
+    if (TABLES.includes(table) && quoted.has(code) && !stillQuoted.has(code)) return true
     const path = code.replace(/\/$/, '')
     return code.includes('/') && hasPath(template, path) && !hasPath(service, path)
   }
