@@ -23,7 +23,8 @@ export async function startHaproxy(): Promise<ListedProxy> {
     args: ['-W', '-f', 'haproxy.cfg'],
     spawnOptions: {
       ...spawnOptions,
-      env: { LISTEN: `127.0.0.1:${port}`, ADMIN_SOCKET: socket, CHECK_INTERVAL: '100ms', CHECK_TIMEOUT: '1s' },
+      // A busy machine delays the response to a check.
+      env: { LISTEN: `127.0.0.1:${port}`, ADMIN_SOCKET: socket, CHECK_INTERVAL: '100ms', CHECK_TIMEOUT: '10s' },
     },
     readyPattern: /Loading success/,
     logFile,
