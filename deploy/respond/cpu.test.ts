@@ -87,8 +87,11 @@ afterAll(async () => {
 
 test('CPU usage above 90 % adds two replicas once, and the signal recovers', async () => {
   const fields = { 'App.respond.alert': 'CpuUsageHigh', 'App.respond.rule': 'cpu-usage' }
-  const action = { ...fields, 'App.respond.action': 'scale', 'App.respond.target': 'default/my-service' }
-  expect(await responder.line({ message: 'action started' })).toMatchObject(action)
+  expect(await responder.line({ message: 'action started' })).toMatchObject({
+    ...fields,
+    'App.respond.action': 'scale',
+    'App.respond.target': 'default/my-service',
+  })
   expect(await responder.line({ message: 'action performed' })).toMatchObject(fields)
   expect(replicas()).toBe(3)
   expect(await responder.line({ message: 'signal recovered' })).toMatchObject(fields)

@@ -11,23 +11,25 @@ export interface Queue<T> {
 }
 
 interface Line<T> {
-  readonly entries: T[]
+  /** The entries from `head` to `tail`. An empty line keeps the array, so that the next request allocates none. */
+  readonly entries: (T | undefined)[]
   head: number
+  tail: number
 }
 
 export function createQueue<T>(): Queue<T> {
-  const lines = PRIORITIES.map((): Line<T> => ({ entries: [], head: 0 }))
+  const lines = PRIORITIES.map((): Line<T> => ({ entries: [], head: 0, tail: 0 }))
   const byPriority = Object.fromEntries(PRIORITIES.map((priority, index) => [priority, lines[index]]))
   let size = 0
 
   function shiftLine(line: Line<T>): T {
-    const entry = line.entries[line.head++] as T
+    const entry = line.entries[line.head] as T
+    line.entries[line.head++] = undefined
     size--
-    if (line.head === line.entries.length) {
-      line.entries.length = 0
-      line.head = 0
-    } else if (line.head === 1024) {
+    if (line.head === line.tail) line.head = line.tail = 0
+    else if (line.head === 1024) {
       line.entries.splice(0, line.head)
+      line.tail -= line.head
       line.head = 0
     }
     return entry
@@ -38,17 +40,19 @@ export function createQueue<T>(): Queue<T> {
       return size
     },
     push(priority, entry) {
-      byPriority[priority]?.entries.push(entry)
+      const line = byPriority[priority]
+      if (line === undefined) return
+      line.entries[line.tail++] = entry
       size++
     },
     shift() {
       if (size === 0) return undefined
-      for (const line of lines) if (line.entries.length > 0) return shiftLine(line)
+      for (const line of lines) if (line.head < line.tail) return shiftLine(line)
       return undefined
     },
     expire(isExpired, onExpired) {
       for (const line of lines) {
-        while (line.entries.length > 0 && isExpired(line.entries[line.head] as T)) onExpired(shiftLine(line))
+        while (line.head < line.tail && isExpired(line.entries[line.head] as T)) onExpired(shiftLine(line))
       }
     },
   }
