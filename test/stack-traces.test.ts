@@ -53,7 +53,7 @@ beforeAll(() => {
   symlinkSync(resolve('node_modules'), path('node_modules'))
   mkdirSync(path('dist'))
   writeFileSync(path('internal/handler/ping.ts'), HANDLER)
-  writeFileSync(path('src/main.ts'), readFileSync('src/main.ts', 'utf8').replace('\nconst USAGE', `\n${EARLY}$&`))
+  writeFileSync(path('src/main.ts'), readFileSync('src/main.ts', 'utf8').replace('\nconst args = ', `\n${EARLY}$&`))
   for (const artifact of ['bundle', 'executable'])
     execFileSync(process.execPath, ['scripts/build.ts', artifact], { cwd: directory, stdio: 'pipe' })
 })
