@@ -116,9 +116,10 @@ e2e-deploy: build ## test each deployment with its real tool (T=nginx for a sing
 e2e-discovery: build ## test real registries with the bridge and a proxy (T=nacos for one; ROUNDS=20 restarts, default 6; OUTAGE_S=60 seconds, default 15)
 	@ROUNDS=$(or $(ROUNDS),6) OUTAGE_S=$(or $(OUTAGE_S),15) $(JEST) --selectProjects discovery --passWithNoTests --runInBand $(T)
 
-# Run one test at a time: an experiment measures, and a measurement needs the cores.
+# Run one test at a time: an experiment measures, and a measurement needs the cores. Force the exit: after the
+# experiments, Node 26 may loop without end when it cleans up (Environment::CleanupHandles).
 e2e-stability: build ## test the experiments, the load tests and the healing (T=chaos for some of them)
-	@$(JEST) --selectProjects stability --passWithNoTests --runInBand $(T)
+	@$(JEST) --selectProjects stability --passWithNoTests --runInBand --forceExit $(T)
 
 $(TOOLCHAIN): .nvmrc scripts/toolchain/package-lock.json scripts/toolchain/install.sh
 	@sh scripts/toolchain/install.sh
