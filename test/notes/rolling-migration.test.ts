@@ -137,7 +137,7 @@ test('the previous version loses no request while the next version migrates, and
   process.stdout.write(
     `0 of ${load.sent()} requests failed: ${after - before} requests while the next version migrated, ${load.sent() - after} after it\n`,
   )
-})
+}, 180_000)
 
 test('requests of the previous version fail when a migration drops a column', async () => {
   expect(await previousApp('migrate')).toMatchObject({ code: 0 })
