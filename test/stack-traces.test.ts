@@ -19,7 +19,7 @@ const bundle = path('dist/server.cjs')
 
 const HANDLER = `import { operation } from '#pkg/operation/index.ts'
 
-function fail(message: string): never {
+function throwIt(message: string): never {
   throw new Error(message)
 }
 
@@ -30,8 +30,8 @@ export function ping() {
     public: true,
     responses: { 204: { description: 'No failure' } },
     handler: function ping(req, res) {
-      if (req.headers['x-fail'] === 'request') fail('a request')
-      if (req.headers['x-fail'] === 'process') setImmediate(() => fail('the process'))
+      if (req.headers['x-fail'] === 'request') throwIt('a request')
+      if (req.headers['x-fail'] === 'process') setImmediate(() => throwIt('the process'))
       res.status(204).end()
     },
   })
@@ -79,9 +79,9 @@ describe.each([
   test('logs the TypeScript file and line of an error in a handler, and the files of packages', async () => {
     const frames = (await failRequest(program)).split('\n').slice(1)
     const [thrown = '', called = '', ...callers] = frames
-    expect(thrown).toMatch(/^ {4}at fail \(/)
+    expect(thrown).toMatch(/^ {4}at throwIt \(/)
     expect(thrown).toContain(`(${locate('internal/handler/ping.ts', 'throw new Error')}:`)
-    expect(called).toContain(`(${locate('internal/handler/ping.ts', "fail('a request')")}:`)
+    expect(called).toContain(`(${locate('internal/handler/ping.ts', "throwIt('a request')")}:`)
     expect(callers.join()).toMatch(/\([^ ]*node_modules\/router\/index\.js:\d+:\d+\)/)
     expect(frames.join()).not.toContain('server.cjs')
   })
@@ -90,8 +90,8 @@ describe.each([
     const app = await startApp({ program, env })
     await fetch(`${app.url}/ping`, { headers: { 'x-fail': 'process' } })
     const { 'error.stack_trace': stack } = await app.line({ 'error.message': 'the process' })
-    expect(stack).toContain(`at fail (${locate('internal/handler/ping.ts', 'throw new Error')}:`)
-    expect(stack).toContain(`(${locate('internal/handler/ping.ts', "fail('the process')")}:`)
+    expect(stack).toContain(`at throwIt (${locate('internal/handler/ping.ts', 'throw new Error')}:`)
+    expect(stack).toContain(`(${locate('internal/handler/ping.ts', "throwIt('the process')")}:`)
     expect(await app.ended).toEqual({ code: 1, signal: null })
   })
 
@@ -104,7 +104,7 @@ describe.each([
 })
 
 describe('the bundle', () => {
-  const plain = /at fail \(.*server\.cjs:\d+:\d+\)/
+  const plain = /at throwIt \(.*server\.cjs:\d+:\d+\)/
 
   /** Copies the bundle to a directory without its map. */
   function copyBundle(name: string): string {
