@@ -4,7 +4,6 @@ import { connect } from 'node:net'
 import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
-import { restartInstance } from '#pkg/respond/commands.ts'
 import { startLoad } from '../../test/support/load.ts'
 import { freePort, until } from '../../test/support/services.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
@@ -265,19 +264,6 @@ testWithSystemd(
   },
   90_000,
 )
-
-testWithSystemd('the responder restarts a running instance, and starts no other instance', async () => {
-  const run = (file: string, args: readonly string[]) => machine.succeed(file, ...args)
-  const restart = (target: string) =>
-    restartInstance({ type: 'restart_instance', systemd: { unit: 'app' } }, target, run)
-  const [unit = ''] = instances
-  const before = await show(unit, 'MainPID')
-  await restart(unit)
-  expect(await show(unit, 'MainPID')).not.toBe(before)
-  const unknown = `app@${await freePort()}`
-  await expect(restart(unknown)).rejects.toThrow(`systemd does not run ${unknown}.service`)
-  expect(await show(unknown, 'ActiveState')).toBe('inactive')
-})
 
 testWithSystemd('a reload reaches every instance and keeps its process', async () => {
   const before = await mainPids()
