@@ -68,16 +68,14 @@ export async function measureAdmission({ quick }: { readonly quick: boolean }): 
 
   async function measureLoad(connections: number, seconds: number) {
     const rows = { without: [] as number[], admission: [] as number[] }
-    let isOver = false
-    const load = wrk(`http://127.0.0.1:${port}/ping`, { seconds, connections }).finally(() => {
-      isOver = true
-    })
-    await setTimeout(SPAN_MS)
+    requests = 0
+    const load = wrk(`http://127.0.0.1:${port}/ping`, { seconds, connections })
+    while (requests === 0) await setTimeout(SPAN_MS)
+    const end = performance.now() + (seconds - 1) * 1_000
     // The order alternates, so a trend affects both.
-    for (let isReversed = false; ; isReversed = !isReversed) {
+    for (let isReversed = false; performance.now() < end; isReversed = !isReversed) {
       const first = await measureSpan(isReversed)
       const second = await measureSpan(!isReversed)
-      if (isOver) break
       rows.without.push(isReversed ? second : first)
       rows.admission.push(isReversed ? first : second)
     }
