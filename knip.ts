@@ -30,7 +30,7 @@ export default {
         'load/{main,generator,capacity/main}.ts',
         'deploy/*/timeouts.ts',
         'deploy/*/observe.ts',
-        'deploy/*/fault-*.ts',
+        'deploy/*/{fault-*,machine}.ts',
       ],
       // An import of a package with the service's own name looks like an import of the service.
       ignoreDependencies: [
