@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { createPrograms } from '../../test/payments/programs.ts'
 import { installPythonPackages } from '../../test/support/python-packages.ts'
 import { run } from '../../test/support/run.ts'
+import { until } from '../../test/support/services.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
 import { type Activity, listUnset } from '../experiment.ts'
 import { groupByStage, type Planned, readExperiment, startStageOf } from '../plan.ts'
@@ -118,8 +119,12 @@ async function compare(stage: Stage, planned: Planned) {
   const deadline = performance.now() + PATIENCE_MS
   for (;;) {
     const env = () => ({ ...holdOf(planned.name), ...stage.variables() })
+    const runner = createRunner(planned.experiment, { env: { ...process.env, ...env() } })
+    const settle = () => until(async () => (await runner.checkHypothesis()).isMet, PATIENCE_MS)
+    await settle()
     const { summary, last } = await runOwn(planned, env())
-    const real = summary.isMetBefore ? await runReal(planned, env()) : undefined
+    await settle()
+    const real = await runReal(planned, env())
     const isDone = summary.isMetBefore && isDeepStrictEqual(summary, real)
     if (isDone || performance.now() > deadline) return { own: summary, real, last }
   }
@@ -143,8 +148,8 @@ describe.each(groups)('on the stage of $names', ({ group }) => {
       process.stderr.write(message)
       return
     }
-    const { own, real } = await compare(stage, planned)
-    expect(own.isMetBefore).toBe(true)
+    const { own, real, last } = await compare(stage, planned)
+    if (!own.isMetBefore) throw new Error(`the hypothesis never held before the method: ${last}`)
     expect(real).toEqual(own)
   })
 })
