@@ -25,9 +25,7 @@ export default {
         // Unused when load/ is gone.
         'test/support/cpu.ts',
         // A service may lack the suites and the capabilities that use the rest.
-        ...(existsSync('test/release')
-          ? []
-          : ['test/{support,resilience}/*.ts', 'config/load.ts', 'deploy/systemd/machine.ts']),
+        ...(existsSync('test/release') ? [] : ['test/{support,resilience}/*.ts', 'config/load.ts']),
         'chaos/{main,faults/*,healing/*,parts/*}.ts',
         'load/{main,generator,capacity/main}.ts',
         'deploy/*/timeouts.ts',

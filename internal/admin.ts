@@ -77,7 +77,8 @@ export function createAdmin({ host, port, defaultPort = 9464, ...deps }: AdminDe
     },
     drain: () => drain.begin(),
     async stop(signal: AbortSignal) {
-      await drain.close(signal)
+      // A scraper that reads no response holds the stop for a second only.
+      await drain.close(AbortSignal.any([signal, AbortSignal.timeout(1_000)]))
       metrics.stop()
       board?.stop()
     },

@@ -1,25 +1,15 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { bootMachine, findObstacle, type Machine } from '../../test/support/machine.ts'
 import { freePort, until } from '../../test/support/services.ts'
 import { startResponder, startRobot } from './responder.ts'
-import { importWay, type Outcome, type Row, type RowOptions } from './row.ts'
+import type { Outcome, Row, RowOptions } from './row.ts'
 import { seconds } from './users.ts'
 
 /** The paths in the machine. */
 const UNITS = '/srv/systemd'
 const SCRIPTS = '/srv/scripts'
-
-/** The part of deploy/systemd/machine.ts that the row uses. */
-interface Machine extends AsyncDisposable {
-  succeed(file: string, ...args: string[]): Promise<string>
-  path(inside: string): string
-}
-
-interface Machines {
-  findObstacle(): Promise<string | undefined>
-  bootMachine(mounts: Readonly<Record<string, string>>): Promise<Machine>
-}
 
 interface Unit {
   readonly name: string
@@ -49,7 +39,6 @@ async function install(machine: Machine): Promise<Unit> {
 
 /** The shipped unit has WatchdogSec=30, and restarts the instance after a second. */
 async function measure({ directory }: RowOptions): Promise<Outcome> {
-  const { findObstacle, bootMachine } = await importWay<Machines>('deploy/systemd/machine.ts')
   const obstacle = await findObstacle()
   if (obstacle !== undefined) throw new Error(`systemd cannot run here: ${obstacle}`)
   const scripts = join(directory, 'scripts')

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
 import { restartInstance } from '#pkg/respond/commands.ts'
-import { bootMachine, findObstacle, type Machine } from '../systemd/machine.ts'
+import { bootMachine, findObstacle, type Machine } from '../../test/support/machine.ts'
 
 const obstacle = await findObstacle()
 if (obstacle !== undefined) {

@@ -5,9 +5,9 @@ import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
 import { startLoad } from '../../test/support/load.ts'
+import { bootMachine, findObstacle, type Machine } from '../../test/support/machine.ts'
 import { freePort, until } from '../../test/support/services.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
-import { bootMachine, findObstacle, type Machine } from './machine.ts'
 
 const obstacle = await findObstacle()
 if (obstacle !== undefined) {

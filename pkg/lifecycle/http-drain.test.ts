@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
 import { Agent, createServer, get, type RequestListener, request, type Server, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
-import { text } from 'node:stream/consumers'
+import { buffer, text } from 'node:stream/consumers'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterEach, expect, jest, test } from '@jest/globals'
 import { createHttpDrain } from './http-drain.ts'
@@ -246,6 +246,23 @@ test('the header timeout still applies to slow clients during the close', async 
   while (serverSide.bytesRead === 0) await nextTurn()
   await drain.close(never)
   expect(await response).toMatch(/^HTTP\/1\.1 408/)
+})
+
+test('a client that is still reading a response gets the rest of it', async () => {
+  // Larger than the buffers of both sockets.
+  const body = Buffer.alloc(64 * 1024 ** 2)
+  const { drain, server, port } = await serve((_req, res) => res.end(body))
+  const socket = await rawConnection(port)
+  socket.write('GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n')
+  await once(socket, 'readable')
+  const control = controlAge(server)
+  const closed = drain.close(never)
+  await control.nextSearch()
+  control.age()
+  await control.nextSearch()
+  await control.nextSearch()
+  expect((await buffer(socket)).byteLength).toBeGreaterThan(body.byteLength)
+  await closed
 })
 
 test('an abort cuts the remaining connections', async () => {

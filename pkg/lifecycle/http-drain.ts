@@ -98,6 +98,11 @@ export function createHttpDrain({ server, ownsSocket = true, searchIntervalMs = 
     return [...connections.values()].some(({ acceptedAt, response }) => response === undefined && acceptedAt > since)
   }
 
+  /** Node counts a connection as idle when its response has ended, although the client may still be reading it. */
+  function isWriting(): boolean {
+    return [...connections.values()].some(({ response }) => response?.writableEnded && !response.writableFinished)
+  }
+
   return {
     /**
      * Calls `handle` when the earlier responses of the connection are finished, so one connection has one request in
@@ -172,8 +177,8 @@ export function createHttpDrain({ server, ownsSocket = true, searchIntervalMs = 
         await setTimeout(searchIntervalMs, undefined, { signal: closed.signal }).catch(() => {})
         // Timers run before input is read, so a connection may look idle while its request waits to be read.
         await setImmediate()
-        // Node closes either all idle connections or none, so one recent connection delays the rest.
-        if (!expectsFirstRequest()) server.closeIdleConnections()
+        // Node closes either all idle connections or none, so one such connection delays the rest.
+        if (!expectsFirstRequest() && !isWriting()) server.closeIdleConnections()
       }
     },
   }

@@ -4,9 +4,9 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } 
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { type Result, run, succeed } from '../../test/support/run.ts'
-import { until } from '../../test/support/services.ts'
-import { missingTools } from '../../test/support/tools.ts'
+import { type Result, run, succeed } from './run.ts'
+import { until } from './services.ts'
+import { missingTools } from './tools.ts'
 
 /** A container in which systemd runs as on a server. It has the network of this machine. */
 export interface Machine extends AsyncDisposable {
