@@ -14,9 +14,9 @@ import {
   type UpstreamReport,
 } from '#pkg/upstream/index.ts'
 import { payments } from './handler/payments.ts'
+import { logUpstream } from './log-upstream.ts'
 import { createPayments } from './service/payments.ts'
 import { requireUsable } from './upstream-check.ts'
-import { logUpstream } from './upstream-log.ts'
 import { createUpstreamMetrics } from './upstream-metrics.ts'
 
 /** The routes that call an upstream, by its name in UPSTREAMS. Without the upstream, the routes do not exist. */

@@ -20,7 +20,7 @@ export const CAPABILITIES: Readonly<Record<string, Capability>> = {
     needs: ['upstream'],
   },
   /** Calls to other services, with their example. */
-  upstream: { files: /(^|\/)(upstreams?|fault-upstream|payments)([.-][^/]*)?(\/|$)/ },
+  upstream: { files: /(^|\/)(upstreams?|(fault|log)-upstream|payments)([.-][^/]*)?(\/|$)/ },
 }
 
 /** Lists the capabilities that a template has. A template of an older commit may lack some. */
