@@ -31,12 +31,13 @@ export interface Supervisor extends AsyncDisposable {
 /** The programs of app.conf. */
 export const NAMES = ['app-0', 'app-1']
 
-/** Finds free ports that differ in their last digit, which is the number of the process. */
-async function findFreeAdminPorts(): Promise<readonly number[]> {
+/** Finds free ports that differ in their last digit, which is the number of the process. `port` is already in use. */
+async function findFreeAdminPorts(port: number): Promise<readonly number[]> {
   const first = Math.floor((await freePort()) / 10) * 10
   const wanted = NAMES.map((_, index) => first + index)
-  const free = await Promise.all(wanted.map((port) => freePort(port)))
-  return free.every((port, index) => port === wanted[index]) ? free : findFreeAdminPorts()
+  const free = await Promise.all(wanted.map((each) => freePort(each)))
+  const isFree = free.every((each, index) => each === wanted[index] && each !== port)
+  return isFree ? free : findFreeAdminPorts(port)
 }
 
 /**
@@ -47,7 +48,7 @@ export async function startSupervisor(env: Readonly<Record<string, string>>): Pr
   const directory = temporaryDirectory('supervisor')
   const path = (name: string) => join(directory, name)
   const port = await freePort()
-  const adminPorts = await findFreeAdminPorts()
+  const adminPorts = await findFreeAdminPorts(port)
   const changes = {
     '/usr/local/bin/app': resolve('dist/app'),
     '/var/log/app': directory,
