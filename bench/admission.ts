@@ -29,7 +29,7 @@ export async function measureAdmission({ quick }: { readonly quick: boolean }): 
   const routes = [{ path: '/ping', get: ping() }]
   let hasAdmission = false
   let resumeClock = () => {}
-  // Without the admission, the process must not pay for its clock.
+  // While the admission is off, the process must not pay for the clock of the admission.
   const clock = createTurnClock({
     eachTurn(callback) {
       function each(): void {

@@ -45,7 +45,10 @@ export interface ConductOptions {
 
 const POLL_MS = 200
 
-/** Time before the experiment, in milliseconds. A message that the logs have in this time is no signal of the fault. */
+/**
+ * Time before the experiment, in milliseconds. A message that the logs already have in this time is not a signal of the
+ * fault.
+ */
 const LISTEN_MS = 2_000
 
 /** Returns why an action failed. Without this check, as in the Chaos Toolkit, the verdict would ignore it. */

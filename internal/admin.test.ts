@@ -77,7 +77,7 @@ test('a metric that cannot be read is a 500 without its cause, and a line in the
   expect(lines).toContainEqual(expect.objectContaining({ message: 'metrics not rendered', 'log.level': 'error' }))
 })
 
-test('a scraper that reads no response does not hold the stop', async () => {
+test('a scraper that does not read its response cannot block the stop', async () => {
   // Larger than the buffers of both sockets.
   const text = 'x'.repeat(64 * 1024 ** 2)
   const metrics = { render: async () => ({ contentType: 'text/plain', text }), stop() {} }
@@ -90,7 +90,7 @@ test('a scraper that reads no response does not hold the stop', async () => {
   scraper.destroy()
 })
 
-test('the port has 64 connections, 16 of them for the time in which idle connections are being closed', async () => {
+test('the port has a limit of 48 connections, and accepts 16 more while it closes idle connections', async () => {
   const { port, lines } = await start()
   const sockets = Array.from({ length: 49 }, () => connect(port, '127.0.0.1'))
   await until(() => lines.some(({ message }) => message === 'connection limit reached'))

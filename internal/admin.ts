@@ -77,7 +77,7 @@ export function createAdmin({ host, port, defaultPort = 9464, ...deps }: AdminDe
     },
     drain: () => drain.begin(),
     async stop(signal: AbortSignal) {
-      // A scraper that reads no response holds the stop for a second only.
+      // A scraper that does not read its response delays the stop by a second at most.
       await drain.close(AbortSignal.any([signal, AbortSignal.timeout(1_000)]))
       metrics.stop()
       board?.stop()

@@ -53,7 +53,7 @@ test('calls count by upstream, method, status and error, and the state of an ups
   }
 })
 
-test('the statuses that HTTP does not define share a series of an upstream', async () => {
+test('statuses that HTTP does not define share one series of an upstream', async () => {
   const { sources, render } = create()
   const observe = createUpstreamMetrics(sources).observe('payments')
   for (let status = 599; status <= 999; status++) {

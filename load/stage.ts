@@ -31,7 +31,7 @@ export interface Stage extends AsyncDisposable {
 const START_MS = 60_000
 
 const ARTIFACT = [process.execPath, 'dist/server.cjs'] as const
-/** Without one of these files, the link is shorter: a service may have deleted it. */
+/** A service may have deleted one of these files. The link then lacks nginx or the upstream. */
 const NGINX = join(import.meta.dirname, '../deploy/nginx/start-nginx.ts')
 const PAYMENTS = join(import.meta.dirname, '../test/payments/programs/instance.ts')
 

@@ -75,7 +75,7 @@ export async function startWatch(target: Target, generatorPid: number): Promise<
     hasProc ? { atMs: performance.now(), cpuMs: pids.map(readTreeCpuMs), machine: readMachine() } : undefined
 
   await sample()
-  // The scrape is the baseline of the counters. The activity may be from before the load.
+  // The scrape is the baseline of the counters. Drop its activity, which may be from before the load.
   activities.length = 0
   const before = readAll()
   const stopping = new AbortController()

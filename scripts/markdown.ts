@@ -20,7 +20,7 @@ interface Names {
   /** Tells whether a linked file or folder exists. */
   readonly exists: (path: string) => boolean
   /**
-   * Tells whether inline code names something that does not exist any more.
+   * Tells whether inline code names something that no longer exists.
    *
    * @param table the page, when the code is in the first column of a table
    */

@@ -62,7 +62,7 @@ test.each([
   for (const { socket } of clients) socket.destroy()
 })
 
-test('60 scrapes that hang in mid-response hold neither memory nor the stop', async () => {
+test('60 scrapes that hang in mid-response neither use much memory nor block the stop', async () => {
   const { app, url } = await startMeasured({ DRAIN_DELAY_MS: '0' })
   const bytes = 'GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(60)
   const scrapers = Array.from({ length: 60 }, () => flood(Number(new URL(url).port), bytes))

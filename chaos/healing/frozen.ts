@@ -12,7 +12,7 @@ import { isGood, judgeLag, seconds, startUsers } from './users.ts'
 const PATIENCE_MS = 2_000
 
 interface Guarded extends RunningProxy {
-  /** Returns the number of times that the proxy, or its bridge, has excluded an instance and has included one again. */
+  /** Returns how often the proxy, or its bridge, has excluded an instance, and has included an instance again. */
   readonly counts: () => { readonly out: number; readonly back: number }
   readonly end: () => Promise<void>
 }

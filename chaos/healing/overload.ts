@@ -10,7 +10,7 @@ import { isGood, judgeLag, nextLine, seconds, startUsers, type UserRequest } fro
 
 /** OVERLOAD_WAIT_MS of the service. */
 const MAX_WAIT_MS = 20
-/** Length of the spans of the goodput, in seconds. A single pause of the machine would decide about a shorter span. */
+/** Length of the spans of the goodput, in seconds. A single pause of the machine would dominate a shorter span. */
 const SPAN_S = 5
 /** Largest lag of a valid load generator, as in `make resilience`, in milliseconds. */
 const MAX_LAG_MS = 20

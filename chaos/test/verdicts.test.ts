@@ -20,7 +20,7 @@ import { type Env, type Part, type Stage, startStage } from '../stage.ts'
 jest.setTimeout(300_000)
 const PATIENCE_MS = 120_000
 
-/** How long to hold the fault. The circuit of payments-out opens after 5 s. */
+/** How long to hold the fault. The circuit in payments-out needs 5 s to open. */
 const holdOf = (name: string) => ({ HOLD_S: name === 'payments-out' ? '5' : '2' })
 /** Each program waits for the pauses. The experiments with longer pauses would double the time of this file. */
 const MAX_PAUSES_S = 10
@@ -112,8 +112,8 @@ async function runReal({ file }: Planned, env: Env): Promise<Summary> {
 }
 
 /**
- * Runs an experiment with both programs until they agree. The hypothesis may not hold before the method, because the last
- * fault still has effects, and a pause of the machine may change one verdict.
+ * Runs an experiment with both programs until they agree. A single run may disagree: the effects of the last fault
+ * break the hypothesis before the method, or a pause of the machine changes one verdict.
  */
 async function compare(stage: Stage, planned: Planned) {
   const deadline = performance.now() + PATIENCE_MS

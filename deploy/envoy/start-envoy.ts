@@ -24,12 +24,12 @@ export interface EnvoyOptions extends ProxyOptions {
   readonly checkInterval?: string
   /** Shortest time without requests for an instance that refuses connections. @default that of envoy.yaml */
   readonly ejectionTime?: string
-  /** True inserts the filter of sticky-cookie.yaml. @default false */
+  /** Whether to insert the filter of sticky-cookie.yaml. @default false */
   readonly hasCookie?: boolean
 }
 
 export interface RunningEnvoy extends RunningProxy {
-  /** Returns the health of an instance, with only those fields that are not false. */
+  /** Returns the health of an instance, without the fields that are false. */
   health(address: string): Promise<HealthStatus | undefined>
 }
 

@@ -112,7 +112,8 @@ test('under a healthy load no alert fires', async () => {
 test.each(FAULTS)('$alerts: fires, arrives and resolves when $fault', inject)
 
 test('the alerts of the error budget resolve when their short windows have passed', async () => {
-  // On a busy machine, the overload protection refuses some requests without a fault.
+  // On a busy machine, the overload protection refuses some requests without a fault. These refusals would prolong the
+  // alerts.
   await Promise.all([service.traffic.stop(), service.protectedTraffic.stop()])
   expect(await Promise.all(late)).toEqual([undefined, undefined])
 })

@@ -11,8 +11,9 @@ import { temporaryDirectory } from '../../test/support/temporary.ts'
 import { needTools } from '../../test/support/tools.ts'
 
 /*
- * Prometheus and Alertmanager watch an instance whose replicas share 1.4 cores of work. The responder adds replicas with
- * a stand-in for kubectl. The CPU usage is far from the limit on both sides, because a busy machine delays scrapes.
+ * Prometheus and Alertmanager watch a stand-in for an instance of a service whose replicas share 1.4 cores of work. The
+ * responder adds replicas with a stand-in for kubectl. The CPU usage is far above the limit, then far below it, because
+ * a busy machine delays scrapes.
  */
 jest.setTimeout(180_000)
 
@@ -33,7 +34,10 @@ case $1 in get) cat "\${0%/*}/replicas" ;; esac
 let cpuSeconds = 0
 let readAt = performance.now()
 
-/** Returns the CPU time of the instance, which has its share of the work since the last call. */
+/**
+ * Returns the CPU time of the instance. Each call adds the share of the work that one replica has done since the last
+ * call.
+ */
 function readCpuSeconds(): number {
   const now = performance.now()
   cpuSeconds += (((now - readAt) / 1e3) * WORK_CORES) / replicas()

@@ -12,17 +12,17 @@ import { needTools } from '../../test/support/tools.ts'
 
 /*
  * Prometheus and Alertmanager watch the artifact, whose upstream answers half of the calls with an error. The responder
- * opens the breaker of this upstream. RESPOND_TIMES=mission uses the times of the mission: a scrape each 5 s, `for: 15s`.
+ * opens the breaker of this upstream. RESPOND_TIMES=long uses a scrape every 5 s and `for: 15s`.
  */
 jest.setTimeout(180_000)
 const PATIENCE_MS = 150_000
 
-const IS_MISSION = process.env['RESPOND_TIMES'] === 'mission'
-const TIMES = IS_MISSION
+const IS_LONG = process.env['RESPOND_TIMES'] === 'long'
+const TIMES = IS_LONG
   ? { scrape: '5s', window: '15s', for: '15s', repeat: '5s' }
   : { scrape: '1s', window: '4s', for: '2s', repeat: '1s' }
 /** Longer than the recovery of the signal. */
-const COOLDOWN_S = IS_MISSION ? 60 : 20
+const COOLDOWN_S = IS_LONG ? 60 : 20
 const SECRET = 'secret-of-the-test-0123456789abcdef'
 
 const directory = temporaryDirectory('respond')

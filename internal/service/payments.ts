@@ -44,8 +44,9 @@ export function createPayments({ upstream }: PaymentsDeps) {
 
   return {
     /**
-     * While the upstream fails, returns a final payment that it has returned before. @throws CodedError `not_found` when
-     * the payment does not exist
+     * While the upstream fails, returns a final payment that the upstream has returned before.
+     *
+     * @throws CodedError `not_found` when the payment does not exist
      */
     async get(id: string): Promise<Payment> {
       try {

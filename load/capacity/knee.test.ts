@@ -29,7 +29,7 @@ test('a search may start below and above the knee', async () => {
   expect(await findKnee({ measure: heldUpTo(9), start: 35 })).toMatchObject({ ratePerSecond: 0, limit: 'lowest' })
 })
 
-test('each end of the interval has the demanded number of measurements', async () => {
+test('each end of the interval has the requested number of measurements', async () => {
   const { low, high, measurements } = await findKnee({ measure: heldUpTo(200), repetitions: 5 })
   const count = (rate: number | undefined) => measurements.filter((each) => each.ratePerSecond === rate).length
   expect([count(low), count(high)]).toEqual([5, 5])

@@ -46,7 +46,7 @@ test.each([
 })
 
 test.each([...INVALID_ADDRESSES, '', 'http://consul:8500', 'eureka://ho st'])(
-  '%p is refused without a quotation',
+  '%p is refused, and the error shows no password',
   (text) => {
     const error = catchError(() => parseRegistry(text))
     expect(error).toBeInstanceOf(Error)

@@ -105,9 +105,9 @@ test('a redirect is not followed', async () => {
   expect(requests).toBe(1)
 })
 
-test('a JSON object is parsed, and an error quotes no other body', () => {
+test('a JSON object is parsed, and the error for any other body does not quote the body', () => {
   expect(parseObject('{"a":1}')).toEqual({ a: 1 })
   for (const body of ['s3cret', '', '[]', 'null', '"s3cret"']) {
-    expect(() => parseObject(body)).toThrow(/^response is (not JSON|no JSON object)$/)
+    expect(() => parseObject(body)).toThrow(/^response is (not JSON|not a JSON object)$/)
   }
 })

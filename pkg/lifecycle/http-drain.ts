@@ -177,7 +177,7 @@ export function createHttpDrain({ server, ownsSocket = true, searchIntervalMs = 
         await setTimeout(searchIntervalMs, undefined, { signal: closed.signal }).catch(() => {})
         // Timers run before input is read, so a connection may look idle while its request waits to be read.
         await setImmediate()
-        // Node closes either all idle connections or none, so one such connection delays the rest.
+        // Node closes all idle connections or none, so one connection that is still writing delays the others.
         if (!expectsFirstRequest() && !isWriting()) server.closeIdleConnections()
       }
     },

@@ -30,7 +30,9 @@ export function measureRuntime(sources: Sources): () => void {
   }
 }
 
-/** Measures the event loop for one reader, because each reader starts its own periods. */
+/**
+ * Measures the event loop for one reader. Each reader needs its own measurement, because a reading starts a new period.
+ */
 export function measureLoop() {
   let isPerIteration = false
   const delays = monitorEventLoopDelay({

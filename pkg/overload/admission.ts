@@ -144,7 +144,7 @@ export function createAdmission(options: AdmissionOptions) {
     else if (now >= sliceEnd) {
       if (queue.size === 0) return
       isLeftOver = true
-      // The immediate of a request that was given up ends here.
+      // An immediate whose request has expired ends here.
       if (scheduled < queue.size) schedule()
       return
     }

@@ -109,7 +109,7 @@ function simulate(phases: readonly (readonly [number, number])[]) {
   return good.map((count) => count / KNEE)
 }
 
-test('at three times the knee, the goodput of every 5 s is at least 80 % of the knee, and the end takes a second', () => {
+test('at three times the knee, the goodput of every 5 s is at least 80 % of the knee, and the recovery takes a second', () => {
   const goodputs = simulate([
     [0.5, 2],
     [3, 30],

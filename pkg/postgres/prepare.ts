@@ -52,8 +52,8 @@ const MAX_VARIANTS = 100
  *     const note = await find.takeFirst(transaction, { id })
  *
  * `build` returns a query of Kysely or raw SQL. It receives placeholders instead of the values, so it must not inspect
- * them. A value that is undefined has no placeholder, and `build` runs once for each set of defined values. It also runs
- * once for each `shape`, which may be any JSON: use it for a variation of the SQL, such as the order of a list.
+ * them. An undefined value has no placeholder, and `build` runs once for each set of defined values. It also runs once
+ * for each `shape`, which may be any JSON: use it for a variation of the SQL, such as the order of a list.
  */
 export function prepare<Values extends object, Row, Shape extends readonly unknown[] = []>(
   build: (given: Values, ...shape: Shape) => Compilable<Row>,

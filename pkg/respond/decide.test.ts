@@ -128,7 +128,7 @@ describe('decide', () => {
   })
 })
 
-test('after a step of the clock, no time lies further in the future than its own length', () => {
+test('after the clock has stepped back, no time lies further in the future than its own length', () => {
   const HOUR = 3_600_000
   const { state } = decideAll([alertOf('Errors')], {}, [HOUR])
   const override = { id: 'o', setting: 'UPSTREAM_OPEN', value: 'payments' } as const

@@ -67,8 +67,8 @@ const REMEMBER_MS = 30 * 24 * HOUR_MS
 const MAX_REMEMBERED = 10_000
 
 /**
- * Returns the state without times that lie further in the future than they could when they were set. Otherwise, a clock
- * that has stepped back would prolong cool-downs, changes of settings and deadlines by the step.
+ * Limits each time of the state to the latest time that could be set now. Otherwise, a clock that has stepped back
+ * would prolong cool-downs, changes of settings and deadlines by the step.
  */
 export function limitTimes(state: State, rules: readonly Rule[], now: number): State {
   const ruleOf = (name: string) => rules.find((rule) => rule.name === name)

@@ -13,8 +13,8 @@ export interface Call {
 }
 
 /**
- * Returns whether an attempt counts against the upstream. It does not when the caller disconnected, when the caller allowed
- * too little time, or when the upstream limits the rate.
+ * Returns whether a failed attempt counts against the upstream. It does not count when the caller disconnected, when
+ * the caller allowed too little time, or when the upstream limits the rate.
  */
 export const isFailure = ({ kind, status }: AttemptError, { isPatient }: Call) =>
   kind !== 'cancelled' && status !== 429 && (kind !== 'timeout' || isPatient)

@@ -7,8 +7,9 @@ export interface JsonRequest<S extends z.ZodType> extends UpstreamRequest {
   /** The body of a 2xx response. Name only the fields that you use, because the upstream may add fields. */
   readonly schema: S
   /**
-   * Returns the value to use when the call has failed, such as the last known value, or undefined to keep the error. Not
-   * called for an UpstreamStatusError, because the upstream has then decided about the request. @default no value
+   * Returns the value to use when the call has failed, such as the last known value, or undefined to keep the error.
+   * Not called for an UpstreamStatusError, because such a status, for example 404, is a decision of the upstream.
+   * @default no value
    */
   readonly fallback?: ((error: CodedError) => z.output<S> | undefined) | undefined
 }

@@ -30,7 +30,7 @@ test('a request passes on its id, its trace, its priority and the time that is l
   })
 })
 
-test('a fallback has the value of a call that has failed, and not of a decision of the upstream', async () => {
+test('the fallback supplies the value of a failed call, but not of a call that the upstream has rejected', async () => {
   const { port } = await instance((_req, res) => json(res, {}, 404))
   const up = await client([port])
   const down = await client([await refusingPort()])

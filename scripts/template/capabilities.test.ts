@@ -86,7 +86,7 @@ test('a constant that only removed lines used is removed', () => {
   expect(drop(lines)).toBe('run(() => {\n  const b = g()\n  h(b)\n})')
 })
 
-test('names in comments, in texts and of properties stay', () => {
+test('names of properties, and names in comments and in texts, stay', () => {
   const lines = ["import { mail } from './mail.ts'", '// By mail.', "send('mail')", 'user.mail()', 'mail-box']
   expect(drop(lines)).toBe(lines.slice(1).join('\n'))
 })

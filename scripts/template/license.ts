@@ -6,7 +6,7 @@ export const LICENSES: readonly string[] = ['none', 'MIT', 'Apache-2.0']
 
 /** Returns the files of the service that name its license. */
 export function writeLicense(template: Tree, service: Tree, { license, owner }: Choices, year: number): Tree {
-  // Both texts have the placeholders of Apache's.
+  // Both licenses have the placeholders of the Apache License.
   const text = template
     .get(`scripts/template/licenses/${license}.txt`)
     ?.replace(/\[yyyy\] \[name of copyright owner\]/, () => `${year} ${owner}`)

@@ -44,7 +44,7 @@ const TEMPLATE_ONLY = [
   'test/support/recipes.ts',
 ]
 
-/** The template has tested its tools, which a service gets with `make upgrade`. */
+/** The tests of the tools stay with the template. A service gets the tested tools with `make upgrade`. */
 const isTestOfTools = (path: string) => /^scripts\/.*\.test\.ts$/.test(path)
 
 const EXAMPLE = readNames({ NAME: 'note' })
@@ -81,7 +81,10 @@ function dropExample(tree: Tree): Tree {
   return new Map([...filter(tree, (path) => !deleted.includes(path)), ...edited])
 }
 
-/** Lists the suites that the choices leave out, and those with a file that the service does not get or that names one. */
+/**
+ * Lists the suites that the choices leave out, and the suites that need a file or a folder that the service does not
+ * get.
+ */
 function listLeftOut(template: Tree, offered: Tree, isChosen: (name: string) => boolean): readonly string[] {
   const paths = [...template.keys()]
   const folders = new Set(paths.flatMap((path) => /^(?:deploy|pkg)\/[^/]+(?=\/)/.exec(path) ?? []))

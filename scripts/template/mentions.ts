@@ -20,8 +20,8 @@ const listQuoted = (tree: Tree) =>
 const TABLES = ['docs/logs.md', 'docs/metrics.md']
 
 /**
- * Creates a function that tells whether code on a page names a file, a folder, a target of make, a command, a variable, a
- * message, a field or a metric that the service lacks. The last three count in the first column of their tables only.
+ * Creates a function that tells whether code on a page names a file, a folder, a target of make, a command, a variable,
+ * a message, a field or a metric that the service lacks. The last three count in the first column of their tables only.
  */
 export function createGone(template: Tree, service: Tree): (code: string, table?: string) => boolean {
   const hasPath = (tree: Tree, path: string) =>

@@ -1,7 +1,7 @@
 /*
- * make resilience: runs the scenarios in test/<subject>/scenarios/ and prints a table for docs/resilience.md. Each
- * scenario runs the service and a naive implementation. QUICK=1 makes the runs short and the limits wide.
- * `make resilience ONLY=slow` runs the scenarios whose file names contain `slow`.
+ * make resilience: runs the scenarios in test/<subject>/scenarios/ and prints a table. Each scenario runs the service
+ * and a naive implementation. QUICK=1 makes the runs short and the limits wide. `make resilience ONLY=slow` runs the
+ * scenarios whose file names contain `slow`.
  *
  * Exits with 1 when the service misses a goal or the naive implementation meets all of them, and with 2 when the
  * machine was too busy to measure.

@@ -66,9 +66,9 @@ export async function startPgbouncer(url: string, settings: Readonly<Record<stri
 }
 
 /**
- * Variables of a service that uses this database: through PgBouncer when E2E_POOLER=pgbouncer, and with named statements
- * when E2E_POOLER=pgbouncer-named. After a restart of the database, PgBouncer would refuse clients for 15 seconds by
- * default.
+ * Variables of a service that uses this database: through PgBouncer when E2E_POOLER=pgbouncer, also with named
+ * statements when E2E_POOLER=pgbouncer-named. After a restart of the database, PgBouncer would refuse clients for 15
+ * seconds by default.
  */
 export async function databaseEnv({ url }: { readonly url: string }): Promise<{
   readonly env: Readonly<Record<string, string>>

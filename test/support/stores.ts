@@ -2,7 +2,10 @@ import { afterAll, beforeAll, expect } from '@jest/globals'
 import { runApp } from './app.ts'
 import { type TestService, testPostgres, testRedis } from './services.ts'
 
-/** Starts a migrated PostgreSQL and a Redis before the tests, and stops them after the tests. Read the properties inside a test. */
+/**
+ * Starts a migrated PostgreSQL and a Redis before the tests, and stops both after the tests. Read the properties inside
+ * a test.
+ */
 export function useStores(): Readonly<Record<'database' | 'redis', TestService>> {
   const stores = {} as Record<'database' | 'redis', TestService>
   beforeAll(async () => {

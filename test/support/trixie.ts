@@ -30,8 +30,8 @@ async function unpack(packages: readonly string[], to: string): Promise<void> {
 }
 
 /**
- * Unpacks a program of Debian 13 and its C library into the user's cache, for an older Debian. The other libraries of the
- * program must be installed.
+ * Unpacks a program of Debian 13 and its C library into the user's cache, for an older Debian. The other libraries of
+ * the program must be installed.
  *
  * @param path the program in its package, such as `usr/sbin/pgbouncer`
  * @returns the command that runs the program

@@ -1,7 +1,7 @@
 import type { UpstreamReport } from '#pkg/upstream/index.ts'
 
 const instance = { latencyMs: 20, success: 1, isFailing: false }
-/** The state of an upstream with two instances in use and an ejected one. */
+/** The state of an upstream with two instances in use and one ejected instance. */
 export const upstreamReport = (): UpstreamReport => ({
   upstream: 'payments',
   circuit: 'half-open',

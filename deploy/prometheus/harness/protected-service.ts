@@ -5,7 +5,8 @@ import { type RunningApp, startApp } from '../../../test/support/app.ts'
 
 /**
  * Starts an instance with two upstreams, with overload protection and with traces. The upstreams and the collector are
- * stand-ins in this process. `/faults/call` calls `search`. The service only probes `stock`, so its circuit stays closed.
+ * stand-ins in this process. `/faults/call` calls `search`. The service only probes `stock`, so the circuit of `stock`
+ * stays closed.
  */
 export async function startProtectedService(program: readonly string[], env: Readonly<Record<string, string>>) {
   const state = { upstreamStatus: (_count: number) => 200, collectorStatus: 200 }
