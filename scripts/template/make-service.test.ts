@@ -186,6 +186,7 @@ describe('capabilities', () => {
       /\bREGISTRY\b/,
       /`registry lost`/,
       /`discovery_registered`/,
+      /bridge_last_success_timestamp_seconds/,
     ]) {
       expect(
         template.get('docs/discovery.md')! + template.get('docs/logs.md') + template.get('docs/metrics.md'),
