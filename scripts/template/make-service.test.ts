@@ -170,6 +170,12 @@ describe('capabilities', () => {
     expect(own.length).toBeGreaterThan(2)
   })
 
+  test('a service without upstream has no tests of its alerts, whose faults call an upstream', () => {
+    const isFaultTest = (path: string) => /^deploy\/prometheus\/(harness\/|(alerts|rules)\.test\.ts$)/.test(path)
+    expect([...make({ with: leave('upstream') }).keys()].filter(isFaultTest)).toEqual([])
+    expect([...make({ with: leave('jobs') }).keys()].filter(isFaultTest)).toEqual(paths.filter(isFaultTest))
+  })
+
   test('WITH=all keeps every file, and the lines that name them', () => {
     const service = make()
     const kept = ['config/env.ts', 'internal/app.ts', 'src/main.ts', 'internal/routes.ts', '.env.example']
