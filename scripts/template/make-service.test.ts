@@ -176,6 +176,17 @@ describe('capabilities', () => {
     expect([...make({ with: leave('jobs') }).keys()].filter(isFaultTest)).toEqual(paths.filter(isFaultTest))
   })
 
+  test.each(all)('the dashboards of a service without %s show only metrics of docs/metrics.md', (name) => {
+    const list = (tree: Tree) =>
+      [...tree.get('docs/metrics.md')!.matchAll(/^\| `(\w+)` \|/gm)].map(([, metric = '']) => metric)
+    const service = make({ with: leave(name) })
+    const left = list(service)
+    const gone = list(template).filter((metric) => !left.includes(metric))
+    const dashboards = [...service].filter(([path]) => path.startsWith('deploy/grafana/dashboards/'))
+    expect(dashboards.length).toBeGreaterThan(3)
+    expect(dashboards.flatMap(([, text]) => gone.filter((metric) => text.includes(metric)))).toEqual([])
+  })
+
   test('WITH=all keeps every file, and the lines that name them', () => {
     const service = make()
     const kept = ['config/env.ts', 'internal/app.ts', 'src/main.ts', 'internal/routes.ts', '.env.example']
