@@ -14,10 +14,11 @@ import { createRegistryClient, parseRegistry } from '#pkg/discovery/index.ts'
 import { watchConsul } from '#pkg/discovery/watch-consul.ts'
 import { watchEureka } from '#pkg/discovery/watch-eureka.ts'
 import { watchNacos } from '#pkg/discovery/watch-nacos.ts'
-import { createLifecycle, limitConnections, listen, type Part } from '#pkg/lifecycle/index.ts'
+import { createLifecycle, type Part } from '#pkg/lifecycle/index.ts'
 import type { Logger } from '#pkg/logging/index.ts'
-import { logAcceptError, logConnectionLimit, logEvent, logLifecycle, logListening } from './log-events.ts'
-import { createServer, type Timeouts } from './server.ts'
+import { createListener } from './listener.ts'
+import { logEvent, logLifecycle } from './log-events.ts'
+import type { Timeouts } from './server.ts'
 import { createServiceLog, type ServiceLogDeps } from './service-log.ts'
 
 type SinkAddress =
@@ -122,22 +123,19 @@ async function createSink({ sink, service, nginx }: BridgeDeps, logger: Logger, 
     service,
     onRefused: (err) => logEvent(logger, 'warn', 'proxy request refused', { 'service.target.name': service, err }),
   })
-  const { server, drain, handle } = createServer({ ...TIMEOUTS, ownsSocket: true, probe: () => false })
-  limitConnections({
-    server,
-    closeIdle: drain.closeIdle,
+  const { drain, handle, listen } = createListener({
+    ...TIMEOUTS,
+    name: 'bridge',
+    logger,
+    ownsSocket: true,
     reservedFiles: 0,
     openFiles: ENVOY_FILES,
-    onEvent: logConnectionLimit(logger, 'bridge'),
+    probe: () => false,
   })
   handle(envoy.handle)
   await use({
     name: 'http',
-    async start() {
-      await listen({ server, host: sink.host, port: sink.port, setting: 'BRIDGE_SINK' })
-      server.on('error', logAcceptError(logger, 'bridge'))
-      logListening(logger, 'listening', server.address())
-    },
+    start: () => listen({ host: sink.host, port: sink.port, setting: 'BRIDGE_SINK' }),
     drain: () => drain.begin(),
     stop: (signal) => drain.close(signal),
   })

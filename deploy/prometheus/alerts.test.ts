@@ -6,8 +6,8 @@ import { until } from '../../test/support/services.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
 import { needTools } from '../../test/support/tools.ts'
 import { FAULTS, type Fault } from './harness/faults.ts'
+import { readRules } from './harness/rules.ts'
 import { startWatchedService, type WatchedService } from './harness/watched-service.ts'
-import { readRules } from './rules.ts'
 
 /*
  * Prometheus and Alertmanager watch the artifact under load. Each test injects a fault, and waits until the alert fires,

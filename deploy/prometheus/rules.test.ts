@@ -6,7 +6,7 @@ import { run, succeed } from '../../test/support/run.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
 import { debianTool } from '../../test/support/tools.ts'
 import { FAULTS } from './harness/faults.ts'
-import { listMetrics, readRules } from './rules.ts'
+import { listMetrics, readRules } from './harness/rules.ts'
 
 const folder = import.meta.dirname
 const { alerts, records } = readRules()

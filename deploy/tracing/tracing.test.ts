@@ -170,13 +170,16 @@ testWithJaeger(
       [traceId, spanId, 'GET /ping'],
     ])
     const prometheus = await scrapeWithPrometheus(url, temporaryDirectory('prometheus'))
-    const findExemplar = async () =>
-      (await findExemplars(prometheus, 'http_server_request_duration_seconds_bucket')).find(
-        ({ request_id: id }) => id === 'r-42',
-      )
-    await until(async () => (await findExemplar()) !== undefined, 30_000)
-    expect(await findExemplar()).toMatchObject({ trace_id: traceId, http_route: '/ping' })
-    await prometheus.stop()
+    try {
+      const findExemplar = async () =>
+        (await findExemplars(prometheus, 'http_server_request_duration_seconds_bucket')).find(
+          ({ request_id: id }) => id === 'r-42',
+        )
+      await until(async () => (await findExemplar()) !== undefined, 30_000)
+      expect(await findExemplar()).toMatchObject({ trace_id: traceId, http_route: '/ping' })
+    } finally {
+      await prometheus.stop()
+    }
     const board = await (await fetch(new URL('/board.json?q=r-42', url))).json()
     expect(board).toMatchObject({ found: [{ requests: [{ requestId: 'r-42', traceId, spanId }] }] })
   },

@@ -26,7 +26,9 @@ interface Fallback {
 const upstream = {
   json: ({ schema: _, fallback, ...request }: UpstreamRequest & Fallback) => {
     asked.push(request)
-    return respond().catch((error) => fallback?.(error) ?? Promise.reject(error)) as never
+    const failed = (error: CodedError) =>
+      (error instanceof UpstreamStatusError ? undefined : fallback?.(error)) ?? Promise.reject(error)
+    return respond().catch(failed) as never
   },
 }
 const app = express()
@@ -54,6 +56,15 @@ test('while the upstream fails, a final payment that was read before is returned
   expect((await client.get('/v1/payments/pay_2').expect(200)).body).toEqual(final)
   await client.get('/v1/payments/pay_1').expect(503).expect('retry-after', '1')
   await client.get('/v1/payments/pay_3').expect(503)
+})
+
+test('the fallback forgets a payment that the upstream no longer has', async () => {
+  respond = async () => ({ ...payment, id: 'pay_gone', status: 'succeeded' })
+  await client.get('/v1/payments/pay_gone').expect(200)
+  respond = () => Promise.reject(new UpstreamStatusError(404))
+  await client.get('/v1/payments/pay_gone').expect(404)
+  respond = () => Promise.reject(new CodedError('upstream_unavailable'))
+  await client.get('/v1/payments/pay_gone').expect(503)
 })
 
 test('the fallback forgets the payment that was read least recently', async () => {

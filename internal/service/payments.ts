@@ -31,7 +31,11 @@ export interface PaymentsDeps {
 export type Payments = ReturnType<typeof createPayments>
 
 export function createPayments({ upstream }: PaymentsDeps) {
-  /** The latest payments that have succeeded or failed. Their status never changes again. */
+  /**
+   * The latest payments that have succeeded or failed, by id. Their status never changes again. All callers share them:
+   * the upstream does not know the caller, so each caller may read every payment. With payments of one caller, add the
+   * caller to the key.
+   */
   const final = new Map<string, Payment>()
 
   function remember(id: string, payment: Payment): void {
@@ -60,6 +64,7 @@ export function createPayments({ upstream }: PaymentsDeps) {
         return payment
       } catch (error) {
         if (error instanceof UpstreamStatusError && error.status === 404) {
+          final.delete(id)
           throw new CodedError('not_found', { cause: error })
         }
         throw error

@@ -97,6 +97,14 @@ const uses: Readonly<Record<string, (res: Response) => void>> = {
       // Node rejects a second head.
     }
   },
+  'a header after JSON': (res) => {
+    res.json({ a: 1 })
+    try {
+      res.set('x-own', '1')
+    } catch {
+      // Node rejects a header after the head.
+    }
+  },
   'JSON after a package has replaced writeHead': (res) => {
     const { writeHead } = res
     res.writeHead = function replaced(this: Response, ...args: unknown[]) {

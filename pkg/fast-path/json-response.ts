@@ -79,7 +79,8 @@ export function sendJsonAtOnce(app: Express, constants: readonly ReadonlyMap<str
     setHeader(this: Response, name: string, value: unknown) {
       const { unstored } = this
       const field = String(name).toLowerCase()
-      if (unstored === undefined || typeof value !== 'string' || FRAMING.has(field) || hasField(unstored, field)) {
+      const isStored = unstored === undefined || this.headersSent
+      if (isStored || typeof value !== 'string' || FRAMING.has(field) || hasField(unstored, field)) {
         return methods.setHeader.call(this, name, value)
       }
       validateHeaderName(name)

@@ -248,12 +248,16 @@ test('the header timeout still applies to slow clients during the close', async 
   expect(await response).toMatch(/^HTTP\/1\.1 408/)
 })
 
-test('a client that is still reading a response gets the rest of it', async () => {
+test.each([
+  ['a response', 1],
+  ['the first of two pipelined responses', 2],
+])('a client that is still reading %s gets the rest of it', async (_title, count) => {
   // Larger than the buffers of both sockets.
   const body = Buffer.alloc(64 * 1024 ** 2)
   const { drain, server, port } = await serve((_req, res) => res.end(body))
   const socket = await rawConnection(port)
-  socket.write('GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n')
+  const request = 'GET / HTTP/1.1\r\nhost: a\r\n'
+  socket.write(`${`${request}\r\n`.repeat(count - 1)}${request}connection: close\r\n\r\n`)
   await once(socket, 'readable')
   const control = controlAge(server)
   const closed = drain.close(never)
@@ -261,7 +265,7 @@ test('a client that is still reading a response gets the rest of it', async () =
   control.age()
   await control.nextSearch()
   await control.nextSearch()
-  expect((await buffer(socket)).byteLength).toBeGreaterThan(body.byteLength)
+  expect((await buffer(socket)).byteLength).toBeGreaterThan(count * body.byteLength)
   await closed
 })
 

@@ -176,6 +176,18 @@ describe('the limit', () => {
     expect(identify).not.toHaveBeenCalled()
   })
 
+  test('does not count the requests of clients that have disconnected as served', async () => {
+    const service = start()
+    for (const response of service.sendMany(1_000).slice(20)) response.destroy()
+    service.pass(30)
+    for (let turn = 0; turn < 20; turn++) await setImmediate()
+    expect(service.served).toHaveLength(20)
+    // The 20 handlers have run for 60 ms.
+    service.pass(910)
+    service.endWindow()
+    expect(service.level().limit).toBeCloseTo(0.98 * 20)
+  })
+
   test('changes after 2,000 requests, even within a second', async () => {
     const { sendMany, pass, level } = start({ handler: (_request, response) => void response.end() })
     sendMany(1_000)

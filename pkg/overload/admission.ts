@@ -151,8 +151,9 @@ export function createAdmission(options: AdmissionOptions) {
     const entry = queue.shift()
     if (entry === undefined) return
     countWait(now, entry)
+    if (entry.response.destroyed) return
     served++
-    if (!entry.response.destroyed) handler(entry.request, entry.response)
+    handler(entry.request, entry.response)
   }
 
   function beginTurn(now: number): void {

@@ -19,8 +19,8 @@ export const CAPABILITIES: Readonly<Record<string, Capability>> = {
     files: /(^|\/)respond(er)?([.-][^/]*)?(\/|$)|^internal\/handler\/alerts\.ts$/,
     needs: ['upstream'],
   },
-  /** Calls to other services, with their example. */
-  upstream: { files: /(^|\/)(upstreams?|(fault|log)-upstream|payments)([.-][^/]*)?(\/|$)/ },
+  /** Calls to other services, with their example, and the faults of the alerts, which call an upstream. */
+  upstream: { files: /(^|\/)(upstreams?|log-upstream|payments)([.-][^/]*)?(\/|$)|^deploy\/prometheus\/harness\// },
 }
 
 /** Lists the capabilities that a template has. A template of an older commit may lack some. */

@@ -170,6 +170,23 @@ describe('capabilities', () => {
     expect(own.length).toBeGreaterThan(2)
   })
 
+  test('a service without upstream has no tests of its alerts, whose faults call an upstream', () => {
+    const isFaultTest = (path: string) => /^deploy\/prometheus\/(harness\/|(alerts|rules)\.test\.ts$)/.test(path)
+    expect([...make({ with: leave('upstream') }).keys()].filter(isFaultTest)).toEqual([])
+    expect([...make({ with: leave('jobs') }).keys()].filter(isFaultTest)).toEqual(paths.filter(isFaultTest))
+  })
+
+  test.each(all)('the dashboards of a service without %s show only metrics of docs/metrics.md', (name) => {
+    const list = (tree: Tree) =>
+      [...tree.get('docs/metrics.md')!.matchAll(/^\| `(\w+)` \|/gm)].map(([, metric = '']) => metric)
+    const service = make({ with: leave(name) })
+    const left = list(service)
+    const gone = list(template).filter((metric) => !left.includes(metric))
+    const dashboards = [...service].filter(([path]) => path.startsWith('deploy/grafana/dashboards/'))
+    expect(dashboards.length).toBeGreaterThan(3)
+    expect(dashboards.flatMap(([, text]) => gone.filter((metric) => text.includes(metric)))).toEqual([])
+  })
+
   test('WITH=all keeps every file, and the lines that name them', () => {
     const service = make()
     const kept = ['config/env.ts', 'internal/app.ts', 'src/main.ts', 'internal/routes.ts', '.env.example']
@@ -186,6 +203,7 @@ describe('capabilities', () => {
       /\bREGISTRY\b/,
       /`registry lost`/,
       /`discovery_registered`/,
+      /bridge_last_success_timestamp_seconds/,
     ]) {
       expect(
         template.get('docs/discovery.md')! + template.get('docs/logs.md') + template.get('docs/metrics.md'),

@@ -57,6 +57,15 @@ test('the support of generated tests stays', () => {
   expect(dropOrphans(support, without).kept.has('test/support/described.ts')).toBe(true)
 })
 
+test('a shell script that no test starts is removed', () => {
+  const scripts: Tree = new Map([
+    ['test/support/used.sh', ''],
+    ['test/support/unused.sh', '# Usage: unused.sh NAME'],
+    ['test/a/a.test.ts', `spawn('sh', ['used.sh'])`],
+  ])
+  expect([...dropOrphans(scripts, scripts).kept.keys()]).toEqual(['test/support/used.sh', 'test/a/a.test.ts'])
+})
+
 test('a program that no test starts is removed', () => {
   const programs: Tree = new Map([
     ['test/a/programs/used.ts', ''],

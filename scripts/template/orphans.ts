@@ -43,9 +43,9 @@ export function dropOrphans(template: Tree, kept: Tree): { readonly kept: Tree; 
   const used = new Set([...findImports(kept), GENERATED])
   const orphans = [...findImports(template)].filter((name) => !used.has(name))
   const texts = [...kept].filter(([path]) => isTest(path))
-  // Tests start a program by its path.
+  // Tests start a program or a script by its path.
   const isUnused = (path: string) =>
-    /\/programs\/|\.txt$/.test(path) &&
+    /\/programs\/|\.(txt|sh)$/.test(path) &&
     !texts.some(([other, text]) => other !== path && text.includes(posix.basename(path)))
   // `make resilience` finds its scenarios by a pattern.
   const isOrphan = (path: string) => orphans.includes(path) && !path.includes('/scenarios/')

@@ -16,11 +16,13 @@ export interface Recording {
   readonly expr: string
 }
 
-/** Reads the rules of this folder. */
+const FOLDER = join(import.meta.dirname, '..')
+
+/** Reads the rules of deploy/prometheus. */
 export function readRules(): { readonly alerts: readonly Alert[]; readonly records: readonly Recording[] } {
-  const files = globSync('rules/*.yml', { cwd: import.meta.dirname }).sort()
+  const files = globSync('rules/*.yml', { cwd: FOLDER }).sort()
   const groups = files.flatMap(
-    (file): { rules: (Alert | Recording)[] }[] => parse(readFileSync(join(import.meta.dirname, file), 'utf8')).groups,
+    (file): { rules: (Alert | Recording)[] }[] => parse(readFileSync(join(FOLDER, file), 'utf8')).groups,
   )
   const rules = groups.flatMap((group) => group.rules)
   return {
