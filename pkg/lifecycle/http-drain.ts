@@ -98,9 +98,14 @@ export function createHttpDrain({ server, ownsSocket = true, searchIntervalMs = 
     return [...connections.values()].some(({ acceptedAt, response }) => response === undefined && acceptedAt > since)
   }
 
-  /** Node counts a connection as idle when its response has ended, although the client may still be reading it. */
+  /**
+   * Node counts a connection as idle when its response has ended, although the client may still be reading it, and its
+   * next requests may wait.
+   */
   function isWriting(): boolean {
-    return [...connections.values()].some(({ response }) => response?.writableEnded && !response.writableFinished)
+    return [...connections.values()].some(
+      ({ response, waiting }) => waiting > 0 || (response?.writableEnded && !response.writableFinished),
+    )
   }
 
   return {
