@@ -26,7 +26,10 @@ interface Fallback {
 const upstream = {
   json: ({ schema: _, fallback, ...request }: UpstreamRequest & Fallback) => {
     asked.push(request)
-    return respond().catch((error) => fallback?.(error) ?? Promise.reject(error)) as never
+    return respond().catch((error) => {
+      const value = error instanceof UpstreamStatusError ? undefined : fallback?.(error)
+      return value ?? Promise.reject(error)
+    }) as never
   },
 }
 const app = express()
@@ -54,6 +57,18 @@ test('while the upstream fails, a final payment that was read before is returned
   expect((await client.get('/v1/payments/pay_2').expect(200)).body).toEqual(final)
   await client.get('/v1/payments/pay_1').expect(503).expect('retry-after', '1')
   await client.get('/v1/payments/pay_3').expect(503)
+})
+
+test.each([
+  ['pending again', async () => ({ ...payment, id: 'pay_4' })],
+  ['unknown', () => Promise.reject(new UpstreamStatusError(404))],
+])('the fallback forgets a final payment that the upstream reports as %s', async (_title, change) => {
+  respond = async () => ({ ...payment, id: 'pay_4', status: 'succeeded' })
+  await client.get('/v1/payments/pay_4').expect(200)
+  respond = change
+  await client.get('/v1/payments/pay_4')
+  respond = () => Promise.reject(new CodedError('upstream_unavailable'))
+  await client.get('/v1/payments/pay_4').expect(503)
 })
 
 test('the fallback forgets the payment that was read least recently', async () => {

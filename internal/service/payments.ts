@@ -31,12 +31,12 @@ export interface PaymentsDeps {
 export type Payments = ReturnType<typeof createPayments>
 
 export function createPayments({ upstream }: PaymentsDeps) {
-  /** The latest payments that have succeeded or failed. Their status never changes again. */
+  /** The latest payments that have succeeded or failed. The upstream does not change them again. */
   const final = new Map<string, Payment>()
 
   function remember(id: string, payment: Payment): void {
-    if (payment.status === 'pending') return
     final.delete(id)
+    if (payment.status === 'pending') return
     final.set(id, payment)
     const [oldest = id] = final.keys()
     if (final.size > MAX_REMEMBERED) final.delete(oldest)
@@ -59,6 +59,7 @@ export function createPayments({ upstream }: PaymentsDeps) {
         return payment
       } catch (error) {
         if (error instanceof UpstreamStatusError && error.status === 404) {
+          final.delete(id)
           throw new CodedError('not_found', { cause: error })
         }
         throw error
