@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals'
 import { parse } from 'dotenv'
 import { WRONG } from '../test/support/wrong-environment.ts'
 import { SECRETS, schema } from './env.ts'
-import { ConfigError, describeConfig, type Environment } from './load.ts'
+import { ConfigError, describeConfig, type Environment, withoutSecrets } from './load.ts'
 import { createSettings } from './settings.ts'
 
 const noFiles = () => {
@@ -362,6 +362,13 @@ describe('.env', () => {
     expect(() => createSettings({ NODE_ENV: 'development' }, denied)).toThrow(/\.env: .*EACCES/)
     expect(load({ NODE_ENV: 'development' }).PORT).toBe(8080)
   })
+})
+
+test('the environment of a command has neither the secrets nor the variables of their files', () => {
+  const environment = { PATH: '/bin', SETTINGS_FILE: '/etc/settings.json' }
+  const secrets = [...SECRETS].flatMap((name) => [name, `${name}_FILE`])
+  const given = { ...environment, ...Object.fromEntries(secrets.map((name) => [name, 'x'])) }
+  expect(withoutSecrets(given)).toEqual(environment)
 })
 
 describe('.env.example', () => {
