@@ -152,6 +152,16 @@ describe('problems', () => {
     ])
   })
 
+  test('PORT may not share its socket with the metrics, also when they have their default port', () => {
+    const problem = (port: string) =>
+      `PORT: got "${port}", expected a port other than ADMIN_PORT (${port}), because REUSE_PORT would let both share it`
+    expect(findProblems({ PORT: '9464', REUSE_PORT: 'true' })).toEqual([problem('9464')])
+    expect(findProblems({ PORT: '8081', ADMIN_PORT: '8081', REUSE_PORT: 'true' })).toEqual([problem('8081')])
+    expect(findProblems({ PORT: '0', ADMIN_PORT: '0', REUSE_PORT: 'true' })).toEqual([])
+    expect(findProblems({ PORT: '9464', ADMIN_PORT: '0', REUSE_PORT: 'true' })).toEqual([])
+    expect(findProblems({ PORT: '9464' })).toEqual([])
+  })
+
   test('an operator can decide about background operations only where overload is controlled', () => {
     expect(findProblems({ BROWNOUT: 'on' })).toEqual([
       'BROWNOUT: got "on", expected auto, unless OVERLOAD_WAIT_MS is set',
