@@ -86,6 +86,11 @@ test.each<[string, string, (experiment: ReturnType<typeof valid>) => unknown]>([
         tolerance: { type: 'regex', target: 'body', pattern: '(' },
       }),
   ],
+  [
+    'a signal that is no regular expression',
+    'x.json: extensions[0].signal: expected a regular expression',
+    (each) => Object.assign(each, { extensions: [{ name: 'stage', signal: '(' }] }),
+  ],
 ])('%s is an error that names the place', (_, message, change) => {
   expect(() => parse(change)).toThrow(message)
 })

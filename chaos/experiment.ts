@@ -89,7 +89,7 @@ const experimentSchema = z.strictObject({
   method: z.array(activity).min(1),
   rollbacks: z.array(activity).default([]),
   /** Options of other tools, which the runner ignores. */
-  extensions: z.array(z.looseObject({ name: z.string() })).default([]),
+  extensions: z.array(z.looseObject({ name: z.string(), signal: pattern.optional() })).default([]),
 })
 
 export type Experiment = Readonly<z.infer<typeof experimentSchema>>
