@@ -78,6 +78,19 @@ test.each<[string, string, (experiment: ReturnType<typeof valid>) => unknown]>([
     (each) =>
       Object.assign(each['steady-state-hypothesis'].probes[0]!, { tolerance: { type: 'range', range: [0, 1] } }),
   ],
+  [
+    'a pattern that is no regular expression',
+    'x.json: steady-state-hypothesis.probes[0].tolerance.pattern: expected a regular expression',
+    (each) =>
+      Object.assign(each['steady-state-hypothesis'].probes[0]!, {
+        tolerance: { type: 'regex', target: 'body', pattern: '(' },
+      }),
+  ],
+  [
+    'a signal that is no regular expression',
+    'x.json: extensions[0].signal: expected a regular expression',
+    (each) => Object.assign(each, { extensions: [{ name: 'stage', signal: '(' }] }),
+  ],
 ])('%s is an error that names the place', (_, message, change) => {
   expect(() => parse(change)).toThrow(message)
 })

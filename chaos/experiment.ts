@@ -36,6 +36,15 @@ const activityShape = {
   pauses: z.strictObject({ before: substitutable.optional(), after: substitutable.optional() }).optional(),
 }
 
+/** An invalid pattern would fail only after the fault. */
+const pattern = z.string().refine((text) => {
+  try {
+    return Boolean(new RegExp(text))
+  } catch {
+    return false
+  }
+}, 'expected a regular expression')
+
 const target = z.enum(['status', 'body', 'stdout', 'stderr'])
 
 const tolerance = z.union([
@@ -43,7 +52,7 @@ const tolerance = z.union([
   z.int(),
   z.array(z.int()).min(1),
   z.strictObject({ type: z.literal('range'), target, range: z.tuple([z.number(), z.number()]) }),
-  z.strictObject({ type: z.literal('regex'), target, pattern: z.string() }),
+  z.strictObject({ type: z.literal('regex'), target, pattern }),
 ])
 
 const probe = z.strictObject({ type: z.literal('probe'), ...activityShape, tolerance })
@@ -80,7 +89,7 @@ const experimentSchema = z.strictObject({
   method: z.array(activity).min(1),
   rollbacks: z.array(activity).default([]),
   /** Options of other tools, which the runner ignores. */
-  extensions: z.array(z.looseObject({ name: z.string() })).default([]),
+  extensions: z.array(z.looseObject({ name: z.string(), signal: pattern.optional() })).default([]),
 })
 
 export type Experiment = Readonly<z.infer<typeof experimentSchema>>

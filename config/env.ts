@@ -171,6 +171,13 @@ export function findContradictions(config: Partial<Config>): Problem[] {
   }
   const isUnset = (name: Name) => name in config && config[name] === undefined
 
+  // 9464 is the default of internal/admin.ts. Without REUSE_PORT, the second listener finds its port taken.
+  const { ADMIN_PORT: admin = 'ADMIN_PORT' in config ? 9464 : Number.NaN, REUSE_PORT: isShared } = config
+  reject(
+    'PORT',
+    `a port other than ADMIN_PORT (${admin}), because REUSE_PORT would let both share it`,
+    isShared && admin !== 0 && admin === config.PORT,
+  )
   const { HEADERS_TIMEOUT_MS: headers = Number.NaN, REQUEST_TIMEOUT_MS: request = Number.NaN } = config
   // The headers are a part of the request, so Node throws for such values.
   reject('HEADERS_TIMEOUT_MS', `at most REQUEST_TIMEOUT_MS (${request})`, headers > request)

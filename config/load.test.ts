@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals'
 import { parse } from 'dotenv'
 import { WRONG } from '../test/support/wrong-environment.ts'
 import { SECRETS, schema } from './env.ts'
-import { ConfigError, describeConfig, type Environment } from './load.ts'
+import { ConfigError, describeConfig, type Environment, withoutSecrets } from './load.ts'
 import { createSettings } from './settings.ts'
 
 const noFiles = () => {
@@ -150,6 +150,16 @@ describe('problems', () => {
     expect(findProblems({ HEADERS_TIMEOUT_MS: '40000' })).toEqual([
       'HEADERS_TIMEOUT_MS: got "40000", expected at most REQUEST_TIMEOUT_MS (15000)',
     ])
+  })
+
+  test('PORT may not share its socket with the metrics, also when they have their default port', () => {
+    const problem = (port: string) =>
+      `PORT: got "${port}", expected a port other than ADMIN_PORT (${port}), because REUSE_PORT would let both share it`
+    expect(findProblems({ PORT: '9464', REUSE_PORT: 'true' })).toEqual([problem('9464')])
+    expect(findProblems({ PORT: '8081', ADMIN_PORT: '8081', REUSE_PORT: 'true' })).toEqual([problem('8081')])
+    expect(findProblems({ PORT: '0', ADMIN_PORT: '0', REUSE_PORT: 'true' })).toEqual([])
+    expect(findProblems({ PORT: '9464', ADMIN_PORT: '0', REUSE_PORT: 'true' })).toEqual([])
+    expect(findProblems({ PORT: '9464' })).toEqual([])
   })
 
   test('an operator can decide about background operations only where overload is controlled', () => {
@@ -362,6 +372,13 @@ describe('.env', () => {
     expect(() => createSettings({ NODE_ENV: 'development' }, denied)).toThrow(/\.env: .*EACCES/)
     expect(load({ NODE_ENV: 'development' }).PORT).toBe(8080)
   })
+})
+
+test('the environment of a command has neither the secrets nor the variables of their files', () => {
+  const environment = { PATH: '/bin', SETTINGS_FILE: '/etc/settings.json' }
+  const secrets = [...SECRETS].flatMap((name) => [name, `${name}_FILE`])
+  const given = { ...environment, ...Object.fromEntries(secrets.map((name) => [name, 'x'])) }
+  expect(withoutSecrets(given)).toEqual(environment)
 })
 
 describe('.env.example', () => {

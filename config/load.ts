@@ -122,9 +122,12 @@ export function readSecrets(environment: Environment, readFile: ReadFile, proble
   return values
 }
 
-/** Returns the environment of a command, such as kubectl or nginx: the variables without the secrets of the service. */
+/**
+ * Returns the environment of a command, such as kubectl or nginx: the variables without the secrets of the service. An
+ * `X_FILE` may have the secret itself as its value, by mistake.
+ */
 export const withoutSecrets = (environment: Environment): Environment =>
-  Object.fromEntries(Object.entries(environment).filter(([name]) => !SECRETS.has(name)))
+  Object.fromEntries(Object.entries(environment).filter(([name]) => !SECRETS.has(name.replace(/_FILE$/, ''))))
 
 /**
  * Returns the effective values as JSON, without unset variables. Secrets, and URLs' credentials and queries, are

@@ -61,6 +61,10 @@ test('the problems of a scenario are reported together, each with its place', ()
   )
 })
 
+test('a file that is not JSON is reported with its name', () => {
+  expect(() => parseScenario('{ text', 'test.json')).toThrow(/^test\.json is not a JSON file: .*at position 2\b[^\n]*$/)
+})
+
 test('an unknown scenario is reported with the names of the scenarios', () => {
   expect(() => readScenario('pong')).toThrow(/unknown scenario pong: expected .*\bping/)
 })

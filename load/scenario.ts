@@ -96,7 +96,13 @@ const findPlaceholders = (request: RequestTemplate): string[] =>
 
 /** Validates a scenario. @throws Error with all problems, one a line */
 export function parseScenario(text: string, file: string): Scenario {
-  const { data, error } = schema.safeParse(JSON.parse(text))
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    throw new Error(`${file} is not a JSON file: ${(error as Error).message}`)
+  }
+  const { data, error } = schema.safeParse(value)
   if (error === undefined) return data
   const lines = error.issues.map(({ path, message }) => `  ${path.join('.') || 'scenario'}: ${message}`)
   throw new Error(`${file} is not a valid scenario:\n${lines.join('\n')}`)

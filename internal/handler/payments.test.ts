@@ -58,13 +58,16 @@ test('while the upstream fails, a final payment that was read before is returned
   await client.get('/v1/payments/pay_3').expect(503)
 })
 
-test('the fallback forgets a payment that the upstream no longer has', async () => {
-  respond = async () => ({ ...payment, id: 'pay_gone', status: 'succeeded' })
-  await client.get('/v1/payments/pay_gone').expect(200)
-  respond = () => Promise.reject(new UpstreamStatusError(404))
-  await client.get('/v1/payments/pay_gone').expect(404)
+test.each([
+  ['pending again', async () => ({ ...payment, id: 'pay_4' })],
+  ['unknown', () => Promise.reject(new UpstreamStatusError(404))],
+])('the fallback forgets a final payment that the upstream reports as %s', async (_title, change) => {
+  respond = async () => ({ ...payment, id: 'pay_4', status: 'succeeded' })
+  await client.get('/v1/payments/pay_4').expect(200)
+  respond = change
+  await client.get('/v1/payments/pay_4')
   respond = () => Promise.reject(new CodedError('upstream_unavailable'))
-  await client.get('/v1/payments/pay_gone').expect(503)
+  await client.get('/v1/payments/pay_4').expect(503)
 })
 
 test('the fallback forgets the payment that was read least recently', async () => {

@@ -39,8 +39,8 @@ export function createPayments({ upstream }: PaymentsDeps) {
   const final = new Map<string, Payment>()
 
   function remember(id: string, payment: Payment): void {
-    if (payment.status === 'pending') return
     final.delete(id)
+    if (payment.status === 'pending') return
     final.set(id, payment)
     const [oldest = id] = final.keys()
     if (final.size > MAX_REMEMBERED) final.delete(oldest)

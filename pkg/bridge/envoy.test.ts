@@ -119,6 +119,16 @@ test('a refusal is reported once, and a bridge without a list reports none', asy
   expect(refusals).toEqual([expect.stringContaining('orders'), 'the body is not JSON'])
 })
 
+test('refusals for alternating reasons are reported once each, until the list changes', async () => {
+  await sink.publish(endpoints)
+  for (const body of ['<xml>', { ...request, node: undefined }, '<xml>', { ...request, node: undefined }])
+    await ask(body)
+  expect(refusals).toHaveLength(2)
+  await sink.publish(endpoints.slice(1))
+  await ask('<xml>')
+  expect(refusals).toHaveLength(3)
+})
+
 test('another path and another method are refused', async () => {
   await sink.publish(endpoints)
   await expect(ask(request, { path: '/v3/discovery:clusters' })).resolves.toMatchObject({ status: 404 })

@@ -8,7 +8,7 @@ export interface EnvoyOptions {
   readonly service: string
   /** Largest request, in bytes. @default 1 MiB */
   readonly maxBytes?: number
-  /** Called once for successive requests that are refused for the same reason, such as an unknown cluster. */
+  /** Called once for each reason of a refusal, such as an unknown cluster, until the next list. */
   readonly onRefused?: (error: Error) => void
 }
 
@@ -38,7 +38,8 @@ class RequestError extends Error {
  */
 export function createEnvoySink({ service, maxBytes = 1024 * 1024, onRefused }: EnvoyOptions) {
   let snapshot: Snapshot | undefined
-  let refusal: string | undefined
+  /** The reported reasons. Two wrong proxies may alternate. */
+  const refusals = new Set<string>()
 
   /** Returns undefined when Envoy has the current version. */
   async function respond(req: IncomingMessage): Promise<Snapshot | undefined> {
@@ -52,6 +53,7 @@ export function createEnvoySink({ service, maxBytes = 1024 * 1024, onRefused }: 
   return {
     async publish(endpoints) {
       snapshot = createSnapshot(service, endpoints)
+      refusals.clear()
     },
     /** Handles a request of a server. */
     async handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
@@ -62,8 +64,8 @@ export function createEnvoySink({ service, maxBytes = 1024 * 1024, onRefused }: 
         const { message } = error as Error
         const status = error instanceof RequestError ? error.status : 400
         // Before the first list, 503 is the usual response.
-        if (status !== 503 && message !== refusal) {
-          refusal = message
+        if (status !== 503 && !refusals.has(message)) {
+          refusals.add(message)
           onRefused?.(error as Error)
         }
         // The sink does not read the rest of a body that is too large, so the connection must close.

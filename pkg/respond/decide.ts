@@ -75,6 +75,7 @@ export function limitTimes(state: State, rules: readonly Rule[], now: number): S
   const limit = (at: number, seconds = MAX_SECONDS) => Math.min(at, now + seconds * 1e3)
   return {
     ...state,
+    acted: Object.fromEntries(Object.entries(state.acted).map(([key, at]) => [key, limit(at, 0)])),
     cooldowns: Object.fromEntries(
       Object.entries(state.cooldowns).map(([key, at]) => [
         key,

@@ -41,6 +41,14 @@ test('a capability needs the capabilities that it uses', () => {
 })
 
 test.each([
+  ['WITH', 'all,upstream', 'WITH: got "all" in a list'],
+  ['WITH', 'upstream,none', 'WITH: got "none" in a list'],
+  ['DEPLOY', 'all,nginx', 'DEPLOY: got "all" in a list'],
+])('%s=%s is refused, because only the other values would count', (variable, value, message) => {
+  expect(() => readChoices({ NAME: 'orders', [variable]: value }, template)).toThrow(message)
+})
+
+test.each([
   ['all', 'all'],
   ['none', 'respond,upstream'],
   ['chaos,test/browser', 'chaos,test/browser,respond,upstream'],

@@ -72,12 +72,18 @@ export function readChoices(
     values
       .filter((value) => !allowed.includes(value))
       .map((value) => `${variable}: got ${JSON.stringify(value)}, expected one of ${allowed.join(', ')}`)
+  const checkList = (variable: string, values: readonly string[]) =>
+    values
+      .filter((value) => values.length > 1 && ['all', 'none'].includes(value))
+      .map((value) => `${variable}: got ${JSON.stringify(value)} in a list, expected it alone`)
   const problems = [
     ...(problem === undefined ? [] : [`NAME: ${problem}`]),
     ...check('EXAMPLE', [example], ['yes', 'no']),
     ...check('HISTORY', [history === 'reset' ? 'new' : history], ['new', 'keep']),
     ...check('DEPLOY', deploy === 'all' ? [] : deploy.split(','), ['all', ...ways]),
+    ...checkList('DEPLOY', deploy.split(',')),
     ...check('WITH', folders, ['all', 'none', ...capabilities, ...suites]),
+    ...checkList('WITH', folders),
     ...folders.flatMap((name) =>
       (CAPABILITIES[name]?.needs ?? [])
         .filter((needed) => !folders.includes(needed))
