@@ -1,6 +1,5 @@
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { isDeepStrictEqual } from 'node:util'
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import { createPrograms } from '../../test/payments/programs.ts'
 import { installPythonPackages } from '../../test/support/python-packages.ts'
@@ -112,8 +111,8 @@ async function runReal({ file }: Planned, env: Env): Promise<Summary> {
 }
 
 /**
- * Runs an experiment with both programs until they agree. A single run may disagree: the effects of the last fault
- * break the hypothesis before the method, or a pause of the machine changes one verdict.
+ * Runs an experiment with both programs. Repeats it when the effects of the last fault break the hypothesis before the
+ * method, because such a run injects no fault.
  */
 async function compare(stage: Stage, planned: Planned) {
   const deadline = performance.now() + PATIENCE_MS
@@ -125,8 +124,8 @@ async function compare(stage: Stage, planned: Planned) {
     const { summary, last } = await runOwn(planned, env())
     await settle()
     const real = await runReal(planned, env())
-    const isDone = summary.isMetBefore && isDeepStrictEqual(summary, real)
-    if (isDone || performance.now() > deadline) return { own: summary, real, last }
+    const isComplete = summary.isMetBefore && real.isMetBefore
+    if (isComplete || performance.now() > deadline) return { own: summary, real, last }
   }
 }
 
