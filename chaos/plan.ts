@@ -27,10 +27,15 @@ export function readExperiment(file: string): Planned {
   return { parts: [], ...extension, name: basename(file, '.json'), file, experiment }
 }
 
-/** Returns the experiments in groups that share a stage. */
-export const groupByStage = (experiments: readonly Planned[]): readonly Planned[][] => [
-  ...Map.groupBy(experiments, ({ parts, proxy }) => [proxy, ...parts].join()).values(),
-]
+/**
+ * Returns the experiments in groups that share a stage. The experiments that restart an instance come last in their
+ * group: a new instance has no remembered payments yet, which payments-out needs.
+ */
+export function groupByStage(experiments: readonly Planned[]): readonly Planned[][] {
+  const restarts = ({ name }: Planned) => Number(name.startsWith('instance-'))
+  const sorted = experiments.toSorted((a, b) => restarts(a) - restarts(b))
+  return [...Map.groupBy(sorted, ({ parts, proxy }) => [proxy, ...parts].join()).values()]
+}
 
 /** Starts the stage of a group. */
 export async function startStageOf([first]: readonly Planned[]): Promise<Stage> {
