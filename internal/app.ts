@@ -72,10 +72,13 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
   const start = () =>
     lifecycle.run(async (use) => {
       await use({ name: 'listener', start: () => http.listen({ ...options.address, port: config.PORT, fd }) })
-      // Probes respond from here on.
-      const { createHttp } = await load(import('./http.ts'))
-      const { listRoutes } = await load(import('./routes.ts'))
-      const { startTelemetry } = await load(import('./telemetry.ts'))
+      // Probes respond from here on. A module loads in a turn of its own, so that probes are served between modules.
+      await setImmediate()
+      const { createHttp } = await import('./http.ts')
+      await setImmediate()
+      const { listRoutes } = await import('./routes.ts')
+      await setImmediate()
+      const { startTelemetry } = await import('./telemetry.ts')
       const telemetry = await startTelemetry({
         ...common,
         counts,
@@ -89,12 +92,13 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
       const { metrics, tracing } = telemetry
       const sources = metrics?.sources
       const tracer = tracing?.tracer
+      await setImmediate()
 
       // The HTTP server stops before the stores, so the stop waits only briefly for a store that hangs.
       const stopTimeoutMs = 1_000
       const postgres =
         options.database &&
-        (await load(import('./store/postgres.ts'))).createPostgres({
+        (await import('./store/postgres.ts')).createPostgres({
           ...options.database,
           applicationName: service,
           priority: () => context.current()?.priority,
@@ -108,9 +112,10 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
         const check = postgresCheck({ pool: postgres.checkPool, migrations: postgres.migrations, onUnknown })
         health.watch({ name: 'database', check, critical: () => current().DATABASE_CRITICAL })
       }
+      await setImmediate()
       const redis =
         options.redis &&
-        (await load(import('./store/redis.ts'))).createRedis({
+        (await import('./store/redis.ts')).createRedis({
           ...options.redis,
           clientName: service,
           onError: logStoreError(logger, 'redis'),
@@ -127,14 +132,14 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
       const open = () => current().UPSTREAM_OPEN
       const upstreams =
         options.upstreams &&
-        (await load(import('./upstreams.ts'))).createUpstreams({
+        (await import('./upstreams.ts')).createUpstreams({
           ...common,
           ...options.upstreams,
           ...{ open, board, sources, tracer },
         })
       if (upstreams) await use(upstreams.part)
       if (options.discovery) {
-        const { createDiscovery } = await load(import('./discovery.ts'))
+        const { createDiscovery } = await import('./discovery.ts')
         await use(createDiscovery({ ...common, ...options.discovery, listener: http.server, sources }))
       }
       await use({ name: 'health', start: health.start, stop: health.stop })
@@ -142,16 +147,16 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
 
       const access =
         options.access &&
-        (await (await load(import('./access.ts'))).createAccess({ ...common, ...options.access, redis, tracer }))
+        (await (await import('./access.ts')).createAccess({ ...common, ...options.access, redis, tracer }))
       const resources = postgres
-        ? (await load(import('./resources.ts'))).listResources({
+        ? (await import('./resources.ts')).listResources({
             db: postgres.db,
             settings: current,
             onError: (err) => logEvent(logger, 'warn', 'expired idempotency keys not deleted', { err }),
           })
         : []
       if (!postgres) logEvent(logger, 'info', 'resources off', { 'event.reason': 'DATABASE_URL is not set' })
-      const { createRateLimit } = await load(import('./rate-limit.ts'))
+      const { createRateLimit } = await import('./rate-limit.ts')
       const routes = listRoutes({
         settings: current,
         optional: [...(access?.routes ?? []), ...resources, ...(upstreams?.routes ?? [])],
@@ -166,7 +171,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
         deadline: upstreams?.deadline,
       })
       if (config.OVERLOAD_WAIT_MS > 0) {
-        const { createOverload } = await load(import('./overload.ts'))
+        const { createOverload } = await import('./overload.ts')
         const brownout = () => current().BROWNOUT
         admission = createOverload({ handler: app, routes, maxWaitMs: config.OVERLOAD_WAIT_MS, brownout, logger })
         metrics?.observeAdmission(admission)
@@ -180,7 +185,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
         stop: http.drain.close,
       })
       if (postgres) {
-        const { createJobs } = await load(import('./jobs.ts'))
+        const { createJobs } = await import('./jobs.ts')
         await use(await createJobs({ db: postgres.db, logger, sources }))
       }
       // From here on, most objects belong to one request.
@@ -190,11 +195,4 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
     })
 
   return { start }
-}
-
-/** Loads each module in a turn of its own, so that probes are served between modules. */
-async function load<Module>(module: Promise<Module>): Promise<Module> {
-  const loaded = await module
-  await setImmediate()
-  return loaded
 }
