@@ -24,8 +24,8 @@ export default {
         'test/support/{deploy,fault-proxy}/*.ts',
         // Unused when load/ is gone.
         'test/support/cpu.ts',
-        // A service may lack the suites and the capabilities that use the rest.
-        ...(existsSync('test/release') ? [] : ['test/{support,resilience}/*.ts', 'config/load.ts']),
+        // A service may lack the suites that use the rest.
+        ...(existsSync('test/release') ? [] : ['test/{support,resilience}/*.ts']),
         'chaos/{main,faults/*,healing/*,parts/*}.ts',
         'load/{main,generator,capacity/main}.ts',
         'deploy/*/timeouts.ts',

@@ -24,7 +24,7 @@ export interface EnvoyOptions extends ProxyOptions {
   readonly checkInterval?: string
   /** Shortest time without requests for an instance that refuses connections. @default that of envoy.yaml */
   readonly ejectionTime?: string
-  /** Whether to insert the filter of sticky-cookie.yaml. @default false */
+  /** Inserts the filter of sticky-cookie.yaml. @default false */
   readonly hasCookie?: boolean
 }
 
