@@ -48,17 +48,17 @@ types: $(PACKAGES) ## check the types
 	@tsc
 
 unit: $(PACKAGES) ## run the unit tests (T=pkg/health for some of them)
-	@$(JEST) $(T) --selectProjects unit
+	@$(JEST) $(T) --selectProjects unit --maxWorkers=150%
 
 watch: $(PACKAGES) ## run the unit tests of changed files at each save (T=pkg/health)
 	@$(JEST) --watch $(T) --selectProjects unit
 
 coverage: $(PACKAGES) ## run the unit tests and write coverage/index.html (T=pkg/health)
-	@$(JEST) --coverage $(T) --selectProjects unit
+	@$(JEST) --coverage $(T) --selectProjects unit --maxWorkers=150%
 
-# Run two tests at a time on any number of cores: the tests mostly wait for servers.
+# Run three tests at a time on any number of cores: the tests mostly wait for servers.
 e2e: build ## test the artifacts with real servers (T=test/cli for some of them)
-	@$(JEST) $(T) --selectProjects e2e --maxWorkers=2
+	@$(JEST) $(T) --selectProjects e2e --maxWorkers=3
 
 fmt: $(PACKAGES) ## format the code and apply automatic fixes
 	@biome check --write

@@ -171,7 +171,7 @@ export function findContradictions(config: Partial<Config>): Problem[] {
   }
   const isUnset = (name: Name) => name in config && config[name] === undefined
 
-  // 9464 is the default of internal/admin.ts. Without REUSE_PORT, the second listener finds its port taken.
+  // 9464 is the default of internal/telemetry/admin.ts. Without REUSE_PORT, the second listener finds its port taken.
   const { ADMIN_PORT: admin = 'ADMIN_PORT' in config ? 9464 : Number.NaN, REUSE_PORT: isShared } = config
   reject(
     'PORT',

@@ -8,13 +8,20 @@ import { createRequestContext } from '#pkg/http/request-context.ts'
 import { createLifecycle } from '#pkg/lifecycle/index.ts'
 import type { Admission } from '#pkg/overload/index.ts'
 import { createNotifier, type Systemd } from '#pkg/systemd.ts'
-import type { ServiceBoard } from './board/board.ts'
 import { buildInfo } from './build-info.ts'
 import { probes } from './handler/probes.ts'
 import { createListener } from './listener.ts'
-import { logClientError, logEvent, logHealth, logLifecycle, logStoreError, logUnknownMigrations } from './log-events.ts'
-import type { Counts } from './metrics.ts'
-import { createServiceLog } from './service-log.ts'
+import type { ServiceBoard } from './telemetry/board/board.ts'
+import {
+  logClientError,
+  logEvent,
+  logHealth,
+  logLifecycle,
+  logStoreError,
+  logUnknownMigrations,
+} from './telemetry/log-events.ts'
+import type { Counts } from './telemetry/metrics.ts'
+import { createServiceLog } from './telemetry/service-log.ts'
 
 /** Composes the service. `start()` runs it and resolves with the exit code after the stop. */
 export function createApp(settings: Settings, systemd: Systemd): { start(): Promise<0 | 1> } {
@@ -78,7 +85,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
       await setImmediate()
       const { listRoutes } = await import('./routes.ts')
       await setImmediate()
-      const { startTelemetry } = await import('./telemetry.ts')
+      const { startTelemetry } = await import('./telemetry/telemetry.ts')
       const telemetry = await startTelemetry({
         ...common,
         counts,

@@ -17,9 +17,9 @@ import { watchNacos } from '#pkg/discovery/watch-nacos.ts'
 import { createLifecycle, type Part } from '#pkg/lifecycle/index.ts'
 import type { Logger } from '#pkg/logging/index.ts'
 import { createListener } from './listener.ts'
-import { logEvent, logLifecycle } from './log-events.ts'
 import type { Timeouts } from './server.ts'
-import { createServiceLog, type ServiceLogDeps } from './service-log.ts'
+import { logEvent, logLifecycle } from './telemetry/log-events.ts'
+import { createServiceLog, type ServiceLogDeps } from './telemetry/service-log.ts'
 
 type SinkAddress =
   | { readonly kind: 'envoy'; readonly host: string; readonly port: number }
@@ -99,8 +99,8 @@ export function runBridge(deps: BridgeDeps): Promise<0 | 1> {
 
 async function startMetrics({ host, port }: BridgeDeps['admin'], logger: Logger, use: Use) {
   const { createMetrics } = await import('#pkg/metrics/index.ts')
-  const { createAdmin } = await import('./admin.ts')
-  const { createBridgeMetrics } = await import('./bridge-metrics.ts')
+  const { createAdmin } = await import('./telemetry/admin.ts')
+  const { createBridgeMetrics } = await import('./telemetry/bridge-metrics.ts')
   const metrics = createMetrics()
   const bridgeMetrics = createBridgeMetrics(metrics.sources)
   await use(createAdmin({ host, port, reusePort: false, metrics, logger, ...TIMEOUTS }))

@@ -16,7 +16,7 @@ import type { Health } from '#pkg/health/index.ts'
 import type { Lifecycle, Part } from '#pkg/lifecycle/index.ts'
 import type { Logger } from '#pkg/logging/index.ts'
 import type { Sources } from '#pkg/metrics/index.ts'
-import { logEvent } from './log-events.ts'
+import { logEvent } from './telemetry/log-events.ts'
 
 export interface DiscoveryDeps {
   /** Address of the registry, such as `consul://host:8500`. */

@@ -11,7 +11,7 @@ import type { Logger } from '#pkg/logging/index.ts'
 import { type Route, type RouteOptions, registerRoute } from '#pkg/operation/index.ts'
 import { notFound, problemHandler } from '#pkg/problem/index.ts'
 import { PROBLEMS } from './problems.ts'
-import type { Tracing } from './tracing.ts'
+import type { Tracing } from './telemetry/tracing.ts'
 
 export interface HttpDeps {
   readonly logger: Logger

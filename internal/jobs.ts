@@ -2,9 +2,9 @@ import type { JobEvent, JobOptions } from '#pkg/jobs/index.ts'
 import type { Part } from '#pkg/lifecycle/index.ts'
 import type { Logger } from '#pkg/logging/index.ts'
 import type { Sources } from '#pkg/metrics/index.ts'
-import { createJobMetrics } from './job-metrics.ts'
-import { logEvent } from './log-events.ts'
 import type { Postgres } from './store/postgres.ts'
+import { createJobMetrics } from './telemetry/job-metrics.ts'
+import { logEvent } from './telemetry/log-events.ts'
 
 type Job = Omit<JobOptions, 'leases' | 'onEvent'>
 

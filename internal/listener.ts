@@ -1,7 +1,7 @@
 import { type ConnectionLimitOptions, type ListenOptions, limitConnections, listen } from '#pkg/lifecycle/index.ts'
 import type { Logger } from '#pkg/logging/index.ts'
-import { logAcceptError, logConnectionLimit, logListening } from './log-events.ts'
 import { createServer, type ServerOptions } from './server.ts'
+import { logAcceptError, logConnectionLimit, logListening } from './telemetry/log-events.ts'
 
 export interface ListenerDeps extends ServerOptions, Pick<ConnectionLimitOptions, 'reservedFiles' | 'openFiles'> {
   /** Name of the listener in log lines. */

@@ -4,7 +4,7 @@ import type { Logger } from '#pkg/logging/index.ts'
 import type { Route } from '#pkg/operation/index.ts'
 import { type Admission, type AdmissionOptions, createAdmission, createPriorityTable } from '#pkg/overload/index.ts'
 import { identifyClient } from '#pkg/rate-limit/rate-limit.ts'
-import { logEvent } from './log-events.ts'
+import { logEvent } from './telemetry/log-events.ts'
 
 export interface OverloadDeps extends Pick<AdmissionOptions, 'handler' | 'maxWaitMs' | 'brownout' | 'clock'> {
   /** The routes of the handler. */

@@ -1,10 +1,10 @@
 import type { RequestHandler } from 'express'
 import type { Logger } from '#pkg/logging/index.ts'
 import { rateLimit } from '#pkg/rate-limit/rate-limit.ts'
-import { logEvent } from './log-events.ts'
-import type { Counts } from './metrics.ts'
 import { createSharedCount } from './store/rate-counts.ts'
 import type { Redis } from './store/redis.ts'
+import { logEvent } from './telemetry/log-events.ts'
+import type { Counts } from './telemetry/metrics.ts'
 
 export interface RateLimitDeps {
   readonly perMinute: () => number

@@ -13,10 +13,10 @@ import {
 import { buildInfo } from './build-info.ts'
 import { alerts } from './handler/alerts.ts'
 import { createListener } from './listener.ts'
-import { logClientError, logEvent, logLifecycle } from './log-events.ts'
-import { logLostMessage, logResponder, logRestore } from './respond-log.ts'
 import type { Timeouts } from './server.ts'
-import { createServiceLog } from './service-log.ts'
+import { logClientError, logEvent, logLifecycle } from './telemetry/log-events.ts'
+import { logLostMessage, logResponder, logRestore } from './telemetry/respond-log.ts'
+import { createServiceLog } from './telemetry/service-log.ts'
 
 export interface RespondOptions {
   readonly service: string

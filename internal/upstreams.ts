@@ -14,10 +14,10 @@ import {
   type UpstreamReport,
 } from '#pkg/upstream/index.ts'
 import { payments } from './handler/payments.ts'
-import { logUpstream } from './log-upstream.ts'
 import { createPayments } from './service/payments.ts'
+import { logUpstream } from './telemetry/log-upstream.ts'
+import { createUpstreamMetrics } from './telemetry/upstream-metrics.ts'
 import { requireUsable } from './upstream-check.ts'
-import { createUpstreamMetrics } from './upstream-metrics.ts'
 
 /** The routes that call an upstream, by its name in UPSTREAMS. Without the upstream, the routes do not exist. */
 const ROUTES: readonly (readonly [upstream: string, list: (upstream: Upstream) => Route[]])[] = [

@@ -155,7 +155,7 @@ test('with ADMIN_PORT=0 no code of metrics is loaded, and otherwise the first sc
   )
   expect(listLoaded(await startApp({ program }))).toEqual([])
   const app = await startApp({ program, env: { ADMIN_PORT: String(await freePort()) } })
-  const own = ['internal/admin.ts', 'internal/metrics.ts', 'pkg/metrics/http.ts']
+  const own = ['internal/telemetry/admin.ts', 'internal/telemetry/metrics.ts', 'pkg/metrics/http.ts']
   expect(listLoaded(app)).toEqual(expect.arrayContaining(own))
   expect(listLoaded(app).join()).not.toContain('node_modules/')
   const { 'server.port': port } = await app.line({ message: 'admin listening' })

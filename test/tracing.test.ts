@@ -198,7 +198,7 @@ test('without an endpoint no code for traces is loaded', async () => {
   await app.line({ message: 'request' })
   expect(list(app)).toEqual([])
   const loaded = list(await startApp({ program, env: exporting() }))
-  expect(loaded).toEqual(expect.arrayContaining(['internal/tracing.ts', 'pkg/tracing/otlp.ts']))
+  expect(loaded).toEqual(expect.arrayContaining(['internal/telemetry/tracing.ts', 'pkg/tracing/otlp.ts']))
   expect(loaded.join()).toContain('node_modules/@opentelemetry/sdk-trace/')
 })
 

@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from '@jest/globals'
 import { Registry } from 'prom-client'
 import { createMetrics } from '#pkg/metrics/index.ts'
-import { upstreamReport } from '../test/support/upstream-report.ts'
+import { upstreamReport } from '../../test/support/upstream-report.ts'
 import { createUpstreamMetrics } from './upstream-metrics.ts'
 
 const running: { stop(): void }[] = []

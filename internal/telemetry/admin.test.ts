@@ -4,8 +4,8 @@ import { type AddressInfo, connect } from 'node:net'
 import { afterEach, expect, test } from '@jest/globals'
 import request from 'supertest'
 import { createLogger } from '#pkg/logging/index.ts'
-import { collectLines, findLineProblems } from '../test/support/log-fields.ts'
-import { until } from '../test/support/services.ts'
+import { collectLines, findLineProblems } from '../../test/support/log-fields.ts'
+import { until } from '../../test/support/services.ts'
 import { type AdminDeps, createAdmin } from './admin.ts'
 
 const others: Server[] = []

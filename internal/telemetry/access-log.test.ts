@@ -6,7 +6,7 @@ import express, { type ErrorRequestHandler } from 'express'
 import request from 'supertest'
 import { accessLog } from '#pkg/http/access-log.ts'
 import { createLogger } from '#pkg/logging/index.ts'
-import { collectLines, findLineProblems, type Line } from '../test/support/log-fields.ts'
+import { collectLines, findLineProblems, type Line } from '../../test/support/log-fields.ts'
 
 const { lines, ...options } = collectLines()
 const app = express()

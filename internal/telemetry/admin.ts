@@ -3,10 +3,10 @@ import { requestId } from '#pkg/http/request-id.ts'
 import type { Logger } from '#pkg/logging/index.ts'
 import type { Metrics } from '#pkg/metrics/index.ts'
 import { sendProblem } from '#pkg/problem/index.ts'
+import { createListener } from '../listener.ts'
+import type { Timeouts } from '../server.ts'
 import type { ServiceBoard } from './board/board.ts'
-import { createListener } from './listener.ts'
 import { logEvent } from './log-events.ts'
-import type { Timeouts } from './server.ts'
 
 /** Maximum number of connections to the admin port, each with a file descriptor. */
 const ADMIN_FILES = 64
