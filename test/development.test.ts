@@ -6,8 +6,7 @@ import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
 import { createClient } from '@redis/client'
 import { startRedis } from '../scripts/services/redis.ts'
 import { freePort, until } from './support/services.ts'
-import { temporaryDirectory } from './support/temporary.ts'
-import { copyTree } from './support/tree.ts'
+import { copyTree, temporaryDirectory } from './support/temporary.ts'
 
 /*
  * These tests run make dev in a copy of this tree, with stores that do not exist.

@@ -2,7 +2,7 @@ import { appendFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { run, succeed } from './support/run.ts'
-import { copyTree } from './support/tree.ts'
+import { copyTree } from './support/temporary.ts'
 
 /** Git reads no configuration of this machine. */
 const env = {

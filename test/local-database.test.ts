@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
 import { run } from './support/run.ts'
 import { freePort, until } from './support/services.ts'
-import { copyTree } from './support/tree.ts'
+import { copyTree } from './support/temporary.ts'
 
 /*
  * These tests run make dev, make migrate, make seed and make migration, in a copy of this tree with a separate

@@ -7,7 +7,7 @@ import { findOnPath } from '../../scripts/services/path.ts'
 import { freePort, launch } from '../../scripts/services/service.ts'
 import { createFaultClient, type NewToxic } from '../../test/support/fault-proxy/client.ts'
 import { startFaultProxy } from '../../test/support/fault-proxy/start.ts'
-import { buildGoProgram } from '../../test/support/go-program.ts'
+import { buildGoProgram } from '../../test/support/install.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
 
 /*

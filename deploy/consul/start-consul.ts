@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { findOnPath } from '../../scripts/services/path.ts'
 import { freePort, launch } from '../../scripts/services/service.ts'
 import { createRegistry, fetchJson, type TestRegistry } from '../../test/discovery/registry.ts'
-import { buildGoProgram } from '../../test/support/go-program.ts'
+import { buildGoProgram } from '../../test/support/install.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
 
 const TOKEN = '11111111-2222-4333-8444-555555555555'

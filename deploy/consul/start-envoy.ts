@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import { freePort, launch } from '../../scripts/services/service.ts'
 import type { ListedProxy } from '../../test/discovery/pair.ts'
-import { copyWith } from '../../test/support/deploy/copy-with.ts'
-import { installEnvoy } from '../../test/support/deploy/install-envoy.ts'
+import { copyWith } from '../../test/support/deploy/directories.ts'
 import { createProxy } from '../../test/support/deploy/proxy.ts'
+import { installEnvoy } from '../../test/support/install.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
 
 interface Host {

@@ -1,8 +1,7 @@
 import { Resolver } from 'node:dns/promises'
 import { join } from 'node:path'
 import { freePort, launch } from '../../scripts/services/service.ts'
-import { copyWith } from '../../test/support/deploy/copy-with.ts'
-import { unprivileged } from '../../test/support/deploy/unprivileged.ts'
+import { copyWith, unprivileged } from '../../test/support/deploy/directories.ts'
 import { debianTool } from '../../test/support/tools.ts'
 
 const NAME = 'app.my-service.internal'

@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { createEnvoySink } from '#pkg/bridge/index.ts'
 import { freePort } from '../../scripts/services/service.ts'
-import { installEnvoy } from '../../test/support/deploy/install-envoy.ts'
+import { unprivileged } from '../../test/support/deploy/directories.ts'
 import { useInstances } from '../../test/support/deploy/instances.ts'
-import { unprivileged } from '../../test/support/deploy/unprivileged.ts'
+import { installEnvoy } from '../../test/support/install.ts'
 import { until } from '../../test/support/services.ts'
 
 const { endpoints, findUsed, untilUsed, start, onEnd } = useInstances()

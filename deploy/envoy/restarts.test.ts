@@ -1,6 +1,6 @@
 import { testKill } from '../../test/support/deploy/kill.ts'
 import { createRoute } from '../../test/support/deploy/proxy.ts'
-import { testNaiveRestarts, testRollingRestarts } from '../../test/support/rolling-restarts.ts'
+import { testNaiveRestarts, testRollingRestarts } from '../../test/support/restarts.ts'
 import { startEnvoy } from './start-envoy.ts'
 
 testRollingRestarts(createRoute('Envoy', (options) => startEnvoy({ ...options, strategy: 'LEAST_REQUEST' })))

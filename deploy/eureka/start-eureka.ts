@@ -1,8 +1,7 @@
 import { join } from 'node:path'
 import { freePort, launch } from '../../scripts/services/service.ts'
 import { createRegistry, type TestRegistry } from '../../test/discovery/registry.ts'
-import { JAVA_OPTIONS } from '../../test/support/java.ts'
-import { installJars } from '../../test/support/maven.ts'
+import { installJars, JAVA_OPTIONS } from '../../test/support/maven.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
 
 const FOLDER = join(import.meta.dirname, 'server')

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { createHaproxySink } from '#pkg/bridge/index.ts'
 import { freePort } from '../../scripts/services/service.ts'
+import { unprivileged } from '../../test/support/deploy/directories.ts'
 import { useInstances } from '../../test/support/deploy/instances.ts'
-import { unprivileged } from '../../test/support/deploy/unprivileged.ts'
 import { debianTool } from '../../test/support/tools.ts'
 
 const { endpoints, findUsed, untilUsed, start } = useInstances()

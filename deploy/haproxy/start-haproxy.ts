@@ -1,8 +1,8 @@
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort, launch } from '../../scripts/services/service.ts'
+import { unprivileged } from '../../test/support/deploy/directories.ts'
 import { createProxy, NOWHERE, type ProxyOptions, type RunningProxy } from '../../test/support/deploy/proxy.ts'
-import { unprivileged } from '../../test/support/deploy/unprivileged.ts'
 import { debianTool } from '../../test/support/tools.ts'
 
 /** Starts HAProxy with the unchanged files of this folder, which read addresses from the environment. */

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals'
 import { runApp } from '../../test/support/app.ts'
-import { installEnvoy } from '../../test/support/deploy/install-envoy.ts'
+import { installEnvoy } from '../../test/support/install.ts'
 import { type TestService, testPostgres, testRedis, until } from '../../test/support/services.ts'
 import { startClients } from './harness/clients.ts'
 import { createCluster } from './harness/cluster.ts'

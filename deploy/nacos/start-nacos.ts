@@ -2,8 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort, launch } from '../../scripts/services/service.ts'
 import { createRegistry, fetchJson, type TestRegistry } from '../../test/discovery/registry.ts'
-import { JAVA_OPTIONS } from '../../test/support/java.ts'
-import { installJars } from '../../test/support/maven.ts'
+import { installJars, JAVA_OPTIONS } from '../../test/support/maven.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
 
 const FOLDER = join(import.meta.dirname, 'server')

@@ -2,9 +2,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort, launch, until } from '../../scripts/services/service.ts'
 import type { ListedProxy } from '../../test/discovery/pair.ts'
-import { copyWith } from '../../test/support/deploy/copy-with.ts'
+import { copyWith, unprivileged } from '../../test/support/deploy/directories.ts'
 import { createProxy } from '../../test/support/deploy/proxy.ts'
-import { unprivileged } from '../../test/support/deploy/unprivileged.ts'
 import { debianTool } from '../../test/support/tools.ts'
 
 const WORKERS = 2

@@ -1,6 +1,6 @@
 import { testKill } from '../../test/support/deploy/kill.ts'
 import { createRoute } from '../../test/support/deploy/proxy.ts'
-import { testNaiveRestarts, testRollingRestarts } from '../../test/support/rolling-restarts.ts'
+import { testNaiveRestarts, testRollingRestarts } from '../../test/support/restarts.ts'
 import { startNginx } from './start-nginx.ts'
 
 const route = createRoute('nginx', startNginx)

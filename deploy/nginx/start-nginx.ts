@@ -1,8 +1,7 @@
 import { join } from 'node:path'
 import { freePort, launch } from '../../scripts/services/service.ts'
-import { copyWith } from '../../test/support/deploy/copy-with.ts'
+import { copyWith, unprivileged } from '../../test/support/deploy/directories.ts'
 import { createProxy, NOWHERE, type ProxyOptions, type RunningProxy } from '../../test/support/deploy/proxy.ts'
-import { unprivileged } from '../../test/support/deploy/unprivileged.ts'
 import { debianTool } from '../../test/support/tools.ts'
 
 /**

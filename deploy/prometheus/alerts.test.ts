@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
 import { listQueries, readDashboards } from '../../test/support/deploy/dashboards.ts'
-import { shorten } from '../../test/support/deploy/shorten.ts'
+import { shorten } from '../../test/support/prometheus.ts'
 import { until } from '../../test/support/services.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
 import { needTools } from '../../test/support/tools.ts'

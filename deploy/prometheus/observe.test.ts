@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { succeed } from '../../test/support/run.ts'
 import { freePort, until } from '../../test/support/services.ts'
+import { copyTree } from '../../test/support/temporary.ts'
 import { needTools } from '../../test/support/tools.ts'
-import { copyTree } from '../../test/support/tree.ts'
 
 /* The recipe of make observe, in a copy of this tree with servers of its own. */
 

@@ -2,8 +2,7 @@ import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { parse } from 'yaml'
 import type { LocalServer } from '../../scripts/services/service.ts'
-import { shorten } from '../../test/support/deploy/shorten.ts'
-import { launchPrometheus } from '../../test/support/prometheus.ts'
+import { launchPrometheus, shorten } from '../../test/support/prometheus.ts'
 
 export interface PrometheusOptions {
   /** Directory for the configuration, the data and the log. */

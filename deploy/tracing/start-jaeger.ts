@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path'
 import { freePort, launch } from '../../scripts/services/service.ts'
-import { buildGoProgram } from '../../test/support/go-program.ts'
+import { buildGoProgram } from '../../test/support/install.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
 
 /** Builds Jaeger. Resolves with the path of the program, or with the reason for the failure of the build. */

@@ -4,8 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, expect, jest, test } from '@jest/globals'
 import { createServiceBoard } from '#internal/telemetry/board/board.ts'
 import { killApps, startApp } from '../support/app.ts'
-import { useBrowser } from '../support/browser.ts'
-import { expectReadable, VIEWPORTS } from '../support/readability.ts'
+import { expectReadable, useBrowser, VIEWPORTS } from '../support/browser.ts'
 import { freePort } from '../support/services.ts'
 
 jest.setTimeout(60_000)

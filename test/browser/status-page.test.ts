@@ -1,8 +1,7 @@
 import { afterEach, expect, jest, test } from '@jest/globals'
 import type { Page } from 'playwright-core'
 import { killApps, type RunningApp, startApp } from '../support/app.ts'
-import { useBrowser } from '../support/browser.ts'
-import { expectReadable, VIEWPORTS } from '../support/readability.ts'
+import { expectReadable, useBrowser, VIEWPORTS } from '../support/browser.ts'
 import { useStores } from '../support/stores.ts'
 
 jest.setTimeout(120_000)

@@ -6,7 +6,7 @@ import pg from 'pg'
 import { findLines, killApps, type RunningApp, runApp, startApp } from '../support/app.ts'
 import { succeed } from '../support/run.ts'
 import { type TestService, testPostgres, until } from '../support/services.ts'
-import { copyTree } from '../support/tree.ts'
+import { copyTree } from '../support/temporary.ts'
 
 /*
  * These tests use two artifacts. The artifact of this tree is the previous version. The next version is built from a

@@ -1,11 +1,9 @@
-import { createHash } from 'node:crypto'
 import { chmodSync, cpSync, existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { Ajv } from 'ajv'
 import { parse } from 'yaml'
-import { findOnPath } from '../../scripts/services/path.ts'
+import { installGoProgram, installPythonPackages } from '../support/install.ts'
 import { run, succeed } from '../support/run.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 import { debianTool, needTools } from '../support/tools.ts'
@@ -13,18 +11,7 @@ import { debianTool, needTools } from '../support/tools.ts'
 const read = (file: string) => readFileSync(file, 'utf8')
 
 /** Installs the pinned packages of the checks, without their dependencies. @returns their folder */
-async function installFromPypi(): Promise<string> {
-  const requirements = 'test/support/workflow-requirements.txt'
-  const key = createHash('sha256').update(read(requirements)).digest('hex').slice(0, 12)
-  const directory = join(homedir(), '.cache/project-files', key)
-  if (!existsSync(join(directory, 'bin/zizmor'))) {
-    await needTools(['pip3'], 'python3-pip')
-    mkdirSync(directory, { recursive: true })
-    const options = ['--quiet', '--no-deps', '--only-binary=:all:', '--disable-pip-version-check', '--require-hashes']
-    await succeed('pip3', ['install', ...options, '-r', requirements, '--target', directory])
-  }
-  return directory
-}
+const installFromPypi = () => installPythonPackages('test/support/workflow-requirements.txt')
 
 test('renovate.json matches the schema of Renovate', async () => {
   const schemas = join(await installFromPypi(), 'check_jsonschema/builtin_schemas/vendor')
@@ -38,12 +25,8 @@ test('renovate.json matches the schema of Renovate', async () => {
 
 describe('the workflows', () => {
   test('pass actionlint', async () => {
-    const go = findOnPath('go') ?? (await debianTool('go', 'golang-go'))
-    const directory = join(homedir(), '.cache/actionlint-1.7.12')
-    const program = join(directory, 'actionlint')
-    // The checksum database of Go verifies the version.
-    const install = ['install', 'github.com/rhysd/actionlint/cmd/actionlint@v1.7.12']
-    if (!existsSync(program)) await succeed(go, install, { env: { GOBIN: directory } })
+    await needTools(['go'], 'golang-go')
+    const program = await installGoProgram('github.com/rhysd/actionlint/cmd/actionlint@v1.7.12')
     expect(await run(program, [])).toEqual({ code: 0, stdout: '', stderr: '' })
     const wrong = join(temporaryDirectory('workflow'), 'ci.yml')
     writeFileSync(wrong, read('.github/workflows/ci.yml').replace('runs-on:', 'runs_on:'))

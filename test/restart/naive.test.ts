@@ -1,4 +1,3 @@
-import { NO_PROXY } from '../support/restarts.ts'
-import { testNaiveRestarts } from '../support/rolling-restarts.ts'
+import { NO_PROXY, testNaiveRestarts } from '../support/restarts.ts'
 
 testNaiveRestarts(NO_PROXY)

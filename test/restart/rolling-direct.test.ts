@@ -1,4 +1,3 @@
-import { NO_PROXY } from '../support/restarts.ts'
-import { testRollingRestarts } from '../support/rolling-restarts.ts'
+import { NO_PROXY, testRollingRestarts } from '../support/restarts.ts'
 
 testRollingRestarts(NO_PROXY)

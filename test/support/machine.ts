@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process'
-import { createHash, randomUUID } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
-import { homedir } from 'node:os'
+import { randomUUID } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { cached } from './install.ts'
 import { type Result, run, succeed } from './run.ts'
 import { until } from './services.ts'
 import { missingTools } from './tools.ts'
@@ -28,26 +28,12 @@ export async function findObstacle(): Promise<string | undefined> {
   return missingTools(tools, 'systemd-container mmdebstrap debian-archive-keyring util-linux')
 }
 
-/**
- * Returns the root directory of the machines, which boot on a temporary overlay. Builds the directory once and keeps
- * it.
- */
-async function buildDebianTree(): Promise<string> {
-  const key = createHash('sha256').update(DEBIAN.join(' ')).digest('hex').slice(0, 12)
-  const cache = join(homedir(), '.cache/systemd-test')
-  const tree = join(cache, key)
-  if (existsSync(tree)) return tree
-  mkdirSync(cache, { recursive: true })
-  const directory = mkdtempSync(join(cache, 'new-'))
-  try {
-    await succeed('mmdebstrap', [...DEBIAN, join(directory, 'tree')])
-    // Another test run may have built the tree meanwhile.
-    if (!existsSync(tree)) renameSync(join(directory, 'tree'), tree)
-  } finally {
-    rmSync(directory, { recursive: true, force: true })
-  }
-  return tree
-}
+/** Returns the root directory of the machines, which boot on a temporary overlay. */
+const buildDebianTree = async (): Promise<string> =>
+  join(
+    await cached('systemd-tree', DEBIAN.join(' '), (to) => succeed('mmdebstrap', [...DEBIAN, join(to, 'tree')])),
+    'tree',
+  )
 
 /** Returns whether the process is the first of its container. Its control group also has short-lived children. */
 function isFirstProcess(pid: string): boolean {

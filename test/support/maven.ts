@@ -1,9 +1,13 @@
 import { createHash } from 'node:crypto'
-import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { basename, join } from 'node:path'
+import { cached } from './install.ts'
 import { succeed } from './run.ts'
 import { needTools } from './tools.ts'
+
+/** Java options that let a small server start faster on a machine with few cores. */
+export const JAVA_OPTIONS = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
 
 /** The plugin that copies the jars. Without a version, Maven uses the newest version. */
 const COPY = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies'
@@ -36,21 +40,10 @@ async function download(folder: string, to: string): Promise<void> {
  */
 export async function installJars(folder: string): Promise<string> {
   const expected = readFileSync(checksumFile(folder), 'utf8')
-  const cache = join(homedir(), '.cache/maven-test')
-  const key = createHash('sha256').update(expected).digest('hex').slice(0, 12)
-  const directory = join(cache, `${basename(folder)}-${key}`)
-  if (!existsSync(directory)) {
-    mkdirSync(cache, { recursive: true })
-    const partial = mkdtempSync(join(cache, 'new-'))
-    try {
-      await download(folder, partial)
-      if (listChecksums(partial) !== expected) throw new Error(`a jar differs from ${checksumFile(folder)}`)
-      // Another test file may have installed the jars meanwhile.
-      if (!existsSync(directory)) renameSync(partial, directory)
-    } finally {
-      rmSync(partial, { recursive: true, force: true })
-    }
-  }
+  const directory = await cached('maven-jars', expected, async (to) => {
+    await download(folder, to)
+    if (listChecksums(to) !== expected) throw new Error(`a jar differs from ${checksumFile(folder)}`)
+  })
   await needTools(['java'], 'default-jdk-headless')
   return join(directory, '*')
 }

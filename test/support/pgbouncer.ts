@@ -2,9 +2,9 @@ import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort, launch, unprivilegedUser } from '../../scripts/services/service.ts'
+import { unpackFromTrixie } from './install.ts'
 import { succeed } from './run.ts'
 import { debianTool } from './tools.ts'
-import { unpackFromTrixie } from './trixie.ts'
 
 export interface Pooler {
   readonly url: string

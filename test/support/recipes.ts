@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { appendFileSync, cpSync, globSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { copyTree } from './tree.ts'
+import { copyTree } from './temporary.ts'
 
 /** A fenced block of docs/cookbook.md: a new file, a change of a file, or commands. */
 interface Block {

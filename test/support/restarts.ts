@@ -1,3 +1,6 @@
+import { resolve } from 'node:path'
+import { afterEach, expect, test } from '@jest/globals'
+import { killApps } from './app.ts'
 import { type FleetOptions, type Instance, rollingRestarts, startFleet } from './fleet.ts'
 import { until } from './services.ts'
 import { type SteadyLoad, type SteadyReport, startSteadyLoad, type Target } from './steady-load.ts'
@@ -48,7 +51,7 @@ export async function underLoad(
 }
 
 /** Restarts instances while requests wait for them. Behind a proxy, half of the clients have a waiting request. */
-export const restarts =
+const restarts =
   (route: Route, times: number) =>
   (fleet: readonly Instance[], load: SteadyLoad): Promise<number> =>
     rollingRestarts(fleet, {
@@ -65,4 +68,28 @@ function print(title: string, { sent, failures, closes, refused, maxMs }: Steady
     `${title}: sent ${sent.GET} GET + ${sent.POST} POST, failed ${failures.length}, ` +
       `told to close ${closes}, refused elsewhere ${refused}, slowest ${maxMs} ms${failed}\n`,
   )
+}
+
+/** Defines the test of rolling restarts for one route. */
+export function testRollingRestarts(route: Route): void {
+  afterEach(killApps)
+
+  test(`20 rolling restarts, ${route.name}: no request is lost`, async () => {
+    const { sent, failures, log } = await underLoad('20 rolling restarts', { route }, restarts(route, 20))
+    if (failures.length > 0) process.stdout.write(log)
+    expect(failures).toEqual([])
+    expect(Math.min(sent.GET, sent.POST)).toBeGreaterThan(2_000)
+  }, 900_000)
+}
+
+/** Defines the counterexample: with the same load, a service that stops naively must lose requests. */
+export function testNaiveRestarts(route: Route): void {
+  afterEach(killApps)
+
+  test(`a service that calls server.close() on SIGTERM and exits loses requests, ${route.name}`, async () => {
+    const nodeOptions = `--require ${resolve('test/support/naive-close.cjs')}`
+    const title = '3 rolling restarts of a naive service'
+    const { failures } = await underLoad(title, { route, nodeOptions }, restarts(route, 3))
+    expect(failures.length).toBeGreaterThan(0)
+  }, 240_000)
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { freePort, launch } from '../../../scripts/services/service.ts'
-import { installEnvoy } from '../../../test/support/deploy/install-envoy.ts'
+import { installEnvoy } from '../../../test/support/install.ts'
 import { run } from '../../../test/support/run.ts'
 import { temporaryDirectory } from '../../../test/support/temporary.ts'
 import type { SidecarPlan } from './manifest.ts'

@@ -1,7 +1,6 @@
 import { join } from 'node:path'
 import { freePort, launch } from '../../../scripts/services/service.ts'
-import { JAVA_OPTIONS } from '../../../test/support/java.ts'
-import { installJars } from '../../../test/support/maven.ts'
+import { installJars, JAVA_OPTIONS } from '../../../test/support/maven.ts'
 import { temporaryDirectory } from '../../../test/support/temporary.ts'
 
 export interface SearchNode {

@@ -1,6 +1,6 @@
 import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { installPackages } from '../../support/packages.ts'
+import { installPackages } from '../../support/install.ts'
 import { succeed } from '../../support/run.ts'
 import { temporaryDirectory } from '../../support/temporary.ts'
 

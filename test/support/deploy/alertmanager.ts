@@ -1,11 +1,9 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { homedir } from 'node:os'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { findOnPath } from '../../../scripts/services/path.ts'
 import { freePort, type LocalServer, launch } from '../../../scripts/services/service.ts'
-import { run } from '../run.ts'
+import { installGoProgram } from '../install.ts'
+import { shorten } from '../prometheus.ts'
 import { debianTool } from '../tools.ts'
-import { shorten } from './shorten.ts'
 
 export interface AlertmanagerOptions {
   /** The folder with alertmanager.yml and its templates. */
@@ -50,20 +48,15 @@ export async function startAlertmanager(options: AlertmanagerOptions): Promise<L
   return { ...server, port, url: `http://127.0.0.1:${port}`, log }
 }
 
-/** A version that reads the errors of WeCom. The checksum database of Go verifies its source. */
-const NEWER = 'v0.28.1'
+/** A version that reads the errors of WeCom. */
+const NEWER = 'github.com/prometheus/alertmanager/cmd/alertmanager@v0.28.1'
 
 /** Builds a newer Alertmanager than Debian's in the user's cache. Resolves with its path, or undefined without Go. */
 export async function buildNewerAlertmanager(): Promise<string | undefined> {
-  const directory = join(homedir(), '.cache', `alertmanager-${NEWER}`)
-  const command = join(directory, 'alertmanager')
-  const go = findOnPath('go')
-  if (existsSync(command)) return command
-  if (go === undefined) return undefined
-  const env = { GOBIN: directory, GOFLAGS: '-mod=mod' }
-  const { code, stderr } = await run(go, ['install', `github.com/prometheus/alertmanager/cmd/alertmanager@${NEWER}`], {
-    env,
-  })
-  if (code !== 0) process.stderr.write(`Alertmanager ${NEWER} was not built:\n${stderr}\n`)
-  return code === 0 ? command : undefined
+  try {
+    return await installGoProgram(NEWER)
+  } catch (error) {
+    process.stderr.write(`${NEWER} was not built:\n${error}\n`)
+    return undefined
+  }
 }
