@@ -1,10 +1,10 @@
-import { once } from 'node:events'
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { findLines, killApps, launchApp, runApp, startApp } from './support/app.ts'
+import { listen } from './support/listen.ts'
 import { reportModules } from './support/loaded-modules.ts'
 import { readValues } from './support/read-values.ts'
 import { type ScriptedConsul, startScriptedConsul } from './support/scripted-consul.ts'
@@ -13,7 +13,7 @@ import { temporaryDirectory } from './support/temporary.ts'
 
 let consul: ScriptedConsul
 let state: string
-const servers: Server[] = []
+const servers: { stop(): Promise<void> }[] = []
 beforeEach(async () => {
   consul = await startScriptedConsul()
   state = join(temporaryDirectory('bridge'), 'state.json')
@@ -21,7 +21,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await killApps()
   await consul.stop()
-  for (const server of servers.splice(0)) server.close()
+  for (const server of servers.splice(0)) await server.stop()
 })
 
 const environment = () => ({
@@ -130,10 +130,10 @@ async function startPolled() {
     const isRight = pathname === '/eureka/v2/apps/ORDERS' && authorization === `Basic ${btoa('me:pw')}`
     const instance = [{ instanceId: 'a', ipAddr: '10.0.0.1', status: 'UP', port: { $: 7, '@enabled': 'true' } }]
     return res.writeHead(isRight ? 200 : 401).end(JSON.stringify({ application: { instance } }))
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  servers.push(server)
-  return (server.address() as AddressInfo).port
+  })
+  const { port, stop } = await listen(server)
+  servers.push({ stop })
+  return port
 }
 
 test.each([

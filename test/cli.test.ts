@@ -1,8 +1,8 @@
-import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { type AddressInfo, createServer as createTcpServer } from 'node:net'
+import { createServer as createTcpServer } from 'node:net'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { killApps, runApp, startApp } from './support/app.ts'
+import { listen } from './support/listen.ts'
 import { WRONG } from './support/wrong-environment.ts'
 
 afterEach(killApps)
@@ -85,11 +85,9 @@ describe('configuration', () => {
 
 describe('listening', () => {
   test('a taken port gives a clear message and exit code 1', async () => {
-    const server = createTcpServer().listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const { port } = server.address() as AddressInfo
+    const { port, stop } = await listen(createTcpServer())
     const { code, stdout } = await runApp([], { env: { HOST: '127.0.0.1', PORT: String(port) } })
-    server.close()
+    await stop()
     expect(code).toBe(1)
     expect(stdout).toContain(`port ${port} on 127.0.0.1 is taken: stop the other process, or set PORT`)
   })
@@ -131,12 +129,9 @@ describe('healthcheck', () => {
   })
 
   test('exits with 1 when the service does not respond in time', async () => {
-    const silent = createServer(() => {}).listen(0, '127.0.0.1')
-    await once(silent, 'listening')
-    const env = { PORT: String((silent.address() as AddressInfo).port) }
-    const result = await runApp(['healthcheck'], { env })
-    silent.closeAllConnections()
-    silent.close()
+    const silent = await listen(createServer(() => {}))
+    const result = await runApp(['healthcheck'], { env: { PORT: String(silent.port) } })
+    await silent.stop()
     expect(result).toMatchObject({ code: 1, stderr: 'no response within 2000 ms\n' })
   })
 })

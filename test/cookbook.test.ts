@@ -2,12 +2,13 @@ import { createHmac } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { createServer, type IncomingMessage, request, type Server } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
+import { connect } from 'node:net'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { killApps, type RunningApp, runApp, startApp } from './support/app.ts'
+import { listen } from './support/listen.ts'
 import { applyHunks, applyRecipes, listBlocks } from './support/recipes.ts'
 import { run, succeed } from './support/run.ts'
 import { type TestService, testPostgres, until } from './support/services.ts'
@@ -20,7 +21,7 @@ const page = readFileSync('docs/cookbook.md', 'utf8')
 let root: string
 let database: TestService
 let admin: pg.Client
-let rates: Server
+let rates: Awaited<ReturnType<typeof listen>>
 let app: RunningApp
 const files = temporaryDirectory('uploads')
 const program = () => [process.execPath, join(root, 'src/main.ts')]
@@ -31,17 +32,17 @@ beforeAll(async () => {
   database = await testPostgres()
   admin = new pg.Client(database.url)
   await admin.connect()
-  rates = createServer((req, res) => {
+  const server = createServer((req, res) => {
     const [, currency = ''] = /^\/rates\/(.+)$/.exec(req.url ?? '') ?? []
     res.setHeader('content-type', 'application/json').statusCode = currency === 'XXX' ? 404 : 200
     res.end(JSON.stringify({ currency, rate: currency === 'BAD' ? 'none' : 1.25 }))
-  }).listen(0, '127.0.0.1')
-  await once(rates, 'listening')
+  })
+  rates = await listen(server)
   env = {
     DATABASE_URL: database.url,
     WEBHOOK_SECRETS: SECRETS.join(),
     UPLOAD_DIRECTORY: files,
-    UPSTREAMS: `rates=http://127.0.0.1:${(rates.address() as AddressInfo).port}`,
+    UPSTREAMS: `rates=${rates.url}`,
     GREETING: 'Good morning',
     DRAIN_DELAY_MS: '1000',
     LOG_LEVEL: 'debug',
@@ -57,7 +58,7 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(async () => {
   await killApps()
-  rates.close()
+  await rates.stop()
   await admin.end()
   await database.stop()
 })
@@ -365,7 +366,6 @@ test('a call of another service has its errors', async () => {
   expect(await readCode(await read('BAD'))).toBe('502 upstream_invalid_response')
   expect(await readCode(await read('eur'))).toBe('404 not_found')
   expect((await read('..%2Fadmin')).status).toBe(400)
-  rates.closeAllConnections()
-  await new Promise((done) => rates.close(done))
+  await rates.stop()
   expect(await readCode(await read('EUR'))).toBe('503 upstream_unavailable')
 })

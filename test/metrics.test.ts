@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
-import { type AddressInfo, connect, createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { killApps, type RunningApp, runApp, startApp } from './support/app.ts'
+import { listen } from './support/listen.ts'
 import { reportModules } from './support/loaded-modules.ts'
 import { startMeasured } from './support/metrics.ts'
 import { findExemplars, scrapeWithPrometheus } from './support/prometheus.ts'
@@ -131,11 +132,9 @@ test('metrics are served until the requests in flight have ended, and show the d
 })
 
 test('a taken ADMIN_PORT fails the start', async () => {
-  const taken = createServer().listen(0, '127.0.0.1')
-  await once(taken, 'listening')
-  const { port } = taken.address() as AddressInfo
+  const { port, stop } = await listen(createServer())
   const { code, stdout } = await runApp([], { env: { HOST: '127.0.0.1', PORT: '0', ADMIN_PORT: String(port) } })
-  taken.close()
+  await stop()
   expect(code).toBe(1)
   expect(stdout).toContain(`port ${port} on 127.0.0.1 is taken: stop the other process, or set ADMIN_PORT`)
 })

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
+import { createServer } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import { Migrator } from 'kysely/migration'
@@ -11,6 +11,7 @@ import { type MigrateEvent, migrate as run } from '../pkg/postgres/migrate.ts'
 import type { Migration, Migrations } from '../pkg/postgres/migrate-plan.ts'
 import { checkMigrations } from '../scripts/check-migrations.ts'
 import { killApps, runApp } from './support/app.ts'
+import { listen } from './support/listen.ts'
 import { usePostgres } from './support/postgres.ts'
 import { until } from './support/services.ts'
 
@@ -282,12 +283,10 @@ test('the error for a pooler that refuses the connection names the variable to s
   header.write('E')
   header.writeInt32BE(refusal.length + 4, 1)
   const pooler = createServer((socket) => socket.once('data', () => socket.end(Buffer.concat([header, refusal]))))
-  pooler.listen(0, '127.0.0.1')
-  await once(pooler, 'listening')
-  const { port } = pooler.address() as AddressInfo
+  const { port, stop } = await listen(pooler)
   const env = { DATABASE_URL: `postgres://app:hunter2@127.0.0.1:${port}/app` }
   const { code, stderr } = await runApp(['migrate'], { env })
-  pooler.close()
+  await stop()
   expect(code).toBe(1)
   expect(stderr).toContain('set MIGRATION_DATABASE_URL to PostgreSQL itself')
 })

@@ -3,11 +3,11 @@ import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, expect, test } from '@jest/globals'
 import { type FakePayments, PAYMENT, startFakePayments } from './payments/fake.ts'
 import { fetchHealth, findLines, killApps, type RunningApp, startApp } from './support/app.ts'
+import { listen } from './support/listen.ts'
 import { reportModules } from './support/loaded-modules.ts'
 import { startMeasured } from './support/metrics.ts'
 import { type Receiver, startReceiver } from './support/otlp-receiver.ts'
@@ -236,14 +236,14 @@ test('an instance with TLS serves a service that trusts its authority, and no ot
   execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', ...subject], { stdio: 'ignore' })
   const server = createSecureServer({ key: readFileSync(key), cert: readFileSync(cert) }, (_req, res) => {
     res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(PAYMENT))
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const UPSTREAMS = `payments=dns+https://localhost:${(server.address() as AddressInfo).port}`
+  })
+  const { port, stop } = await listen(server)
+  const UPSTREAMS = `payments=dns+https://localhost:${port}`
   const trusting = await startApp({ env: { UPSTREAMS, NODE_EXTRA_CA_CERTS: cert } })
   expect(await get(trusting)).toEqual({ status: 200, body: PAYMENT })
   expect(await get(await startApp({ env: { UPSTREAMS } }))).toMatchObject(UNAVAILABLE)
   await killApps()
-  server.close()
+  await stop()
 })
 
 test('without UPSTREAMS the paths do not exist, and no code of calls is loaded', async () => {

@@ -1,11 +1,10 @@
-import { once } from 'node:events'
 import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join, resolve } from 'node:path'
 import { json } from 'node:stream/consumers'
 import { afterEach, expect, test } from '@jest/globals'
 import { findLines, killApps, type RunningApp, runApp, startApp } from './support/app.ts'
+import { listen } from './support/listen.ts'
 import { reportModules } from './support/loaded-modules.ts'
 import { until } from './support/services.ts'
 import { temporaryDirectory } from './support/temporary.ts'
@@ -17,10 +16,10 @@ env >"$0.env"
 case $1 in get) echo 3 ;; *) exit "$(cat "$0.code")" ;; esac
 `
 
-const robots: { close(): void }[] = []
+const robots: { stop(): Promise<void> }[] = []
 afterEach(async () => {
   await killApps()
-  for (const robot of robots.splice(0)) robot.close()
+  for (const robot of robots.splice(0)) await robot.stop()
 })
 
 const rule = (name: string, action: object, change: object = {}) => ({
@@ -92,11 +91,10 @@ async function startRobot(handle: (content: string) => object | undefined) {
     contents.push(markdown.content)
     const body = handle(markdown.content)
     if (body) response.end(JSON.stringify(body))
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  robots.push({ close: () => void server.close().closeAllConnections() })
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/cgi-bin/webhook/send?key=k`
-  return { RESPONDER_WECOM_URL: url, contents }
+  })
+  const { url, stop } = await listen(server)
+  robots.push({ stop })
+  return { RESPONDER_WECOM_URL: `${url}/cgi-bin/webhook/send?key=k`, contents }
 }
 
 test('only a webhook of Alertmanager with the bearer token is accepted', async () => {

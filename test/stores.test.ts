@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { Agent, get } from 'node:http'
-import { type AddressInfo, createServer } from 'node:net'
+import { createServer } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { sql } from 'kysely'
@@ -10,6 +10,7 @@ import { createPostgres, type Postgres } from '../internal/store/postgres.ts'
 import { createRedis, type Redis } from '../internal/store/redis.ts'
 import { TimeoutError } from '../pkg/with-timeout.ts'
 import { killApps, runApp, startApp } from './support/app.ts'
+import { listen } from './support/listen.ts'
 import { type TestService, testPostgres, testRedis, until } from './support/services.ts'
 
 let database: TestService
@@ -160,9 +161,7 @@ test.each([
   ['HTTP', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')],
 ])('a server that responds with %s ends a connection and not the process', async (_name, bytes) => {
   const server = createServer((socket) => socket.on('error', () => {}).once('data', () => socket.write(bytes)))
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
+  const { port, stop } = await listen(server)
   const env = {
     DATABASE_URL: `postgres://app:x@127.0.0.1:${port}/app`,
     HEALTH_INTERVAL_MS: '200',
@@ -173,7 +172,7 @@ test.each([
   expect((await fetch(`${app.url}/ping`)).status).toBe(200)
   app.signal('SIGINT')
   expect(await app.ended).toEqual({ code: 0, signal: null })
-  server.close()
+  void stop()
 })
 
 describe('redis', () => {

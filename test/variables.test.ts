@@ -1,9 +1,9 @@
-import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
+import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterEach, expect, test } from '@jest/globals'
 import { killApps, startApp } from './support/app.ts'
+import { listen } from './support/listen.ts'
 import { freePort } from './support/services.ts'
 
 /*
@@ -74,8 +74,8 @@ test('HEALTH_RISE consecutive successes end the failure of a check', async () =>
     requests++
     response.writeHead(requests === 1 || requests === 6 ? 500 : 200).end()
   })
-  await once(peer.listen(0, '127.0.0.1').unref(), 'listening')
-  const HEALTH_CHECKS = `peer=http://127.0.0.1:${(peer.address() as AddressInfo).port}/`
+  const { url } = await listen(peer.unref())
+  const HEALTH_CHECKS = `peer=${url}/`
   const app = await startApp({
     env: { HEALTH_CHECKS, HEALTH_FALL: '1', HEALTH_RISE: '5', HEALTH_INTERVAL_MS: '200', HEALTH_TIMEOUT_MS: '200' },
   })

@@ -1,11 +1,10 @@
-import { once } from 'node:events'
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
 import { findLines, killApps, type RunningApp, startApp } from '../../test/support/app.ts'
 import { type Alerting, startAlerting } from '../../test/support/deploy/start-alerting.ts'
+import { listen } from '../../test/support/listen.ts'
 import { freePort } from '../../test/support/services.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
 import { needTools } from '../../test/support/tools.ts'
@@ -45,7 +44,7 @@ function readCpuSeconds(): number {
   return cpuSeconds
 }
 
-let instance: Server
+let instance: Awaited<ReturnType<typeof listen>>
 let alerting: Alerting
 let responder: RunningApp
 
@@ -55,14 +54,14 @@ beforeAll(async () => {
   writeFileSync(path('kubectl'), KUBECTL)
   chmodSync(path('kubectl'), 0o755)
   writeFileSync(path('settings.json'), '{}')
-  instance = createServer((_req, res) => {
+  const server = createServer((_req, res) => {
     res.setHeader('content-type', 'text/plain; version=0.0.4').end(`process_cpu_seconds_total ${readCpuSeconds()}\n`)
-  }).listen(0, '127.0.0.1')
-  await once(instance, 'listening')
+  })
+  instance = await listen(server)
   const port = await freePort()
   alerting = await startAlerting({
     directory,
-    targets: [`127.0.0.1:${(instance.address() as AddressInfo).port}`],
+    targets: [`127.0.0.1:${instance.port}`],
     alerts: readFileSync(join(import.meta.dirname, 'alerts.yml'), 'utf8').replace('for: 5m', 'for: 2s'),
     responder: { url: `http://127.0.0.1:${port}`, secret: SECRET },
     times: { scrape: '1s', window: '4s', for: '2s', repeat: '1s' },
@@ -86,7 +85,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await alerting?.stop()
   await killApps()
-  instance?.close()
+  await instance?.stop()
 })
 
 test('CPU usage above 90 % adds two replicas once, and the signal recovers', async () => {

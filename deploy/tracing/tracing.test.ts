@@ -1,6 +1,4 @@
-import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
 import { sql } from 'kysely'
 import { createHttp } from '#internal/http.ts'
@@ -11,6 +9,7 @@ import { createLogger } from '#pkg/logging/index.ts'
 import { operation } from '#pkg/operation/index.ts'
 import { createFetch } from '#pkg/tracing/index.ts'
 import { killApps } from '../../test/support/app.ts'
+import { listen } from '../../test/support/listen.ts'
 import { startMeasured } from '../../test/support/metrics.ts'
 import { findExemplars, scrapeWithPrometheus } from '../../test/support/prometheus.ts'
 import { type TestService, testPostgres, until } from '../../test/support/services.ts'
@@ -101,13 +100,11 @@ async function startOrders(next: string) {
     rateLimit: (_req, _res, next) => next(),
     routes: [{ path: '/v1/orders/:id', get: order }],
   })
-  const server = createServer(app).listen(0, '127.0.0.1')
-  await once(server, 'listening')
+  const { url, stop } = await listen(createServer(app))
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url,
     async stop() {
-      server.close()
-      server.closeAllConnections()
+      await stop()
       await postgres.stop()
       await tracing.part.stop()
     },
@@ -116,12 +113,13 @@ async function startOrders(next: string) {
 
 testWithJaeger('a request with two queries and one outgoing call is one trace with the right parents', async () => {
   const received: IncomingHttpHeaders[] = []
-  const stock = createServer((req, res) => {
-    received.push(req.headers)
-    res.end('{}')
-  }).listen(0, '127.0.0.1')
-  await once(stock, 'listening')
-  const orders = await startOrders(`http://127.0.0.1:${(stock.address() as AddressInfo).port}`)
+  const stock = await listen(
+    createServer((req, res) => {
+      received.push(req.headers)
+      res.end('{}')
+    }),
+  )
+  const orders = await startOrders(stock.url)
   const response = await fetch(`${orders.url}/v1/orders/7`, { headers: { traceparent: `00-${TRACE}-${SPAN}-01` } })
   expect(response.status).toBe(204)
 
@@ -145,7 +143,7 @@ testWithJaeger('a request with two queries and one outgoing call is one trace wi
   expect(received.map(({ traceparent }) => traceparent)).toEqual([`00-${TRACE}-${call?.spanID}-01`])
   expect(JSON.stringify(spans)).not.toContain('hunter2')
   await orders.stop()
-  stock.close()
+  await stock.stop()
 })
 
 testWithJaeger(

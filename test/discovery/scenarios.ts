@@ -1,11 +1,10 @@
-import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from '@jest/globals'
 import { findLines, type Line, startApp } from '../support/app.ts'
 import { listRequests } from '../support/deploy/ask.ts'
 import { type Instance, rollingRestarts } from '../support/fleet.ts'
+import { listen } from '../support/listen.ts'
 import { until } from '../support/services.ts'
 import type { SteadyLoad } from '../support/steady-load.ts'
 import { startBridge } from './bridge.ts'
@@ -223,15 +222,4 @@ async function expectBridgeWarning(pair: Pair, name: string, env: Readonly<Recor
 }
 
 /** Starts a server that responds with garbage to every request. */
-async function startGarbage() {
-  const server = createServer((_req, res) => res.end('<html>\u0000not a registry'))
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return {
-    port: (server.address() as AddressInfo).port,
-    async stop() {
-      server.close()
-      server.closeAllConnections()
-    },
-  }
-}
+const startGarbage = () => listen(createServer((_req, res) => res.end('<html>\u0000not a registry')))

@@ -1,7 +1,6 @@
-import { once } from 'node:events'
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { listen } from '../support/listen.ts'
 
 export interface FakePayments {
   readonly port: number
@@ -25,28 +24,24 @@ export async function startFakePayments(): Promise<FakePayments> {
     await text(req)
     res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(PAYMENT))
   }
-  const create = async (port: number) => {
+  const create = (wanted?: number) => {
     const server = createServer((req, res) => {
       if (req.url === '/health/ready') return void res.end('{"status":"ok"}')
       seen.push(req)
       handler(req, res)
-    }).listen(port, '127.0.0.1')
-    await once(server, 'listening')
-    return server
+    })
+    return listen(server, wanted)
   }
-  let server = await create(0)
-  const { port } = server.address() as AddressInfo
+  let server = await create()
+  const { port, url } = server
   return {
     port,
-    origin: `http://127.0.0.1:${port}`,
+    origin: url,
     seen,
     respond(next) {
       handler = next
     },
-    async stop() {
-      server.closeAllConnections()
-      if (server.listening) await once(server.close(), 'close')
-    },
+    stop: () => server.stop(),
     async restart() {
       server = await create(port)
     },

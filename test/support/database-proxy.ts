@@ -1,5 +1,5 @@
-import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
+import { listen } from './listen.ts'
 
 /**
  * The moment to cut a connection: before the server gets a COMMIT, or after the server has executed a write and before
@@ -75,10 +75,7 @@ export async function startDatabaseProxy({
     })
   }
 
-  const listener = createServer(forward)
-  listener.listen(0, '127.0.0.1')
-  await once(listener, 'listening')
-  const { port } = listener.address() as AddressInfo
+  const { port, stop } = await listen(createServer(forward))
   const cutAll = () => {
     for (const cut of connections) cut()
   }
@@ -86,10 +83,9 @@ export async function startDatabaseProxy({
     url: target.url.replace(`:${target.port}/`, `:${port}/`),
     cutNext: (cut) => new Promise((done) => void armed.push({ cut, done })),
     cutAll,
-    async stop() {
+    stop() {
       cutAll()
-      listener.close()
-      await once(listener, 'close')
+      return stop()
     },
   }
 }

@@ -1,8 +1,7 @@
 import { generateKeyPairSync, randomUUID } from 'node:crypto'
-import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { exportJWK, type JWTPayload, SignJWT } from 'jose'
+import { listen } from './listen.ts'
 
 export interface Issuer {
   /** Environment that makes a service trust the issuer. */
@@ -13,7 +12,7 @@ export interface Issuer {
   readonly downloads: readonly IncomingHttpHeaders[]
   /** Replaces the key. */
   rotate(): void
-  close(): void
+  close(): Promise<void>
 }
 
 const AUTH_ISSUER = 'https://issuer.example.com/'
@@ -28,11 +27,10 @@ export async function startIssuer(): Promise<Issuer> {
   const server = createServer(async (req, res) => {
     downloads.push(req.headers)
     res.end(JSON.stringify({ keys: [{ ...(await exportJWK(key.publicKey)), kid: key.kid, alg: 'ES256', use: 'sig' }] }))
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const AUTH_JWKS_URL = `http://127.0.0.1:${(server.address() as AddressInfo).port}/keys`
+  })
+  const { url, stop } = await listen(server)
   return {
-    env: { AUTH_JWKS_URL, AUTH_ISSUER, AUTH_AUDIENCE },
+    env: { AUTH_JWKS_URL: `${url}/keys`, AUTH_ISSUER, AUTH_AUDIENCE },
     token: (claims) =>
       new SignJWT({ iss: AUTH_ISSUER, aud: AUTH_AUDIENCE, sub: 'user-1', ...claims })
         .setProtectedHeader({ alg: 'ES256', kid: key.kid })
@@ -42,9 +40,6 @@ export async function startIssuer(): Promise<Issuer> {
     rotate() {
       key = newKey()
     },
-    close() {
-      server.close()
-      server.closeAllConnections()
-    },
+    close: stop,
   }
 }

@@ -1,7 +1,6 @@
-import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
+import { listen } from './listen.ts'
 import { until } from './services.ts'
 
 type Value = string | number | boolean
@@ -69,12 +68,8 @@ export async function startReceiver(port = 0) {
     }
     response.setHeader('content-type', 'application/json').end('{}')
   })
-  server.listen(port, '127.0.0.1')
-  await once(server, 'listening')
-  const { port: listeningOn } = server.address() as AddressInfo
   return {
-    port: listeningOn,
-    url: `http://127.0.0.1:${listeningOn}`,
+    ...(await listen(server, port)),
     spans,
     requests,
     behave(next: Behaviour) {
@@ -84,12 +79,6 @@ export async function startReceiver(port = 0) {
     async span(matches: (span: ReceivedSpan) => boolean): Promise<ReceivedSpan> {
       await until(() => spans.some(matches))
       return spans.find(matches) as ReceivedSpan
-    },
-    async stop(): Promise<void> {
-      const closed = once(server, 'close')
-      server.close()
-      server.closeAllConnections()
-      await closed
     },
   }
 }

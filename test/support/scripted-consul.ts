@@ -1,6 +1,5 @@
-import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { listen } from './listen.ts'
 
 export interface ScriptedConsul {
   /** Value of REGISTRY. */
@@ -13,7 +12,7 @@ export interface ScriptedConsul {
 }
 
 /** A registry that follows the documentation of Consul's blocking queries, for tests of the bridge. */
-export async function startScriptedConsul(port = 0): Promise<ScriptedConsul> {
+export async function startScriptedConsul(wanted = 0): Promise<ScriptedConsul> {
   let index = 1
   let instances: readonly string[] = []
   let failure: { readonly status: number; readonly body: string } | undefined
@@ -33,8 +32,8 @@ export async function startScriptedConsul(port = 0): Promise<ScriptedConsul> {
     if (known < index || failure !== undefined) return respond(res)
     waiting.add(res)
     res.once('close', () => waiting.delete(res))
-  }).listen(port, '127.0.0.1')
-  await once(server, 'listening')
+  })
+  const { port, stop } = await listen(server, wanted)
 
   function release(): void {
     index++
@@ -42,7 +41,7 @@ export async function startScriptedConsul(port = 0): Promise<ScriptedConsul> {
     waiting.clear()
   }
   return {
-    address: `consul://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    address: `consul://127.0.0.1:${port}`,
     set(next) {
       instances = next
       failure = undefined
@@ -52,11 +51,6 @@ export async function startScriptedConsul(port = 0): Promise<ScriptedConsul> {
       failure = { status, body }
       release()
     },
-    async stop() {
-      const closed = once(server, 'close')
-      server.close()
-      server.closeAllConnections()
-      await closed
-    },
+    stop,
   }
 }

@@ -1,5 +1,5 @@
-import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
+import { listen } from './listen.ts'
 
 /** A proxy in front of a server, which tests use to delay and change responses. */
 export interface TcpProxy {
@@ -40,10 +40,9 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
     }
     for (const socket of [client, upstream]) socket.on('error', close).on('close', close)
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
+  const { port: ownPort, stop } = await listen(server)
   return {
-    url: Object.assign(new URL(target), { port: String((server.address() as AddressInfo).port) }).href,
+    url: Object.assign(new URL(target), { port: String(ownPort) }).href,
     get connections() {
       return connections
     },
@@ -63,10 +62,9 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
     inject(bytes) {
       for (const client of clients.keys()) client.write(bytes)
     },
-    async stop() {
+    stop() {
       for (const client of clients.keys()) client.destroy()
-      server.close()
-      await once(server, 'close')
+      return stop()
     },
   }
 }

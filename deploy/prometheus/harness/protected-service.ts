@@ -1,7 +1,7 @@
 import { once } from 'node:events'
-import { createServer, type RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:http'
 import { type RunningApp, startApp } from '../../../test/support/app.ts'
+import { listen } from '../../../test/support/listen.ts'
 
 /**
  * Starts an instance with two upstreams, with overload protection and with traces. The upstreams and the collector are
@@ -11,17 +11,25 @@ import { type RunningApp, startApp } from '../../../test/support/app.ts'
 export async function startProtectedService(program: readonly string[], env: Readonly<Record<string, string>>) {
   const state = { upstreamStatus: (_count: number) => 200, collectorStatus: 200 }
   let count = 0
-  const search = await listen((request, response) => {
-    const isProbe = request.url === '/health/ready'
-    response.writeHead(isProbe ? 200 : state.upstreamStatus(count++)).end()
-  })
-  const listenAsStock = (port?: number) => listen((_request, response) => response.end(), port)
+  const search = await listen(
+    createServer((request, response) => {
+      const isProbe = request.url === '/health/ready'
+      response.writeHead(isProbe ? 200 : state.upstreamStatus(count++)).end()
+    }),
+  )
+  const listenAsStock = (port?: number) =>
+    listen(
+      createServer((_request, response) => response.end()),
+      port,
+    )
   let stock = await listenAsStock()
-  const collector = await listen((request, response) => {
-    request.resume().once('end', () => {
-      response.writeHead(state.collectorStatus, { 'content-type': 'application/json' }).end('{}')
-    })
-  })
+  const collector = await listen(
+    createServer((request, response) => {
+      request.resume().once('end', () => {
+        response.writeHead(state.collectorStatus, { 'content-type': 'application/json' }).end('{}')
+      })
+    }),
+  )
   const app: RunningApp = await startApp({
     program,
     env: {
@@ -49,20 +57,6 @@ export async function startProtectedService(program: readonly string[], env: Rea
     },
     stop(): void {
       for (const server of [search, stock, collector]) server.stop()
-    },
-  }
-}
-
-async function listen(handler: RequestListener, wanted = 0) {
-  const server = createServer(handler).listen(wanted, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  return {
-    port,
-    url: `http://127.0.0.1:${port}`,
-    stop(): void {
-      server.close()
-      server.closeAllConnections()
     },
   }
 }

@@ -1,30 +1,26 @@
 import { once } from 'node:events'
 import { createServer, request } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll } from '@jest/globals'
 import { type LaunchOptions, launch } from '../../../scripts/services/service.ts'
+import { listen } from '../listen.ts'
 import { until } from '../services.ts'
 
 /** Starts three instances that respond with their own port, once for a file. Stops the proxy after each test. */
 export function useInstances() {
-  const instances = [0, 1, 2].map(() => createServer((req, res) => res.end(String(req.socket.localPort))))
   const running: { stop(): unknown }[] = []
+  let instances: Awaited<ReturnType<typeof listen>>[] = []
   let ports: number[] = []
 
   beforeAll(async () => {
-    await Promise.all(instances.map((instance) => once(instance.listen(0, '127.0.0.1'), 'listening')))
-    ports = instances.map((instance) => (instance.address() as AddressInfo).port)
+    const create = () => listen(createServer((req, res) => res.end(String(req.socket.localPort))))
+    instances = await Promise.all([create(), create(), create()])
+    ports = instances.map(({ port }) => port)
   })
   afterEach(async () => {
     for (const each of running.splice(0).reverse()) await each.stop()
   })
-  afterAll(() => {
-    for (const instance of instances) {
-      instance.close()
-      instance.closeAllConnections()
-    }
-  })
+  afterAll(() => Promise.all(instances.map(({ stop }) => stop())))
 
   /** Returns the indexes of the instances that respond to nine requests, and the negative status of failed responses. */
   async function findUsed(port: number): Promise<number[]> {

@@ -1,7 +1,6 @@
-import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
+import { listen } from '../listen.ts'
 
 export interface Message {
   /** Milliseconds since the epoch. */
@@ -58,12 +57,11 @@ export async function startWecom(onMessage?: (message: Message) => void) {
     return answer(response, 0)
   }
 
-  const server = createServer((request, response) => void handle(request, response)).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
+  const server = createServer((request, response) => void handle(request, response))
+  const { url, stop } = await listen(server)
   return {
     /** The value of `wechat_api_url`. */
-    url: `http://127.0.0.1:${port}/cgi-bin/`,
+    url: `${url}/cgi-bin/`,
     messages,
     /** Every request to send a message. */
     attempts,
@@ -71,10 +69,6 @@ export async function startWecom(onMessage?: (message: Message) => void) {
     fetches: () => fetches,
     /** Injects one fault into each of the next requests to send a message. */
     fail: (...next: readonly Fault[]) => void faults.push(...next),
-    async stop(): Promise<void> {
-      server.close()
-      server.closeAllConnections()
-      await once(server, 'close')
-    },
+    stop,
   }
 }

@@ -1,7 +1,6 @@
-import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
+import { listen } from '../listen.ts'
 import type { Toxic } from './link.ts'
 import { createTcpProxy, type TcpProxy } from './proxy.ts'
 import { TOXICS } from './toxics.ts'
@@ -146,16 +145,14 @@ export async function startFaultProxy(): Promise<FaultProxy> {
         send(status, { error: error.message, status })
       },
     )
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  })
+  const { url, stop } = await listen(server)
   return {
     url,
     async stop() {
       const proxies = (await (await fetch(`${url}/proxies`)).json()) as Record<string, unknown>
       await Promise.all(Object.keys(proxies).map((name) => fetch(`${url}/proxies/${name}`, { method: 'DELETE' })))
-      server.closeAllConnections()
-      await once(server.close(), 'close')
+      await stop()
     },
   }
 }
