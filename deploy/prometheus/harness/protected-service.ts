@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { type RunningApp, startApp } from '../../../test/support/app.ts'
 import { listen } from '../../../test/support/listen.ts'
