@@ -4,7 +4,6 @@
  */
 import { readdirSync } from 'node:fs'
 import { basename } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import type { Migrations } from '#pkg/postgres/migrate-plan.ts'
 import { findUnsafe } from './migrations/rules.ts'
 
@@ -40,13 +39,10 @@ export function checkMigrations(migrations: Migrations, files: readonly string[]
   return problems.map((problem) => `${FOLDER}/${problem}`)
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+if (import.meta.main) {
   const { migrations } = await import('#internal/store/migrations/index.ts')
-  const files = readdirSync(FOLDER).filter((file) => file !== 'index.ts')
-  const problems = checkMigrations(
-    migrations,
-    files.map((file) => basename(file, '.ts')),
-  )
+  const files = readdirSync(FOLDER).flatMap((file) => (file === 'index.ts' ? [] : basename(file, '.ts')))
+  const problems = checkMigrations(migrations, files)
   for (const line of problems) console.error(line)
   process.exitCode = problems.length === 0 ? 0 : 1
 }

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 
 /** Returns a function that runs git in `directory` and returns the output. It throws with git's own message. */
 export function openGit(directory: string) {
@@ -9,3 +10,9 @@ export function openGit(directory: string) {
 }
 
 export type Git = ReturnType<typeof openGit>
+
+/** Lists the files of this repository, including new files and without deleted files. */
+export const listFiles = (): readonly string[] =>
+  openGit('.')(['ls-files', '-z', '--cached', '--others', '--exclude-standard'])
+    .split('\0')
+    .filter((path) => path !== '' && existsSync(path))

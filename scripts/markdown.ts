@@ -27,6 +27,13 @@ interface Names {
   readonly isGone: (code: string, table?: string) => boolean
 }
 
+/** Creates a function that tells whether a file, or a folder with files, is among `paths`. */
+export function createExists(paths: Iterable<string>): (path: string) => boolean {
+  const known = new Set(paths)
+  for (const path of known) if (path.includes('/')) known.add(posix.dirname(path))
+  return (path) => known.has(path)
+}
+
 const isFirstCell = (row: string, index: number) => row.startsWith('|') && index < row.indexOf('|', 1)
 
 function dropEmptySections(text: string): string {
@@ -88,7 +95,7 @@ export function dropDeadLinks(
   isGone: Names['isGone'] = () => false,
 ): ReadonlyMap<string, string> {
   const files = [...paths]
-  const exists = (path: string) => files.some((file) => file === path || file.startsWith(`${path}/`))
+  const exists = createExists(files)
   const pages = files.filter((path) => path.endsWith('.md'))
   const texts = pages.map((path) => [path, dropFromPage(path, read(path), { exists, isGone })] as const)
   return new Map(texts.filter(([path, text]) => text !== read(path)))

@@ -16,8 +16,7 @@ state() {
 
 # The link has the number of the process, so the lock of a process that has died is not kept.
 until ln -s "$$" "$lock" 2>/dev/null; do
-  kill -0 "$(readlink "$lock")" 2>/dev/null || rm -f "$lock"
-  sleep 1
+  if kill -0 "$(readlink "$lock")" 2>/dev/null; then sleep 0.2; else rm -f "$lock"; fi
 done
 trap 'rm -f "$lock"' EXIT
 trap 'exit 1' INT TERM

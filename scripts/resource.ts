@@ -7,7 +7,7 @@
  */
 import { existsSync, globSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { openGit } from './git.ts'
+import { listFiles } from './git.ts'
 import { dropDeadLinks } from './markdown.ts'
 import { type CallsRemoval, unmakeCalls } from './resource/calls.ts'
 import { findParent, listExisting } from './resource/existing.ts'
@@ -56,8 +56,7 @@ function write(names: Names, text: string | undefined, parentName: string | unde
 }
 
 function remove(names: Names): void {
-  const tracked = openGit('.')(['ls-files', '-z', '--cached', '--others', '--exclude-standard']).split('\0')
-  const paths = tracked.filter((path) => path !== '' && existsSync(path))
+  const paths = listFiles()
   const calls = unmakeCalls({ names, read }, paths)
   if (calls) {
     drop(calls, paths)

@@ -1,6 +1,6 @@
-import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { expect, test } from '@jest/globals'
+import { listFiles } from '../git.ts'
 import { unmakeCalls } from './calls.ts'
 import { readNames } from './names.ts'
 
@@ -41,8 +41,7 @@ test('a changed list is refused', () => {
 })
 
 test('a project that lists its payments can remove them', () => {
-  const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { encoding: 'utf8' })
-  const files = tracked.split('\n').filter((path) => existsSync(path))
+  const files = listFiles()
   const read = (path: string) => readFileSync(path, 'utf8')
   const removal = unmakeCalls({ names: readNames({ NAME: 'payment' }), read }, files)
   const handler = 'internal/handler/payments.ts'

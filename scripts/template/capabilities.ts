@@ -88,6 +88,7 @@ function dropUnused(lines: readonly string[], removed: string): readonly string[
 
 /** Removes the imports of removed files, and the statements and the list items that use them or a removed variable. */
 function dropUsesFrom(path: string, text: string, isGone: (path: string) => boolean, variables: readonly string[]) {
+  const mentioned = variables.filter((name) => text.includes(name))
   const names: string[] = []
   const rest = text.replaceAll(IMPORT, (statement, own: string | undefined, list: string | undefined, from: string) => {
     if (!isGone(resolveImport(path, from))) return statement
@@ -95,7 +96,7 @@ function dropUsesFrom(path: string, text: string, isGone: (path: string) => bool
     return ''
   })
   const isUsed = (line: string) =>
-    variables.some((name) => new RegExp(`\\b${name}\\b`).test(line)) ||
+    mentioned.some((name) => new RegExp(`\\b${name}\\b`).test(line)) ||
     // Not a property, and not a text in quotes.
     names.some((name) => new RegExp(`(?<![\\w.'-])${name}(?![\\w'-])`).test(line.replaceAll('...', ' '))) ||
     [...line.matchAll(/import\('([^']+)'\)/g)].some(([, from = '']) => isGone(resolveImport(path, from)))
@@ -110,7 +111,7 @@ function dropUsesFrom(path: string, text: string, isGone: (path: string) => bool
       continue
     }
     const [start, end] = findUnit(lines, index)
-    const declared = /^\s*(?:export )?(?:const|let) (\w+)\b/.exec(lines[start] ?? '')?.[1]
+    const [, declared] = /^\s*(?:export )?(?:const|let) (\w+)\b/.exec(lines[start] ?? '') ?? []
     if (declared !== undefined) names.push(declared)
     // Two groups of lines stay separated by one empty line.
     const isBetween = lines[start - 1] === '' && lines[end + 1] === ''

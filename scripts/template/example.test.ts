@@ -1,6 +1,6 @@
-import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { expect, test } from '@jest/globals'
+import { listFiles } from '../git.ts'
 import { listExisting } from '../resource/existing.ts'
 import { readFields } from '../resource/fields.ts'
 import { makeResource, unmakeResource } from '../resource/files.ts'
@@ -11,11 +11,7 @@ const names = readNames({ NAME: 'note' })
 const fields = readFields('title:string:unique,text:text')
 
 const read = (path: string) => readFileSync(path, 'utf8')
-const paths = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
-  encoding: 'utf8',
-})
-  .split('\0')
-  .filter((path) => path !== '' && existsSync(path))
+const paths = listFiles()
 const { deleted, edited, migration } = unmakeResource({ names, read }, paths)
 const example = makeResource({
   names,

@@ -1,30 +1,33 @@
-import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, posix, resolve } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
+import { listFiles } from '../git.ts'
+import { createExists } from '../markdown.ts'
 import { CAPABILITIES, listCapabilities } from './capabilities.ts'
 import type { Choices } from './choices.ts'
 import { listSuites, listWays, makeService, type Tree } from './make-service.ts'
 
 // Includes the files that `make resource` wrote and that are not committed yet.
-const paths = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
-  encoding: 'utf8',
-})
-  .split('\0')
-  .filter((path) => path !== '' && existsSync(path))
+const paths = listFiles()
 const template: Tree = new Map(paths.map((path) => [path, readFileSync(path, 'utf8')]))
 const ways = listWays(paths)
 const { name } = JSON.parse(readFileSync('package.json', 'utf8'))
 
 const origin = { commit: 'c0ffee', template: 'https://example.com/template.git', year: 2031 }
 const choices = { name: 'orders-2', example: 'yes', deploy: 'all', with: 'all', license: 'none', owner: '' }
-const make = (changes: Partial<Choices> = {}) => makeService(template, { ...choices, ...changes }, origin)
+const made = new Map<string, Tree>()
+function make(changes: Partial<Choices> = {}): Tree {
+  const key = JSON.stringify({ ...choices, ...changes })
+  const service = made.get(key) ?? makeService(template, { ...choices, ...changes }, origin)
+  made.set(key, service)
+  return service
+}
 
 /** Lists references to missing files: imports of TypeScript, links of Markdown, paths of this tree in any text. */
 function missing(service: Tree): string[] {
-  const files = [...service.keys()]
-  const exists = (path: string) => files.some((file) => file === path || file.startsWith(`${path}/`))
+  const exists = createExists(service.keys())
   const isThere = (path: string) => ['', '.ts', '.test.ts'].some((ending) => exists(path + ending))
   return [...service].flatMap(([path, text]) => {
     // The templates of a resource refer to files of the resource, and patterns of knip may match no file.

@@ -1,4 +1,4 @@
-import { dropDeadLinks } from '../markdown.ts'
+import { createExists, dropDeadLinks } from '../markdown.ts'
 import { unmakeCalls } from '../resource/calls.ts'
 import { unmakeResource } from '../resource/files.ts'
 import { readNames } from '../resource/names.ts'
@@ -88,7 +88,8 @@ function dropExample(tree: Tree): Tree {
 function listLeftOut(template: Tree, offered: Tree, isChosen: (name: string) => boolean): readonly string[] {
   const paths = [...template.keys()]
   const folders = new Set(paths.flatMap((path) => /^(?:deploy|pkg)\/[^/]+(?=\/)/.exec(path) ?? []))
-  const gone = [...folders].filter((folder) => ![...offered.keys()].some((path) => path.startsWith(`${folder}/`)))
+  const isOffered = createExists(offered.keys())
+  const gone = [...folders].filter((folder) => !isOffered(folder))
   const needsGone = (path: string) =>
     !offered.has(path) || gone.some((folder) => new RegExp(`\\b${folder}\\b`).test(template.get(path) ?? ''))
   const isComplete = (suite: string) => !paths.some((path) => isIn(path, [suite]) && needsGone(path))
@@ -135,13 +136,12 @@ export function makeService(template: Tree, choices: Choices, { commit, template
   const read = (path: string) => chosen.get(path) ?? ''
   // A service starts its own changelog.
   const [changelog = ''] = read('CHANGELOG.md').split(/(?<=^## Unreleased\n)/m)
-  const hasFolder = (folder: string) => [...chosen.keys()].some((path) => path.startsWith(`${folder}/`))
   const linked = new Map([
     ...chosen,
     ...dropDeadLinks(chosen.keys(), read, isGone),
     ...dropCommands(chosen, isGone),
     ['CHANGELOG.md', changelog],
-    ['compose.yaml', dropServices(read('compose.yaml'), hasFolder)],
+    ['compose.yaml', dropServices(read('compose.yaml'), createExists(chosen.keys()))],
   ])
 
   const { name: before, version } = JSON.parse(template.get('package.json') ?? '')

@@ -1,3 +1,4 @@
+import { createExists } from '../markdown.ts'
 import { listVariables } from './capabilities.ts'
 import type { Tree } from './make-service.ts'
 
@@ -24,8 +25,7 @@ const TABLES = ['docs/logs.md', 'docs/metrics.md']
  * a message, a field or a metric that the service lacks. The last three count in the first column of their tables only.
  */
 export function createGone(template: Tree, service: Tree): (code: string, table?: string) => boolean {
-  const hasPath = (tree: Tree, path: string) =>
-    tree.has(path) || [...tree.keys()].some((file) => file.startsWith(`${path}/`))
+  const [had, has] = [createExists(template.keys()), createExists(service.keys())]
   const [before, after] = [listTargets(template), listTargets(service)]
   const [variables, left] = [listVariables(template), listVariables(service)]
   const [quoted, stillQuoted] = [listQuoted(template), listQuoted(service)]
@@ -38,7 +38,7 @@ export function createGone(template: Tree, service: Tree): (code: string, table?
     if (variable !== undefined) return variables.has(variable) && !left.has(variable)
     if (TABLES.includes(table) && quoted.has(code) && !stillQuoted.has(code)) return true
     const path = code.replace(/\/$/, '')
-    return code.includes('/') && hasPath(template, path) && !hasPath(service, path)
+    return code.includes('/') && had(path) && !has(path)
   }
 }
 

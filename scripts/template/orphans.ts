@@ -1,10 +1,7 @@
 import { posix } from 'node:path'
 import type { Tree } from './make-service.ts'
 
-/** The tests that `make resource` writes into test/ and test/…/ import this file. */
-const GENERATED = 'test/support/described.ts'
-
-const IMPORT = /(?:\bfrom |\bimport |\bimport\(|\brequire\()'([^'\n]+)'/g
+const IMPORT = /(?<=\b(?:from |import |import\(|require\())'([^'\n]+)'/g
 
 /** Returns the path of an imported file, or the name of an imported package. */
 export function resolveImport(path: string, name: string): string {
@@ -14,7 +11,7 @@ export function resolveImport(path: string, name: string): string {
 
 /** Lists the files and the packages that a file imports. */
 const listImports = (path: string, text: string) =>
-  [...text.matchAll(IMPORT)].map(([, name = '']) => resolveImport(path, name))
+  /\.[cm]?[jt]s$/.test(path) ? [...text.matchAll(IMPORT)].map(([, name = '']) => resolveImport(path, name)) : []
 
 const findImports = (tree: Tree): ReadonlySet<string> =>
   new Set([...tree].flatMap(([path, text]) => listImports(path, text)))
@@ -40,7 +37,7 @@ export function dropDependents(template: Tree, kept: Tree): Tree {
 
 /** Removes the test support that only removed files use. @returns the packages that only removed files import */
 export function dropOrphans(template: Tree, kept: Tree): { readonly kept: Tree; readonly packages: readonly string[] } {
-  const used = new Set([...findImports(kept), GENERATED])
+  const used = findImports(kept)
   const orphans = [...findImports(template)].filter((name) => !used.has(name))
   const texts = [...kept].filter(([path]) => isTest(path))
   // Tests start a program or a script by its path.
