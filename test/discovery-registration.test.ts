@@ -15,6 +15,9 @@ async function startRegistry(options: Parameters<typeof startFakeRegistry>[0]): 
   return registry
 }
 
+/** Without it, two checks fail only after four seconds. The registration meanwhile doubles the time to its next attempt. */
+const CHECKS = { HEALTH_INTERVAL_MS: '100', HEALTH_TIMEOUT_MS: '100' }
+
 describe.each(['consul', 'nacos', 'eureka'] as const)('with %s', (kind) => {
   test('a ready service is registered, and SIGTERM deregisters it before the drain delay begins', async () => {
     const registry = await startRegistry({ kind, password: 's3cret' })
@@ -46,7 +49,7 @@ describe.each(['consul', 'nacos', 'eureka'] as const)('with %s', (kind) => {
   test('a service starts and is ready without its registry, and is registered when the registry starts', async () => {
     const registry = await startRegistry({ kind })
     await registry.stop()
-    const app = await startApp({ env: { REGISTRY: registry.url, ADVERTISE: 'orders-1.internal:80' } })
+    const app = await startApp({ env: { ...CHECKS, REGISTRY: registry.url, ADVERTISE: 'orders-1.internal:80' } })
     await app.line({ message: 'check failed', 'service.target.name': 'registry', 'App.health.critical': false })
     expect(await fetchHealth(app)).toMatchObject({
       code: 200,
@@ -64,7 +67,7 @@ describe.each(['consul', 'nacos', 'eureka'] as const)('with %s', (kind) => {
 
   test('a wrong password is in no line of the log, and the service serves', async () => {
     const registry = await startRegistry({ kind, password: 's3cret' })
-    const app = await startApp({ env: { REGISTRY: registry.url, REGISTRY_PASSWORD: 'wr0ng-passw0rd' } })
+    const app = await startApp({ env: { ...CHECKS, REGISTRY: registry.url, REGISTRY_PASSWORD: 'wr0ng-passw0rd' } })
     expect(await app.line({ message: 'registration failed' })).toMatchObject({
       'error.message': expect.stringMatching(/: status 40[13], /),
     })
