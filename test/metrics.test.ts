@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
-import { afterEach, describe, expect, test } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
+import type { LocalServer } from '../scripts/services/service.ts'
 import { killApps, type RunningApp, runApp, startApp } from './support/app.ts'
 import { listen } from './support/listen.ts'
 import { reportModules } from './support/loaded-modules.ts'
@@ -16,6 +17,15 @@ import { temporaryDirectory } from './support/temporary.ts'
 import { debianTool } from './support/tools.ts'
 
 afterEach(killApps)
+
+let scrapedPort: number
+let prometheus: LocalServer
+beforeAll(async () => {
+  // Prometheus scrapes its first targets after five seconds, so it starts before the other tests.
+  scrapedPort = await freePort()
+  prometheus = await scrapeWithPrometheus(`http://127.0.0.1:${scrapedPort}/metrics`, temporaryDirectory('prometheus'))
+}, 120_000)
+afterAll(() => prometheus.stop())
 
 const get = async ({ url }: RunningApp, path: string, init: RequestInit = {}) => {
   const response = await fetch(url + path, init)
@@ -58,20 +68,6 @@ describe('with PostgreSQL and Redis', () => {
     await until(async () => readValues(await scrape(), 'health_check_status')['check="redis"'] === 0)
     stores.redis.resume()
   })
-})
-
-test('a real Prometheus scrapes OpenMetrics with the id of a request as an exemplar', async () => {
-  const { app, url, scrape } = await startMeasured()
-  expect(await get(app, '/ping', { headers: { 'x-request-id': 'exemplary-1' } })).toBe(200)
-  expect(await scrape('application/openmetrics-text')).toMatch(/\n# EOF\n$/)
-  const prometheus = await scrapeWithPrometheus(url, temporaryDirectory('prometheus'))
-  try {
-    const find = () => findExemplars(prometheus, 'http_server_request_duration_seconds_bucket')
-    await until(async () => (await find()).some(({ request_id: id }) => id === 'exemplary-1'), 25_000)
-    expect(await find()).toContainEqual(expect.objectContaining({ request_id: 'exemplary-1', http_route: '/ping' }))
-  } finally {
-    await prometheus.stop()
-  }
 })
 
 test('under concurrent load, the metrics count every request once', async () => {
@@ -162,4 +158,13 @@ test('with ADMIN_PORT=0 no code of metrics is loaded, and otherwise the first sc
   const { 'server.port': port } = await app.line({ message: 'admin listening' })
   await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
   await until(() => listLoaded(app).some((file) => file.startsWith('node_modules/prom-client/')))
+})
+
+test('a real Prometheus scrapes OpenMetrics with the id of a request as an exemplar', async () => {
+  const { app, scrape } = await startMeasured({ ADMIN_PORT: String(scrapedPort) })
+  expect(await get(app, '/ping', { headers: { 'x-request-id': 'exemplary-1' } })).toBe(200)
+  expect(await scrape('application/openmetrics-text')).toMatch(/\n# EOF\n$/)
+  const find = () => findExemplars(prometheus, 'http_server_request_duration_seconds_bucket')
+  await until(async () => (await find()).some(({ request_id: id }) => id === 'exemplary-1'), 25_000)
+  expect(await find()).toContainEqual(expect.objectContaining({ request_id: 'exemplary-1', http_route: '/ping' }))
 })
