@@ -306,7 +306,9 @@ test('all problems of the variables and the rules are reported together, without
 })
 
 test('the service loads no code of the responder, and the responder loads no Express', async () => {
-  const { program, list } = reportModules('pkg/respond/|internal/(?:telemetry/)?respond|config/responder[.]ts|node_modules/express/')
+  const { program, list } = reportModules(
+    'pkg/respond/|internal/(?:telemetry/)?respond|config/responder[.]ts|node_modules/express/',
+  )
   const service = await startApp({ program })
   expect(list(service).filter((path) => path.includes('respond'))).toEqual([])
   const { env } = prepare()
