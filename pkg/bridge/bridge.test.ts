@@ -36,12 +36,10 @@ async function start({ graceMs = 3_600_000, allowEmpty = false } = {}) {
   }
   let registry: { onInstances(instances: readonly Instance[]): void; onError(error: Error): void } | undefined
   const bridge = createBridge({
-    ...{ service: 'orders', graceMs, allowEmpty, retryMs: 1 },
-    source: {
-      async watch(_service, onInstances, onError, signal) {
-        registry = { onInstances, onError }
-        await new Promise((resolve) => signal.addEventListener('abort', resolve))
-      },
+    ...{ graceMs, allowEmpty, retryMs: 1 },
+    async watch(onInstances, onError, signal) {
+      registry = { onInstances, onError }
+      await new Promise((resolve) => signal.addEventListener('abort', resolve))
     },
     sink: {
       async publish(endpoints: readonly Endpoint[]) {

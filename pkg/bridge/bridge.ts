@@ -3,15 +3,12 @@ import { decide, type Hold, type HoldOptions, isHolding, onFailure, onList, star
 import { createPublisher, type Sink } from './publisher.ts'
 import type { StateFile } from './state-file.ts'
 
-/** A registry. Resolves once `signal` has aborted. */
-export interface Source {
-  watch(
-    service: string,
-    onInstances: (instances: readonly Instance[]) => void,
-    onError: (error: Error) => void,
-    signal: AbortSignal,
-  ): Promise<void>
-}
+/** Watches the instances of a service in a registry. Resolves once `signal` has aborted. Never rejects. */
+export type Watch = (
+  onInstances: (instances: readonly Instance[]) => void,
+  onError: (error: Error) => void,
+  signal: AbortSignal,
+) => Promise<void>
 
 export type BridgeEvent =
   /** The registry fails, and the proxy keeps its list. Reported once for each kind of error in an outage. */
@@ -33,8 +30,7 @@ export type BridgeEvent =
   | { readonly type: 'proxy updated again' | 'list saved again' }
 
 export interface BridgeOptions extends HoldOptions {
-  readonly service: string
-  readonly source: Source
+  readonly watch: Watch
   readonly sink: Sink
   readonly state: StateFile
   /** Called once for each change. */
@@ -47,7 +43,7 @@ export interface BridgeOptions extends HoldOptions {
 
 /** Keeps a proxy's list of instances equal to a registry's. */
 export function createBridge(options: BridgeOptions) {
-  const { service, source, sink, state, onEvent, retryMs = 2_000, now = () => performance.now() } = options
+  const { watch, sink, state, onEvent, retryMs = 2_000, now = () => performance.now() } = options
   const end = new AbortController()
   const proxy = createPublisher({
     sink,
@@ -125,7 +121,7 @@ export function createBridge(options: BridgeOptions) {
       if (saved && (saved.length > 0 || options.allowEmpty)) apply(startHold(saved), now())
       proxy.start()
       file.start()
-      watching = source.watch(service, onInstances, onError, end.signal)
+      watching = watch(onInstances, onError, end.signal)
     },
     /** Resolves once the publications in progress have ended. The proxy keeps its list. */
     async stop(): Promise<void> {

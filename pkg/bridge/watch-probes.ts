@@ -1,6 +1,6 @@
 import { get } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Source } from './bridge.ts'
+import type { Watch } from './bridge.ts'
 
 interface Address {
   readonly host: string
@@ -30,35 +30,33 @@ export function watchProbes({
   timeoutMs = intervalMs,
   fall = 2,
   path = '/health/ready',
-}: WatchProbesOptions): Source {
-  return {
-    async watch(_service, onInstances, _onError, signal) {
-      /** True for a usable instance. An instance without an entry has no result yet. */
-      const states = new Map<Address, boolean>()
+}: WatchProbesOptions): Watch {
+  return async function watch(onInstances, _onError, signal) {
+    /** True for a usable instance. An instance without an entry has no result yet. */
+    const states = new Map<Address, boolean>()
 
-      function set(instance: Address, isUsable: boolean): void {
-        if (states.get(instance) === isUsable) return
-        states.set(instance, isUsable)
-        if (states.size < instances.length) return
-        const usable = instances.filter((each) => states.get(each))
-        onInstances(usable.map(({ host, port }) => ({ id: `${host}:${port}`, host, port })))
+    function set(instance: Address, isUsable: boolean): void {
+      if (states.get(instance) === isUsable) return
+      states.set(instance, isUsable)
+      if (states.size < instances.length) return
+      const usable = instances.filter((each) => states.get(each))
+      onInstances(usable.map(({ host, port }) => ({ id: `${host}:${port}`, host, port })))
+    }
+
+    async function follow(instance: Address): Promise<void> {
+      for (let failures = 0; !signal.aborted; ) {
+        const startedAt = performance.now()
+        const isReady = await probe({ ...instance, path, timeoutMs, signal })
+        if (signal.aborted) return
+        failures = isReady ? 0 : failures + 1
+        if (isReady) set(instance, true)
+        else if (failures >= fall) set(instance, false)
+        const waitMs = Math.max(0, intervalMs - (performance.now() - startedAt))
+        await sleep(waitMs, undefined, { signal }).catch(() => {})
       }
+    }
 
-      async function follow(instance: Address): Promise<void> {
-        for (let failures = 0; !signal.aborted; ) {
-          const startedAt = performance.now()
-          const isReady = await probe({ ...instance, path, timeoutMs, signal })
-          if (signal.aborted) return
-          failures = isReady ? 0 : failures + 1
-          if (isReady) set(instance, true)
-          else if (failures >= fall) set(instance, false)
-          const waitMs = Math.max(0, intervalMs - (performance.now() - startedAt))
-          await sleep(waitMs, undefined, { signal }).catch(() => {})
-        }
-      }
-
-      await Promise.all(instances.map(follow))
-    },
+    await Promise.all(instances.map(follow))
   }
 }
 
