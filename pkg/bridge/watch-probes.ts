@@ -13,24 +13,18 @@ export interface WatchProbesOptions {
   readonly intervalMs?: number
   /** Longest probe, in milliseconds. @default `intervalMs` */
   readonly timeoutMs?: number
-  /** Consecutive failures that remove an instance. @default 2 */
-  readonly fall?: number
-  /** @default /health/ready */
-  readonly path?: string
 }
+
+const PATH = '/health/ready'
+/** Consecutive failures that remove an instance. */
+const FALL = 2
 
 /**
  * Watches a fixed list of instances with active health checks, for a proxy that has none. A probe succeeds with the
  * status 200. The first list waits until each instance has had a success or enough failures, so that the proxy does not
  * get a part of it.
  */
-export function watchProbes({
-  instances,
-  intervalMs = 500,
-  timeoutMs = intervalMs,
-  fall = 2,
-  path = '/health/ready',
-}: WatchProbesOptions): Watch {
+export function watchProbes({ instances, intervalMs = 500, timeoutMs = intervalMs }: WatchProbesOptions): Watch {
   return async function watch(onInstances, _onError, signal) {
     /** True for a usable instance. An instance without an entry has no result yet. */
     const states = new Map<Address, boolean>()
@@ -46,11 +40,11 @@ export function watchProbes({
     async function follow(instance: Address): Promise<void> {
       for (let failures = 0; !signal.aborted; ) {
         const startedAt = performance.now()
-        const isReady = await probe({ ...instance, path, timeoutMs, signal })
+        const isReady = await probe({ ...instance, timeoutMs, signal })
         if (signal.aborted) return
         failures = isReady ? 0 : failures + 1
         if (isReady) set(instance, true)
-        else if (failures >= fall) set(instance, false)
+        else if (failures >= FALL) set(instance, false)
         const waitMs = Math.max(0, intervalMs - (performance.now() - startedAt))
         await sleep(waitMs, undefined, { signal }).catch(() => {})
       }
@@ -61,7 +55,6 @@ export function watchProbes({
 }
 
 interface Probe extends Address {
-  readonly path: string
   readonly timeoutMs: number
   readonly signal: AbortSignal
 }
@@ -70,7 +63,7 @@ interface Probe extends Address {
 function probe({ timeoutMs, signal, ...target }: Probe): Promise<boolean> {
   return new Promise((resolve) => {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
-    get({ ...target, agent: false, signal: limit }, (response) => {
+    get({ ...target, path: PATH, agent: false, signal: limit }, (response) => {
       resolve(response.statusCode === 200)
       response.destroy()
     })
