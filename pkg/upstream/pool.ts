@@ -10,14 +10,13 @@ export type PoolEvent =
   | { readonly type: 'instances changed'; readonly added: readonly string[]; readonly removed: readonly string[] }
 
 export interface PoolOptions {
-  /** Maximum number of connections to one instance. */
-  readonly maxSockets: number
-  readonly probePath: string
   readonly now: () => number
   readonly random: Random
   readonly onEvent: (event: PoolEvent) => void
 }
 
+/** Any status below 500 means that the instance works, so an upstream need not have the path. */
+const PROBE_PATH = '/health/ready'
 const PROBE_TIMEOUT_MS = 1_000
 /**
  * Interval between the probes of an instance without requests, in milliseconds. It is similar to Envoy's active health
@@ -33,7 +32,7 @@ const PROBE_MAX_BYTES = 256 * 1024
  * Manages the instances of an upstream: picks an instance for a request, ejects failing instances, and probes instances
  * without requests.
  */
-export function createPool({ maxSockets, probePath, now, random, onEvent }: PoolOptions) {
+export function createPool({ now, random, onEvent }: PoolOptions) {
   let instances: readonly Instance[] = []
   const isActive = ({ ejection }: Instance) => ejection.probeAt === undefined
 
@@ -48,9 +47,6 @@ export function createPool({ maxSockets, probePath, now, random, onEvent }: Pool
     if (wasActive) closeIdle(instance)
   }
 
-  /**
-   * Requests `probePath`. Any status below 500 means that the instance works, so an upstream need not have the path.
-   */
   async function probe(instance: Instance): Promise<boolean> {
     instance.isProbing = true
     const startedAt = now()
@@ -58,7 +54,7 @@ export function createPool({ maxSockets, probePath, now, random, onEvent }: Pool
     try {
       const headers = { accept: 'application/json' }
       const common = { origin, agent, headers, timeoutMs: PROBE_TIMEOUT_MS, maxBytes: PROBE_MAX_BYTES }
-      await exchange({ ...common, method: 'GET', path: probePath })
+      await exchange({ ...common, method: 'GET', path: PROBE_PATH })
       // A probe is faster than a request, so its time must not become the first latency of an instance.
       const latencyMs = instance.load.latencyMs === undefined ? undefined : now() - startedAt
       instance.load = observe(instance.load, { latencyMs, ok: true, now: now() })
@@ -81,7 +77,7 @@ export function createPool({ maxSockets, probePath, now, random, onEvent }: Pool
     update(origins: readonly Origin[]): void {
       const known = new Map(instances.map((each) => [originKey(each.origin), each]))
       const next = origins.map((origin) => {
-        const instance = known.get(originKey(origin)) ?? createInstance({ origin, maxSockets })
+        const instance = known.get(originKey(origin)) ?? createInstance(origin)
         // The rank may have changed.
         instance.origin = origin
         return instance
@@ -95,12 +91,11 @@ export function createPool({ maxSockets, probePath, now, random, onEvent }: Pool
     },
     /**
      * Returns an instance of the lowest rank for a request, preferably an instance that is not in `tried`, or undefined
-     * when the pool is empty.
+     * when the pool is empty. Ejected instances get requests when the source has removed all others.
      */
     pick(tried: ReadonlySet<Instance>): Instance | undefined {
-      const active = instances.filter(isActive)
-      const untried = active.filter((instance) => !tried.has(instance))
-      const usable = untried.length > 0 ? untried : active
+      const active = preferred(instances, isActive)
+      const usable = preferred(active, (instance) => !tried.has(instance))
       const first = Math.min(...usable.map(rankOf))
       return pick(
         usable.filter((instance) => rankOf(instance) === first),
@@ -124,8 +119,6 @@ export function createPool({ maxSockets, probePath, now, random, onEvent }: Pool
       return (await Promise.all(due.map(probe))).includes(true)
     },
     list: () => instances,
-    /** Returns the number of instances in use. */
-    countActive: () => instances.filter(isActive).length,
     stop(): void {
       for (const { agent } of instances) agent.destroy()
     },
@@ -133,6 +126,12 @@ export function createPool({ maxSockets, probePath, now, random, onEvent }: Pool
 }
 
 const rankOf = ({ origin: { rank = 0 } }: Instance) => rank
+
+/** Returns the instances that fulfil the condition, or all instances when none does. */
+function preferred(instances: readonly Instance[], condition: (instance: Instance) => boolean): readonly Instance[] {
+  const found = instances.filter(condition)
+  return found.length > 0 ? found : instances
+}
 
 const nameOf = ({ name }: Instance) => name
 

@@ -43,13 +43,16 @@ export function createUpstream(options: UpstreamOptions) {
   const counts = { retries: 0, retriesWithoutBudget: 0, rejectedByBreaker: 0, rejectedByConcurrency: 0 }
   const guard = createGuard({
     concurrency,
-    isFailure: (error) => error instanceof CallError && error.isFailure,
+    isFailure(error, isTrial) {
+      const isCallError = error instanceof CallError
+      // Without a response, for example because the caller disconnected, a trial has not shown that the upstream works.
+      const isUndecided = !(isCallError && error.attempt.status !== undefined)
+      return (isCallError && error.isFailure) || (isTrial && isUndecided)
+    },
     onState: (state) => onEvent?.({ type: 'circuit', upstream: name, state }),
     now,
   })
   const pool = createPool({
-    maxSockets: concurrency,
-    probePath: options.probePath ?? '/health/ready',
     now,
     random,
     onEvent: (event) => onEvent?.({ ...event, upstream: name }),
