@@ -236,7 +236,7 @@ export function createUpstream(options: UpstreamOptions) {
     name,
     request,
     /** Sends a request and parses the JSON of its response: `requestJson`. */
-    json: <S extends z.ZodType>(asked: JsonRequest<S>) => requestJson({ request }, asked),
+    json: <S extends z.ZodType>(asked: JsonRequest<S>) => requestJson(request, asked),
     tick,
     /** Resolves the source again. Called by a timer and by tests. */
     refresh,
