@@ -65,6 +65,8 @@ const HOUR_MS = 3_600_000
 /** Alertmanager repeats an alert while it fires, so the responder must remember the alert for a long time. */
 const REMEMBER_MS = 30 * 24 * HOUR_MS
 const MAX_REMEMBERED = 10_000
+/** Notifications that wait for the end of their alerts. An older notification has no message at its end. */
+const MAX_NOTIFICATIONS = 1_000
 
 /**
  * Limits each time of the state to the latest time that could be set now. Otherwise, a clock that has stepped back
@@ -126,9 +128,7 @@ export function decide(options: DecideOptions): { readonly decision: Decision; r
       acted: { ...keepNewest(state.acted, now - REMEMBER_MS), [identify(alert)]: now },
       cooldowns: { ...keepAfter(state.cooldowns, now), [key]: now + rule.cooldownSeconds * 1e3 },
       actions: isLimited ? [...actions, now] : actions,
-      pending: dryRun
-        ? state.pending
-        : [...state.pending.filter(({ actedAt }) => actedAt > now - REMEMBER_MS), pending],
+      pending: dryRun ? state.pending : keepPending([...state.pending, pending], now - REMEMBER_MS),
     },
   }
 }
@@ -167,6 +167,14 @@ export function findTarget(action: Action, labels: Readonly<Record<string, strin
       return Number(port) <= 65_535 ? `${action.systemd?.unit}@${port}` : undefined
     }
   }
+}
+
+function keepPending(pending: readonly Pending[], after: number): Pending[] {
+  const recent = pending.filter(({ actedAt }) => actedAt > after)
+  // The hourly limit and the deadlines limit the repairs.
+  const isRepair = ({ deadline }: Pending) => deadline !== undefined
+  const notifications = recent.filter((each) => !isRepair(each)).slice(-MAX_NOTIFICATIONS)
+  return [...recent.filter(isRepair), ...notifications]
 }
 
 const keepAfter = (times: Readonly<Record<string, number>>, after: number) =>

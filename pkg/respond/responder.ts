@@ -99,11 +99,11 @@ export function createResponder(options: ResponderOptions) {
   const receive = (alerts: readonly Alert[]) =>
     inTurn(async (): Promise<readonly Decision[]> => {
       const at = readClock()
+      const common = { rules, maxActionsPerHour, now: at, isStopped: isStopped(), dryRun }
       let next = state
       const decisions: Decision[] = []
       for (const alert of alerts) {
-        const options = { alert, rules, maxActionsPerHour, now: at, isStopped: isStopped(), dryRun }
-        const result = decide({ ...options, state: next })
+        const result = decide({ ...common, alert, state: next })
         decisions.push(result.decision)
         next = result.state
       }
