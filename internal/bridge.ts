@@ -129,8 +129,8 @@ async function createSink({ sink, service, nginx }: BridgeDeps, logger: Logger, 
   await use({
     name: 'http',
     start: () => listen({ host: sink.host, port: sink.port, setting: 'BRIDGE_SINK' }),
-    drain: () => drain.begin(),
-    stop: (signal) => drain.close(signal),
+    drain: drain.begin,
+    stop: drain.close,
   })
   return envoy
 }

@@ -116,8 +116,8 @@ export function runResponder(options: RespondOptions): Promise<0 | 1> {
     await use({
       name: 'http',
       start: () => listen({ host, port, setting: 'RESPONDER_PORT' }),
-      drain: () => drain.begin(),
-      stop: (signal) => drain.close(signal),
+      drain: drain.begin,
+      stop: drain.close,
     })
   })
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { type BridgeEvent, createBridge } from './bridge.ts'
-import { type Endpoint, type Instance, keyOf } from './endpoints.ts'
+import { type Endpoint, type Instance, toKey } from './endpoints.ts'
 import { createStateFile } from './state-file.ts'
 
 let directory: string
@@ -44,7 +44,7 @@ async function start({ graceMs = 3_600_000, allowEmpty = false } = {}) {
     sink: {
       async publish(endpoints: readonly Endpoint[]) {
         if (failure !== undefined) throw failure
-        published.push(endpoints.map(keyOf))
+        published.push(endpoints.map(toKey))
         notify()
       },
     },

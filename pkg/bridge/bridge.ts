@@ -1,4 +1,4 @@
-import { type Endpoint, type Instance, isSame, missingIn, readEndpoints } from './endpoints.ts'
+import { type Endpoint, type Instance, isSame, readEndpoints, subtract } from './endpoints.ts'
 import { decide, type Hold, type HoldOptions, isHolding, onFailure, onList, startHold } from './hold.ts'
 import { createPublisher, type Sink } from './publisher.ts'
 import type { StateFile } from './state-file.ts'
@@ -77,7 +77,7 @@ export function createBridge(options: BridgeOptions) {
     proxy.set(next.published)
     file.set(next.published)
     if (!isHolding(next, time, options)) return
-    const endpoints = missingIn(next.latest ?? [], next.published)
+    const endpoints = subtract(next.published, next.latest ?? [])
     if (!wasHolding) onEvent({ type: 'removals held', endpoints })
     // A timer may fire a little early.
     timer = setTimeout(expire, Math.max(1, next.until - now() + 1))
@@ -89,7 +89,7 @@ export function createBridge(options: BridgeOptions) {
   }
 
   function report(before: readonly Endpoint[], after: readonly Endpoint[]): void {
-    const [added, removed] = [missingIn(before, after), missingIn(after, before)]
+    const [added, removed] = [subtract(after, before), subtract(before, after)]
     onEvent({ type: 'instances changed', added, removed, count: after.length })
   }
 
@@ -108,7 +108,7 @@ export function createBridge(options: BridgeOptions) {
   }
 
   function onError(error: Error): void {
-    const kind = kindOf(error)
+    const kind = describeKind(error)
     if (!failures.has(kind)) onEvent({ type: 'registry lost', error })
     failures.add(kind)
     apply(onFailure(hold), now())
@@ -133,7 +133,7 @@ export function createBridge(options: BridgeOptions) {
 }
 
 /** Returns a text for errors of the same kind. Messages are not compared, because a response may contain the time. */
-function kindOf(error: Error): string {
+function describeKind(error: Error): string {
   const { name, code, status } = error as Error & { code?: string; status?: number }
   return `${name} ${code ?? ''} ${status ?? ''}`
 }

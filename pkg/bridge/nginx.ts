@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { link, readFile, rename, rm } from 'node:fs/promises'
 import { promisify } from 'node:util'
-import { type Endpoint, integerWeights, keyOf } from './endpoints.ts'
+import { type Endpoint, integerWeights, toKey } from './endpoints.ts'
 import type { Sink } from './publisher.ts'
 import { replaceFile } from './replace-file.ts'
 
@@ -74,7 +74,7 @@ function render(endpoints: readonly Endpoint[]): string {
   const weights = integerWeights(endpoints)
   const lines = endpoints.map((endpoint, i) => {
     const share = weights[i] === 0 ? 'down' : `weight=${weights[i]}`
-    return `server ${keyOf(endpoint)} ${share} ${PARAMETERS};\n`
+    return `server ${toKey(endpoint)} ${share} ${PARAMETERS};\n`
   })
   // nginx refuses an upstream without a server.
   const servers = lines.length > 0 ? lines : ['server 127.0.0.1:1 down;\n']

@@ -54,7 +54,7 @@ export function createEureka(options: EurekaOptions): Registry {
     },
 
     async renew(instance, signal) {
-      const query = { status: statusOf(instance), lastDirtyTimestamp: changedAt }
+      const query = { status: toStatus(instance), lastDirtyTimestamp: changedAt }
       const response = await request({ method: 'PUT', path: instancePath(instance), query, signal })
       // The server also responds with 404 when its entry is older than `lastDirtyTimestamp`.
       if (response.status === 404) return 'unknown'
@@ -91,7 +91,7 @@ export function createEureka(options: EurekaOptions): Registry {
  * (`DownOrStartingRule` and `LeaseExistsRule` of Eureka). The status override of `PUT …/status` is for operators: it
  * outlives the process, and it would make a restarted instance unavailable.
  */
-const statusOf = ({ isReady }: ServiceInstance) => (isReady ? 'UP' : 'DOWN')
+const toStatus = ({ isReady }: ServiceInstance) => (isReady ? 'UP' : 'DOWN')
 
 function describeInstance(instance: ServiceInstance, changedAt: number): object {
   const { id, service, version, host, port } = instance
@@ -102,7 +102,7 @@ function describeInstance(instance: ServiceInstance, changedAt: number): object 
     ipAddr: host,
     vipAddress: service,
     secureVipAddress: service,
-    status: statusOf(instance),
+    status: toStatus(instance),
     port: { $: port, '@enabled': 'true' },
     securePort: { $: 443, '@enabled': 'false' },
     dataCenterInfo: { '@class': 'com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo', name: 'MyOwn' },

@@ -73,7 +73,7 @@ const MAX_NOTIFICATIONS = 1_000
  * would prolong cool-downs, changes of settings and deadlines by the step.
  */
 export function limitTimes(state: State, rules: readonly Rule[], now: number): State {
-  const ruleOf = (name: string) => rules.find((rule) => rule.name === name)
+  const findByName = (name: string) => rules.find((rule) => rule.name === name)
   const limit = (at: number, seconds = MAX_SECONDS) => Math.min(at, now + seconds * 1e3)
   return {
     ...state,
@@ -81,7 +81,7 @@ export function limitTimes(state: State, rules: readonly Rule[], now: number): S
     cooldowns: Object.fromEntries(
       Object.entries(state.cooldowns).map(([key, at]) => [
         key,
-        limit(at, ruleOf(key.split(' ', 1)[0] ?? '')?.cooldownSeconds),
+        limit(at, findByName(key.split(' ', 1)[0] ?? '')?.cooldownSeconds),
       ]),
     ),
     actions: state.actions.map((at) => limit(at, 0)),
@@ -89,7 +89,7 @@ export function limitTimes(state: State, rules: readonly Rule[], now: number): S
     pending: state.pending.map((each) => ({
       ...each,
       actedAt: limit(each.actedAt, 0),
-      ...(each.deadline !== undefined && { deadline: limit(each.deadline, ruleOf(each.rule)?.recoverySeconds) }),
+      ...(each.deadline !== undefined && { deadline: limit(each.deadline, findByName(each.rule)?.recoverySeconds) }),
     })),
   }
 }
@@ -114,7 +114,7 @@ export function decide(options: DecideOptions): { readonly decision: Decision; r
   const pending: Pending = {
     id: identify(alert),
     rule: rule.name,
-    alert: nameOf(alert),
+    alert: readName(alert),
     fingerprint: alert.fingerprint,
     target,
     actedAt: now,
@@ -134,7 +134,7 @@ export function decide(options: DecideOptions): { readonly decision: Decision; r
 }
 
 /** The name of an alert, short enough for a log line. */
-export const nameOf = ({ labels }: Pick<Alert, 'labels'>) => (labels['alertname'] ?? '').slice(0, 200)
+export const readName = ({ labels }: Pick<Alert, 'labels'>) => (labels['alertname'] ?? '').slice(0, 200)
 
 function resolve(alert: Alert, state: State) {
   const recovered = state.pending.find(({ id }) => id === identify(alert))

@@ -14,19 +14,19 @@ const countActive = ({ list }: ReturnType<typeof createPool>) =>
 /** Starts instances that respond to probes with these statuses, and a pool with a clock that the test controls. */
 async function start(statuses: readonly number[]) {
   const clock = { now: 0 }
-  const statusOf = new Map<number, number>()
+  const statusByPort = new Map<number, number>()
   const probes: number[] = []
   const origins: Origin[] = []
   for (const status of statuses) {
     const server = createServer((_req, res) => {
       const { port } = server.address() as AddressInfo
       probes.push(port)
-      res.writeHead(statusOf.get(port) ?? 500).end()
+      res.writeHead(statusByPort.get(port) ?? 500).end()
     }).listen(0, '127.0.0.1')
     await once(server, 'listening')
     closeLater(server)
     const { port } = server.address() as AddressInfo
-    statusOf.set(port, status)
+    statusByPort.set(port, status)
     origins.push({ protocol: 'http:', host: '127.0.0.1', port, authority: `127.0.0.1:${port}` })
   }
   const events: PoolEvent[] = []
@@ -39,10 +39,10 @@ async function start(statuses: readonly number[]) {
   closeLater({ close: () => pool.stop() })
   const eject = (index: number) => {
     const instance = pool.list()[index]!
-    for (let failures = 0; failures < 3; failures++) pool.connect(instance, 'failed')
+    for (let failures = 0; failures < 3; failures++) pool.record(instance, 'failed')
     return instance
   }
-  const respond = (index: number, status: number) => void statusOf.set(origins[index]!.port, status)
+  const respond = (index: number, status: number) => void statusByPort.set(origins[index]!.port, status)
   return { pool, clock, probes, events, eject, respond }
 }
 

@@ -36,7 +36,8 @@ export function createPool({ now, random, onEvent }: PoolOptions) {
   let instances: readonly Instance[] = []
   const isActive = ({ ejection }: Instance) => ejection.probeAt === undefined
 
-  function connect(instance: Instance, event: ConnectionEvent): void {
+  /** Records the end of an attempt to use the instance, and ejects the instance or brings it back. */
+  function record(instance: Instance, event: ConnectionEvent): void {
     const mayEject = instances.some((each) => each !== instance && isActive(each))
     const wasActive = isActive(instance)
     instance.ejection = nextEjection(instance.ejection, event, { now: now(), random, mayEject })
@@ -58,13 +59,13 @@ export function createPool({ now, random, onEvent }: PoolOptions) {
       // A probe is faster than a request, so its time must not become the first latency of an instance.
       const latencyMs = instance.load.latencyMs === undefined ? undefined : now() - startedAt
       instance.load = observe(instance.load, { latencyMs, ok: true, now: now() })
-      connect(instance, 'probe ok')
+      record(instance, 'probe ok')
       return true
     } catch (error) {
       const hasConnected = error instanceof AttemptError && error.status !== undefined
       instance.load = observe(instance.load, { latencyMs: undefined, ok: false, now: now() })
-      if (!isActive(instance)) connect(instance, 'probe failed')
-      else connect(instance, hasConnected ? 'ok' : 'failed')
+      if (!isActive(instance)) record(instance, 'probe failed')
+      else record(instance, hasConnected ? 'ok' : 'failed')
       return false
     } finally {
       instance.isProbing = false
@@ -87,7 +88,7 @@ export function createPool({ now, random, onEvent }: PoolOptions) {
       instances = next
       if (added.length + removed.length === 0) return
       for (const instance of removed) instance.retire()
-      onEvent({ type: 'instances changed', added: added.map(nameOf), removed: removed.map(nameOf) })
+      onEvent({ type: 'instances changed', added: listNames(added), removed: listNames(removed) })
     },
     /**
      * Returns an instance of the lowest rank for a request, preferably an instance that is not in `tried`, or undefined
@@ -96,14 +97,14 @@ export function createPool({ now, random, onEvent }: PoolOptions) {
     pick(tried: ReadonlySet<Instance>): Instance | undefined {
       const active = preferred(instances, isActive)
       const usable = preferred(active, (instance) => !tried.has(instance))
-      const first = Math.min(...usable.map(rankOf))
+      const first = Math.min(...usable.map(readRank))
       return pick(
-        usable.filter((instance) => rankOf(instance) === first),
+        usable.filter((instance) => readRank(instance) === first),
         random,
         now(),
       )
     },
-    connect,
+    record,
     /**
      * Starts the probes that are due. With `isUrgent`, instances with requests are probed too. Resolves with true when
      * a probe has succeeded.
@@ -125,7 +126,7 @@ export function createPool({ now, random, onEvent }: PoolOptions) {
   }
 }
 
-const rankOf = ({ origin: { rank = 0 } }: Instance) => rank
+const readRank = ({ origin: { rank = 0 } }: Instance) => rank
 
 /** Returns the instances that fulfil the condition, or all instances when none does. */
 function preferred(instances: readonly Instance[], condition: (instance: Instance) => boolean): readonly Instance[] {
@@ -133,7 +134,7 @@ function preferred(instances: readonly Instance[], condition: (instance: Instanc
   return found.length > 0 ? found : instances
 }
 
-const nameOf = ({ name }: Instance) => name
+const listNames = (instances: readonly Instance[]) => instances.map(({ name }) => name)
 
 function closeIdle({ agent }: Instance): void {
   for (const sockets of Object.values(agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy()

@@ -200,7 +200,7 @@ export function createUpstream(options: UpstreamOptions) {
         const response = await exchange({ ...common, body, signal })
         status = response.status
         instance.load = observe(instance.load, { latencyMs: now() - startedAt, ok: true, now: now() })
-        pool.connect(instance, 'ok')
+        pool.record(instance, 'ok')
         return response
       } catch (error) {
         if (!(error instanceof AttemptError)) {
@@ -209,7 +209,7 @@ export function createUpstream(options: UpstreamOptions) {
         }
         status = error.status
         errorType = error.code
-        learn(instance, error, now() - startedAt, call)
+        recordFailure(instance, error, now() - startedAt, call)
         throw error
       } finally {
         done()
@@ -220,13 +220,13 @@ export function createUpstream(options: UpstreamOptions) {
     })
   }
 
-  function learn(instance: Instance, error: AttemptError, durationMs: number, call: Call): void {
+  function recordFailure(instance: Instance, error: AttemptError, durationMs: number, call: Call): void {
     const { kind, status } = error
     if (kind === 'cancelled') return
     const latencyMs = kind === 'timeout' ? durationMs : undefined
     instance.load = observe(instance.load, { latencyMs, ok: !isFailure(error, call), now: now() })
-    if (kind === 'refused' || kind === 'broken') pool.connect(instance, 'failed')
-    else if (status !== undefined) pool.connect(instance, 'ok')
+    if (kind === 'refused' || kind === 'broken') pool.record(instance, 'failed')
+    else if (status !== undefined) pool.record(instance, 'ok')
   }
 
   const trace: NonNullable<UpstreamOptions['trace']> = (spanName, attributes, work) =>
