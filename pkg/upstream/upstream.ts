@@ -1,4 +1,4 @@
-import { setTimeout } from 'node:timers/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type * as z from 'zod'
 import { CodedError } from '../problem/index.ts'
 import { withTimeout } from '../with-timeout.ts'
@@ -57,7 +57,8 @@ export function createUpstream(options: UpstreamOptions) {
     random,
     onEvent: (event) => onEvent?.({ ...event, upstream: name }),
   })
-  const stopping = new AbortController()
+  const timers: NodeJS.Timeout[] = []
+  let isStopped = false
   let resolving: Promise<void> | undefined
   let isUnresolved = false
 
@@ -94,19 +95,10 @@ export function createUpstream(options: UpstreamOptions) {
    */
   async function tick(): Promise<void> {
     guard.isolate(options.isOpen?.() ?? false)
-    if (stopping.signal.aborted) return
+    if (isStopped) return
     const needsProbe = guard.needsProbe()
     const isAlive = await pool.probe(needsProbe)
     if (isAlive && guard.needsProbe()) guard.allowTrial()
-  }
-
-  async function repeat(periodMs: number, work: () => Promise<void>): Promise<void> {
-    const { signal } = stopping
-    for (;;) {
-      await setTimeout(periodMs, undefined, { signal, ref: false })
-      // Do not wait: a slow probe must not delay the next check.
-      void work()
-    }
   }
 
   /**
@@ -169,7 +161,7 @@ export function createUpstream(options: UpstreamOptions) {
         throw new CallError(error, call)
       }
       counts.retries++
-      await setTimeout(retry.delayMs, undefined, signal && { signal }).catch(() => undefined)
+      await sleep(retry.delayMs, undefined, signal && { signal }).catch(() => undefined)
     }
   }
 
@@ -189,7 +181,7 @@ export function createUpstream(options: UpstreamOptions) {
       const leftMs = deadline - startedAt
       if (leftMs <= 0) throw new AttemptError('timeout', 'the deadline had passed')
       // A destroyed agent would open new connections.
-      if (stopping.signal.aborted) throw new AttemptError('cancelled', 'the client has stopped')
+      if (isStopped) throw new AttemptError('cancelled', 'the client has stopped')
       const done = instance.begin(startedAt)
       let status: number | undefined
       let errorType: string | undefined
@@ -246,12 +238,13 @@ export function createUpstream(options: UpstreamOptions) {
      */
     start(): void {
       void refresh().then(tick)
-      const stopped = () => undefined
-      void repeat(TICK_MS, tick).catch(stopped)
-      if (source.type !== 'static') void repeat(RESOLVE_MS, refresh).catch(stopped)
+      // A slow probe does not delay the next check.
+      timers.push(setInterval(tick, TICK_MS).unref())
+      if (source.type !== 'static') timers.push(setInterval(refresh, RESOLVE_MS).unref())
     },
     stop(): void {
-      stopping.abort()
+      isStopped = true
+      for (const timer of timers) clearInterval(timer)
       pool.stop()
     },
     /** Returns the current state, for health, metrics and the board. */
