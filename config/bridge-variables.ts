@@ -1,5 +1,6 @@
+import { isIP } from 'node:net'
 import { boolean, createFormat, milliseconds, text } from './formats.ts'
-import { addresses } from './registry.ts'
+import { parseAddress } from './registry.ts'
 
 /** A path that is safe in the configuration of a proxy. */
 const PATH = '/[A-Za-z0-9._/@+-]{1,1000}'
@@ -26,6 +27,14 @@ const bridgeSink = () =>
       return path && backend ? { kind: 'haproxy' as const, path, backend } : undefined
     },
   )
+
+/** The instances that the bridge probes. It does not resolve names, because no proxy gets a name. */
+const addresses = () =>
+  createFormat('ip:port of each instance, separated by commas, such as 10.0.0.11:8080', (text) => {
+    const parsed = text.split(',').map((each) => parseAddress(each.trim()))
+    const valid = parsed.filter((each) => each !== undefined).filter(({ host }) => isIP(host) !== 0)
+    return valid.length === parsed.length ? valid : undefined
+  })
 
 /** A program and its arguments, separated by spaces. */
 const command = (example: string) =>

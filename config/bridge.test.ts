@@ -58,7 +58,10 @@ test('instances replace the registry, and both together are a contradiction', ()
   expect(problemsOf({ ...minimal, BRIDGE_INSTANCES: '10.0.0.1:8080' })).toEqual([
     'BRIDGE_INSTANCES: expected nothing, because REGISTRY is set',
   ])
-  expect(problemsOf({ ...proxy, BRIDGE_INSTANCES: '10.0.0.1' })).toHaveLength(1)
+  // The proxy would not get an instance with a name.
+  for (const invalid of ['10.0.0.1', 'orders-1:8080', '10.0.0.1:8080,orders-1:8080']) {
+    expect(problemsOf({ ...proxy, BRIDGE_INSTANCES: invalid })).toEqual([expect.stringContaining('expected ip:port')])
+  }
 })
 
 test('variables of the service are ignored, because the bridge does not use them', () => {

@@ -25,7 +25,7 @@ const registry = () =>
     },
   )
 
-function parseAddress(text: string): { host: string; port: number } | undefined {
+export function parseAddress(text: string): { host: string; port: number } | undefined {
   const [, host, port] = new RegExp(String.raw`^(${HOST}):(\d{1,5})$`).exec(text) ?? []
   if (host === undefined || !isPort(port)) return undefined
   return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) }
@@ -34,14 +34,6 @@ function parseAddress(text: string): { host: string; port: number } | undefined 
 /** The address of this instance for its clients. */
 const advertise = () =>
   createFormat('host:port of this instance, such as 10.0.0.5:8080 or [2001:db8::5]:8080', parseAddress)
-
-/** The addresses of several instances. */
-export const addresses = () =>
-  createFormat('host:port of each instance, separated by commas', (text) => {
-    const parsed = text.split(',').map((each) => parseAddress(each.trim()))
-    const valid = parsed.filter((each) => each !== undefined)
-    return valid.length === parsed.length ? valid : undefined
-  })
 
 /** The variables of the registration in a registry. */
 export const registryVariables = {

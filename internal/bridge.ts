@@ -7,13 +7,10 @@ import {
   createStateFile,
   type NginxOptions,
   type Sink,
-  type Source,
+  type Watch,
   watchProbes,
 } from '#pkg/bridge/index.ts'
-import { createRegistryClient, parseRegistry } from '#pkg/discovery/index.ts'
-import { watchConsul } from '#pkg/discovery/watch-consul.ts'
-import { watchEureka } from '#pkg/discovery/watch-eureka.ts'
-import { watchNacos } from '#pkg/discovery/watch-nacos.ts'
+import { connectRegistry, parseRegistry } from '#pkg/discovery/index.ts'
 import { createLifecycle, type Part } from '#pkg/lifecycle/index.ts'
 import type { Logger } from '#pkg/logging/index.ts'
 import { createListener } from './listener.ts'
@@ -82,13 +79,13 @@ export function runBridge(deps: BridgeDeps): Promise<0 | 1> {
   })
   return lifecycle.run(async (use) => {
     const metrics = deps.admin.port ? await startMetrics(deps.admin, logger, use) : undefined
-    const source = createSource(deps)
+    const watch = createWatch(deps)
     const sink = await createSink(deps, logger, use)
     const state = createStateFile(stateFile, service)
     const bridge = createBridge({
-      ...{ service, graceMs, allowEmpty },
+      ...{ graceMs, allowEmpty },
       // A fixed list of instances has no registry that may fail.
-      source: metrics && deps.registry !== undefined ? metrics.measureSource(source) : source,
+      watch: metrics && deps.registry !== undefined ? metrics.measureWatch(watch) : watch,
       sink: metrics?.measureSink('publish', sink) ?? sink,
       state: metrics?.measureSink('save', state) ?? state,
       onEvent: logBridge(logger, service),
@@ -107,13 +104,9 @@ async function startMetrics({ host, port }: BridgeDeps['admin'], logger: Logger,
   return bridgeMetrics
 }
 
-function createSource({ registry, instances = [], password, pollMs }: BridgeDeps): Source {
+function createWatch({ registry, instances = [], password, pollMs, service }: BridgeDeps): Watch {
   if (registry === undefined) return watchProbes({ instances, intervalMs: pollMs })
-  const address = parseRegistry(registry)
-  const client = createRegistryClient({ origin: address.origin })
-  if (address.kind === 'consul') return watchConsul({ client, password })
-  if (address.kind === 'nacos') return watchNacos({ client, password, pollMs, ...address })
-  return watchEureka({ client, password, pollMs, ...address })
+  return connectRegistry(parseRegistry(registry), { password, pollMs }).watch(service)
 }
 
 async function createSink({ sink, service, nginx }: BridgeDeps, logger: Logger, use: Use): Promise<Sink> {
@@ -136,8 +129,8 @@ async function createSink({ sink, service, nginx }: BridgeDeps, logger: Logger, 
   await use({
     name: 'http',
     start: () => listen({ host: sink.host, port: sink.port, setting: 'BRIDGE_SINK' }),
-    drain: () => drain.begin(),
-    stop: (signal) => drain.close(signal),
+    drain: drain.begin,
+    stop: drain.close,
   })
   return envoy
 }

@@ -1,15 +1,11 @@
 import type { AddressInfo } from 'node:net'
 import { hostname } from 'node:os'
 import {
-  createConsul,
-  createEureka,
-  createNacos,
+  connectRegistry,
   createRegistration,
-  createRegistryClient,
   localAddress,
   parseRegistry,
   type RegistrationEvent,
-  type Registry,
   type RegistryAddress,
 } from '#pkg/discovery/index.ts'
 import type { Health } from '#pkg/health/index.ts'
@@ -55,7 +51,7 @@ export function createDiscovery(deps: DiscoveryDeps): Part {
 
   const results = new Map<string, number>()
   const registration = createRegistration({
-    registry: createRegistry(address, password),
+    registry: connectRegistry(address, { password }),
     locate,
     isReady: () => lifecycle.phase() === 'serving' && health.snapshot().status === 'ok',
     onEvent: logRegistration(logger),
@@ -83,13 +79,6 @@ export function createDiscovery(deps: DiscoveryDeps): Part {
     drain: () => registration.stop(),
     stop: () => registration.stop(),
   }
-}
-
-function createRegistry(address: RegistryAddress, password: string | undefined): Registry {
-  const client = createRegistryClient({ origin: address.origin })
-  if (address.kind === 'consul') return createConsul({ client, password })
-  if (address.kind === 'nacos') return createNacos({ client, password, ...address })
-  return createEureka({ client, password, ...address })
 }
 
 /** Returns an empty text when the agent of Consul is on this machine: the entry then has the address of the agent. */

@@ -40,8 +40,8 @@ export interface RespondOptions {
 
 const TICK_MS = 1_000
 
-/** Composes the responder (docs/responder.md). `start()` runs it and resolves with the exit code after the stop. */
-export function createRespond(options: RespondOptions): { start(): Promise<0 | 1> } {
+/** Runs the responder (docs/responder.md) until SIGTERM or SIGINT, and resolves with the exit code. */
+export function runResponder(options: RespondOptions): Promise<0 | 1> {
   const { service, host, port, rules, stateFile, dryRun, wecomUrl, prometheusUrl } = options
   const { version } = buildInfo
   const { logger } = createServiceLog({
@@ -57,71 +57,67 @@ export function createRespond(options: RespondOptions): { start(): Promise<0 | 1
     onEvent: logLifecycle(logger),
   })
 
-  const start = () =>
-    lifecycle.run(async (use) => {
-      const robot = wecomUrl === undefined ? undefined : createRobot({ url: wecomUrl, onLost: logLostMessage(logger) })
-      const actions = createActions({
-        settingsFile: options.settingsFile,
-        defaults: options.defaults,
-        run: createRun(options.environment),
-        onRestore(override, err) {
-          logRestore(logger)(override, err)
-          if (err !== undefined) robot?.send(`**NOT RESTORED** ${override.setting}: remove ${override.value} by hand`)
-        },
+  return lifecycle.run(async (use) => {
+    const robot = wecomUrl === undefined ? undefined : createRobot({ url: wecomUrl, onLost: logLostMessage(logger) })
+    const actions = createActions({
+      settingsFile: options.settingsFile,
+      defaults: options.defaults,
+      run: createRun(options.environment),
+      onRestore(override, err) {
+        logRestore(logger)(override, err)
+        if (err !== undefined) robot?.send(`**NOT RESTORED** ${override.setting}: remove ${override.value} by hand`)
+      },
+    })
+    const responder = createResponder({
+      ...rules,
+      ...actions,
+      dryRun,
+      isStopped: () => existsSync(`${stateFile}.stop`),
+      store: createStateFile(stateFile),
+      notify: dryRun ? undefined : robot?.send,
+      hasResult: prometheusUrl === undefined ? undefined : createQuery(prometheusUrl),
+      onEvent: logResponder(logger),
+    })
+    await use({ name: 'wecom', stop: () => robot?.stop(3_000) })
+    let timer: NodeJS.Timeout | undefined
+    let ticking: Promise<void> | undefined
+    const tick = () => {
+      ticking ??= responder.tick().finally(() => {
+        ticking = undefined
       })
-      const responder = createResponder({
-        ...rules,
-        ...actions,
-        dryRun,
-        isStopped: () => existsSync(`${stateFile}.stop`),
-        store: createStateFile(stateFile),
-        notify: dryRun ? undefined : robot?.send,
-        hasResult: prometheusUrl === undefined ? undefined : createQuery(prometheusUrl),
-        onEvent: logResponder(logger),
-      })
-      await use({ name: 'wecom', stop: () => robot?.stop(3_000) })
-      let timer: NodeJS.Timeout | undefined
-      let ticking: Promise<void> | undefined
-      const tick = () => {
-        ticking ??= responder.tick().finally(() => {
-          ticking = undefined
+    }
+    await use({
+      name: 'responder',
+      start() {
+        timer = setInterval(tick, TICK_MS)
+        logEvent(logger, 'info', 'rules loaded', {
+          'App.respond.rules': rules.rules.map(({ name }) => name),
+          'App.respond.dry_run': dryRun,
         })
-      }
-      await use({
-        name: 'responder',
-        start() {
-          timer = setInterval(tick, TICK_MS)
-          logEvent(logger, 'info', 'rules loaded', {
-            'App.respond.rules': rules.rules.map(({ name }) => name),
-            'App.respond.dry_run': dryRun,
-          })
-        },
-        async stop() {
-          clearInterval(timer)
-          await ticking
-          await responder.stop()
-        },
-      })
-
-      const { drain, handle, listen } = createListener({
-        ...options.timeouts,
-        name: 'respond',
-        logger,
-        ownsSocket: true,
-        reservedFiles: 64,
-        probe: () => false,
-        onClientError: logClientError(logger),
-      })
-      handle(alerts({ receive: responder.receive, secret: options.secret, onError: logWebhookError }))
-      await use({
-        name: 'http',
-        start: () => listen({ host, port, setting: 'RESPONDER_PORT' }),
-        drain: () => drain.begin(),
-        stop: (signal) => drain.close(signal),
-      })
+      },
+      async stop() {
+        clearInterval(timer)
+        await ticking
+        await responder.stop()
+      },
     })
 
-  const logWebhookError = (err: unknown) => logEvent(logger, 'error', 'state not saved', { err })
-
-  return { start }
+    const { drain, handle, listen } = createListener({
+      ...options.timeouts,
+      name: 'respond',
+      logger,
+      ownsSocket: true,
+      reservedFiles: 64,
+      probe: () => false,
+      onClientError: logClientError(logger),
+    })
+    const onError = (err: unknown) => logEvent(logger, 'error', 'state not saved', { err })
+    handle(alerts({ receive: responder.receive, secret: options.secret, onError }))
+    await use({
+      name: 'http',
+      start: () => listen({ host, port, setting: 'RESPONDER_PORT' }),
+      drain: drain.begin,
+      stop: drain.close,
+    })
+  })
 }

@@ -2,7 +2,8 @@ import { expect, test } from '@jest/globals'
 import type { Panel } from '#pkg/board/index.ts'
 import { createRequestContext } from '#pkg/http/request-context.ts'
 import { createLogger } from '#pkg/logging/index.ts'
-import { createUpstreams } from './upstreams.ts'
+import type { UpstreamReport } from '#pkg/upstream/index.ts'
+import { createUpstreams, requireUsable } from './upstreams.ts'
 
 test('each upstream has a check that is not critical, and readings on the board', async () => {
   const checks: unknown[] = []
@@ -26,4 +27,24 @@ test('each upstream has a check that is not critical, and readings on the board'
     { name: 'search retries left', value: 10, unit: '' },
     { name: 'search circuit open', value: 0, unit: '' },
   ])
+})
+
+const instances = (...failing: boolean[]) => failing.map((isFailing) => ({ isFailing }))
+
+test.each([
+  ['some instances work', 'closed', instances(true, false)],
+  ['a call is on trial', 'half-open', instances(false)],
+])('the check passes while %s', (_name, circuit, instances) => {
+  expect(() => requireUsable({ circuit, instances } as UpstreamReport)).not.toThrow()
+})
+
+test.each([
+  ['the circuit is open', 'open', instances(false), 'unhealthy'],
+  ['an operator holds the circuit open', 'isolated', instances(false), 'unhealthy'],
+  ['no instance is known', 'closed', [], 'unresolved'],
+  ['every instance fails', 'closed', instances(true, true), 'refused'],
+])('the check fails while %s', (_name, circuit, instances, reason) => {
+  expect(() => requireUsable({ circuit, instances } as unknown as UpstreamReport)).toThrow(
+    expect.objectContaining({ reason }),
+  )
 })

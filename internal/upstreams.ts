@@ -17,7 +17,6 @@ import { payments } from './handler/payments.ts'
 import { createPayments } from './service/payments.ts'
 import { logUpstream } from './telemetry/log-upstream.ts'
 import { createUpstreamMetrics } from './telemetry/upstream-metrics.ts'
-import { requireUsable } from './upstream-check.ts'
 
 /** The routes that call an upstream, by its name in UPSTREAMS. Without the upstream, the routes do not exist. */
 const ROUTES: readonly (readonly [upstream: string, list: (upstream: Upstream) => Route[]])[] = [
@@ -91,6 +90,21 @@ export function createUpstreams({
       },
     },
   }
+}
+
+/**
+ * The health check of an upstream. It reads the state in memory, because the client itself probes its instances.
+ *
+ * @throws an error with a reason that a health response may show
+ */
+export function requireUsable({ circuit, instances }: UpstreamReport): void {
+  if (circuit === 'open' || circuit === 'isolated') fail('unhealthy', `the circuit is ${circuit}`)
+  if (instances.length === 0) fail('unresolved', 'no instance is known')
+  if (instances.every(({ isFailing }) => isFailing)) fail('refused', 'every instance fails')
+}
+
+function fail(reason: string, message: string): never {
+  throw Object.assign(new Error(message), { reason })
 }
 
 function listReadings({

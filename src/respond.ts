@@ -10,8 +10,8 @@ export const respond = {
     const { parseRules } = await import('#pkg/respond/index.ts')
     const config = loadResponder(environment, parseRules)
     const { log, timeouts } = groupOptions(config)
-    const { createRespond } = await import('#internal/respond.ts')
-    return createRespond({
+    const { runResponder } = await import('#internal/respond.ts')
+    return runResponder({
       service: config.SERVICE_NAME ?? buildInfo.name,
       log,
       timeouts,
@@ -27,6 +27,6 @@ export const respond = {
       wecomUrl: config.RESPONDER_WECOM_URL,
       prometheusUrl: config.RESPONDER_PROMETHEUS,
       environment: withoutSecrets(environment),
-    }).start()
+    })
   },
 }

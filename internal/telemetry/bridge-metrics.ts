@@ -1,4 +1,4 @@
-import type { Sink, Source } from '#pkg/bridge/index.ts'
+import type { Sink, Watch } from '#pkg/bridge/index.ts'
 import type { Sources } from '#pkg/metrics/index.ts'
 
 type Operation = 'read' | 'publish' | 'save'
@@ -39,8 +39,9 @@ export function createBridgeMetrics({ counter, gauge }: Sources) {
 
   return {
     /** Counts the responses and the failures of a registry. */
-    measureSource: ({ watch }: Source): Source => ({
-      watch(service, onInstances, onError, signal) {
+    measureWatch:
+      (watch: Watch): Watch =>
+      (onInstances, onError, signal) => {
         const onList: typeof onInstances = (list) => {
           succeed('read')
           onInstances(list)
@@ -49,9 +50,8 @@ export function createBridgeMetrics({ counter, gauge }: Sources) {
           counts.read.fail++
           onError(error)
         }
-        return watch(service, onList, onFailure, signal)
+        return watch(onList, onFailure, signal)
       },
-    }),
     /** Counts the publications of a proxy (`publish`) or of the file with the last good list (`save`). */
     measureSink: <T extends Sink>(operation: 'publish' | 'save', sink: T): T => ({
       ...sink,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { type BridgeEvent, createBridge } from './bridge.ts'
-import { type Endpoint, type Instance, keyOf } from './endpoints.ts'
+import { type Endpoint, type Instance, toKey } from './endpoints.ts'
 import { createStateFile } from './state-file.ts'
 
 let directory: string
@@ -36,17 +36,15 @@ async function start({ graceMs = 3_600_000, allowEmpty = false } = {}) {
   }
   let registry: { onInstances(instances: readonly Instance[]): void; onError(error: Error): void } | undefined
   const bridge = createBridge({
-    ...{ service: 'orders', graceMs, allowEmpty, retryMs: 1 },
-    source: {
-      async watch(_service, onInstances, onError, signal) {
-        registry = { onInstances, onError }
-        await new Promise((resolve) => signal.addEventListener('abort', resolve))
-      },
+    ...{ graceMs, allowEmpty, retryMs: 1 },
+    async watch(onInstances, onError, signal) {
+      registry = { onInstances, onError }
+      await new Promise((resolve) => signal.addEventListener('abort', resolve))
     },
     sink: {
       async publish(endpoints: readonly Endpoint[]) {
         if (failure !== undefined) throw failure
-        published.push(endpoints.map(keyOf))
+        published.push(endpoints.map(toKey))
         notify()
       },
     },

@@ -1,17 +1,14 @@
-import { type Endpoint, type Instance, isSame, missingIn, readEndpoints } from './endpoints.ts'
+import { type Endpoint, type Instance, isSame, readEndpoints, subtract } from './endpoints.ts'
 import { decide, type Hold, type HoldOptions, isHolding, onFailure, onList, startHold } from './hold.ts'
 import { createPublisher, type Sink } from './publisher.ts'
 import type { StateFile } from './state-file.ts'
 
-/** A registry. Resolves once `signal` has aborted. */
-export interface Source {
-  watch(
-    service: string,
-    onInstances: (instances: readonly Instance[]) => void,
-    onError: (error: Error) => void,
-    signal: AbortSignal,
-  ): Promise<void>
-}
+/** Watches the instances of a service in a registry. Resolves once `signal` has aborted. Never rejects. */
+export type Watch = (
+  onInstances: (instances: readonly Instance[]) => void,
+  onError: (error: Error) => void,
+  signal: AbortSignal,
+) => Promise<void>
 
 export type BridgeEvent =
   /** The registry fails, and the proxy keeps its list. Reported once for each kind of error in an outage. */
@@ -33,8 +30,7 @@ export type BridgeEvent =
   | { readonly type: 'proxy updated again' | 'list saved again' }
 
 export interface BridgeOptions extends HoldOptions {
-  readonly service: string
-  readonly source: Source
+  readonly watch: Watch
   readonly sink: Sink
   readonly state: StateFile
   /** Called once for each change. */
@@ -47,7 +43,7 @@ export interface BridgeOptions extends HoldOptions {
 
 /** Keeps a proxy's list of instances equal to a registry's. */
 export function createBridge(options: BridgeOptions) {
-  const { service, source, sink, state, onEvent, retryMs = 2_000, now = () => performance.now() } = options
+  const { watch, sink, state, onEvent, retryMs = 2_000, now = () => performance.now() } = options
   const end = new AbortController()
   const proxy = createPublisher({
     sink,
@@ -81,7 +77,7 @@ export function createBridge(options: BridgeOptions) {
     proxy.set(next.published)
     file.set(next.published)
     if (!isHolding(next, time, options)) return
-    const endpoints = missingIn(next.latest ?? [], next.published)
+    const endpoints = subtract(next.published, next.latest ?? [])
     if (!wasHolding) onEvent({ type: 'removals held', endpoints })
     // A timer may fire a little early.
     timer = setTimeout(expire, Math.max(1, next.until - now() + 1))
@@ -93,7 +89,7 @@ export function createBridge(options: BridgeOptions) {
   }
 
   function report(before: readonly Endpoint[], after: readonly Endpoint[]): void {
-    const [added, removed] = [missingIn(before, after), missingIn(after, before)]
+    const [added, removed] = [subtract(after, before), subtract(before, after)]
     onEvent({ type: 'instances changed', added, removed, count: after.length })
   }
 
@@ -112,7 +108,7 @@ export function createBridge(options: BridgeOptions) {
   }
 
   function onError(error: Error): void {
-    const kind = kindOf(error)
+    const kind = describeKind(error)
     if (!failures.has(kind)) onEvent({ type: 'registry lost', error })
     failures.add(kind)
     apply(onFailure(hold), now())
@@ -125,7 +121,7 @@ export function createBridge(options: BridgeOptions) {
       if (saved && (saved.length > 0 || options.allowEmpty)) apply(startHold(saved), now())
       proxy.start()
       file.start()
-      watching = source.watch(service, onInstances, onError, end.signal)
+      watching = watch(onInstances, onError, end.signal)
     },
     /** Resolves once the publications in progress have ended. The proxy keeps its list. */
     async stop(): Promise<void> {
@@ -137,7 +133,7 @@ export function createBridge(options: BridgeOptions) {
 }
 
 /** Returns a text for errors of the same kind. Messages are not compared, because a response may contain the time. */
-function kindOf(error: Error): string {
+function describeKind(error: Error): string {
   const { name, code, status } = error as Error & { code?: string; status?: number }
   return `${name} ${code ?? ''} ${status ?? ''}`
 }

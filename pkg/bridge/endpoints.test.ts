@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { canonicalAddress, integerWeights, isSame, keyOf, missingIn, readEndpoints, union } from './endpoints.ts'
+import { canonicalAddress, integerWeights, isSame, readEndpoints, subtract, toKey, union } from './endpoints.ts'
 
 const endpoint = (host: string, weight = 1) => ({ host, port: 80, weight })
 
@@ -42,7 +42,7 @@ test('equal addresses are one endpoint, and the order does not depend on the reg
   const expected = [endpoint('10.0.0.1'), endpoint('2001:db8::1')]
   expect(readEndpoints([a, b, c]).endpoints).toEqual(expected)
   expect(readEndpoints([c, b, a, a]).endpoints).toEqual(expected)
-  expect(expected.map(keyOf)).toEqual(['10.0.0.1:80', '[2001:db8::1]:80'])
+  expect(expected.map(toKey)).toEqual(['10.0.0.1:80', '[2001:db8::1]:80'])
 })
 
 test('an invalid weight becomes 1', () => {
@@ -79,7 +79,7 @@ test.each([
 
 test('lists are compared and joined by address', () => {
   const [a, b, c] = [endpoint('10.0.0.1'), endpoint('10.0.0.2'), endpoint('10.0.0.3')] as const
-  expect(missingIn([a, b], [b, c])).toEqual(['10.0.0.3:80'])
+  expect(subtract([b, c], [a, b])).toEqual(['10.0.0.3:80'])
   expect(union([endpoint('10.0.0.2', 5), c], [a, b])).toEqual([a, endpoint('10.0.0.2', 5), c])
   expect(isSame([a, b], [a, b])).toBe(true)
   expect(isSame([a, b], [a])).toBe(false)

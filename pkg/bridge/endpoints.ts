@@ -19,7 +19,7 @@ export interface Endpoint {
 }
 
 /** `10.0.0.1:8080` or `[::1]:8080`. Two instances with the same key are one endpoint. */
-export const keyOf = ({ host, port }: Endpoint) => `${isIPv6(host) ? `[${host}]` : host}:${port}`
+export const toKey = ({ host, port }: Endpoint) => `${isIPv6(host) ? `[${host}]` : host}:${port}`
 
 /** Returns the canonical form of an IP address, and undefined for another text and for the wildcard addresses. */
 export function canonicalAddress(text: string): string | undefined {
@@ -41,7 +41,7 @@ export function readEndpoints(instances: readonly Instance[]): { endpoints: Endp
       continue
     }
     const endpoint = { host: address, port, weight: Number.isFinite(weight) && weight >= 0 ? weight : 1 }
-    const key = keyOf(endpoint)
+    const key = toKey(endpoint)
     if (!endpoints.has(key)) endpoints.set(key, endpoint)
   }
   return { endpoints: sort(endpoints), invalid }
@@ -49,12 +49,12 @@ export function readEndpoints(instances: readonly Instance[]): { endpoints: Endp
 
 /** Returns the endpoints of both lists. An endpoint that is in both has the weight of `preferred`. */
 export const union = (preferred: readonly Endpoint[], others: readonly Endpoint[]) =>
-  sort(new Map([...others, ...preferred].map((endpoint) => [keyOf(endpoint), endpoint])))
+  sort(new Map([...others, ...preferred].map((endpoint) => [toKey(endpoint), endpoint])))
 
 /** Returns the keys of the endpoints that are in `list` and not in `others`. */
-export function missingIn(others: readonly Endpoint[], list: readonly Endpoint[]): string[] {
-  const known = new Set(others.map(keyOf))
-  return list.map(keyOf).filter((key) => !known.has(key))
+export function subtract(list: readonly Endpoint[], others: readonly Endpoint[]): string[] {
+  const known = new Set(others.map(toKey))
+  return list.map(toKey).filter((key) => !known.has(key))
 }
 
 export const isSame = (a: readonly Endpoint[], b: readonly Endpoint[]) =>

@@ -1,9 +1,9 @@
-import { canonicalAddress, type Endpoint, integerWeights, keyOf } from './endpoints.ts'
+import { canonicalAddress, type Endpoint, integerWeights, toKey } from './endpoints.ts'
 
 /** A server of the backend that `server-template` has prepared. */
 export interface Slot {
   readonly name: string
-  /** `host:port`, as `keyOf` returns it. Empty when the server has no valid address. */
+  /** `host:port`, as `toKey` returns it. Empty when the server has no valid address. */
   readonly key: string
   readonly state: 'ready' | 'drain' | 'maint'
   readonly weight: number
@@ -29,7 +29,7 @@ export function parseSlots(response: string, prefix: string): Slot[] {
       const host = canonicalAddress(at(row, 'srv_addr'))
       return {
         name: at(row, 'srv_name'),
-        key: host === undefined ? '' : keyOf({ host, port: Number(at(row, 'srv_port')), weight: 1 }),
+        key: host === undefined ? '' : toKey({ host, port: Number(at(row, 'srv_port')), weight: 1 }),
         state: bits & MAINT ? 'maint' : bits & DRAIN ? 'drain' : 'ready',
         weight: Number(at(row, 'srv_uweight')),
       }
@@ -50,7 +50,7 @@ export interface Plan {
  */
 export function planSlots(backend: string, slots: readonly Slot[], endpoints: readonly Endpoint[]): Plan {
   const weights = integerWeights(endpoints)
-  const wanted = new Map(endpoints.map((endpoint, i) => [keyOf(endpoint), { ...endpoint, weight: weights[i] ?? 1 }]))
+  const wanted = new Map(endpoints.map((endpoint, i) => [toKey(endpoint), { ...endpoint, weight: weights[i] ?? 1 }]))
   const server = (slot: Slot) => `set server ${backend}/${slot.name}`
   const commands: string[] = []
   const free: Slot[] = []
@@ -88,5 +88,5 @@ export function planSlots(backend: string, slots: readonly Slot[], endpoints: re
     if (endpoint === undefined) break
     assign(slot, endpoint)
   }
-  return { commands, excess: added.map(keyOf) }
+  return { commands, excess: added.map(toKey) }
 }

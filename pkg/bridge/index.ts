@@ -1,4 +1,4 @@
-export { type BridgeEvent, createBridge, type Source } from './bridge.ts'
+export { type BridgeEvent, createBridge, type Watch } from './bridge.ts'
 export { createEnvoySink } from './envoy.ts'
 export { createHaproxySink } from './haproxy.ts'
 export { createNginxSink, type NginxOptions } from './nginx.ts'

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { link, readFile, rename, rm } from 'node:fs/promises'
 import { promisify } from 'node:util'
-import { type Endpoint, integerWeights, keyOf } from './endpoints.ts'
+import { type Endpoint, integerWeights, toKey } from './endpoints.ts'
 import type { Sink } from './publisher.ts'
 import { replaceFile } from './replace-file.ts'
 
@@ -12,18 +12,15 @@ export interface NginxOptions {
   readonly command: readonly string[]
   /** Variables of the program. @default the environment of this process */
   readonly environment?: Readonly<Record<string, string | undefined>>
-  /** Parameters of every server. @default one broken connection excludes an instance for a second */
-  readonly parameters?: string
-  /** Shortest time between two reloads, in milliseconds: each reload starts new workers. @default 2_000 */
-  readonly pauseMs?: number
   /** Longest run of a command, in milliseconds. @default 10_000 */
   readonly timeoutMs?: number
 }
 
+/** Parameters of every server: one broken connection excludes an instance for a second. */
+const PARAMETERS = 'max_fails=1 fail_timeout=1s'
+
 /** Writes the list into a file of nginx. Tests and reloads the configuration, and restores the file after a failed test. */
-export function createNginxSink(options: NginxOptions): Sink {
-  const { path, command, environment, parameters = 'max_fails=1 fail_timeout=1s' } = options
-  const { pauseMs = 2_000, timeoutMs = 10_000 } = options
+export function createNginxSink({ path, command, environment, timeoutMs = 10_000 }: NginxOptions): Sink {
   const previous = `${path}.previous`
   let loaded: string | undefined
 
@@ -59,9 +56,10 @@ export function createNginxSink(options: NginxOptions): Sink {
   }
 
   return {
-    pauseMs,
+    // Each reload starts new workers.
+    pauseMs: 2_000,
     async publish(endpoints) {
-      const text = render(endpoints, parameters)
+      const text = render(endpoints)
       const current = await readFile(path, 'utf8').catch(() => undefined)
       if (text === current && text === loaded) return
       if (text !== current) await write(text)
@@ -72,11 +70,11 @@ export function createNginxSink(options: NginxOptions): Sink {
   }
 }
 
-function render(endpoints: readonly Endpoint[], parameters: string): string {
+function render(endpoints: readonly Endpoint[]): string {
   const weights = integerWeights(endpoints)
   const lines = endpoints.map((endpoint, i) => {
     const share = weights[i] === 0 ? 'down' : `weight=${weights[i]}`
-    return `server ${keyOf(endpoint)} ${share} ${parameters};\n`
+    return `server ${toKey(endpoint)} ${share} ${PARAMETERS};\n`
   })
   // nginx refuses an upstream without a server.
   const servers = lines.length > 0 ? lines : ['server 127.0.0.1:1 down;\n']

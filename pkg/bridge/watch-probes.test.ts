@@ -36,9 +36,8 @@ function watch(instances: readonly State[]) {
   const lists: number[][] = []
   let wake = () => {}
   const addresses = instances.map(({ port }) => ({ host: '127.0.0.1', port }))
-  const source = watchProbes({ instances: addresses, intervalMs: 20, timeoutMs: 1_000 })
-  const done = source.watch(
-    'orders',
+  const probing = watchProbes({ instances: addresses, intervalMs: 20, timeoutMs: 1_000 })
+  const done = probing(
     (list) => {
       lists.push(list.map(({ port }) => port))
       wake()

@@ -1,20 +1,46 @@
-import { createEurekaSession, type EurekaSessionOptions } from './eureka-session.ts'
-import { LEASE_S, RENEW_INTERVAL_MS, type Registry, type ServiceInstance } from './registry.ts'
+import { asNumber, asObject, asText, parseObject } from './json.ts'
+import {
+  type Instance,
+  LEASE_S,
+  RENEW_INTERVAL_MS,
+  type Registry,
+  responseError,
+  type ServiceInstance,
+} from './registry.ts'
+import type { RegistryClient, RegistryRequest, RegistryResponse } from './registry-client.ts'
+import { watchInLoop } from './watch.ts'
 
-export interface EurekaOptions extends EurekaSessionOptions {
+export interface EurekaOptions {
+  readonly client: Pick<RegistryClient, 'request'>
   /** Prefix of the API, such as `/eureka`. */
   readonly path: string
+  /** User and password of basic authentication. @default none */
+  readonly username?: string | undefined
+  readonly password?: string | undefined
+  /** Pause between two lists, in milliseconds. @default 1_000 */
+  readonly pollMs?: number | undefined
   /** Clock in milliseconds since the epoch. @default Date.now */
   readonly now?: () => number
 }
 
-/** Registers with Eureka. https://github.com/Netflix/eureka/wiki/Eureka-REST-operations */
-export function createEureka({ path, now = Date.now, ...login }: EurekaOptions): Registry {
-  const { request, createError } = createEurekaSession(login)
+/** Calls Eureka. https://github.com/Netflix/eureka/wiki/Eureka-REST-operations */
+export function createEureka(options: EurekaOptions): Registry {
+  const { client, path, username, password, pollMs = 1_000, now = Date.now } = options
+  const credentials = Buffer.from(`${username}:${password}`).toString('base64')
+  const headers = {
+    // Eureka responds with XML otherwise.
+    accept: 'application/json',
+    ...(username !== undefined && password !== undefined && { authorization: `Basic ${credentials}` }),
+  }
   /** Time of the last change of the entry. The server keeps the entry with the later time. */
   let changedAt = 0
 
-  const applicationPath = (service: string) => `${path}/apps/${service.toUpperCase()}`
+  const request = (each: RegistryRequest) => client.request({ ...each, headers })
+  const createError = (call: string, response: RegistryResponse) =>
+    responseError(`Eureka: ${call}`, response, [password, credentials])
+
+  // Eureka keeps the names of applications in upper case.
+  const applicationPath = (service: string) => `${path}/apps/${encodeURIComponent(service.toUpperCase())}`
   const instancePath = ({ service, id }: ServiceInstance) => `${applicationPath(service)}/${encodeURIComponent(id)}`
 
   return {
@@ -28,7 +54,7 @@ export function createEureka({ path, now = Date.now, ...login }: EurekaOptions):
     },
 
     async renew(instance, signal) {
-      const query = { status: statusOf(instance), lastDirtyTimestamp: changedAt }
+      const query = { status: toStatus(instance), lastDirtyTimestamp: changedAt }
       const response = await request({ method: 'PUT', path: instancePath(instance), query, signal })
       // The server also responds with 404 when its entry is older than `lastDirtyTimestamp`.
       if (response.status === 404) return 'unknown'
@@ -39,9 +65,23 @@ export function createEureka({ path, now = Date.now, ...login }: EurekaOptions):
 
     async deregister(instance, signal) {
       const response = await request({ method: 'DELETE', path: instancePath(instance), signal })
-      if (response.status !== 200 && response.status !== 204 && response.status !== 404) {
-        throw createError('deregister', response)
-      }
+      if (![200, 204, 404].includes(response.status)) throw createError('deregister', response)
+    },
+
+    /** Watches the instances with status UP. */
+    watch(service) {
+      return watchInLoop(pollMs, async (signal) => {
+        const response = await request({ method: 'GET', path: applicationPath(service), signal })
+        // Eureka removes an application together with its last instance.
+        if (response.status === 404) return []
+        if (response.status !== 200) throw createError('list instances', response)
+        const { instance } = asObject(parseObject(response.body)['application'])
+        if (typeof instance !== 'object' || instance === null) {
+          throw new Error('Eureka: list instances: the response has no list')
+        }
+        // An older Eureka writes a single instance without a list.
+        return (Array.isArray(instance) ? instance : [instance]).filter(isUp).map(toInstance)
+      })
     },
   }
 }
@@ -51,7 +91,7 @@ export function createEureka({ path, now = Date.now, ...login }: EurekaOptions):
  * (`DownOrStartingRule` and `LeaseExistsRule` of Eureka). The status override of `PUT …/status` is for operators: it
  * outlives the process, and it would make a restarted instance unavailable.
  */
-const statusOf = ({ isReady }: ServiceInstance) => (isReady ? 'UP' : 'DOWN')
+const toStatus = ({ isReady }: ServiceInstance) => (isReady ? 'UP' : 'DOWN')
 
 function describeInstance(instance: ServiceInstance, changedAt: number): object {
   const { id, service, version, host, port } = instance
@@ -62,12 +102,24 @@ function describeInstance(instance: ServiceInstance, changedAt: number): object 
     ipAddr: host,
     vipAddress: service,
     secureVipAddress: service,
-    status: statusOf(instance),
+    status: toStatus(instance),
     port: { $: port, '@enabled': 'true' },
     securePort: { $: 443, '@enabled': 'false' },
     dataCenterInfo: { '@class': 'com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo', name: 'MyOwn' },
     leaseInfo: { renewalIntervalInSecs: RENEW_INTERVAL_MS / 1e3, durationInSecs: LEASE_S },
     metadata: { version },
     lastDirtyTimestamp: String(changedAt),
+  }
+}
+
+const isUp = (instance: unknown) => asObject(instance)['status'] === 'UP'
+
+function toInstance(instance: unknown): Instance {
+  const { instanceId, ipAddr, hostName, port, securePort } = asObject(instance)
+  const isSecure = asObject(port)['@enabled'] === 'false' && asObject(securePort)['@enabled'] === 'true'
+  return {
+    id: asText(instanceId) || asText(hostName),
+    host: asText(ipAddr),
+    port: asNumber(asObject(isSecure ? securePort : port)['$']),
   }
 }

@@ -1,8 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals'
-import { createConsul } from './consul.ts'
-import { createEureka } from './eureka.ts'
+import { connectRegistry } from './connect.ts'
 import { type FakeRegistry, type FakeRegistryOptions, startFakeRegistry } from './fakes.ts'
-import { createNacos } from './nacos.ts'
 import { createRegistration, type RegistrationEvent } from './registration.ts'
 import type { Registry } from './registry.ts'
 import { parseRegistry } from './registry-address.ts'
@@ -25,12 +23,7 @@ async function startRegistry(options: FakeRegistryOptions): Promise<FakeRegistry
 function connect(url: string, password?: string, timeoutMs = 2_000): Registry {
   const address = parseRegistry(url)
   const client = createRegistryClient({ origin: address.origin, timeoutMs, maxBytes: 1_000_000 })
-  const create = () => {
-    if (address.kind === 'consul') return createConsul({ client, password })
-    if (address.kind === 'nacos') return createNacos({ client, password, ...address })
-    return createEureka({ client, password, ...address })
-  }
-  return { ...create(), renewIntervalMs: 20 }
+  return { ...connectRegistry(address, { client, password }), renewIntervalMs: 20 }
 }
 
 interface Options {

@@ -23,7 +23,7 @@ export type RegistrationEvent =
 type Result = 'ok' | 'unknown' | 'fail'
 
 export interface RegistrationOptions {
-  readonly registry: Registry
+  readonly registry: Omit<Registry, 'watch'>
   /** Returns the instance. Called before each registration, because the address of a machine may change. */
   readonly locate: () => Promise<Omit<ServiceInstance, 'isReady'>>
   readonly isReady: () => boolean
@@ -36,10 +36,6 @@ export interface RegistrationOptions {
   readonly backoff?: Backoff
   /** Longest stop, in milliseconds. @default 2_000 */
   readonly stopTimeoutMs?: number
-  /** Monotonic clock in milliseconds. @default performance.now */
-  readonly now?: () => number
-  /** @default Math.random */
-  readonly random?: () => number
 }
 
 /**
@@ -49,11 +45,7 @@ export interface RegistrationOptions {
  */
 export function createRegistration(options: RegistrationOptions) {
   const { registry, locate, isReady, onEvent, onCall = () => {}, pollMs = 200, stopTimeoutMs = 2_000 } = options
-  const {
-    backoff: limits = { minMs: 250, maxMs: 5_000 },
-    now = () => performance.now(),
-    random = Math.random,
-  } = options
+  const { backoff: limits = { minMs: 250, maxMs: 5_000 } } = options
   const stopping = new AbortController()
   /** Aborts the calls in progress when the stop has reached its limit. */
   const stopLimit = new AbortController()
@@ -67,7 +59,7 @@ export function createRegistration(options: RegistrationOptions) {
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
       const ready = isReady()
-      const operation = nextOperation(state, ready, now())
+      const operation = nextOperation(state, ready, performance.now())
       if (operation === undefined) await sleep(pollMs, undefined, { signal: stopping.signal }).catch(() => {})
       else await attempt(operation, ready)
     }
@@ -82,7 +74,7 @@ export function createRegistration(options: RegistrationOptions) {
       onCall(operation, 'fail')
       const isNew = describeCause(error) !== describeCause(lastError)
       lastError = error
-      state = fail(state, now() + backoff(state.failures + 1, limits, random))
+      state = fail(state, performance.now() + backoff(state.failures + 1, limits, Math.random))
       if (isNew && !stopping.signal.aborted) onEvent({ type: 'failing', error })
     }
   }
@@ -96,7 +88,7 @@ export function createRegistration(options: RegistrationOptions) {
     state = { ...state, mayHaveEntry: true }
     await registry.register(registered, stopLimit.signal)
     onCall('register', 'ok')
-    state = confirm(isReady, now() + registry.renewIntervalMs)
+    state = confirm(isReady, performance.now() + registry.renewIntervalMs)
     if (wasRegistered) onEvent({ type: isReady ? 'in service' : 'out of service', instance })
     else onEvent({ type: 'registered', instance, isAgain: hasRegistered })
     hasRegistered = true
@@ -106,7 +98,7 @@ export function createRegistration(options: RegistrationOptions) {
     const result = await registry.renew(instance, stopLimit.signal)
     onCall('renew', result === 'renewed' ? 'ok' : 'unknown')
     if (result === 'renewed') {
-      state = confirm(instance.isReady, now() + registry.renewIntervalMs)
+      state = confirm(instance.isReady, performance.now() + registry.renewIntervalMs)
       return
     }
     state = UNREGISTERED

@@ -7,8 +7,8 @@ export interface RegistryRequest {
   /** Undefined values are left out. */
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
   readonly headers?: Readonly<Record<string, string>>
-  /** Text is sent as it is, URLSearchParams as a form, and another object as JSON. */
-  readonly body?: string | URLSearchParams | object
+  /** URLSearchParams are sent as a form, and another object as JSON. */
+  readonly body?: object
   /** Longest exchange including the body of the response, in milliseconds. @default the limit of the client */
   readonly timeoutMs?: number
   /** Ends the exchange when it aborts. */
@@ -28,8 +28,6 @@ export interface RegistryClientOptions {
   readonly timeoutMs?: number
   /** Largest body of a response. @default 16 MiB */
   readonly maxBytes?: number
-  /** @default the `fetch` of Node */
-  readonly fetch?: (url: string, init: RequestInit) => Promise<Response>
 }
 
 export type RegistryClient = ReturnType<typeof createRegistryClient>
@@ -39,7 +37,6 @@ export function createRegistryClient({
   origin,
   timeoutMs: limitMs = 3_000,
   maxBytes = 16 * 1024 * 1024,
-  fetch = globalThis.fetch,
 }: RegistryClientOptions) {
   return {
     /**
@@ -88,7 +85,7 @@ function describeFailure(error: unknown): unknown {
 
 function encodeBody({ body, headers }: RegistryRequest): RequestInit {
   if (body === undefined) return { headers: { ...headers } }
-  if (typeof body === 'string' || body instanceof URLSearchParams) return { headers: { ...headers }, body }
+  if (body instanceof URLSearchParams) return { headers: { ...headers }, body }
   return { headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) }
 }
 

@@ -1,6 +1,6 @@
 import type { RegistryResponse } from './registry-client.ts'
 
-/** The instance that a process registers. */
+/** The instance that this process registers. */
 export interface ServiceInstance {
   /** The same after a restart of the process, so that the new process replaces the entry of the old process. */
   readonly id: string
@@ -13,7 +13,28 @@ export interface ServiceInstance {
   readonly isReady: boolean
 }
 
-/** A registry of instances. Each call rejects when the registry does not confirm it. */
+/** An instance in a list of the registry. Host and port are not validated. */
+export interface Instance {
+  /** The registry's own id of the instance. */
+  readonly id: string
+  readonly host: string
+  readonly port: number
+  /** Share of the requests in relation to the other instances. 0 means no new requests. @default 1 */
+  readonly weight?: number
+}
+
+/**
+ * Calls `onInstances` with every list that the registry returns, whether or not it has changed, and `onError` for every
+ * failed request. An empty list means that the registry has responded and lists no usable instance. Resolves once
+ * `signal` has aborted. Never rejects.
+ */
+export type Watch = (
+  onInstances: (instances: readonly Instance[]) => void,
+  onError: (error: Error) => void,
+  signal: AbortSignal,
+) => Promise<void>
+
+/** A registry of instances. `register`, `renew` and `deregister` reject when the registry does not confirm the call. */
 export interface Registry {
   /** Adds the instance, or replaces its entry, so that the entry has the readiness of `instance`. */
   register(instance: ServiceInstance, signal: AbortSignal): Promise<void>
@@ -23,6 +44,8 @@ export interface Registry {
   deregister(instance: ServiceInstance, signal: AbortSignal): Promise<void>
   /** Time between two renewals, in milliseconds. */
   readonly renewIntervalMs: number
+  /** Watches the usable instances of a service. */
+  watch(service: string): Watch
 }
 
 /** Time between two renewals, in milliseconds: the interval of Nacos' own clients. */

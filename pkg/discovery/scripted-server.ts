@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach } from '@jest/globals'
+import type { Instance, Watch } from './registry.ts'
 import { createRegistryClient, type RegistryClient } from './registry-client.ts'
-import type { Instance, Watch } from './watch.ts'
 
 type Respond = (req: IncomingMessage, res: ServerResponse) => unknown
 
@@ -41,7 +41,7 @@ export function useScriptedServer() {
 
 type Outcome = readonly Instance[] | Error
 
-function observe({ watch }: Watch, service = 'orders') {
+function observe(watch: Watch) {
   const end = new AbortController()
   const outcomes: Outcome[] = []
   let arrived = Promise.withResolvers<void>()
@@ -50,7 +50,7 @@ function observe({ watch }: Watch, service = 'orders') {
     arrived.resolve()
     arrived = Promise.withResolvers()
   }
-  const done = watch(service, add, add, end.signal)
+  const done = watch(add, add, end.signal)
   return {
     outcomes,
     /** Resolves with the first outcome after the call that `accept` accepts. */

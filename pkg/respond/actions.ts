@@ -26,7 +26,7 @@ export interface ActionOptions {
 /** Creates the actions of the closed table: changes of SETTINGS_FILE with an end, and commands. */
 export function createActions({ settingsFile, defaults, run, now = Date.now, onRestore }: ActionOptions) {
   /** The changes whose last restoration failed. Only the first failure is reported. */
-  const failing = new Set<string>()
+  const reported = new Set<string>()
 
   async function changeSettings(change: Pick<Override, 'setting' | 'value'>, seconds: number, access: StateAccess) {
     if (settingsFile === undefined) throw new Error('SETTINGS_FILE is not set')
@@ -47,11 +47,11 @@ export function createActions({ settingsFile, defaults, run, now = Date.now, onR
       const content = await readContent(settingsFile)
       await writeContent(settingsFile, content, revertOverride(content, override, others, defaults))
       await access.save({ ...access.state(), overrides: others })
-      failing.delete(override.id)
+      reported.delete(override.id)
       onRestore(override)
     } catch (err) {
-      if (!failing.has(override.id)) onRestore(override, err)
-      failing.add(override.id)
+      if (!reported.has(override.id)) onRestore(override, err)
+      reported.add(override.id)
     }
   }
 

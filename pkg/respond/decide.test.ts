@@ -126,6 +126,15 @@ describe('decide', () => {
     expect(Object.keys(state.acted)).toHaveLength(10_000)
     expect(state.acted).not.toHaveProperty(['0 x'])
   })
+
+  test('a state with many notifications forgets the oldest, and no repair', () => {
+    const note = (index: number) => alertOf('Note', { fingerprint: `c${index}` })
+    const alerts = [alertOf('Errors'), ...Array.from({ length: 1_500 }, (_, index) => note(index))]
+    const times = alerts.map((_, index) => index * 1_000)
+    const { state } = decideAll(alerts, {}, times)
+    const kept = state.pending.map(({ fingerprint }) => fingerprint)
+    expect(kept).toEqual(['a1', ...Array.from({ length: 1_000 }, (_, index) => `c${index + 500}`)])
+  })
 })
 
 test('after the clock has stepped back, no time lies further in the future than its own length', () => {

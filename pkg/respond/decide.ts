@@ -65,13 +65,15 @@ const HOUR_MS = 3_600_000
 /** Alertmanager repeats an alert while it fires, so the responder must remember the alert for a long time. */
 const REMEMBER_MS = 30 * 24 * HOUR_MS
 const MAX_REMEMBERED = 10_000
+/** Notifications that wait for the end of their alerts. An older notification has no message at its end. */
+const MAX_NOTIFICATIONS = 1_000
 
 /**
  * Limits each time of the state to the latest time that could be set now. Otherwise, a clock that has stepped back
  * would prolong cool-downs, changes of settings and deadlines by the step.
  */
 export function limitTimes(state: State, rules: readonly Rule[], now: number): State {
-  const ruleOf = (name: string) => rules.find((rule) => rule.name === name)
+  const findByName = (name: string) => rules.find((rule) => rule.name === name)
   const limit = (at: number, seconds = MAX_SECONDS) => Math.min(at, now + seconds * 1e3)
   return {
     ...state,
@@ -79,7 +81,7 @@ export function limitTimes(state: State, rules: readonly Rule[], now: number): S
     cooldowns: Object.fromEntries(
       Object.entries(state.cooldowns).map(([key, at]) => [
         key,
-        limit(at, ruleOf(key.split(' ', 1)[0] ?? '')?.cooldownSeconds),
+        limit(at, findByName(key.split(' ', 1)[0] ?? '')?.cooldownSeconds),
       ]),
     ),
     actions: state.actions.map((at) => limit(at, 0)),
@@ -87,7 +89,7 @@ export function limitTimes(state: State, rules: readonly Rule[], now: number): S
     pending: state.pending.map((each) => ({
       ...each,
       actedAt: limit(each.actedAt, 0),
-      ...(each.deadline !== undefined && { deadline: limit(each.deadline, ruleOf(each.rule)?.recoverySeconds) }),
+      ...(each.deadline !== undefined && { deadline: limit(each.deadline, findByName(each.rule)?.recoverySeconds) }),
     })),
   }
 }
@@ -112,7 +114,7 @@ export function decide(options: DecideOptions): { readonly decision: Decision; r
   const pending: Pending = {
     id: identify(alert),
     rule: rule.name,
-    alert: nameOf(alert),
+    alert: readName(alert),
     fingerprint: alert.fingerprint,
     target,
     actedAt: now,
@@ -126,15 +128,13 @@ export function decide(options: DecideOptions): { readonly decision: Decision; r
       acted: { ...keepNewest(state.acted, now - REMEMBER_MS), [identify(alert)]: now },
       cooldowns: { ...keepAfter(state.cooldowns, now), [key]: now + rule.cooldownSeconds * 1e3 },
       actions: isLimited ? [...actions, now] : actions,
-      pending: dryRun
-        ? state.pending
-        : [...state.pending.filter(({ actedAt }) => actedAt > now - REMEMBER_MS), pending],
+      pending: dryRun ? state.pending : keepPending([...state.pending, pending], now - REMEMBER_MS),
     },
   }
 }
 
 /** The name of an alert, short enough for a log line. */
-export const nameOf = ({ labels }: Pick<Alert, 'labels'>) => (labels['alertname'] ?? '').slice(0, 200)
+export const readName = ({ labels }: Pick<Alert, 'labels'>) => (labels['alertname'] ?? '').slice(0, 200)
 
 function resolve(alert: Alert, state: State) {
   const recovered = state.pending.find(({ id }) => id === identify(alert))
@@ -167,6 +167,14 @@ export function findTarget(action: Action, labels: Readonly<Record<string, strin
       return Number(port) <= 65_535 ? `${action.systemd?.unit}@${port}` : undefined
     }
   }
+}
+
+function keepPending(pending: readonly Pending[], after: number): Pending[] {
+  const recent = pending.filter(({ actedAt }) => actedAt > after)
+  // The hourly limit and the deadlines limit the repairs.
+  const isRepair = ({ deadline }: Pending) => deadline !== undefined
+  const notifications = recent.filter((each) => !isRepair(each)).slice(-MAX_NOTIFICATIONS)
+  return [...recent.filter(isRepair), ...notifications]
 }
 
 const keepAfter = (times: Readonly<Record<string, number>>, after: number) =>

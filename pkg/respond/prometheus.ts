@@ -1,14 +1,19 @@
+import { readJson } from './read-json.ts'
+
+/** Longest query, in milliseconds. */
+const TIMEOUT_MS = 2_000
+
 /** Creates a function that tells whether a PromQL expression has a result now. It rejects when Prometheus fails. */
-export function createQuery(url: string, fetch = globalThis.fetch, timeoutMs = 2_000) {
+export function createQuery(url: string) {
   const endpoint = `${url.replace(/\/$/, '')}/api/v1/query`
   return async function hasResult(query: string): Promise<boolean> {
     const response = await fetch(endpoint, {
       method: 'POST',
-      // `limit` bounds the response of Prometheus 2.51 and later.
+      // Prometheus before 2.51 ignores the limit.
       body: new URLSearchParams({ query, limit: '1' }),
-      signal: AbortSignal.timeout(timeoutMs),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
     })
-    const { status, data, error } = (await response.json()) as {
+    const { status, data, error } = (await readJson(response)) as {
       readonly status: string
       readonly data?: { readonly resultType: string; readonly result: readonly unknown[] }
       readonly error?: string

@@ -1,5 +1,5 @@
 import { type Alert, identify } from './alerts.ts'
-import { type Decision, decide, limitTimes, nameOf, type Pending, type State } from './decide.ts'
+import { type Decision, decide, limitTimes, type Pending, readName, type State } from './decide.ts'
 import { plain } from './markdown.ts'
 import type { Rule, Rules } from './rules.ts'
 
@@ -99,11 +99,11 @@ export function createResponder(options: ResponderOptions) {
   const receive = (alerts: readonly Alert[]) =>
     inTurn(async (): Promise<readonly Decision[]> => {
       const at = readClock()
+      const common = { rules, maxActionsPerHour, now: at, isStopped: isStopped(), dryRun }
       let next = state
       const decisions: Decision[] = []
       for (const alert of alerts) {
-        const options = { alert, rules, maxActionsPerHour, now: at, isStopped: isStopped(), dryRun }
-        const result = decide({ ...options, state: next })
+        const result = decide({ ...common, alert, state: next })
         decisions.push(result.decision)
         next = result.state
       }
@@ -122,7 +122,7 @@ export function createResponder(options: ResponderOptions) {
     if (rule === undefined || target === undefined || pending === undefined) return
     if (rule.action.type === 'notify') {
       const { summary = '' } = alert.annotations
-      notify?.(`**FIRING** ${plain(nameOf(alert))}\n> ${plain(summary, 500)}`)
+      notify?.(`**FIRING** ${plain(readName(alert))}\n> ${plain(summary, 500)}`)
       onEvent({ type: 'acted', pending })
     } else {
       acting.set(

@@ -2,14 +2,15 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
-import { afterEach, expect, test } from '@jest/globals'
+import { afterEach, expect, jest, test } from '@jest/globals'
 import { createRobot, type RobotOptions } from './wecom.ts'
 
-/** The body of a response, or `silent` for no response. */
-type Fault = { readonly errcode: number } | { readonly status: number } | 'silent'
+/** The body of a response. `silent`: no response. `endless`: a body that is too large. */
+type Fault = { readonly errcode: number } | { readonly status: number } | 'silent' | 'endless'
 
 const servers: ReturnType<typeof createServer>[] = []
 afterEach(() => {
+  jest.restoreAllMocks()
   for (const server of servers.splice(0)) server.close().closeAllConnections()
 })
 
@@ -24,6 +25,7 @@ async function start(faults: Fault[], options: Partial<RobotOptions> = {}) {
     attempts.push(`${request.url} ${msgtype}`)
     const fault = faults.shift()
     if (fault === 'silent') return
+    if (fault === 'endless') return void response.write(' '.repeat(2 * 1024 * 1024))
     if (fault !== undefined && 'status' in fault) return void response.writeHead(fault.status).end('{"errcode":0}')
     if (fault === undefined) delivered.push(markdown.content)
     response.end(JSON.stringify(fault ?? { errcode: 0, errmsg: 'ok' }))
@@ -67,6 +69,13 @@ test.each<[string, Fault]>([
   expect(attempts).toHaveLength(2)
 })
 
+test('after a response that is too large the message is sent again, without a wait for its end', async () => {
+  const { robot, delivered, settled } = await start(['endless'], { timeoutMs: 600_000 })
+  robot.send('hello')
+  await settled(1)
+  expect(delivered).toEqual(['hello'])
+})
+
 test('an invalid key loses the message without another attempt, and a later message is sent', async () => {
   const { robot, attempts, delivered, lost, settled } = await start([{ errcode: 93_000 }])
   robot.send('hello')
@@ -96,7 +105,11 @@ test('messages that arrive while another message waits are merged', async () => 
   ])
 })
 
-test('a robot sends its limit of messages a minute, and the next message waits', async () => {
+test.each([
+  ['', 0],
+  [', when the clock steps forward', 3_600_000],
+])('a robot sends its limit of messages a minute, and the next message waits%s', async (_name, stepMs) => {
+  const clock = jest.spyOn(Date, 'now')
   let read = 0
   const secondRead = Promise.withResolvers<void>()
   const { robot, delivered, lost, settled } = await start([], {
@@ -115,10 +128,18 @@ test('a robot sends its limit of messages a minute, and the next message waits',
   }
   // Otherwise the stop would end the second request.
   await secondRead.promise
+  clock.mockReturnValue(Date.now() + stepMs)
   robot.send('c')
   expect(delivered).toEqual(['a', 'b'])
   await robot.stop(0)
   expect({ delivered, lost }).toEqual({ delivered: ['a', 'b'], lost: ['stopped: 1'] })
+})
+
+test('messages that are lost together are counted once', async () => {
+  const { robot, lost } = await start([{ errcode: 0 }, { errcode: 93_000 }, { errcode: 93_000 }])
+  for (const text of ['first', 'x'.repeat(3_000), 'y'.repeat(3_000)]) robot.send(text)
+  await robot.stop(10_000)
+  expect(lost).toEqual(['errcode 93000: 2'])
 })
 
 test('a stop waits for the messages in the queue', async () => {

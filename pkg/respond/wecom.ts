@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { mergeMessages } from './markdown.ts'
+import { readJson } from './read-json.ts'
 
 export interface RobotOptions {
   /** The webhook of a group robot, whose `key` is a secret. */
@@ -15,8 +16,7 @@ export interface RobotOptions {
   /** @default 5 */
   readonly maxAttempts?: number
   readonly fetch?: typeof globalThis.fetch
-  readonly now?: () => number
-  /** Reports a message that is lost after all attempts. `reason` does not contain the URL. */
+  /** Reports messages that are lost after all attempts. `reason` does not contain the URL. */
   readonly onLost: (reason: string, messages: number) => void
 }
 
@@ -34,9 +34,10 @@ const LIMITED = 45_009
  */
 export function createRobot(options: RobotOptions) {
   const { url, perMinute = 20, timeoutMs = 5_000, retryMs = 2_000, limitedMs = MINUTE_MS, maxAttempts = 5 } = options
-  const { fetch = globalThis.fetch, now = Date.now, onLost } = options
+  const { fetch = globalThis.fetch, onLost } = options
   const end = new AbortController()
   let waiting: string[] = []
+  /** Times of the requests of the last minute, of the monotonic clock. */
   let sentAt: number[] = []
   let sending: Promise<void> | undefined
 
@@ -54,7 +55,7 @@ export function createRobot(options: RobotOptions) {
         await response.body?.cancel()
         return { reason: `status ${response.status}`, retryMs }
       }
-      const { errcode } = (await response.json()) as { readonly errcode?: unknown }
+      const { errcode } = (await readJson(response)) as { readonly errcode?: unknown }
       if (errcode === 0) return undefined
       const reason = `errcode ${Number(errcode)}`
       if (errcode === LIMITED) return { reason, retryMs: limitedMs }
@@ -67,10 +68,10 @@ export function createRobot(options: RobotOptions) {
 
   /** Waits until the limit allows another request. */
   async function waitForQuota(): Promise<void> {
-    sentAt = sentAt.filter((at) => at > now() - MINUTE_MS)
+    sentAt = sentAt.filter((at) => at > performance.now() - MINUTE_MS)
     const [oldest] = sentAt
-    if (oldest !== undefined && sentAt.length >= perMinute) await pause(oldest + MINUTE_MS - now())
-    sentAt.push(now())
+    if (oldest !== undefined && sentAt.length >= perMinute) await pause(oldest + MINUTE_MS - performance.now())
+    sentAt.push(performance.now())
   }
 
   const pause = (ms: number) => sleep(Math.max(0, ms), undefined, { signal: end.signal })
@@ -89,10 +90,10 @@ export function createRobot(options: RobotOptions) {
     while (waiting.length > 0) {
       const batch = waiting
       waiting = []
-      for (const part of mergeMessages(batch)) {
-        const reason = await deliver(part).catch(() => 'stopped')
-        if (reason !== undefined) onLost(reason, batch.length)
-      }
+      let lost: string | undefined
+      for (const part of mergeMessages(batch)) lost = (await deliver(part).catch(() => 'stopped')) ?? lost
+      // The parts of a batch do not tell which of its messages they contain.
+      if (lost !== undefined) onLost(lost, batch.length)
     }
     sending = undefined
   }

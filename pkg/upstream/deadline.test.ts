@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from '@jest/globals'
-import { client, closeAll, GET, instance, json } from './fakes.ts'
+import { client, closeAll, GET, instance, json, POST } from './fakes.ts'
+import { COOL_DOWN_MS } from './guard.ts'
 
 afterEach(closeAll)
 
@@ -51,6 +52,34 @@ test('a timeout counts against the upstream at the own limit of the call, but no
   expect(report().instances[0]).toMatchObject({ success: 0.9 })
   // The time counts as a latency in both cases. A timer may fire a little early.
   expect(report().instances[0]!.latencyMs).toBeGreaterThan(30)
+})
+
+test('a trial that ends without a response does not close the circuit', async () => {
+  let now = 0
+  let hang = () => {}
+  let isDown = true
+  let deadline: number | undefined
+  const { port } = await instance((_req, res) => (isDown ? json(res, {}, 503) : hang()))
+  const { request, tick, report } = await client([port], { now: () => now, context: () => ({ deadline }) })
+  const allowTrial = async () => {
+    now += COOL_DOWN_MS
+    await tick()
+  }
+  for (let index = 0; index < 20; index++) await expect(request(POST)).rejects.toThrow()
+  isDown = false
+  await allowTrial()
+  const caller = new AbortController()
+  hang = () => caller.abort()
+  await expect(request({ ...GET, signal: caller.signal })).rejects.toMatchObject({ code: 'upstream_unavailable' })
+  expect(report().circuit).toBe('open')
+  await allowTrial()
+  deadline = now + 10
+  await expect(request(GET)).rejects.toMatchObject({ code: 'upstream_timeout' })
+  expect(report().circuit).toBe('open')
+  deadline = undefined
+  await allowTrial()
+  await expect(request({ ...GET, method: 'GET /' })).rejects.toMatchObject({ name: 'TypeError' })
+  expect(report().circuit).toBe('open')
 })
 
 test('callers that disconnect do not open the circuit', async () => {

@@ -1,7 +1,5 @@
 import {
   BrokenCircuitError,
-  BulkheadRejectedError,
-  bulkhead,
   CircuitState,
   circuitBreaker,
   handleWhen,
@@ -44,8 +42,11 @@ export const COOL_DOWN_MS = 4_000
 export interface GuardOptions {
   /** Maximum number of calls in progress. There is no queue, because a waiting call would only use up its time. */
   readonly concurrency: number
-  /** Returns true for an error that counts against the upstream. */
-  readonly isFailure: (error: unknown) => boolean
+  /**
+   * Returns true for an error that counts against the upstream. A trial should also count errors that leave it open
+   * whether the upstream works, because a trial without a failure closes the circuit.
+   */
+  readonly isFailure: (error: unknown, isTrial: boolean) => boolean
   /** Called with each new state of the breaker. */
   readonly onState: (state: BreakerState) => void
   /** Monotonic clock in milliseconds. @default performance.now */
@@ -91,17 +92,18 @@ function createWindows(): IBreaker {
 }
 
 /**
- * Creates the circuit breaker and the bulkhead of an upstream. After the cool-down, the circuit stays open until the
+ * Creates the circuit breaker and the concurrency limit of an upstream. After the cool-down, the circuit stays open until the
  * caller has probed the upstream and calls `allowTrial`. Then one request is on trial. The guard rejects other requests
  * at once instead of letting them wait for the end of the trial.
  */
 export function createGuard({ concurrency, isFailure, onState, now = () => performance.now() }: GuardOptions) {
-  const breaker = circuitBreaker(handleWhen(isFailure), {
+  const isCounted = (error: unknown) => isFailure(error, breaker.state === CircuitState.HalfOpen)
+  const breaker = circuitBreaker(handleWhen(isCounted), {
     // `needsProbe` measures the cool-down. cockatiel would measure it by the wall clock, which may step back by an hour.
     halfOpenAfter: Number.NEGATIVE_INFINITY,
     breaker: createWindows(),
   })
-  const slots = bulkhead(concurrency)
+  let inProgress = 0
   let openedAt = 0
   let isTrialAllowed = false
   let isolation: { dispose(): void } | undefined
@@ -115,27 +117,29 @@ export function createGuard({ concurrency, isFailure, onState, now = () => perfo
   return {
     /**
      * Runs `work` and settles like it. @throws RejectedError without calling `work` when the circuit is open or the
-     * calls in progress fill `share` of the bulkhead
+     * number of calls in progress has reached `share` of the concurrency
      */
     async run<T>(work: () => Promise<T>, share = 1): Promise<T> {
       const { state } = breaker
       if (state === CircuitState.HalfOpen || (state === CircuitState.Open && !isTrialAllowed)) {
         throw new RejectedError('breaker')
       }
-      if (slots.executionSlots <= concurrency * (1 - share)) throw new RejectedError('concurrency')
+      if (inProgress >= concurrency * share) throw new RejectedError('concurrency')
+      inProgress++
       try {
-        return await slots.execute(() => breaker.execute(work))
+        return await breaker.execute(work)
       } catch (error) {
-        if (error instanceof BulkheadRejectedError) throw new RejectedError('concurrency', { cause: error })
         if (error instanceof BrokenCircuitError || error instanceof IsolatedCircuitError) {
           throw new RejectedError('breaker', { cause: error })
         }
         throw error
+      } finally {
+        inProgress--
       }
     },
     state: () => STATES[breaker.state],
     /** Returns the number of calls in progress. */
-    inProgress: () => concurrency - slots.executionSlots,
+    inProgress: () => inProgress,
     /** Returns true when the cool-down has ended. A probe then decides about a trial. */
     needsProbe: () => breaker.state === CircuitState.Open && !isTrialAllowed && now() - openedAt >= COOL_DOWN_MS,
     allowTrial() {

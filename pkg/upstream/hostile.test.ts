@@ -165,6 +165,8 @@ test('a stall of this process neither refuses a connection nor misses a response
   const connecting = exchange({ ...common, timeoutMs: 60_000, connectTimeoutMs: 10 })
   stall(20)
   expect((await connecting).body.toString()).toBe('late')
+  // The response may arrive before the instance has noticed the end of its write.
+  wait(DONE)
   reset(DONE)
   const late = exchange({ ...common, timeoutMs: 10 })
   // The request leaves this process before the stall, and before the event loop runs a timer.

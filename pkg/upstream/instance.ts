@@ -27,14 +27,10 @@ export interface Instance extends Candidate {
   retire(): void
 }
 
-export interface InstanceOptions {
-  readonly origin: Origin
-  readonly maxSockets: number
-}
-
-export function createInstance({ origin, maxSockets }: InstanceOptions): Instance {
+/** The upstream's limit of calls in progress also limits the connections, so the agent has no limit. */
+export function createInstance(origin: Origin): Instance {
   const AgentClass = origin.protocol === 'https:' ? TlsAgent : Agent
-  const agent = new AgentClass({ keepAlive: true, maxSockets, scheduling: 'lifo', timeout: IDLE_MS })
+  const agent = new AgentClass({ keepAlive: true, scheduling: 'lifo', timeout: IDLE_MS })
   // A set keeps the order of its entries, so the first entry is the oldest.
   const requests = new Set<{ readonly at: number }>()
   let isRetired = false

@@ -24,22 +24,20 @@ export class UpstreamStatusError extends CodedError {
   }
 }
 
-interface Client {
-  request(asked: UpstreamRequest): Promise<UpstreamResponse>
-}
+type Send = (asked: UpstreamRequest) => Promise<UpstreamResponse>
 
 /**
  * Sends a request and resolves with the parsed JSON body of a 2xx response, or with the value of the fallback.
  *
  * @throws UpstreamStatusError for any other status below 500
- * @throws CodedError as `request` does, and `upstream_invalid_response` for a body that does not match the schema
+ * @throws CodedError as `send` does, and `upstream_invalid_response` for a body that does not match the schema
  */
 export async function requestJson<S extends z.ZodType>(
-  client: Client,
+  send: Send,
   { fallback, ...asked }: JsonRequest<S>,
 ): Promise<z.output<S>> {
   try {
-    return await readJson(client, asked)
+    return await readJson(send, asked)
   } catch (error) {
     const hasFailed = error instanceof CodedError && !(error instanceof UpstreamStatusError)
     const value = hasFailed ? fallback?.(error) : undefined
@@ -48,11 +46,8 @@ export async function requestJson<S extends z.ZodType>(
   }
 }
 
-async function readJson<S extends z.ZodType>(
-  { request }: Client,
-  { schema, ...asked }: JsonRequest<S>,
-): Promise<z.output<S>> {
-  const { status, headers, body } = await request(asked)
+async function readJson<S extends z.ZodType>(send: Send, { schema, ...asked }: JsonRequest<S>): Promise<z.output<S>> {
+  const { status, headers, body } = await send(asked)
   if (Math.floor(status / 100) !== 2) throw new UpstreamStatusError(status)
   const invalid = (cause: Error) => new CodedError('upstream_invalid_response', { cause })
   const type = headers['content-type'] ?? ''

@@ -68,12 +68,10 @@ export interface UpstreamOptions {
   readonly source: Source
   /** Time limit of a call with its retries, in milliseconds, when the request has no own limit. @default 5_000 */
   readonly timeoutMs?: number
-  /** Maximum number of calls in progress, and of connections to one instance. @default 256 */
+  /** Maximum number of calls in progress, and so of connections to one instance without its probe. @default 256 */
   readonly concurrency?: number
   /** Largest body of a response, in bytes. @default 1 MiB */
   readonly maxBytes?: number
-  /** Path of the probes. A status below 500 means that the instance works. @default /health/ready */
-  readonly probePath?: string
   /** Returns whether an operator holds the circuit open. Called for each request. @default false */
   readonly isOpen?: () => boolean
   /** Returns the values of the current request, or undefined outside a request. */

@@ -8,28 +8,29 @@ import { createPool, type PoolEvent } from './pool.ts'
 
 afterEach(closeAll)
 
+const countActive = ({ list }: ReturnType<typeof createPool>) =>
+  list().filter(({ ejection }) => ejection.probeAt === undefined).length
+
 /** Starts instances that respond to probes with these statuses, and a pool with a clock that the test controls. */
 async function start(statuses: readonly number[]) {
   const clock = { now: 0 }
-  const statusOf = new Map<number, number>()
+  const statusByPort = new Map<number, number>()
   const probes: number[] = []
   const origins: Origin[] = []
   for (const status of statuses) {
     const server = createServer((_req, res) => {
       const { port } = server.address() as AddressInfo
       probes.push(port)
-      res.writeHead(statusOf.get(port) ?? 500).end()
+      res.writeHead(statusByPort.get(port) ?? 500).end()
     }).listen(0, '127.0.0.1')
     await once(server, 'listening')
     closeLater(server)
     const { port } = server.address() as AddressInfo
-    statusOf.set(port, status)
+    statusByPort.set(port, status)
     origins.push({ protocol: 'http:', host: '127.0.0.1', port, authority: `127.0.0.1:${port}` })
   }
   const events: PoolEvent[] = []
   const pool = createPool({
-    maxSockets: 10,
-    probePath: '/health/ready',
     now: () => clock.now,
     random: () => 0.5,
     onEvent: (event) => events.push(event),
@@ -38,10 +39,10 @@ async function start(statuses: readonly number[]) {
   closeLater({ close: () => pool.stop() })
   const eject = (index: number) => {
     const instance = pool.list()[index]!
-    for (let failures = 0; failures < 3; failures++) pool.connect(instance, 'failed')
+    for (let failures = 0; failures < 3; failures++) pool.record(instance, 'failed')
     return instance
   }
-  const respond = (index: number, status: number) => void statusOf.set(origins[index]!.port, status)
+  const respond = (index: number, status: number) => void statusByPort.set(origins[index]!.port, status)
   return { pool, clock, probes, events, eject, respond }
 }
 
@@ -57,10 +58,10 @@ test('an instance that is not ready gets more expensive in use, and stays ejecte
   respond(0, 200)
   clock.now = 3_999
   await pool.probe(false)
-  expect(pool.countActive()).toBe(1)
+  expect(countActive(pool)).toBe(1)
   clock.now = 4_000
   expect(await pool.probe(false)).toBe(true)
-  expect(pool.countActive()).toBe(2)
+  expect(countActive(pool)).toBe(2)
 })
 
 test('an upstream without the path of the probe works too', async () => {
@@ -121,13 +122,21 @@ test('the last instance in use stays in use, and is ejected when another instanc
   const { pool, clock, eject, events } = await start([200, 200])
   eject(0)
   const last = eject(1)
-  expect(pool.countActive()).toBe(1)
+  expect(countActive(pool)).toBe(1)
   expect(pool.pick(new Set([last]))).toBe(last)
   clock.now = 2_000
   await pool.probe(false)
   // The probe of the last instance succeeded too, so its failures no longer count.
   expect(last.ejection.failures).toBe(0)
   expect(events.map(({ type }) => type)).toEqual(['instances changed', 'instance ejected', 'instance back'])
+})
+
+test('when the source removes the last instance in use, the ejected instances get the requests', async () => {
+  const { pool, eject } = await start([200, 200])
+  const ejected = eject(0)
+  pool.update([ejected.origin])
+  expect(pool.pick(new Set())).toBe(ejected)
+  expect(pool.pick(new Set([ejected]))).toBe(ejected)
 })
 
 test('a retry prefers an instance that it has not tried, however expensive', async () => {
@@ -143,7 +152,7 @@ test('an instance without requests that refuses three probes is ejected before i
   const [dead] = pool.list()
   pool.update([{ ...dead!.origin, port: await refusingPort() }, pool.list()[1]!.origin])
   for (clock.now = 0; clock.now < 15_000; clock.now += 5_000) await pool.probe(false)
-  expect(pool.countActive()).toBe(1)
+  expect(countActive(pool)).toBe(1)
 })
 
 test('a backup gets requests only while every instance of a lower rank is ejected, or after they were tried', async () => {

@@ -10,14 +10,13 @@ export type PoolEvent =
   | { readonly type: 'instances changed'; readonly added: readonly string[]; readonly removed: readonly string[] }
 
 export interface PoolOptions {
-  /** Maximum number of connections to one instance. */
-  readonly maxSockets: number
-  readonly probePath: string
   readonly now: () => number
   readonly random: Random
   readonly onEvent: (event: PoolEvent) => void
 }
 
+/** Any status below 500 means that the instance works, so an upstream need not have the path. */
+const PROBE_PATH = '/health/ready'
 const PROBE_TIMEOUT_MS = 1_000
 /**
  * Interval between the probes of an instance without requests, in milliseconds. It is similar to Envoy's active health
@@ -33,11 +32,12 @@ const PROBE_MAX_BYTES = 256 * 1024
  * Manages the instances of an upstream: picks an instance for a request, ejects failing instances, and probes instances
  * without requests.
  */
-export function createPool({ maxSockets, probePath, now, random, onEvent }: PoolOptions) {
+export function createPool({ now, random, onEvent }: PoolOptions) {
   let instances: readonly Instance[] = []
   const isActive = ({ ejection }: Instance) => ejection.probeAt === undefined
 
-  function connect(instance: Instance, event: ConnectionEvent): void {
+  /** Records the end of an attempt to use the instance, and ejects the instance or brings it back. */
+  function record(instance: Instance, event: ConnectionEvent): void {
     const mayEject = instances.some((each) => each !== instance && isActive(each))
     const wasActive = isActive(instance)
     instance.ejection = nextEjection(instance.ejection, event, { now: now(), random, mayEject })
@@ -48,9 +48,6 @@ export function createPool({ maxSockets, probePath, now, random, onEvent }: Pool
     if (wasActive) closeIdle(instance)
   }
 
-  /**
-   * Requests `probePath`. Any status below 500 means that the instance works, so an upstream need not have the path.
-   */
   async function probe(instance: Instance): Promise<boolean> {
     instance.isProbing = true
     const startedAt = now()
@@ -58,17 +55,17 @@ export function createPool({ maxSockets, probePath, now, random, onEvent }: Pool
     try {
       const headers = { accept: 'application/json' }
       const common = { origin, agent, headers, timeoutMs: PROBE_TIMEOUT_MS, maxBytes: PROBE_MAX_BYTES }
-      await exchange({ ...common, method: 'GET', path: probePath })
+      await exchange({ ...common, method: 'GET', path: PROBE_PATH })
       // A probe is faster than a request, so its time must not become the first latency of an instance.
       const latencyMs = instance.load.latencyMs === undefined ? undefined : now() - startedAt
       instance.load = observe(instance.load, { latencyMs, ok: true, now: now() })
-      connect(instance, 'probe ok')
+      record(instance, 'probe ok')
       return true
     } catch (error) {
       const hasConnected = error instanceof AttemptError && error.status !== undefined
       instance.load = observe(instance.load, { latencyMs: undefined, ok: false, now: now() })
-      if (!isActive(instance)) connect(instance, 'probe failed')
-      else connect(instance, hasConnected ? 'ok' : 'failed')
+      if (!isActive(instance)) record(instance, 'probe failed')
+      else record(instance, hasConnected ? 'ok' : 'failed')
       return false
     } finally {
       instance.isProbing = false
@@ -81,7 +78,7 @@ export function createPool({ maxSockets, probePath, now, random, onEvent }: Pool
     update(origins: readonly Origin[]): void {
       const known = new Map(instances.map((each) => [originKey(each.origin), each]))
       const next = origins.map((origin) => {
-        const instance = known.get(originKey(origin)) ?? createInstance({ origin, maxSockets })
+        const instance = known.get(originKey(origin)) ?? createInstance(origin)
         // The rank may have changed.
         instance.origin = origin
         return instance
@@ -91,24 +88,23 @@ export function createPool({ maxSockets, probePath, now, random, onEvent }: Pool
       instances = next
       if (added.length + removed.length === 0) return
       for (const instance of removed) instance.retire()
-      onEvent({ type: 'instances changed', added: added.map(nameOf), removed: removed.map(nameOf) })
+      onEvent({ type: 'instances changed', added: listNames(added), removed: listNames(removed) })
     },
     /**
      * Returns an instance of the lowest rank for a request, preferably an instance that is not in `tried`, or undefined
-     * when the pool is empty.
+     * when the pool is empty. Ejected instances get requests when the source has removed all others.
      */
     pick(tried: ReadonlySet<Instance>): Instance | undefined {
-      const active = instances.filter(isActive)
-      const untried = active.filter((instance) => !tried.has(instance))
-      const usable = untried.length > 0 ? untried : active
-      const first = Math.min(...usable.map(rankOf))
+      const active = preferred(instances, isActive)
+      const usable = preferred(active, (instance) => !tried.has(instance))
+      const first = Math.min(...usable.map(readRank))
       return pick(
-        usable.filter((instance) => rankOf(instance) === first),
+        usable.filter((instance) => readRank(instance) === first),
         random,
         now(),
       )
     },
-    connect,
+    record,
     /**
      * Starts the probes that are due. With `isUrgent`, instances with requests are probed too. Resolves with true when
      * a probe has succeeded.
@@ -124,17 +120,21 @@ export function createPool({ maxSockets, probePath, now, random, onEvent }: Pool
       return (await Promise.all(due.map(probe))).includes(true)
     },
     list: () => instances,
-    /** Returns the number of instances in use. */
-    countActive: () => instances.filter(isActive).length,
     stop(): void {
       for (const { agent } of instances) agent.destroy()
     },
   }
 }
 
-const rankOf = ({ origin: { rank = 0 } }: Instance) => rank
+const readRank = ({ origin: { rank = 0 } }: Instance) => rank
 
-const nameOf = ({ name }: Instance) => name
+/** Returns the instances that fulfil the condition, or all instances when none does. */
+function preferred(instances: readonly Instance[], condition: (instance: Instance) => boolean): readonly Instance[] {
+  const found = instances.filter(condition)
+  return found.length > 0 ? found : instances
+}
+
+const listNames = (instances: readonly Instance[]) => instances.map(({ name }) => name)
 
 function closeIdle({ agent }: Instance): void {
   for (const sockets of Object.values(agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy()

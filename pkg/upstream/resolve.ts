@@ -50,7 +50,7 @@ export async function resolve(source: Source, resolver: Resolver): Promise<reado
   const origins = records.map((record) => {
     const { name: host, port } = record
     const serverName = protocol === 'https:' ? domain : host
-    return { protocol, host, port, authority: `${serverName}:${port}`, serverName, rank: rankOf(record, records) }
+    return { protocol, host, port, authority: `${serverName}:${port}`, serverName, rank: computeRank(record, records) }
   })
   return unique(origins.toSorted((a, b) => b.rank - a.rank))
 }
@@ -61,7 +61,7 @@ export async function resolve(source: Source, resolver: Resolver): Promise<reado
  * capacity of a target, and `pick` measures it. A target with more capacity has a lower latency under the same load, so
  * it already gets more requests, and a weight would count its capacity twice.
  */
-function rankOf({ priority, weight }: ServiceRecord, records: readonly ServiceRecord[]): number {
+function computeRank({ priority, weight }: ServiceRecord, records: readonly ServiceRecord[]): number {
   const hasHeavier = records.some((each) => each.priority === priority && each.weight > weight)
   return weight === 0 && hasHeavier ? priority + 0.5 : priority
 }

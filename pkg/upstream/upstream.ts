@@ -1,4 +1,4 @@
-import { setTimeout } from 'node:timers/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type * as z from 'zod'
 import { CodedError } from '../problem/index.ts'
 import { withTimeout } from '../with-timeout.ts'
@@ -43,18 +43,22 @@ export function createUpstream(options: UpstreamOptions) {
   const counts = { retries: 0, retriesWithoutBudget: 0, rejectedByBreaker: 0, rejectedByConcurrency: 0 }
   const guard = createGuard({
     concurrency,
-    isFailure: (error) => error instanceof CallError && error.isFailure,
+    isFailure(error, isTrial) {
+      const isCallError = error instanceof CallError
+      // Without a response, for example because the caller disconnected, a trial has not shown that the upstream works.
+      const isUndecided = !(isCallError && error.attempt.status !== undefined)
+      return (isCallError && error.isFailure) || (isTrial && isUndecided)
+    },
     onState: (state) => onEvent?.({ type: 'circuit', upstream: name, state }),
     now,
   })
   const pool = createPool({
-    maxSockets: concurrency,
-    probePath: options.probePath ?? '/health/ready',
     now,
     random,
     onEvent: (event) => onEvent?.({ ...event, upstream: name }),
   })
-  const stopping = new AbortController()
+  const timers: NodeJS.Timeout[] = []
+  let isStopped = false
   let resolving: Promise<void> | undefined
   let isUnresolved = false
 
@@ -91,19 +95,10 @@ export function createUpstream(options: UpstreamOptions) {
    */
   async function tick(): Promise<void> {
     guard.isolate(options.isOpen?.() ?? false)
-    if (stopping.signal.aborted) return
+    if (isStopped) return
     const needsProbe = guard.needsProbe()
     const isAlive = await pool.probe(needsProbe)
     if (isAlive && guard.needsProbe()) guard.allowTrial()
-  }
-
-  async function repeat(periodMs: number, work: () => Promise<void>): Promise<void> {
-    const { signal } = stopping
-    for (;;) {
-      await setTimeout(periodMs, undefined, { signal, ref: false })
-      // Do not wait: a slow probe must not delay the next check.
-      void work()
-    }
   }
 
   /**
@@ -166,7 +161,7 @@ export function createUpstream(options: UpstreamOptions) {
         throw new CallError(error, call)
       }
       counts.retries++
-      await setTimeout(retry.delayMs, undefined, signal && { signal }).catch(() => undefined)
+      await sleep(retry.delayMs, undefined, signal && { signal }).catch(() => undefined)
     }
   }
 
@@ -186,7 +181,7 @@ export function createUpstream(options: UpstreamOptions) {
       const leftMs = deadline - startedAt
       if (leftMs <= 0) throw new AttemptError('timeout', 'the deadline had passed')
       // A destroyed agent would open new connections.
-      if (stopping.signal.aborted) throw new AttemptError('cancelled', 'the client has stopped')
+      if (isStopped) throw new AttemptError('cancelled', 'the client has stopped')
       const done = instance.begin(startedAt)
       let status: number | undefined
       let errorType: string | undefined
@@ -197,7 +192,7 @@ export function createUpstream(options: UpstreamOptions) {
         const response = await exchange({ ...common, body, signal })
         status = response.status
         instance.load = observe(instance.load, { latencyMs: now() - startedAt, ok: true, now: now() })
-        pool.connect(instance, 'ok')
+        pool.record(instance, 'ok')
         return response
       } catch (error) {
         if (!(error instanceof AttemptError)) {
@@ -206,7 +201,7 @@ export function createUpstream(options: UpstreamOptions) {
         }
         status = error.status
         errorType = error.code
-        learn(instance, error, now() - startedAt, call)
+        recordFailure(instance, error, now() - startedAt, call)
         throw error
       } finally {
         done()
@@ -217,13 +212,13 @@ export function createUpstream(options: UpstreamOptions) {
     })
   }
 
-  function learn(instance: Instance, error: AttemptError, durationMs: number, call: Call): void {
+  function recordFailure(instance: Instance, error: AttemptError, durationMs: number, call: Call): void {
     const { kind, status } = error
     if (kind === 'cancelled') return
     const latencyMs = kind === 'timeout' ? durationMs : undefined
     instance.load = observe(instance.load, { latencyMs, ok: !isFailure(error, call), now: now() })
-    if (kind === 'refused' || kind === 'broken') pool.connect(instance, 'failed')
-    else if (status !== undefined) pool.connect(instance, 'ok')
+    if (kind === 'refused' || kind === 'broken') pool.record(instance, 'failed')
+    else if (status !== undefined) pool.record(instance, 'ok')
   }
 
   const trace: NonNullable<UpstreamOptions['trace']> = (spanName, attributes, work) =>
@@ -233,7 +228,7 @@ export function createUpstream(options: UpstreamOptions) {
     name,
     request,
     /** Sends a request and parses the JSON of its response: `requestJson`. */
-    json: <S extends z.ZodType>(asked: JsonRequest<S>) => requestJson({ request }, asked),
+    json: <S extends z.ZodType>(asked: JsonRequest<S>) => requestJson(request, asked),
     tick,
     /** Resolves the source again. Called by a timer and by tests. */
     refresh,
@@ -243,12 +238,13 @@ export function createUpstream(options: UpstreamOptions) {
      */
     start(): void {
       void refresh().then(tick)
-      const stopped = () => undefined
-      void repeat(TICK_MS, tick).catch(stopped)
-      if (source.type !== 'static') void repeat(RESOLVE_MS, refresh).catch(stopped)
+      // A slow probe does not delay the next check.
+      timers.push(setInterval(tick, TICK_MS).unref())
+      if (source.type !== 'static') timers.push(setInterval(refresh, RESOLVE_MS).unref())
     },
     stop(): void {
-      stopping.abort()
+      isStopped = true
+      for (const timer of timers) clearInterval(timer)
       pool.stop()
     },
     /** Returns the current state, for health, metrics and the board. */

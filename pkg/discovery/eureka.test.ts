@@ -1,10 +1,10 @@
 import { expect, test } from '@jest/globals'
+import { createEureka } from './eureka.ts'
 import { GARBAGE, useScriptedServer } from './scripted-server.ts'
-import { watchEureka } from './watch-eureka.ts'
 
 const registry = useScriptedServer()
 const start = (login: { username?: string; password?: string } = {}) =>
-  registry.observe((client) => watchEureka({ client, path: '/eureka', pollMs: 1, ...login }))
+  registry.observe((client) => createEureka({ client, path: '/eureka', pollMs: 1, ...login }).watch('orders'))
 
 const instance = (id: string, status = 'UP', port: unknown = { $: 8080, '@enabled': 'true' }) => ({
   instanceId: id,

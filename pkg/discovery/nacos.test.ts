@@ -1,11 +1,15 @@
 import { text } from 'node:stream/consumers'
-import { expect, test } from '@jest/globals'
+import { afterEach, expect, test } from '@jest/globals'
+import { startFakeRegistry } from './fakes.ts'
+import { createNacos } from './nacos.ts'
+import { parseRegistry } from './registry-address.ts'
+import { createRegistryClient } from './registry-client.ts'
 import { GARBAGE, useScriptedServer } from './scripted-server.ts'
-import { watchNacos } from './watch-nacos.ts'
 
 const registry = useScriptedServer()
+const NAMES = { namespace: 'prod', group: 'shop' }
 const start = (options: { username?: string; password?: string; now?: () => number } = {}) =>
-  registry.observe((client) => watchNacos({ client, namespace: 'prod', group: 'shop', pollMs: 1, ...options }))
+  registry.observe((client) => createNacos({ client, ...NAMES, pollMs: 1, ...options }).watch('orders'))
 
 const instance = (ip: string, rest: object = {}) => ({ ip, port: 8080, healthy: true, enabled: true, ...rest })
 const success = (data: unknown) => JSON.stringify({ code: 0, message: 'success', data })
@@ -92,4 +96,58 @@ test('a code other than 0 and a hanging server are errors, and the watch continu
   await observed.next((each) => (each as Error).name === 'TimeoutError')
   registry.respondWith((_req, res) => res.end(success([instance('10.0.0.1')])))
   await expect(observed.next(Array.isArray)).resolves.toHaveLength(1)
+})
+
+const USER = { username: 'writer', password: 's3cret' }
+const OWN = { id: 'a', service: 'orders', version: '1', host: '10.0.0.5', port: 8080, isReady: true }
+const { signal } = new AbortController()
+
+const open: (() => Promise<void>)[] = []
+afterEach(async () => {
+  for (const close of open.splice(0)) await close()
+})
+
+/** Starts Nacos, and a client whose clock the test sets. */
+async function startNacos() {
+  const registry = await startFakeRegistry({ kind: 'nacos', password: 's3cret' })
+  open.push(registry.stop)
+  const clock = { now: 0 }
+  const client = createRegistryClient({ origin: parseRegistry(registry.url).origin })
+  const nacos = createNacos({ client, ...NAMES, ...USER, now: () => clock.now })
+  return {
+    ...registry,
+    clock,
+    send: () => nacos.renew(OWN, signal),
+    logins: () => registry.calls.filter((call) => call === 'log in').length,
+  }
+}
+
+test('a token is used until 80 % of its lifetime, or until the server refuses it', async () => {
+  const { send, logins, clock, setFault } = await startNacos()
+  await send()
+  clock.now = 0.8 * 18_000_000 - 1
+  await send()
+  expect(logins()).toBe(1)
+  clock.now++
+  await send()
+  expect(logins()).toBe(2)
+  setFault({ status: 403, body: '' })
+  await expect(send()).rejects.toMatchObject({ reason: 'unauthorized' })
+  setFault(undefined)
+  await send()
+  expect(logins()).toBe(3)
+})
+
+test('a login that fails with 500 asks for the password', async () => {
+  const { send, setFault } = await startNacos()
+  setFault({ status: 500, body: '' })
+  await expect(send()).rejects.toThrow('Nacos: log in (is the password wrong?): status 500, ""')
+})
+
+test('a token that is no valid header is rejected, and the error does not quote it', async () => {
+  const body = JSON.stringify({ accessToken: 'tok\nen', tokenTtl: 60 })
+  const client = { request: async () => ({ status: 200, headers: new Headers(), body }) }
+  await expect(createNacos({ client, ...NAMES, ...USER }).renew(OWN, signal)).rejects.toThrow(
+    'Nacos: log in: the response has no token',
+  )
 })

@@ -1,10 +1,10 @@
 import { expect, test } from '@jest/globals'
+import { createConsul } from './consul.ts'
 import { GARBAGE, useScriptedServer } from './scripted-server.ts'
-import { watchConsul } from './watch-consul.ts'
 
 const registry = useScriptedServer()
 const start = (password?: string) =>
-  registry.observe((client) => watchConsul({ client, password, pauseMs: 1, waitMs: 60_000 }))
+  registry.observe((client) => createConsul({ client, password, pollMs: 1 }).watch('orders'))
 
 const entry = (id: string, address: string, status = 'passing', extra: object = {}) => ({
   Node: { Address: '10.0.0.9' },
@@ -42,8 +42,8 @@ test('a request waits for a change of the index, and the next request has the ne
   await waits.promise
   expect(queries).toEqual([
     '?passing=true',
-    '?passing=true&index=10&wait=60000ms',
-    '?passing=true&index=20&wait=60000ms',
+    '?passing=true&index=10&wait=10000ms',
+    '?passing=true&index=20&wait=10000ms',
   ])
 })
 
@@ -72,7 +72,7 @@ test('an index of 0 does not become a loop of requests without a wait', async ()
   })
   start()
   await again.promise
-  expect(queries[1]).toBe('?passing=true&index=1&wait=60000ms')
+  expect(queries[1]).toBe('?passing=true&index=1&wait=10000ms')
 })
 
 test.each(GARBAGE)('garbage is an error, never an empty list: %j', async (body) => {
