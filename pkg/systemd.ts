@@ -18,12 +18,13 @@ const FIRST_FD = 3
  */
 export function readSystemd(environment: Readonly<Record<string, string | undefined>>, pid: number): Systemd {
   const { LISTEN_PID, LISTEN_FDS, NOTIFY_SOCKET = '', WATCHDOG_USEC, WATCHDOG_PID = String(pid) } = environment
+  const watchdogMs = WATCHDOG_PID === String(pid) ? Number(WATCHDOG_USEC) / 1_000 : 0
   const sockets = LISTEN_PID === String(pid) ? Number(LISTEN_FDS) : 0
   if (sockets > 1) throw new Error(`LISTEN_FDS: systemd passed ${sockets} sockets, but the service listens on one`)
   return {
     notify: NOTIFY_SOCKET !== '',
     ...(sockets === 1 && { listenFd: FIRST_FD }),
-    ...(WATCHDOG_USEC !== undefined && WATCHDOG_PID === String(pid) && { watchdogMs: Number(WATCHDOG_USEC) / 1_000 }),
+    ...(watchdogMs > 0 && { watchdogMs }),
   }
 }
 
