@@ -10,7 +10,7 @@ import type { Admission } from '#pkg/overload/index.ts'
 import { createNotifier, type Systemd } from '#pkg/systemd.ts'
 import { buildInfo } from './build-info.ts'
 import { probes } from './handler/probes.ts'
-import { createListener } from './listener.ts'
+import { createListener } from './server.ts'
 import type { ServiceBoard } from './telemetry/board/board.ts'
 import {
   logClientError,
