@@ -141,6 +141,17 @@ export function describeConfig(config: Config): string {
   return JSON.stringify(config, mask, 2)
 }
 
+/** Connections of the health check, in addition to the pool. */
+const CHECK_CONNECTIONS = 1
+
+/** Describes how many connections PostgreSQL must allow, or returns undefined when the service has no database. */
+export function describeConnections({ DATABASE_URL: url, DATABASE_POOL_MAX: pool }: Config): string | undefined {
+  if (url === undefined) return undefined
+  const connections = pool + CHECK_CONNECTIONS
+  return `PostgreSQL connections: ${connections} for each instance (${pool} of DATABASE_POOL_MAX, ${CHECK_CONNECTIONS} of the health check).
+max_connections must be at least: instances × ${connections}, with the old and the new instances of a roll-out, + 1 for app migrate, + 3 that PostgreSQL reserves.`
+}
+
 function describeProblem({ name, expected }: Problem, given: string | undefined): string {
   if (given === undefined) return `${name}: got nothing, expected ${expected}`
   // Mask the text before cutting it: a password that is cut before its @ would not be recognised.

@@ -2,15 +2,14 @@ import { setImmediate } from 'node:timers/promises'
 import { ConfigError } from '#config/load.ts'
 import { groupOptions } from '#config/options.ts'
 import type { Settings } from '#config/settings.ts'
-import { disablePretenuring } from '#pkg/fast-path/pretenuring.ts'
-import { createHealth, createHeartbeat, postgresCheck } from '#pkg/health/index.ts'
+import { createHealth } from '#pkg/health/index.ts'
 import { createRequestContext } from '#pkg/http/request-context.ts'
 import { createLifecycle } from '#pkg/lifecycle/index.ts'
 import type { Admission } from '#pkg/overload/index.ts'
 import { createNotifier, type Systemd } from '#pkg/systemd.ts'
 import { buildInfo } from './build-info.ts'
 import { probes } from './handler/probes.ts'
-import { createListener } from './listener.ts'
+import { createListener } from './server.ts'
 import type { ServiceBoard } from './telemetry/board/board.ts'
 import {
   logClientError,
@@ -79,11 +78,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
   const start = () =>
     lifecycle.run(async (use) => {
       await use({ name: 'listener', start: () => http.listen({ ...options.address, port: config.PORT, fd }) })
-      // Probes respond from here on. A module loads in a turn of its own, so that probes are served between modules.
-      await setImmediate()
-      const { createHttp } = await import('./http.ts')
-      await setImmediate()
-      const { listRoutes } = await import('./routes.ts')
+      // From here on, probes respond. They are served between modules, because a module loads in a turn of its own.
       await setImmediate()
       const { startTelemetry } = await import('./telemetry/telemetry.ts')
       const telemetry = await startTelemetry({
@@ -110,14 +105,13 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
           applicationName: service,
           priority: () => context.current()?.priority,
           onError: logStoreError(logger, 'database'),
+          onUnknownMigrations: logUnknownMigrations(logger),
           observer: metrics?.observeDatabase(),
           tracer: tracing?.database,
         })
       if (postgres) {
         await use({ name: 'database', stop: postgres.stop, stopTimeoutMs })
-        const onUnknown = logUnknownMigrations(logger)
-        const check = postgresCheck({ pool: postgres.checkPool, migrations: postgres.migrations, onUnknown })
-        health.watch({ name: 'database', check, critical: () => current().DATABASE_CRITICAL })
+        health.watch({ name: 'database', check: postgres.check, critical: () => current().DATABASE_CRITICAL })
       }
       await setImmediate()
       const redis =
@@ -132,9 +126,12 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
         await use({ name: 'redis', start: redis.start, stop: redis.stop, stopTimeoutMs })
         health.watch({ name: 'redis', check: redis.ping, critical: () => current().REDIS_CRITICAL })
       }
-      for (const { name, target } of config.HEALTH_CHECKS) {
-        const critical = () => current().HEALTH_CRITICAL.includes(name)
-        health.watch({ name, check: createHeartbeat(target), critical })
+      if (config.HEALTH_CHECKS.length > 0) {
+        const { createHeartbeat } = await import('#pkg/health/checks/heartbeat.ts')
+        for (const { name, target } of config.HEALTH_CHECKS) {
+          const critical = () => current().HEALTH_CRITICAL.includes(name)
+          health.watch({ name, check: createHeartbeat(target), critical })
+        }
       }
       const open = () => current().UPSTREAM_OPEN
       const upstreams =
@@ -149,8 +146,10 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
         const { createDiscovery } = await import('./discovery.ts')
         await use(createDiscovery({ ...common, ...options.discovery, listener: http.server, sources }))
       }
+      // The checks connect while the modules of the requests are loaded.
       await use({ name: 'health', start: health.start, stop: health.stop })
       settings.watch(reload)
+      await setImmediate()
 
       const access =
         options.access &&
@@ -163,17 +162,23 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
           })
         : []
       if (!postgres) logEvent(logger, 'info', 'resources off', { 'event.reason': 'DATABASE_URL is not set' })
-      const { createRateLimit } = await import('./rate-limit.ts')
+      const { listRoutes } = await import('./routes.ts')
       const routes = listRoutes({
         settings: current,
         optional: [...(access?.routes ?? []), ...resources, ...(upstreams?.routes ?? [])],
         guard: access?.guard,
       })
+      await setImmediate()
+      const { createRateLimit } = await import('./rate-limit.ts')
+      const { createHttp } = await import('./http.ts')
       const app = createHttp({
+        ...common,
         ...options.http,
-        ...{ logger, context, messages: http.messages, tracing, routes },
+        messages: http.messages,
+        tracing,
+        routes,
         onRoute: metrics?.http.bind,
-        rateLimit: createRateLimit({ perMinute: () => current().RATE_LIMIT, redis, service, logger, counts }),
+        rateLimit: createRateLimit({ ...common, redis, counts, perMinute: () => current().RATE_LIMIT }),
         guard: access?.authenticate,
         deadline: upstreams?.deadline,
       })
@@ -196,6 +201,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
         await use(await createJobs({ db: postgres.db, logger, sources }))
       }
       // From here on, most objects belong to one request.
+      const { disablePretenuring } = await import('#pkg/fast-path/pretenuring.ts')
       disablePretenuring()
       const onError = (err: Error) => logEvent(logger, 'warn', 'systemd not notified', { err })
       await use({ name: 'systemd', ...createNotifier({ ...systemd, onError }) })

@@ -13,8 +13,7 @@ import {
 import { connectRegistry, parseRegistry } from '#pkg/discovery/index.ts'
 import { createLifecycle, type Part } from '#pkg/lifecycle/index.ts'
 import type { Logger } from '#pkg/logging/index.ts'
-import { createListener } from './listener.ts'
-import type { Timeouts } from './server.ts'
+import { createListener, type Timeouts } from './server.ts'
 import { logEvent, logLifecycle } from './telemetry/log-events.ts'
 import { createServiceLog, type ServiceLogDeps } from './telemetry/service-log.ts'
 

@@ -9,8 +9,16 @@ import { answerClientErrors, type ClientErrorOptions } from '#pkg/http/client-er
 import { hasValidHost } from '#pkg/http/request-host.ts'
 import { requestId } from '#pkg/http/request-id.ts'
 import { requestTarget } from '#pkg/http/request-target.ts'
-import { createHttpDrain } from '#pkg/lifecycle/index.ts'
+import {
+  type ConnectionLimitOptions,
+  createHttpDrain,
+  type ListenOptions,
+  limitConnections,
+  listen,
+} from '#pkg/lifecycle/index.ts'
+import type { Logger } from '#pkg/logging/index.ts'
 import { sendProblem } from '#pkg/problem/index.ts'
+import { logAcceptError, logConnectionLimit, logListening } from './telemetry/log-events.ts'
 
 /** The timeouts of .env.example. */
 export interface Timeouts {
@@ -88,6 +96,29 @@ export function createServer({ probe, ownsSocket, onClientError, ...options }: S
       handler = next
       enqueue = admit
       loaded.resolve(next)
+    },
+  }
+}
+
+export interface ListenerDeps extends ServerOptions, Pick<ConnectionLimitOptions, 'reservedFiles' | 'openFiles'> {
+  /** Name of the listener in log lines. */
+  readonly name: string
+  readonly logger: Logger
+}
+
+/** Creates a server that limits its connections, and logs its address and its failures. */
+export function createListener({ name, logger, reservedFiles, openFiles, ...options }: ListenerDeps) {
+  const http = createServer(options)
+  const { server, drain } = http
+  const onEvent = logConnectionLimit(logger, name)
+  limitConnections({ server, closeIdle: drain.closeIdle, reservedFiles, openFiles, onEvent })
+  return {
+    ...http,
+    /** @param message the message of the log line with the address */
+    async listen(address: Omit<ListenOptions, 'server'>, message = 'listening'): Promise<void> {
+      await listen({ server, ...address })
+      server.on('error', logAcceptError(logger, name))
+      logListening(logger, message, server.address())
     },
   }
 }

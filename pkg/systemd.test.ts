@@ -28,6 +28,10 @@ test('variables for another process are ignored', () => {
   expect(readSystemd(environment, 7)).toEqual({ notify: false })
 })
 
+test.each(['', '0', 'x'])('a watchdog period of %j microseconds is ignored', (period) => {
+  expect(readSystemd({ NOTIFY_SOCKET: '/run/n', WATCHDOG_USEC: period }, 7)).toEqual({ notify: true })
+})
+
 test('more than one socket is an error', () => {
   expect(() => readSystemd({ LISTEN_PID: '7', LISTEN_FDS: '2' }, 7)).toThrow(/2 sockets/)
 })

@@ -1,5 +1,3 @@
-import { execFile } from 'node:child_process'
-
 export interface Systemd {
   /** File descriptor of the listening socket that systemd passed. */
   readonly listenFd?: number
@@ -18,12 +16,13 @@ const FIRST_FD = 3
  */
 export function readSystemd(environment: Readonly<Record<string, string | undefined>>, pid: number): Systemd {
   const { LISTEN_PID, LISTEN_FDS, NOTIFY_SOCKET = '', WATCHDOG_USEC, WATCHDOG_PID = String(pid) } = environment
+  const watchdogMs = WATCHDOG_PID === String(pid) ? Number(WATCHDOG_USEC) / 1_000 : 0
   const sockets = LISTEN_PID === String(pid) ? Number(LISTEN_FDS) : 0
   if (sockets > 1) throw new Error(`LISTEN_FDS: systemd passed ${sockets} sockets, but the service listens on one`)
   return {
     notify: NOTIFY_SOCKET !== '',
     ...(sockets === 1 && { listenFd: FIRST_FD }),
-    ...(WATCHDOG_USEC !== undefined && WATCHDOG_PID === String(pid) && { watchdogMs: Number(WATCHDOG_USEC) / 1_000 }),
+    ...(watchdogMs > 0 && { watchdogMs }),
   }
 }
 
@@ -33,6 +32,10 @@ export interface NotifierOptions extends Omit<Systemd, 'listenFd'> {
   /** @default execFile */
   readonly run?: (file: string, args: readonly string[], done: (error: Error | null) => void) => void
 }
+
+/** Loads the module at the first notification to keep the start fast. */
+const execFile: NonNullable<NotifierOptions['run']> = (...args) =>
+  void process.getBuiltinModule('node:child_process').execFile(...args)
 
 /**
  * Reports the state of the service to systemd. Node.js cannot open datagram Unix sockets, so the program

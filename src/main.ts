@@ -1,7 +1,6 @@
 import { inspect } from 'node:util'
-import { describeConnections } from '#config/connections.ts'
 import type { Config } from '#config/env.ts'
-import { ConfigError, describeConfig, type Environment, loadAddress } from '#config/load.ts'
+import { ConfigError, describeConfig, describeConnections, type Environment, loadAddress } from '#config/load.ts'
 import { createSettings } from '#config/settings.ts'
 import { buildInfo } from '#internal/build-info.ts'
 import { withoutCredentials } from '#pkg/logging/credentials.ts'

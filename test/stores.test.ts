@@ -110,9 +110,7 @@ describe('probes and queries', () => {
   test('the check has a connection while every connection of the pool is busy', async () => {
     const postgres = openPostgres(database.url)
     const busy = [1, 2].map(() => sql`select pg_sleep(1)`.execute(postgres.db))
-    const client = await postgres.checkPool.connect()
-    await client.query('select 1')
-    client.release()
+    await postgres.check(new AbortController().signal)
     await Promise.all(busy)
     await postgres.stop()
   })

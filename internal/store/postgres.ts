@@ -1,5 +1,7 @@
 import type { Kysely } from 'kysely'
 import pg from 'pg'
+import { postgresCheck } from '#pkg/health/checks/postgres.ts'
+import type { Check } from '#pkg/health/index.ts'
 import { createDatabase, type DatabaseOptions, GuardedClient, types } from '#pkg/postgres/index.ts'
 import { migrations } from './migrations/index.ts'
 
@@ -9,18 +11,22 @@ export type Database = Record<never, never>
 export interface Postgres {
   /** Columns are camelCase here and snake_case in SQL. */
   readonly db: Kysely<Database>
-  /** Pool of the health check, with one connection. It is renewed every minute to verify that logging in works. */
-  readonly checkPool: Pick<pg.Pool, 'connect'>
-  /** Names of the migrations that the queries of this build require. */
-  readonly migrations: readonly string[]
+  /** Fails while the database lacks a migration of this build. */
+  readonly check: Check
   /** Waits for the queries in progress, then closes every connection. */
   stop(): Promise<void>
 }
 
+export interface PostgresOptions extends DatabaseOptions {
+  /** Called with the migrations of the database that this build lacks. */
+  readonly onUnknownMigrations?: (migrations: readonly string[]) => void
+}
+
 /** Opens the first connection at the first query, so the service starts while the database is down. */
-export function createPostgres(options: DatabaseOptions): Postgres {
+export function createPostgres({ onUnknownMigrations, ...options }: PostgresOptions): Postgres {
   const db = createDatabase<Database>(options)
-  const checkPool = new pg.Pool({
+  // The pool of the check has one connection, which is renewed every minute to verify that logging in works.
+  const pool = new pg.Pool({
     connectionString: options.url,
     connectionTimeoutMillis: options.connectTimeoutMs,
     query_timeout: options.statementTimeoutMs,
@@ -33,14 +39,13 @@ export function createPostgres(options: DatabaseOptions): Postgres {
     application_name: `${options.applicationName} health`,
   })
   // Without a listener, one broken idle connection would end the process.
-  checkPool.on('error', options.onError)
-  checkPool.on('connect', (client) => client.on('error', options.onError))
+  pool.on('error', options.onError)
+  pool.on('connect', (client) => client.on('error', options.onError))
   return {
     db,
-    checkPool,
-    migrations: Object.keys(migrations),
+    check: postgresCheck({ pool, migrations: Object.keys(migrations), onUnknown: onUnknownMigrations }),
     async stop() {
-      await Promise.all([db.destroy(), checkPool.end()])
+      await Promise.all([db.destroy(), pool.end()])
     },
   }
 }

@@ -4,7 +4,7 @@ import type { Phase } from '#pkg/lifecycle/index.ts'
 import { createMetrics, type Labels, type MetricsOptions } from '#pkg/metrics/index.ts'
 import type { Admission } from '#pkg/overload/index.ts'
 import type { OtlpCounts } from '#pkg/tracing/index.ts'
-import { createStoreMetrics } from '../store/metrics.ts'
+import { createStoreMetrics } from './store-metrics.ts'
 
 /** Counted by the service itself, because these events may precede the metrics. */
 export interface Counts {

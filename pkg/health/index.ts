@@ -1,5 +1,4 @@
-export { createHeartbeat } from './checks/heartbeat.ts'
-export { postgresCheck } from './checks/postgres.ts'
+/* The checks are imported by their paths, so that a service loads only the checks that it uses. */
 export { createHealth, type Health, type Snapshot } from './health.ts'
 export type { Check, HealthEvent } from './monitor.ts'
 export type { CheckReport, History } from './policy.ts'

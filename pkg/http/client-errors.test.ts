@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { createServer, type Server, type ServerResponse } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { answerClientErrors } from './client-errors.ts'
 
 let server: Server
@@ -107,6 +107,32 @@ test.each([
   const response = await send(bytes)
   expect(response).toMatch(/^HTTP\/1\.1 501 /)
   expect(response).toContain('"code":"not_implemented"')
+})
+
+describe('a connection with CONNECT behind a request in progress', () => {
+  async function open() {
+    current = undefined
+    const client = connect((server.address() as AddressInfo).port)
+    const accepted = once(server, 'connection')
+    const rejected = once(server, 'connect')
+    client.write('GET /never HTTP/1.1\r\nhost: x\r\n\r\nCONNECT x:1 HTTP/1.1\r\nhost: x\r\n\r\n')
+    const [socket]: [Socket] = (await accepted) as never
+    await rejected
+    return { client, socket, closed: new Promise((resolve) => socket.once('close', resolve)) }
+  }
+
+  test('does not end the process when the client resets it', async () => {
+    const { client, closed } = await open()
+    client.resetAndDestroy()
+    await closed
+  })
+
+  test('is closed at the timeout of the socket', async () => {
+    const { client, socket, closed } = await open()
+    socket.setTimeout(20)
+    await closed
+    client.destroy()
+  })
 })
 
 test('a response has a date', async () => {

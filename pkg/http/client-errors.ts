@@ -75,6 +75,8 @@ export function answerClientErrors({ server, responseOn, onEvent }: ClientErrorO
   })
 
   server.on('connect', (_request, socket: Socket) => {
+    // Node has removed its listeners from the socket. Without a listener, a reset by the client would end the process.
+    socket.on('error', () => {}).on('timeout', () => socket.destroy())
     const response = responseOn(socket)
     const sendProblem = () => void (socket.writable && reject(socket, 'CONNECT', 'not_implemented'))
     if (response === undefined || response.writableFinished) sendProblem()

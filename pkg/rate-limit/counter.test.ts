@@ -86,3 +86,16 @@ test('a store that recovers is used again, and each change is reported once', as
   expect(await count('a')).toMatchObject({ used: 7 })
   expect(events).toEqual(['counting alone', 'counting together'])
 })
+
+test('a response to a request from before the failure does not end the pause', async () => {
+  const { count, respondWith, events } = shared()
+  const slow = Promise.withResolvers<Count>()
+  respondWith(() => slow.promise)
+  const earlier = count('a')
+  respondWith(() => Promise.reject(new Error('down')))
+  await count('b')
+  slow.resolve({ used: 7, resetMs: 1 })
+  expect(await earlier).toMatchObject({ used: 7 })
+  expect(await count('b')).toMatchObject({ used: 2 })
+  expect(events).toEqual(['counting alone'])
+})

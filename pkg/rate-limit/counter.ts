@@ -49,17 +49,23 @@ const BACK_OFF_MS = 1_000
 export function sharedCounter({ shared, onEvent, now = monotonicMs }: SharedCounterOptions) {
   const countAlone = localCounter({ now })
   let isAlone = false
+  let failures = 0
   let retryAt = 0
   return async function count(client: string): Promise<Count> {
     if (isAlone && now() < retryAt) return countAlone(client)
     // While this request tries, the other requests count locally.
     retryAt = now() + BACK_OFF_MS
+    const before = failures
     try {
       const counted = await shared(client)
-      if (isAlone) onEvent?.({ type: 'counting together' })
-      isAlone = false
+      // After a failure, only a later request shows that the shared counter works again.
+      if (isAlone && failures === before) {
+        isAlone = false
+        onEvent?.({ type: 'counting together' })
+      }
       return counted
     } catch (error) {
+      failures++
       if (!isAlone) onEvent?.({ type: 'counting alone', error })
       isAlone = true
       retryAt = now() + BACK_OFF_MS

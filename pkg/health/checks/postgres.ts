@@ -16,7 +16,7 @@ export interface PostgresCheckOptions {
   /** Names of the migrations that must have been applied. The database may have newer ones. @default none */
   readonly migrations?: readonly string[]
   /** Called with the migrations of the database that are not in `migrations`, and again when they change. */
-  readonly onUnknown?: (migrations: readonly string[]) => void
+  readonly onUnknown?: ((migrations: readonly string[]) => void) | undefined
 }
 
 /**
