@@ -1,10 +1,11 @@
-import { PerformanceObserver } from 'node:perf_hooks'
-import { setTimeout } from 'node:timers/promises'
+import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks'
+import { setImmediate, setTimeout } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { afterEach, expect, test } from '@jest/globals'
 import { Registry } from 'prom-client'
 import { createMetrics, type Metrics } from './metrics.ts'
+import { measureLoop } from './runtime.ts'
 
 const running: Metrics[] = []
 afterEach(() => {
@@ -43,6 +44,30 @@ test('the next scrape shows a blocked event loop, and later scrapes do not', asy
     () => scrape('nodejs_eventloop_delay_max_seconds'),
     (seconds) => seconds < 0.045,
   )
+})
+
+let hasIterations = false
+monitorEventLoopDelay({
+  get samplePerIteration() {
+    hasIterations = true
+    return true
+  },
+})
+const testIterations = hasIterations ? test : test.skip
+
+testIterations('where Node can sample each iteration, the delay of an iteration is its whole duration', async () => {
+  const { delay, stop } = measureLoop()
+  let blockedMs = 0
+  // The timer of older versions of Node would show 10 ms less for each of these iterations.
+  for (let iteration = 0; iteration < 10; iteration++) {
+    await setImmediate()
+    const startedAt = performance.now()
+    blockLoop(25)
+    blockedMs += performance.now() - startedAt
+  }
+  await setImmediate()
+  expect(delay.mean() * 1e3).toBeGreaterThan(blockedMs / 10 - 5)
+  stop()
 })
 
 test('a busy event loop has a utilization near one, and an idle event loop near zero', async () => {

@@ -26,6 +26,8 @@ export class UpstreamStatusError extends CodedError {
 
 interface Client {
   request(asked: UpstreamRequest): Promise<UpstreamResponse>
+  /** Called when the value of a fallback replaces an error. */
+  onFallback(): void
 }
 
 /**
@@ -44,12 +46,13 @@ export async function requestJson<S extends z.ZodType>(
     const hasFailed = error instanceof CodedError && !(error instanceof UpstreamStatusError)
     const value = hasFailed ? fallback?.(error) : undefined
     if (value === undefined) throw error
+    client.onFallback()
     return value
   }
 }
 
 async function readJson<S extends z.ZodType>(
-  { request }: Client,
+  { request }: Pick<Client, 'request'>,
   { schema, ...asked }: JsonRequest<S>,
 ): Promise<z.output<S>> {
   const { status, headers, body } = await request(asked)
