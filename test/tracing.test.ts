@@ -191,7 +191,7 @@ describe('the variables of OpenTelemetry', () => {
 
 test('without an endpoint no code for traces is loaded', async () => {
   const { program, list } = reportModules(
-    'internal/tracing|pkg/tracing/|node_modules/@opentelemetry/(?!api/|semantic-conventions/)',
+    'internal/telemetry/tracing|pkg/tracing/|node_modules/@opentelemetry/(?!api/|semantic-conventions/)',
   )
   const app = await startApp({ program })
   await get(app, '/ping', SAMPLED)
