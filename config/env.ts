@@ -37,6 +37,9 @@ const SAMPLERS = [
 const isLongSecret = (text: string) => text.length >= 32
 
 /** Every variable that the service reads, with its format and its default, in the order of .env.example. */
+/** The default of ADMIN_PORT: the port of OpenTelemetry's exporter for Prometheus. */
+export const DEFAULT_ADMIN_PORT = 9464
+
 export const schema = {
   SERVICE_NAME: text(/^[a-z0-9][a-z0-9-]{0,62}$/, 'lower-case letters, digits and hyphens, at most 63').optional(),
   NODE_ENV: oneOf(['production', 'development', 'test']).default('production'),
@@ -171,8 +174,8 @@ export function findContradictions(config: Partial<Config>): Problem[] {
   }
   const isUnset = (name: Name) => name in config && config[name] === undefined
 
-  // 9464 is the default of internal/telemetry/admin.ts. Without REUSE_PORT, the second listener finds its port taken.
-  const { ADMIN_PORT: admin = 'ADMIN_PORT' in config ? 9464 : Number.NaN, REUSE_PORT: isShared } = config
+  // Without REUSE_PORT, the second listener finds its port taken.
+  const { ADMIN_PORT: admin = 'ADMIN_PORT' in config ? DEFAULT_ADMIN_PORT : Number.NaN, REUSE_PORT: isShared } = config
   reject(
     'PORT',
     `a port other than ADMIN_PORT (${admin}), because REUSE_PORT would let both share it`,

@@ -55,9 +55,16 @@ test.each([
 })
 
 test('the group of a module that is off is undefined', () => {
-  const { log, stop, address, timeouts, http, ...optional } = groupOptions(createSettings({}).current())
+  const { log, stop, address, admin, timeouts, http, ...optional } = groupOptions(createSettings({}).current())
   expect(Object.keys(optional)).toEqual(expect.arrayContaining(['exporter', 'database', 'redis', 'access']))
   expect(Object.values(optional).filter((group) => group !== undefined)).toEqual([])
+})
+
+test('only a default ADMIN_PORT may give way to a free port', () => {
+  const admin = (environment: Record<string, string>) => groupOptions(createSettings(environment).current()).admin
+  expect(admin({})).toEqual({ port: 9464, canMove: true })
+  expect(admin({ ADMIN_PORT: '9464' })).toEqual({ port: 9464, canMove: false })
+  expect(admin({ ADMIN_PORT: '0' })).toEqual({ port: 0, canMove: false })
 })
 
 test('sessions let the pages of other origins send cookies, over TLS only in production', () => {

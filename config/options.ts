@@ -1,4 +1,4 @@
-import type { Config } from './env.ts'
+import { type Config, DEFAULT_ADMIN_PORT } from './env.ts'
 
 const when = <Value, Group>(value: Value | undefined, group: (value: Value) => Group) =>
   value === undefined ? undefined : group(value)
@@ -9,6 +9,7 @@ export function groupOptions(config: Config) {
     log: { level: config.LOG_LEVEL, bufferBytes: config.LOG_BUFFER, bufferMs: config.LOG_BUFFER_MS },
     stop: { drainDelayMs: config.DRAIN_DELAY_MS, shutdownTimeoutMs: config.SHUTDOWN_TIMEOUT_MS },
     address: { host: config.HOST, reusePort: config.REUSE_PORT },
+    admin: { port: config.ADMIN_PORT ?? DEFAULT_ADMIN_PORT, canMove: config.ADMIN_PORT === undefined },
     timeouts: {
       headersTimeoutMs: config.HEADERS_TIMEOUT_MS,
       requestTimeoutMs: config.REQUEST_TIMEOUT_MS,

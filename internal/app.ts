@@ -86,7 +86,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
         counts,
         droppedLines,
         use,
-        admin: { ...options.timeouts, ...options.address, port: config.ADMIN_PORT },
+        admin: { ...options.timeouts, ...options.address, ...options.admin },
         hasBoard: config.NODE_ENV !== 'production' || config.FEATURES.includes('board'),
         exporter: options.exporter,
       })

@@ -77,7 +77,8 @@ export function runBridge(deps: BridgeDeps): Promise<0 | 1> {
     onEvent: logLifecycle(logger),
   })
   return lifecycle.run(async (use) => {
-    const metrics = deps.admin.port ? await startMetrics(deps.admin, logger, use) : undefined
+    const { host, port } = deps.admin
+    const metrics = port ? await startMetrics({ host, port }, logger, use) : undefined
     const watch = createWatch(deps)
     const sink = await createSink(deps, logger, use)
     const state = createStateFile(stateFile, service)
@@ -93,13 +94,13 @@ export function runBridge(deps: BridgeDeps): Promise<0 | 1> {
   })
 }
 
-async function startMetrics({ host, port }: BridgeDeps['admin'], logger: Logger, use: Use) {
+async function startMetrics(address: { host: string; port: number }, logger: Logger, use: Use) {
   const { createMetrics } = await import('#pkg/metrics/index.ts')
   const { createAdmin } = await import('./telemetry/admin.ts')
   const { createBridgeMetrics } = await import('./telemetry/bridge-metrics.ts')
   const metrics = createMetrics()
   const bridgeMetrics = createBridgeMetrics(metrics.sources)
-  await use(createAdmin({ host, port, reusePort: false, metrics, logger, ...TIMEOUTS }))
+  await use(createAdmin({ ...address, reusePort: false, metrics, logger, ...TIMEOUTS }))
   return bridgeMetrics
 }
 

@@ -168,28 +168,60 @@ describe.each(versions)('$version with a stand-in for WeCom', ({ command }) => {
     expect(wecom.attempts).toEqual([])
   })
 
-  test.each([
-    ['DependencyDown', ['ErrorRateHigh', 'ErrorBudgetBurnFast', 'DatabasePoolExhausted']],
-    ['UpstreamUnavailable', ['ErrorRateHigh', 'ErrorBudgetBurn']],
-    ['UpstreamCircuitOpen', ['ErrorRateHigh', 'LatencyP99High']],
-    ['RequestsRefused', ['ErrorRateHigh', 'LatencyP99High', 'ErrorBudgetBurnFast']],
-    ['DatabasePoolExhausted', ['LatencyP99High']],
-    ['EventLoopStalled', ['LatencyP99High']],
-    ['ErrorBudgetBurnFast', ['ErrorBudgetBurn']],
-    ['ErrorBudgetBurn', ['ErrorBudgetBurnSlow']],
-    ['RestartLoop', ['TargetDown']],
-    ['TargetsMissing', ['RestartLoop', 'LogLinesDropped']],
-  ])('%s silences %j of the same service, which arrive after the cause has ended', async (cause, symptoms) => {
-    const instance = { instance: 'a' }
-    await post(cause, instance)
+  const instance = { instance: 'a' }
+
+  test.each<[string, Readonly<Record<string, string>>, readonly string[]]>([
+    ['DependencyDown', { check: 'database', ...instance }, ['DatabasePoolExhausted']],
+    ['ErrorBudgetBurnFast', {}, ['ErrorBudgetBurn']],
+    ['ErrorBudgetBurn', {}, ['ErrorBudgetBurnSlow']],
+    ['RestartLoop', instance, ['TargetDown']],
+    ['TargetsMissing', {}, ['RestartLoop', 'LogLinesDropped']],
+  ])(
+    '%s %j silences %j of the same service, which arrive after the cause has ended',
+    async (cause, labels, silenced) => {
+      await post(cause, labels)
+      await until(() => wecom.messages.length === 1)
+      for (const alert of silenced) await post(alert, instance)
+      await post(silenced[0]!, { job: 'invoices', ...instance })
+      await until(() => wecom.messages.length === 2)
+      expect(contents()[1]).toContain(`${silenced[0]} · invoices`)
+      const suppressed = await (await fetch(`${alertmanager.url}/api/v2/alerts?active=false`)).json()
+      expect(suppressed).toHaveLength(silenced.length)
+      await post(cause, labels, true)
+      await until(() => silenced.every((each) => contents().some((text) => text.includes(`${each} · orders`))))
+    },
+  )
+
+  test('no cause silences the latency or the errors of the service, or an alert of another instance', async () => {
+    const causes = [
+      ...['EventLoopStalled', 'RequestsRefused', 'RestartLoop', 'UpstreamCircuitOpen', 'UpstreamUnavailable'],
+      ...['DatabasePoolExhausted', 'ErrorBudgetBurnFast'],
+    ]
+    for (const cause of causes) await post(cause, instance)
+    for (const check of ['database', 'redis']) await post('DependencyDown', { check, instance: 'b' })
+    await until(() => wecom.messages.length === causes.length + 1)
+    await post('TargetDown', { instance: 'b' })
+    for (const symptom of ['LatencyP99High', 'ErrorRateHigh']) await post(symptom)
+    await until(() => wecom.messages.length === causes.length + 4)
+    const last = contents().slice(-3).join('\n')
+    for (const alert of ['TargetDown', 'LatencyP99High', 'ErrorRateHigh']) expect(last).toContain(`${alert} · orders`)
+  })
+
+  // https://github.com/prometheus/alertmanager/issues/2754
+  test('an alert that resolves while it is silenced sends no message about its end', async () => {
+    await post('TargetDown', instance)
     await until(() => wecom.messages.length === 1)
-    for (const symptom of symptoms) await post(symptom, instance)
-    await post(symptoms[0]!, { job: 'invoices', ...instance })
+    await post('RestartLoop', instance)
     await until(() => wecom.messages.length === 2)
-    expect(contents()[1]).toContain(`${symptoms[0]} · invoices`)
-    const suppressed = await (await fetch(`${alertmanager.url}/api/v2/alerts?active=false`)).json()
-    expect(suppressed).toHaveLength(symptoms.length)
-    await post(cause, instance, true)
-    await until(() => symptoms.every((each) => contents().some((text) => text.includes(`${each} · orders`))))
+    await post('TargetDown', instance, true)
+    // The second message about another alert follows the first after group_interval. Meanwhile Alertmanager processes
+    // the resolved alert, and forgets it.
+    await post('LogLinesDropped')
+    await until(() => wecom.messages.length === 3)
+    await post('LogLinesDropped', {}, true)
+    await until(() => wecom.messages.length === 4)
+    await post('RestartLoop', instance, true)
+    await until(() => contents().some((content) => content.includes('RESOLVED**</font> RestartLoop')))
+    expect(contents().join('\n')).not.toContain('RESOLVED**</font> TargetDown')
   })
 })

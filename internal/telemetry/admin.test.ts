@@ -30,7 +30,7 @@ async function start(deps: Partial<AdminDeps> = {}) {
     keepAliveTimeoutMs: 60_000,
     socketTimeoutMs: 60_000,
     host: '127.0.0.1',
-    port: undefined,
+    port: 0,
     reusePort: false,
     metrics: {
       render: async (accept = 'none') => ({ contentType: 'text/plain', text: `accept ${accept}\n` }),
@@ -49,7 +49,7 @@ async function start(deps: Partial<AdminDeps> = {}) {
 }
 
 test('GET /metrics renders in the format that the client accepts, and HEAD sends the same head', async () => {
-  const { client } = await start({ defaultPort: 0 })
+  const { client } = await start()
   const accept = 'application/openmetrics-text'
   const response = await client.get('/metrics?x').set('accept', accept).expect(200)
   expect(response.text).toBe(`accept ${accept}\n`)
@@ -59,7 +59,7 @@ test('GET /metrics renders in the format that the client accepts, and HEAD sends
 })
 
 test('other paths and methods are problems', async () => {
-  const { client } = await start({ defaultPort: 0 })
+  const { client } = await start()
   for (const path of ['/', '/ping', '/metrics/', '/health/live']) {
     expect((await client.get(path).expect(404)).body).toMatchObject({ code: 'not_found' })
   }
@@ -68,7 +68,7 @@ test('other paths and methods are problems', async () => {
 
 test('a metric that cannot be read is a 500 without its cause, and a line in the log', async () => {
   const metrics = { render: () => Promise.reject(new Error('hunter2')), stop() {} }
-  const { client, lines } = await start({ defaultPort: 0, metrics })
+  const { client, lines } = await start({ metrics })
   const { text } = await client
     .get('/metrics')
     .expect(500)
@@ -81,7 +81,7 @@ test('a scraper that does not read its response cannot block the stop', async ()
   // Larger than the buffers of both sockets.
   const text = 'x'.repeat(64 * 1024 ** 2)
   const metrics = { render: async () => ({ contentType: 'text/plain', text }), stop() {} }
-  const { port, admin } = await start({ defaultPort: 0, metrics })
+  const { port, admin } = await start({ metrics })
   const scraper = connect(port, '127.0.0.1').on('error', () => undefined)
   scraper.write('GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n')
   await once(scraper, 'readable')
@@ -101,22 +101,22 @@ test('the port has a limit of 48 connections, and accepts 16 more while it close
   for (const socket of sockets) socket.destroy()
 })
 
-test('the default port is used when it is free', async () => {
+test('a port that may move is used when it is free', async () => {
   const free = await freePort()
-  const { port, lines } = await start({ defaultPort: free })
+  const { port, lines } = await start({ port: free, canMove: true })
   expect(port).toBe(free)
   expect(lines.map((line) => line['log.level'])).toEqual(['info'])
 })
 
-test('a free port and a warning replace a default port that is taken', async () => {
+test('a free port and a warning replace a port that is taken and may move', async () => {
   const taken = await takePort()
-  const { port, lines, client } = await start({ defaultPort: taken })
+  const { port, lines, client } = await start({ port: taken, canMove: true })
   expect(port).not.toBe(taken)
   expect(lines[0]).toMatchObject({ 'log.level': 'warn', 'server.port': taken })
   await client.get('/metrics').expect(200)
 })
 
-test('a chosen port that is taken fails the start, with the name of its setting', async () => {
+test('a port that is taken and may not move fails the start, with the name of its setting', async () => {
   const taken = await takePort()
   await expect(start({ port: taken })).rejects.toThrow(
     `port ${taken} on 127.0.0.1 is taken: stop the other process, or set ADMIN_PORT`,

@@ -12,10 +12,9 @@ const ADMIN_FILES = 64
 
 export interface AdminDeps extends Timeouts {
   readonly host: string
-  /** @default `defaultPort`, or a free port when another process has taken it */
-  readonly port: number | undefined
-  /** @default 9464, the port of OpenTelemetry's exporter for Prometheus */
-  readonly defaultPort?: number
+  readonly port: number
+  /** Whether a free port replaces a port that another process has taken. @default false: the start fails */
+  readonly canMove?: boolean
   readonly reusePort: boolean
   readonly metrics: Pick<Metrics, 'render' | 'stop'>
   /** Serves the board. @default no board */
@@ -24,8 +23,8 @@ export interface AdminDeps extends Timeouts {
 }
 
 /** Creates the second listener, which serves `GET /metrics` and the board to operators until the end of the stop. */
-export function createAdmin({ host, port, defaultPort = 9464, ...deps }: AdminDeps) {
-  const { reusePort, metrics, board, logger, ...timeouts } = deps
+export function createAdmin({ host, port, canMove = false, reusePort, ...deps }: AdminDeps) {
+  const { metrics, board, logger, ...timeouts } = deps
   const { drain, handle, listen } = createListener({
     ...timeouts,
     name: 'admin',
@@ -66,11 +65,11 @@ export function createAdmin({ host, port, defaultPort = 9464, ...deps }: AdminDe
     async start() {
       const address = { host, setting: 'ADMIN_PORT' }
       try {
-        await listen({ ...address, port: port ?? defaultPort, reusePort }, 'admin listening')
+        await listen({ ...address, port, reusePort }, 'admin listening')
       } catch (error) {
         const { cause } = error as { readonly cause?: NodeJS.ErrnoException }
-        if (port !== undefined || cause?.code !== 'EADDRINUSE') throw error
-        logEvent(logger, 'warn', 'admin port taken', { 'server.port': defaultPort })
+        if (!canMove || cause?.code !== 'EADDRINUSE') throw error
+        logEvent(logger, 'warn', 'admin port taken', { 'server.port': port })
         await listen({ ...address, port: 0 }, 'admin listening')
       }
     },

@@ -108,32 +108,32 @@ test('queries count by operation and SQLSTATE, and the pool shows its connection
     'db_client_operation_duration_seconds_count{db_system_name="postgresql",db_operation_name="UPDATE",error_type="_OTHER"} 100',
   ])
   const pool = 'db_client_connection_pool_name="database"'
-  for (const line of [
-    `db_client_connections{${pool},db_client_connection_state="used"} 3`,
-    `db_client_connections{${pool},db_client_connection_state="idle"} 2`,
-    `db_client_connection_pending_requests{${pool}} 4`,
-    `db_client_connection_wait_time_seconds_sum{${pool}} 3.02`,
-    `db_client_connection_timeouts_total{${pool}} 1`,
-  ]) {
-    expect(text.split('\n')).toContain(line)
-  }
+  expect(text.split('\n')).toEqual(
+    expect.arrayContaining([
+      `db_client_connections{${pool},db_client_connection_state="used"} 3`,
+      `db_client_connections{${pool},db_client_connection_state="idle"} 2`,
+      `db_client_connection_pending_requests{${pool}} 4`,
+      `db_client_connection_wait_time_seconds_sum{${pool}} 3.02`,
+      `db_client_connection_timeouts_total{${pool}} 1`,
+    ]),
+  )
 })
 
 test('the metrics show the limit, the queue, the brownout and the refusals of the admission', async () => {
   const { observeAdmission, render } = create()
   observeAdmission(admission)
   const text = await render()
-  for (const line of [
-    'overload_wait_seconds 0.012',
-    'overload_queued_requests 7',
-    'overload_limit_requests_per_second 250',
-    'overload_brownout 1',
-    'overload_refused_requests_total{priority="background",reason="limit"} 1',
-    'overload_refused_requests_total{priority="background",reason="brownout"} 2',
-    'overload_refused_requests_total{priority="background",reason="wait"} 3',
-  ]) {
-    expect(text.split('\n')).toContain(line)
-  }
+  expect(text.split('\n')).toEqual(
+    expect.arrayContaining([
+      'overload_wait_seconds 0.012',
+      'overload_queued_requests 7',
+      'overload_limit_requests_per_second 250',
+      'overload_brownout 1',
+      'overload_refused_requests_total{priority="background",reason="limit"} 1',
+      'overload_refused_requests_total{priority="background",reason="brownout"} 2',
+      'overload_refused_requests_total{priority="background",reason="wait"} 3',
+    ]),
+  )
 })
 
 test('a service without overload has no limit', async () => {

@@ -27,10 +27,7 @@ const PHASES: readonly Phase[] = ['starting', 'serving', 'draining', 'stopped']
 /** Lists the metrics of this service (docs/metrics.md). */
 export function createServiceMetrics(deps: ServiceMetricsDeps) {
   const { service, version, counts, droppedLines, phase, snapshot, ...options } = deps
-  const metrics = createMetrics({
-    ...options,
-    exemplar: findExemplar,
-  })
+  const metrics = createMetrics({ ...options, exemplar: findExemplar })
   const { counter, gauge } = metrics.sources
   const target = { service_name: service, service_version: version, process_runtime_version: process.versions.node }
   gauge('target_info', 'The service, its version and the version of Node.', () => [{ labels: target, value: 1 }])

@@ -83,6 +83,11 @@ export function createUpstreamMetrics(sources: Sources) {
       { labels: { reason: 'concurrency' }, value: rejectedByConcurrency },
     ]),
   )
+  counter(
+    'upstream_fallbacks_total',
+    'Failed calls whose callers got the value of a fallback instead of the error.',
+    readAll(({ fallbacks }) => [{ labels: {}, value: fallbacks }]),
+  )
 
   return {
     /** Adds the state of an upstream, which is read at each scrape. */

@@ -133,6 +133,15 @@ test('under load a limited number of failed and of fast requests is kept, and th
   expect(ids(failed).filter((id) => id.startsWith('failed 59-'))).toHaveLength(20)
 })
 
+// Some of these lengths fill the memory for requests in progress so far that the end of the oldest one exceeds it.
+test.each([400, 425, 450, 475, 500])('the oldest request is kept when it ends: lines of %i characters', (length) => {
+  const { requests, end } = start()
+  for (let each = 1_000; each < 2_000; each++) requests.onLine(`{"http.request.id":"${each}"`.padEnd(length))
+  const inProgress = Math.floor(400e3 / (1_050 + 2 * length))
+  end(String(2_000 - inProgress), {}, 500)
+  expect(requests.find(String(2_000 - inProgress))).toMatchObject([{ lines: [expect.any(String)], spans: [{}] }])
+})
+
 test('spans and lines that do not fit are counted', () => {
   const { requests, end, log } = start()
   for (let each = 0; each < 70; each++) log('a', `line ${each}`)

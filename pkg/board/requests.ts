@@ -88,15 +88,16 @@ export function createRequests(now: () => number) {
     entries.delete(entry.requestId)
   }
 
-  /**
-   * Adds to the size of an entry, and drops entries of the same kind above the limit: the fastest slow entry, or the
-   * oldest entry of another kind.
-   */
+  /** Adds to the size of an entry, and sets its kind. Call `limit` when the entry is complete. */
   function grow(entry: Entry, size: number, kind = entry.kind): void {
     totals[entry.kind] -= entry.bytes
     entry.bytes += size
     entry.kind = kind
     totals[kind] += entry.bytes
+  }
+
+  /** Drops entries of this kind above the limit: the fastest slow entry, or the oldest entry of another kind. */
+  function limit(kind: Entry['kind']): void {
     while (totals[kind] > LIMITS[kind]) {
       const others = [...entries.values()].filter((each) => each.kind === kind)
       const dropped = kind === 'slow' ? others.reduce(findFaster) : (others[0] as Entry)
@@ -124,13 +125,13 @@ export function createRequests(now: () => number) {
     return entry
   }
 
-  function add(entry: Entry, list: string[], text: string): void {
+  function add(entry: Entry, list: 'spans' | 'lines', text: string): void {
     const size = 50 + 2 * text.length
-    if (entry.bytes + size > MAX_BYTES || list.length >= MAX_PARTS) {
+    if (entry.bytes + size > MAX_BYTES || entry[list].length >= MAX_PARTS) {
       entry.omitted++
       return
     }
-    list.push(text)
+    entry[list].push(text)
     grow(entry, size)
   }
 
@@ -152,8 +153,9 @@ export function createRequests(now: () => number) {
     entry.requests.push(summarize(entry.requestId, given, children))
     if (entry.requests.length > MAX_PARTS) entry.requests.shift()
     else grow(entry, OVERHEAD)
-    add(entry, entry.spans, JSON.stringify(given))
+    add(entry, 'spans', JSON.stringify(given))
     grow(entry, 0, kind)
+    limit(kind)
   }
 
   return {
@@ -164,7 +166,8 @@ export function createRequests(now: () => number) {
       if (span.kind === 'server') finish(requestId, span)
       else {
         const entry = findEntry(requestId)
-        add(entry, entry.spans, JSON.stringify(span))
+        add(entry, 'spans', JSON.stringify(span))
+        limit(entry.kind)
       }
     },
     /** Receives a log line, which is JSON. Ignores lines that belong to no request. */
@@ -174,7 +177,8 @@ export function createRequests(now: () => number) {
       if (from < REQUEST_ID.length || to <= from || to - from > MAX_TEXT) return
       const id = line.slice(from, to)
       const entry = findEntry(line.length > MAX_SHARED ? copy(id) : id)
-      add(entry, entry.lines, line)
+      add(entry, 'lines', line)
+      limit(entry.kind)
     },
     /**
      * Returns up to `count` requests for each list: the slowest of the last 15 minutes, the latest failed, and the

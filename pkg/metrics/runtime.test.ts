@@ -1,10 +1,11 @@
-import { PerformanceObserver } from 'node:perf_hooks'
-import { setTimeout } from 'node:timers/promises'
+import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks'
+import { setImmediate, setTimeout } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { afterEach, expect, test } from '@jest/globals'
 import { Registry } from 'prom-client'
 import { createMetrics, type Metrics } from './metrics.ts'
+import { measureLoop } from './runtime.ts'
 
 const running: Metrics[] = []
 afterEach(() => {
@@ -43,6 +44,26 @@ test('the next scrape shows a blocked event loop, and later scrapes do not', asy
     () => scrape('nodejs_eventloop_delay_max_seconds'),
     (seconds) => seconds < 0.045,
   )
+})
+
+let hasIterations = false
+monitorEventLoopDelay({
+  get samplePerIteration() {
+    hasIterations = true
+    return true
+  },
+})
+const testIterations = hasIterations ? test : test.skip
+
+testIterations('where Node can sample each iteration, fast iterations count as much as a slow iteration', async () => {
+  const { delay, stop } = measureLoop()
+  await setImmediate()
+  blockLoop(100)
+  // The timer of older versions of Node would sample these iterations once every 10 ms.
+  for (let iteration = 0; iteration < 2_000; iteration++) await setImmediate()
+  expect(delay.max()).toBeGreaterThanOrEqual(0.09)
+  expect(delay.mean()).toBeLessThan(delay.max() / 20)
+  stop()
 })
 
 test('a busy event loop has a utilization near one, and an idle event loop near zero', async () => {

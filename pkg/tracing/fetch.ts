@@ -5,17 +5,16 @@ export interface TracedFetchOptions {
   readonly outgoingHeaders: () => object
   /** @default no spans */
   readonly tracer?: Pick<Tracer, 'trace'> | undefined
-  readonly fetch?: typeof globalThis.fetch
 }
 
 /** The parameters of `fetch` that continue the trace. */
-export type TracedFetch = (url: string | URL, init?: RequestInit) => Promise<Response>
+type TracedFetch = (url: string | URL, init?: RequestInit) => Promise<Response>
 
 /**
  * Creates a `fetch` that continues the current trace in the called service. Its span ends when the headers of the
  * response have arrived. https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-client-span
  */
-export function createFetch({ outgoingHeaders, tracer, fetch = globalThis.fetch }: TracedFetchOptions): TracedFetch {
+export function createFetch({ outgoingHeaders, tracer }: TracedFetchOptions): TracedFetch {
   function send(url: string | URL, init: RequestInit): Promise<Response> {
     const headers = new Headers(init.headers)
     for (const [name, value] of Object.entries(outgoingHeaders())) headers.set(name, value)
@@ -36,7 +35,7 @@ export function createFetch({ outgoingHeaders, tracer, fetch = globalThis.fetch 
 }
 
 /** Returns the attributes of an outgoing call, without the credentials and the query of its URL. */
-export function describeCall(method: string, { origin, pathname, hostname, port, protocol }: URL) {
+function describeCall(method: string, { origin, pathname, hostname, port, protocol }: URL) {
   return {
     'http.request.method': method,
     'url.full': origin + pathname,

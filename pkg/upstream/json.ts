@@ -24,7 +24,11 @@ export class UpstreamStatusError extends CodedError {
   }
 }
 
-type Send = (asked: UpstreamRequest) => Promise<UpstreamResponse>
+interface Client {
+  send(asked: UpstreamRequest): Promise<UpstreamResponse>
+  /** Called when the value of a fallback replaces an error. */
+  onFallback(): void
+}
 
 /**
  * Sends a request and resolves with the parsed JSON body of a 2xx response, or with the value of the fallback.
@@ -33,7 +37,7 @@ type Send = (asked: UpstreamRequest) => Promise<UpstreamResponse>
  * @throws CodedError as `send` does, and `upstream_invalid_response` for a body that does not match the schema
  */
 export async function requestJson<S extends z.ZodType>(
-  send: Send,
+  { send, onFallback }: Client,
   { fallback, ...asked }: JsonRequest<S>,
 ): Promise<z.output<S>> {
   try {
@@ -42,11 +46,15 @@ export async function requestJson<S extends z.ZodType>(
     const hasFailed = error instanceof CodedError && !(error instanceof UpstreamStatusError)
     const value = hasFailed ? fallback?.(error) : undefined
     if (value === undefined) throw error
+    onFallback()
     return value
   }
 }
 
-async function readJson<S extends z.ZodType>(send: Send, { schema, ...asked }: JsonRequest<S>): Promise<z.output<S>> {
+async function readJson<S extends z.ZodType>(
+  send: Client['send'],
+  { schema, ...asked }: JsonRequest<S>,
+): Promise<z.output<S>> {
   const { status, headers, body } = await send(asked)
   if (Math.floor(status / 100) !== 2) throw new UpstreamStatusError(status)
   const invalid = (cause: Error) => new CodedError('upstream_invalid_response', { cause })

@@ -42,6 +42,7 @@ test('the fallback supplies the value of a failed call, but not of a call that t
   }
   await expect(up.json({ ...GET, schema, fallback })).rejects.toMatchObject({ status: 404 })
   expect(codes).toEqual([])
+  expect(up.report().fallbacks).toBe(0)
   expect(await down.json({ ...GET, schema, fallback })).toEqual({ id: 'last known' })
   const isolated = await client([port], { isOpen: () => true })
   expect(await isolated.json({ ...GET, schema, fallback })).toEqual({ id: 'last known' })
@@ -50,6 +51,7 @@ test('the fallback supplies the value of a failed call, but not of a call that t
   await expect(none).rejects.toMatchObject({ code: 'upstream_unavailable' })
   const impossible = down.json({ ...GET, path: '/a b', schema, fallback })
   await expect(impossible).rejects.toThrow(TypeError)
+  expect([down.report().fallbacks, isolated.report().fallbacks]).toEqual([1, 1])
 })
 
 test('a request that was not sent goes to another instance, with any method', async () => {

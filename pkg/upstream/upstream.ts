@@ -40,7 +40,7 @@ export function createUpstream(options: UpstreamOptions) {
     onAttempt,
   } = options
   const budget = createRetryBudget()
-  const counts = { retries: 0, retriesWithoutBudget: 0, rejectedByBreaker: 0, rejectedByConcurrency: 0 }
+  const counts = { retries: 0, retriesWithoutBudget: 0, rejectedByBreaker: 0, rejectedByConcurrency: 0, fallbacks: 0 }
   const guard = createGuard({
     concurrency,
     isFailure(error, isTrial) {
@@ -228,7 +228,8 @@ export function createUpstream(options: UpstreamOptions) {
     name,
     request,
     /** Sends a request and parses the JSON of its response: `requestJson`. */
-    json: <S extends z.ZodType>(asked: JsonRequest<S>) => requestJson(request, asked),
+    json: <S extends z.ZodType>(asked: JsonRequest<S>) =>
+      requestJson({ send: request, onFallback: () => void counts.fallbacks++ }, asked),
     tick,
     /** Resolves the source again. Called by a timer and by tests. */
     refresh,

@@ -12,6 +12,7 @@ export const upstreamReport = (): UpstreamReport => ({
   retriesWithoutBudget: 2,
   rejectedByBreaker: 7,
   rejectedByConcurrency: 1,
+  fallbacks: 5,
   instances: [
     { ...instance, origin: 'http://a:80', isEjected: false, inFlight: 2, idleConnections: 1, activeConnections: 2 },
     { ...instance, origin: 'http://b:80', isEjected: false, inFlight: 1, idleConnections: 4, activeConnections: 1 },
