@@ -5,7 +5,7 @@ import type { Query } from './statement.ts'
 import { createWaiters, findMaxHeld, PRIORITIES, type Priority, type Waiter } from './waiters.ts'
 import { GRACE_MS, LATE_TICKS, watchStatements } from './watch.ts'
 
-export interface ConnectionsOptions extends Omit<OpenOptions, 'onSettled'> {
+export interface ConnectionsOptions extends Omit<OpenOptions, 'onBusy' | 'onSettled'> {
   readonly max: number
   /**
    * Time limit of the wait while all connections that an operation may use are busy, in milliseconds. @default
@@ -119,7 +119,6 @@ export function createConnections(options: ConnectionsOptions): Connections {
   function give(connection: Connection, waiter: Waiter): void {
     connection.priority = waiter.priority
     waiter.take(connection)
-    startTicking()
   }
 
   function acquire(request: Omit<Waiter, 'priority'>): void {
@@ -165,7 +164,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
   async function connect(): Promise<void> {
     connecting++
     try {
-      const connection = await openConnection({ ...options, onSettled: settled })
+      const connection = await openConnection({ ...options, onBusy: startTicking, onSettled: settled })
       connection.client.on('end', () => {
         open.delete(connection)
         serve()
