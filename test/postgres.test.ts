@@ -187,6 +187,16 @@ describe('prepared queries', () => {
     expect(await db.selectFrom('things').select('id').where('data', 'is not', null).execute()).toHaveLength(2)
   })
 
+  test('use the schema of each executor', async () => {
+    await postgres.admin.query('create schema if not exists other; create table if not exists other.things (id int)')
+    await postgres.admin.query('insert into things values (1)')
+    const ids = db.selectFrom('things').select('id')
+    const count = prepare(() => sql<{ count: number }>`select count(*)::int as count from (${ids}) each`)
+    expect(await count.execute(db.withSchema('other'), {})).toEqual([{ count: 0 }])
+    expect(await count.execute(db, {})).toEqual([{ count: 1 }])
+    expect(await count.execute(db.withSchema('other'), {})).toEqual([{ count: 0 }])
+  })
+
   test('after the end of their database fail', async () => {
     const all = prepare(() => db.selectFrom('things').selectAll())
     expect(await all.execute(db, {})).toEqual([])
