@@ -1,16 +1,23 @@
-import { basename, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { bundle } from '../scripts/bundle.ts'
 
-const ROUTES = resolve(import.meta.dirname, 'service-routes.cjs')
+export interface Replacement {
+  /** The end of the path of the module to replace. */
+  readonly module: string
+  /** The end of the path of the module whose import is replaced. */
+  readonly importer: string
+  /** The file that takes its place. It is CommonJS, because it shares code with the peers. */
+  readonly file: string
+}
 
-/** Builds the service with one more route, POST /echo, which the peers have too. */
-export async function buildService(outfile: string): Promise<void> {
+/** Builds the service with one module replaced. */
+export async function buildService(outfile: string, { module, importer, file }: Replacement): Promise<void> {
   await bundle(outfile, [
     {
-      name: 'with POST /echo',
+      name: 'replace a module',
       setup({ onResolve }) {
-        onResolve({ filter: /\/routes\.ts$/ }, ({ importer }) =>
-          basename(importer) === 'app.ts' ? { path: ROUTES } : undefined,
+        onResolve({ filter: /\.ts$/ }, (args) =>
+          args.path.endsWith(module) && args.importer.endsWith(importer) ? { path: resolve(file) } : undefined,
         )
       },
     },

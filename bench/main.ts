@@ -44,7 +44,7 @@ const unknown = names.filter((name) => !Object.hasOwn(PARTS, name))
 if (unknown.length > 0) throw new Error(`unknown part ${unknown.join(', ')}: expected ${Object.keys(PARTS).join(', ')}`)
 
 await needTools(['wrk', 'taskset', 'ps'], 'wrk util-linux procps')
-await buildService(BUILT.service)
+await buildService(BUILT.service, { module: '/routes.ts', importer: '/app.ts', file: 'bench/service-routes.cjs' })
 // The page cache holds larger pieces of a file that has just been linked, and each piece counts as resident.
 copyFileSync('dist/app', BUILT.app)
 const gin = await buildGin('bench/peers/gin', BUILT.gin)

@@ -120,6 +120,16 @@ test('a stream is one span', async () => {
   expect(tree()).toContain('SELECT things < request')
 })
 
+test('a failed stream has the SQLSTATE', async () => {
+  const read = async () => {
+    for await (const _row of db.selectFrom('things').select(sql`1 / 0`.as('x')).stream(1));
+  }
+  await inRequest(() => db.insertInto('things').values({ id: 2 }).execute())
+  await expect(inRequest(read)).rejects.toThrow()
+  await until(() => spans.some(({ name }) => name === 'SELECT things'))
+  expect(find('SELECT things')?.error).toBe('22012')
+})
+
 test('work outside a request has no spans', async () => {
   await db.selectFrom('things').selectAll().execute()
   await db.transaction().execute((transaction) => sql`select 1`.execute(transaction))

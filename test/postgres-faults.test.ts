@@ -93,7 +93,7 @@ describe('the pool', () => {
   function openConnections(stream: () => Socket, options: Partial<ConnectionsOptions> = {}) {
     return createConnections({
       client: { connectionString: postgres.server.url, stream },
-      max: 1,
+      poolMax: 1,
       connectTimeoutMs: 5_000,
       statementTimeoutMs: 5_000,
       idleTimeoutMs: 60_000,
@@ -129,7 +129,7 @@ describe('the pool', () => {
         }
         return socket
       },
-      { max: 2 },
+      { poolMax: 2 },
     )
     const reserved = await connections.reserve()
     expect((await connections.run(pidQuery)).rowCount).toBe(1)

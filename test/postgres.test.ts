@@ -153,6 +153,15 @@ describe('prepared queries', () => {
     expect(await all.execute(db, {})).toEqual([{ id: 1, nickName: null, data }])
   })
 
+  test('have their names after an ordinary query with the same text', async () => {
+    await postgres.admin.query(`insert into things values (1, 'x', null)`)
+    const query = db.selectFrom('things').select('nickName')
+    const all = prepare(() => query)
+    for (const run of [() => query.execute(), () => all.execute(db, {})]) {
+      for (let round = 0; round < 2; round++) expect(await run()).toEqual([{ nickName: 'x' }])
+    }
+  })
+
   test('are described once on a connection, and later results are the same', async () => {
     const echo = prepare((given: { text: string | null; bytes: Buffer | null; list: number[] | null }) => ({
       compile: () =>
@@ -176,6 +185,16 @@ describe('prepared queries', () => {
     for (let round = 0; round < 3; round++) expect(await change.execute(db, { id: 1 })).toEqual([])
     expect(describes()).toBe(2)
     expect(await db.selectFrom('things').select('id').where('data', 'is not', null).execute()).toHaveLength(2)
+  })
+
+  test('use the schema of each executor', async () => {
+    await postgres.admin.query('create schema if not exists other; create table if not exists other.things (id int)')
+    await postgres.admin.query('insert into things values (1)')
+    const ids = db.selectFrom('things').select('id')
+    const count = prepare(() => sql<{ count: number }>`select count(*)::int as count from (${ids}) each`)
+    expect(await count.execute(db.withSchema('other'), {})).toEqual([{ count: 0 }])
+    expect(await count.execute(db, {})).toEqual([{ count: 1 }])
+    expect(await count.execute(db.withSchema('other'), {})).toEqual([{ count: 0 }])
   })
 
   test('after the end of their database fail', async () => {
@@ -243,6 +262,18 @@ describe('a connection', () => {
     expect(results.map(findStoreProblem)).toEqual(Array(3).fill('database_unavailable'))
     expect((await select(4)).value).toBe(4)
     expect(databases.proxy.connections).toBe(2)
+  })
+
+  test('without responses is closed during a transaction too, even when no other statement is in progress', async () => {
+    db = open({ statementTimeoutMs: 1_000 })
+    const work = db.transaction().execute(async (transaction) => {
+      await select(1, transaction)
+      // Timers of one duration fire in order, so the pool has no statement to look at.
+      for (let tick = 0; tick < 3; tick++) await setTimeout(5)
+      databases.proxy.hold()
+      await select(2, transaction)
+    })
+    await expect(work).rejects.toThrow('Query read timeout')
   })
 
   const errorWithoutEnd = (text: string) => {

@@ -7,6 +7,7 @@ import { startPgbouncer } from '../../test/support/pgbouncer.ts'
 import { startProber } from '../../test/support/prober.ts'
 import { succeed } from '../../test/support/run.ts'
 import { buildGin } from '../build-gin.ts'
+import { buildService } from '../build-service.ts'
 import { SERVER_CPU, stayWithClients } from '../cpu.ts'
 import { inRounds, type Measurement } from '../measurement.ts'
 import { type Bench, BUILT, type Program } from '../programs.ts'
@@ -22,23 +23,27 @@ const OPERATIONS = {
 
 type Operation = keyof typeof OPERATIONS
 
-const node = (file: string): Program => ({ command: [process.execPath, `bench/notes/${file}`] })
+const node = (file: string): Program => ({ command: [process.execPath, file] })
+
+const SERVICE: Program = { command: [BUILT.app] }
+const FASTIFY = node('bench/notes/fastify.cjs')
 
 /** Lists the programs. The programs of a quick run come first. */
 async function listPrograms(quick: boolean): Promise<Record<string, Program>> {
-  const programs = { limit: node('raw.cjs'), service: { command: [BUILT.app] } as const }
+  const programs = { limit: node('bench/notes/raw.cjs'), service: SERVICE }
   if (quick) return programs
   const gin = await buildGin('bench/notes/gin', GIN)
   return {
     ...programs,
     ...(gin && { 'gin with pgx': { command: [GIN], env: { GIN_MODE: 'release' } } as const }),
-    'fastify with pg': node('fastify.cjs'),
-    'express with pg': node('express.cjs'),
-    'nest with typeorm': node('nest.cjs'),
+    'fastify with pg': FASTIFY,
+    'express with pg': node('bench/notes/express.cjs'),
+    'nest with typeorm': node('bench/notes/nest.cjs'),
   }
 }
 
 const GIN = '.local/bench/gin-with-pgx'
+const POOL = '.local/bench/server-with-pool.cjs'
 
 const CONNECTIONS = 32
 
@@ -67,14 +72,15 @@ async function measureNotes({ quick }: Bench): Promise<Measurement[]> {
   await using _ = await stayWithClients()
   const directory = mkdtempSync(join(tmpdir(), 'bench-database-'))
   const postgres = await startPostgres({ directory })
-  const env = { DATABASE_URL: postgres.url }
-  await succeed(BUILT.app, ['migrate'], { env })
+  const connect = (program: Program, env: Program['env'] = {}): Program => ({
+    ...program,
+    env: { ...program.env, DATABASE_URL: postgres.url, ...env },
+  })
+  await succeed(BUILT.app, ['migrate'], { env: { DATABASE_URL: postgres.url } })
   const database = new pg.Client({ connectionString: postgres.url })
   await database.connect()
   const programs = Object.entries(await listPrograms(quick))
-  const rows = Object.fromEntries(
-    programs.map(([row, program]) => [row, { ...program, env: { ...program.env, ...env } }]),
-  )
+  const rows = Object.fromEntries(programs.map(([row, program]) => [row, connect(program)]))
 
   const load = (url: string, operation: Operation, first: number, options: Pick<WrkOptions, 'seconds' | 'yielding'>) =>
     wrk(url, {
@@ -104,13 +110,17 @@ async function measureNotes({ quick }: Bench): Promise<Measurement[]> {
   const rounds = quick ? 3 : 5
 
   async function measurePooled(): Promise<Measurement> {
-    const pooler = await startPgbouncer(postgres.url)
-    const picked = Object.entries(rows).filter(([row]) => row === 'service' || row === 'fastify with pg')
-    const programs = picked.flatMap(([row, program]) => [
-      [row, program] as const,
-      [`${row}, pooled`, { ...program, env: { ...program.env, DATABASE_URL: pooler.url } }] as const,
-    ])
-    const values = await inRounds(rounds, Object.fromEntries(programs), (program) => throughput(program, 'read'))
+    // PgBouncer 1.21 and later keeps named statements, which the service uses only when it is told to.
+    const pooler = await startPgbouncer(postgres.url, { max_prepared_statements: '200' })
+    const pooled = { DATABASE_URL: pooler.url }
+    const programs = {
+      service: connect(SERVICE),
+      'service, pooled': connect(SERVICE, pooled),
+      'service, pooled with names': connect(SERVICE, { ...pooled, DATABASE_PREPARE: 'true' }),
+      'fastify with pg': connect(FASTIFY),
+      'fastify with pg, pooled': connect(FASTIFY, pooled),
+    }
+    const values = await inRounds(rounds, programs, (program) => throughput(program, 'read'))
     await pooler.stop()
     return {
       name: 'notes, pooled read',
@@ -124,7 +134,16 @@ async function measureNotes({ quick }: Bench): Promise<Measurement[]> {
   async function measureSlow(): Promise<Measurement[]> {
     await database.query(SEED)
     await database.query(SLOW_ROWS)
-    const driven = await inRounds(rounds, rows, driveSlow)
+    await buildService(POOL, {
+      module: '/database.ts',
+      importer: '/postgres/index.ts',
+      file: 'bench/notes/kysely-driver.cjs',
+    })
+    const bundles = {
+      'service as a bundle': connect(node('dist/server.cjs')),
+      'bundle with the pool of pg': connect(node(POOL)),
+    }
+    const driven = await inRounds(rounds, { ...rows, ...bundles }, driveSlow)
     const listValues = (name: 'p99Ms' | 'residentMb') =>
       Object.fromEntries(Object.entries(driven).map(([row, values]) => [row, values.map((value) => value[name])]))
     return [
@@ -132,14 +151,14 @@ async function measureNotes({ quick }: Bench): Promise<Measurement[]> {
         name: 'notes, p99',
         title: '99th percentile of reads while one read in fifty takes 200 ms',
         unit: 'ms',
-        base: 'fastify with pg',
+        base: 'bundle with the pool of pg',
         rows: listValues('p99Ms'),
       },
       {
         name: 'notes, memory',
         title: 'Resident memory after 10 s of reads of which one in fifty takes 200 ms',
         unit: 'MB',
-        base: 'express with pg',
+        base: 'bundle with the pool of pg',
         rows: listValues('residentMb'),
       },
     ]

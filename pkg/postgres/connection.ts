@@ -34,6 +34,8 @@ export interface ConnectionOptions {
    * direct connections only
    */
   readonly prepare?: boolean | undefined
+  /** Called when a statement is sent while no other statement is in flight. */
+  readonly onBusy: () => void
   /** Called when a statement has ended, with the ticks since it was sent. */
   readonly onSettled: (connection: Connection, ticks: number) => void
 }
@@ -58,15 +60,17 @@ export class Connection {
   readonly #maxNames: number
   /** Named statements with the format of their rows, which is undefined until an execution has ended. */
   readonly #formats = new Map<string, RowFormat | undefined>()
+  readonly #onBusy: () => void
   readonly #onSettled: ConnectionOptions['onSettled']
   #ended = 0
   #cancelled: number | undefined
   #broken: Error | undefined
 
-  constructor({ client, isDirect, prepare = isDirect, onSettled }: ConnectionOptions) {
+  constructor({ client, isDirect, prepare = isDirect, onBusy, onSettled }: ConnectionOptions) {
     this.client = client
     this.isDirect = isDirect
     this.#maxNames = prepare ? MAX_NAMES : 0
+    this.#onBusy = onBusy
     this.#onSettled = onSettled
   }
 
@@ -88,11 +92,16 @@ export class Connection {
   ): void {
     const name = this.#chooseName(query, before.length > 0)
     // The server rejects a named statement whose rows have changed. A pooler prepares it again on another connection.
-    const format = name === undefined || !this.isDirect || before.length > 0 ? undefined : this.#formats.get(name)
+    const isDescribed = name !== undefined && this.isDirect && before.length === 0
+    const known = isDescribed ? this.#formats.get(name) : undefined
+    const format = known?.columns === query.columns ? known : undefined
     const statement = new Statement(name === query.name ? query : { ...query, name }, before, format)
     const position = this.#ended + this.inFlight
     const sentAt = this.allTicks
-    if (this.inFlight++ === 0) this.#beginStatement()
+    if (this.inFlight++ === 0) {
+      this.#beginStatement()
+      this.#onBusy()
+    }
     statement.callback = (error, results) => {
       statement.callback = () => {}
       this.inFlight--
@@ -153,7 +162,7 @@ export class Connection {
   }
 }
 
-export interface OpenOptions extends Pick<ConnectionOptions, 'prepare' | 'onSettled'> {
+export interface OpenOptions extends Pick<ConnectionOptions, 'prepare' | 'onBusy' | 'onSettled'> {
   readonly client: pg.ClientConfig
   /** Time limit of the wait for a connection, in milliseconds. */
   readonly connectTimeoutMs: number

@@ -5,8 +5,8 @@ import type { Query } from './statement.ts'
 import { createWaiters, findMaxHeld, PRIORITIES, type Priority, type Waiter } from './waiters.ts'
 import { GRACE_MS, LATE_TICKS, watchStatements } from './watch.ts'
 
-export interface ConnectionsOptions extends Omit<OpenOptions, 'onSettled'> {
-  readonly max: number
+export interface ConnectionsOptions extends Omit<OpenOptions, 'onBusy' | 'onSettled'> {
+  readonly poolMax: number
   /**
    * Time limit of the wait while all connections that an operation may use are busy, in milliseconds. @default
    * connectTimeoutMs
@@ -51,15 +51,15 @@ const WAIT = { summary: 'wait for a connection', name: '_OTHER' }
 
 /** Creates a pool, which opens its first connection for the first statement. */
 export function createConnections(options: ConnectionsOptions): Connections {
-  const { max, connectTimeoutMs, statementTimeoutMs, idleTimeoutMs, observer, tracer } = options
+  const { poolMax, connectTimeoutMs, statementTimeoutMs, idleTimeoutMs, observer, tracer } = options
   const { queueTimeoutMs = connectTimeoutMs, priority: findPriority = () => undefined } = options
   const open = new Set<Connection>()
   const waiting = createWaiters({
     connectTimeoutMs,
     queueTimeoutMs,
-    isFull: (priority) => open.size >= max || countFree(priority) <= 0,
+    isFull: (priority) => open.size >= poolMax || countFree(priority) <= 0,
     createTimeout() {
-      const message = `timeout exceeded when trying to connect: ${open.size} of ${max} connections are open and busy`
+      const message = `timeout exceeded when trying to connect: ${open.size} of ${poolMax} connections are open and busy`
       return new Error(message, { cause: lastError })
     },
     onWait: (durationMs, gotOne) => observer?.onWait(durationMs, gotOne),
@@ -94,8 +94,8 @@ export function createConnections(options: ConnectionsOptions): Connections {
 
   /** Counts the additional connections that operations of a priority may take. */
   function countFree(priority: Priority): number {
-    const limit = findMaxHeld(priority, max, hasCore)
-    if (limit === max) return max
+    const limit = findMaxHeld(priority, poolMax, hasCore)
+    if (limit === poolMax) return poolMax
     let held = 0
     for (const each of open) if (each.isBusy && each.priority === priority) held++
     return limit - held
@@ -119,7 +119,6 @@ export function createConnections(options: ConnectionsOptions): Connections {
   function give(connection: Connection, waiter: Waiter): void {
     connection.priority = waiter.priority
     waiter.take(connection)
-    startTicking()
   }
 
   function acquire(request: Omit<Waiter, 'priority'>): void {
@@ -159,13 +158,13 @@ export function createConnections(options: ConnectionsOptions): Connections {
 
   function grow(count: number): void {
     if (open.size > 0 && performance.now() < reconnectAt) return
-    for (let more = Math.min(count, max - open.size - connecting); more > 0; more--) void connect()
+    for (let more = Math.min(count, poolMax - open.size - connecting); more > 0; more--) void connect()
   }
 
   async function connect(): Promise<void> {
     connecting++
     try {
-      const connection = await openConnection({ ...options, onSettled: settled })
+      const connection = await openConnection({ ...options, onBusy: startTicking, onSettled: settled })
       connection.client.on('end', () => {
         open.delete(connection)
         serve()

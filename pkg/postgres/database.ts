@@ -12,18 +12,17 @@ import { type ConnectionsOptions, createConnections } from './connections.ts'
 import { Driver } from './driver.ts'
 import { ColumnNames } from './prepare.ts'
 
-export interface DatabaseOptions extends Omit<ConnectionsOptions, 'client' | 'max'> {
+export interface DatabaseOptions extends Omit<ConnectionsOptions, 'client'> {
   readonly url: string
   /** Name of the connections in `pg_stat_activity`. */
   readonly applicationName: string
-  readonly poolMax: number
 }
 
 /** Opens the first connection at the first query. Columns are camelCase here and snake_case in SQL. */
 export function createDatabase<Tables>(options: DatabaseOptions): Kysely<Tables> {
-  const { url, applicationName, poolMax, statementTimeoutMs, observer, tracer } = options
+  const { url, applicationName, statementTimeoutMs, observer, tracer } = options
   const client = { connectionString: url, application_name: applicationName, keepAlive: true, types }
-  const connections = createConnections({ ...options, client, max: poolMax })
+  const connections = createConnections({ ...options, client })
   const driver = new Driver({ connections, statementTimeoutMs, observer, tracer })
   const compiler = new PostgresQueryCompiler()
   const adapter = new PostgresAdapter()

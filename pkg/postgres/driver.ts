@@ -171,8 +171,20 @@ class Lease implements DatabaseConnection {
       yield await this.executeQuery<R>(compiled)
       return
     }
-    const isOwn = !this.#isInTransaction
     const span = this.#startQuery(compiled)
+    let failure: unknown
+    try {
+      yield* this.#readChunks<R>(compiled, chunkSize)
+    } catch (error) {
+      failure = error
+      throw error
+    } finally {
+      span?.end(failure)
+    }
+  }
+
+  async *#readChunks<R>(compiled: CompiledQuery, chunkSize: number): AsyncIterableIterator<QueryResult<R>> {
+    const isOwn = !this.#isInTransaction
     if (isOwn) await this.begin('begin')
     const run = (text: string, values: readonly unknown[] = []) => this.#execute({ text, values: serialize(values) })
     try {
@@ -185,7 +197,6 @@ class Lease implements DatabaseConnection {
     } finally {
       // Ignore errors of the end: the error of the failed stream is the cause.
       await (isOwn ? this.end('commit') : run('close kysely_stream')).catch(() => {})
-      span?.end()
     }
   }
 

@@ -61,13 +61,10 @@ export function prepare<Values extends object, Row, Shape extends readonly unkno
   const variants = new Map<string, PreparedQuery<Row>>()
 
   function compile(executor: Executor, values: Values, shape: Shape): PreparedQuery<Row> {
-    let key = shape.length === 0 ? '' : JSON.stringify(shape)
-    for (const name of Object.keys(values)) {
-      if (values[name as keyof Values] !== undefined) key += `,${name}`
-    }
+    const names = Object.keys(values).filter((name) => values[name as keyof Values] !== undefined)
+    const key = shape.length === 0 ? names.join() : `${names} ${JSON.stringify(shape)}`
     const known = variants.get(key)
     if (known !== undefined) return known
-    const names = Object.keys(values).filter((name) => values[name as keyof Values] !== undefined)
     const given = Object.fromEntries(names.map((name) => [name, new Placeholder(name)]))
     const query = build(given as Values, ...shape).compile(executor)
     const compiled = { ...query, name: nameStatement(query.sql) }
@@ -76,13 +73,14 @@ export function prepare<Values extends object, Row, Shape extends readonly unkno
   }
 
   function run(executor: Executor, values: Values, shape: Shape): Promise<QueryResult<Row>> {
+    const { plugins } = executor.getExecutor()
+    const columns = plugins.length === 1 && plugins[0] instanceof ColumnNames ? plugins[0] : undefined
+    // Another plugin may change the SQL, as the plugin of `withSchema` does.
+    if (columns === undefined) return executor.executeQuery(build(values, ...shape).compile(executor))
     const compiled = compile(executor, values, shape)
     const parameters = compiled.parameters.map((parameter) =>
       parameter instanceof Placeholder ? values[parameter.name as keyof Values] : parameter,
     )
-    const { plugins } = executor.getExecutor()
-    const columns = plugins.length === 1 && plugins[0] instanceof ColumnNames ? plugins[0] : undefined
-    if (columns === undefined) return executor.executeQuery<Row>({ ...compiled, parameters })
     const query = { ...compiled, parameters, columns }
     return executor.getExecutor().provideConnection((connection) => connection.executeQuery<Row>(query))
   }

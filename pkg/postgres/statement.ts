@@ -19,11 +19,12 @@ export interface Query {
   readonly span?: DatabaseSpan | undefined
 }
 
-/** Members of pg's result that depend only on the columns. */
+/** Members of pg's result that depend only on the columns, and the conversion of their names. */
 export interface RowFormat {
   readonly fields: readonly pg.FieldDef[]
   readonly _parsers: readonly unknown[]
   readonly _prebuiltEmptyResultObject: object | null
+  readonly columns: ColumnNames | undefined
 }
 
 /** Members of pg's query that its types leave out. */
@@ -85,7 +86,7 @@ export class Statement extends PgQuery {
 
   get format(): RowFormat {
     const { fields, _parsers, _prebuiltEmptyResultObject } = this._result
-    return { fields, _parsers, _prebuiltEmptyResultObject }
+    return { fields, _parsers, _prebuiltEmptyResultObject, columns: this.#columns }
   }
 
   override submit(connection: pg.Connection): Error | null {

@@ -76,28 +76,27 @@ export function createWaiters(options: WaitersOptions) {
           reject(error)
         },
       }
-      /** Calls `act` unless the operation has got a connection. */
-      function after(delayMs: number, act: () => void): void {
-        const actIfWaiting = () => lines[priority].includes(waiter) && act()
+      let waitedMs = 0
+      /** Waits for the queue timeout, then twice as long each time, so that a short timeout starts few timers. */
+      function wait(): void {
+        const nextMs = Math.min(Math.max(queueTimeoutMs, 2 * waitedMs), connectTimeoutMs)
         // After a stall of the process, the responses that free a connection are read before the immediate.
-        timer = setTimeout(() => setImmediate(actIfWaiting), delayMs)
+        timer = setTimeout(() => setImmediate(decide), nextMs - waitedMs)
+        waitedMs = nextMs
+      }
+      function decide(): void {
+        if (!lines[priority].includes(waiter)) return
+        if (waitedMs === connectTimeoutMs) giveUp(createTimeout())
+        else if (isFull(priority)) giveUp(new CodedError('overloaded', { cause: createTimeout() }))
+        // The pool can still grow, but the server is slow or down.
+        else wait()
       }
       function giveUp(error: Error): void {
         lines[priority].splice(lines[priority].indexOf(waiter), 1)
         onWait(performance.now() - startedAt, false)
         waiter.reject(error)
       }
-      /** Decides at each multiple of the queue timeout. The pool may become full after the first decision. */
-      function decideAfter(waitedMs: number): void {
-        const nextMs = Math.min(waitedMs + queueTimeoutMs, connectTimeoutMs)
-        after(nextMs - waitedMs, () => {
-          if (nextMs === connectTimeoutMs) giveUp(createTimeout())
-          else if (isFull(priority)) giveUp(new CodedError('overloaded', { cause: createTimeout() }))
-          // The pool can still grow, but the server is slow or down.
-          else decideAfter(nextMs)
-        })
-      }
-      decideAfter(0)
+      wait()
       lines[priority].push(waiter)
     },
   }

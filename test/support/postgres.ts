@@ -104,5 +104,8 @@ export const countExecutions = ({ held }: TcpProxy) => held.toString('latin1').s
 export async function connectOne({ server }: TestPostgres) {
   const client = new GuardedClient({ connectionString: server.url, pipeline: true })
   await client.connect()
-  return { client, connection: new Connection({ client, isDirect: true, prepare: true, onSettled: () => {} }) }
+  return {
+    client,
+    connection: new Connection({ client, isDirect: true, prepare: true, onBusy: () => {}, onSettled: () => {} }),
+  }
 }
