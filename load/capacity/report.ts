@@ -36,12 +36,12 @@ export function renderReport(input: ReportInput): string {
   const { options, capacity } = input
   const { durationS, warmUpS, resolution, repetitions } = capacity.window
   const command = [
-    `make capacity TARGET=${options.target} SLO='${options.sloText}' SCENARIO=${options.scenario}`,
+    `make capacity TARGET=${options.target} SLO='${options.sloText}' SCENARIO=${options.scenario.name}`,
     `INSTANCES=${options.instances.join(',')}${options.isQuick ? ' QUICK=1' : ''}`,
-    options.url === undefined ? `DATABASE_POOL_MAX=${options.poolMax}` : `URL=${options.url}`,
+    options.system === undefined ? `DATABASE_POOL_MAX=${options.poolMax}` : `URL=${options.system.url}`,
   ].join(' ')
   return `${[
-    `# Capacity: ${options.scenario}, ${options.sloText}`,
+    `# Capacity: ${options.scenario.name}, ${options.sloText}`,
     `\`${command}\` on ${input.machine}.`,
     `Each measurement took ${durationS} s after a warm-up of ${warmUpS} s. The search ended at steps of ${
       100 * resolution
