@@ -30,8 +30,6 @@ export interface ResponderOptions {
   /** `host:port` of the metrics of each instance. */
   readonly targets: readonly string[]
   readonly reaction: Reaction
-  /** Scrape interval. @default 5s */
-  readonly scrape?: string
   readonly env?: Readonly<Record<string, string>> | undefined
 }
 
@@ -51,7 +49,7 @@ export const launchResponder = ({ directory, port, prometheusUrl, env }: LaunchO
   })
 
 /** Starts Prometheus, Alertmanager and the responder with one alert and its rule. */
-export async function startResponder({ directory, targets, reaction, scrape = '5s', env }: ResponderOptions) {
+export async function startResponder({ directory, targets, reaction, env }: ResponderOptions) {
   const { alert, expr, action, cooldownSeconds } = reaction
   const alerts = {
     groups: [{ name: 'healing-respond', rules: [{ alert, expr, for: reaction.for, labels: { respond: 'true' } }] }],
@@ -67,7 +65,7 @@ export async function startResponder({ directory, targets, reaction, scrape = '5
     targets,
     alerts: JSON.stringify(alerts),
     responder: { url: `http://127.0.0.1:${port}`, secret: SECRET },
-    times: { scrape, window: '15s', for: reaction.for, repeat: '5s' },
+    times: { scrape: '5s', window: '15s', for: reaction.for, repeat: '5s' },
   })
   const responder = await launchResponder({ directory, port, prometheusUrl: alerting.prometheus.url, env })
   return {

@@ -112,7 +112,7 @@ function renderSizing({ options, capacity, name }: ReportInput): string {
 function describeSizing(sizing: Sizing, { use, isTargetHeld }: Capacity, options: CapacityOptions): readonly string[] {
   const { replicas, lost, needed, rate, cpuMillis, memoryMib, pool, databaseCores } = sizing
   const lines = [
-    `- Replicas: ${replicas}. ${needed} carry the target at ${round(rate.worst)} requests/s each; ${lost} may be lost.`,
+    `- Replicas: ${replicas}. ${needed} carry the target at ${round(rate)} requests/s each; ${lost} may be lost.`,
     memoryMib &&
       `- Memory: request ${memoryMib.request} MiB, limit ${memoryMib.limit} MiB (${round((use.rssBytes ?? 0) / 1024 ** 2)} MiB measured).`,
     cpuMillis && `- CPU request: ${cpuMillis}m, the use of one instance at its knee.`,
