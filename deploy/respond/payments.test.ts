@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { get } from 'node:http'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { setInterval } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
 import { type FakePayments, PAYMENT, startFakePayments } from '../../test/payments/fake.ts'
@@ -25,7 +25,6 @@ const TIMES = IS_LONG
     { scrape: '1s', window: '8s', for: '2s', repeat: '1s' }
 /** Longer than the test, which ends the cool-down itself. */
 const COOLDOWN_S = 3_600
-const SECRET = 'secret-of-the-test-0123456789abcdef'
 
 const directory = temporaryDirectory('respond')
 const settingsFile = join(directory, 'settings.json')
@@ -33,17 +32,17 @@ const settings = () => JSON.parse(readFileSync(settingsFile, 'utf8')) as Record<
 
 let fake: FakePayments
 let app: RunningApp
+let env: Readonly<Record<string, string>>
 const responders: RunningApp[] = []
 let responder: RunningApp
 let alerting: Alerting
-let respondEnv: Record<string, string>
 const end = new AbortController()
 let calling: Promise<void>
 
 const stateFile = join(directory, 'state.json')
 
 async function startResponder(): Promise<void> {
-  responder = await startApp({ program: [resolve('dist/app'), 'respond'], env: respondEnv })
+  responder = await alerting.startResponder(env)
   responders.push(responder)
 }
 
@@ -74,24 +73,13 @@ beforeAll(async () => {
   for (const rule of rules.rules) rule.cooldownSeconds = COOLDOWN_S
   writeFileSync(join(directory, 'rules.json'), JSON.stringify(rules))
   const port = await freePort()
-  const responderPort = await freePort()
-  const env = { UPSTREAMS: `payments=${fake.origin}`, SETTINGS_FILE: settingsFile }
+  env = { UPSTREAMS: `payments=${fake.origin}`, SETTINGS_FILE: settingsFile }
   app = await startApp({ env: { ...env, ADMIN_PORT: String(port) } })
   alerting = await startAlerting({
     directory,
     targets: [`127.0.0.1:${port}`],
-    responder: { url: `http://127.0.0.1:${responderPort}`, secret: SECRET },
     times: TIMES,
   })
-  respondEnv = {
-    ...env,
-    RESPONDER_PORT: String(responderPort),
-    RESPONDER_RULES: join(directory, 'rules.json'),
-    RESPONDER_STATE: stateFile,
-    RESPONDER_SECRET: SECRET,
-    RESPONDER_DRY_RUN: 'false',
-    RESPONDER_PROMETHEUS: alerting.prometheus.url,
-  }
   await startResponder()
   calling = call()
 }, 300_000)
@@ -164,9 +152,9 @@ test('a third of the calls to payments fail: the breaker opens, the signal recov
       startsAt,
       fingerprint: String(started['App.respond.fingerprint']),
     }
-    const response = await fetch(`http://127.0.0.1:${respondEnv['RESPONDER_PORT']}/alerts`, {
+    const response = await fetch(alerting.webhook.url, {
       method: 'POST',
-      headers: { authorization: `Bearer ${SECRET}` },
+      headers: { authorization: `Bearer ${alerting.webhook.secret}` },
       body: JSON.stringify({ version: '4', alerts: [alert] }),
     })
     expect(response.status).toBe(200)
