@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Experiment } from './experiment.ts'
-import { errorShare, isError, p99Ms } from './load.ts'
+import { errorShare, isError } from './load.ts'
 import { createRunner, type Journal } from './runner.ts'
 import type { Signal } from './signals.ts'
 import type { Stage } from './stage.ts'
@@ -12,15 +12,14 @@ export type Verdict = 'passed' | 'failed' | 'not recovered' | 'invalid'
 export interface Second {
   /** Seconds since the start of the method. */
   readonly at: number
+  /** Share of failed requests, from 0 to 1. */
   readonly errors: number
-  readonly p99Ms: number
 }
 
 export interface Result {
   readonly verdict: Verdict
   /** The probe that was not met, or the action that failed. */
   readonly reason?: string
-  readonly journal: Journal
   /** Times are milliseconds since the start of the method. */
   readonly faultEndedAt: number
   /** The first warning or error in the logs of the service and the proxy. */
@@ -34,16 +33,16 @@ export interface Result {
 
 export interface ConductOptions {
   /** Other variables of the experiments, such as HOLD_S. */
-  readonly env?: Readonly<Record<string, string | undefined>>
-  /** Longest time until the hypothesis holds again after the rollbacks. @default 60_000 */
-  readonly recoveryMs?: number
+  readonly env: Readonly<Record<string, string | undefined>>
   /** Matches the warning or error that shows the fault. @default one that was not in the logs before the fault */
   readonly signal?: RegExp
-  /** Longest time until the hypothesis holds before the experiment. @default 30_000 */
-  readonly settleMs?: number
 }
 
 const POLL_MS = 200
+/** Longest time until the hypothesis holds before the experiment, in milliseconds. */
+const SETTLE_MS = 30_000
+/** Longest time until the hypothesis holds again after the rollbacks, in milliseconds. */
+const RECOVERY_MS = 60_000
 
 /**
  * Time before the experiment, in milliseconds. A message that the logs already have in this time is not a signal of the
@@ -82,7 +81,7 @@ function judge(journal: Journal, hasRecovered: boolean): Pick<Result, 'verdict' 
 export async function conduct(
   stage: Stage,
   experiment: Experiment,
-  { env = {}, recoveryMs = 60_000, settleMs = 30_000, signal: expected }: ConductOptions = {},
+  { env = {}, signal: expected }: ConductOptions,
 ): Promise<Result> {
   let startedAt = performance.now()
   stage.beginExperiment()
@@ -103,12 +102,12 @@ export async function conduct(
     return true
   }
 
-  await holdsWithin(settleMs)
+  await holdsWithin(SETTLE_MS)
   const usual = stage.signals.length
   await setTimeout(LISTEN_MS)
   const journal = await runner.run()
   const rolledBackAt = performance.now()
-  const hasRecovered = await holdsWithin(journal.before.isMet ? recoveryMs : 0)
+  const hasRecovered = await holdsWithin(journal.before.isMet ? RECOVERY_MS : 0)
   const endedAt = performance.now()
   const later = stage.signals.slice(usual)
   const known = new Set(later.filter(({ at }) => at < startedAt).map(({ text }) => text))
@@ -117,12 +116,10 @@ export async function conduct(
   const requests = stage.load.select({ since: startedAt, until: endedAt })
   const seconds = Array.from({ length: Math.ceil((endedAt - startedAt) / 1_000) }, (_, at): Second => {
     const since = startedAt + 1_000 * at
-    const second = stage.load.select({ since, until: since + 1_000 })
-    return { at, errors: errorShare(second), p99Ms: p99Ms(second) }
+    return { at, errors: errorShare(stage.load.select({ since, until: since + 1_000 })) }
   })
   return {
     ...judge(journal, hasRecovered),
-    journal,
     faultEndedAt: rolledBackAt - startedAt,
     ...(signal && { detected: { at: signal.at - startedAt, signal } }),
     ...(hasRecovered && { recoveredAfterMs: endedAt - rolledBackAt }),

@@ -4,12 +4,12 @@ import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
 import type { Cut } from '../test/support/database-proxy.ts'
 import { errorShare, type Load, p99Ms } from './load.ts'
-import type { Payments, PaymentsMode } from './payments.ts'
+import type { Payments } from './payments.ts'
 import type { StageInstance } from './stage.ts'
 
 export interface ControlDeps {
   readonly load: () => Load
-  readonly payments: Payments
+  readonly payments: Pick<Payments, 'calls'>
   /** Cuts the next connection to the database that reaches the moment. */
   readonly cutNext: (cut: Cut) => Promise<void>
   /** Returns the titles of all notes in the database. */
@@ -25,7 +25,6 @@ export interface ControlDeps {
  *     GET  /load/errors?seconds=5&path=/v1/notes&method=GET   share of failed requests, from 0 to 1
  *     GET  /load/p99?seconds=5&path=/ping                     milliseconds
  *     GET  /payments/wasted?seconds=5                         calls for pay_1 without a success, for each request
- *     POST /payments {"share":0.5,"status":500,"delayMs":0}   {} ends the fault
  *     POST /database/cuts {"before-commit":5,"after-write":5} resets so many connections at these moments
  *     POST /instances/2/kill, /instances/2/start              SIGKILL, and a new process
  *     POST /instances/2/hold-log, /instances/2/read-log       stop reading the log, whose pipe fills, and read it again
@@ -52,8 +51,6 @@ export async function startControl({ load, payments, cutNext, readTitles, instan
         const calls = payments.calls.filter((at) => at >= since).length
         return Math.max(0, calls - successes) / Math.max(1, asked.length)
       }
-      case 'POST /payments':
-        return payments.set((await body()) as PaymentsMode)
       case 'POST /database/cuts':
         for (const [cut, count] of Object.entries((await body()) as Record<Cut, number>)) {
           for (let armed = 0; armed < count; armed++) void cutNext(cut as Cut)

@@ -3,12 +3,9 @@ import { type Activity, type Experiment, type Probe, resolveConfiguration, subst
 import { execute } from './providers.ts'
 import { isWithinTolerance, type Output } from './tolerance.ts'
 
-/** Times are milliseconds of `performance.now()`. */
 export interface Run {
   readonly name: string
   readonly type: 'action' | 'probe'
-  readonly startedAt: number
-  readonly endedAt: number
   /** Failed when the activity has no output: no response in time, or no such command. */
   readonly status: 'succeeded' | 'failed'
   readonly output?: Output
@@ -16,7 +13,6 @@ export interface Run {
 }
 
 export interface SteadyState {
-  readonly at: number
   readonly isMet: boolean
   /** Ends with the probe that was not met. */
   readonly probes: readonly Run[]
@@ -38,28 +34,21 @@ export interface RunnerOptions {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Called before the first activity of the method. */
   readonly onMethod?: () => void
-  readonly onRun?: (run: Run) => void
 }
 
-export function createRunner(experiment: Experiment, { env, onMethod, onRun }: RunnerOptions) {
+export function createRunner(experiment: Experiment, { env, onMethod }: RunnerOptions) {
   const variables = resolveConfiguration(experiment, env)
 
   async function perform(activity: Activity | Probe): Promise<Run> {
     const { name, type, provider, pauses = {} } = substitute({ ...activity }, variables)
     if (pauses.before) await setTimeout(Number(pauses.before) * 1_000)
-    const startedAt = performance.now()
-    const finish = (rest: Pick<Run, 'status' | 'output' | 'error'>): Run => ({
-      name,
-      type,
-      startedAt,
-      endedAt: performance.now(),
-      ...rest,
-    })
     const run = await execute(provider, env).then(
-      (output) => finish({ status: 'succeeded', output }),
-      (error: Error) => finish({ status: 'failed', error: `${error.message} ${error.cause ?? ''}`.trim() }),
+      (output): Run => ({ name, type, status: 'succeeded', output }),
+      (error: Error): Run => ({
+        ...{ name, type, status: 'failed' },
+        error: `${error.message} ${error.cause ?? ''}`.trim(),
+      }),
     )
-    onRun?.(run)
     if (pauses.after) await setTimeout(Number(pauses.after) * 1_000)
     return run
   }
@@ -84,7 +73,7 @@ export function createRunner(experiment: Experiment, { env, onMethod, onRun }: R
       isMet = run.output !== undefined && isWithinTolerance(substitute(probe.tolerance, variables), run.output)
       if (!isMet) break
     }
-    return { at: performance.now(), isMet, probes }
+    return { isMet, probes }
   }
 
   return {

@@ -22,7 +22,7 @@ const step = (evidence: Partial<Evidence>, p99Ms = 50): Measured => ({
     machine: { cores: 4, busy: 0.2 },
     pool: { used: 3, open: 10, pending: 0, timeouts: 0 },
     loop: { utilization: 0.2, delayMs: 11 },
-    upstream: { inFlight: 10, rejectedByConcurrency: 0, rejectedByCircuit: 0 },
+    upstream: { inFlight: 10, rejectedByConcurrency: 0 },
     database: { CPU: 0.5 },
     ...evidence,
   },
@@ -97,7 +97,7 @@ test('a busy event loop names the CPU of the service, with the cores that it got
 })
 
 test('calls that the concurrency limit refuses name the bulkhead', () => {
-  const upstream = { inFlight: 256, rejectedByConcurrency: 30, rejectedByCircuit: 0 }
+  const upstream = { inFlight: 256, rejectedByConcurrency: 30 }
   expect(findBottleneck(step({ upstream }))?.resource).toBe('bulkhead')
 })
 

@@ -57,8 +57,6 @@ export interface Evidence {
     readonly inFlight: number
     /** Calls that were not sent because too many were in progress. */
     readonly rejectedByConcurrency: number
-    /** Calls that were not sent because the circuit was open. */
-    readonly rejectedByCircuit: number
   }
   /** Mean number of backends by activity: `CPU`, or the event that the backend waits for, such as `Lock:tuple`. */
   readonly database?: Readonly<Record<string, number>>

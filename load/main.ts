@@ -8,46 +8,23 @@
  * URL=https://staging.example.com aims at a running system instead, and METRICS names the metrics of its instances,
  * separated by commas: http://10.0.0.11:9464/metrics.
  *
- * Exits with 1 when a limit of the scenario is broken, and with 2 when the latency of a judged step has no
- * verdict, because the generator was late or other programs used the machine.
+ * Exits with 1 when a limit of the scenario is broken, with 2 when the latency of a judged step has no verdict, because
+ * the generator was late or other programs used the machine, and with 64 when a variable is wrong.
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { schema } from '../config/env.ts'
 import { renderChart } from './chart.ts'
 import { measure, prepareData, type StepResult } from './measure.ts'
+import { readLoadOptions, readOrExit } from './options.ts'
 import { judge, listPanels, renderReport } from './report.ts'
-import { readScenario, readSql, type Step } from './scenario.ts'
-import { startStage } from './stage.ts'
+import { openStage } from './stage.ts'
 
 // An exit removes the temporary files, and ends the stage. Without a listener, the signal ends the process at once.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 
-const { SCENARIO = '', STEPS, RATE, DURATION_S, URL: url, METRICS, INSTANCES } = process.env
-const scenario = readScenario(SCENARIO || 'ping')
-const sql = readSql(SCENARIO || 'ping')
-
-function listSteps(): readonly Step[] {
-  const rates = (STEPS || RATE || '').split(',').filter(Boolean).map(Number)
-  const steps = rates.length === 0 ? scenario.steps : rates.map((rate) => ({ rate, durationS: 5 }))
-  const given = steps.map(({ rate, durationS }) => ({ rate, durationS: DURATION_S ? Number(DURATION_S) : durationS }))
-  if (given.every(({ rate, durationS }) => rate > 0 && durationS > 0)) return given
-  throw new Error('STEPS, RATE and DURATION_S: expected positive numbers')
-}
-
-const steps = listSteps()
-const env = Object.fromEntries(
-  Object.keys(schema).flatMap((name) => {
-    const value = process.env[name]
-    return value === undefined ? [] : [[name, value]]
-  }),
-)
-await using stage = url
-  ? {
-      target: { url, ...(METRICS && { metrics: METRICS.split(',') }) },
-      [Symbol.asyncDispose]: async () => {},
-    }
-  : await startStage({ instances: Number(INSTANCES || 1), env, sql })
+const USAGE = 'make load [SCENARIO=ping STEPS=100,200 DURATION_S=10 INSTANCES=1 URL=http://… METRICS=http://…]'
+const { scenario, steps, system, instances, serviceEnv } = readOrExit(() => readLoadOptions(process.env), USAGE)
+await using stage = await openStage({ system, instances, env: serviceEnv, sql: scenario.sql })
 const { target } = stage
 const data = await prepareData({ target, scenario })
 const results: StepResult[] = []

@@ -108,21 +108,23 @@ export function parseScenario(text: string, file: string): Scenario {
   throw new Error(`${file} is not a valid scenario:\n${lines.join('\n')}`)
 }
 
+/** A scenario with its name and its SQL, which runs in the database of this machine first. */
+export type ScenarioFile = Scenario & { readonly name: string; readonly sql: string | undefined }
+
 /**
- * Reads load/scenarios/<name>.json, or the file of a path that ends with `.json`. @throws Error with the names of the
- * scenarios when the folder has no such file
+ * Reads load/scenarios/<name>.json, or the file of a path that ends with `.json`, and the file `.sql` beside it.
+ *
+ * @throws Error with the names of the scenarios when the folder has no such file
  */
-export function readScenario(name: string): Scenario {
-  if (name.endsWith('.json')) return parseScenario(readFileSync(name, 'utf8'), name)
+export function readScenario(name: string): ScenarioFile {
   const folder = join(import.meta.dirname, 'scenarios')
   const names = globSync('*.json', { cwd: folder }).map((file) => basename(file, '.json'))
-  if (!names.includes(name)) throw new Error(`unknown scenario ${name}: expected ${names.sort().join(', ')}`)
-  return parseScenario(readFileSync(join(folder, `${name}.json`), 'utf8'), `load/scenarios/${name}.json`)
-}
-
-/** Reads the SQL of a scenario, the file `.sql` beside its `.json`. It runs in the database of this machine first. */
-export function readSql(name: string): string | undefined {
-  const file = name.endsWith('.json') ? name : join(import.meta.dirname, 'scenarios', `${name}.json`)
-  const sql = file.replace(/json$/, 'sql')
-  return existsSync(sql) ? readFileSync(sql, 'utf8') : undefined
+  const isPath = name.endsWith('.json')
+  if (!isPath && !names.includes(name)) {
+    throw new Error(`unknown scenario ${name}: expected ${names.sort().join(', ')}`)
+  }
+  const file = isPath ? name : join(folder, `${name}.json`)
+  const sqlFile = file.replace(/json$/, 'sql')
+  const sql = existsSync(sqlFile) ? readFileSync(sqlFile, 'utf8') : undefined
+  return { ...parseScenario(readFileSync(file, 'utf8'), isPath ? name : `load/scenarios/${name}.json`), name, sql }
 }

@@ -17,8 +17,6 @@ export interface StageOptions {
   readonly instances?: number
   /** Additional variables of the instances. */
   readonly env?: Readonly<Record<string, string>>
-  /** Delay of the responses of the upstream `payments`, in milliseconds. @default 20 */
-  readonly paymentsDelayMs?: number
   /** Runs after the migrations. @default nothing */
   readonly sql?: string | undefined
 }
@@ -30,14 +28,21 @@ export interface Stage extends AsyncDisposable {
 /** Longest start of a process, in milliseconds. */
 const START_MS = 60_000
 
+/** Delay of the responses of the upstream `payments`, in milliseconds. */
+const PAYMENTS_DELAY_MS = 20
+
 const ARTIFACT = [process.execPath, 'dist/server.cjs'] as const
 /** A service may have deleted one of these files. The link then lacks nginx or the upstream. */
 const NGINX = join(import.meta.dirname, '../deploy/nginx/start-nginx.ts')
 const PAYMENTS = join(import.meta.dirname, '../test/payments/programs/instance.ts')
 
+/** Returns a running system, which the disposal leaves alone, or starts the full link. */
+export const openStage = async ({ system, ...options }: StageOptions & { readonly system?: Target | undefined }) =>
+  system ? { target: system, [Symbol.asyncDispose]: async () => {} } : startStage(options)
+
 /** Starts the full link: nginx, the instances of the artifact, PostgreSQL, Redis, and the upstream `payments`. */
 export async function startStage(options: StageOptions = {}): Promise<Stage> {
-  const { instances = 1, env = {}, paymentsDelayMs = 20, sql } = options
+  const { instances = 1, env = {}, sql } = options
   const { directory } = unprivileged('load')
   await using stack = new AsyncDisposableStack()
   const postgres = await startPostgres({ directory: join(directory, 'postgres') })
@@ -54,7 +59,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
   ]
   const paymentsPort = await freePort()
   if (existsSync(PAYMENTS)) {
-    const command = [process.execPath, PAYMENTS, String(paymentsPort), String(paymentsDelayMs)] as const
+    const command = [process.execPath, PAYMENTS, String(paymentsPort), String(PAYMENTS_DELAY_MS)] as const
     processes.push({ name: 'payments', kind: 'upstream', pid: (await children.start(command, {})).pid })
     await untilOk(`http://127.0.0.1:${paymentsPort}/health/ready`)
   }

@@ -167,7 +167,6 @@ function readMetrics(scrapes: readonly (readonly Scrape[])[]): Partial<Evidence>
       upstream: {
         inFlight: Math.max(0, ...totals('http_client_active_requests')),
         rejectedByConcurrency: growth('upstream_rejected_calls_total', 'reason="concurrency"'),
-        rejectedByCircuit: growth('upstream_rejected_calls_total', 'reason="circuit"'),
       },
     }),
   }

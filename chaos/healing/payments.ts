@@ -6,7 +6,6 @@ import { type FakePayments, PAYMENT, startFakePayments } from '../../test/paymen
 import { type RunningApp, startApp } from '../../test/support/app.ts'
 import { startAlerting } from '../../test/support/deploy/start-alerting.ts'
 import { freePort } from '../../test/support/services.ts'
-import { launchResponder, SECRET } from './responder.ts'
 import type { Outcome, Row, RowOptions, Sample } from './row.ts'
 import { GOOD_MS, isGood, judgeLag, nextLine, seconds, startUsers } from './users.ts'
 
@@ -63,7 +62,7 @@ const COOLDOWN_S = 25
 
 /** Starts the responder with the rules of deploy/respond for the service. */
 async function startMission(directory: string, fake: FakePayments) {
-  const [adminPort, port] = [await freePort(), await freePort()]
+  const adminPort = await freePort()
   const settingsFile = join(directory, 'settings.json')
   writeFileSync(settingsFile, '{}')
   const rules = JSON.parse(readFileSync('deploy/respond/rules.json', 'utf8'))
@@ -75,10 +74,9 @@ async function startMission(directory: string, fake: FakePayments) {
   const alerting = await startAlerting({
     directory,
     targets: [`127.0.0.1:${adminPort}`],
-    responder: { url: `http://127.0.0.1:${port}`, secret: SECRET },
     times: TIMES,
   })
-  const responder = await launchResponder({ directory, port, prometheusUrl: alerting.prometheus.url, env })
+  const responder = await alerting.startResponder(env)
   return { app, responder, alerting }
 }
 

@@ -2,14 +2,9 @@ import { once } from 'node:events'
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { json, text } from 'node:stream/consumers'
-import { startApp } from '../../test/support/app.ts'
 import { startAlerting } from '../../test/support/deploy/start-alerting.ts'
-import { freePort } from '../../test/support/services.ts'
-
-/** The bearer secret of the alerts. */
-export const SECRET = 'secret-of-the-healing-0123456789abc'
 
 /** An alert of Prometheus with its rule of the responder. */
 export interface Reaction {
@@ -20,38 +15,16 @@ export interface Reaction {
   readonly cooldownSeconds: number
 }
 
-interface LaunchOptions extends Pick<ResponderOptions, 'directory' | 'env'> {
-  readonly port: number
-  readonly prometheusUrl: string
-}
-
 export interface ResponderOptions {
   readonly directory: string
   /** `host:port` of the metrics of each instance. */
   readonly targets: readonly string[]
   readonly reaction: Reaction
-  /** Scrape interval. @default 5s */
-  readonly scrape?: string
   readonly env?: Readonly<Record<string, string>> | undefined
 }
 
-/** Starts the responder with `rules.json` of the directory, in which it also keeps its state. */
-export const launchResponder = ({ directory, port, prometheusUrl, env }: LaunchOptions) =>
-  startApp({
-    program: [resolve('dist/app'), 'respond'],
-    env: {
-      RESPONDER_PORT: String(port),
-      RESPONDER_RULES: join(directory, 'rules.json'),
-      RESPONDER_STATE: join(directory, 'state.json'),
-      RESPONDER_SECRET: SECRET,
-      RESPONDER_DRY_RUN: 'false',
-      RESPONDER_PROMETHEUS: prometheusUrl,
-      ...env,
-    },
-  })
-
 /** Starts Prometheus, Alertmanager and the responder with one alert and its rule. */
-export async function startResponder({ directory, targets, reaction, scrape = '5s', env }: ResponderOptions) {
+export async function startResponder({ directory, targets, reaction, env }: ResponderOptions) {
   const { alert, expr, action, cooldownSeconds } = reaction
   const alerts = {
     groups: [{ name: 'healing-respond', rules: [{ alert, expr, for: reaction.for, labels: { respond: 'true' } }] }],
@@ -61,15 +34,13 @@ export async function startResponder({ directory, targets, reaction, scrape = '5
     rules: [{ name: 'healing', match: { alertname: alert }, action, cooldownSeconds }],
   }
   writeFileSync(join(directory, 'rules.json'), JSON.stringify(rules))
-  const port = await freePort()
   const alerting = await startAlerting({
     directory,
     targets,
     alerts: JSON.stringify(alerts),
-    responder: { url: `http://127.0.0.1:${port}`, secret: SECRET },
-    times: { scrape, window: '15s', for: reaction.for, repeat: '5s' },
+    times: { scrape: '5s', window: '15s', for: reaction.for, repeat: '5s' },
   })
-  const responder = await launchResponder({ directory, port, prometheusUrl: alerting.prometheus.url, env })
+  const responder = await alerting.startResponder(env)
   return {
     responder,
     async stop(): Promise<void> {

@@ -1,4 +1,5 @@
-import { Agent, get } from 'node:http'
+import { Agent } from 'node:http'
+import { send } from '../../test/payments/programs.ts'
 import type { Line, RunningApp } from '../../test/support/app.ts'
 import { openLoop } from '../../test/support/open-loop.ts'
 import { until } from '../../test/support/services.ts'
@@ -12,7 +13,6 @@ export interface UserRequest {
 }
 
 export interface UsersOptions {
-  readonly host?: string
   readonly port: number
   readonly path: string
   readonly ratePerSecond: number
@@ -24,31 +24,15 @@ export interface UsersOptions {
 
 /** Starts users who send requests at a fixed rate, whatever the responses are. */
 export function startUsers(options: UsersOptions) {
-  const { host = '127.0.0.1', port, path, ratePerSecond, timeoutMs, keepAlive = true } = options
-  const agent = keepAlive ? new Agent({ keepAlive: true }) : false
+  const { port, path, ratePerSecond, timeoutMs, keepAlive = true } = options
+  const agent = new Agent({ keepAlive })
   const requests: UserRequest[] = []
   const end = new AbortController()
 
-  function ask(): Promise<void> {
+  async function ask(): Promise<void> {
     const sentAt = Date.now()
-    return new Promise((resolve) => {
-      const finish = (status: number) => {
-        requests.push({ sentAt, endedAt: Date.now(), status })
-        resolve()
-      }
-      const request = get({ host, port, path, agent }, (response) => {
-        response.resume().once('end', () => {
-          clearTimeout(timer)
-          finish(response.statusCode ?? 0)
-        })
-        response.once('error', () => finish(0))
-      })
-      const timer = setTimeout(() => request.destroy(new Error('timeout')), timeoutMs)
-      request.once('error', () => {
-        clearTimeout(timer)
-        finish(0)
-      })
-    })
+    const { status } = await send({ port, path, agent, signal: AbortSignal.timeout(timeoutMs) })
+    requests.push({ sentAt, endedAt: Date.now(), status })
   }
 
   const run = openLoop({ ratePerSecond, durationMs: 24 * 3_600_000, signal: end.signal, send: ask })
@@ -61,7 +45,7 @@ export function startUsers(options: UsersOptions) {
     async stop(): Promise<number> {
       end.abort()
       const { lag } = await run
-      if (agent) agent.destroy()
+      agent.destroy()
       return lag.p99Ms
     },
   }

@@ -1,11 +1,10 @@
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
-import { findLines, killApps, type RunningApp, startApp } from '../../test/support/app.ts'
+import { findLines, killApps, type RunningApp } from '../../test/support/app.ts'
 import { type Alerting, startAlerting } from '../../test/support/deploy/start-alerting.ts'
 import { listen } from '../../test/support/listen.ts'
-import { freePort } from '../../test/support/services.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
 import { needTools } from '../../test/support/tools.ts'
 
@@ -16,7 +15,6 @@ import { needTools } from '../../test/support/tools.ts'
  */
 jest.setTimeout(180_000)
 
-const SECRET = 'secret-of-the-test-0123456789abcdef'
 const WORK_CORES = 1.4
 
 const directory = temporaryDirectory('respond-cpu')
@@ -58,27 +56,17 @@ beforeAll(async () => {
     res.setHeader('content-type', 'text/plain; version=0.0.4').end(`process_cpu_seconds_total ${readCpuSeconds()}\n`)
   })
   instance = await listen(server)
-  const port = await freePort()
   alerting = await startAlerting({
     directory,
     targets: [`127.0.0.1:${instance.port}`],
     alerts: readFileSync(join(import.meta.dirname, 'alerts.yml'), 'utf8').replace('for: 5m', 'for: 2s'),
-    responder: { url: `http://127.0.0.1:${port}`, secret: SECRET },
-    times: { scrape: '1s', window: '4s', for: '2s', repeat: '1s' },
+    times: { scrape: '1s', window: '8s', for: '2s', repeat: '1s' },
   })
-  responder = await startApp({
-    program: [resolve('dist/app'), 'respond'],
-    env: {
-      PATH: `${directory}:${process.env['PATH']}`,
-      RESPONDER_PORT: String(port),
-      RESPONDER_RULES: join(import.meta.dirname, 'rules.json'),
-      RESPONDER_STATE: path('state.json'),
-      RESPONDER_SECRET: SECRET,
-      RESPONDER_DRY_RUN: 'false',
-      RESPONDER_PROMETHEUS: alerting.prometheus.url,
-      UPSTREAMS: 'payments=http://127.0.0.1:1',
-      SETTINGS_FILE: path('settings.json'),
-    },
+  responder = await alerting.startResponder({
+    PATH: `${directory}:${process.env['PATH']}`,
+    RESPONDER_RULES: join(import.meta.dirname, 'rules.json'),
+    UPSTREAMS: 'payments=http://127.0.0.1:1',
+    SETTINGS_FILE: path('settings.json'),
   })
 }, 300_000)
 

@@ -107,7 +107,8 @@ export async function evaluate({ options, openRig, cores, onProgress }: Evaluate
       measured.set(instances, await measureKnee(instances, { start, growth: 1.5 }))
     }
   }
-  const beyond = costs && options.url === undefined ? BEYOND.filter((each) => each > Math.max(...measured.keys())) : []
+  const beyond =
+    costs && options.system === undefined ? BEYOND.filter((each) => each > Math.max(...measured.keys())) : []
   for (const instances of [...measured.keys(), ...beyond]) {
     const knee = measured.get(instances)
     const simulated = costs && (await predictKnee(plan(instances, costs)))

@@ -8,14 +8,13 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
-import { schema } from '../../config/env.ts'
 import { listCores } from '../../test/support/cpu.ts'
 import { readValues } from '../../test/support/read-values.ts'
 import { findBottleneck, findFirstBottleneck } from '../bottleneck.ts'
 import type { Target } from '../evidence.ts'
 import { measure, prepareData, type StepResult } from '../measure.ts'
-import { readScenario, readSql, type Scenario } from '../scenario.ts'
-import { startStage } from '../stage.ts'
+import { readOrExit } from '../options.ts'
+import { openStage } from '../stage.ts'
 import { renderCapacityChart } from './chart.ts'
 import { evaluate, type Rig, type Row } from './evaluate.ts'
 import { type CapacityOptions, readOptions } from './options.ts'
@@ -24,48 +23,18 @@ import { listProblems, renderReport } from './report.ts'
 const USAGE =
   "make capacity TARGET=5000 SLO='p99<250ms' [SCENARIO=ping INSTANCES=1,2,4 DATABASE_POOL_MAX=10 ZONES=3 QUICK=1 URL=http://…]"
 
-function readInput(cores: number): { readonly options: CapacityOptions; readonly scenario: Scenario } | undefined {
-  try {
-    const options = readOptions(process.env, cores)
-    return { options, scenario: readScenario(options.scenario) }
-  } catch (error) {
-    console.error(`${(error as Error).message}\n${USAGE}`)
-    return undefined
+async function openRig({ system, scenario, serviceEnv, poolMax }: CapacityOptions, instances: number): Promise<Rig> {
+  await using stack = new AsyncDisposableStack()
+  const env = { ...serviceEnv, DATABASE_POOL_MAX: String(poolMax) }
+  const { target } = stack.use(await openStage({ system, instances, env, sql: scenario.sql }))
+  const data = await prepareData({ target, scenario })
+  const owned = stack.move()
+  return {
+    measure: (options) => measure({ ...options, target, scenario, data }),
+    readRss: () => readRss(target),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }
-
-function createOpenRig({ url, metrics, poolMax, scenario: name }: CapacityOptions, scenario: Scenario) {
-  const sql = readSql(name)
-
-  async function openTarget(instances: number, stack: AsyncDisposableStack): Promise<Target> {
-    if (url !== undefined) return { url, ...(metrics && { metrics }) }
-    const env = { ...serviceVariables(), DATABASE_POOL_MAX: String(poolMax) }
-    const stage = await startStage({ instances, env, sql })
-    stack.use(stage)
-    return stage.target
-  }
-
-  return async function openRig(instances: number): Promise<Rig> {
-    await using stack = new AsyncDisposableStack()
-    const target = await openTarget(instances, stack)
-    const data = await prepareData({ target, scenario })
-    const owned = stack.move()
-    return {
-      measure: (options) => measure({ ...options, target, scenario, data }),
-      readRss: () => readRss(target),
-      [Symbol.asyncDispose]: () => owned.disposeAsync(),
-    }
-  }
-}
-
-/** Variables of the service, such as OVERLOAD_WAIT_MS, apply to the instances. */
-const serviceVariables = () =>
-  Object.fromEntries(
-    Object.keys(schema).flatMap((name) => {
-      const value = process.env[name]
-      return value === undefined ? [] : [[name, value]]
-    }),
-  )
 
 async function readRss({ metrics = [] }: Target): Promise<number | undefined> {
   const texts = await Promise.all(metrics.map(async (url) => (await fetch(url)).text()))
@@ -82,27 +51,24 @@ function explain({ measured }: Row): string | undefined {
   return found && `${found.resource} (at ${Math.round(found.step.rate)}/s: ${found.reason}).`
 }
 
-async function main(): Promise<number> {
-  const cores = listCores().length
-  const input = readInput(cores)
-  if (input === undefined) return 64
-  const { options, scenario } = input
-  const onProgress = (line: string) => console.info(line)
-  const capacity = await evaluate({ options, openRig: createOpenRig(options, scenario), cores, onProgress })
-  const limits = capacity.rows.flatMap((row) => {
-    const limit = explain(row)
-    return limit === undefined ? [] : [[row.instances, limit] as const]
-  })
-  const { name } = JSON.parse(readFileSync('package.json', 'utf8'))
-  const machine = `${cores} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), ${new Date().toISOString().slice(0, 10)}`
-  const report = renderReport({ options, capacity, name, limits: new Map(limits), machine })
-  writeFileSync(join(import.meta.dirname, 'report.md'), report)
-  writeFileSync(join(import.meta.dirname, 'report.svg'), renderCapacityChart(capacity, scenario.title))
-  console.info(`\n${report}`)
-
-  const problems = listProblems(capacity)
-  for (const line of problems) console.error(line)
-  return problems.length > 0 ? 1 : 0
-}
-
-process.exitCode = await main()
+const cores = listCores().length
+const options = readOrExit(() => readOptions(process.env, cores), USAGE)
+const capacity = await evaluate({
+  options,
+  openRig: (instances) => openRig(options, instances),
+  cores,
+  onProgress: (line) => console.info(line),
+})
+const limits = capacity.rows.flatMap((row) => {
+  const limit = explain(row)
+  return limit === undefined ? [] : [[row.instances, limit] as const]
+})
+const { name } = JSON.parse(readFileSync('package.json', 'utf8'))
+const machine = `${cores} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), ${new Date().toISOString().slice(0, 10)}`
+const report = renderReport({ options, capacity, name, limits: new Map(limits), machine })
+writeFileSync(join(import.meta.dirname, 'report.md'), report)
+writeFileSync(join(import.meta.dirname, 'report.svg'), renderCapacityChart(capacity, options.scenario.title))
+console.info(`\n${report}`)
+const problems = listProblems(capacity)
+for (const line of problems) console.error(line)
+process.exitCode = problems.length > 0 ? 1 : 0

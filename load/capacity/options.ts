@@ -1,12 +1,22 @@
+import * as z from 'zod'
+import {
+  type CommonOptions,
+  type Environment,
+  isCount,
+  isInstances,
+  number,
+  numbers,
+  parsed,
+  readVariables,
+} from '../options.ts'
 import { type Objective, parseSlo } from './slo.ts'
 
-export interface CapacityOptions {
+export interface CapacityOptions extends CommonOptions {
   /** Requests per second of all instances. */
   readonly target: number
   readonly slo: readonly Objective[]
   readonly sloText: string
-  readonly scenario: string
-  /** Numbers of instances to measure, in rising order. With `url`, the number of instances behind it. */
+  /** Numbers of instances to measure, in rising order. With `system`, the number of its instances. */
   readonly instances: readonly number[]
   /** DATABASE_POOL_MAX of each instance. */
   readonly poolMax: number
@@ -17,75 +27,45 @@ export interface CapacityOptions {
   /** Cores of the database in the simulation. */
   readonly databaseCores: number
   readonly isQuick: boolean
-  readonly url?: string
-  /** The addresses of the metrics of the instances behind `url`. */
-  readonly metrics?: readonly string[]
 }
 
-type Environment = Readonly<Record<string, string | undefined>>
+const isRising = (values: readonly number[]) => values.every((each, index) => each > (values[index - 1] ?? 0))
 
-/**
- * Reads the variables of `make capacity`.
- *
- * @throws Error with every problem, one a line
- */
+/** Reads the variables of `make capacity`. @throws Error with every problem, one a line */
 export function readOptions(env: Environment, cores: number): CapacityOptions {
-  const problems: string[] = []
-
-  function number(
-    name: string,
-    fallback: number | undefined,
-    expected: string,
-    isValid: (value: number) => boolean,
-  ): number {
-    const text = env[name] || undefined
-    const value = text === undefined ? fallback : Number(text)
-    if (value !== undefined && isValid(value)) return value
-    problems.push(`${name}: expected ${expected}${text === undefined ? '' : `, not «${text}»`}`)
-    return Number.NaN
-  }
-  const isCount = (value: number) => Number.isInteger(value) && value > 0
-
-  function readSlo(): readonly Objective[] {
-    try {
-      return parseSlo(env['SLO'] ?? '')
-    } catch (error) {
-      problems.push((error as Error).message)
-      return []
-    }
-  }
-
   const isQuick = env['QUICK'] === '1'
-  const url = env['URL'] || undefined
-  if (url !== undefined && !/^https?:$/.test(URL.parse(url)?.protocol ?? '')) {
-    problems.push(`URL: expected the address of a running system, such as http://127.0.0.1:8080, not «${url}»`)
-  }
-  function readInstances(): readonly number[] {
-    const text = env['INSTANCES'] || (url === undefined ? (isQuick ? '1,2' : '1,2,4') : '1')
-    const numbers = text.split(',').map(Number)
-    const isRising = numbers.every((each, index) => each > (numbers[index - 1] ?? 0))
-    if (url !== undefined && numbers.length > 1) problems.push('INSTANCES: with URL, expected one number')
-    else if (!numbers.every((each) => isCount(each) && each <= 8) || !isRising) {
-      problems.push(`INSTANCES: expected rising numbers from 1 to 8, such as 1,2,4, not «${text}»`)
-    }
-    return numbers
-  }
-
-  const options: CapacityOptions = {
-    target: number('TARGET', undefined, 'requests per second, such as 5000', (value) => value > 0 && value < 1e9),
-    slo: readSlo(),
-    sloText: env['SLO'] ?? '',
-    scenario: env['SCENARIO'] || 'ping',
-    instances: readInstances(),
-    poolMax: number('DATABASE_POOL_MAX', 10, 'connections of each instance', isCount),
-    zones: number('ZONES', 3, 'a number of zones from 1', isCount),
-    headroom: number('HEADROOM', 0.3, 'a share from 0 to below 1', (value) => value >= 0 && value < 1),
-    maxConnections: number('MAX_CONNECTIONS', 100, 'max_connections of PostgreSQL', isCount),
-    databaseCores: number('DATABASE_CORES', cores, 'the cores of the database', isCount),
+  const { values, common } = readVariables(
+    z.object({
+      TARGET: number('requests per second, such as 5000', (value) => value > 0 && value < 1e9),
+      SLO: parsed((text) => ({ text, objectives: parseSlo(text) })).prefault(''),
+      INSTANCES: env['URL']
+        ? numbers(
+            'one number from 1 to 8, because URL is set',
+            ([value = 0, ...others]) => isInstances(value) && others.length === 0,
+          ).default([1])
+        : numbers(
+            'rising numbers from 1 to 8, such as 1,2,4',
+            (values) => values.every(isInstances) && isRising(values),
+          ).default(isQuick ? [1, 2] : [1, 2, 4]),
+      DATABASE_POOL_MAX: number('connections of each instance', isCount).default(10),
+      ZONES: number('a number of zones from 1', isCount).default(3),
+      HEADROOM: number('a share from 0 to below 1', (value) => value >= 0 && value < 1).default(0.3),
+      MAX_CONNECTIONS: number('max_connections of PostgreSQL', isCount).default(100),
+      DATABASE_CORES: number('the cores of the database', isCount).default(cores),
+    }),
+    env,
+  )
+  return {
+    ...common,
+    target: values.TARGET,
+    slo: values.SLO.objectives,
+    sloText: values.SLO.text,
+    instances: values.INSTANCES,
+    poolMax: values.DATABASE_POOL_MAX,
+    zones: values.ZONES,
+    headroom: values.HEADROOM,
+    maxConnections: values.MAX_CONNECTIONS,
+    databaseCores: values.DATABASE_CORES,
     isQuick,
-    ...(url !== undefined && { url }),
-    ...(url !== undefined && env['METRICS'] && { metrics: env['METRICS'].split(',') }),
   }
-  if (problems.length > 0) throw new Error(problems.join('\n'))
-  return options
 }

@@ -36,12 +36,12 @@ export function renderReport(input: ReportInput): string {
   const { options, capacity } = input
   const { durationS, warmUpS, resolution, repetitions } = capacity.window
   const command = [
-    `make capacity TARGET=${options.target} SLO='${options.sloText}' SCENARIO=${options.scenario}`,
+    `make capacity TARGET=${options.target} SLO='${options.sloText}' SCENARIO=${options.scenario.name}`,
     `INSTANCES=${options.instances.join(',')}${options.isQuick ? ' QUICK=1' : ''}`,
-    options.url === undefined ? `DATABASE_POOL_MAX=${options.poolMax}` : `URL=${options.url}`,
+    options.system === undefined ? `DATABASE_POOL_MAX=${options.poolMax}` : `URL=${options.system.url}`,
   ].join(' ')
   return `${[
-    `# Capacity: ${options.scenario}, ${options.sloText}`,
+    `# Capacity: ${options.scenario.name}, ${options.sloText}`,
     `\`${command}\` on ${input.machine}.`,
     `Each measurement took ${durationS} s after a warm-up of ${warmUpS} s. The search ended at steps of ${
       100 * resolution
@@ -112,7 +112,7 @@ function renderSizing({ options, capacity, name }: ReportInput): string {
 function describeSizing(sizing: Sizing, { use, isTargetHeld }: Capacity, options: CapacityOptions): readonly string[] {
   const { replicas, lost, needed, rate, cpuMillis, memoryMib, pool, databaseCores } = sizing
   const lines = [
-    `- Replicas: ${replicas}. ${needed} carry the target at ${round(rate.worst)} requests/s each; ${lost} may be lost.`,
+    `- Replicas: ${replicas}. ${needed} carry the target at ${round(rate)} requests/s each; ${lost} may be lost.`,
     memoryMib &&
       `- Memory: request ${memoryMib.request} MiB, limit ${memoryMib.limit} MiB (${round((use.rssBytes ?? 0) / 1024 ** 2)} MiB measured).`,
     cpuMillis && `- CPU request: ${cpuMillis}m, the use of one instance at its knee.`,

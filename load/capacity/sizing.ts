@@ -30,8 +30,8 @@ export interface Sizing {
   /** Replicas that carry the target with the headroom. */
   readonly needed: number
   readonly maxReplicas: number
-  /** Requests per second of each replica, with all zones and with one zone lost. */
-  readonly rate: { readonly usual: number; readonly worst: number }
+  /** Requests per second of each replica while a zone is lost. */
+  readonly rate: number
   /** CPU use, as a percentage of the request, at which the autoscaler adds replicas. */
   readonly utilization: number
   readonly cpuMillis?: number
@@ -44,8 +44,6 @@ export interface Sizing {
 export interface PoolSizing {
   /** DATABASE_POOL_MAX of each instance. */
   readonly perInstance: number
-  /** Connections of all instances during a roll-out at the maximum of the autoscaler. */
-  readonly clients: number
   /** `max_connections` that PostgreSQL needs without a pooler. */
   readonly needed: number
   /** The pooler. Present when `needed` exceeds `max_connections`. */
@@ -73,15 +71,15 @@ export function computeSizing(options: SizingOptions): Sizing | undefined {
   while (replicas - lostOf(replicas) < needed) replicas++
   const lost = lostOf(replicas)
   const maxReplicas = 2 * replicas
-  const worst = target / (replicas - lost)
+  const rate = target / (replicas - lost)
   return {
     ...{ replicas, lost, needed, maxReplicas },
-    rate: { usual: target / replicas, worst },
+    rate,
     utilization: Math.floor(100 * free),
     ...(use.cpu !== undefined && { cpuMillis: Math.max(10, roundUp(use.cpu * 1_000, 10)) }),
     ...(use.rssBytes !== undefined && { memoryMib: sizeMemory(use.rssBytes, headroom) }),
     ...(use.connectionMs !== undefined && {
-      pool: sizePool({ target, worst, free, maxReplicas, maxConnections, connectionMs: use.connectionMs }),
+      pool: sizePool({ target, rate, free, maxReplicas, maxConnections, connectionMs: use.connectionMs }),
     }),
     ...(use.databaseCpuMs !== undefined && { databaseCores: (target * use.databaseCpuMs) / 1_000 / free }),
   }
@@ -95,7 +93,7 @@ function sizeMemory(rssBytes: number, headroom: number): { readonly request: num
 
 interface PoolInput {
   readonly target: number
-  readonly worst: number
+  readonly rate: number
   readonly free: number
   readonly maxReplicas: number
   readonly maxConnections: number
@@ -103,17 +101,18 @@ interface PoolInput {
 }
 
 /** Little's law: the mean number of busy connections is the rate times the time that a request holds a connection. */
-function sizePool({ target, worst, free, maxReplicas, maxConnections, connectionMs }: PoolInput): PoolSizing {
+function sizePool({ target, rate, free, maxReplicas, maxConnections, connectionMs }: PoolInput): PoolSizing {
   const connections = (ratePerSecond: number) => ceil((ratePerSecond * connectionMs) / 1_000 / free)
   // With one connection, a single slow transaction would stop the instance.
-  const perInstance = Math.max(2, connections(worst))
-  // Each instance has one more connection for its health check.
+  const perInstance = Math.max(2, connections(rate))
+  // The connections of all instances during a roll-out at the maximum of the autoscaler. Each instance has one more for
+  // its health check.
   const clients = (maxReplicas + SURGE) * (perInstance + 1)
   const needed = clients + RESERVED_CONNECTIONS
-  if (needed <= maxConnections) return { perInstance, clients, needed }
+  if (needed <= maxConnections) return { perInstance, needed }
   const defaultPoolSize = connections(target)
   const isEnough = defaultPoolSize + RESERVED_CONNECTIONS <= maxConnections
-  return { perInstance, clients, needed, pooler: { maxClientConn: clients, defaultPoolSize, isEnough } }
+  return { perInstance, needed, pooler: { maxClientConn: clients, defaultPoolSize, isEnough } }
 }
 
 /** Rounds up, but ignores the rounding error of a division. */

@@ -56,5 +56,5 @@ test('wrong variables end the command with 64 and every problem', async () => {
 test('an unknown scenario ends the command with 64 and the names of the scenarios', async () => {
   const { code, stderr } = await capacity({ SCENARIO: 'none' })
   expect(code).toBe(64)
-  expect(stderr).toMatch(/^unknown scenario none: expected .*ping/)
+  expect(stderr).toMatch(/^SCENARIO: unknown scenario none: expected .*ping/)
 })

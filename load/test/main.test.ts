@@ -69,10 +69,10 @@ test('make load exits with 1 when a limit of the scenario is broken', async () =
   expect(stdout).toContain('503: 10')
 })
 
-test('make load rejects steps that are not positive numbers', async () => {
-  const { code, stderr } = await load({ SCENARIO: 'ping', STEPS: '20,fast', URL: 'http://127.0.0.1:1' })
-  expect(code).toBe(1)
-  expect(stderr).toContain('STEPS, RATE and DURATION_S: expected positive numbers')
+test('make load rejects wrong variables with every problem and exit code 64', async () => {
+  const { code, stderr } = await load({ SCENARIO: 'ping', STEPS: '20,fast', INSTANCES: '0', DATABASE_POOL_MAX: 'x' })
+  expect(code).toBe(64)
+  expect(stderr).toMatch(/^STEPS: .*\nINSTANCES: .*\nDATABASE_POOL_MAX: .*\nmake load \[SCENARIO=ping /)
 })
 
 test.each(globSync('load/scenarios/*.json').map((file) => basename(file, '.json')))(

@@ -9,7 +9,7 @@ const { session: _session, ...scenario } = readScenario('payments')
 
 /** Sends 300 requests a second to an upstream that takes 20 ms for each: about six calls are in progress. */
 async function measureWith(concurrency: number) {
-  await using stage = await startStage({ env: { UPSTREAM_CONCURRENCY: String(concurrency) }, paymentsDelayMs: 20 })
+  await using stage = await startStage({ env: { UPSTREAM_CONCURRENCY: String(concurrency) } })
   return await measure({ target: stage.target, scenario, rate: 300, durationS: 3, warmUpS: 1 })
 }
 

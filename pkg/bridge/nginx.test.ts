@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import {
   existsSync,
   mkdirSync,
@@ -10,6 +11,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { createNginxSink } from './nginx.ts'
 
@@ -124,6 +126,15 @@ test('a program that hangs is killed, and the file is restored', async () => {
   fail('-t', 'hang')
   await expect(createSink(1).publish([])).rejects.toThrow('no exit within 1 ms')
   expect(readFileSync(path, 'utf8')).toBe(before)
+})
+
+test('a wrapper that hangs is killed with its children', async () => {
+  const child = `sleep 10000.${process.pid}`
+  const sink = createNginxSink({ path, command: ['sh', '-c', `${child} & wait`], timeoutMs: 500 })
+  await expect(sink.publish(LIST)).rejects.toThrow('no exit within 500 ms')
+  const isRunning = () => execFileSync('ps', ['-A', '-o', 'args='], { encoding: 'utf8' }).includes(child)
+  for (let looks = 0; looks < 100 && isRunning(); looks++) await setImmediate()
+  expect(isRunning()).toBe(false)
 })
 
 test('a missing program is an error, and the file is restored', async () => {

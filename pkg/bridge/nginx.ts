@@ -1,6 +1,5 @@
-import { execFile } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { link, readFile, rename, rm } from 'node:fs/promises'
-import { promisify } from 'node:util'
 import { type Endpoint, integerWeights, toKey } from './endpoints.ts'
 import type { Sink } from './publisher.ts'
 import { replaceFile } from './replace-file.ts'
@@ -26,14 +25,10 @@ export function createNginxSink({ path, command, environment, timeoutMs = 10_000
 
   async function nginx(...args: readonly string[]): Promise<void> {
     const [file = '', ...first] = command
-    try {
-      const limits = { timeout: timeoutMs, killSignal: 'SIGKILL' } as const
-      await promisify(execFile)(file, [...first, ...args], { ...limits, env: environment })
-    } catch (error) {
-      const { stderr, killed, code } = error as { stderr?: string; killed?: boolean; code?: string | number }
-      const reason = killed ? `no exit within ${timeoutMs} ms` : findReason(stderr) || `exit code ${code}`
-      throw new Error(`${[...command, ...args].join(' ')}: ${reason}`)
-    }
+    const { code, stderr, isLate } = await run(file, [...first, ...args], timeoutMs, environment)
+    if (code === 0) return
+    const reason = isLate ? `no exit within ${timeoutMs} ms` : findReason(stderr) || `exit code ${code}`
+    throw new Error(`${[...command, ...args].join(' ')}: ${reason}`)
   }
 
   async function write(text: string): Promise<void> {
@@ -79,6 +74,38 @@ function render(endpoints: readonly Endpoint[]): string {
   // nginx refuses an upstream without a server.
   const servers = lines.length > 0 ? lines : ['server 127.0.0.1:1 down;\n']
   return `# app bridge writes this file.\n${servers.join('')}`
+}
+
+/** Largest kept part of the errors of a program, in characters. */
+const MAX_STDERR = 64 * 1024
+
+/**
+ * Runs a program in a process group. After the time limit, kills the group, because the program may be a wrapper that
+ * would leave nginx running. `code` is also the code of a failed start, or null after a signal.
+ */
+function run(file: string, args: readonly string[], timeoutMs: number, env: NginxOptions['environment']) {
+  return new Promise<{ code: number | string | null; stderr: string; isLate: boolean }>((resolve) => {
+    const child = spawn(file, args, { env, detached: true, stdio: ['ignore', 'ignore', 'pipe'] })
+    let stderr = ''
+    let isLate = false
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      if (stderr.length < MAX_STDERR) stderr += text
+    })
+    const end = (code: number | string | null) => {
+      clearTimeout(timer)
+      resolve({ code, stderr, isLate })
+    }
+    const timer = setTimeout(() => {
+      isLate = true
+      try {
+        process.kill(-(child.pid ?? Number.NaN), 'SIGKILL')
+      } catch {
+        // The group has ended, and another process has its errors open.
+      }
+      child.stderr.destroy()
+    }, timeoutMs)
+    child.once('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message)).once('close', end)
+  })
 }
 
 /** Returns the reason for a failure. nginx writes the reason first, and then a line with the result of the test. */
