@@ -39,7 +39,7 @@ dev: $(PACKAGES) ## run from the sources: restart on save, readable logs (INSPEC
 test: lint types unit e2e ## run all checks and tests, with real PostgreSQL and Redis
 
 lint: $(PACKAGES) ## check style, likely mistakes, import direction, unused code, contradictory timeouts and unsafe migrations
-	@biome check --error-on-warnings
+	@biome check --error-on-warnings || { echo 'make fmt formats the code and applies the safe fixes.' >&2; exit 1; }
 	@knip --no-config-hints
 	@node scripts/check-timeouts.ts
 	@node scripts/check-migrations.ts

@@ -65,7 +65,9 @@ async function checkPort(port: string): Promise<void> {
   const wanted = Number(port)
   // The service itself reports an invalid port.
   if (wanted > 0 && wanted <= 65_535 && (await freePort(wanted)) !== wanted) {
-    throw new Error(`port ${port} is taken: stop the other process, or choose another port (PORT=8081 make run)`)
+    throw new Error(
+      `port ${port} is taken: stop the other process, or choose another port (PORT=8081 make ${watch ? 'dev' : 'run'})`,
+    )
   }
 }
 

@@ -38,6 +38,7 @@ test('make help lists each target once, in groups', () => {
   const list = execFileSync('make', ['help'], { encoding: 'utf8' })
   const groups = list.split('\n\n')
   expect(groups.length).toBeGreaterThan(2)
+  expect(groups.find((group) => group.startsWith('Every day\n'))).toContain('\n  make hooks ')
   for (const group of groups) expect(group).toMatch(/^[A-Z][^\n]+(\n {2}make [a-z0-9-]+ +\S.*)+\n?$/)
   const targets = [...list.matchAll(/^ {2}make (\S+)/gm)].map(([, target]) => target)
   expect(new Set(targets).size).toBe(targets.length)

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
 import { createClient } from '@redis/client'
 import { startRedis } from '../scripts/services/redis.ts'
+import { run } from './support/run.ts'
 import { freePort, until } from './support/services.ts'
 import { copyTree, temporaryDirectory } from './support/temporary.ts'
 
@@ -91,6 +92,15 @@ test('make dev prints the pages and the requests to try', () => {
   const served = url.replace('127.0.0.1', 'localhost')
   expect(output).toContain(`  ${served}/ and ${served}/docs in a browser\n`)
   expect(output).toContain(`  curl ${served}/ping\n`)
+})
+
+test('a second make dev says that the port is taken, and how to choose another port', async () => {
+  const { port } = new URL(url)
+  const env = { PORT: port, NODE_ENV: 'development' }
+  expect(await run(process.execPath, ['scripts/run.ts', '--watch'], { cwd: root, env })).toMatchObject({
+    code: 1,
+    stderr: `port ${port} is taken: stop the other process, or choose another port (PORT=8081 make dev)\n`,
+  })
 })
 
 test('the debugger attaches to the service, and a restart keeps its port', async () => {

@@ -65,6 +65,13 @@ describe.each(pages)('%s', (page) => {
     expect(named.filter((target) => !new RegExp(`^${target}:`, 'm').test(makefile))).toEqual([])
   })
 
+  test('names existing tests', () => {
+    for (const [, path = '', name = ''] of text.matchAll(/([\w/]+) -t '([^']+)'/g)) {
+      const files = tracked.filter((file) => file.startsWith(path) && file.endsWith('.test.ts'))
+      expect([path, name, files.some((file) => readFileSync(file, 'utf8').includes(name))]).toEqual([path, name, true])
+    }
+  })
+
   test('names existing variables', () => {
     const named = code.flatMap((each) => /^[A-Z]+(?:_[A-Z]+)+(?==|$)/.exec(each)?.[0] ?? [])
     expect(named.filter((name) => !isVariable(name))).toEqual([])

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { delimiter, dirname, join, resolve } from 'node:path'
 import { beforeAll, expect, test } from '@jest/globals'
 import { temporaryDirectory } from './support/temporary.ts'
 
@@ -26,6 +26,15 @@ function findings(path: string, text: string): string[] {
   const { diagnostics } = JSON.parse(stdout) as { diagnostics: { category: string }[] }
   return diagnostics.map(({ category }) => category.split('/').at(-1) ?? '')
 }
+
+test('make lint names the command that formats the code', () => {
+  writeFileSync(join(project, 'x.ts'), 'export const x = "text"\n')
+  writeFileSync(join(project, '.gitignore'), 'node_modules\n')
+  const args = ['-f', resolve('Makefile'), '-o', 'node_modules/.package-lock.json', 'lint']
+  const env = { ...process.env, PATH: `${resolve('node_modules/.bin')}${delimiter}${process.env['PATH']}` }
+  const { status, stderr } = spawnSync('make', args, { cwd: project, encoding: 'utf8', env })
+  expect([status, stderr]).toEqual([2, expect.stringContaining('make fmt formats the code')])
+})
 
 const importing = (from: string) => `import { x } from '${from}'\n\nexport const y = x\n`
 

@@ -19,10 +19,13 @@ export function listExisting(paths: readonly string[], read: (path: string) => s
 export function findParent(name = '', existing: readonly Names[] = []): Names | undefined {
   const parent = existing.find((names) => names['user-profile'] === name)
   if (name === '' || parent) return parent
+  throw new Error(`PARENT: ${describeMissing(name, existing)}`)
+}
+
+/** Says that a resource does not exist, and which resources do. */
+export function describeMissing(name: string, existing: readonly Names[]): string {
   const known = existing.map((names) => names['user-profile']).join(', ')
-  throw new Error(
-    `PARENT: there is no resource ${JSON.stringify(name)}${known === '' ? '' : `, expected one of ${known}`}`,
-  )
+  return `there is no resource ${JSON.stringify(name)}${known === '' ? '' : `, expected one of ${known}`}`
 }
 
 const MIGRATION = /^internal\/store\/migrations\/\d.*\.ts$/

@@ -33,7 +33,7 @@ function findNameProblem(name: string): string | undefined {
   if (reserved) return reserved[0]
   return VALID_NAME.test(name) && name.length <= 50
     ? undefined
-    : 'expected at most 50 letters and digits, such as dueAt'
+    : 'expected at most 50 letters and digits, the first in lower case, such as dueAt'
 }
 
 function readField(text: string, resources: readonly Names[]): Field | string {

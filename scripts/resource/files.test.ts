@@ -170,7 +170,9 @@ export const migrations: Migrations = {
     const changed = (from: string, to: string) =>
       Object.fromEntries(Object.entries(formatted).map(([path, text]) => [path, text.replaceAll(from, to)]))
     const withoutStore = paths.filter((path) => path !== 'internal/store/orders.ts')
-    expect(() => undo('user', formatted, paths)).toThrow('no migration …-users.ts')
+    const withoutMigration = paths.filter((path) => !path.includes('migrations'))
+    expect(() => undo('order', formatted, withoutMigration)).toThrow('no migration …-orders.ts')
+    expect(() => undo('user', formatted, paths)).toThrow('NAME: there is no resource "user"')
     expect(() => undo('order', formatted, withoutStore)).toThrow('do not exist: internal/store/orders.ts')
     expect(() => undo('order', formatted, [...paths, 'internal/store/migrations/20261124000000-orders.ts'])).toThrow(
       'several migrations of orders: 20261123070809-orders, 20261124000000-orders',

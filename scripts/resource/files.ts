@@ -1,5 +1,5 @@
 import { timestamp } from '../migrations/timestamp.ts'
-import { listMentioning, listReferring } from './existing.ts'
+import { describeMissing, listExisting, listMentioning, listReferring } from './existing.ts'
 import type { Field } from './fields.ts'
 import { type Names, rename } from './names.ts'
 import { fillRegistrations, REGISTRATIONS, register, unregister } from './registration.ts'
@@ -100,6 +100,8 @@ export function unmakeResource(
   }
   const ownMigration = new RegExp(`^internal/store/migrations/(\\d+-${plural})\\.ts$`)
   const [migration, ...others] = paths.flatMap((path) => ownMigration.exec(path)?.[1] ?? [])
+  if (migration === undefined && !paths.includes(`internal/store/${plural}.ts`))
+    throw new Error(`NAME: ${describeMissing(rename('user-profile', names), listExisting(paths, read))}`)
   if (migration === undefined) throw new Error(`there is no migration …-${plural}.ts that make resource wrote`)
   if (others.length > 0)
     throw new Error(`there are several migrations of ${plural}: ${[migration, ...others].join(', ')}`)

@@ -10,6 +10,10 @@ test.each([
   ['branch', 'branches'],
   ['user-category', 'user-categories'],
   ['key', 'keys'],
+  ['address', 'addresses'],
+  ['status', 'statuses'],
+  ['analysis', 'analysises'],
+  ['alias', 'aliases'],
   ['new', 'news'],
 ])('the plural of %s is %s', (NAME, many) => {
   expect(readNames({ NAME })).toMatchObject({ 'user-profiles': many })
@@ -46,6 +50,12 @@ test.each([
   ),
   ['a'.repeat(51), undefined, 'at most 50'],
   ['a'.repeat(50), undefined, 'PLURAL: got'],
+  [
+    'invoices',
+    undefined,
+    'NAME: got "invoices", expected the singular (if it is the singular, give PLURAL=invoiceses too)',
+  ],
+  ['user-keys', undefined, 'expected the singular'],
   ['pg-table', undefined, 'PostgreSQL reserves'],
   ['promise', undefined, 'JavaScript has a global Promise'],
   ['mapping', 'map', 'JavaScript has a global Map'],

@@ -46,6 +46,9 @@ function isVariable(name: string): boolean {
   }
 }
 
+/** Matches `invoices` and `news`, but not `address`, `status` and `analysis`. */
+const LOOKS_PLURAL = /[^aius]s$/
+
 const VALID_NAME = /^[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*$/
 
 /** PostgreSQL cuts the name of an index at 63 bytes, and the templates append `_newest_first`. */
@@ -61,11 +64,12 @@ function findNameProblem(name: string): string | undefined {
 }
 
 /** @throws with the reason to refuse `NAME` or `PLURAL` */
-export function readNames({
-  NAME: one = '',
-  PLURAL: many = pluralize(one),
-}: Readonly<Record<string, string | undefined>>): Names {
+export function readNames({ NAME: one = '', PLURAL }: Readonly<Record<string, string | undefined>>): Names {
+  const many = PLURAL ?? pluralize(one)
   if (one === '') throw new Error('NAME: is missing, expected a name such as NAME=invoice')
+  if (PLURAL === undefined && LOOKS_PLURAL.test(one)) {
+    throw new Error(`NAME: got "${one}", expected the singular (if it is the singular, give PLURAL=${many} too)`)
+  }
   const refuse = (variable: string, value: string, problem: string | undefined) => {
     if (problem !== undefined) throw new Error(`${variable}: got ${JSON.stringify(value)}, ${problem}`)
   }
