@@ -36,10 +36,10 @@ const SAMPLERS = [
 
 const isLongSecret = (text: string) => text.length >= 32
 
-/** Every variable that the service reads, with its format and its default, in the order of .env.example. */
 /** The default of ADMIN_PORT: the port of OpenTelemetry's exporter for Prometheus. */
 export const DEFAULT_ADMIN_PORT = 9464
 
+/** Every variable that the service reads, with its format and its default, in the order of .env.example. */
 export const schema = {
   SERVICE_NAME: text(/^[a-z0-9][a-z0-9-]{0,62}$/, 'lower-case letters, digits and hyphens, at most 63').optional(),
   NODE_ENV: oneOf(['production', 'development', 'test']).default('production'),
