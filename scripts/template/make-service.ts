@@ -5,10 +5,9 @@ import { readNames } from '../resource/names.ts'
 import { CAPABILITIES, dropUses, listCapabilities } from './capabilities.ts'
 import type { Choices } from './choices.ts'
 import { dropServices } from './compose.ts'
-import { writeLicense } from './license.ts'
+import { dropPackages, writeLicense } from './manifests.ts'
 import { createGone, dropCommands, listPagesOfGone } from './mentions.ts'
 import { dropDependents, dropOrphans, findReached } from './orphans.ts'
-import { dropPackages } from './packages.ts'
 import { createRenamer } from './rename.ts'
 
 /** Texts by path. */
