@@ -17,6 +17,8 @@ TOOLCHAIN := .toolchain/ready
 PACKAGES := node_modules/.package-lock.json
 SOURCES := $(shell find src config internal pkg -name '*.ts' ! -name '*.test.ts')
 JEST := node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js
+# Read NAME from the command line only: some systems set NAME to the host name.
+WITHOUT_NAME = $(if $(filter environment,$(origin NAME)),env -u NAME)
 
 .PHONY: help shell watch coverage upgrade resource remove-resource migration run dev migrate seed reset test lint types unit e2e e2e-database e2e-deploy e2e-stability fmt build image audit clean FORCE
 
@@ -71,15 +73,14 @@ shell: $(PACKAGES) ## open a shell with the pinned Node and the commands of the 
 
 ##@ Make it yours
 
-# Read NAME from the command line only: some systems set NAME to the host name.
 resource: $(PACKAGES) ## generate a resource with its table and tests: NAME=invoice FIELDS='number:string:unique,total:int' (PLURAL=invoices, PARENT=customer)
-	@$(if $(filter environment,$(origin NAME)),env -u NAME) node scripts/resource.ts
+	@$(WITHOUT_NAME) node scripts/resource.ts
 
 remove-resource: $(TOOLCHAIN) ## remove a generated resource: NAME=note (PLURAL=notes)
-	@$(if $(filter environment,$(origin NAME)),env -u NAME) node scripts/resource.ts remove
+	@$(WITHOUT_NAME) node scripts/resource.ts remove
 
 migration: $(PACKAGES) ## write an empty migration and register it: NAME=invoices-amount
-	@$(if $(filter environment,$(origin NAME)),env -u NAME) node scripts/migration.ts
+	@$(WITHOUT_NAME) node scripts/migration.ts
 
 migrate: $(PACKAGES) ## apply the migrations of the sources to the local database, or to DATABASE_URL
 	@node scripts/database.ts migrate

@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import { killApps, runApp, startApp } from './support/app.ts'
-import { temporaryDirectory } from './support/temporary.ts'
+import { copyTree } from './support/temporary.ts'
 
 /*
  * Builds copies of the tree with the changes that a service makes as it grows.
@@ -13,13 +13,9 @@ jest.setTimeout(180_000)
 
 afterEach(killApps)
 
-const PARTS = ['src', 'config', 'internal', 'pkg', 'scripts', 'package.json', 'tsconfig.json', '.nvmrc']
-
-/** Copies the files that the build reads, and links the installed packages. */
-function copyTree() {
-  const directory = temporaryDirectory('build')
-  for (const part of PARTS) cpSync(part, join(directory, part), { recursive: true })
-  symlinkSync(resolve('node_modules'), join(directory, 'node_modules'))
+/** Copies the files that the build reads. */
+function copyBuild() {
+  const directory = copyTree('build')
   mkdirSync(join(directory, 'dist'))
   const path = (file: string) => join(directory, file)
   return {
@@ -59,7 +55,7 @@ const GROWTH = `
 describe('a service that has grown', () => {
   const { name: own } = JSON.parse(readFileSync('package.json', 'utf8'))
   const borrowed = own === 'express' ? 'zod' : 'express'
-  const tree = copyTree()
+  const tree = copyBuild()
   const program = [tree.path('dist/app')]
   const env = { NODE_ENV: 'test', STORE_KEY: 'own' }
 
@@ -115,7 +111,7 @@ describe('a service that has grown', () => {
 })
 
 test('a syntax error leaves no file of this build or of an earlier build', () => {
-  const tree = copyTree()
+  const tree = copyBuild()
   for (const output of BUNDLE) writeFileSync(tree.path(`dist/${output}`), 'of an earlier build')
   tree.edit('src/main.ts', (text) => `${text}\nconst = 1\n`)
   const { status, stderr } = tree.build('bundle')
@@ -125,7 +121,7 @@ test('a syntax error leaves no file of this build or of an earlier build', () =>
 })
 
 test('the build warns about a module to load later that no package requires', () => {
-  const tree = copyTree()
+  const tree = copyBuild()
   tree.edit('scripts/bundle.ts', (text) => text.replace("'http-errors'", "'http-errors', 'gone'"))
   const { status, stderr } = tree.build('bundle')
   expect(status).toBe(0)

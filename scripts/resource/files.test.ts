@@ -97,9 +97,15 @@ export const migrations: Migrations = {
     ...own,
     [RESOURCES]: `import { x } from './x.ts'\n\nconst RESOURCES: readonly string[] = [\n  // One line for each resource.\n]\n`,
   }
+  const known = new Map<string, string>()
+  /** Formats each text once, because a run of the formatter takes 100 ms. */
+  const formatOnce = (path: string, text: string) => {
+    known.set(text, known.get(text) ?? format(path, text))
+    return known.get(text)
+  }
   const made = (name: string, lists = own) => {
     const { written, edited } = make({ name, lists })
-    const formatted = Object.fromEntries([...edited].map(([path, text]) => [path, format(path, text)]))
+    const formatted = Object.fromEntries([...edited].map(([path, text]) => [path, formatOnce(path, text) ?? '']))
     return { paths: [...written.keys()], formatted }
   }
   const undo = (name: string, formatted: Readonly<Record<string, string>>, paths: readonly string[]) =>

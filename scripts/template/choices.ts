@@ -1,5 +1,7 @@
 import { CAPABILITIES } from './capabilities.ts'
-import { LICENSES } from './license.ts'
+
+/** `none` keeps all rights: the service has no LICENSE. */
+const LICENSES: readonly string[] = ['none', 'MIT', 'Apache-2.0']
 
 /** The choices of `make init`, which `.template.json` records. */
 export interface Choices {

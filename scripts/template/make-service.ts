@@ -5,10 +5,9 @@ import { readNames } from '../resource/names.ts'
 import { CAPABILITIES, dropUses, listCapabilities } from './capabilities.ts'
 import type { Choices } from './choices.ts'
 import { dropServices } from './compose.ts'
-import { writeLicense } from './license.ts'
+import { dropPackages, writeLicense } from './manifests.ts'
 import { createGone, dropCommands, listPagesOfGone } from './mentions.ts'
 import { dropDependents, dropOrphans, findReached } from './orphans.ts'
-import { dropPackages } from './packages.ts'
 import { createRenamer } from './rename.ts'
 
 /** Texts by path. */
@@ -122,15 +121,22 @@ function dropFiles(template: Tree, { example, deploy, with: folders }: Choices) 
   return { ...rest, kept: dropUses(template, rest.kept) }
 }
 
+/** The sections of README.md that a service keeps. The other sections are about the template. */
+const README_SECTIONS = ['Run it', 'Add a resource', 'Every day', 'Configure it', 'Deploy it']
+
+function writeReadme(template: Tree): string {
+  const sections = (template.get('README.md') ?? '').split(/^(?=## )/m)
+  const kept = sections.filter((section) => README_SECTIONS.some((title) => section.startsWith(`## ${title}\n`)))
+  return [template.get('scripts/template/readme.txt'), ...kept].join('')
+}
+
 /** Makes the service that a template becomes with these choices. */
 export function makeService(template: Tree, choices: Choices, { commit, template: url, year }: Origin): Tree {
   const { kept, packages } = dropFiles(template, choices)
-  // The README of the template is not that of a service.
-  const readme = template.get('scripts/template/readme.txt') ?? ''
   const isGone = createGone(template, kept)
   const pages = listPagesOfGone(kept, isGone)
   const chosen = dropPackages(
-    new Map([...filter(kept, (path) => !pages.includes(path)), ['README.md', readme]]),
+    new Map([...filter(kept, (path) => !pages.includes(path)), ['README.md', writeReadme(template)]]),
     packages,
   )
   const read = (path: string) => chosen.get(path) ?? ''

@@ -7,7 +7,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { localBaseImages } from '../support/base-images.ts'
+import { localBaseImages } from './base-images.ts'
 import {
   listImageFiles,
   missingContainerTools,
@@ -15,7 +15,7 @@ import {
   replaceImage,
   runInContainer,
   startContainer,
-} from '../support/containers.ts'
+} from './containers.ts'
 import { succeed } from '../support/run.ts'
 import { freePort, type TestService, testPostgres, testRedis, until } from '../support/services.ts'
 

@@ -11,7 +11,7 @@ import { debianTool, needTools } from '../support/tools.ts'
 const read = (file: string) => readFileSync(file, 'utf8')
 
 /** Installs the pinned packages of the checks, without their dependencies. @returns their folder */
-const installFromPypi = () => installPythonPackages('test/support/workflow-requirements.txt')
+const installFromPypi = () => installPythonPackages('test/release/workflow-requirements.txt')
 
 test('renovate.json matches the schema of Renovate', async () => {
   const schemas = join(await installFromPypi(), 'check_jsonschema/builtin_schemas/vendor')

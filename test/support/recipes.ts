@@ -43,9 +43,7 @@ export function applyHunks(before: string, hunks: string): string {
 /** Applies every block of the page to a copy of the sources. @returns the root of the copy */
 export function applyRecipes(page: string): string {
   const root = copyTree('cookbook')
-  for (const file of ['tsconfig.json', '.env.example', 'test/support']) {
-    cpSync(file, join(root, file), { recursive: true })
-  }
+  for (const file of ['.env.example', 'test/support']) cpSync(file, join(root, file), { recursive: true })
   for (const { language, path, text } of listBlocks(page)) {
     if (language === 'sh') runMakeResource(root, text)
     else if (language === 'diff')

@@ -21,7 +21,17 @@ afterAll(() => {
   for (const directory of made) rmSync(directory, { recursive: true, force: true, maxRetries: 20 })
 })
 
-const PARTS = ['src', 'config', 'internal', 'pkg', 'scripts', 'package.json', 'biome.json', '.gitignore']
+const PARTS = [
+  'src',
+  'config',
+  'internal',
+  'pkg',
+  'scripts',
+  'package.json',
+  'tsconfig.json',
+  'biome.json',
+  '.gitignore',
+]
 
 /**
  * Copies the sources, for a test that changes them, or that runs scripts with separate local servers. @returns the root

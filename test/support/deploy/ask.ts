@@ -3,7 +3,7 @@ import { request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import type { Instance } from '../fleet.ts'
 import { until } from '../services.ts'
-import type { Target } from '../steady-load.ts'
+import type { SteadyLoad, Target } from '../steady-load.ts'
 
 export interface PingOptions {
   /** The address of the client: any address of 127.0.0.0/8. */
@@ -60,3 +60,13 @@ export async function countShares(fleet: readonly Instance[], ids: readonly stri
 /** Finds the instances that have served a client with this address. */
 export const findInstances = (fleet: readonly Instance[], client: string): Instance[] =>
   fleet.filter((instance) => listRequests(instance).some((line) => line['client.address'] === client))
+
+/** Returns a condition for `until`: in two successive calls, every client waits for an instance that hangs. */
+export function allWaiting(load: SteadyLoad): () => boolean {
+  let sent = -1
+  return () => {
+    const still = load.sent() === sent && load.inFlight() === load.clients
+    sent = load.sent()
+    return still
+  }
+}

@@ -3,8 +3,7 @@ import { killApps } from '../app.ts'
 import { type Instance, startFleet } from '../fleet.ts'
 import { until } from '../services.ts'
 import { startSteadyLoad } from '../steady-load.ts'
-import { allWaiting } from './all-waiting.ts'
-import { ask, askTimes, countShares, findInstances, listRequests } from './ask.ts'
+import { allWaiting, ask, askTimes, countShares, findInstances, listRequests } from './ask.ts'
 import { addresses, type ProxyOptions, type RunningProxy, type StartProxy } from './proxy.ts'
 
 /** Only the proxy has this address, so the service trusts it. */

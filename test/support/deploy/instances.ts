@@ -1,10 +1,9 @@
-import { once } from 'node:events'
-import { createServer, request } from 'node:http'
-import { text } from 'node:stream/consumers'
+import { createServer } from 'node:http'
 import { afterAll, afterEach, beforeAll } from '@jest/globals'
 import { type LaunchOptions, launch } from '../../../scripts/services/service.ts'
 import { listen } from '../listen.ts'
 import { until } from '../services.ts'
+import { ask } from './ask.ts'
 
 /** Starts three instances that respond with their own port, once for a file. Stops the proxy after each test. */
 export function useInstances() {
@@ -26,7 +25,7 @@ export function useInstances() {
   async function findUsed(port: number): Promise<number[]> {
     const used = new Set<number>()
     for (let n = 0; n < 9; n++) {
-      const { status, body } = await get(port)
+      const { status, body } = await ask({ host: '127.0.0.1', port })
       used.add(status === 200 ? ports.indexOf(Number(body)) : -status)
     }
     return [...used].sort()
@@ -53,10 +52,4 @@ export function useInstances() {
       }
     },
   }
-}
-
-async function get(port: number): Promise<{ status: number; body: string }> {
-  const sent = request({ host: '127.0.0.1', port, path: '/', agent: false }).end()
-  const [response] = await once(sent, 'response')
-  return { status: response.statusCode, body: await text(response) }
 }

@@ -3,8 +3,7 @@ import { killApps } from '../app.ts'
 import type { Instance } from '../fleet.ts'
 import { type Route, underLoad } from '../restarts.ts'
 import { until } from '../services.ts'
-import { allWaiting } from './all-waiting.ts'
-import { listRequests } from './ask.ts'
+import { allWaiting, listRequests } from './ask.ts'
 
 /** Defines the test of `kill -9` behind one proxy. */
 export function testKill(route: Route): void {

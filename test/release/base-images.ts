@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { cpSync, existsSync, mkdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { run, succeed } from './run.ts'
+import { run, succeed } from '../support/run.ts'
 
 /** Any version that runs on the pinned Node works. */
 const NPM = '11.19.1'

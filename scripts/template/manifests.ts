@@ -1,3 +1,4 @@
+import type { Choices } from './choices.ts'
 import type { Tree } from './make-service.ts'
 
 /** A service has its own version, which an upgrade of the template must not change. */
@@ -36,4 +37,18 @@ export function dropPackages(tree: Tree, names: readonly string[]): Tree {
     ['package.json', write(trim(manifest))],
     ['package-lock.json', write({ ...lock, version, packages })],
   ])
+}
+
+/** Returns the files of the service that name its license. */
+export function writeLicense(template: Tree, service: Tree, { license, owner }: Choices, year: number): Tree {
+  // Both licenses have the placeholders of the Apache License.
+  const text = template
+    .get(`scripts/template/licenses/${license}.txt`)
+    ?.replace(/\[yyyy\] \[name of copyright owner\]/, () => `${year} ${owner}`)
+  // In both files, the first license is that of the service.
+  const manifests = ['package.json', 'package-lock.json'].map((path) => {
+    const named = `"license": "${text === undefined ? 'UNLICENSED' : license}"`
+    return [path, (service.get(path) ?? '').replace(/"license": "[^"]*"/, named)] as const
+  })
+  return new Map([...manifests, ...(text === undefined ? [] : [['LICENSE', text] as const])])
 }

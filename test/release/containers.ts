@@ -1,5 +1,5 @@
-import { type Result, run, succeed } from './run.ts'
-import { missingTools } from './tools.ts'
+import { type Result, run, succeed } from '../support/run.ts'
+import { missingTools } from '../support/tools.ts'
 
 /**
  * Installs the tools that build and run an image, if that needs no password. Resolves with the reason for a failure.
