@@ -82,7 +82,10 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
   // A stop reverses the order of the start. Only the modules that the configuration enables are loaded.
   const start = () =>
     lifecycle.run(async (use) => {
-      await use({ name: 'listener', start: () => http.listen({ ...options.address, port: config.PORT, fd }) })
+      // The HTTP server stops before the stores, so the stop waits only briefly for a store that hangs.
+      const stopTimeoutMs = 1_000
+      const address = { ...options.address, port: config.PORT, fd }
+      await use({ name: 'listener', start: () => http.listen(address), stop: http.abandon, stopTimeoutMs })
       // Probes respond from here on. Modules load in turns of their own, so that probes are served in between.
       await setImmediate()
       const { startTelemetry } = await import('./telemetry/telemetry.ts')
@@ -101,8 +104,6 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
       const tracer = tracing?.tracer
       await setImmediate()
 
-      // The HTTP server stops before the stores, so the stop waits only briefly for a store that hangs.
-      const stopTimeoutMs = 1_000
       const postgres =
         options.database &&
         (await import('./store/postgres.ts')).createPostgres({
