@@ -187,6 +187,7 @@ test('a start that fails refuses the requests that wait for it, and closes the s
   const closed = abandon(new AbortController().signal)
   const received = await text(socket)
   expect(statuses(received)).toEqual([503])
+  expect(received).toMatch(/^retry-after: 1$/m)
   expect(received).toContain('"code":"overloaded"')
   await closed
   expect(server.listening).toBe(false)
