@@ -82,7 +82,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
   // A stop reverses the order of the start. Only the modules that the configuration enables are loaded.
   const start = () =>
     lifecycle.run(async (use) => {
-      // The HTTP server stops before the stores, so the stop waits only briefly for a store that hangs.
+      // The requests end before these components stop, so one that hangs delays the stop only briefly.
       const stopTimeoutMs = 1_000
       const address = { ...options.address, port: config.PORT, fd }
       await use({ name: 'listener', start: () => http.listen(address), stop: http.abandon, stopTimeoutMs })
