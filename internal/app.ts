@@ -61,15 +61,20 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
     onEvent: logHealth(logger),
   })
   const fd = config.LISTEN_FD ?? systemd.listenFd
-  const dialect = () => current().HEALTH_DIALECT
-  const isBrownout = () => admission?.level().isBrownout
   const http = createListener({
     ...options.timeouts,
     name: 'http',
     logger,
     ownsSocket: fd === undefined,
     reservedFiles: 128 + config.DATABASE_POOL_MAX,
-    probe: probes({ lifecycle, health, service, version, dialect, isBrownout }),
+    probe: probes({
+      lifecycle,
+      health,
+      service,
+      version,
+      dialect: () => current().HEALTH_DIALECT,
+      isBrownout: () => admission?.level().isBrownout,
+    }),
     onClientError: logClientError(logger),
   })
   const common = { service, version, context, logger, lifecycle, health }
@@ -77,8 +82,11 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
   // A stop reverses the order of the start. Only the modules that the configuration enables are loaded.
   const start = () =>
     lifecycle.run(async (use) => {
-      await use({ name: 'listener', start: () => http.listen({ ...options.address, port: config.PORT, fd }) })
-      // From here on, probes respond. They are served between modules, because a module loads in a turn of its own.
+      // The requests end before these components stop, so one that hangs delays the stop only briefly.
+      const stopTimeoutMs = 1_000
+      const address = { ...options.address, port: config.PORT, fd }
+      await use({ name: 'listener', start: () => http.listen(address), stop: http.abandon, stopTimeoutMs })
+      // Probes respond from here on. Modules load in turns of their own, so that probes are served in between.
       await setImmediate()
       const { startTelemetry } = await import('./telemetry/telemetry.ts')
       const telemetry = await startTelemetry({
@@ -96,8 +104,6 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
       const tracer = tracing?.tracer
       await setImmediate()
 
-      // The HTTP server stops before the stores, so the stop waits only briefly for a store that hangs.
-      const stopTimeoutMs = 1_000
       const postgres =
         options.database &&
         (await import('./store/postgres.ts')).createPostgres({
@@ -133,13 +139,15 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
           health.watch({ name, check: createHeartbeat(target), critical })
         }
       }
-      const open = () => current().UPSTREAM_OPEN
       const upstreams =
         options.upstreams &&
         (await import('./upstreams.ts')).createUpstreams({
           ...common,
           ...options.upstreams,
-          ...{ open, board, sources, tracer },
+          open: () => current().UPSTREAM_OPEN,
+          board,
+          sources,
+          tracer,
         })
       if (upstreams) await use(upstreams.part)
       if (options.discovery) {
@@ -184,8 +192,13 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
       })
       if (config.OVERLOAD_WAIT_MS > 0) {
         const { createOverload } = await import('./overload.ts')
-        const brownout = () => current().BROWNOUT
-        admission = createOverload({ handler: app, routes, maxWaitMs: config.OVERLOAD_WAIT_MS, brownout, logger })
+        admission = createOverload({
+          handler: app,
+          routes,
+          maxWaitMs: config.OVERLOAD_WAIT_MS,
+          brownout: () => current().BROWNOUT,
+          logger,
+        })
         metrics?.observeAdmission(admission)
       }
       // Measured outside of the admission, so that waits and refusals count.

@@ -21,7 +21,7 @@ export interface JobsDeps {
 /** Creates the part of the lifecycle that runs the periodic jobs. They need a database. */
 export async function createJobs({ db, logger, sources }: JobsDeps): Promise<Part> {
   if (JOBS.length === 0) return { name: 'jobs' }
-  const { createJob } = await import('#pkg/jobs/index.ts')
+  const { createJob, STOP_TIMEOUT_MS } = await import('#pkg/jobs/index.ts')
   const { createJobLeases } = await import('./store/job-leases.ts')
   const leases = createJobLeases(db)
   const measure = sources && createJobMetrics(sources)
@@ -39,7 +39,7 @@ export async function createJobs({ db, logger, sources }: JobsDeps): Promise<Par
       for (const job of jobs) job.drain()
     },
     stop: (deadline) => Promise.all(jobs.map((job) => job.stop(deadline))),
-    stopTimeoutMs: Math.max(...jobs.map(({ stopTimeoutMs }) => stopTimeoutMs)),
+    stopTimeoutMs: STOP_TIMEOUT_MS,
   }
 }
 

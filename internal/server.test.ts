@@ -28,10 +28,10 @@ function probe({ url }: IncomingMessage, response: ServerResponse): boolean {
 }
 
 /** Opens a connection to a server with this handler. */
-async function open(handler: RequestListener): Promise<Socket> {
+async function open(handler?: RequestListener): Promise<Socket> {
   clientErrors = []
   current = createServer({ ...LIMITS, probe, onClientError: (event) => clientErrors.push(event) })
-  current.handle(handler)
+  if (handler) current.handle(handler)
   current.server.listen(0, '127.0.0.1')
   await once(current.server, 'listening')
   return connect((current.server.address() as AddressInfo).port, '127.0.0.1')
@@ -176,4 +176,19 @@ test.each([
   expect(statuses(received)).toEqual([status])
   expect(received).toMatch(/^content-type: application\/problem\+json/m)
   expect(received).toMatch(/^date: /im)
+})
+
+test('a start that fails refuses the requests that wait for it, and closes the server', async () => {
+  const socket = await open()
+  const { server, abandon } = current!
+  const arrived = once(server, 'request')
+  socket.write(get('/early'))
+  await arrived
+  const closed = abandon(new AbortController().signal)
+  const received = await text(socket)
+  expect(statuses(received)).toEqual([503])
+  expect(received).toMatch(/^retry-after: 1$/m)
+  expect(received).toContain('"code":"overloaded"')
+  await closed
+  expect(server.listening).toBe(false)
 })

@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process'
+
 export interface Systemd {
   /** File descriptor of the listening socket that systemd passed. */
   readonly listenFd?: number
@@ -32,10 +34,6 @@ export interface NotifierOptions extends Omit<Systemd, 'listenFd'> {
   /** @default execFile */
   readonly run?: (file: string, args: readonly string[], done: (error: Error | null) => void) => void
 }
-
-/** Loads the module at the first notification to keep the start fast. */
-const execFile: NonNullable<NotifierOptions['run']> = (...args) =>
-  void process.getBuiltinModule('node:child_process').execFile(...args)
 
 /**
  * Reports the state of the service to systemd. Node.js cannot open datagram Unix sockets, so the program

@@ -20,7 +20,11 @@ const PROBLEMS = {
   body_too_large: HTTP_PROBLEMS.body_too_large,
   incomplete_body: HTTP_PROBLEMS.incomplete_body,
   unknown_payload: { status: 400, detail: 'The body is not a webhook of Alertmanager, version 4.' },
-  state_not_saved: { status: 503, detail: 'The decisions could not be saved, so no action was started.' },
+  state_not_saved: {
+    status: 503,
+    detail: 'The decisions could not be saved, so no action was started.',
+    retryAfterSeconds: 5,
+  },
 } as const
 
 type Code = keyof typeof PROBLEMS
@@ -57,7 +61,7 @@ export function alerts({ receive, secret, onError }: AlertsDeps): RequestListene
       })
     } catch (error) {
       onError(error)
-      refuse('state_not_saved', { 'retry-after': '5' })
+      refuse('state_not_saved')
     }
   }
   return (request, response) => void respond(request, response)

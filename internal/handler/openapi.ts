@@ -22,7 +22,7 @@ const COMMON_HEADERS = {
 }
 
 /** Returns the OpenAPI document of the paths that exist now. Renders the document once for each set of paths. */
-export function openapi({ build, routes, ...guard }: OpenapiDeps): Operation {
+export function openapi({ build, routes, guard }: OpenapiDeps): Operation {
   let rendered: { readonly paths: string; readonly text: Promise<string> } | undefined
 
   async function render(existing: readonly Route[]): Promise<string> {
@@ -35,7 +35,7 @@ export function openapi({ build, routes, ...guard }: OpenapiDeps): Operation {
       problems: PROBLEMS,
       commonProblems: ['bad_request', 'too_many_requests', 'overloaded', 'internal'],
       commonHeaders: COMMON_HEADERS,
-      ...guard,
+      guard,
     })
   }
 

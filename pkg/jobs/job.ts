@@ -36,8 +36,6 @@ export interface JobOptions {
   readonly jitterMs?: number
   /** Time after which another instance may run the job of a killed instance, in milliseconds. @default 30_000 */
   readonly leaseMs?: number
-  /** Time for the run in progress to finish during a stop, before it is aborted, in milliseconds. @default 5_000 */
-  readonly finishMs?: number
   readonly onEvent?: (event: JobEvent) => void
   /** Monotonic clock in milliseconds. @default performance.now */
   readonly clock?: () => number
@@ -48,8 +46,11 @@ export interface JobOptions {
 /** Longest wait between two attempts, in milliseconds. `setTimeout` cannot wait longer than 24 days. */
 const MAX_WAIT_MS = 3_600_000
 
-/** Time for an aborted run to end during a stop, in milliseconds. */
-const ABORT_GRACE_MS = 1_000
+/** Time for the run in progress to finish during a stop, before it is aborted, in milliseconds. */
+const FINISH_MS = 5_000
+
+/** Longest stop of a job, in milliseconds: an aborted run has one second to end. */
+export const STOP_TIMEOUT_MS = FINISH_MS + 1_000
 
 /** The signal of a run aborts with this reason. */
 class Ended extends Error {
@@ -70,7 +71,7 @@ class Ended extends Error {
 export function createJob(options: JobOptions) {
   const { name, intervalMs, timeoutMs, work, leases, leaseMs = 30_000 } = options
   const { jitterMs = Math.min(intervalMs / 10, 5_000) } = options
-  const { finishMs = 5_000, onEvent = () => {}, clock = () => performance.now(), random = Math.random } = options
+  const { onEvent = () => {}, clock = () => performance.now(), random = Math.random } = options
   /** Wait after a failure of the store. */
   const retryMs = Math.min(intervalMs, leaseMs)
   let isStopping = false
@@ -162,8 +163,6 @@ export function createJob(options: JobOptions) {
   }
 
   return {
-    /** Longest stop, in milliseconds. */
-    stopTimeoutMs: finishMs + ABORT_GRACE_MS,
     start(): void {
       ended = loop()
     },
@@ -177,7 +176,7 @@ export function createJob(options: JobOptions) {
       const cut = () => abort.abort(new Ended('stopped'))
       if (deadline.aborted) cut()
       deadline.addEventListener('abort', cut)
-      const timer = setTimeout(cut, finishMs)
+      const timer = setTimeout(cut, FINISH_MS)
       await ended
       clearTimeout(timer)
     },

@@ -24,13 +24,15 @@ export function writeProblem(
   { requestId, headers }: { readonly requestId: string; readonly headers?: OutgoingHttpHeaders },
 ): void {
   const body = renderProblem(code, type, requestId)
+  const { status, retryAfterSeconds } = type
   response.shouldKeepAlive = false
-  response.writeHead(type.status, {
+  response.writeHead(status, {
     'content-type': 'application/problem+json; charset=utf-8',
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
     'x-request-id': requestId,
     connection: 'close',
+    ...(retryAfterSeconds !== undefined && { 'retry-after': String(retryAfterSeconds) }),
     ...headers,
   })
   response.end(body)

@@ -19,8 +19,10 @@ export interface Problems extends Record<keyof typeof HTTP_PROBLEMS, ProblemType
 
 export type ProblemCode = keyof Problems & string
 
-/** Errors that any HTTP service returns, the refusal of a webhook (docs/cookbook.md),
- * and the errors of `pkg/access`, `pkg/rate-limit` and `pkg/overload`. */
+/**
+ * Errors that any HTTP service returns, the refusal of a webhook (docs/cookbook.md), and the errors of `pkg/access`,
+ * `pkg/rate-limit` and `pkg/overload`.
+ */
 export const HTTP_PROBLEMS = {
   bad_request: { status: 400, detail: 'The request is not valid HTTP.' },
   malformed_json: { status: 400, detail: 'The body is not valid JSON.' },

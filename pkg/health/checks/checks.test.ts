@@ -1,7 +1,8 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { setImmediate } from 'node:timers/promises'
 import { afterEach, describe, expect, jest, test } from '@jest/globals'
 import { findReason } from '../policy.ts'
@@ -127,6 +128,21 @@ describe('commandCheck', () => {
     process.env['CHECK_SECRET'] = 'hunter2'
     const secret = commandCheck('/bin/sh', ['-c', 'test -z "$CHECK_SECRET"'])(never)
     expect(await outcome(secret)).toBe('ok')
+  })
+
+  test('a process that a command leaves behind does not keep the output of the command open', async () => {
+    const script = `
+      import { commandCheck } from '${import.meta.dirname}/command.ts'
+      const run = commandCheck('/bin/sh', ['-c', 'sleep 600 & echo $! >&2; exit 3'])
+      run(new AbortController().signal).catch(({ message }) => process.stdout.write(message))`
+    // This process ends when nothing is open.
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    const ended = once(child, 'exit')
+    const message = await text(child.stdout)
+    process.kill(Number(/: (\d+)$/.exec(message)?.[1]), 'SIGKILL')
+    expect(await ended).toEqual([0, null])
   })
 
   test('a command that hangs is killed when the signal aborts', async () => {

@@ -29,6 +29,8 @@ export function commandCheck(file: string, args: readonly string[] = []): Check 
       child.once('error', reject)
       child.once('exit', (code, killedBy) => {
         signal.removeEventListener('abort', kill)
+        // A process that the program has left behind would keep the pipe open.
+        child.stderr?.destroy()
         if (code === 0) resolve()
         else reject(new CheckFailure('unhealthy', `${file} ended with ${killedBy ?? code}: ${stderr.trim()}`))
       })
