@@ -119,8 +119,6 @@ export function createBridge(options: BridgeOptions) {
     async start(): Promise<void> {
       const saved = await state.read().catch((error: Error) => onEvent({ type: 'list not read', error }))
       if (saved && (saved.length > 0 || options.allowEmpty)) apply(startHold(saved), now())
-      proxy.start()
-      file.start()
       watching = watch(onInstances, onError, end.signal)
     },
     /** Resolves once the publications in progress have ended. The proxy keeps its list. */
