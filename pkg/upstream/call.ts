@@ -3,7 +3,7 @@ import type { CallContext, UpstreamRequest } from './options.ts'
 
 /** A request to an upstream with its limits. */
 export interface Call {
-  readonly asked: UpstreamRequest
+  readonly request: UpstreamRequest
   /** The body as JSON. */
   readonly body: Buffer | undefined
   /** A time of the monotonic clock, in milliseconds. */
