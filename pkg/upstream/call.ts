@@ -3,7 +3,7 @@ import type { CallContext, UpstreamRequest } from './options.ts'
 
 /** A request to an upstream with its limits. */
 export interface Call {
-  readonly request: UpstreamRequest
+  readonly asked: UpstreamRequest
   /** The body as JSON. */
   readonly body: Buffer | undefined
   /** A time of the monotonic clock, in milliseconds. */

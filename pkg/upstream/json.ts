@@ -24,7 +24,7 @@ export class UpstreamStatusError extends CodedError {
   }
 }
 
-type Send = (request: UpstreamRequest) => Promise<UpstreamResponse>
+type Send = (asked: UpstreamRequest) => Promise<UpstreamResponse>
 
 /**
  * Sends a request and resolves with the parsed JSON body of a 2xx response, or with the value of the fallback.
@@ -34,10 +34,10 @@ type Send = (request: UpstreamRequest) => Promise<UpstreamResponse>
  */
 export async function requestJson<S extends z.ZodType>(
   send: Send,
-  { fallback, ...request }: JsonRequest<S>,
+  { fallback, ...asked }: JsonRequest<S>,
 ): Promise<z.output<S>> {
   try {
-    return await readJson(send, request)
+    return await readJson(send, asked)
   } catch (error) {
     const hasFailed = error instanceof CodedError && !(error instanceof UpstreamStatusError)
     const value = hasFailed ? fallback?.(error) : undefined
@@ -46,8 +46,8 @@ export async function requestJson<S extends z.ZodType>(
   }
 }
 
-async function readJson<S extends z.ZodType>(send: Send, { schema, ...request }: JsonRequest<S>): Promise<z.output<S>> {
-  const { status, headers, body } = await send(request)
+async function readJson<S extends z.ZodType>(send: Send, { schema, ...asked }: JsonRequest<S>): Promise<z.output<S>> {
+  const { status, headers, body } = await send(asked)
   if (Math.floor(status / 100) !== 2) throw new UpstreamStatusError(status)
   const invalid = (cause: Error) => new CodedError('upstream_invalid_response', { cause })
   const type = headers['content-type'] ?? ''

@@ -108,16 +108,16 @@ export function createUpstream(options: UpstreamOptions) {
    * @throws CodedError `upstream_timeout` after the deadline, `upstream_invalid_response` for a response that is not HTTP
    * or too large, `upstream_unavailable` otherwise; TypeError for a request that cannot be sent
    */
-  async function execute(request: UpstreamRequest): Promise<UpstreamResponse> {
-    const body = encodeBody(request)
+  async function request(asked: UpstreamRequest): Promise<UpstreamResponse> {
+    const body = encodeBody(asked)
     guard.isolate(options.isOpen?.() ?? false)
     const context = options.context?.()
-    const limitMs = request.timeoutMs ?? ownTimeoutMs
+    const limitMs = asked.timeoutMs ?? ownTimeoutMs
     const allowedMs = Math.min(limitMs, (context?.deadline ?? Number.POSITIVE_INFINITY) - now())
     const deadline = now() + allowedMs
     const isPatient = allowedMs >= Math.min(limitMs, PATIENT_MS)
-    const call: Call = { request, body, deadline, isPatient, signal: request.signal ?? context?.signal }
-    const priority = request.priority ?? context?.priority
+    const call: Call = { asked, body, deadline, isPatient, signal: asked.signal ?? context?.signal }
+    const priority = asked.priority ?? context?.priority
     const share = priority === 'background' ? BACKGROUND_SHARE : 1
     try {
       return await guard.run(() => send(call), share)
@@ -134,8 +134,8 @@ export function createUpstream(options: UpstreamOptions) {
 
   /** Sends the attempts of a call until one succeeds. @throws CallError */
   async function send(call: Call): Promise<UpstreamResponse> {
-    const { request, deadline, signal } = call
-    const isRepeatable = isIdempotent(request.method) || request.idempotencyKey !== undefined
+    const { asked, deadline, signal } = call
+    const isRepeatable = isIdempotent(asked.method) || asked.idempotencyKey !== undefined
     const tried = new Set<Instance>()
     budget.deposit()
     if (pool.list().length === 0) await awaitLookup(deadline - now())
@@ -166,8 +166,8 @@ export function createUpstream(options: UpstreamOptions) {
   }
 
   async function attempt(instance: Instance, call: Call, resends: number) {
-    const { request, body, deadline, signal } = call
-    const { method, path } = request
+    const { asked, body, deadline, signal } = call
+    const { method, path } = asked
     const { origin, agent } = instance
     const attributes = {
       'http.request.method': method,
@@ -187,7 +187,7 @@ export function createUpstream(options: UpstreamOptions) {
       let errorType: string | undefined
       try {
         // The trace headers refer to the span of this attempt.
-        const headers = buildHeaders(request, { ...options.context?.(), leftMs })
+        const headers = buildHeaders(asked, { ...options.context?.(), leftMs })
         const common = { origin, agent, method, path, headers, timeoutMs: leftMs, maxBytes }
         const response = await exchange({ ...common, body, signal })
         status = response.status
@@ -226,9 +226,9 @@ export function createUpstream(options: UpstreamOptions) {
 
   return {
     name,
-    request: execute,
+    request,
     /** Sends a request and parses the JSON of its response: `requestJson`. */
-    json: <S extends z.ZodType>(request: JsonRequest<S>) => requestJson(execute, request),
+    json: <S extends z.ZodType>(asked: JsonRequest<S>) => requestJson(request, asked),
     tick,
     /** Resolves the source again. Called by a timer and by tests. */
     refresh,
