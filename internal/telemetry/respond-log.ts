@@ -37,7 +37,7 @@ export const logResponder = (logger: Logger) => (event: ResponderEvent) => {
     case 'not recovered':
       return logEvent(logger, 'error', 'signal not recovered', describePending(event.pending))
     case 'query failed':
-      return logEvent(logger, 'warn', 'signal not queried', { err: event.err })
+      return logEvent(logger, 'warn', 'signal not queried', { ...describePending(event.pending), err: event.err })
     case 'state not saved':
       return logEvent(logger, 'error', 'state not saved', { err: event.err })
   }

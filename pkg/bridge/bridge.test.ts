@@ -209,8 +209,9 @@ test('a proxy that is down gets the list once it is back', async () => {
 test('malformed instances never reach the proxy, and are reported once', async () => {
   const { registry, published, events, until, stop } = await start()
   const evil = { id: 'e', host: '10.0.0.9;\ninclude /etc/passwd', port: 80 }
-  registry.onInstances([...list(1), evil])
-  registry.onInstances([evil, ...list(1)])
+  const worse = { ...evil, port: -1 }
+  registry.onInstances([...list(1), evil, worse])
+  registry.onInstances([worse, evil, ...list(1)])
   await until(() => published.length === 1)
   await stop()
   expect(published).toEqual([keys(1)])

@@ -37,13 +37,11 @@ export interface BridgeOptions extends HoldOptions {
   readonly onEvent: (event: BridgeEvent) => void
   /** Pause after a failed publication, in milliseconds. @default 2_000 */
   readonly retryMs?: number
-  /** Monotonic clock in milliseconds. */
-  readonly now?: () => number
 }
 
 /** Keeps a proxy's list of instances equal to a registry's. */
 export function createBridge(options: BridgeOptions) {
-  const { watch, sink, state, onEvent, retryMs = 2_000, now = () => performance.now() } = options
+  const { watch, sink, state, onEvent, retryMs = 2_000 } = options
   const end = new AbortController()
   const proxy = createPublisher({
     sink,
@@ -80,11 +78,11 @@ export function createBridge(options: BridgeOptions) {
     const endpoints = subtract(next.published, next.latest ?? [])
     if (!wasHolding) onEvent({ type: 'removals held', endpoints })
     // A timer may fire a little early.
-    timer = setTimeout(expire, Math.max(1, next.until - now() + 1))
+    timer = setTimeout(expire, Math.max(1, next.until - performance.now() + 1))
   }
 
   function expire(): void {
-    const time = now()
+    const time = performance.now()
     apply(decide(hold, time, options), time)
   }
 
@@ -103,7 +101,7 @@ export function createBridge(options: BridgeOptions) {
     const wasEmpty = isEmpty
     isEmpty = list.endpoints.length === 0
     if (isEmpty && !wasEmpty && !options.allowEmpty) onEvent({ type: 'registry empty' })
-    const time = now()
+    const time = performance.now()
     apply(onList(hold, list.endpoints, time, options), time)
   }
 
@@ -111,16 +109,14 @@ export function createBridge(options: BridgeOptions) {
     const kind = describeKind(error)
     if (!failures.has(kind)) onEvent({ type: 'registry lost', error })
     failures.add(kind)
-    apply(onFailure(hold), now())
+    apply(onFailure(hold), performance.now())
   }
 
   return {
     /** Publishes the last good list, and then follows the registry. */
     async start(): Promise<void> {
       const saved = await state.read().catch((error: Error) => onEvent({ type: 'list not read', error }))
-      if (saved && (saved.length > 0 || options.allowEmpty)) apply(startHold(saved), now())
-      proxy.start()
-      file.start()
+      if (saved && (saved.length > 0 || options.allowEmpty)) apply(startHold(saved), performance.now())
       watching = watch(onInstances, onError, end.signal)
     },
     /** Resolves once the publications in progress have ended. The proxy keeps its list. */

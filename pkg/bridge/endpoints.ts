@@ -30,7 +30,10 @@ export function canonicalAddress(text: string): string | undefined {
   return address === '::' ? undefined : address
 }
 
-/** Returns the valid instances, each address once and in a stable order, and descriptions of the invalid instances. */
+/**
+ * Returns the valid instances, each address once, and descriptions of the invalid instances. Both lists have a stable
+ * order, because a registry may return the same instances in another order.
+ */
 export function readEndpoints(instances: readonly Instance[]): { endpoints: Endpoint[]; invalid: string[] } {
   const endpoints = new Map<string, Endpoint>()
   const invalid: string[] = []
@@ -44,7 +47,7 @@ export function readEndpoints(instances: readonly Instance[]): { endpoints: Endp
     const key = toKey(endpoint)
     if (!endpoints.has(key)) endpoints.set(key, endpoint)
   }
-  return { endpoints: sort(endpoints), invalid }
+  return { endpoints: sort(endpoints), invalid: invalid.sort() }
 }
 
 /** Returns the endpoints of both lists. An endpoint that is in both has the weight of `preferred`. */

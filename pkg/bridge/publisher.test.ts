@@ -24,7 +24,6 @@ function createManualSink(options: Pick<Sink, 'pauseMs' | 'refreshMs'> = {}) {
     onFailure: ({ message }) => events.push(message),
     onRecovery: () => events.push('recovered'),
   })
-  publisher.start()
   return {
     publisher,
     calls,

@@ -25,9 +25,10 @@ export interface PublisherOptions {
 export function createPublisher({ sink, retryMs, onFailure, onRecovery }: PublisherOptions) {
   const { pauseMs = 0, refreshMs } = sink
   const stop = new AbortController()
-  let wanted: readonly Endpoint[] | undefined
+  let wanted: readonly Endpoint[] = []
   let changed = Promise.withResolvers<void>()
   let failure: string | undefined
+  /** Undefined before the first list. */
   let running: Promise<void> | undefined
 
   /** Returns after `ms`, or once the publisher stops. */
@@ -52,10 +53,6 @@ export function createPublisher({ sink, retryMs, onFailure, onRecovery }: Publis
 
   async function run(): Promise<void> {
     while (!stop.signal.aborted) {
-      if (wanted === undefined) {
-        await changed.promise
-        continue
-      }
       changed = Promise.withResolvers()
       const isPublished = await publish(wanted)
       await pause(isPublished ? pauseMs : retryMs)
@@ -66,12 +63,10 @@ export function createPublisher({ sink, retryMs, onFailure, onRecovery }: Publis
   return {
     /** Publishes the list, unless it is the list of the last call. */
     set(endpoints: readonly Endpoint[]): void {
-      if (wanted !== undefined && isSame(wanted, endpoints)) return
+      if (running !== undefined && isSame(wanted, endpoints)) return
       wanted = endpoints
       changed.resolve()
-    },
-    start(): void {
-      running = run()
+      running ??= run()
     },
     /** Resolves once the publication in progress has ended. */
     async stop(): Promise<void> {

@@ -241,6 +241,31 @@ test('a stop waits for the registration in progress, so that the deregistration 
   expect(calls).toEqual(['registered', 'deregistered'])
 })
 
+test('a stop ends a renewal that hangs, so that the deregistration has the whole time', async () => {
+  const hanging = Promise.withResolvers<void>()
+  const events: string[] = []
+  const { start, stop } = createRegistration({
+    registry: {
+      renewIntervalMs: 1,
+      register: async () => {},
+      renew(_instance, signal) {
+        hanging.resolve()
+        return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+      },
+      deregister: async (_instance, signal) => signal.throwIfAborted(),
+    },
+    locate: async () => LOCATED,
+    isReady: () => true,
+    onEvent: ({ type }) => events.push(type),
+    pollMs: 1,
+    stopTimeoutMs: 100,
+  })
+  start()
+  await hanging.promise
+  await stop()
+  expect(events).toEqual(['registered', 'deregistered'])
+})
+
 test('a stop does not wait for a look-up that hangs', async () => {
   const located = Promise.withResolvers<void>()
   const events: string[] = []

@@ -71,11 +71,13 @@ export function createRegistration(options: RegistrationOptions) {
       else await register(isReady)
       lastError = undefined
     } catch (error) {
+      state = fail(state, performance.now() + backoff(state.failures + 1, limits, Math.random))
+      // The stop may have ended the call.
+      if (stopping.signal.aborted) return
       onCall(operation, 'fail')
       const isNew = describeCause(error) !== describeCause(lastError)
       lastError = error
-      state = fail(state, performance.now() + backoff(state.failures + 1, limits, Math.random))
-      if (isNew && !stopping.signal.aborted) onEvent({ type: 'failing', error })
+      if (isNew) onEvent({ type: 'failing', error })
     }
   }
 
@@ -95,7 +97,8 @@ export function createRegistration(options: RegistrationOptions) {
   }
 
   async function renew(instance: ServiceInstance): Promise<void> {
-    const result = await registry.renew(instance, stopLimit.signal)
+    // A stop ends the renewal at once: otherwise a renewal that hangs would use up the time of the deregistration.
+    const result = await registry.renew(instance, stopping.signal)
     onCall('renew', result === 'renewed' ? 'ok' : 'unknown')
     if (result === 'renewed') {
       state = confirm(instance.isReady, performance.now() + registry.renewIntervalMs)

@@ -18,13 +18,12 @@ export interface ActionOptions {
   readonly settingsFile: string | undefined
   readonly defaults: Defaults
   readonly run: Run
-  readonly now?: () => number
   /** Called when a setting was restored, or could not be restored. The next `expire` tries again after a failure. */
   readonly onRestore: (override: Override, err?: unknown) => void
 }
 
 /** Creates the actions of the closed table: changes of SETTINGS_FILE with an end, and commands. */
-export function createActions({ settingsFile, defaults, run, now = Date.now, onRestore }: ActionOptions) {
+export function createActions({ settingsFile, defaults, run, onRestore }: ActionOptions) {
   /** The changes whose last restoration failed. Only the first failure is reported. */
   const reported = new Set<string>()
 
@@ -32,7 +31,7 @@ export function createActions({ settingsFile, defaults, run, now = Date.now, onR
     if (settingsFile === undefined) throw new Error('SETTINGS_FILE is not set')
     const content = await readContent(settingsFile)
     const { overrides } = access.state()
-    const until = now() + seconds * 1e3
+    const until = Date.now() + seconds * 1e3
     const base = findBase(content, change, overrides)
     const override: Override = { id: randomUUID(), ...change, until, seconds, base }
     // Save the end of the change first: after a crash in between, the responder still restores the setting.

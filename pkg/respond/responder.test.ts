@@ -84,6 +84,25 @@ test('a signal that does not recover in time escalates once, even when Prometheu
   expect(world.messages).toEqual(['**NOT REPAIRED** Load: the signal did not recover in time\n> rule limit, target 1'])
 })
 
+test('a query that fails is reported once, while other queries succeed', async () => {
+  const rule = { ...RULES[0]!, name: 'wrong', match: { alertname: 'Wrong' }, query: 'up(' }
+  const reported: string[] = []
+  const { responder } = start({
+    rules: [...RULES, rule],
+    hasResult: async (query) => {
+      if (query === 'up(') throw new Error('parse error')
+      return true
+    },
+    onEvent(event) {
+      if (event.type === 'query failed') reported.push(event.pending.rule)
+    },
+  })
+  await responder.receive([alertOf('Load'), { ...alertOf('Wrong'), fingerprint: 'b2' }])
+  await responder.stop()
+  for (let count = 0; count < 3; count++) await responder.tick()
+  expect(reported).toEqual(['wrong'])
+})
+
 test('an action that fails escalates at once, and its signal is not followed', async () => {
   const { world, responder } = start({ act: () => Promise.reject(new Error('broken')) })
   await responder.receive([alertOf('Load')])

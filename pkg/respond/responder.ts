@@ -9,7 +9,8 @@ export type ResponderEvent =
   | { readonly type: 'failed'; readonly pending: Pending; readonly err: unknown }
   | { readonly type: 'recovered'; readonly pending: Pending; readonly afterMs: number }
   | { readonly type: 'not recovered'; readonly pending: Pending }
-  | { readonly type: 'query failed'; readonly err: unknown }
+  /** The first failure of a query since its last result. */
+  | { readonly type: 'query failed'; readonly pending: Pending; readonly err: unknown }
   | { readonly type: 'state not saved'; readonly err: unknown }
 
 export interface ResponderOptions extends Rules {
@@ -39,6 +40,16 @@ export interface StateAccess {
 
 export type Responder = ReturnType<typeof createResponder>
 
+/** The results of the query of a pending action. */
+interface Signal {
+  /**
+   * Consecutive empty results. Undefined before the first result that is not empty: the labels of the alert may be
+   * unknown to Prometheus, because `external_labels` are only in the alerts that it sends.
+   */
+  emptyResults: number | undefined
+  isQueryFailing: boolean
+}
+
 /** A single empty result may be a gap in the series. */
 const EMPTY_RESULTS = 2
 
@@ -57,12 +68,8 @@ export function createResponder(options: ResponderOptions) {
   let last: Promise<unknown> = Promise.resolve()
   /** The actions in progress, by the id of their alert. */
   const acting = new Map<string, Promise<void>>()
-  /**
-   * Consecutive empty results, by the id of their alert. An alert without an entry has had no result yet: its labels may
-   * be unknown to Prometheus, because `external_labels` are only in the alerts that it sends.
-   */
-  const emptyResults = new Map<string, number>()
-  let isQueryFailing = false
+  /** The signals of the actions that wait for a recovery, by the id of their alert. */
+  const signals = new Map<string, Signal>()
 
   function inTurn<T>(work: () => Promise<T>): Promise<T> {
     const turn = last.then(work)
@@ -148,7 +155,7 @@ export function createResponder(options: ResponderOptions) {
   }
 
   function recover(pending: Pending): void {
-    emptyResults.delete(pending.id)
+    signals.delete(pending.id)
     onEvent({ type: 'recovered', pending, afterMs: now() - pending.actedAt })
     if (pending.deadline === undefined) notify?.(`**RESOLVED** ${plain(pending.alert)}`)
   }
@@ -173,24 +180,24 @@ export function createResponder(options: ResponderOptions) {
     if (await hasRecovered(pending)) {
       if (await settle(pending)) recover(pending)
     } else if (now() >= pending.deadline && (await settle(pending))) {
-      emptyResults.delete(pending.id)
+      signals.delete(pending.id)
       onEvent({ type: 'not recovered', pending })
       escalate(pending, 'the signal did not recover in time')
     }
   }
 
-  async function hasRecovered({ id, query }: Pending): Promise<boolean> {
+  async function hasRecovered(pending: Pending): Promise<boolean> {
+    const signal = signals.get(pending.id) ?? { emptyResults: undefined, isQueryFailing: false }
+    signals.set(pending.id, signal)
     if (hasResult === undefined) return false
     try {
-      const isFiring = await hasResult(query)
-      const before = emptyResults.get(id)
-      isQueryFailing = false
-      if (isFiring) emptyResults.set(id, 0)
-      else if (before !== undefined) emptyResults.set(id, before + 1)
-      return (emptyResults.get(id) ?? 0) >= EMPTY_RESULTS
+      if (await hasResult(pending.query)) signal.emptyResults = 0
+      else if (signal.emptyResults !== undefined) signal.emptyResults++
+      signal.isQueryFailing = false
+      return (signal.emptyResults ?? 0) >= EMPTY_RESULTS
     } catch (err) {
-      if (!isQueryFailing) onEvent({ type: 'query failed', err })
-      isQueryFailing = true
+      if (!signal.isQueryFailing) onEvent({ type: 'query failed', pending, err })
+      signal.isQueryFailing = true
       return false
     }
   }

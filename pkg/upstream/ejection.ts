@@ -40,6 +40,14 @@ const MAX_EJECTIONS = 15
 /** Time in use that reduces the count of ejections by one, in milliseconds. Envoy's `interval` does the same. */
 const FORGET_MS = 10_000
 
+/** Ends an ejection. */
+export const reinstate = (state: Ejection, now: number): Ejection => ({
+  ...state,
+  failures: 0,
+  activeSince: now,
+  probeAt: undefined,
+})
+
 export function nextEjection(
   state: Ejection,
   event: ConnectionEvent,
@@ -47,7 +55,7 @@ export function nextEjection(
 ): Ejection {
   const jitter = 0.75 + random() / 2
   if (state.probeAt !== undefined) {
-    if (event === 'probe ok') return { ...state, failures: 0, activeSince: now, probeAt: undefined }
+    if (event === 'probe ok') return reinstate(state, now)
     if (event === 'probe failed') return { ...state, probeAt: now + BASE_MS * jitter }
     // Requests that began before the ejection may end after it.
     return state

@@ -85,7 +85,7 @@ function createWindows(): IBreaker {
     },
     failure(state) {
       discardFutureCounts()
-      // Every window counts the failure, so all of them are asked before one decides.
+      // Every window must count the failure, also when an earlier window opens the circuit.
       return windows.map(({ window }) => window.failure(state)).includes(true)
     },
   }

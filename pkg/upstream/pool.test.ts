@@ -131,12 +131,26 @@ test('the last instance in use stays in use, and is ejected when another instanc
   expect(events.map(({ type }) => type)).toEqual(['instances changed', 'instance ejected', 'instance back'])
 })
 
-test('when the source removes the last instance in use, the ejected instances get the requests', async () => {
-  const { pool, eject } = await start([200, 200])
+test('when the source removes the last instance in use, the ejected instances are in use again', async () => {
+  const { pool, eject, events } = await start([200, 200])
   const ejected = eject(0)
   pool.update([ejected.origin])
   expect(pool.pick(new Set())).toBe(ejected)
   expect(pool.pick(new Set([ejected]))).toBe(ejected)
+  expect(events.map(({ type }) => type)).toEqual([
+    'instances changed',
+    'instance ejected',
+    'instances changed',
+    'instance back',
+  ])
+})
+
+test('an instance that the source has removed is not ejected', async () => {
+  const { pool, events } = await start([200, 200])
+  const [gone, other] = pool.list()
+  pool.update([other!.origin])
+  for (let failures = 0; failures < 3; failures++) pool.record(gone!, 'failed')
+  expect(events.map(({ type }) => type)).toEqual(['instances changed', 'instances changed'])
 })
 
 test('a retry prefers an instance that it has not tried, however expensive', async () => {

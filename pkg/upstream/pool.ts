@@ -1,4 +1,4 @@
-import { type ConnectionEvent, nextEjection } from './ejection.ts'
+import { type ConnectionEvent, type Ejection, nextEjection, reinstate } from './ejection.ts'
 import { AttemptError, exchange, type Origin } from './exchange.ts'
 import { createInstance, type Instance } from './instance.ts'
 import { observe } from './load.ts'
@@ -38,9 +38,15 @@ export function createPool({ now, random, onEvent }: PoolOptions) {
 
   /** Records the end of an attempt to use the instance, and ejects the instance or brings it back. */
   function record(instance: Instance, event: ConnectionEvent): void {
+    // A request may end after the source has removed its instance.
+    if (!instances.includes(instance)) return
     const mayEject = instances.some((each) => each !== instance && isActive(each))
+    setEjection(instance, nextEjection(instance.ejection, event, { now: now(), random, mayEject }))
+  }
+
+  function setEjection(instance: Instance, ejection: Ejection): void {
     const wasActive = isActive(instance)
-    instance.ejection = nextEjection(instance.ejection, event, { now: now(), random, mayEject })
+    instance.ejection = ejection
     if (isActive(instance) === wasActive) return
     const { host, port } = instance.origin
     onEvent({ type: wasActive ? 'instance ejected' : 'instance back', host, port })
@@ -89,14 +95,17 @@ export function createPool({ now, random, onEvent }: PoolOptions) {
       if (added.length + removed.length === 0) return
       for (const instance of removed) instance.retire()
       onEvent({ type: 'instances changed', added: listNames(added), removed: listNames(removed) })
+      // The source has removed every instance in use. The others serve without waiting for their probes.
+      if (!instances.some(isActive)) for (const each of instances) setEjection(each, reinstate(each.ejection, now()))
     },
     /**
      * Returns an instance of the lowest rank for a request, preferably an instance that is not in `tried`, or undefined
-     * when the pool is empty. Ejected instances get requests when the source has removed all others.
+     * when the pool is empty.
      */
     pick(tried: ReadonlySet<Instance>): Instance | undefined {
-      const active = preferred(instances, isActive)
-      const usable = preferred(active, (instance) => !tried.has(instance))
+      const active = instances.filter(isActive)
+      const untried = active.filter((instance) => !tried.has(instance))
+      const usable = untried.length > 0 ? untried : active
       const first = Math.min(...usable.map(readRank))
       return pick(
         usable.filter((instance) => readRank(instance) === first),
@@ -127,12 +136,6 @@ export function createPool({ now, random, onEvent }: PoolOptions) {
 }
 
 const readRank = ({ origin: { rank = 0 } }: Instance) => rank
-
-/** Returns the instances that fulfil the condition, or all instances when none does. */
-function preferred(instances: readonly Instance[], condition: (instance: Instance) => boolean): readonly Instance[] {
-  const found = instances.filter(condition)
-  return found.length > 0 ? found : instances
-}
 
 const listNames = (instances: readonly Instance[]) => instances.map(({ name }) => name)
 
