@@ -47,7 +47,7 @@ export class Driver extends PostgresDriver {
     const isSession = options !== undefined
     const lease = new Lease(this.#options, isSession)
     if (isSession) await lease.hold()
-    return lease as DatabaseConnection
+    return lease
   }
 
   override beginTransaction(lease: DatabaseConnection, settings: TransactionSettings): Promise<void> {
