@@ -191,10 +191,14 @@ describe('prepared queries', () => {
     await postgres.admin.query('create schema if not exists other; create table if not exists other.things (id int)')
     await postgres.admin.query('insert into things values (1)')
     const ids = db.selectFrom('things').select('id')
-    const count = prepare(() => sql<{ count: number }>`select count(*)::int as count from (${ids}) each`)
-    expect(await count.execute(db.withSchema('other'), {})).toEqual([{ count: 0 }])
-    expect(await count.execute(db, {})).toEqual([{ count: 1 }])
-    expect(await count.execute(db.withSchema('other'), {})).toEqual([{ count: 0 }])
+    const count = prepare((given: { min: number | undefined; max: number }) => {
+      expect(Object.keys(given)).toEqual(['max'])
+      return sql<{ count: number }>`select count(*)::int as count from (${ids}) each where id <= ${given.max}`
+    })
+    const values = { min: undefined, max: 1 }
+    expect(await count.execute(db.withSchema('other'), values)).toEqual([{ count: 0 }])
+    expect(await count.execute(db, values)).toEqual([{ count: 1 }])
+    expect(await count.execute(db.withSchema('other'), values)).toEqual([{ count: 0 }])
   })
 
   test('after the end of their database fail', async () => {
