@@ -316,6 +316,15 @@ describe('a connection', () => {
     expect((await select(2)).pid).not.toBe(pid)
   })
 
+  test('that requires TLS fails as unavailable on a server without TLS', async () => {
+    db = open({ url: `${postgres.server.url}?sslmode=verify-full` })
+    const error = await select(1).catch((error) => error)
+    expect([String(error), findStoreProblem(error)]).toEqual([
+      'Error: The server does not support SSL connections',
+      'database_unavailable',
+    ])
+  })
+
   test('is awaited for a limited time', async () => {
     db = open({ connectTimeoutMs: 100 })
     await select(0)
