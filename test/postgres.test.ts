@@ -316,6 +316,15 @@ describe('a connection', () => {
     expect((await select(2)).pid).not.toBe(pid)
   })
 
+  test('to a server that has become read-only is closed, and the next statement gets another connection', async () => {
+    const { pid } = await select(0)
+    await sql.raw('set default_transaction_read_only = on').execute(db)
+    const insert = () => db.insertInto('things').values({ id: 1, nickName: null, data: null }).execute()
+    expect(findStoreProblem(await insert().catch((error) => error))).toBe('database_unavailable')
+    await insert()
+    expect((await select(1)).pid).not.toBe(pid)
+  })
+
   test('that requires TLS fails as unavailable on a server without TLS', async () => {
     db = open({ url: `${postgres.server.url}?sslmode=verify-full` })
     const error = await select(1).catch((error) => error)

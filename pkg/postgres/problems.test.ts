@@ -33,6 +33,7 @@ test.each([
   [coded('28P01'), 'database_unavailable'],
   [coded('3D000'), 'database_unavailable'],
   [coded('40P01'), 'database_unavailable'],
+  [coded('25006'), 'database_unavailable'],
   [coded('ECONNREFUSED'), 'database_unavailable'],
   [coded('EAI_AGAIN'), 'database_unavailable'],
   [coded('EPROTO'), 'database_unavailable'],
