@@ -81,6 +81,26 @@ describe('a transaction', () => {
     expect(databases.proxy.connections).toBe(1)
   })
 
+  test('is measured with its end', async () => {
+    const measured: unknown[] = []
+    db = open({
+      observer: {
+        onPool() {},
+        onWait() {},
+        onQuery: (operation, _durationMs, error) => measured.push([operation, error !== undefined]),
+      },
+    })
+    await db.transaction().execute((transaction) => transaction.selectFrom('things').select('id').execute())
+    await outcome(db.transaction().execute((transaction) => sql`select 1 / ${0}::int`.execute(transaction)))
+    await db.transaction().execute(async () => {})
+    expect(measured).toEqual([
+      ['SELECT', false],
+      ['COMMIT', false],
+      ['_OTHER', true],
+      ['ROLLBACK', false],
+    ])
+  })
+
   test('fails to commit after an error that the caller ignored', async () => {
     const work = db.transaction().execute(async (transaction) => {
       await outcome(sql`select 1 / ${0}::int`.execute(transaction))

@@ -20,6 +20,8 @@ const MAX_NAMES = 150
 
 /** SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const QUERY_CANCELED = '57014'
+/** The server is a standby. After a failover, an old connection may lead to the former primary. */
+const READ_ONLY = '25006'
 /** The statement is unknown, or its name is taken. A pooler without support for names causes both. */
 const LOST_STATEMENT = /^(26000|42P05)$/
 /** The function of the server that rejects a named statement whose columns have changed their types. */
@@ -151,7 +153,7 @@ export class Connection {
   #explain(error: Error, position: number, name: string | undefined): Error {
     const { code = '', routine } = error as Partial<pg.DatabaseError>
     const isLost = name !== undefined && (LOST_STATEMENT.test(code) || routine === CHANGED_STATEMENT)
-    if (isLost) this.isRetired = true
+    if (isLost || code === READ_ONLY) this.isRetired = true
     const isCancelled = code === QUERY_CANCELED && this.#cancelled !== undefined
     // The message of the server says that the user requested the cancellation.
     if (isCancelled && this.#cancelled === position) error.message = 'canceling statement due to statement timeout'

@@ -143,22 +143,24 @@ export function createConnections(options: ConnectionsOptions): Connections {
         give(connection, first)
       }
     }
-    if (waiting.size() > 0) grow(countNeeded() - connecting)
+    if (waiting.size() > 0) grow()
   }
 
   /** Counts the additional connections that would serve the waiters. */
   function countNeeded(): number {
-    const counts = PRIORITIES.map((priority) => {
+    let count = 0
+    for (const priority of PRIORITIES) {
       const line = waiting.lines[priority]
       const limit = line[0]?.isExclusive === true ? 1 : maxInFlight()
-      return Math.max(0, Math.min(Math.ceil(line.length / limit), countFree(priority)))
-    })
-    return counts.reduce((sum, count) => sum + count, 0)
+      count += Math.max(0, Math.min(Math.ceil(line.length / limit), countFree(priority)))
+    }
+    return count
   }
 
-  function grow(count: number): void {
-    if (open.size > 0 && performance.now() < reconnectAt) return
-    for (let more = Math.min(count, poolMax - open.size - connecting); more > 0; more--) void connect()
+  function grow(): void {
+    const free = poolMax - open.size - connecting
+    if (free <= 0 || (open.size > 0 && performance.now() < reconnectAt)) return
+    for (let more = Math.min(countNeeded() - connecting, free); more > 0; more--) void connect()
   }
 
   async function connect(): Promise<void> {

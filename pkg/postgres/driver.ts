@@ -47,7 +47,7 @@ export class Driver extends PostgresDriver {
     const isSession = options !== undefined
     const lease = new Lease(this.#options, isSession)
     if (isSession) await lease.hold()
-    return lease as DatabaseConnection
+    return lease
   }
 
   override beginTransaction(lease: DatabaseConnection, settings: TransactionSettings): Promise<void> {
@@ -133,7 +133,9 @@ class Lease implements DatabaseConnection {
     const isBegun = this.#begin.length === 0
     this.#begin = []
     this.#isEnded = true
-    const span = isBegun ? this.#start(command === 'commit' ? COMMIT : ROLLBACK) : undefined
+    const operation = command === 'commit' ? COMMIT : ROLLBACK
+    const span = isBegun ? this.#start(operation) : undefined
+    const startedAt = performance.now()
     let failure: unknown
     try {
       return isBegun ? (await this.#send({ text: command, values: [] })).command : command
@@ -141,6 +143,7 @@ class Lease implements DatabaseConnection {
       failure = error
       throw error
     } finally {
+      if (isBegun) this.#options.observer?.onQuery(operation.name, performance.now() - startedAt, failure)
       span?.end(failure)
       this.#transaction?.end(failure)
       this.#transaction = undefined

@@ -88,7 +88,7 @@ async function acquireLock(client: Client, onEvent: (event: MigrateEvent) => voi
 }
 
 /** Runs one unit of work of a migration. Tries again when a lock is not free. Rejects with MigrationError. */
-async function attempt(
+async function runWithRetries(
   name: string,
   statement: string,
   options: MigrateOptions,
@@ -118,10 +118,10 @@ async function apply(name: string, options: MigrateOptions): Promise<void> {
   const sql = statements.join(';\n')
   // Reject an empty migration. Once recorded as applied, its later SQL would never run.
   if (statements.join('').trim() === '') {
-    return attempt(name, '', options, () => Promise.reject(new Error('it has no SQL')))
+    return runWithRetries(name, '', options, () => Promise.reject(new Error('it has no SQL')))
   }
   if (transaction) {
-    return attempt(name, sql, options, () =>
+    return runWithRetries(name, sql, options, () =>
       inTransaction(client, async () => {
         await client.query(`set local lock_timeout = ${lockTimeoutMs}`)
         await client.query(sql)
@@ -133,7 +133,7 @@ async function apply(name: string, options: MigrateOptions): Promise<void> {
   for (const statement of statements) {
     // A concurrent statement waits for older transactions, and writers do not wait behind it.
     const timeoutMs = /\bconcurrently\b/i.test(statement) ? 0 : lockTimeoutMs
-    await attempt(name, statement, options, async () => {
+    await runWithRetries(name, statement, options, async () => {
       await client.query(`set lock_timeout = ${timeoutMs}`)
       // `if not exists` would mistake the incomplete index of an interrupted run for a complete index.
       for (const index of await findInvalidIndexes(client, statement)) {

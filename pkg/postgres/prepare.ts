@@ -76,7 +76,10 @@ export function prepare<Values extends object, Row, Shape extends readonly unkno
     const { plugins } = executor.getExecutor()
     const columns = plugins.length === 1 && plugins[0] instanceof ColumnNames ? plugins[0] : undefined
     // Another plugin may change the SQL, as the plugin of `withSchema` does.
-    if (columns === undefined) return executor.executeQuery(build(values, ...shape).compile(executor))
+    if (columns === undefined) {
+      const given = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
+      return executor.executeQuery(build(given as Values, ...shape).compile(executor))
+    }
     const compiled = compile(executor, values, shape)
     const parameters = compiled.parameters.map((parameter) =>
       parameter instanceof Placeholder ? values[parameter.name as keyof Values] : parameter,

@@ -29,14 +29,16 @@ const CODES: readonly (readonly [RegExp, DatabaseProblem])[] = [
   [/^23505$/, 'conflict'],
   // PostgreSQL 18 and later, for `on delete restrict`.
   [/^23001$/, 'still_referenced'],
-  // Connection failure, failed login, no resources, shutdown or cancellation, lock or transaction timeout.
-  [/^(08|28|53|57)...$|^(3D000|25P03|40001|40P01|55P03)$/, 'database_unavailable'],
+  // Connection failure, failed login, no resources, shutdown or cancellation, a standby, lock or transaction timeout.
+  [/^(08|28|53|57)...$|^(3D000|25006|25P03|40001|40P01|55P03)$/, 'database_unavailable'],
   [/^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_|timeout$)/, 'database_unavailable'],
+  // TLS, such as an expired certificate: https://nodejs.org/api/tls.html#x509-certificate-error-codes
+  [/CERT|^(EPROTO$|UNABLE_TO_|ERR_TLS_|ERR_SSL_)/, 'database_unavailable'],
 ]
 
-/** Messages of pg's errors without a code: no connection, a broken connection, no response. */
+/** Messages of pg's errors without a code: no connection, a failed login, a broken connection, no response. */
 const MESSAGES =
-  /^Connection terminated|^timeout exceeded when trying to connect|^timeout expired|^Query read timeout|not queryable$/
+  /^(Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout|SASL)|SSL connection|not queryable$/
 
 /** Returns the problem that a driver's error means, or undefined for a defect of this program. */
 export function findStoreProblem(error: unknown): DatabaseProblem | undefined {

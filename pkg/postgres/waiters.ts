@@ -85,16 +85,18 @@ export function createWaiters(options: WaitersOptions) {
         waitedMs = nextMs
       }
       function decide(): void {
-        if (!lines[priority].includes(waiter)) return
-        if (waitedMs === connectTimeoutMs) giveUp(createTimeout())
-        else if (isFull(priority)) giveUp(new CodedError('overloaded', { cause: createTimeout() }))
-        // The pool can still grow, but the server is slow or down.
-        else wait()
-      }
-      function giveUp(error: Error): void {
-        lines[priority].splice(lines[priority].indexOf(waiter), 1)
+        const index = lines[priority].indexOf(waiter)
+        if (index === -1) return
+        const isLast = waitedMs === connectTimeoutMs
+        if (!isLast && !isFull(priority)) {
+          // The pool can still grow, but the server is slow or down.
+          wait()
+          return
+        }
+        lines[priority].splice(index, 1)
         onWait(performance.now() - startedAt, false)
-        waiter.reject(error)
+        const timeout = createTimeout()
+        waiter.reject(isLast ? timeout : new CodedError('overloaded', { cause: timeout }))
       }
       wait()
       lines[priority].push(waiter)
