@@ -113,10 +113,9 @@ e2e-database: build ## test the example through PgBouncer, and its writes while 
 e2e-deploy: build ## test each deployment with its real tool (T=nginx for a single deployment)
 	@$(JEST) --selectProjects deploy --passWithNoTests --maxWorkers=3 $(T)
 
-# Run one test at a time: an experiment measures, and a measurement needs the cores. Force the exit: after the
-# experiments, Node 26 may loop without end when it cleans up (Environment::CleanupHandles).
+# Run one test at a time: an experiment measures, and a measurement needs the cores.
 e2e-stability: build ## test the experiments, the load tests and the healing (T=chaos for some of them)
-	@$(JEST) --selectProjects stability --passWithNoTests --runInBand --forceExit $(T)
+	@$(JEST) --selectProjects stability --passWithNoTests --runInBand $(T)
 
 $(TOOLCHAIN): .nvmrc scripts/toolchain/package-lock.json scripts/toolchain/install.sh
 	@sh scripts/toolchain/install.sh

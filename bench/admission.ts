@@ -14,51 +14,60 @@ import { wrk } from './wrk.ts'
 /** With one connection, each turn of the event loop has one request. */
 const CONNECTIONS = [1, 16]
 const WARM_UP_S = 6
-const SPAN_MS = 100
+const SPAN_MS = 50
+type Row = 'without' | 'control' | 'admission'
+const ORDERS: readonly (readonly Row[])[] = [
+  ['without', 'control', 'admission'],
+  ['control', 'admission', 'without'],
+  ['admission', 'without', 'control'],
+  ['admission', 'control', 'without'],
+]
 /** On a busy machine, requests wait for a core. They are not refused. */
 const MAX_WAIT_MS = 10_000
 
 /**
  * Measures the CPU time of GET /ping with the queue of the server and with the admission in front of Express. One
- * process alternates between both every 100 ms under the same load: V8 compiles the same code differently in each
- * process, so two processes differ by 10 %, and neighbouring spans meet the same state of the machine.
+ * process alternates between both every 50 ms under the same load: V8 compiles the same code differently in each
+ * process, so two processes differ by 10 %, and neighbouring spans meet the same state of the machine. The row `control`
+ * is the queue of the server again, so its ratio shows the error of the measurement.
  */
 export async function measureAdmission({ quick }: { readonly quick: boolean }): Promise<Measurement[]> {
   const logger = createLogger({ destination: { write() {} } })
   renderFieldsAtOnce(logger)
   const routes = [{ path: '/ping', get: ping() }]
-  let hasAdmission = false
   let resumeClock = () => {}
   // While the admission is off, the process must not pay for the clock of the admission.
   const clock = createTurnClock({
     eachTurn(callback) {
       function each(): void {
-        if (!hasAdmission) return
+        if (variant !== 'admission') return
         callback()
         setImmediate(each).unref()
       }
       resumeClock = () => void setImmediate(each).unref()
     },
   })
-  const variants: RequestListener[] = []
+  const variants: Partial<Record<Row, RequestListener>> = {}
+  let variant: Row = 'without'
   let requests = 0
   const { port, stop } = await serve({
     routes,
     logger,
     admit(app) {
       const { admit } = createOverload({ handler: app, routes, maxWaitMs: MAX_WAIT_MS, logger, clock })
-      variants.push((request, response) => void setImmediate(() => app(request, response)), admit)
+      const queue: RequestListener = (request, response) => void setImmediate(() => app(request, response))
+      Object.assign(variants, { without: queue, control: queue, admission: admit })
       return (request, response) => {
         requests++
-        variants[Number(hasAdmission)]?.(request, response)
+        variants[variant]?.(request, response)
       }
     },
   })
 
   /** Returns the CPU time of one request in microseconds. */
-  async function measureSpan(withAdmission: boolean): Promise<number> {
-    hasAdmission = withAdmission
-    if (withAdmission) resumeClock()
+  async function measureSpan(row: Row): Promise<number> {
+    variant = row
+    if (row === 'admission') resumeClock()
     requests = 0
     const before = process.cpuUsage()
     await setTimeout(SPAN_MS)
@@ -67,17 +76,14 @@ export async function measureAdmission({ quick }: { readonly quick: boolean }): 
   }
 
   async function measureLoad(connections: number, seconds: number) {
-    const rows = { without: [] as number[], admission: [] as number[] }
+    const rows: Record<Row, number[]> = { without: [], control: [], admission: [] }
     requests = 0
     const load = wrk(`http://127.0.0.1:${port}/ping`, { seconds, connections })
     while (requests === 0) await setTimeout(SPAN_MS)
     const end = performance.now() + (seconds - 1) * 1_000
-    // The order alternates, so a trend affects both.
-    for (let isReversed = false; performance.now() < end; isReversed = !isReversed) {
-      const first = await measureSpan(isReversed)
-      const second = await measureSpan(!isReversed)
-      rows.without.push(isReversed ? second : first)
-      rows.admission.push(isReversed ? first : second)
+    // The order changes, so a trend affects every row.
+    for (let round = 0; performance.now() < end; round++) {
+      for (const row of ORDERS[round % ORDERS.length] ?? []) rows[row].push(await measureSpan(row))
     }
     await load
     return rows

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { inRounds, median, ratios } from './measurement.ts'
+import { inRounds, median, medianInterval, ratios } from './measurement.ts'
 
 test('a median is the middle value, or the mean of the two middle values', () => {
   expect(median([3, 1, 100])).toBe(3)
@@ -8,6 +8,13 @@ test('a median is the middle value, or the mean of the two middle values', () =>
 
 test('the median of an empty list is NaN', () => {
   expect(median([])).toBeNaN()
+})
+
+test('the interval of a median is the range of a few values, and much narrower for many values', () => {
+  expect(medianInterval([3, 1, 2])).toEqual([1, 3])
+  expect(medianInterval(Array.from({ length: 9 }, (_, index) => index))).toEqual([1, 7])
+  expect(medianInterval(Array.from({ length: 400 }, (_, index) => index))).toEqual([180, 219])
+  expect(medianInterval([])).toEqual([Number.NaN, Number.NaN])
 })
 
 test('a ratio compares values of one round, so a slow round does not change it', () => {

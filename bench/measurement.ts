@@ -18,6 +18,16 @@ export function median(values: readonly number[]): number {
   return (lower + upper) / 2
 }
 
+/**
+ * Returns the interval that contains the true median with a probability of about 95 %: the ranks n/2 ± 0.98 √n, whatever
+ * the distribution is. It is the range of fewer than nine values.
+ */
+export function medianInterval(values: readonly number[]): readonly [low: number, high: number] {
+  const sorted = values.toSorted((a, b) => a - b)
+  const left = Math.max(0, Math.floor((sorted.length - 1.96 * Math.sqrt(sorted.length)) / 2))
+  return [sorted[left] ?? Number.NaN, sorted[sorted.length - 1 - left] ?? Number.NaN]
+}
+
 /** Compares two rows round by round, because a slow round of the machine is slow for both. */
 export function ratios({ rows }: Pick<Measurement, 'rows'>, of: string, to: string): number[] {
   const divisors = rows[to] ?? []

@@ -16,6 +16,9 @@ import { createSignals, type Signal } from './signals.ts'
 
 const root = join(import.meta.dirname, '..')
 
+/** Longest time until the proxy and the load have responses, in milliseconds. */
+const START_MS = 60_000
+
 export interface StageInstance {
   /** `host:port`. */
   readonly address: string
@@ -151,7 +154,13 @@ export async function startStage({ proxy, parts: starts = [] }: StageOptions = {
     const front: RunningProxy = await startProxy({ instances: instances.map(({ address }) => address) })
     stops.push(front.stop)
     const url = `http://${front.host}:${front.port}`
-    await until(async () => (await fetch(`${url}/ping`)).ok)
+    // Without a time limit, a lost response would hang the start.
+    const isServing = () =>
+      fetch(`${url}/ping`, { signal: AbortSignal.timeout(2_000) }).then(
+        ({ ok }) => ok,
+        () => false,
+      )
+    await until(isServing, START_MS)
 
     const logs = [...instances, ...parts].flatMap(({ lines }) => (lines ? [lines] : []))
     const signals = createSignals(logs, front)
@@ -174,7 +183,7 @@ export async function startStage({ proxy, parts: starts = [] }: StageOptions = {
           .filter((line) => line['message'] === message).length,
     })
     stops.push(control.stop)
-    await until(() => load.requests.filter(({ status }) => status !== undefined).length > 40)
+    await until(() => load.requests.filter(({ status }) => status !== undefined).length > 40, START_MS)
 
     return {
       load,

@@ -24,20 +24,19 @@ export const isCount = (value: number) => Number.isInteger(value) && value > 0
 export const isInstances = (value: number) => isCount(value) && value <= MAX_INSTANCES
 const isPositive = (value: number) => value > 0 && value < 1e9
 
-/** A list of numbers, separated by commas. The problem says that `expected` was expected. */
+/** A variable whose problem says that `expected` was expected. */
+const text = (expected: string, isValid: (text: string) => boolean) =>
+  z.string(`expected ${expected}`).refine(isValid, { error: ({ input }) => `expected ${expected}, not «${input}»` })
+
+const toNumbers = (text: string) => text.split(',').map(Number)
+
+/** A list of numbers, separated by commas. */
 export const numbers = (expected: string, isValid: (values: readonly number[]) => boolean) =>
-  z
-    .string(`expected ${expected}`)
-    .refine((text) => isValid(text.split(',').map(Number)), {
-      error: ({ input }) => `expected ${expected}, not «${input}»`,
-    })
-    .transform((text) => text.split(',').map(Number))
+  text(expected, (given) => isValid(toNumbers(given))).transform(toNumbers)
 
 /** One number. */
 export const number = (expected: string, isValid: (value: number) => boolean) =>
-  numbers(expected, ([value = 0, ...others]) => others.length === 0 && isValid(value)).transform(
-    ([value = Number.NaN]) => value,
-  )
+  text(expected, (given) => isValid(Number(given))).transform(Number)
 
 /** The result of `parse`, whose error is the problem. */
 export const parsed = <T>(parse: (text: string) => T) =>
@@ -51,16 +50,11 @@ export const parsed = <T>(parse: (text: string) => T) =>
   })
 
 const isHttp = (text: string) => /^https?:$/.test(URL.parse(text)?.protocol ?? '')
-const refusal = (expected: string) => ({
-  error: ({ input }: { readonly input?: unknown }) => `expected ${expected}, not «${input}»`,
-})
 
 const commonSchema = z.object({
-  URL: z.string().refine(isHttp, refusal('the address of a running system, such as http://127.0.0.1:8080')).optional(),
-  METRICS: z
-    .string()
-    .refine((text) => text.split(',').every(isHttp), refusal('addresses such as http://127.0.0.1:9464/metrics'))
-    .transform((text) => text.split(','))
+  URL: text('the address of a running system, such as http://127.0.0.1:8080', isHttp).optional(),
+  METRICS: text('addresses such as http://127.0.0.1:9464/metrics', (given) => given.split(',').every(isHttp))
+    .transform((given) => given.split(','))
     .optional(),
   SCENARIO: parsed(readScenario).prefault('ping'),
 })

@@ -42,6 +42,15 @@ test('the time in which the loop slept does not count as a wait', () => {
   expect(arrivedAt()).toBe(1_400)
 })
 
+test('a request of a handler, such as a pipelined request, does not age the requests that arrive after a sleep', () => {
+  const { nextTurn, work, sleep, arrivedAt } = startClock()
+  nextTurn()
+  work(5)
+  expect(arrivedAt()).toBe(1_000)
+  sleep(400)
+  expect(arrivedAt()).toBe(1_400)
+})
+
 test('all requests of a turn have the same time, and requests of the next turn have a later time', () => {
   const { nextTurn, work, arrivedAt, turn } = startClock()
   nextTurn()

@@ -20,14 +20,12 @@ export function createTurnClock(options: TurnClockOptions = {}) {
   const { eachTurn = runEachTurn } = options
   let readAt = now()
   let sleptBefore = sleptMs()
-  let arrivedAt: number | undefined
   let turn = 0
 
   eachTurn(() => {
     turn++
     readAt = now()
     sleptBefore = sleptMs()
-    arrivedAt = undefined
   })
 
   return {
@@ -35,11 +33,8 @@ export function createTurnClock(options: TurnClockOptions = {}) {
     sleptMs,
     /** Counts the turns of the event loop whose handlers have begun to run. */
     turn: () => turn,
-    /** Returns the earliest time at which the requests of this turn may have arrived. */
-    arrivedAt(): number {
-      arrivedAt ??= readAt + sleptMs() - sleptBefore
-      return arrivedAt
-    },
+    /** Returns the earliest time at which a request that is read now may have arrived. */
+    arrivedAt: () => readAt + sleptMs() - sleptBefore,
   }
 }
 

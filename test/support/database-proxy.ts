@@ -1,5 +1,7 @@
 import { connect, createServer, type Socket } from 'node:net'
 import { listen } from './listen.ts'
+import { createFrameReader, readStatements } from './postgres-wire.ts'
+import { reset } from './reset.ts'
 
 /**
  * The moment to cut a connection: before the server gets a COMMIT, or after the server has executed a write and before
@@ -44,7 +46,7 @@ export async function startDatabaseProxy({
     const server = connect(target.port, '127.0.0.1')
     const cut = () => {
       connections.delete(cut)
-      client.resetAndDestroy()
+      reset(client)
       server.destroy()
     }
     connections.add(cut)

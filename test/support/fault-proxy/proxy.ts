@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { reset } from '../reset.ts'
 import { createLink, type Link, type Toxic } from './link.ts'
 
 export interface ProxyState {
@@ -39,12 +40,14 @@ export function createTcpProxy({ name, listen, upstream }: Pick<ProxyState, 'nam
       links.delete(client)
       for (const socket of sockets) socket.destroy()
     }
-    const reset = () => {
-      for (const socket of sockets) socket.resetAndDestroy()
-    }
     for (const socket of sockets) socket.setNoDelay(true).on('error', end).on('close', end)
     const create = (from: Socket, to: Socket, stream: Toxic['stream']) =>
-      createLink({ from, to, reset, toxics: toxics.filter((toxic) => toxic.stream === stream) })
+      createLink({
+        from,
+        to,
+        reset: () => sockets.forEach(reset),
+        toxics: toxics.filter((toxic) => toxic.stream === stream),
+      })
     links.set(client, {
       upstream: create(client, target, 'upstream'),
       downstream: create(target, client, 'downstream'),
