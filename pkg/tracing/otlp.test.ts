@@ -28,8 +28,8 @@ test.each([
   sink.onEnd({ ...ids, name: 'work', kind: 'internal', startedAt: 1e12, durationMs: 1, attributes: {} })
   while (counts.exported + counts.lost.rejected === 0) await setImmediate()
   await stop()
-  const lost = { queue_full: 0, export_failed: 0, rejected, stopped: 0 }
-  expect(counts).toEqual({ exported: 1 - rejected, lost })
   collector.close()
   collector.closeAllConnections()
+  const lost = { queue_full: 0, export_failed: 0, rejected, stopped: 0 }
+  expect(counts).toEqual({ exported: 1 - rejected, lost })
 })
