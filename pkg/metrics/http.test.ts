@@ -50,7 +50,7 @@ test('under concurrent load, each request counts once, for its method, its route
   const { url, counts, scrape } = await serve(byId)
   const statuses = [200, 201, 404, 500]
   const requests = Array.from(
-    { length: 2_000 },
+    { length: 400 },
     (_, index) => [index % 3 === 0 ? 'POST' : 'GET', statuses[index % 4]] as const,
   )
   const worker = async () => {
@@ -62,8 +62,8 @@ test('under concurrent load, each request counts once, for its method, its route
   await Promise.all(Array.from({ length: 50 }, worker))
   const counted = await counts()
   expect(Object.keys(counted)).toHaveLength(8)
-  expect(Object.values(counted).reduce((a, b) => a + b)).toBe(2_000)
-  expect(counted['GET /things/:id 200']! + counted['POST /things/:id 200']!).toBe(500)
+  expect(Object.values(counted).reduce((a, b) => a + b)).toBe(400)
+  expect(counted['GET /things/:id 200']! + counted['POST /things/:id 200']!).toBe(100)
   expect(await scrape()).toContain('http_server_active_requests 0\n')
 })
 

@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http'
-import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
 import express from 'express'
 import request from 'supertest'
 import { problemHandler } from '../problem/index.ts'
@@ -16,22 +16,25 @@ beforeEach(() => {
   server = createServer(app).listen(0)
 })
 afterEach(() => {
+  jest.restoreAllMocks()
   server.close()
 })
 
 const send = (address: string) => request(server).get('/').set('x-forwarded-for', address)
 
 test('each response has the remaining quota, and a request above it gets 429 with the time to wait', async () => {
+  // A busy machine may take seconds for these requests.
+  jest.spyOn(performance, 'now').mockReturnValue(1_000)
   perMinute = 2
   for (const left of [1, 0]) {
     const { headers } = await send('192.0.2.1').expect(200)
     expect(headers['ratelimit-policy']).toBe('"client";q=2;w=60')
-    expect(headers['ratelimit']).toMatch(new RegExp(`^"client";r=${left};t=(59|60)$`))
+    expect(headers['ratelimit']).toBe(`"client";r=${left};t=60`)
     expect(headers).not.toHaveProperty('retry-after')
   }
   const { headers, body } = await send('192.0.2.1').expect(429)
   expect(headers['content-type']).toMatch(/^application\/problem\+json/)
-  expect(Number(headers['retry-after'])).toBeGreaterThan(55)
+  expect(headers['retry-after']).toBe('60')
   expect(headers['ratelimit']).toMatch(/;r=0;/)
   expect(body).toMatchObject({ status: 429, code: 'too_many_requests' })
   await send('192.0.2.2').expect(200)

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
 import { expect, test } from '@jest/globals'
 import { createOtlp } from './otlp.ts'
 
@@ -25,9 +26,10 @@ test.each([
   })
   const ids = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16) }
   sink.onEnd({ ...ids, name: 'work', kind: 'internal', startedAt: 1e12, durationMs: 1, attributes: {} })
+  while (counts.exported + counts.lost.rejected === 0) await setImmediate()
   await stop()
-  const lost = { queue_full: 0, export_failed: 0, rejected, stopped: 0 }
-  expect(counts).toEqual({ exported: 1 - rejected, lost })
   collector.close()
   collector.closeAllConnections()
+  const lost = { queue_full: 0, export_failed: 0, rejected, stopped: 0 }
+  expect(counts).toEqual({ exported: 1 - rejected, lost })
 })
