@@ -1,5 +1,7 @@
 import {
   BrokenCircuitError,
+  BulkheadRejectedError,
+  bulkhead,
   CircuitState,
   circuitBreaker,
   handleWhen,
@@ -92,7 +94,7 @@ function createWindows(): IBreaker {
 }
 
 /**
- * Creates the circuit breaker and the concurrency limit of an upstream. After the cool-down, the circuit stays open until the
+ * Creates the circuit breaker and the bulkhead of an upstream. After the cool-down, the circuit stays open until the
  * caller has probed the upstream and calls `allowTrial`. Then one request is on trial. The guard rejects other requests
  * at once instead of letting them wait for the end of the trial.
  */
@@ -103,7 +105,7 @@ export function createGuard({ concurrency, isFailure, onState, now = () => perfo
     halfOpenAfter: Number.NEGATIVE_INFINITY,
     breaker: createWindows(),
   })
-  let inProgress = 0
+  const slots = bulkhead(concurrency)
   let openedAt = 0
   let isTrialAllowed = false
   let isolation: { dispose(): void } | undefined
@@ -117,29 +119,27 @@ export function createGuard({ concurrency, isFailure, onState, now = () => perfo
   return {
     /**
      * Runs `work` and settles like it. @throws RejectedError without calling `work` when the circuit is open or the
-     * number of calls in progress has reached `share` of the concurrency
+     * calls in progress fill `share` of the bulkhead
      */
     async run<T>(work: () => Promise<T>, share = 1): Promise<T> {
       const { state } = breaker
       if (state === CircuitState.HalfOpen || (state === CircuitState.Open && !isTrialAllowed)) {
         throw new RejectedError('breaker')
       }
-      if (inProgress >= concurrency * share) throw new RejectedError('concurrency')
-      inProgress++
+      if (slots.executionSlots <= concurrency * (1 - share)) throw new RejectedError('concurrency')
       try {
-        return await breaker.execute(work)
+        return await slots.execute(() => breaker.execute(work))
       } catch (error) {
+        if (error instanceof BulkheadRejectedError) throw new RejectedError('concurrency', { cause: error })
         if (error instanceof BrokenCircuitError || error instanceof IsolatedCircuitError) {
           throw new RejectedError('breaker', { cause: error })
         }
         throw error
-      } finally {
-        inProgress--
       }
     },
     state: () => STATES[breaker.state],
     /** Returns the number of calls in progress. */
-    inProgress: () => inProgress,
+    inProgress: () => concurrency - slots.executionSlots,
     /** Returns true when the cool-down has ended. A probe then decides about a trial. */
     needsProbe: () => breaker.state === CircuitState.Open && !isTrialAllowed && now() - openedAt >= COOL_DOWN_MS,
     allowTrial() {

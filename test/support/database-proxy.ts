@@ -1,6 +1,5 @@
 import { connect, createServer, type Socket } from 'node:net'
 import { listen } from './listen.ts'
-import { createFrameReader, readStatements } from './postgres-wire.ts'
 import { reset } from './reset.ts'
 
 /**
