@@ -247,7 +247,11 @@ test('an instance with TLS serves a service that trusts its authority, and no ot
 })
 
 test('without UPSTREAMS the paths do not exist, and no code of calls is loaded', async () => {
-  const paths = ['internal/(?:telemetry/)?(?:log-)?upstream', 'internal/(?:handler|service)/payments', 'pkg/upstream/(?!problems)']
+  const paths = [
+    'internal/(?:telemetry/)?(?:log-)?upstream',
+    'internal/(?:handler|service)/payments',
+    'pkg/upstream/(?!problems)',
+  ]
   const { program, list } = reportModules([...paths, 'node_modules/cockatiel/'].join('|'))
   const without = await startApp({ program })
   expect((await fetch(`${without.url}/v1/payments/pay_1`)).status).toBe(404)
