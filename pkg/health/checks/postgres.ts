@@ -39,7 +39,7 @@ export function postgresCheck({ pool, migrations = [], onUnknown }: PostgresChec
     }
     signal.addEventListener('abort', giveUp)
     try {
-      const applied = await readApplied(client, migrations)
+      const applied = await readApplied(client)
       release(false)
       const missing = migrations.filter((name) => !applied.has(name))
       const unknown = [...applied].filter((name) => !migrations.includes(name)).sort()
@@ -58,11 +58,7 @@ export function postgresCheck({ pool, migrations = [], onUnknown }: PostgresChec
 /** https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const UNDEFINED_TABLE = '42P01'
 
-async function readApplied(client: Client, migrations: readonly string[]): Promise<ReadonlySet<string>> {
-  if (migrations.length === 0) {
-    await client.query('select 1')
-    return new Set()
-  }
+async function readApplied(client: Client): Promise<ReadonlySet<string>> {
   try {
     const { rows } = await client.query('select name from schema_migrations')
     return new Set((rows as readonly { readonly name: string }[]).map(({ name }) => name))
