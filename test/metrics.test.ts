@@ -148,7 +148,7 @@ test('two services without ADMIN_PORT serve their metrics on ports of their own'
 
 test('with ADMIN_PORT=0 no code of metrics is loaded, and otherwise the first scrape loads prom-client', async () => {
   const { program, list: listLoaded } = reportModules(
-    'internal/(?:telemetry/(?:admin|metrics)|store/metrics)|pkg/metrics/|node_modules/prom-client/',
+    'internal/telemetry/(?:admin|(?:store-)?metrics)|pkg/metrics/|node_modules/prom-client/',
   )
   expect(listLoaded(await startApp({ program }))).toEqual([])
   const app = await startApp({ program, env: { ADMIN_PORT: String(await freePort()) } })
