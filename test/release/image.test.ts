@@ -7,6 +7,8 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { succeed } from '../support/run.ts'
+import { freePort, type TestService, testPostgres, testRedis, until } from '../support/services.ts'
 import { localBaseImages } from './base-images.ts'
 import {
   listImageFiles,
@@ -16,8 +18,6 @@ import {
   runInContainer,
   startContainer,
 } from './containers.ts'
-import { succeed } from '../support/run.ts'
-import { freePort, type TestService, testPostgres, testRedis, until } from '../support/services.ts'
 
 const root = join(import.meta.dirname, '../..')
 const scratch = join(tmpdir(), `release-test-${process.pid}`)
