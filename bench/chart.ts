@@ -35,7 +35,7 @@ export function renderChart(measurements: readonly Measurement[], isOwn: (row: s
     parts.push(`<text class="title" x="0" y="${y + 22}">${escapeText(title)}</text>`)
     y += TITLE_HEIGHT
     for (const [row, value] of medians) {
-      const width = ((value / longest) * BAR_WIDTH).toFixed(1)
+      const width = (Math.max(0, value / longest) * BAR_WIDTH).toFixed(1)
       const text = `${formatValue(value, unit)} · ${formatRatio(median(ratios(measurement, row, base)), unit)}`
       parts.push(
         `<text x="${LABEL_WIDTH - 8}" y="${y + 14}" text-anchor="end">${escapeText(row)}</text>`,
