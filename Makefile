@@ -49,16 +49,16 @@ lint: $(PACKAGES) ## check style, likely mistakes, import direction, unused code
 types: $(PACKAGES) ## check the types
 	@tsc
 
+# Here and below, run three tests at a time on any number of cores: the tests mostly wait for servers and timers.
 unit: $(PACKAGES) ## run the unit tests (T=pkg/health for some of them)
-	@$(JEST) $(T) --selectProjects unit --maxWorkers=150%
+	@$(JEST) $(T) --selectProjects unit --maxWorkers=3
 
 watch: $(PACKAGES) ## run the unit tests of changed files at each save (T=pkg/health)
 	@$(JEST) --watch $(T) --selectProjects unit
 
 coverage: $(PACKAGES) ## run the unit tests and write coverage/index.html (T=pkg/health)
-	@$(JEST) --coverage $(T) --selectProjects unit --maxWorkers=150%
+	@$(JEST) --coverage $(T) --selectProjects unit --maxWorkers=3
 
-# Run three tests at a time on any number of cores: the tests mostly wait for servers.
 e2e: build ## test the artifacts with real servers (T=test/cli for some of them)
 	@$(JEST) $(T) --selectProjects e2e --maxWorkers=3
 
@@ -109,7 +109,6 @@ audit: $(PACKAGES) ## list known vulnerabilities of the packages in the artifact
 e2e-database: build ## test the example through PgBouncer, and its writes while servers and connections fail (DURATION_S=120 seconds; default 30)
 	@DURATION_S=$(or $(DURATION_S),30) $(JEST) --selectProjects database --passWithNoTests
 
-# Run three tests at a time on any number of cores: the tests mostly wait for servers.
 e2e-deploy: build ## test each deployment with its real tool (T=nginx for a single deployment)
 	@$(JEST) --selectProjects deploy --passWithNoTests --maxWorkers=3 $(T)
 
