@@ -1,4 +1,4 @@
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
@@ -19,7 +19,8 @@ const WORK_CORES = 1.4
 
 const directory = temporaryDirectory('respond-cpu')
 const path = (name: string) => join(directory, name)
-const replicas = () => Number(readFileSync(path('replicas'), 'utf8'))
+/** Prometheus still scrapes when the directory has been removed. */
+const replicas = () => (existsSync(path('replicas')) ? Number(readFileSync(path('replicas'), 'utf8')) : 1)
 
 /** `kubectl get` prints the number of replicas, and `kubectl scale` sets it. */
 const KUBECTL = `#!/bin/sh
