@@ -16,7 +16,7 @@ import { createSignals, type Signal } from './signals.ts'
 
 const root = join(import.meta.dirname, '..')
 
-/** Longest time until the proxy and the load have responses, in milliseconds. */
+/** Longest time until the proxy and the load get responses, in milliseconds. */
 const START_MS = 60_000
 
 export interface StageInstance {

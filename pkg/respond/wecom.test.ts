@@ -69,7 +69,7 @@ test.each<[string, Fault]>([
   expect(attempts).toHaveLength(2)
 })
 
-test('after a response that is too large the message is sent again, without a wait for its end', async () => {
+test('a message is sent again after a response that is too large, without waiting for the end of the response', async () => {
   const { robot, delivered, settled } = await start(['endless'], { timeoutMs: 600_000 })
   robot.send('hello')
   await settled(1)
