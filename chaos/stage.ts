@@ -130,8 +130,8 @@ async function startDependencies(stops: (() => unknown)[]) {
 }
 
 /**
- * Starts PostgreSQL, Redis and the upstream `payments`, each behind the fault proxy under its name (`database`, `redis`,
- * `payments`), three instances of the service, a proxy in front of them and a steady load.
+ * Starts PostgreSQL, Redis and the upstream `payments`, each behind the fault proxy under its name (`database`,
+ * `redis`, `payments`), three instances of the service, a proxy in front of them and a steady load.
  */
 export async function startStage({ proxy, parts: starts = [] }: StageOptions = {}): Promise<Stage> {
   const stops: (() => unknown)[] = []
