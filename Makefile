@@ -112,7 +112,7 @@ e2e-database: build ## test the example through PgBouncer, and its writes while 
 e2e-deploy: build ## test each deployment with its real tool (T=nginx for a single deployment)
 	@$(JEST) --selectProjects deploy --passWithNoTests --maxWorkers=3 $(T)
 
-# Run one test at a time: an experiment measures, and a measurement needs the cores.
+# Run one test at a time, because the measurements of an experiment need the cores.
 e2e-stability: build ## test the experiments, the load tests and the healing (T=chaos for some of them)
 	@$(JEST) --selectProjects stability --passWithNoTests --runInBand $(T)
 

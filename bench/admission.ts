@@ -15,7 +15,7 @@ import { wrk } from './wrk.ts'
 const CONNECTIONS = [1, 16]
 const WARM_UP_S = 3
 const SPAN_MS = 250
-/** Requests of a span without sockets. */
+/** Requests in each span of the measurement without sockets. */
 const REQUESTS = 48_000
 /** On a busy machine, requests wait for a core. They are not refused. */
 const MAX_WAIT_MS = 10_000
@@ -28,8 +28,8 @@ const logger = createLogger({ destination: { write() {} } })
 
 /**
  * Measures the CPU time of GET /ping, and the CPU time that the admission adds to a request. The noise of requests on
- * sockets is larger than this addition. Therefore the second measurement has no sockets: short spans alternate between
- * the queue of the server and the admission, both in front of a handler that only counts. The row `control` compares the
+ * sockets is larger than the added time, so the second measurement has no sockets: short spans alternate between the
+ * queue of the server and the admission, both in front of a handler that only counts. The row `control` compares the
  * queue of the server with itself, so it shows the error of the measurement.
  */
 export async function measureAdmission({ quick }: { readonly quick: boolean }): Promise<Measurement[]> {
@@ -39,7 +39,7 @@ export async function measureAdmission({ quick }: { readonly quick: boolean }): 
   for (const connections of CONNECTIONS) {
     measurements.push({
       name: `admission, ${connections}`,
-      title: `CPU time of GET /ping with ${connections} connection${connections === 1 ? '' : 's'}, and the addition of the admission`,
+      title: `CPU time of GET /ping with ${connections} connection${connections === 1 ? '' : 's'}, and the time that the admission adds`,
       unit: 'µs',
       base: 'ping',
       rows: { ping: await measurePing(connections, rounds), ...(await measureAddition(connections, rounds)) },
@@ -81,7 +81,7 @@ function cpuUs(before: NodeJS.CpuUsage): number {
   return user + system
 }
 
-/** Returns the addition of each row to the CPU time of a request, in microseconds. */
+/** Returns the CPU time that each row adds to a request, in microseconds. */
 async function measureAddition(perTurn: number, rounds: number) {
   let row: Row = 'without'
   let served = 0

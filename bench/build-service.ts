@@ -2,11 +2,11 @@ import { resolve } from 'node:path'
 import { bundle } from '../scripts/bundle.ts'
 
 export interface Replacement {
-  /** The end of the path of the module to replace. */
+  /** End of the path of the module to replace. */
   readonly module: string
-  /** The end of the path of the module whose import is replaced. */
+  /** End of the path of the module that imports it. */
   readonly importer: string
-  /** The file that takes its place. It is CommonJS, because it shares code with the peers. */
+  /** The replacement. It is CommonJS, because it shares code with the peers. */
   readonly file: string
 }
 

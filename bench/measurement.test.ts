@@ -10,7 +10,7 @@ test('the median of an empty list is NaN', () => {
   expect(median([])).toBeNaN()
 })
 
-test('the interval of a median is the range of a few values, and much narrower for many values', () => {
+test('the interval of a median is the whole range of a few values, and much narrower for many values', () => {
   expect(medianInterval([3, 1, 2])).toEqual([1, 3])
   expect(medianInterval(Array.from({ length: 9 }, (_, index) => index))).toEqual([1, 7])
   expect(medianInterval(Array.from({ length: 400 }, (_, index) => index))).toEqual([180, 219])

@@ -19,8 +19,8 @@ export function median(values: readonly number[]): number {
 }
 
 /**
- * Returns the interval that contains the true median with a probability of about 95 %: the ranks n/2 ± 0.98 √n, whatever
- * the distribution is. It is the range of fewer than nine values.
+ * Returns the interval that contains the true median with a probability of about 95 %: the ranks n/2 ± 0.98 √n, for any
+ * distribution. With fewer than eight values, it is their whole range.
  */
 export function medianInterval(values: readonly number[]): readonly [low: number, high: number] {
   const sorted = values.toSorted((a, b) => a - b)

@@ -16,7 +16,7 @@ import { createSignals, type Signal } from './signals.ts'
 
 const root = join(import.meta.dirname, '..')
 
-/** Longest time until the proxy and the load have responses, in milliseconds. */
+/** Longest time until the proxy and the load get responses, in milliseconds. */
 const START_MS = 60_000
 
 export interface StageInstance {
@@ -130,8 +130,8 @@ async function startDependencies(stops: (() => unknown)[]) {
 }
 
 /**
- * Starts PostgreSQL, Redis and the upstream `payments`, each behind the fault proxy under its name (`database`, `redis`,
- * `payments`), three instances of the service, a proxy in front of them and a steady load.
+ * Starts PostgreSQL, Redis and the upstream `payments`, each behind the fault proxy under its name (`database`,
+ * `redis`, `payments`), three instances of the service, a proxy in front of them and a steady load.
  */
 export async function startStage({ proxy, parts: starts = [] }: StageOptions = {}): Promise<Stage> {
   const stops: (() => unknown)[] = []

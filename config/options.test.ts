@@ -60,7 +60,7 @@ test('the group of a module that is off is undefined', () => {
   expect(Object.values(optional).filter((group) => group !== undefined)).toEqual([])
 })
 
-test('only a default ADMIN_PORT may give way to a free port', () => {
+test('a free port may replace only the default ADMIN_PORT', () => {
   const admin = (environment: Record<string, string>) => groupOptions(createSettings(environment).current()).admin
   expect(admin({})).toEqual({ port: 9464, canMove: true })
   expect(admin({ ADMIN_PORT: '9464' })).toEqual({ port: 9464, canMove: false })

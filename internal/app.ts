@@ -82,11 +82,11 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
   // A stop reverses the order of the start. Only the modules that the configuration enables are loaded.
   const start = () =>
     lifecycle.run(async (use) => {
-      // The requests end before these components stop, so one that hangs delays the stop only briefly.
+      // The requests have ended before these components stop, so a component that hangs may be cut soon.
       const stopTimeoutMs = 1_000
       const address = { ...options.address, port: config.PORT, fd }
       await use({ name: 'listener', start: () => http.listen(address), stop: http.abandon, stopTimeoutMs })
-      // Probes respond from here on. Modules load in turns of their own, so that probes are served in between.
+      // Probes respond from here on. The modules load in separate turns of the event loop, so probes do not wait.
       await setImmediate()
       const { startTelemetry } = await import('./telemetry/telemetry.ts')
       const telemetry = await startTelemetry({

@@ -178,7 +178,7 @@ test.each([
   expect(received).toMatch(/^date: /im)
 })
 
-test('a start that fails refuses the requests that wait for it, and closes the server', async () => {
+test('after a failed start, the server refuses the waiting requests and closes', async () => {
   const socket = await open()
   const { server, abandon } = current!
   const arrived = once(server, 'request')

@@ -97,7 +97,7 @@ export function createServer({ probe, ownsSocket, onClientError, ...options }: S
       enqueue = admit
       loaded.resolve(next)
     },
-    /** Closes a server without a handler, after a start that failed: refuses the requests that wait for the handler. */
+    /** Closes the server. After a failed start, refuses the requests that still wait for the handler. */
     async abandon(signal: AbortSignal): Promise<void> {
       loaded.resolve((request, response) => sendProblem(response, 'overloaded', { requestId: requestId(request) }))
       await drain.close(signal)

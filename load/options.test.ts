@@ -9,7 +9,7 @@ test('without variables, the scenario ping runs on one instance', () => {
   })
 })
 
-test('the variables replace the steps, and those of the service apply to the instances', () => {
+test('the variables replace the steps, and the variables of the service apply to the instances', () => {
   const { steps, instances, serviceEnv } = readLoadOptions({
     ...{ STEPS: '100,200', RATE: '5', DURATION_S: '2.5', INSTANCES: '2', DATABASE_POOL_MAX: '20', HOME: '/' },
   })
@@ -21,7 +21,7 @@ test('the variables replace the steps, and those of the service apply to the ins
   expect(readLoadOptions({ RATE: '5' }).steps).toEqual([{ rate: 5, durationS: 5 }])
 })
 
-test('a running system has an address and the addresses of its metrics', () => {
+test('URL and METRICS name a running system and its metrics', () => {
   const url = 'https://staging.example.com'
   expect(readLoadOptions({ URL: url }).system).toEqual({ url })
   const metrics = ['http://10.0.0.11:9464/metrics', 'http://10.0.0.12:9464/metrics']

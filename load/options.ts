@@ -24,7 +24,7 @@ export const isCount = (value: number) => Number.isInteger(value) && value > 0
 export const isInstances = (value: number) => isCount(value) && value <= MAX_INSTANCES
 const isPositive = (value: number) => value > 0 && value < 1e9
 
-/** A variable whose problem says that `expected` was expected. */
+/** A text. The problem of an invalid value names `expected`. */
 const text = (expected: string, isValid: (text: string) => boolean) =>
   z.string(`expected ${expected}`).refine(isValid, { error: ({ input }) => `expected ${expected}, not «${input}»` })
 
@@ -38,7 +38,7 @@ export const numbers = (expected: string, isValid: (values: readonly number[]) =
 export const number = (expected: string, isValid: (value: number) => boolean) =>
   text(expected, (given) => isValid(Number(given))).transform(Number)
 
-/** The result of `parse`, whose error is the problem. */
+/** The result of `parse`. The message of its error becomes the problem. */
 export const parsed = <T>(parse: (text: string) => T) =>
   z.string().transform((text, context): T => {
     try {
@@ -105,7 +105,7 @@ export function readLoadOptions(env: Environment): LoadOptions {
   }
 }
 
-/** Returns the options, or prints the problems and ends the command with 64. */
+/** Returns the options. For invalid options, prints the problems and exits with 64. */
 export function readOrExit<Options>(read: () => Options, usage: string): Options {
   try {
     return read()

@@ -112,7 +112,8 @@ export function parseScenario(text: string, file: string): Scenario {
 export type ScenarioFile = Scenario & { readonly name: string; readonly sql: string | undefined }
 
 /**
- * Reads load/scenarios/<name>.json, or the file of a path that ends with `.json`, and the file `.sql` beside it.
+ * Reads load/scenarios/<name>.json, or the file at a path that ends with `.json`. Also reads the `.sql` file with the
+ * same name, if it exists.
  *
  * @throws Error with the names of the scenarios when the folder has no such file
  */

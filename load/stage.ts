@@ -36,7 +36,7 @@ const ARTIFACT = [process.execPath, 'dist/server.cjs'] as const
 const NGINX = join(import.meta.dirname, '../deploy/nginx/start-nginx.ts')
 const PAYMENTS = join(import.meta.dirname, '../test/payments/programs/instance.ts')
 
-/** Returns a running system, which the disposal leaves alone, or starts the full link. */
+/** Returns `system`, or starts the full link. The disposal ends the full link, and leaves `system` running. */
 export const openStage = async ({ system, ...options }: StageOptions & { readonly system?: Target | undefined }) =>
   system ? { target: system, [Symbol.asyncDispose]: async () => {} } : startStage(options)
 

@@ -83,8 +83,8 @@ function dropFromPage(path: string, text: string, { exists, isGone }: Names): st
 }
 
 /**
- * Removes the rows of tables, the items of lists and the sentences that link to a file that does not exist, or that name
- * something that is gone in inline code, and the sections whose code imports a file that does not exist.
+ * Removes the rows of tables, the items of lists and the sentences that link to a file that does not exist, or that
+ * name something that is gone in inline code, and the sections whose code imports a file that does not exist.
  *
  * @param paths the files that exist, pages and others
  * @returns the pages that change

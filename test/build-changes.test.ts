@@ -34,7 +34,7 @@ function copyBuild() {
 
 const BUNDLE = ['THIRD_PARTY_LICENSES', 'server.cjs', 'server.cjs.map']
 
-/** Makes the service fail without a variable when `condition` holds. */
+/** Makes the service require a variable when `condition` holds. */
 const requireKey = (name: string, condition: string) => (text: string) =>
   `if (${condition} && !process.env['${name}']) {
     console.error('${name}: got nothing, expected a key')

@@ -120,7 +120,7 @@ test('a stream is one span', async () => {
   expect(tree()).toContain('SELECT things < request')
 })
 
-test('a failed stream has the SQLSTATE', async () => {
+test('the span of a failed stream has the SQLSTATE', async () => {
   const read = async () => {
     for await (const _row of db.selectFrom('things').select(sql`1 / 0`.as('x')).stream(1));
   }

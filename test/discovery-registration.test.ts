@@ -15,7 +15,7 @@ async function startRegistry(options: Parameters<typeof startFakeRegistry>[0]): 
   return registry
 }
 
-/** Without it, two checks fail only after four seconds. The registration meanwhile doubles the time to its next attempt. */
+/** With the defaults, two checks fail only after four seconds. Meanwhile the backoff of the registration doubles. */
 const CHECKS = { HEALTH_INTERVAL_MS: '100', HEALTH_TIMEOUT_MS: '100' }
 
 describe.each(['consul', 'nacos', 'eureka'] as const)('with %s', (kind) => {

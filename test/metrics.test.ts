@@ -45,7 +45,7 @@ describe('with PostgreSQL and Redis', () => {
       ...{ RATE_LIMIT: '1000000', FEATURES: 'docs,version' },
       ...{ HEALTH_INTERVAL_MS: '500', HEALTH_TIMEOUT_MS: '500' },
     })
-    // Without its connection to Redis, the rate limit would count a failed command.
+    // Until Redis is connected, the commands of the rate limit fail and would count.
     await until(async () => Object.values(readValues(await scrape(), 'health_check_status')).join() === '1,1')
     expect(await get(app, '/ping')).toBe(200)
     expect(await get(app, '/version')).toBe(200)

@@ -25,7 +25,7 @@ describe('names of statements', () => {
     expect(await countNames()).toBe(150)
   })
 
-  test('are absent where prepare is false', async () => {
+  test('are absent when prepare is false', async () => {
     db = open({ poolMax: 2, prepare: false })
     await select(1)
     expect(await countNames()).toBe(0)
@@ -51,7 +51,7 @@ describe('names of statements', () => {
 })
 
 describe('prepared queries', () => {
-  test('have the names and values of ordinary queries, and keep the names inside JSON', async () => {
+  test('return the names and values of ordinary queries, and keep the names inside JSON', async () => {
     const data = { some_key: [{ other_key: 1 }], list: [1, 'two_words'] }
     await postgres.admin.query('insert into things values (1, null, $1)', [data])
     const all = prepare(() => db.selectFrom('things').selectAll())
@@ -59,7 +59,7 @@ describe('prepared queries', () => {
     expect(await all.execute(db, {})).toEqual([{ id: 1, nickName: null, data }])
   })
 
-  test('have their names after an ordinary query with the same text', async () => {
+  test('return names in camel case after an ordinary query with the same text', async () => {
     await postgres.admin.query(`insert into things values (1, 'x', null)`)
     const query = db.selectFrom('things').select('nickName')
     const all = prepare(() => query)
@@ -107,7 +107,7 @@ describe('prepared queries', () => {
     expect(await count.execute(db.withSchema('other'), values)).toEqual([{ count: 0 }])
   })
 
-  test('after the end of their database fail', async () => {
+  test('fail after the end of their database', async () => {
     const all = prepare(() => db.selectFrom('things').selectAll())
     expect(await all.execute(db, {})).toEqual([])
     await db.destroy()

@@ -81,7 +81,7 @@ describe('a transaction', () => {
     expect(databases.proxy.connections).toBe(1)
   })
 
-  test('is measured with its end', async () => {
+  test('is measured with its COMMIT or ROLLBACK', async () => {
     const measured: unknown[] = []
     db = open({
       observer: {

@@ -154,7 +154,7 @@ describe('a connection', () => {
     db = open({ statementTimeoutMs: 1_000 })
     const work = db.transaction().execute(async (transaction) => {
       await select(1, transaction)
-      // Timers of one duration fire in order, so the pool has no statement to look at.
+      // The timer of the pool stops when no statement is in flight. After these timers, it has stopped.
       for (let tick = 0; tick < 3; tick++) await setTimeout(5)
       databases.proxy.hold()
       await select(2, transaction)

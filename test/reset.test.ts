@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from '@jest/globals'
 
-test('a process that resets a socket while it shuts down exits', async () => {
+test('a process exits after it has reset a socket that is shutting down', async () => {
   const program = `
     import { connect, createServer } from 'node:net'
     import { reset } from ${JSON.stringify(resolve('test/support/reset.ts'))}

@@ -229,7 +229,7 @@ describe('a stop', () => {
     expect(receiver.spans).toHaveLength(3)
   })
 
-  test('ends with code 0 although the collector is hanging or refusing, and logs the loss', async () => {
+  test('ends with code 0 when the collector hangs or refuses connections, and logs the loss', async () => {
     receiver.behave('hang')
     const collectors = [receiver.url, `http://127.0.0.1:${await freePort()}`]
     // Each stop takes the three seconds of the last export.

@@ -110,7 +110,7 @@ async function measureNotes({ quick }: Bench): Promise<Measurement[]> {
   const rounds = quick ? 3 : 5
 
   async function measurePooled(): Promise<Measurement> {
-    // PgBouncer 1.21 and later keeps named statements, which the service uses only when it is told to.
+    // PgBouncer 1.21 and later keeps named statements. The service uses them only with DATABASE_PREPARE=true.
     const pooler = await startPgbouncer(postgres.url, { max_prepared_statements: '200' })
     const pooled = { DATABASE_URL: pooler.url }
     const programs = {

@@ -96,7 +96,7 @@ interface Summary {
   readonly isMetBefore: boolean
   /** Name, status, and status of the output of each activity. */
   readonly activities: readonly (readonly unknown[])[]
-  /** The last probe, which has failed if one has. */
+  /** Name of the last probe that ran: the failed probe, if a probe has failed. */
   readonly last: string | undefined
 }
 
@@ -121,8 +121,8 @@ async function runReal({ file }: Planned, env: Env): Promise<Summary> {
 }
 
 /**
- * Runs an experiment with both programs. Repeats a run that has injected no fault: the effects of the last fault broke
- * the hypothesis before the method.
+ * Runs an experiment with both programs. Repeats a run whose hypothesis does not hold before the method, because such a
+ * run injects no fault. The effects of the last fault may be the reason.
  */
 async function compare(stage: Stage, planned: Planned) {
   async function injectFault(run: typeof runOwn): Promise<Summary> {
@@ -130,7 +130,7 @@ async function compare(stage: Stage, planned: Planned) {
     for (;;) {
       const summary = await run(planned, { ...holdOf(planned.name), ...stage.variables() })
       if (summary.isMetBefore) return summary
-      if (performance.now() > deadline) throw new Error(`before the method, the hypothesis never held: ${summary.last}`)
+      if (performance.now() > deadline) throw new Error(`the hypothesis never held before the method: ${summary.last}`)
       await setTimeout(POLL_MS)
     }
   }

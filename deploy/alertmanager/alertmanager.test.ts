@@ -178,7 +178,7 @@ describe.each(versions)('$version with a stand-in for WeCom', ({ command }) => {
     ['RestartLoop', instance, ['TargetDown']],
     ['TargetsMissing', {}, ['RestartLoop', 'LogLinesDropped']],
   ])(
-    '%s %j silences %j of the same service, which arrive after the cause has ended',
+    '%s %j silences %j of the same service, and they arrive after the cause has ended',
     async (cause, labels, silenced) => {
       await post(cause, labels)
       await until(() => wecom.messages.length === 1)
@@ -215,8 +215,8 @@ describe.each(versions)('$version with a stand-in for WeCom', ({ command }) => {
     await post('RestartLoop', instance)
     await until(() => wecom.messages.length === 2)
     await post('TargetDown', instance, true)
-    // The second message about another alert follows the first after group_interval. Meanwhile Alertmanager processes
-    // the resolved alert, and forgets it.
+    // The messages about the start and the end of another alert are one group_interval apart. Meanwhile Alertmanager
+    // processes the resolved alert, and forgets it.
     await post('LogLinesDropped')
     await until(() => wecom.messages.length === 3)
     await post('LogLinesDropped', {}, true)

@@ -16,7 +16,7 @@ export async function startNginx(options: ProxyOptions): Promise<RunningProxy> {
   const port = await freePort()
   const server = (address: string, weight: number) => `server ${address} weight=${weight} `
   const servers = instances.map((address, index) => server(address, weights[index] ?? 1))
-  /** The file has three lines. A line without an instance becomes a comment, and the last one has all other instances. */
+  /** The file has three lines. A line without an instance becomes a comment. The last line has all other instances. */
   const line = (index: number) =>
     servers.slice(index, index === 2 ? undefined : index + 1).join('max_fails=1 fail_timeout=1s;\n') || '# '
   copyWith('deploy/nginx', join(directory, 'conf'), {

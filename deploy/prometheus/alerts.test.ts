@@ -10,8 +10,8 @@ import { readRules } from './harness/rules.ts'
 import { startWatchedService, type WatchedService } from './harness/watched-service.ts'
 
 /*
- * Prometheus and Alertmanager watch the artifact under load. Each test injects a fault, and waits until the alert fires,
- * arrives at a stand-in for WeCom, and resolves.
+ * Prometheus and Alertmanager watch the artifact under load. Each test injects a fault, and waits until the alert
+ * fires, arrives at a stand-in for WeCom, and resolves.
  */
 jest.setTimeout(300_000)
 

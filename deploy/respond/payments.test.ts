@@ -11,9 +11,9 @@ import { temporaryDirectory } from '../../test/support/temporary.ts'
 import { needTools } from '../../test/support/tools.ts'
 
 /*
- * Prometheus and Alertmanager watch the artifact, whose upstream answers a third of the calls with an error: too few for
- * the client's own circuit breaker. The responder opens the breaker of this upstream. RESPOND_TIMES=long uses a scrape
- * every 5 s and `for: 15s`.
+ * Prometheus and Alertmanager watch the artifact. Its upstream responds to a third of the calls with an error, which is
+ * too few for the client's own circuit breaker. The responder opens the breaker of this upstream. RESPOND_TIMES=long
+ * uses a scrape every 5 s and `for: 15s`.
  */
 jest.setTimeout(180_000)
 const PATIENCE_MS = 150_000
@@ -21,7 +21,7 @@ const PATIENCE_MS = 150_000
 const IS_LONG = process.env['RESPOND_TIMES'] === 'long'
 const TIMES = IS_LONG
   ? { scrape: '5s', window: '15s', for: '15s', repeat: '5s' }
-  : // On a busy machine, some scrapes fail. The alert fires as long as the window has two scrapes.
+  : // On a busy machine, some scrapes fail. The alert needs two scrapes in the window.
     { scrape: '1s', window: '8s', for: '2s', repeat: '1s' }
 /** Longer than the test, which ends the cool-down itself. */
 const COOLDOWN_S = 3_600

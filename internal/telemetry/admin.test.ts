@@ -101,14 +101,14 @@ test('the port has a limit of 48 connections, and accepts 16 more while it close
   for (const socket of sockets) socket.destroy()
 })
 
-test('a port that may move is used when it is free', async () => {
+test('a free port is used, even when another port may replace it', async () => {
   const free = await freePort()
   const { port, lines } = await start({ port: free, canMove: true })
   expect(port).toBe(free)
   expect(lines.map((line) => line['log.level'])).toEqual(['info'])
 })
 
-test('a free port and a warning replace a port that is taken and may move', async () => {
+test('a free port replaces a taken port that may move, and the log has a warning', async () => {
   const taken = await takePort()
   const { port, lines, client } = await start({ port: taken, canMove: true })
   expect(port).not.toBe(taken)
@@ -116,7 +116,7 @@ test('a free port and a warning replace a port that is taken and may move', asyn
   await client.get('/metrics').expect(200)
 })
 
-test('a port that is taken and may not move fails the start, with the name of its setting', async () => {
+test('a taken port that may not move fails the start, and the error names its setting', async () => {
   const taken = await takePort()
   await expect(start({ port: taken })).rejects.toThrow(
     `port ${taken} on 127.0.0.1 is taken: stop the other process, or set ADMIN_PORT`,

@@ -1,6 +1,6 @@
 /*
- * make capacity: finds the knee of the system under a scenario, compares it with a simulation, and computes the replicas,
- * the pool and the memory for TARGET. docs/capacity.md explains the variables and the formulas.
+ * make capacity: finds the knee of the system under a scenario, compares it with a simulation, and computes the
+ * replicas, the pool and the memory for TARGET. docs/capacity.md explains the variables and the formulas.
  *
  * Exits with 1 when the knee is 0 or the simulation deviates too far from a measurement, and with 64 when a variable is
  * wrong.

@@ -44,16 +44,16 @@ test('all problems are reported together', () => {
       'URL: expected the address of a running system, such as http://127.0.0.1:8080, not «localhost:8080»',
       "SCENARIO: ENOENT: no such file or directory, open 'none.json'",
       'TARGET: expected requests per second, such as 5000, not «many»',
-      'SLO: «fast» is no objective: expected one of p50, p95, p99, max, <, and a time, such as p99<250ms',
+      'SLO: «fast» is not an objective: expected one of p50, p95, p99, max, <, and a time, such as p99<250ms',
       'INSTANCES: expected one number from 1 to 8, because URL is set, not «2,1»',
-      'DATABASE_POOL_MAX: expected connections of each instance, not «0»',
+      'DATABASE_POOL_MAX: expected the number of connections of each instance, not «0»',
       'ZONES: expected a number of zones from 1, not «0»',
       'HEADROOM: expected a share from 0 to below 1, not «1»',
       'OVERLOAD_WAIT_MS: expected an integer from 0 to 10000 milliseconds',
     ].join('\n'),
   )
   expect(() => readOptions({}, 4)).toThrow(
-    'TARGET: expected requests per second, such as 5000\nSLO: «» is no objective',
+    'TARGET: expected requests per second, such as 5000\nSLO: «» is not an objective',
   )
 })
 

@@ -47,11 +47,11 @@ export function readOptions(env: Environment, cores: number): CapacityOptions {
             'rising numbers from 1 to 8, such as 1,2,4',
             (values) => values.every(isInstances) && isRising(values),
           ).default(isQuick ? [1, 2] : [1, 2, 4]),
-      DATABASE_POOL_MAX: number('connections of each instance', isCount).default(10),
+      DATABASE_POOL_MAX: number('the number of connections of each instance', isCount).default(10),
       ZONES: number('a number of zones from 1', isCount).default(3),
       HEADROOM: number('a share from 0 to below 1', (value) => value >= 0 && value < 1).default(0.3),
       MAX_CONNECTIONS: number('max_connections of PostgreSQL', isCount).default(100),
-      DATABASE_CORES: number('the cores of the database', isCount).default(cores),
+      DATABASE_CORES: number('the number of cores of the database', isCount).default(cores),
     }),
     env,
   )

@@ -49,8 +49,8 @@ test('the memory request is the memory at the knee with the headroom, in steps o
 })
 
 test('the pool follows from the rate of a replica while a zone is lost', () => {
-  // 700 / (200 × 0.7) = 5, and 8 replicas lose 3. A replica then gets 140 requests a second, which hold 140 × 0.05 s = 7
-  // connections. With 30 % headroom these are 10. Twice 8 replicas and the surge have 17 × 11 connections.
+  // 700 / (200 × 0.7) = 5, and 8 replicas lose 3. A replica then gets 140 requests a second, which hold 140 × 0.05 s =
+  // 7 connections. With 30 % headroom these are 10. Twice 8 replicas and the surge have 17 × 11 connections.
   const sizing = computeSizing({ target: 700, maxConnections: 200, use: { ratePerSecond: 200, connectionMs: 50 } })
   expect(sizing).toMatchObject({ replicas: 8, lost: 3 })
   expect(sizing?.pool).toEqual({ perInstance: 10, needed: 191 })

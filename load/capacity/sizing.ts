@@ -105,8 +105,8 @@ function sizePool({ target, rate, free, maxReplicas, maxConnections, connectionM
   const connections = (ratePerSecond: number) => ceil((ratePerSecond * connectionMs) / 1_000 / free)
   // With one connection, a single slow transaction would stop the instance.
   const perInstance = Math.max(2, connections(rate))
-  // The connections of all instances during a roll-out at the maximum of the autoscaler. Each instance has one more for
-  // its health check.
+  // The connections of all instances during a roll-out at the maximum of the autoscaler. Each instance has one more
+  // connection for its health check.
   const clients = (maxReplicas + SURGE) * (perInstance + 1)
   const needed = clients + RESERVED_CONNECTIONS
   if (needed <= maxConnections) return { perInstance, needed }

@@ -21,7 +21,7 @@ test.each([
   'p99<250ms,',
   'p99<1e3ms',
 ])('the SLO «%s» is refused with the expected syntax', (text) =>
-  expect(() => parseSlo(text)).toThrow(/^«.*» is no objective: expected .*p99<250ms$/),
+  expect(() => parseSlo(text)).toThrow(/^«.*» is not an objective: expected .*p99<250ms$/),
 )
 
 test('every objective must hold', () => {

@@ -21,7 +21,7 @@ export function parseSlo(text: string): readonly Objective[] {
     const belowMs = Number(value) * (unit === 's' ? 1_000 : 1)
     if (figure && belowMs > 0) return { figure, belowMs }
     const names = Object.keys(FIGURES).join(', ')
-    throw new Error(`«${part.trim()}» is no objective: expected one of ${names}, <, and a time, such as p99<250ms`)
+    throw new Error(`«${part.trim()}» is not an objective: expected one of ${names}, <, and a time, such as p99<250ms`)
   })
 }
 

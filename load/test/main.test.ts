@@ -69,7 +69,7 @@ test('make load exits with 1 when a limit of the scenario is broken', async () =
   expect(stdout).toContain('503: 10')
 })
 
-test('make load rejects wrong variables with every problem and exit code 64', async () => {
+test('make load rejects invalid variables with every problem and exit code 64', async () => {
   const { code, stderr } = await load({ SCENARIO: 'ping', STEPS: '20,fast', INSTANCES: '0', DATABASE_POOL_MAX: 'x' })
   expect(code).toBe(64)
   expect(stderr).toMatch(/^STEPS: .*\nINSTANCES: .*\nDATABASE_POOL_MAX: .*\nmake load \[SCENARIO=ping /)

@@ -133,7 +133,7 @@ test('under load a limited number of failed and of fast requests is kept, and th
   expect(ids(failed).filter((id) => id.startsWith('failed 59-'))).toHaveLength(20)
 })
 
-// Some of these lengths fill the memory for requests in progress so far that the end of the oldest one exceeds it.
+// With some of these lengths, the requests in progress almost fill their memory, and the end of the oldest exceeds it.
 test.each([400, 425, 450, 475, 500])('the oldest request is kept when it ends: lines of %i characters', (length) => {
   const { requests, end } = start()
   for (let each = 1_000; each < 2_000; each++) requests.onLine(`{"http.request.id":"${each}"`.padEnd(length))

@@ -10,7 +10,7 @@ export interface HaproxyOptions {
   readonly timeoutMs?: number
 }
 
-/** Beginning of the names of the slots: `server-template slot 20 …`. */
+/** Prefix of the names of the slots: `server-template slot 20 …`. */
 const PREFIX = 'slot'
 
 /** HAProxy reads a line of at most `tune.bufsize` bytes (16384). */
@@ -45,14 +45,14 @@ export function createHaproxySink({ path, backend, timeoutMs = 3_000 }: HaproxyO
     async publish(endpoints) {
       const { commands, excess } = planSlots(backend, await readSlots(), endpoints)
       if (commands.length > 0) {
-        let answer = ''
+        let output = ''
         for (let i = 0; i < commands.length; i += COMMANDS_IN_LINE) {
-          answer += await send(commands.slice(i, i + COMMANDS_IN_LINE).join(';'))
+          output += await send(commands.slice(i, i + COMMANDS_IN_LINE).join(';'))
         }
         // Read the slots again: HAProxy reports most failures only as text between the responses to other commands.
         const rest = planSlots(backend, await readSlots(), endpoints).commands
-        const reply = answer.trim().slice(0, 300).replace(/\s+/g, ' ')
-        if (rest.length > 0) throw new Error(`HAProxy did not accept "${rest[0]}": ${reply}`)
+        const excerpt = output.trim().slice(0, 300).replace(/\s+/g, ' ')
+        if (rest.length > 0) throw new Error(`HAProxy did not accept "${rest[0]}": ${excerpt}`)
       }
       if (excess.length > 0) {
         const list = excess.slice(0, 10).join(', ')

@@ -7,7 +7,7 @@ import { replaceFile } from './replace-file.ts'
 export interface NginxOptions {
   /** The file that the upstream blocks of nginx include. */
   readonly path: string
-  /** The program of nginx with the arguments that name its configuration, such as `['nginx', '-p', '/var/lib/proxy']`. */
+  /** The nginx program and the arguments that name its configuration, such as `['nginx', '-p', '/var/lib/proxy']`. */
   readonly command: readonly string[]
   /** Variables of the program. @default the environment of this process */
   readonly environment?: Readonly<Record<string, string | undefined>>
@@ -18,7 +18,7 @@ export interface NginxOptions {
 /** Parameters of every server: one broken connection excludes an instance for a second. */
 const PARAMETERS = 'max_fails=1 fail_timeout=1s'
 
-/** Writes the list into a file of nginx. Tests and reloads the configuration, and restores the file after a failed test. */
+/** Writes the list into a file of nginx, and reloads the configuration. Restores the file when `nginx -t` fails. */
 export function createNginxSink({ path, command, environment, timeoutMs = 10_000 }: NginxOptions): Sink {
   const previous = `${path}.previous`
   let loaded: string | undefined
@@ -76,12 +76,12 @@ function render(endpoints: readonly Endpoint[]): string {
   return `# app bridge writes this file.\n${servers.join('')}`
 }
 
-/** Largest kept part of the errors of a program, in characters. */
+/** Maximum length of the kept error output of a program, in characters. */
 const MAX_STDERR = 64 * 1024
 
 /**
- * Runs a program in a process group. After the time limit, kills the group, because the program may be a wrapper that
- * would leave nginx running. `code` is also the code of a failed start, or null after a signal.
+ * Runs a program in a process group. After the time limit, kills the group, because the program may be a wrapper, whose
+ * end alone would leave nginx running. `code` is also the code of a failed start, or null after a signal.
  */
 function run(file: string, args: readonly string[], timeoutMs: number, env: NginxOptions['environment']) {
   return new Promise<{ code: number | string | null; stderr: string; isLate: boolean }>((resolve) => {
@@ -100,7 +100,7 @@ function run(file: string, args: readonly string[], timeoutMs: number, env: Ngin
       try {
         process.kill(-(child.pid ?? Number.NaN), 'SIGKILL')
       } catch {
-        // The group has ended, and another process has its errors open.
+        // The group has ended, but a process outside of it keeps the pipe open.
       }
       child.stderr.destroy()
     }, timeoutMs)

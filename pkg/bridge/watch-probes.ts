@@ -22,7 +22,7 @@ const FALL = 2
 /**
  * Watches a fixed list of instances with active health checks, for a proxy that has none. A probe succeeds with the
  * status 200. The first list waits until each instance has had a success or enough failures, so that the proxy does not
- * get a part of it.
+ * get an incomplete list.
  */
 export function watchProbes({ instances, intervalMs = 500, timeoutMs = intervalMs }: WatchProbesOptions): Watch {
   return async function watch(onInstances, _onError, signal) {

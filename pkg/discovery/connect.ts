@@ -7,7 +7,7 @@ import { createRegistryClient, type RegistryClient } from './registry-client.ts'
 
 export interface ConnectOptions {
   readonly password?: string | undefined
-  /** Pause between two lists of a watch, in milliseconds. Consul instead reports each change at once. @default 1_000 */
+  /** Pause between two lists of a watch, in milliseconds. Consul ignores it and reports each change. @default 1_000 */
   readonly pollMs?: number
   /** @default a client with the limits of `createRegistryClient` */
   readonly client?: Pick<RegistryClient, 'request'>

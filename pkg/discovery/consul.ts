@@ -23,12 +23,12 @@ const REMOVE_AFTER = '10m'
 
 /** Time for which Consul holds a request while the list stays the same, in milliseconds. */
 const WAIT_MS = 10_000
-/** Time limit of a request that Consul holds: Consul adds up to a sixteenth to the wait, and then needs time to respond. */
+/** Time limit of a held request: Consul adds up to a sixteenth to the wait, and then needs time to respond. */
 const HELD_TIMEOUT_MS = WAIT_MS + WAIT_MS / 16 + 3_000
 
 /**
- * Calls an agent of Consul. The check of the instance has a TTL, so a renewal sets its status and detects that the agent
- * has lost the instance. https://developer.hashicorp.com/consul/api-docs/agent/check#ttl-check-update
+ * Calls an agent of Consul. The check of the instance has a TTL, so a renewal sets its status, and detects that the
+ * agent has lost the instance. https://developer.hashicorp.com/consul/api-docs/agent/check#ttl-check-update
  */
 export function createConsul({ client, password, pollMs = 200 }: ConsulOptions): Registry {
   const headers = password === undefined ? {} : { 'x-consul-token': password }

@@ -138,13 +138,13 @@ test('a token is used until 80 % of its lifetime, or until the server refuses it
   expect(logins()).toBe(3)
 })
 
-test('a login that fails with 500 asks for the password', async () => {
+test('the error of a login that fails with 500 asks whether the password is wrong', async () => {
   const { send, setFault } = await startNacos()
   setFault({ status: 500, body: '' })
   await expect(send()).rejects.toThrow('Nacos: log in (is the password wrong?): status 500, ""')
 })
 
-test('a token that is no valid header is rejected, and the error does not quote it', async () => {
+test('a token that is not a valid header is rejected, and the error does not quote it', async () => {
   const body = JSON.stringify({ accessToken: 'tok\nen', tokenTtl: 60 })
   const client = { request: async () => ({ status: 200, headers: new Headers(), body }) }
   await expect(createNacos({ client, ...NAMES, ...USER }).renew(OWN, signal)).rejects.toThrow(

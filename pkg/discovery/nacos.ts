@@ -66,7 +66,7 @@ export function createNacos(options: NacosOptions): Registry {
   /**
    * Sends a request and returns the code and the data of its result. `call` names the request in errors.
    *
-   * @throws RegistryError for a code that is not in `codes`, and for a response that is no result of Nacos
+   * @throws RegistryError for a code that is not in `codes`, and for a response that is not a result of Nacos
    */
   async function send(
     call: string,

@@ -40,8 +40,8 @@ export interface RegistrationOptions {
 
 /**
  * Keeps one instance in a registry: registers it when it is ready for the first time, renews it, follows its readiness,
- * and registers it again when the registry has lost it. A registry that fails is called again after a backoff. No failure
- * reaches the caller.
+ * and registers it again when the registry has lost it. After a failure, calls the registry again after a backoff. No
+ * failure reaches the caller.
  */
 export function createRegistration(options: RegistrationOptions) {
   const { registry, locate, isReady, onEvent, onCall = () => {}, pollMs = 200, stopTimeoutMs = 2_000 } = options
@@ -146,7 +146,7 @@ export function createRegistration(options: RegistrationOptions) {
     start(): void {
       running ??= run()
     },
-    /** Deregisters the instance. Resolves when the registry has confirmed it, or after `stopTimeoutMs`. Never rejects. */
+    /** Deregisters the instance. Resolves when the registry confirms it, or after `stopTimeoutMs`. Never rejects. */
     stop(): Promise<void> {
       stopped ??= end()
       return stopped

@@ -7,7 +7,7 @@ export interface RegistryRequest {
   /** Undefined values are left out. */
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
   readonly headers?: Readonly<Record<string, string>>
-  /** URLSearchParams are sent as a form, and another object as JSON. */
+  /** URLSearchParams are sent as a form, and any other object as JSON. */
   readonly body?: object
   /** Longest exchange including the body of the response, in milliseconds. @default the limit of the client */
   readonly timeoutMs?: number

@@ -23,7 +23,7 @@ export function useScriptedServer() {
     server.closeAllConnections()
   })
   return {
-    /** Runs a watch of the registry, and collects its outcomes in order. Only a hanging server needs a short time limit. */
+    /** Runs a watch, and collects its outcomes in order. Only a hanging server needs a short time limit. */
     observe(create: (client: RegistryClient) => Watch, timeoutMs = 60_000) {
       const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
       const started = observe(create(createRegistryClient({ origin, timeoutMs })))

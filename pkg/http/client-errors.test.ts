@@ -60,7 +60,7 @@ test.each([
   ],
 ])('%s', async (_name, bytes, status, code) => {
   events.length = 0
-  // On a busy machine, another request may take longer than a short timeout.
+  // Only the tests of timeouts use a short timeout, because a busy machine may delay the other requests.
   const timeoutMs = status === 408 ? 100 : 60_000
   server.requestTimeout = timeoutMs
   server.headersTimeout = timeoutMs

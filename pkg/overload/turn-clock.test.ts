@@ -46,7 +46,7 @@ test('the time in which the loop slept does not count as a wait', () => {
   expect(arrivedAt()).toBe(1_400)
 })
 
-test('a request of a handler, such as a pipelined request, does not age the requests that arrive after a sleep', () => {
+test('reading a pipelined request does not make the requests after a sleep older', () => {
   const { nextTurn, work, sleep, arrivedAt } = startClock()
   nextTurn()
   work(5)
@@ -80,7 +80,7 @@ test('the default clock counts the turns of the event loop and does not keep it 
   expect(clock.turn()).toBeLessThan(turns + 100)
 })
 
-test('bytes that arrive while a handler blocks the loop are as old as the handler', async () => {
+test('bytes that arrive while a handler blocks the loop count from the start of the handler', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'turn-clock-'))
   const server = createServer().listen(join(directory, 'socket'))
   await once(server, 'listening')

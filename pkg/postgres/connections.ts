@@ -253,8 +253,8 @@ export function createConnections(options: ConnectionsOptions): Connections {
 
   return {
     run: (query) =>
-      // A callback of the connection runs outside of the request. A reaction of the promise runs inside, so the statement
-      // that is sent again has the priority and the trace of its request.
+      // A callback of the connection runs outside of the request. A reaction of the promise runs inside, so the
+      // statement that is sent again has the priority and the trace of its request.
       send(query).catch((error) => {
         if (error instanceof NotExecuted) return sendAgain(query)
         throw error

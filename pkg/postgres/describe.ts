@@ -37,8 +37,8 @@ export interface DatabaseObserver {
   /** Called when a statement or a transaction has waited for a connection. `gotOne` is false after a timeout. */
   onWait(durationMs: number, gotOne: boolean): void
   /**
-   * Called when a query has ended. `operation` is `SELECT`, `INSERT`, `UPDATE`, `DELETE`, `MERGE`, `COMMIT`, `ROLLBACK`,
-   * or `_OTHER` for raw SQL. The duration includes the wait for a connection. Not called for streams.
+   * Called when a query has ended. `operation` is `SELECT`, `INSERT`, `UPDATE`, `DELETE`, `MERGE`, `COMMIT`,
+   * `ROLLBACK`, or `_OTHER` for raw SQL. The duration includes the wait for a connection. Not called for streams.
    */
   onQuery(operation: string, durationMs: number, error?: unknown): void
 }

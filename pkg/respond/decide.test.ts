@@ -127,7 +127,7 @@ describe('decide', () => {
     expect(state.acted).not.toHaveProperty(['0 x'])
   })
 
-  test('a state with many notifications forgets the oldest, and no repair', () => {
+  test('a state with many notifications forgets the oldest, and keeps every repair', () => {
     const note = (index: number) => alertOf('Note', { fingerprint: `c${index}` })
     const alerts = [alertOf('Errors'), ...Array.from({ length: 1_500 }, (_, index) => note(index))]
     const times = alerts.map((_, index) => index * 1_000)

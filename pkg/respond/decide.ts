@@ -65,7 +65,7 @@ const HOUR_MS = 3_600_000
 /** Alertmanager repeats an alert while it fires, so the responder must remember the alert for a long time. */
 const REMEMBER_MS = 30 * 24 * HOUR_MS
 const MAX_REMEMBERED = 10_000
-/** Notifications that wait for the end of their alerts. An older notification has no message at its end. */
+/** Maximum number of notifications that wait for a recovery. The responder forgets the oldest without a message. */
 const MAX_NOTIFICATIONS = 1_000
 
 /**

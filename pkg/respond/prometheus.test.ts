@@ -16,12 +16,12 @@ async function start(respond: RequestListener) {
   return createQuery(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
 }
 
-test('a response that is too large is an error, and not kept in memory', async () => {
+test('a query fails when the response is too large', async () => {
   const hasResult = await start((_req, res) => res.write(`{"status":"${'x'.repeat(2 * 1024 * 1024)}`))
   await expect(hasResult('up')).rejects.toThrow('response of more than 1048576 bytes')
 })
 
-test('a query of an expression that is no vector is an error with the reason', async () => {
+test('a query that Prometheus does not evaluate fails with its reason', async () => {
   const hasResult = await start((_req, res) => res.writeHead(400).end('{"status":"error","error":"parse error"}'))
   await expect(hasResult('up(')).rejects.toThrow('Prometheus did not evaluate the query: parse error')
 })

@@ -69,7 +69,7 @@ test.each<[string, Fault]>([
   expect(attempts).toHaveLength(2)
 })
 
-test('after a response that is too large the message is sent again, without a wait for its end', async () => {
+test('a message is sent again after a response that is too large, without waiting for the end of the response', async () => {
   const { robot, delivered, settled } = await start(['endless'], { timeoutMs: 600_000 })
   robot.send('hello')
   await settled(1)
@@ -135,7 +135,7 @@ test.each([
   expect({ delivered, lost }).toEqual({ delivered: ['a', 'b'], lost: ['stopped: 1'] })
 })
 
-test('messages that are lost together are counted once', async () => {
+test('messages that are lost together are reported once, with their number', async () => {
   const { robot, lost } = await start([{ errcode: 0 }, { errcode: 93_000 }, { errcode: 93_000 }])
   for (const text of ['first', 'x'.repeat(3_000), 'y'.repeat(3_000)]) robot.send(text)
   await robot.stop(10_000)

@@ -37,7 +37,7 @@ export function createRobot(options: RobotOptions) {
   const { fetch = globalThis.fetch, onLost } = options
   const end = new AbortController()
   let waiting: string[] = []
-  /** Times of the requests of the last minute, of the monotonic clock. */
+  /** Times of the requests of the last minute: `performance.now()`, in milliseconds. */
   let sentAt: number[] = []
   let sending: Promise<void> | undefined
 
@@ -92,7 +92,7 @@ export function createRobot(options: RobotOptions) {
       waiting = []
       let lost: string | undefined
       for (const part of mergeMessages(batch)) lost = (await deliver(part).catch(() => 'stopped')) ?? lost
-      // The parts of a batch do not tell which of its messages they contain.
+      // A part of a batch may contain any of its messages, so the whole batch counts as lost.
       if (lost !== undefined) onLost(lost, batch.length)
     }
     sending = undefined

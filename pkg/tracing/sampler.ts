@@ -14,8 +14,8 @@ export interface SamplerOptions {
 export function createSampler({ name, ratio }: SamplerOptions): (traceId: string, parent?: boolean) => boolean {
   const followsParent = name.startsWith('parentbased_')
   const share = name.endsWith('_on') ? 1 : name.endsWith('_off') ? 0 : ratio
-  // The first 13 of the 14 random digits have 52 bits, which a number represents exactly. Texts of hexadecimal digits
-  // compare like their numbers, and no id reaches "g".
+  // The first 13 of the 14 random digits have 52 bits, which a number represents exactly. Lower-case hexadecimal texts
+  // compare like their numbers, and every id is below "g".
   const threshold =
     share === 0
       ? 'g'

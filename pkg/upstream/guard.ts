@@ -29,9 +29,9 @@ export class RejectedError extends Error {
 /**
  * The circuit opens when the calls of one window have failed too often. The long window has the defaults of Hystrix,
  * https://github.com/Netflix/Hystrix/wiki/Configuration (`requestVolumeThreshold`, `errorThresholdPercentage`,
- * `metrics.rollingStats`). On its own, it needs 10 s to notice that half of the calls of a busy service fail, because the
- * calls before the fault count too. The short window notices this within 1.5 s. It needs more calls,
- * so that a few failures by chance do not open the circuit.
+ * `metrics.rollingStats`). On its own, it needs 10 s to notice that half of the calls of a busy service fail, because
+ * the calls before the fault count too. The short window notices this within 1.5 s. It needs more calls, so that a few
+ * failures by chance do not open the circuit.
  */
 const WINDOWS = [
   { ms: 10_000, minCalls: 20, maxErrorRate: 0.5 },
@@ -45,8 +45,8 @@ export interface GuardOptions {
   /** Maximum number of calls in progress. There is no queue, because a waiting call would only use up its time. */
   readonly concurrency: number
   /**
-   * Returns true for an error that counts against the upstream. A trial should also count errors that leave it open
-   * whether the upstream works, because a trial without a failure closes the circuit.
+   * Returns true for an error that counts against the upstream. For a trial, it should also return true for an error
+   * that does not show whether the upstream works: a trial without a failure closes the circuit.
    */
   readonly isFailure: (error: unknown, isTrial: boolean) => boolean
   /** Called with each new state of the breaker. */
@@ -63,8 +63,8 @@ const STATES: Readonly<Record<CircuitState, BreakerState>> = {
 }
 
 /**
- * Counts calls in windows of cockatiel, which reads the wall clock. Discards the counts when the clock has stepped back:
- * otherwise the current windows would last until the clock has caught up.
+ * Counts calls in windows of cockatiel, which reads the wall clock. Discards the counts when the clock has stepped
+ * back: otherwise the current windows would last until the clock has caught up.
  */
 function createWindows(): IBreaker {
   const windows = WINDOWS.map(({ ms, minCalls, maxErrorRate }) => {
@@ -87,7 +87,7 @@ function createWindows(): IBreaker {
     },
     failure(state) {
       discardFutureCounts()
-      // Every window must count the failure, also when an earlier window opens the circuit.
+      // Every window must count the failure, even when the window before it opens the circuit.
       return windows.map(({ window }) => window.failure(state)).includes(true)
     },
   }
@@ -101,7 +101,7 @@ function createWindows(): IBreaker {
 export function createGuard({ concurrency, isFailure, onState, now = () => performance.now() }: GuardOptions) {
   const isCounted = (error: unknown) => isFailure(error, breaker.state === CircuitState.HalfOpen)
   const breaker = circuitBreaker(handleWhen(isCounted), {
-    // `needsProbe` measures the cool-down. cockatiel would measure it by the wall clock, which may step back by an hour.
+    // `needsProbe` measures the cool-down. cockatiel would measure it by the wall clock, which may step back.
     halfOpenAfter: Number.NEGATIVE_INFINITY,
     breaker: createWindows(),
   })

@@ -68,7 +68,7 @@ export interface UpstreamOptions {
   readonly source: Source
   /** Time limit of a call with its retries, in milliseconds, when the request has no own limit. @default 5_000 */
   readonly timeoutMs?: number
-  /** Maximum number of calls in progress, and so of connections to one instance without its probe. @default 256 */
+  /** Maximum number of calls in progress. It also limits the connections to each instance. @default 256 */
   readonly concurrency?: number
   /** Largest body of a response, in bytes. @default 1 MiB */
   readonly maxBytes?: number

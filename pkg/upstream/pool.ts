@@ -36,7 +36,7 @@ export function createPool({ now, random, onEvent }: PoolOptions) {
   let instances: readonly Instance[] = []
   const isActive = ({ ejection }: Instance) => ejection.probeAt === undefined
 
-  /** Records the end of an attempt to use the instance, and ejects the instance or brings it back. */
+  /** Records the outcome of a request or a probe. The instance may be ejected, or be in use again. */
   function record(instance: Instance, event: ConnectionEvent): void {
     // A request may end after the source has removed its instance.
     if (!instances.includes(instance)) return
@@ -95,7 +95,7 @@ export function createPool({ now, random, onEvent }: PoolOptions) {
       if (added.length + removed.length === 0) return
       for (const instance of removed) instance.retire()
       onEvent({ type: 'instances changed', added: listNames(added), removed: listNames(removed) })
-      // The source has removed every instance in use. The others serve without waiting for their probes.
+      // The source has removed every instance in use. The ejected instances serve without waiting for their probes.
       if (!instances.some(isActive)) for (const each of instances) setEjection(each, reinstate(each.ejection, now()))
     },
     /**

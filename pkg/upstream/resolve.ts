@@ -8,8 +8,8 @@ export type Source =
   /** Every address of a name. TLS checks the certificate for this name. */
   | { readonly type: 'dns'; readonly host: string; readonly port: number; readonly protocol: Protocol }
   /**
-   * The targets of an SRV record. TLS checks the certificate for the domain of the record, because the targets come from
-   * the name server, which has not proved its identity (RFC 9525 §6.1).
+   * The targets of an SRV record. TLS checks the certificate for the domain of the record, because the targets come
+   * from the name server, which has not proved its identity (RFC 9525 §6.1).
    */
   | { readonly type: 'srv'; readonly name: string; readonly protocol: Protocol }
 
@@ -42,8 +42,8 @@ export async function resolve(source: Source, resolver: Resolver): Promise<reado
     const addresses = await resolver.addresses(serverName)
     return unique(addresses.map((host) => ({ protocol, host, port, authority, serverName })))
   }
-  // The target "." means that the service does not exist (RFC 2782). Node would connect to localhost instead, and to port
-  // 80 instead of port 0.
+  // The target "." means that the service does not exist (RFC 2782). Node would connect to localhost instead, and to
+  // port 80 instead of port 0.
   const records = (await resolver.services(source.name)).filter(({ name, port }) => /[^.]/.test(name) && port > 0)
   const { protocol } = source
   const domain = source.name.replace(/^(_[^.]+\.){2}/, '')

@@ -105,8 +105,8 @@ export function createUpstream(options: UpstreamOptions) {
    * Sends a request, and retries it within the deadline and the budget. Resolves with the response when its status is
    * below 500 and not 429; redirects are not followed.
    *
-   * @throws CodedError `upstream_timeout` after the deadline, `upstream_invalid_response` for a response that is not HTTP
-   * or too large, `upstream_unavailable` otherwise; TypeError for a request that cannot be sent
+   * @throws CodedError `upstream_timeout` after the deadline, `upstream_invalid_response` for a response that is not
+   * HTTP or too large, `upstream_unavailable` otherwise; TypeError for a request that cannot be sent
    */
   async function request(asked: UpstreamRequest): Promise<UpstreamResponse> {
     const body = encodeBody(asked)

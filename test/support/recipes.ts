@@ -20,7 +20,7 @@ export function listBlocks(page: string): Block[] {
   })
 }
 
-/** Applies hunks, which `@@` separates. A hunk of added lines only is appended. @throws when its position is not clear */
+/** Applies hunks, which `@@` separates. Appends a hunk that only adds lines. @throws when its position is not clear */
 export function applyHunks(before: string, hunks: string): string {
   let text = before
   for (const hunk of hunks.split(/^@@\n/m)) {

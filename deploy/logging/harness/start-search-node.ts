@@ -4,7 +4,7 @@ import { installJars, JAVA_OPTIONS } from '../../../test/support/maven.ts'
 import { temporaryDirectory } from '../../../test/support/temporary.ts'
 
 export interface SearchNode {
-  /** Sends a request with a JSON body, or with lines of JSON. @throws with the response when the status is 400 or more */
+  /** Sends a request with a JSON body, or with lines of JSON. @throws Error with the response for a status from 400 */
   send<T = unknown>(method: string, path: string, body?: unknown): Promise<T>
   stop(): Promise<void>
 }

@@ -135,7 +135,7 @@ describe('commandCheck', () => {
       import { commandCheck } from '${import.meta.dirname}/command.ts'
       const run = commandCheck('/bin/sh', ['-c', 'sleep 600 & echo $! >&2; exit 3'])
       run(new AbortController().signal).catch(({ message }) => process.stdout.write(message))`
-    // This process ends when nothing is open.
+    // The child process ends when it has no open handle.
     const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
       stdio: ['ignore', 'pipe', 'ignore'],
     })

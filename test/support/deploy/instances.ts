@@ -21,7 +21,7 @@ export function useInstances() {
   })
   afterAll(() => Promise.all(instances.map(({ stop }) => stop())))
 
-  /** Returns the indexes of the instances that respond to nine requests, and the negative status of failed responses. */
+  /** Returns the indexes of the instances that respond to nine requests, and the negative status of each failure. */
   async function findUsed(port: number): Promise<number[]> {
     const used = new Set<number>()
     for (let n = 0; n < 9; n++) {

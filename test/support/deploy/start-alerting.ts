@@ -20,7 +20,7 @@ export interface Alerting {
   readonly prometheus: LocalServer
   /** The responder's address for Alertmanager, and its bearer token. */
   readonly webhook: { readonly url: string; readonly secret: string }
-  /** Starts the responder with `rules.json` of the directory, in which it also keeps its state in `state.json`. */
+  /** Starts the responder with `rules.json` of the directory. It keeps its state in `state.json` of this directory. */
   startResponder(env?: Readonly<Record<string, string>>): Promise<RunningApp>
   stop(): Promise<void>
 }
