@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import {
   existsSync,
   mkdirSync,
@@ -135,6 +135,24 @@ test('a wrapper that hangs is killed with its children', async () => {
   const isRunning = () => execFileSync('ps', ['-A', '-o', 'args='], { encoding: 'utf8' }).includes(child)
   for (let looks = 0; looks < 100 && isRunning(); looks++) await setImmediate()
   expect(isRunning()).toBe(false)
+})
+
+testOnLinux('a process without free file descriptors reports an error, and does not end', async () => {
+  const command = ['true']
+  await createNginxSink({ path, command }).publish(LIST)
+  const script = `
+    import { closeSync, openSync } from 'node:fs'
+    import { createNginxSink } from '${import.meta.dirname}/nginx.ts'
+    const sink = createNginxSink(${JSON.stringify({ path, command })})
+    const opened = []
+    try {
+      for (;;) opened.push(openSync('/dev/null'))
+    } catch {}
+    // Reading the file needs one descriptor, and a pipe needs two.
+    closeSync(opened.pop())
+    sink.publish(${JSON.stringify(LIST)}).catch(({ message }) => process.stdout.write(message))`
+  const args = ['-c', 'ulimit -n 64; exec "$0" --input-type=module -e "$1"', process.execPath, script]
+  expect(spawnSync('sh', args, { encoding: 'utf8' })).toMatchObject({ status: 0, stdout: 'true -s reload: exit code EMFILE' })
 })
 
 test('a missing program is an error, and the file is restored', async () => {
