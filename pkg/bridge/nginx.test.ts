@@ -152,7 +152,10 @@ testOnLinux('a process without free file descriptors reports an error, and does 
     closeSync(opened.pop())
     sink.publish(${JSON.stringify(LIST)}).catch(({ message }) => process.stdout.write(message))`
   const args = ['-c', 'ulimit -n 64; exec "$0" --input-type=module -e "$1"', process.execPath, script]
-  expect(spawnSync('sh', args, { encoding: 'utf8' })).toMatchObject({ status: 0, stdout: 'true -s reload: exit code EMFILE' })
+  expect(spawnSync('sh', args, { encoding: 'utf8' })).toMatchObject({
+    status: 0,
+    stdout: 'true -s reload: exit code EMFILE',
+  })
 })
 
 test('a missing program is an error, and the file is restored', async () => {
