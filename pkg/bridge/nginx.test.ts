@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
 import { createNginxSink } from './nginx.ts'
 
 let directory: string
@@ -135,6 +135,17 @@ test('a wrapper that hangs is killed with its children', async () => {
   const isRunning = () => execFileSync('ps', ['-A', '-o', 'args='], { encoding: 'utf8' }).includes(child)
   for (let looks = 0; looks < 100 && isRunning(); looks++) await setImmediate()
   expect(isRunning()).toBe(false)
+})
+
+test('a program that hangs and cannot be killed is an error too', async () => {
+  const kill = jest.spyOn(process, 'kill').mockImplementation(() => {
+    throw new Error('EPERM')
+  })
+  const sink = createNginxSink({ path, command: ['sh', '-c', 'exec sleep 60'], timeoutMs: 1 })
+  await expect(sink.publish(LIST)).rejects.toThrow('no exit within 1 ms')
+  const [group] = kill.mock.calls[0] ?? []
+  kill.mockRestore()
+  process.kill(Number(group), 'SIGKILL')
 })
 
 testOnLinux('a process without free file descriptors reports an error, and does not end', async () => {

@@ -101,7 +101,9 @@ function run(file: string, args: readonly string[], timeoutMs: number, env: Ngin
       try {
         process.kill(-(child.pid ?? Number.NaN), 'SIGKILL')
       } catch {
-        // The group has ended, and another process has its errors open.
+        // EPERM: the program runs as another user, such as with sudo. ESRCH: it has ended, and another process has its
+        // errors open.
+        end(child.exitCode)
       }
       child.stderr?.destroy()
     }, timeoutMs)
