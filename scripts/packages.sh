@@ -16,7 +16,9 @@ state() {
 
 # The link has the number of the process, so the lock of a process that has died is not kept.
 until ln -s "$$" "$lock" 2>/dev/null; do
-  if kill -0 "$(readlink "$lock")" 2>/dev/null; then sleep 0.2; else rm -f "$lock"; fi
+  owner=$(readlink "$lock") || owner=
+  # Without an owner, a process has just released the lock, and another process may have taken it since.
+  if [ -z "$owner" ] || kill -0 "$owner" 2>/dev/null; then sleep 0.2; else rm -f "$lock"; fi
 done
 trap 'rm -f "$lock"' EXIT
 trap 'exit 1' INT TERM

@@ -1,6 +1,16 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, watch, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  watch,
+  writeFileSync,
+} from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { beforeEach, expect, test } from '@jest/globals'
 import { temporaryDirectory } from '../test/support/temporary.ts'
@@ -56,6 +66,27 @@ test('the lock of a process that has died does not stop an installation', async 
   await install()
   expect(countRuns()).toBe(1)
   expect(existsSync(at('.toolchain/installing'))).toBe(false)
+})
+
+test('a lock that another process takes while this process reads it is not removed', async () => {
+  writeFileSync(at('go'), '')
+  const lock = '.toolchain/installing'
+  symlinkSync('0', at(lock))
+  // The first look finds no lock, which another process then takes. The second look finds its lock.
+  writeFileSync(
+    at('bin/readlink'),
+    `#!/bin/sh\n[ -f asked ] && touch again && echo ${process.pid} && exit\ntouch asked\nln -sfn ${process.pid} ${lock}\nexit 1\n`,
+  )
+  chmodSync(at('bin/readlink'), 0o755)
+  const changes = watch(root)
+  const waiting = start()
+  const ended = once(waiting, 'exit')
+  while (!existsSync(at('again')) && waiting.exitCode === null) await Promise.race([once(changes, 'change'), ended])
+  changes.close()
+  expect(countRuns()).toBe(0)
+  rmSync(at(lock))
+  await ended
+  expect(countRuns()).toBe(1)
 })
 
 test('another name of the project installs nothing, and another version of a package installs again', async () => {

@@ -1,7 +1,7 @@
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals'
 import { findLines, killApps, type RunningApp } from '../../test/support/app.ts'
 import { type Alerting, startAlerting } from '../../test/support/deploy/start-alerting.ts'
 import { listen } from '../../test/support/listen.ts'
@@ -19,8 +19,7 @@ const WORK_CORES = 1.4
 
 const directory = temporaryDirectory('respond-cpu')
 const path = (name: string) => join(directory, name)
-/** Prometheus still scrapes when the directory has been removed. */
-const replicas = () => (existsSync(path('replicas')) ? Number(readFileSync(path('replicas'), 'utf8')) : 1)
+const replicas = () => Number(readFileSync(path('replicas'), 'utf8'))
 
 /** `kubectl get` prints the number of replicas, and `kubectl scale` sets it. */
 const KUBECTL = `#!/bin/sh
@@ -71,10 +70,11 @@ beforeAll(async () => {
   })
 }, 300_000)
 
+// The hook of `temporaryDirectory` runs before `afterAll` and removes the file that each scrape reads.
+afterEach(() => instance?.stop())
 afterAll(async () => {
   await alerting?.stop()
   await killApps()
-  await instance?.stop()
 })
 
 test('CPU usage above 90 % adds two replicas once, and the signal recovers', async () => {

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import {
   existsSync,
   mkdirSync,
@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
 import { createNginxSink } from './nginx.ts'
 
 let directory: string
@@ -135,6 +135,38 @@ test('a wrapper that hangs is killed with its children', async () => {
   const isRunning = () => execFileSync('ps', ['-A', '-o', 'args='], { encoding: 'utf8' }).includes(child)
   for (let looks = 0; looks < 100 && isRunning(); looks++) await setImmediate()
   expect(isRunning()).toBe(false)
+})
+
+test('a program that hangs and cannot be killed is an error too', async () => {
+  const kill = jest.spyOn(process, 'kill').mockImplementation(() => {
+    throw new Error('EPERM')
+  })
+  const sink = createNginxSink({ path, command: ['sh', '-c', 'exec sleep 60'], timeoutMs: 1 })
+  await expect(sink.publish(LIST)).rejects.toThrow('no exit within 1 ms')
+  const [group] = kill.mock.calls[0] ?? []
+  kill.mockRestore()
+  process.kill(Number(group), 'SIGKILL')
+})
+
+testOnLinux('a process without free file descriptors reports an error, and does not end', async () => {
+  const command = ['true']
+  await createNginxSink({ path, command }).publish(LIST)
+  const script = `
+    import { closeSync, openSync } from 'node:fs'
+    import { createNginxSink } from '${import.meta.dirname}/nginx.ts'
+    const sink = createNginxSink(${JSON.stringify({ path, command })})
+    const opened = []
+    try {
+      for (;;) opened.push(openSync('/dev/null'))
+    } catch {}
+    // Reading the file needs one descriptor, and a pipe needs two.
+    closeSync(opened.pop())
+    sink.publish(${JSON.stringify(LIST)}).catch(({ message }) => process.stdout.write(message))`
+  const args = ['-c', 'ulimit -n 64; exec "$0" --input-type=module -e "$1"', process.execPath, script]
+  expect(spawnSync('sh', args, { encoding: 'utf8' })).toMatchObject({
+    status: 0,
+    stdout: 'true -s reload: exit code EMFILE',
+  })
 })
 
 test('a missing program is an error, and the file is restored', async () => {

@@ -88,7 +88,8 @@ function run(file: string, args: readonly string[], timeoutMs: number, env: Ngin
     const child = spawn(file, args, { env, detached: true, stdio: ['ignore', 'ignore', 'pipe'] })
     let stderr = ''
     let isLate = false
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    // Node creates no pipe when the process has no file descriptor left.
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       if (stderr.length < MAX_STDERR) stderr += text
     })
     const end = (code: number | string | null) => {
@@ -100,9 +101,11 @@ function run(file: string, args: readonly string[], timeoutMs: number, env: Ngin
       try {
         process.kill(-(child.pid ?? Number.NaN), 'SIGKILL')
       } catch {
-        // The group has ended, but a process outside of it keeps the pipe open.
+        // EPERM: the program runs as another user, such as with sudo. ESRCH: it has ended, and another process has its
+        // errors open.
+        end(child.exitCode)
       }
-      child.stderr.destroy()
+      child.stderr?.destroy()
     }, timeoutMs)
     child.once('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message)).once('close', end)
   })

@@ -16,6 +16,7 @@ test.each<[SamplerOptions['name'], number, boolean | undefined, boolean]>([
   ['parentbased_always_off', 1, true, true],
   ['traceidratio', 1, false, true],
   ['traceidratio', 0, true, false],
+  ['traceidratio', Number.EPSILON / 2, undefined, false],
   ['parentbased_traceidratio', 1, undefined, true],
   ['parentbased_traceidratio', 1, false, false],
   ['parentbased_traceidratio', 0, undefined, false],

@@ -16,12 +16,8 @@ export function createSampler({ name, ratio }: SamplerOptions): (traceId: string
   const share = name.endsWith('_on') ? 1 : name.endsWith('_off') ? 0 : ratio
   // The first 13 of the 14 random digits have 52 bits, which a number represents exactly. Lower-case hexadecimal texts
   // compare like their numbers, and every id is below "g".
-  const threshold =
-    share === 0
-      ? 'g'
-      : Math.ceil((1 - share) * 2 ** 52)
-          .toString(16)
-          .padStart(13, '0')
+  const limit = Math.ceil((1 - share) * 2 ** 52)
+  const threshold = limit === 2 ** 52 ? 'g' : limit.toString(16).padStart(13, '0')
   return function sample(traceId, parent) {
     if (followsParent && parent !== undefined) return parent
     return traceId.slice(-14) >= threshold

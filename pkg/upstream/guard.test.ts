@@ -153,3 +153,21 @@ test('calls above the concurrency limit are rejected, and do not count as failur
   expect(await Promise.all(calls)).toEqual(['done', 'done'])
   expect(guard.inProgress()).toBe(0)
 })
+
+test('an earlier call that ends without a response during the trial does not open the circuit again', async () => {
+  const isFailure = (error: unknown, isTrial: boolean) => isTrial || error !== 'cancelled'
+  const guard = createGuard({ concurrency: 10, isFailure, onState: () => undefined, now: () => monotonic })
+  const earlier = Promise.withResolvers<never>()
+  const trial = Promise.withResolvers<void>()
+  const ended = expect(guard.run(() => earlier.promise)).rejects.toBe('cancelled')
+  for (let index = 0; index < 20; index++) await expect(guard.run(fail)).rejects.toThrow('failed')
+  wait(COOL_DOWN_MS)
+  guard.allowTrial()
+  const tried = guard.run(() => trial.promise)
+  earlier.reject('cancelled')
+  await ended
+  expect(guard.state()).toBe('half-open')
+  trial.resolve()
+  await tried
+  expect(guard.state()).toBe('closed')
+})

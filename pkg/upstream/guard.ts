@@ -99,7 +99,9 @@ function createWindows(): IBreaker {
  * at once instead of letting them wait for the end of the trial.
  */
 export function createGuard({ concurrency, isFailure, onState, now = () => performance.now() }: GuardOptions) {
-  const isCounted = (error: unknown) => isFailure(error, breaker.state === CircuitState.HalfOpen)
+  /** Tells the trial from an earlier call that ends during the trial. */
+  let trialError: unknown
+  const isCounted = (error: unknown) => isFailure(error, error === trialError)
   const breaker = circuitBreaker(handleWhen(isCounted), {
     // `needsProbe` measures the cool-down. cockatiel would measure it by the wall clock, which may step back.
     halfOpenAfter: Number.NEGATIVE_INFINITY,
@@ -127,8 +129,13 @@ export function createGuard({ concurrency, isFailure, onState, now = () => perfo
         throw new RejectedError('breaker')
       }
       if (slots.executionSlots <= concurrency * (1 - share)) throw new RejectedError('concurrency')
+      const tryOut = () =>
+        work().catch((error: unknown) => {
+          trialError = error
+          throw error
+        })
       try {
-        return await slots.execute(() => breaker.execute(work))
+        return await slots.execute(() => breaker.execute(state === CircuitState.Open ? tryOut : work))
       } catch (error) {
         if (error instanceof BulkheadRejectedError) throw new RejectedError('concurrency', { cause: error })
         if (error instanceof BrokenCircuitError || error instanceof IsolatedCircuitError) {

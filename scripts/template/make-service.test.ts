@@ -112,6 +112,11 @@ test('a service without the example does not mention it', () => {
   expect([...service].filter(([path, text]) => notes.test(path + text)).map(([path]) => path)).toEqual([])
 })
 
+test('the README of a service has the sections of the template about its use', () => {
+  const titles = [...(make().get('README.md') ?? '').matchAll(/^## (.*)$/gm)].map(([, title]) => title)
+  expect(titles).toEqual(['Run it', 'Add a resource', 'Every day', 'Configure it', 'Deploy it'])
+})
+
 test('a service starts its own changelog', () => {
   expect(make().get('CHANGELOG.md')).toMatch(/^# Changelog\n\n.*\n\n## Unreleased\n$/)
 })
