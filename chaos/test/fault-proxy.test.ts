@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { findOnPath } from '../../scripts/services/path.ts'
-import { freePort, launch } from '../../scripts/services/service.ts'
+import { freePort, launch, until } from '../../scripts/services/service.ts'
 import { createFaultClient, type NewToxic } from '../../test/support/fault-proxy/client.ts'
 import { startFaultProxy } from '../../test/support/fault-proxy/start.ts'
 import { buildGoProgram } from '../../test/support/install.ts'
@@ -26,7 +26,13 @@ async function startToxiproxy() {
     logFile: join(temporaryDirectory('toxiproxy'), 'toxiproxy.log'),
     stopSignal: 'SIGTERM',
   })
-  return { url: `http://127.0.0.1:${port}`, stop: running.stop }
+  const url = `http://127.0.0.1:${port}`
+  // Toxiproxy writes its line before it listens.
+  await until(async () => {
+    const response = await fetch(url).catch(() => undefined)
+    return response !== undefined
+  }, 60_000)
+  return { url, stop: running.stop }
 }
 
 /** Sends every byte back, and ends when its client has ended. */
