@@ -21,6 +21,9 @@ test('Filebeat reads JSON lines, waits for the partition of the machine, and for
   const filebeat = Object.fromEntries(flatten(parse(read('filebeat.yml'))))
   expect(filebeat).toMatchObject({
     'filebeat.inputs.0.type': 'filestream',
+    // Filebeat 8 rejects this identity when its scanner computes no fingerprint, which is the default.
+    'filebeat.inputs.0.file_identity.fingerprint': null,
+    'filebeat.inputs.0.prospector.scanner.fingerprint.enabled': true,
     'filebeat.inputs.0.parsers.0.ndjson.target': '',
     'filebeat.inputs.0.parsers.0.ndjson.overwrite_keys': true,
     'output.kafka.key': '%{[host.name]}',
