@@ -149,6 +149,9 @@ testWithSystemd('the units agree with the configuration of the service', async (
   const seconds = (await show(unit, 'TimeoutStopUSec')).replace(/s$/, '')
   expect(Number(seconds) * 1_000).toBeGreaterThan(config.SHUTDOWN_TIMEOUT_MS)
   expect(await show(unit, 'RestartPreventExitStatus')).toBe('64 78')
+  // journald must keep every line. With 0, it applies its default, which drops lines.
+  expect(await show(unit, 'LogRateLimitIntervalUSec')).toBe('1s')
+  expect(Number(await show(unit, 'LogRateLimitBurst'))).toBeGreaterThanOrEqual(100_000)
   // The test of the watchdog sets a shorter period.
   expect(await show(unit, 'WatchdogUSec')).toBe('30s')
 })
