@@ -93,6 +93,17 @@ test('three refused connections eject an instance without a failed request, befo
   expect(listRequests(dead!).filter((line) => dead!.app().lines.includes(line))).toEqual([])
 })
 
+test('an instance that responds with 5xx keeps its share of the requests', async () => {
+  const fleet = await startFleet({ env: { UPSTREAMS: 'payments=http://127.0.0.1:1' } })
+  proxy = await startEnvoy({ instances: addresses(fleet), checkInterval: '3600s', ejectionTime: '3600s' })
+  for (let count = 0; count < 30; count++) {
+    const { status } = await fetch(`http://${proxy.host}:${proxy.port}/v1/payments/pay_1`)
+    expect(status).toBeGreaterThanOrEqual(500)
+  }
+  for (const { address } of fleet) expect(await proxy.health(address)).not.toHaveProperty('failed_outlier_check')
+  expect(await countShares(fleet, await askTimes(proxy, 30))).toEqual([10, 10, 10])
+})
+
 test('a client with a cookie stays on its instance, and moves without a failure when the instance drains', async () => {
   const fleet = await startFleet({ env: { DRAIN_DELAY_MS: '3000' } })
   proxy = await startEnvoy({ instances: addresses(fleet), hasCookie: true })
