@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { killApps, startApp } from '../../test/support/app.ts'
@@ -32,6 +32,14 @@ test('Envoy accepts the configuration, and rejects an unknown field', async () =
   expect(code).not.toBe(0)
   expect(stderr).toContain('lb_polciy')
 })
+
+test.each([FILE, 'deploy/consul/envoy.yaml'].filter((file) => existsSync(file)))(
+  '%s removes the headers of a client that Envoy does not replace',
+  (file) => {
+    const [, removed = ''] = /request_headers_to_remove: \[(.+)\]/.exec(readFileSync(file, 'utf8')) ?? []
+    expect(removed.split(', ')).toEqual(['forwarded', 'x-forwarded-host'])
+  },
+)
 
 let proxy: RunningEnvoy | undefined
 afterEach(async () => {
