@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { killApps, type Line } from '../../test/support/app.ts'
@@ -14,6 +14,11 @@ import { startHaproxy } from './start-haproxy.ts'
 describe('weights', () => testWeights(startHaproxy))
 describe('strategies', () => testStrategies(startHaproxy))
 describe('forwarding', () => testForwarding(startHaproxy))
+
+test.each(['deploy/haproxy/haproxy.cfg', 'deploy/eureka/haproxy.cfg'].filter((file) => existsSync(file)))(
+  '%s sends a request again only when its connection breaks, not when its response takes too long',
+  (file) => expect(readFileSync(file, 'utf8')).toMatch(/^ *retry-on conn-failure empty-response$/m),
+)
 
 describe('health checks and sessions', () => {
   let proxy: RunningProxy
