@@ -1,9 +1,10 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from '@jest/globals'
-import { parse } from 'yaml'
+import { parse, stringify } from 'yaml'
 import { parseRules } from '#pkg/respond/index.ts'
 import { run } from '../../test/support/run.ts'
+import { temporaryDirectory } from '../../test/support/temporary.ts'
 import { needTools } from '../../test/support/tools.ts'
 
 const path = (name: string) => join(import.meta.dirname, name)
@@ -30,6 +31,20 @@ test('promtool and amtool accept the files, and an alert goes to the responder a
     expect((await route(...given)).stdout.trim()).toBe('respond,on-call')
   }
   expect((await route('severity=critical')).stdout.trim()).toBe('on-call')
+})
+
+test('with the routes of the people between its own, as README.md says, a warning still goes to the team only', async () => {
+  const config = parse(read('alertmanager.yml'))
+  config.route.routes.splice(1, 0, { matchers: ['severity="warning"'], receiver: 'team' })
+  config.receivers.push({ name: 'team' })
+  const file = join(temporaryDirectory('routes'), 'alertmanager.yml')
+  writeFileSync(file, stringify(config))
+  const route = async (...labels: string[]) =>
+    (await run('amtool', ['config', 'routes', 'test', `--config.file=${file}`, ...labels])).stdout.trim()
+  expect(await route('severity=warning')).toBe('team')
+  expect(await route('severity=warning', 'respond=true')).toBe('respond,team')
+  expect(await route('severity=critical', 'respond=true')).toBe('respond,on-call')
+  expect(await route('severity=critical')).toBe('on-call')
 })
 
 test('each alert fires after its time, and resolves', async () => {
