@@ -192,6 +192,14 @@ describe.each(OVERLAYS)('%s', (overlay) => {
   })
 })
 
+test('README.md waits for every attempt of the migration, and starts the roll-out only after its success', async () => {
+  const { backoffLimit } = find<Job>(await render(overlayDirectory('production')), 'Job').spec!
+  const commands = /^kubectl wait .*--timeout=(\d+)m job\/my-service-migrate &&\n +kubectl apply .*server &&\n/m
+  const [, minutes] = commands.exec(readFileSync('deploy/kubernetes/README.md', 'utf8')) ?? []
+  // An attempt waits for the locks for about 5 minutes (docs/database.md).
+  expect(Number(minutes)).toBeGreaterThan((backoffLimit! + 1) * 5)
+})
+
 test('the migration runs with the environment of its Job, and a second run has nothing to apply', async () => {
   const manifests = await render(overlayDirectory('production'))
   const database = await testPostgres()
