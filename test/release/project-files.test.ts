@@ -24,6 +24,15 @@ test('renovate.json matches the schema of Renovate', async () => {
 }, 300_000)
 
 describe('the workflows', () => {
+  test('run every target of .ci/run: a release waits for them', () => {
+    const targets = ['ci', 'nightly'].flatMap(
+      (name): string[] => parse(read(`.github/workflows/${name}.yml`)).jobs.make.strategy.matrix.target,
+    )
+    const wanted = [...read('.ci/run').matchAll(/^make (.+)$/gm)].map(([, target]) => target)
+    expect(wanted.length).toBeGreaterThan(0)
+    expect(wanted.filter((target) => !targets.includes(target!))).toEqual([])
+  })
+
   test('pass actionlint', async () => {
     await needTools(['go'], 'golang-go')
     const program = await installGoProgram('github.com/rhysd/actionlint/cmd/actionlint@v1.7.12')
