@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { buildNewerAlertmanager, startAlertmanager } from '../../test/support/deploy/alertmanager.ts'
@@ -22,6 +23,22 @@ test('amtool accepts the file, and critical alerts go to the people on call and 
     run('amtool', ['config', 'routes', 'test', `--config.file=${file}`, `severity=${severity}`])
   expect((await route('critical')).stdout.trim()).toBe('on-call')
   expect((await route('warning')).stdout.trim()).toBe('team')
+})
+
+test.each([
+  [{ runbook_url: 'https://git.example.com/runbook' }, '\n[What to do](https://git.example.com/runbook)'],
+  // The alerts of deploy/respond have no section in the runbook.
+  [{}, ''],
+])('a message about an alert with %j ends with %j', async (links, end) => {
+  const annotations = { summary: 'the summary', ...links }
+  const startsAt = '2026-01-02T03:04:05Z'
+  const data = join(temporaryDirectory('template'), 'data.json')
+  const alerts = [{ status: 'firing', annotations, startsAt }]
+  writeFileSync(data, JSON.stringify({ status: 'firing', commonAnnotations: annotations, alerts }))
+  const text = '--template.text={{ template "wecom.message" . }}'
+  const glob = `--template.glob=${join(folder, 'wecom.tmpl')}`
+  const { stdout } = await run('amtool', ['template', 'render', glob, text, `--template.data=${data}`])
+  expect(stdout.trimEnd().split('> since 2026-01-02 03:04:05 UTC')[1]).toBe(end)
 })
 
 const newer = await buildNewerAlertmanager()
