@@ -11,6 +11,9 @@ interface Experiment extends Manifest {
   readonly spec: {
     readonly selector?: { readonly labelSelectors: Readonly<Record<string, string>> }
     readonly containerNames?: readonly string[]
+    readonly action?: string
+    readonly direction?: string
+    readonly target?: unknown
     readonly appinfo?: { readonly appns: string; readonly applabel: string; readonly appkind: string }
   }
 }
@@ -32,6 +35,13 @@ describe.each(files.map((file) => [file.split('/').slice(-2).join('/'), file]))(
 
   test('every field exists in the schema of its resource, and has the type of the schema', () => {
     expect(findErrors?.(experiment) ?? '').toBe('')
+  })
+
+  // Rules of the webhook of Chaos Mesh, which are not in the schema: api/v1alpha1/networkchaos_webhook.go.
+  test('names a target when it changes packets other than those that the pods send', () => {
+    const { action, direction = 'to', target } = experiment.spec
+    if (experiment.kind !== 'NetworkChaos' || action === 'partition') return
+    expect(direction === 'to' || target !== undefined).toBe(true)
   })
 
   test('is named after its file', () => {
