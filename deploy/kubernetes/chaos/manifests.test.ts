@@ -14,6 +14,7 @@ interface Experiment extends Manifest {
     readonly action?: string
     readonly direction?: string
     readonly target?: unknown
+    readonly patterns?: readonly string[]
     readonly appinfo?: { readonly appns: string; readonly applabel: string; readonly appkind: string }
   }
 }
@@ -42,6 +43,10 @@ describe.each(files.map((file) => [file.split('/').slice(-2).join('/'), file]))(
     const { action, direction = 'to', target } = experiment.spec
     if (experiment.kind !== 'NetworkChaos' || action === 'partition') return
     expect(direction === 'to' || target !== undefined).toBe(true)
+  })
+
+  test('has wildcards at the end of a domain only, as Chaos Mesh requires', () => {
+    for (const pattern of experiment.spec.patterns ?? []) expect(pattern).toMatch(/^[^*]+\*?$/)
   })
 
   test('is named after its file', () => {
