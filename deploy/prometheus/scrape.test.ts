@@ -15,6 +15,7 @@ const FOUND: Readonly<Record<string, readonly Readonly<Record<string, string>>[]
   'kubernetes.yml': [
     pod({ __meta_kubernetes_pod_container_port_number: '8080' }),
     pod({ __meta_kubernetes_pod_container_port_number: '9464' }),
+    pod({ __meta_kubernetes_pod_name: 'with-ipv6', __meta_kubernetes_pod_ip: 'fd00:1::2' }),
     pod({
       __meta_kubernetes_pod_name: 'without-annotation',
       __meta_kubernetes_pod_annotation_prometheus_io_scrape: '',
@@ -78,6 +79,7 @@ test('every example has a test', () => {
 test('in Kubernetes each annotated pod is one target, with the name of the service and of the pod', async () => {
   expect(await relabel('kubernetes.yml')).toEqual([
     { address: '10.1.2.3:9464', job: 'orders', instance: 'orders-5d9c-x2x', namespace: 'shop' },
+    { address: '[fd00:1::2]:9464', job: 'orders', instance: 'with-ipv6', namespace: 'shop' },
   ])
 })
 
