@@ -27,7 +27,7 @@ test('amtool accepts the file, and critical alerts go to the people on call and 
 
 test.each([
   [{ runbook_url: 'https://git.example.com/runbook' }, '\n[What to do](https://git.example.com/runbook)'],
-  // The alerts of deploy/respond have no section in the runbook.
+  // The alerts for the responder have no section in the runbook.
   [{}, ''],
 ])('a message about an alert with %j ends with %j', async (links, end) => {
   const annotations = { summary: 'the summary', ...links }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { globSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { killApps, type Line } from '../../test/support/app.ts'
@@ -15,7 +15,7 @@ describe('weights', () => testWeights(startHaproxy))
 describe('strategies', () => testStrategies(startHaproxy))
 describe('forwarding', () => testForwarding(startHaproxy))
 
-test.each(['deploy/haproxy/haproxy.cfg', 'deploy/eureka/haproxy.cfg'].filter((file) => existsSync(file)))(
+test.each(globSync('deploy/*/haproxy.cfg'))(
   '%s sends a request again only when its connection breaks, not when its response takes too long',
   (file) => expect(readFileSync(file, 'utf8')).toMatch(/^ *retry-on conn-failure empty-response$/m),
 )

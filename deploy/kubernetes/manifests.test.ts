@@ -194,7 +194,7 @@ describe.each(OVERLAYS)('%s', (overlay) => {
 
 test('README.md waits for every attempt of the migration, and starts the roll-out only after its success', async () => {
   const { backoffLimit } = find<Job>(await render(overlayDirectory('production')), 'Job').spec!
-  const commands = /^kubectl wait .*--timeout=(\d+)m job\/my-service-migrate &&\n +kubectl apply .*server &&\n/m
+  const commands = /^kubectl wait .*--timeout=(\d+)m \S+ &&\n +kubectl apply .*=server &&\n/m
   const [, minutes] = commands.exec(readFileSync('deploy/kubernetes/README.md', 'utf8')) ?? []
   // An attempt waits for the locks for about 5 minutes (docs/database.md).
   expect(Number(minutes)).toBeGreaterThan((backoffLimit! + 1) * 5)
