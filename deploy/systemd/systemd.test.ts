@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -152,6 +152,8 @@ testWithSystemd('the units agree with the configuration of the service', async (
   // journald must keep every line. With 0, it applies its default, which drops lines.
   expect(await show(unit, 'LogRateLimitIntervalUSec')).toBe('1s')
   expect(Number(await show(unit, 'LogRateLimitBurst'))).toBeGreaterThanOrEqual(100_000)
+  // Someone may put a password into this file.
+  expect(statSync(machine.path('/etc/app/app.env')).mode & 0o777).toBe(0o600)
   // The test of the watchdog sets a shorter period.
   expect(await show(unit, 'WatchdogUSec')).toBe('30s')
 })
