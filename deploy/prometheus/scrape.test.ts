@@ -60,11 +60,11 @@ async function relabel(file: string): Promise<readonly unknown[]> {
     await succeed(promtool, ['check', 'service-discovery', '--timeout=1s', path, job.job_name]),
   )
   const targets = results.flatMap(({ labels }) => (labels && Object.keys(labels).length > 0 ? [labels] : []))
-  const texts = targets.map(({ __address__: address, job, instance, namespace }) => ({
+  const texts = targets.map(({ __address__: address, job, instance, namespace, pod }) => ({
     address,
     job,
     instance,
-    ...(namespace && { namespace }),
+    ...(namespace && { namespace, pod }),
   }))
   // Prometheus scrapes targets with equal labels once, and prints the targets in no order.
   const byText = new Map(texts.map((target) => [JSON.stringify(target), target]))
@@ -78,8 +78,8 @@ test('every example has a test', () => {
 
 test('in Kubernetes each annotated pod is one target, with the name of the service and of the pod', async () => {
   expect(await relabel('kubernetes.yml')).toEqual([
-    { address: '10.1.2.3:9464', job: 'orders', instance: 'orders-5d9c-x2x', namespace: 'shop' },
-    { address: '[fd00:1::2]:9464', job: 'orders', instance: 'with-ipv6', namespace: 'shop' },
+    { address: '10.1.2.3:9464', job: 'orders', instance: 'orders-5d9c-x2x', namespace: 'shop', pod: 'orders-5d9c-x2x' },
+    { address: '[fd00:1::2]:9464', job: 'orders', instance: 'with-ipv6', namespace: 'shop', pod: 'with-ipv6' },
   ])
 })
 
