@@ -26,6 +26,7 @@ const FOUND: Readonly<Record<string, readonly Readonly<Record<string, string>>[]
   'consul.yml': [
     instance({ __meta_consul_service_address: '10.0.0.11' }),
     instance({ __meta_consul_service_address: '', __meta_consul_address: '10.0.0.12' }),
+    instance({ __meta_consul_service_address: '10.0.0.13', __meta_consul_service_metadata_admin_port: '9465' }),
   ],
 }
 
@@ -44,8 +45,12 @@ function pod(labels: Readonly<Record<string, string>>) {
 }
 
 function instance(labels: Readonly<Record<string, string>>) {
-  const port = { __meta_consul_service_port: '8080', __meta_consul_service_metadata_admin_port: '9465' }
-  return { __meta_consul_service: 'orders', __meta_consul_address: '10.0.0.1', ...port, ...labels }
+  const common = {
+    __meta_consul_service: 'orders',
+    __meta_consul_address: '10.0.0.1',
+    __meta_consul_service_port: '8080',
+  }
+  return { ...common, ...labels }
 }
 
 /** Returns the targets after promtool has relabelled the discovered targets. */
@@ -83,9 +88,15 @@ test('in Kubernetes each annotated pod is one target, with the name of the servi
   ])
 })
 
-test('with Consul each instance is a target on its admin port', async () => {
+test('with Consul each instance is a target on the default admin port, or on the port of its metadata', async () => {
   expect(await relabel('consul.yml')).toEqual([
-    { address: '10.0.0.11:9465', job: 'orders', instance: '10.0.0.11:9465' },
-    { address: '10.0.0.12:9465', job: 'orders', instance: '10.0.0.12:9465' },
+    { address: '10.0.0.11:9464', job: 'orders', instance: '10.0.0.11:9464' },
+    { address: '10.0.0.12:9464', job: 'orders', instance: '10.0.0.12:9464' },
+    { address: '10.0.0.13:9465', job: 'orders', instance: '10.0.0.13:9465' },
   ])
+})
+
+test('with Consul the name selects the instances, because the service registers without tags', () => {
+  const [job] = parse(readFileSync(join(import.meta.dirname, 'scrape/consul.yml'), 'utf8')).scrape_configs
+  expect(job.consul_sd_configs).toEqual([{ server: 'localhost:8500', services: [expect.any(String)] }])
 })
