@@ -1,7 +1,8 @@
 #!/bin/sh
 # The steps of a release, for .github/workflows/release.yml.
 #   check TAG   fails unless the tag is v and the version in package.json, and CHANGELOG.md has a section for it
-#   tags TAG    prints the tags of the image: 1.4.0 gets 1.4.0, 1.4 and 1, and a version below 1.0.0 gets no major tag
+#   tags TAG    prints the tags of the image: 1.4.0 gets 1.4.0, 1.4 and 1, and a version below 1.0.0 gets no major tag.
+#               1.3.9 after 1.4.0 gets 1.3.9 and 1.3
 #   notes TAG   prints the section of CHANGELOG.md
 #   image TAG   builds and pushes IMAGE with these tags, an SBOM and provenance, and writes .local/image-digest
 set -eu
@@ -21,10 +22,16 @@ print_notes() {
   awk -v version="$version" '/^## / { found = $2 == version; next } found' CHANGELOG.md | sed -e '/./,$!d'
 }
 
+# Whether the repository has no tag of a later version that begins with $1.
+is_newest() {
+  newest=$({ git tag --list "v$1.*"; echo "$tag"; } | grep -E '^v[0-9]+\.[0-9]+\.[0-9]+$' | sort -V | tail -n 1)
+  [ "$newest" = "$tag" ]
+}
+
 print_tags() {
   echo "$version"
-  echo "${version%.*}"
-  if [ "${version%%.*}" != 0 ]; then echo "${version%%.*}"; fi
+  if is_newest "${version%.*}"; then echo "${version%.*}"; fi
+  if [ "${version%%.*}" != 0 ] && is_newest "${version%%.*}"; then echo "${version%%.*}"; fi
 }
 
 case $command in

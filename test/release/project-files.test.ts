@@ -146,7 +146,21 @@ describe('scripts/release.sh', () => {
   })
 
   test('gives an image its full, minor and major version, and no major version below 1', async () => {
+    await succeed('git', ['init', '--quiet'], { cwd: root })
     expect((await release('tags', 'v1.4.0')).stdout).toBe('1.4.0\n1.4\n1\n')
     expect((await release('tags', 'v0.4.2')).stdout).toBe('0.4.2\n0.4\n')
+  })
+
+  test('keeps the minor and major version of a later image, whose tag the workflow fetches', async () => {
+    const git = (...args: string[]) =>
+      succeed('git', ['-c', 'user.name=t', '-c', 'user.email=t@localhost', ...args], { cwd: root })
+    await git('init', '--quiet')
+    await git('commit', '--quiet', '--allow-empty', '--message', 'first')
+    for (const tag of ['v1.3.8', 'v1.3.9', 'v1.4.0', 'v1.10.0', 'v2.0.0-rc.1']) await git('tag', tag)
+    expect((await release('tags', 'v1.3.8')).stdout).toBe('1.3.8\n')
+    expect((await release('tags', 'v1.3.9')).stdout).toBe('1.3.9\n1.3\n')
+    expect((await release('tags', 'v1.10.0')).stdout).toBe('1.10.0\n1.10\n1\n')
+    const [checkout] = parse(read('.github/workflows/release.yml')).jobs.publish.steps
+    expect(checkout.with['fetch-depth']).toBe(0)
   })
 })
