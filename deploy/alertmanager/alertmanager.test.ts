@@ -1,6 +1,7 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { parse } from 'yaml'
 import { buildNewerAlertmanager, startAlertmanager } from '../../test/support/deploy/alertmanager.ts'
 import { SECRET, startWecom } from '../../test/support/deploy/wecom.ts'
 import { run } from '../../test/support/run.ts'
@@ -23,6 +24,22 @@ test('amtool accepts the file, and critical alerts go to the people on call and 
     run('amtool', ['config', 'routes', 'test', `--config.file=${file}`, `severity=${severity}`])
   expect((await route('critical')).stdout.trim()).toBe('on-call')
   expect((await route('warning')).stdout.trim()).toBe('team')
+})
+
+test('the commands of README.md install the secret for the group of Alertmanager, over a file that everyone reads', async () => {
+  const directory = temporaryDirectory('install')
+  const installed = join(directory, 'alertmanager.yml')
+  for (const name of ['alertmanager.yml', 'wecom-secret'])
+    writeFileSync(join(directory, name), 'before', { mode: 0o644 })
+  const [, commands = ''] = /^```sh\n([^]*?)^```/m.exec(readFileSync(join(folder, 'README.md'), 'utf8')) ?? []
+  const here = commands
+    .replaceAll('/etc/prometheus', directory)
+    .replace('wecom-secret', join(directory, 'wecom-secret'))
+    .replace('-g prometheus', `-g ${process.getgid!()}`)
+  expect(await run('bash', ['-euc', `umask 077\n${here}`], { cwd: folder })).toMatchObject({ code: 0 })
+  expect(statSync(installed).mode & 0o777).toBe(0o640)
+  expect(statSync(join(directory, 'wecom.tmpl')).mode & 0o777).toBe(0o644)
+  expect(parse(readFileSync(installed, 'utf8')).global.wechat_api_secret).toBe('before')
 })
 
 test.each([
