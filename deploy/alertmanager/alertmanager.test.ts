@@ -31,7 +31,7 @@ test('the commands of README.md install the secret for the group of Alertmanager
   const installed = join(directory, 'alertmanager.yml')
   for (const name of ['alertmanager.yml', 'wecom-secret'])
     writeFileSync(join(directory, name), 'before', { mode: 0o644 })
-  const [, commands = ''] = /^```sh\n([^]*?)^```/m.exec(readFileSync(join(folder, 'README.md'), 'utf8')) ?? []
+  const [, commands = ''] = /^```sh\n([\s\S]*?)^```/m.exec(readFileSync(join(folder, 'README.md'), 'utf8')) ?? []
   const here = commands
     .replaceAll('/etc/prometheus', directory)
     .replace('wecom-secret', join(directory, 'wecom-secret'))

@@ -41,7 +41,7 @@ test('Logstash writes to streams that the template matches, and keeps rejected d
   const reader = /pipeline_id => "(.+?)"/.exec(read('logstash/rejected.conf'))?.[1]
   expect(pipelines.map((pipeline) => pipeline['pipeline.id'])).toContain(reader)
   // A queue that keeps what has been read becomes full, and then drops lines. `clean_consumed` needs `commit_offsets`.
-  expect(read('logstash/rejected.conf')).toMatch(/^ *commit_offsets => true$[^]*^ *clean_consumed => true$/m)
+  expect(read('logstash/rejected.conf')).toMatch(/^ *commit_offsets => true$[\s\S]*^ *clean_consumed => true$/m)
   const settings = Object.fromEntries(flatten(parse(read('logstash/logstash.yml'))))
   expect(settings).toMatchObject({ 'dead_letter_queue.enable': true, 'queue.type': 'persisted' })
   const [, queue] = /^ *path => "(.+)"$/m.exec(read('logstash/rejected.conf')) ?? []
