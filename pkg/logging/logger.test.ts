@@ -168,6 +168,16 @@ test('the stack trace contains at most ten causes', () => {
   expect(first(lines)['error.stack_trace'].match(/caused by:/g)).toHaveLength(10)
 })
 
+test('a large message, large properties and a large cause are cut, so that the line fits into the output', () => {
+  const large = 'x'.repeat(2 * 1024 * 1024)
+  for (const thrown of [Object.assign(new Error(large, { cause: { large } }), { large }), { large }, large]) {
+    const { lines, logger } = capture()
+    logger.error({ err: thrown }, 'request failed')
+    expect(first(lines)).toMatchObject({ message: 'request failed', 'error.message': expect.stringMatching(/xxx…$/) })
+    expect(lines[0]?.length).toBeLessThan(128 * 1024)
+  }
+})
+
 test('the logger does not call functions in the properties of an error', () => {
   const { lines, logger } = capture()
   const toJSON = () => {
