@@ -1,3 +1,5 @@
+import { IncomingMessage, ServerResponse } from 'node:http'
+import { Socket } from 'node:net'
 import { expect, test } from '@jest/globals'
 import { createLogger, type LoggerOptions } from './logger.ts'
 
@@ -97,6 +99,16 @@ test.each([
   logger.info(fields)
   expect(lines[0]).not.toContain('hunter2')
   expect(lines[0]).toContain('***')
+})
+
+test('a request and a response of Node are written without their headers', () => {
+  const request = Object.assign(new IncomingMessage(new Socket()), { rawHeaders: ['authorization', 'hunter2'] })
+  const response = new ServerResponse(request).writeHead(401, { 'www-authenticate': 'hunter2' })
+  const { lines, logger } = capture()
+  logger.info({ request, response, nested: { request, list: [response] } }, 'hello')
+  logger.info({ err: Object.assign(new Error('x'), { request, cause: { response } }) }, 'hello')
+  expect(lines).toHaveLength(2)
+  expect(lines.join()).not.toContain('hunter2')
 })
 
 test('the message, the stack and the cause of an error are written without the credentials of their URLs', () => {
