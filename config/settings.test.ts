@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
-import { ConfigError } from './load.ts'
+import { ConfigError, readTextFile } from './load.ts'
 import { createSettings, type Settings } from './settings.ts'
 
 let directory: string
@@ -121,6 +121,23 @@ test('the watch reports a version of the file once, even when a reload rejects i
   write('{ "LOG_LEVEL"')
   expect(countReports(settings)).toBeGreaterThan(0)
   expect(findProblems(() => settings.reload())).toHaveLength(1)
+  expect(countReports(settings)).toBe(0)
+})
+
+test('the watch reports a version again after a read that failed because no file descriptor was free', () => {
+  jest.useFakeTimers()
+  write({})
+  let code: string | undefined
+  const settings = createSettings({ SETTINGS_FILE: file }, (path) => {
+    if (code !== undefined) throw Object.assign(new Error(), { code })
+    return readTextFile(path)
+  })
+  write({ LOG_LEVEL: 'debug' })
+  code = 'EMFILE'
+  expect(findProblems(() => settings.reload())).toHaveLength(1)
+  expect(countReports(settings)).toBeGreaterThan(0)
+  code = undefined
+  expect(settings.reload()).toEqual(['LOG_LEVEL'])
   expect(countReports(settings)).toBe(0)
 })
 

@@ -5,6 +5,9 @@ import { type Environment, type ReadFile, readSecrets, readTextFile, validate, w
 
 const WATCH_INTERVAL_MS = 1_000
 
+/** Errors of a read that may succeed later although the file does not change: no file descriptor, and a failed disk. */
+const TRANSIENT = new Set<unknown>(['EMFILE', 'ENFILE', 'EIO', 'ESTALE'])
+
 export type Settings = ReturnType<typeof createSettings>
 
 /** Reads the environment, the files of secrets and SETTINGS_FILE. @throws ConfigError with all problems together */
@@ -18,7 +21,17 @@ export function createSettings(environment: Environment, readFile: ReadFile = re
     if (path === undefined) return validate(fixed, problems)
     // Identify the file before reading it, so that a later check detects a change in between.
     identity = identifyFile(path)
-    return validate({ ...fixed, ...readSettings(path, readFile, problems) }, problems)
+    return validate({ ...fixed, ...readSettings(path, readAgainLater, problems) }, problems)
+  }
+
+  /** Reads the file. After a transient error, the watch reports the same version of the file again. */
+  function readAgainLater(path: string): string {
+    try {
+      return readFile(path)
+    } catch (error) {
+      if (TRANSIENT.has((error as NodeJS.ErrnoException).code)) identity = undefined
+      throw error
+    }
   }
 
   let current = read(problems)

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { get, type IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
 
@@ -14,10 +13,13 @@ const LOCAL: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': 
 export async function readiness(host: string, port: number): Promise<{ ready: boolean; message: string }> {
   const signal = AbortSignal.timeout(TIMEOUT_MS)
   try {
-    const request = get({ host: LOCAL[host] ?? host, port, path: PATH, agent: false, signal })
-    // A timeout after the response has begun is an error of both the request and the response.
-    request.on('error', () => {})
-    const [response]: [IncomingMessage] = (await once(request, 'response')) as never
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      get({ host: LOCAL[host] ?? host, port, path: PATH, agent: false, signal }, resolve)
+        // A timeout after the response has begun is an error of both the request and the response.
+        .on('error', reject)
+        // After a response with status 101, Node closes the connection without a response and without an error.
+        .on('close', () => reject(new Error('closed without a response')))
+    })
     return { ready: response.statusCode === 200, message: await text(response) }
   } catch (error) {
     return { ready: false, message: signal.aborted ? `no response within ${TIMEOUT_MS} ms` : (error as Error).message }

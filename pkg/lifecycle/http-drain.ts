@@ -19,6 +19,11 @@ interface Connection {
   response: ServerResponse | undefined
   /** Pipelined requests that wait for the responses before them. */
   waiting: number
+  /**
+   * Whether `pauseReading` resumes the socket. Node has paused the other sockets, because a body or a response is not
+   * read: each resumption would add 64 KiB of the body to the memory.
+   */
+  resumes: boolean
 }
 
 /** Time during which a new connection counts as busy, in seconds: its first request may be on the way. */
@@ -55,7 +60,11 @@ export function createHttpDrain({ server, ownsSocket = true, searchIntervalMs = 
   let closing = false
 
   server.on('connection', (socket: Socket) => {
-    connections.set(socket, { acceptedAt: process.uptime(), lastUse: ++uses, response: undefined, waiting: 0 })
+    const connection: Connection = {
+      ...{ acceptedAt: process.uptime(), lastUse: ++uses },
+      ...{ response: undefined, waiting: 0, resumes: readingPaused },
+    }
+    connections.set(socket, connection)
     socket.once('close', () => {
       waitingInAll -= connections.get(socket)?.waiting ?? 0
       connections.delete(socket)
@@ -66,9 +75,14 @@ export function createHttpDrain({ server, ownsSocket = true, searchIntervalMs = 
 
   function pauseReading(paused: boolean): void {
     readingPaused = paused
-    for (const [socket, { waiting }] of connections) {
-      if (paused) socket.pause()
-      else if (waiting < PAUSE_AT) socket.resume()
+    for (const [socket, connection] of connections) {
+      if (paused) {
+        connection.resumes ||= !socket.isPaused()
+        socket.pause()
+      } else if (connection.resumes) {
+        connection.resumes = false
+        if (connection.waiting < PAUSE_AT) socket.resume()
+      }
     }
   }
 
@@ -137,7 +151,10 @@ export function createHttpDrain({ server, ownsSocket = true, searchIntervalMs = 
         waitingInAll--
         // The previous response has closed the connection.
         if (!socket.writable) return
-        if (connection.waiting < PAUSE_AT && !readingPaused) socket.resume()
+        if (connection.waiting === PAUSE_AT - 1) {
+          if (readingPaused) connection.resumes = true
+          else socket.resume()
+        }
         handle(request, response)
       })
     },

@@ -118,6 +118,15 @@ test('when a part fails to start, this part and the earlier parts are stopped, a
   expect(log).toEqual(['start store', 'stop http', 'stop store'])
 })
 
+test('after a failed start, a part that does not stop is cut, and the exit code is 1', async () => {
+  const err = new Error('broken job')
+  const http: Part = { name: 'http', stop: () => new Promise(() => {}) }
+  const { code, events } = await run({ parts: [http, { name: 'jobs', start: () => Promise.reject(err) }] })
+  await advance(3_000)
+  expect(events).toEqual([{ type: 'failed to start', err }])
+  expect(await code).toBe(1)
+})
+
 test('a part that fails to stop is reported, and the other parts still stop', async () => {
   const { log, parts } = createParts('store', 'http')
   const err = new Error('stuck')

@@ -33,7 +33,7 @@ export interface LifecycleOptions {
   readonly drainDelayMs: number
   /** Longest stop including the delay, in milliseconds. */
   readonly shutdownTimeoutMs: number
-  /** Longest stop after a crash, in milliseconds. @default 3_000 */
+  /** Longest stop after a crash or a failed start, in milliseconds. @default 3_000 */
   readonly crashTimeoutMs?: number
   /** Called on SIGHUP. */
   readonly reload: () => void
@@ -72,7 +72,11 @@ export function createLifecycle(options: LifecycleOptions) {
       await startParts(use)
     } catch (err) {
       if (err === STOPPING) return
-      if (!stopping) await stopParts()
+      if (!stopping) {
+        const timer = setTimeout(() => deadline.abort('deadline missed'), crashTimeoutMs)
+        await stopParts()
+        clearTimeout(timer)
+      }
       onEvent({ type: 'failed to start', err })
       if (!stopping) ended.resolve(1)
       return

@@ -8,6 +8,14 @@ const SHOWN = new Set(['name', 'message', 'stack', 'cause', 'errors'])
 const MAX_CAUSES = 10
 
 /**
+ * Longest message, longest stack and longest properties of an error or of a cause, in characters. The output drops a
+ * longer line than its buffer, so an error with a large response would have no line.
+ */
+const MAX_TEXT = 16_384
+
+const cut = (text: string) => (text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text)
+
+/**
  * Returns the fields of the Elastic Common Schema for a thrown value: `error.type`, `error.message`, `error.code` when
  * the value has a code, and `error.stack_trace` with the properties and the causes of the error. Credentials are masked.
  */
@@ -16,7 +24,7 @@ export function errorFields(thrown: unknown): Readonly<Record<string, string>> {
   const { code } = thrown as { readonly code?: unknown }
   return {
     'error.type': thrown.constructor?.name || thrown.name,
-    'error.message': withoutCredentials(String(thrown.message)),
+    'error.message': cut(withoutCredentials(String(thrown.message))),
     ...((typeof code === 'string' || typeof code === 'number') && { 'error.code': String(code) }),
     'error.stack_trace': renderError(thrown, new Set()),
   }
@@ -29,10 +37,10 @@ function renderError(error: Error, seen: Set<unknown>): string {
   const own = Object.entries(error).filter(
     ([name, value]) => value !== undefined && !SHOWN.has(name) && !(isOuter && name === 'code'),
   )
-  const properties = own.length === 0 ? '' : `\n    ${JSON.stringify(scrub(Object.fromEntries(own), 5))}`
+  const properties = own.length === 0 ? '' : `\n    ${cut(JSON.stringify(scrub(Object.fromEntries(own), 5)))}`
   const { cause, errors } = error as { readonly cause?: unknown; readonly errors?: unknown }
   const causes = [...(cause === undefined ? [] : [cause]), ...(Array.isArray(errors) ? errors : [])]
-  let rendered = `${withoutCredentials(String(error.stack || error))}${properties}`
+  let rendered = `${cut(withoutCredentials(String(error.stack || error)))}${properties}`
   for (const each of causes) {
     if (seen.has(each) || seen.size > MAX_CAUSES) continue
     seen.add(each)
@@ -42,4 +50,4 @@ function renderError(error: Error, seen: Set<unknown>): string {
 }
 
 const renderValue = (value: unknown) =>
-  typeof value === 'object' && value !== null ? JSON.stringify(scrub(value, 5)) : withoutCredentials(String(value))
+  cut(typeof value === 'object' && value !== null ? JSON.stringify(scrub(value, 5)) : withoutCredentials(String(value)))

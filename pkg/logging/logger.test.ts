@@ -1,3 +1,5 @@
+import { IncomingMessage, ServerResponse } from 'node:http'
+import { Socket } from 'node:net'
 import { expect, test } from '@jest/globals'
 import { createLogger, type LoggerOptions } from './logger.ts'
 
@@ -99,6 +101,16 @@ test.each([
   expect(lines[0]).toContain('***')
 })
 
+test('a request and a response of Node are written without their headers', () => {
+  const request = Object.assign(new IncomingMessage(new Socket()), { rawHeaders: ['authorization', 'hunter2'] })
+  const response = new ServerResponse(request).writeHead(401, { 'www-authenticate': 'hunter2' })
+  const { lines, logger } = capture()
+  logger.info({ request, response, nested: { request, list: [response] } }, 'hello')
+  logger.info({ err: Object.assign(new Error('x'), { request, cause: { response } }) }, 'hello')
+  expect(lines).toHaveLength(2)
+  expect(lines.join()).not.toContain('hunter2')
+})
+
 test('the message, the stack and the cause of an error are written without the credentials of their URLs', () => {
   const { lines, logger } = capture()
   const cause = new Error('connect redis://:hunter2@cache:6379')
@@ -166,6 +178,16 @@ test('the stack trace contains at most ten causes', () => {
   const many = Array.from({ length: 1_000 }, (_, index) => new Error(`cause ${index}`))
   logger.error({ err: new AggregateError(many, 'all failed') })
   expect(first(lines)['error.stack_trace'].match(/caused by:/g)).toHaveLength(10)
+})
+
+test('a large message, large properties and a large cause are cut, so that the line fits into the output', () => {
+  const large = 'x'.repeat(2 * 1024 * 1024)
+  for (const thrown of [Object.assign(new Error(large, { cause: { large } }), { large }), { large }, large]) {
+    const { lines, logger } = capture()
+    logger.error({ err: thrown }, 'request failed')
+    expect(first(lines)).toMatchObject({ message: 'request failed', 'error.message': expect.stringMatching(/xxx…$/) })
+    expect(lines[0]?.length).toBeLessThan(128 * 1024)
+  }
 })
 
 test('the logger does not call functions in the properties of an error', () => {

@@ -99,11 +99,12 @@ export function createOutput(options: OutputOptions = {}) {
   return {
     /** Takes one line with its line feed. Never blocks and never throws. */
     write(line: string): void {
+      // Flush before the test of the limit: a buffer as large as the limit is full, not blocked.
+      if (lines.length + line.length > bufferBytes && !blocked) flush()
       if (waitingBytes + lines.length + line.length > maxBytes) {
         dropped++
         return
       }
-      if (lines.length + line.length > bufferBytes && !blocked) flush()
       lines += line
       if (timer === undefined) flush()
     },

@@ -16,6 +16,9 @@ const MAX_SECRET_KEY = 13
 
 const isSecret = (key: string) => key.length <= MAX_SECRET_KEY && SECRET_KEYS.has(key.toLowerCase())
 
+/** Returns whether a value is a request, a response, a socket or another stream. Their properties contain every header. */
+const isStream = (value: object) => 'pipe' in value && typeof value.pipe === 'function'
+
 /**
  * Masks the fields that may hold a credential, down to `levels` levels below the top. Returns the same object when
  * there are none. The top-level field `untouched` is not masked. pino's own redaction takes ten times as long as
@@ -35,7 +38,9 @@ export function redact(fields: object, levels: number, untouched = ''): object {
 }
 
 function redactValue(value: unknown, levels: number): unknown {
-  if (levels === 0 || typeof value !== 'object' || value === null) return value
+  if (typeof value !== 'object' || value === null) return value
+  if (isStream(value)) return '…'
+  if (levels === 0) return value
   if (Error.isError(value)) return scrub({ ...value, message: value.message, stack: value.stack }, 5)
   if (!('toJSON' in value) || typeof value.toJSON !== 'function') return redact(value, levels - 1)
   const json: unknown = value.toJSON()
@@ -49,7 +54,7 @@ export function scrub(value: unknown, levels: number): unknown {
   // JSON.stringify would call a property `toJSON`.
   if (typeof value === 'function') return undefined
   if (typeof value !== 'object' || value === null) return value
-  if (levels === 0 || ArrayBuffer.isView(value)) return '…'
+  if (levels === 0 || ArrayBuffer.isView(value) || isStream(value)) return '…'
   if (Array.isArray(value)) return value.map((item) => scrub(item, levels - 1))
   if (Error.isError(value)) return withoutCredentials(String(value))
   const fields = Object.entries(value)

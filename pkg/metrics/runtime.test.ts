@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks'
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
@@ -116,4 +117,20 @@ test('the process has its CPU time, its memory, its files and its start', async 
   if (process.platform !== 'linux') return
   expect(await scrape('process_open_fds')).toBeGreaterThan(2)
   expect(await scrape('process_max_fds')).toBeGreaterThan(await scrape('process_open_fds'))
+})
+
+test('a scrape without a free file descriptor succeeds and shows that every descriptor is in use', () => {
+  const script = `
+    import { openSync, writeSync } from 'node:fs'
+    import { createMetrics } from '${import.meta.dirname}/metrics.ts'
+    const metrics = createMetrics()
+    await metrics.render()
+    try {
+      for (;;) openSync('/dev/null')
+    } catch {}
+    const { text } = await metrics.render()
+    writeSync(1, text.match(/process_open_fds [0-9]+/)[0])
+    process.exit()`
+  const limited = ['-c', 'ulimit -n 64; exec "$0" --input-type=module -e "$1"', process.execPath, script]
+  expect(execFileSync('/bin/sh', limited, { encoding: 'utf8' })).toBe('process_open_fds 64')
 })

@@ -57,6 +57,14 @@ test('the files have types that a browser executes', async () => {
   await client.get('/board.json').expect('content-type', 'application/json; charset=utf-8')
 })
 
+test('the panels without the resident memory are read when no file descriptor is free', () => {
+  const read = jest.spyOn(process, 'memoryUsage').mockImplementation(() => {
+    throw Object.assign(new Error('too many open files'), { code: 'EMFILE' })
+  })
+  expect(readPanels).not.toThrow()
+  read.mockRestore()
+})
+
 test('a browser that uses another name gets no data', async () => {
   for (const path of PATHS) {
     const { body } = await client.get(path).set('host', 'attacker.example.com').expect(421)

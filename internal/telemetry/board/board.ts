@@ -6,7 +6,7 @@ import type { Health } from '#pkg/health/index.ts'
 import { requestId } from '#pkg/http/request-id.ts'
 import { createSecurityPolicy } from '#pkg/http/security-headers.ts'
 import type { Lifecycle } from '#pkg/lifecycle/index.ts'
-import { measureLoop } from '#pkg/metrics/index.ts'
+import { measureLoop, readResidentMemory } from '#pkg/metrics/index.ts'
 import { sendProblem } from '#pkg/problem/index.ts'
 import { FILES, SOURCES } from './page.ts'
 
@@ -39,11 +39,11 @@ export function createServiceBoard({ lifecycle, health, metrics, ...options }: S
   board.addPanel({
     name: 'Memory',
     read() {
-      const { rss, heapUsed } = process.memoryUsage()
-      const limit = getHeapStatistics().heap_size_limit
+      const { used_heap_size: heap, heap_size_limit: limit } = getHeapStatistics()
+      const resident = readResidentMemory()
       return [
-        { name: 'resident', value: rss, unit: 'bytes' },
-        { name: 'heap', value: heapUsed, unit: 'bytes', limit },
+        ...(resident === undefined ? [] : [{ name: 'resident', value: resident, unit: 'bytes' as const }]),
+        { name: 'heap', value: heap, unit: 'bytes', limit },
       ]
     },
   })

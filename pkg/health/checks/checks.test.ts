@@ -63,6 +63,13 @@ describe('the check of a URL', () => {
     expect(await outcome(createHeartbeat({ type: 'http', url })(never))).toBe('ok')
   })
 
+  test('a server that switches protocols is unhealthy', async () => {
+    const head = 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n'
+    const port = await listen(createTcpServer((socket) => void socket.once('data', () => socket.write(head))))
+    const url = `http://127.0.0.1:${port}/`
+    expect(await outcome(createHeartbeat({ type: 'http', url })(never))).toBe('unhealthy')
+  })
+
   test('a request without a response ends when the signal aborts', async () => {
     const abort = new AbortController()
     let closed: Promise<unknown> | undefined

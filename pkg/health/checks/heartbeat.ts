@@ -22,13 +22,16 @@ function httpCheck(url: string): Check {
   const { get } = process.getBuiltinModule(url.startsWith('https:') ? 'node:https' : 'node:http')
   return (signal) =>
     new Promise<void>((resolve, reject) => {
-      get(url, { signal, lookup, agent: false }, (response) => {
+      const request = get(url, { signal, lookup, agent: false }, (response) => {
         // Discard the body: only the status counts.
         response.destroy()
         const { statusCode = 0 } = response
         if (statusCode >= 200 && statusCode < 300) resolve()
         else reject(new CheckFailure('unhealthy', `${url} responded with status ${statusCode}`))
-      }).once('error', reject)
+      })
+      request.once('error', reject)
+      // After a response with status 101, Node closes the connection without a response and without an error.
+      request.once('close', () => reject(new CheckFailure('unhealthy', `${url} closed without a response`)))
     })
 }
 
