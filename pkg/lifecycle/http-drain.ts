@@ -60,11 +60,13 @@ export function createHttpDrain({ server, ownsSocket = true, searchIntervalMs = 
   let closing = false
 
   server.on('connection', (socket: Socket) => {
-    const connection: Connection = {
-      ...{ acceptedAt: process.uptime(), lastUse: ++uses },
-      ...{ response: undefined, waiting: 0, resumes: readingPaused },
-    }
-    connections.set(socket, connection)
+    connections.set(socket, {
+      acceptedAt: process.uptime(),
+      lastUse: ++uses,
+      response: undefined,
+      waiting: 0,
+      resumes: readingPaused,
+    })
     socket.once('close', () => {
       waitingInAll -= connections.get(socket)?.waiting ?? 0
       connections.delete(socket)
