@@ -1,14 +1,12 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { type Kysely, sql } from 'kysely'
 import { findStoreProblem, prepare } from '../pkg/postgres/index.ts'
-import { createThings, selectValue, type Things, useDatabases, usePostgres } from './support/postgres.ts'
+import { selectValue, type Things, useThings } from './support/postgres.ts'
 
-const postgres = usePostgres()
-const databases = useDatabases<Things>(postgres)
+const { postgres, databases } = useThings()
 const { open } = databases
 let db: Kysely<Things>
-beforeEach(async () => {
-  await createThings(postgres)
+beforeEach(() => {
   db = open()
 })
 

@@ -1,24 +1,13 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { type Kysely, sql } from 'kysely'
 import { findStoreProblem } from '../pkg/postgres/index.ts'
-import {
-  connectOne,
-  countExecutions,
-  createThings,
-  outcome,
-  selectValue,
-  type Things,
-  useDatabases,
-  usePostgres,
-} from './support/postgres.ts'
+import { connectOne, countExecutions, outcome, selectValue, type Things, useThings } from './support/postgres.ts'
 import { until } from './support/services.ts'
 
-const postgres = usePostgres()
-const databases = useDatabases<Things>(postgres)
+const { postgres, databases } = useThings()
 const { open } = databases
 let db: Kysely<Things>
-beforeEach(async () => {
-  await createThings(postgres)
+beforeEach(() => {
   db = open()
 })
 

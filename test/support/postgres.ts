@@ -86,9 +86,16 @@ export interface Things {
   readonly things: { readonly id: number; readonly nickName: string | null; readonly data: unknown }
 }
 
-/** Creates the empty table of `Things`. */
-export async function createThings({ admin }: TestPostgres): Promise<void> {
-  await admin.query('drop table if exists things; create table things (id int primary key, nick_name text, data jsonb)')
+/** Provides each test with the empty table `things`, and with databases that reach it through a proxy. */
+export function useThings(): { postgres: TestPostgres; databases: TestDatabases<Things> } {
+  const postgres = usePostgres()
+  const databases = useDatabases<Things>(postgres)
+  beforeEach(async () => {
+    await postgres.admin.query(
+      'drop table if exists things; create table things (id int primary key, nick_name text, data jsonb)',
+    )
+  })
+  return { postgres, databases }
 }
 
 /** Selects a value and the process of the server that returns it. */
