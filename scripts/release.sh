@@ -22,7 +22,7 @@ print_notes() {
   awk -v version="$version" '/^## / { found = $2 == version; next } found' CHANGELOG.md | sed -e '/./,$!d'
 }
 
-# Whether the repository has no tag of a later version that begins with $1.
+# Succeeds unless the repository has a tag of a later version that begins with $1.
 is_newest() {
   newest=$({ git tag --list "v$1.*"; echo "$tag"; } | grep -E '^v[0-9]+\.[0-9]+\.[0-9]+$' | sort -V | tail -n 1)
   [ "$newest" = "$tag" ]

@@ -40,7 +40,8 @@ test('Logstash writes to streams that the template matches, and keeps rejected d
   const pipelines: { 'pipeline.id': string }[] = parse(read('logstash/pipelines.yml'))
   const reader = /pipeline_id => "(.+?)"/.exec(read('logstash/rejected.conf'))?.[1]
   expect(pipelines.map((pipeline) => pipeline['pipeline.id'])).toContain(reader)
-  // A queue that keeps what has been read becomes full, and then drops lines. `clean_consumed` needs `commit_offsets`.
+  // Without `clean_consumed`, the queue keeps the lines that the pipeline has read, becomes full, and drops later lines.
+  // `clean_consumed` needs `commit_offsets`.
   expect(read('logstash/rejected.conf')).toMatch(/^ *commit_offsets => true$[\s\S]*^ *clean_consumed => true$/m)
   const settings = Object.fromEntries(flatten(parse(read('logstash/logstash.yml'))))
   expect(settings).toMatchObject({ 'dead_letter_queue.enable': true, 'queue.type': 'persisted' })

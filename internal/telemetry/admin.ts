@@ -13,7 +13,7 @@ const ADMIN_FILES = 64
 export interface AdminDeps extends Timeouts {
   readonly host: string
   readonly port: number
-  /** Whether a free port replaces a port that another process has taken. @default false: the start fails */
+  /** Listens on a free port when another process has taken `port`. @default false: the start fails */
   readonly canMove?: boolean
   readonly reusePort: boolean
   readonly metrics: Pick<Metrics, 'render' | 'stop'>

@@ -20,8 +20,8 @@ interface Connection {
   /** Pipelined requests that wait for the responses before them. */
   waiting: number
   /**
-   * Whether `pauseReading` resumes the socket. Node has paused the other sockets, because a body or a response is not
-   * read: each resumption would add 64 KiB of the body to the memory.
+   * True when `pauseReading` resumes the socket. Node itself has paused the other sockets, because a body or a response
+   * is not read: each resumption would add 64 KiB of the body to the memory.
    */
   resumes: boolean
 }
