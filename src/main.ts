@@ -128,6 +128,11 @@ async function main(args: readonly string[]): Promise<ExitCode> {
 }
 
 const args = process.argv.slice(2)
+// When nothing keeps the process alive, a promise that never settles would end it with 0.
+process.once('beforeExit', () => {
+  err('the command ended without a result')
+  process.exit(1)
+})
 main(args).then(
   (code) => process.exit(code),
   (error: unknown) => {
