@@ -257,6 +257,7 @@ test('a stop between two parts of the start starts no further part', async () =>
     process.emit('SIGTERM')
     await use(parts[1]!)
   })
+  await advance(0)
   expect(await code).toBe(0)
   expect(log).toEqual(['start store', 'drain store', 'stop store'])
 })
