@@ -238,10 +238,11 @@ test('a stop during the start waits for the current part and starts no further p
   const { log, parts } = createParts('store', 'http')
   const started = Promise.withResolvers<void>()
   const slow: Part = { name: 'slow', start: () => started.promise, stop: () => log.push('stop slow') }
-  const { process, code } = await run({ parts: [slow, ...parts] })
+  const { process, code, phase } = await run({ parts: [slow, ...parts] })
   process.emit('SIGTERM')
   await advance(1_000)
   expect(log).toEqual([])
+  expect(phase()).toBe('starting')
   started.resolve()
   await advance(0)
   expect(await code).toBe(0)

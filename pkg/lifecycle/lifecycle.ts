@@ -113,7 +113,8 @@ export function createLifecycle(options: LifecycleOptions) {
     if (stopping) return deadline.abort('cut')
     stopping = true
     const delay = phase === 'serving' ? delayMs : 0
-    phase = 'draining'
+    // A start that is stopped never finishes, and the startup probe must not report that it has.
+    if (phase === 'serving') phase = 'draining'
     onEvent({ type: 'draining' })
     const timer = setTimeout(() => deadline.abort('deadline missed'), timeoutMs)
     await Promise.race([starting, missed])
