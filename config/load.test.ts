@@ -195,6 +195,7 @@ describe('problems', () => {
       'BROWNOUT: got "on", expected auto, unless OVERLOAD_WAIT_MS is set',
     ])
     expect(findProblems({ BROWNOUT: 'on', OVERLOAD_WAIT_MS: '20' })).toEqual([])
+    expect(findProblems({ BROWNOUT: 'maybe' })).toHaveLength(1)
   })
 
   test('the timeout of a check may not exceed its interval', () => {
@@ -248,8 +249,10 @@ describe('secrets', () => {
       DATABASE_URL_FILE: 'postgres://app:hunter2@db/app',
       SESSION_SECRET_FILE: 'hunter2'.repeat(5),
       HEALTH_CHECKS: 'pay=https://user:hunter2@x/',
+      SETTINGS_FILE: 'postgres://app:hunter2@db/app',
     }
-    expect(findProblems(wrong)).toHaveLength(3)
+    expect(findProblems(wrong)).toHaveLength(4)
+    expect(findProblems({ SETTINGS_FILE: '//app:hunter2@db/app' })).toEqual([expect.not.stringContaining('hunter2')])
     expect(findProblems(wrong).join()).not.toContain('hunter2')
   })
 
