@@ -4,6 +4,7 @@ import { ConfigError, describeConfig, describeConnections, type Environment, loa
 import { createSettings } from '#config/settings.ts'
 import { buildInfo } from '#internal/build-info.ts'
 import { withoutCredentials } from '#pkg/logging/credentials.ts'
+import type { Systemd } from '#pkg/systemd.ts'
 import { bridge } from './bridge.ts'
 import { respond } from './respond.ts'
 
@@ -27,7 +28,13 @@ const serve: Command = {
   async run(environment) {
     const settings = createSettings(environment)
     const [{ readSystemd }, { createApp }] = await Promise.all([import('#pkg/systemd.ts'), import('#internal/app.ts')])
-    return createApp(settings, readSystemd(environment, process.pid)).start()
+    let systemd: Systemd
+    try {
+      systemd = readSystemd(environment, process.pid)
+    } catch (error) {
+      throw new ConfigError([(error as Error).message])
+    }
+    return createApp(settings, systemd).start()
   },
 }
 

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createServer as createTcpServer } from 'node:net'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { killApps, runApp, startApp } from './support/app.ts'
 import { listen } from './support/listen.ts'
@@ -63,6 +63,16 @@ describe('configuration', () => {
       for (const name of Object.keys(WRONG)) expect(stderr).toContain(`  ${name}: got `)
       expect(stderr).not.toContain('hunter2')
     }
+  })
+
+  test('two sockets of systemd are an invalid configuration', async () => {
+    const program = ['/bin/sh', '-c', 'LISTEN_PID=$$ LISTEN_FDS=2 exec "$0"', resolve('dist/app')]
+    expect(await runApp([], { program })).toEqual({
+      code: 78,
+      stdout: '',
+      stderr:
+        'invalid configuration, 1 problem:\n  LISTEN_FDS: systemd passed 2 sockets, but the service listens on one\n',
+    })
   })
 
   test('app config prints the effective values without a secret', async () => {
