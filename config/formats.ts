@@ -69,7 +69,9 @@ export const url = (protocols: readonly string[], example: string, path = /^/) =
     for (const part of [username, password, hostname, pathname]) decodeURIComponent(part)
     // An unencoded / ? or # in a password ends the host early, and the rest of the password follows the host.
     const rest = pathname + search.replace(/=.*/s, '') + hash
-    const isValid = protocols.includes(protocol) && hostname !== '' && !rest.includes('@') && path.test(pathname)
+    // The drivers would look up several hosts as one name.
+    const isHost = hostname !== '' && !hostname.includes(',')
+    const isValid = protocols.includes(protocol) && isHost && !rest.includes('@') && path.test(pathname)
     return isValid ? text : undefined
   })
 

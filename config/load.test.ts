@@ -214,6 +214,8 @@ describe('problems', () => {
     { DATABASE_URL: 'postgres://app:12#hunter2@db:5432/app' },
     { DATABASE_URL: 'postgres://%E4:%BD%A0@db:5432/app' },
     { DATABASE_URL: 'postgres://app:hunter2@%zz/app' },
+    { DATABASE_URL: 'postgres://app:hunter2@db1,db2:5432/app' },
+    { REDIS_URL: 'redis://cache1,cache2' },
   ])('a URL that its driver cannot parse is rejected: %j', (environment) => {
     expect(findProblems(environment)).toEqual([expect.stringMatching(/a secret value .* expected a URL such as/)])
   })
