@@ -193,7 +193,7 @@ export function findContradictions(config: Partial<Config>): Problem[] {
   const { OTEL_BSP_MAX_QUEUE_SIZE: queue = Number.NaN, OTEL_BSP_MAX_EXPORT_BATCH_SIZE: batch = Number.NaN } = config
   reject('OTEL_BSP_MAX_EXPORT_BATCH_SIZE', `at most OTEL_BSP_MAX_QUEUE_SIZE (${queue})`, batch > queue)
   const isUnprotected = config.OVERLOAD_WAIT_MS === 0
-  reject('BROWNOUT', 'auto, unless OVERLOAD_WAIT_MS is set', isUnprotected && config.BROWNOUT !== 'auto')
+  reject('BROWNOUT', 'auto, unless OVERLOAD_WAIT_MS is set', isUnprotected && (config.BROWNOUT ?? 'auto') !== 'auto')
 
   const checks = config.HEALTH_CHECKS?.map(({ name }) => name)
   reject(

@@ -64,11 +64,14 @@ export const byteSize = (maxMegabytes: number) =>
 
 export const url = (protocols: readonly string[], example: string, path = /^/) =>
   createFormat(`a URL such as ${example}`, (text) => {
-    const { protocol, hostname, username, password, pathname } = new URL(text)
-    // The drivers decode percent-encoded text, and throw other errors when it is malformed.
-    decodeURIComponent(username + password + pathname)
-    // An unencoded slash in a password ends the host early, and the rest of the password becomes the path.
-    const isValid = protocols.includes(protocol) && hostname !== '' && !pathname.includes('@') && path.test(pathname)
+    const { protocol, hostname, username, password, pathname, search, hash } = new URL(text)
+    // The drivers decode each percent-encoded part, and throw other errors when it is malformed.
+    for (const part of [username, password, hostname, pathname]) decodeURIComponent(part)
+    // An unencoded / ? or # in a password ends the host early, and the rest of the password follows the host.
+    const rest = pathname + search.replace(/=.*/s, '') + hash
+    // The drivers would look up several hosts as one name.
+    const isHost = hostname !== '' && !hostname.includes(',')
+    const isValid = protocols.includes(protocol) && isHost && !rest.includes('@') && path.test(pathname)
     return isValid ? text : undefined
   })
 
@@ -93,16 +96,22 @@ export const origins = () =>
 
 const NAMED_RANGES = ['loopback', 'linklocal', 'uniquelocal']
 
+/** IPv4-mapped addresses, in each spelling. */
+const MAPPED = /^[0:]+:ffff:/i
+
+/** Addresses that Express refuses: an IPv4 address right behind `::`, and a zone with more than letters and digits. */
+const REFUSED = /::\d+\.|%.*[^0-9a-z]/i
+
 /** Returns the smallest accepted prefix length. A larger range would trust nearly every client, as `true` does. */
 function findSmallestPrefix(address: string): number {
   if (isIPv4(address)) return 8
-  return address.toLowerCase().startsWith('::ffff:') ? 104 : 7
+  return MAPPED.test(address) ? 104 : 7
 }
 
 function isAddressRange(text: string): boolean {
   if (NAMED_RANGES.includes(text)) return true
   const [, address = '', prefix] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
-  if (!isIP(address)) return false
+  if (!isIP(address) || REFUSED.test(address)) return false
   const bits = isIPv4(address) ? 32 : 128
   return prefix === undefined || parseInteger(prefix, findSmallestPrefix(address), bits) !== undefined
 }

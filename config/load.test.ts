@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from '@jest/globals'
 import { parse } from 'dotenv'
+import express from 'express'
 import { WRONG } from '../test/support/wrong-environment.ts'
 import { SECRETS, schema } from './env.ts'
 import { ConfigError, describeConfig, type Environment, withoutSecrets } from './load.ts'
@@ -69,6 +70,8 @@ describe('values', () => {
     '0.0.0.0/0',
     '0.0.0.0/1,128.0.0.0/1',
     '::ffff:0:0/96',
+    '0:0:0:0:0:ffff:0:0/96',
+    '0::FFFF:0:0/96',
     '::/0',
     '10.0.0.0/33',
     '10.0.0.0/8/8',
@@ -79,6 +82,31 @@ describe('values', () => {
     const trusted =
       given === '' ? load({ TRUST_PROXY: given }).TRUST_PROXY : findProblems({ TRUST_PROXY: given }).length
     expect(trusted).toBe(given === '' ? 0 : 1)
+  })
+
+  test.each([
+    '::1.2.3.4',
+    '64:ff9b::1.2.3.4',
+    '1::2:1.2.3.4',
+    '::ffff:1.2.3.4',
+    '0:0:0:0:0:FFFF:1.2.3.4',
+    'fe80::1%eth0',
+    'fe80::1%eth-0',
+    'fe80::1%eth0.100/64',
+    'FE80::/10',
+    '::',
+    '1:2:3:4:5:6:7::',
+  ])('TRUST_PROXY accepts %s if Express accepts it', (given) => {
+    const refused = findProblems({ TRUST_PROXY: given }).length > 0
+    const refusedByExpress = (() => {
+      try {
+        express().set('trust proxy', [given])
+        return false
+      } catch {
+        return true
+      }
+    })()
+    expect(refused).toBe(refusedByExpress)
   })
 
   test.each([
@@ -167,6 +195,7 @@ describe('problems', () => {
       'BROWNOUT: got "on", expected auto, unless OVERLOAD_WAIT_MS is set',
     ])
     expect(findProblems({ BROWNOUT: 'on', OVERLOAD_WAIT_MS: '20' })).toEqual([])
+    expect(findProblems({ BROWNOUT: 'maybe' })).toHaveLength(1)
   })
 
   test('the timeout of a check may not exceed its interval', () => {
@@ -181,6 +210,12 @@ describe('problems', () => {
     { DATABASE_URL: 'postgres://u:p%zz@h/db' },
     { DATABASE_URL: 'postgres:///db' },
     { DATABASE_URL: 'postgres://app:12/hunter2@db:5432/app' },
+    { DATABASE_URL: 'postgres://app:12?hunter2@db:5432/app' },
+    { DATABASE_URL: 'postgres://app:12#hunter2@db:5432/app' },
+    { DATABASE_URL: 'postgres://%E4:%BD%A0@db:5432/app' },
+    { DATABASE_URL: 'postgres://app:hunter2@%zz/app' },
+    { DATABASE_URL: 'postgres://app:hunter2@db1,db2:5432/app' },
+    { REDIS_URL: 'redis://cache1,cache2' },
   ])('a URL that its driver cannot parse is rejected: %j', (environment) => {
     expect(findProblems(environment)).toEqual([expect.stringMatching(/a secret value .* expected a URL such as/)])
   })
@@ -216,8 +251,10 @@ describe('secrets', () => {
       DATABASE_URL_FILE: 'postgres://app:hunter2@db/app',
       SESSION_SECRET_FILE: 'hunter2'.repeat(5),
       HEALTH_CHECKS: 'pay=https://user:hunter2@x/',
+      SETTINGS_FILE: 'postgres://app:hunter2@db/app',
     }
-    expect(findProblems(wrong)).toHaveLength(3)
+    expect(findProblems(wrong)).toHaveLength(4)
+    expect(findProblems({ SETTINGS_FILE: '//app:hunter2@db/app' })).toEqual([expect.not.stringContaining('hunter2')])
     expect(findProblems(wrong).join()).not.toContain('hunter2')
   })
 

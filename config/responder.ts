@@ -1,5 +1,5 @@
 import { type Config, type Name, schema } from './env.ts'
-import { type Environment, type ReadFile, readTextFile, readVariables, validate } from './load.ts'
+import { type Environment, maskUrl, type ReadFile, readTextFile, readVariables, validate } from './load.ts'
 
 /** The variables of `app respond`. */
 const NAMES = [
@@ -69,7 +69,8 @@ export function loadResponder<Rules>(
     upstreams: upstreams.map(({ name }) => name),
     isFeature: (name) => name !== 'none' && schema.FEATURES.safeParse(name).success,
   }
-  const rules = readRules(values['RESPONDER_RULES'], context)
+  // `validate` reports an invalid path.
+  const rules = readRules(schema.RESPONDER_RULES.safeParse(values['RESPONDER_RULES']).data, context)
   const config = validate(values, problems)
   return { ...config, rules } as ResponderConfig<Rules>
 
@@ -81,7 +82,7 @@ export function loadResponder<Rules>(
       return rules
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
-      problems.push(`RESPONDER_RULES: got ${JSON.stringify(path)}, expected a file that can be read (${code})`)
+      problems.push(`RESPONDER_RULES: got ${JSON.stringify(maskUrl(path))}, expected a file that can be read (${code})`)
       return undefined
     }
   }

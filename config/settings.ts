@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
 import { type Config, type Name, RELOADABLE, schema } from './env.ts'
-import { type Environment, type ReadFile, readSecrets, readTextFile, validate, withEnvFile } from './load.ts'
+import { type Environment, maskUrl, type ReadFile, readSecrets, readTextFile, validate, withEnvFile } from './load.ts'
 
 const WATCH_INTERVAL_MS = 1_000
 
@@ -14,7 +14,8 @@ export type Settings = ReturnType<typeof createSettings>
 export function createSettings(environment: Environment, readFile: ReadFile = readTextFile) {
   const problems: string[] = []
   const fixed = readSecrets(withEnvFile(environment, readFile), readFile, problems)
-  const path = fixed['SETTINGS_FILE']
+  // `validate` reports an invalid path.
+  const path = schema.SETTINGS_FILE.safeParse(fixed['SETTINGS_FILE']).data
   let identity: string | undefined
 
   function read(problems: string[]): Config {
@@ -63,7 +64,8 @@ export function createSettings(environment: Environment, readFile: ReadFile = re
  * accepts an empty text.
  */
 function readSettings(path: string, readFile: ReadFile, problems: string[]): Environment {
-  const report = (expected: string) => problems.push(`SETTINGS_FILE: got ${JSON.stringify(path)}, expected ${expected}`)
+  const report = (expected: string) =>
+    problems.push(`SETTINGS_FILE: got ${JSON.stringify(maskUrl(path))}, expected ${expected}`)
   const values: Record<string, string> = {}
   let content: unknown
   try {

@@ -82,10 +82,8 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
   // A stop reverses the order of the start. Only the modules that the configuration enables are loaded.
   const start = () =>
     lifecycle.run(async (use) => {
-      // The requests have ended before these components stop, so a component that hangs may be cut soon.
-      const stopTimeoutMs = 1_000
       const address = { ...options.address, port: config.PORT, fd }
-      await use({ name: 'listener', start: () => http.listen(address), stop: http.abandon, stopTimeoutMs })
+      await use({ name: 'listener', start: () => http.listen(address), stop: http.abandon })
       // Probes respond from here on. The modules load in separate turns of the event loop, so probes do not wait.
       await setImmediate()
       const { startTelemetry } = await import('./telemetry/telemetry.ts')
@@ -104,6 +102,8 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
       const tracer = tracing?.tracer
       await setImmediate()
 
+      // The requests have ended before the stores stop, so a store that hangs may be cut soon.
+      const stopTimeoutMs = 1_000
       const postgres =
         options.database &&
         (await import('./store/postgres.ts')).createPostgres({

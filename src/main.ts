@@ -4,6 +4,7 @@ import { ConfigError, describeConfig, describeConnections, type Environment, loa
 import { createSettings } from '#config/settings.ts'
 import { buildInfo } from '#internal/build-info.ts'
 import { withoutCredentials } from '#pkg/logging/credentials.ts'
+import type { Systemd } from '#pkg/systemd.ts'
 import { bridge } from './bridge.ts'
 import { respond } from './respond.ts'
 
@@ -27,7 +28,13 @@ const serve: Command = {
   async run(environment) {
     const settings = createSettings(environment)
     const [{ readSystemd }, { createApp }] = await Promise.all([import('#pkg/systemd.ts'), import('#internal/app.ts')])
-    return createApp(settings, readSystemd(environment, process.pid)).start()
+    let systemd: Systemd
+    try {
+      systemd = readSystemd(environment, process.pid)
+    } catch (error) {
+      throw new ConfigError([(error as Error).message])
+    }
+    return createApp(settings, systemd).start()
   },
 }
 
@@ -128,6 +135,11 @@ async function main(args: readonly string[]): Promise<ExitCode> {
 }
 
 const args = process.argv.slice(2)
+// When nothing keeps the process alive, a promise that never settles would end it with 0.
+process.once('beforeExit', () => {
+  err('the command ended without a result')
+  process.exit(1)
+})
 main(args).then(
   (code) => process.exit(code),
   (error: unknown) => {

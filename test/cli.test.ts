@@ -1,8 +1,11 @@
+import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createServer as createTcpServer } from 'node:net'
+import { join, resolve } from 'node:path'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { killApps, runApp, startApp } from './support/app.ts'
 import { listen } from './support/listen.ts'
+import { temporaryDirectory } from './support/temporary.ts'
 import { WRONG } from './support/wrong-environment.ts'
 
 afterEach(killApps)
@@ -60,6 +63,16 @@ describe('configuration', () => {
       for (const name of Object.keys(WRONG)) expect(stderr).toContain(`  ${name}: got `)
       expect(stderr).not.toContain('hunter2')
     }
+  })
+
+  test('two sockets of systemd are an invalid configuration', async () => {
+    const program = ['/bin/sh', '-c', 'LISTEN_PID=$$ LISTEN_FDS=2 exec "$0"', resolve('dist/app')]
+    expect(await runApp([], { program })).toEqual({
+      code: 78,
+      stdout: '',
+      stderr:
+        'invalid configuration, 1 problem:\n  LISTEN_FDS: systemd passed 2 sockets, but the service listens on one\n',
+    })
   })
 
   test('app config prints the effective values without a secret', async () => {
@@ -133,5 +146,16 @@ describe('healthcheck', () => {
     const result = await runApp(['healthcheck'], { env: { PORT: String(silent.port) } })
     await silent.stop()
     expect(result).toMatchObject({ code: 1, stderr: 'no response within 2000 ms\n' })
+  })
+})
+
+test('a command whose promise never settles exits with 1', async () => {
+  // Node loads this file before the artifact.
+  const silence = join(temporaryDirectory('silence'), 'silence.cjs')
+  writeFileSync(silence, `require('node:http').get = () => new (require('node:events'))()`)
+  expect(await runApp(['healthcheck'], { nodeOptions: `--require ${silence}` })).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: 'the command ended without a result\n',
   })
 })

@@ -298,6 +298,11 @@ test('all problems of the variables and the rules are reported together, without
   for (const name of ['STATE', 'SECRET', 'PORT', 'WECOM_URL']) expect(stderr).toContain(`  RESPONDER_${name}: got `)
   expect(stderr).toContain('  RESPONDER_RULES: rules[0].match: expected at least one label')
   expect(stderr).toContain('  RESPONDER_RULES: rules[1].name: expected lower-case letters, digits and hyphens')
+  const misplaced = 'https://app:hunter2@host/'
+  const wrong = { ...rest, RESPONDER_RULES: misplaced, RESPONDER_STATE: misplaced, RESPONDER_WECOM_URL: misplaced }
+  const second = await runApp(['respond'], { env: wrong })
+  expect(second.stderr).toMatch(/^invalid configuration, 3 problems:\n/)
+  expect(second.stderr).not.toContain('hunter2')
   const { stdout: config } = await runApp(['config'], {
     env: { RESPONDER_WECOM_URL: 'https://wecom.example/send?key=hunter2', RESPONDER_SECRET: SECRET },
   })

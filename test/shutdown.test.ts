@@ -1,10 +1,11 @@
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
-import { connect, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { fetchHealth, findLines, killApps, type RunningApp, runApp, startApp } from './support/app.ts'
+import { listen } from './support/listen.ts'
 import { startLoad } from './support/load.ts'
 import { testPostgres, testRedis, until } from './support/services.ts'
 import { temporaryDirectory } from './support/temporary.ts'
@@ -133,6 +134,31 @@ test('stores that hang do not delay the end of the process', async () => {
   // The health check has replaced the connection to Redis, so the stop of Redis does not wait for a response.
   expect(app.lines).toContainEqual(expect.objectContaining({ message: 'part failed to stop', 'App.part': 'database' }))
   await Promise.all([database.stop(), redis.stop()])
+})
+
+test('a failed start waits for the requests of clients that have connected', async () => {
+  // Node loads this file before the artifact. Its client connects as soon as the service listens.
+  const client = join(temporaryDirectory('client'), 'client.cjs')
+  writeFileSync(
+    client,
+    `const { connect, Server } = require('node:net')
+     const { emit } = Server.prototype
+     Server.prototype.emit = function (event, ...args) {
+       if (event === 'listening') {
+         const socket = connect(this.address().port, '127.0.0.1')
+         socket.write('GET /ping HTTP/1.1\\r\\nhost:')
+         socket.on('error', () => {}).pipe(process.stderr)
+       }
+       return emit.call(this, event, ...args)
+     }`,
+  )
+  const taken = await listen(createServer())
+  const env = { HOST: '127.0.0.1', PORT: '0', ADMIN_PORT: String(taken.port), HEADERS_TIMEOUT_MS: '1500' }
+  const { code, stdout, stderr } = await runApp([], { env, nodeOptions: `--require ${client}` })
+  await taken.stop()
+  expect(stderr).toMatch(/^HTTP\/1\.1 408/)
+  expect(stdout).not.toContain('part failed to stop')
+  expect(code).toBe(1)
 })
 
 describe('a crash', () => {

@@ -77,6 +77,15 @@ test.each([
   expect(events).toEqual([expect.objectContaining({ status, requestId: id })])
 })
 
+test('a connection without a request is closed without a response, which a late request would take for its own', async () => {
+  events.length = 0
+  server.headersTimeout = 100
+  const received = await send('')
+  server.headersTimeout = 60_000
+  expect(received).toBe('')
+  expect(events).toEqual([])
+})
+
 test('a client that keeps its end open is disconnected', async () => {
   current = undefined
   const socket = connect({ port: (server.address() as AddressInfo).port, allowHalfOpen: true })

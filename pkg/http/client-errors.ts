@@ -56,7 +56,9 @@ export function answerClientErrors({ server, responseOn, onEvent }: ClientErrorO
   const rejected = new WeakSet<Socket>()
 
   server.on('clientError', (error: ParserError, socket: Socket) => {
-    if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+    // Before its first byte, a client waits for no response. A request that has just left would get this response.
+    const isUnused = socket.bytesRead === 0
+    if (isUnused || error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
     if (rejected.has(socket)) return
     rejected.add(socket)
     const response = responseOn(socket)

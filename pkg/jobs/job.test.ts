@@ -213,6 +213,32 @@ describe('the store of the leases', () => {
     expect(events.slice(1).map(({ type }) => type)).toEqual(['leases available', 'run started'])
     expect(runs).toHaveLength(1)
   })
+
+  test('an outage at the end of a run does not make another instance run the job before the interval ends', async () => {
+    const leases = memoryLeases()
+    const { runs } = startInstance(leases)
+    await advance(0)
+    const other = startInstance(leases)
+    leases.fail(new Error('down'))
+    runs[0]?.resolve()
+    await advance(1_000)
+    leases.fail()
+    await advance(58_999)
+    expect([runs.length, other.runs.length]).toEqual([1, 0])
+    await advance(1)
+    expect(runs.length + other.runs.length).toBe(2)
+  })
+
+  test('a stop does not wait for the end of an outage', async () => {
+    const leases = memoryLeases()
+    const { part, runs } = startInstance(leases)
+    await advance(0)
+    leases.fail(new Error('down'))
+    runs[0]?.resolve()
+    await advance(0)
+    part.drain()
+    await part.stop(new AbortController().signal)
+  })
 })
 
 describe('a stop', () => {

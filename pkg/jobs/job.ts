@@ -121,9 +121,12 @@ export function createJob(options: JobOptions) {
     const result = isStopping ? 'stopped' : await runOnce(run, claimedAt)
     if (result === 'lease lost') return retryMs
     // After a run that the stop has aborted, another instance may run the job at once.
-    const afterMs = result === 'stopped' ? 0 : Math.max(0, claimedAt + intervalMs - clock())
-    await callStore(() => leases.release(name, run, afterMs))
-    return afterMs
+    const dueAt = result === 'stopped' ? 0 : claimedAt + intervalMs
+    const waitMs = () => Math.max(0, dueAt - clock())
+    const release = () => callStore(() => leases.release(name, run, waitMs()).then(() => true))
+    // Without the release, another instance would run the job again when the lease ends, before the interval does.
+    while (!(await release()) && !isStopping && waitMs() > 0) await pause(leaseMs / 10)
+    return waitMs()
   }
 
   /** Resolves when the work has settled, even after an abort. A run that ignores its signal keeps its lease. */

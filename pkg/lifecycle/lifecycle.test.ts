@@ -127,6 +127,22 @@ test('after a failed start, a part that does not stop is cut, and the exit code 
   expect(await code).toBe(1)
 })
 
+test.each(['before the failure', 'after it'])('a signal %s does not hide a failed start', async (when) => {
+  const started = Promise.withResolvers<void>()
+  const stopped = Promise.withResolvers<void>()
+  const part: Part = { name: 'http', start: () => started.promise, stop: () => stopped.promise }
+  const { process, code, events } = await run({ parts: [part] })
+  if (when === 'before the failure') process.emit('SIGTERM')
+  const err = new Error('port taken')
+  started.reject(err)
+  await advance(0)
+  if (when === 'after it') process.emit('SIGTERM')
+  stopped.resolve()
+  await advance(0)
+  expect(events).toContainEqual({ type: 'failed to start', err })
+  expect(await code).toBe(1)
+})
+
 test('a part that fails to stop is reported, and the other parts still stop', async () => {
   const { log, parts } = createParts('store', 'http')
   const err = new Error('stuck')
@@ -222,14 +238,29 @@ test('a stop during the start waits for the current part and starts no further p
   const { log, parts } = createParts('store', 'http')
   const started = Promise.withResolvers<void>()
   const slow: Part = { name: 'slow', start: () => started.promise, stop: () => log.push('stop slow') }
-  const { process, code } = await run({ parts: [slow, ...parts] })
+  const { process, code, phase } = await run({ parts: [slow, ...parts] })
   process.emit('SIGTERM')
   await advance(1_000)
   expect(log).toEqual([])
+  expect(phase()).toBe('starting')
   started.resolve()
   await advance(0)
   expect(await code).toBe(0)
   expect(log).toEqual(['stop slow'])
+})
+
+test('a stop between two parts of the start starts no further part', async () => {
+  const { log, parts } = createParts('store', 'http')
+  const process = new EventEmitter()
+  const options = { process, drainDelayMs: 0, shutdownTimeoutMs: 1_000, reload() {}, onEvent() {} }
+  const code = createLifecycle(options).run(async (use) => {
+    await use(parts[0]!)
+    process.emit('SIGTERM')
+    await use(parts[1]!)
+  })
+  await advance(0)
+  expect(await code).toBe(0)
+  expect(log).toEqual(['start store', 'drain store', 'stop store'])
 })
 
 test('a start that hangs is cut', async () => {

@@ -59,12 +59,13 @@ export function createLifecycle(options: LifecycleOptions) {
   let phase: Phase = 'starting'
   let starting: Promise<void> | undefined
   let stopping = false
+  let failed = false
 
   async function use(part: Part): Promise<void> {
+    if (stopping) throw STOPPING
     // Register the part before its start: a part that fails halfway must be stopped too.
     parts.push(part)
     await part.start?.()
-    if (stopping) throw STOPPING
   }
 
   async function start(startParts: StartParts): Promise<void> {
@@ -72,6 +73,7 @@ export function createLifecycle(options: LifecycleOptions) {
       await startParts(use)
     } catch (err) {
       if (err === STOPPING) return
+      failed = true
       if (!stopping) {
         const timer = setTimeout(() => deadline.abort('deadline missed'), crashTimeoutMs)
         await stopParts()
@@ -111,7 +113,8 @@ export function createLifecycle(options: LifecycleOptions) {
     if (stopping) return deadline.abort('cut')
     stopping = true
     const delay = phase === 'serving' ? delayMs : 0
-    phase = 'draining'
+    // A start that is stopped never finishes, and the startup probe must not report that it has.
+    if (phase === 'serving') phase = 'draining'
     onEvent({ type: 'draining' })
     const timer = setTimeout(() => deadline.abort('deadline missed'), timeoutMs)
     await Promise.race([starting, missed])
@@ -122,7 +125,7 @@ export function createLifecycle(options: LifecycleOptions) {
     phase = 'stopped'
     const { aborted, reason } = deadline.signal
     onEvent({ type: aborted ? reason : 'stopped' })
-    ended.resolve(aborted ? 1 : code)
+    ended.resolve(aborted || failed ? 1 : code)
   }
 
   function onSignal(signal: Signal, act: () => unknown): void {

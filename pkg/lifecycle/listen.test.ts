@@ -61,3 +61,9 @@ test('the errors for an address of another machine and for an unknown name ask f
     )
   }
 })
+
+test('the error for a file descriptor that is not a socket asks for LISTEN_FD', async () => {
+  await expect(listen({ server: newServer(), host: '127.0.0.1', port: 0, fd: 1023 })).rejects.toThrow(
+    'file descriptor 1023 is not a socket that this process has inherited: set LISTEN_FD',
+  )
+})

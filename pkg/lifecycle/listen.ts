@@ -48,7 +48,10 @@ export async function listen({
       EADDRNOTAVAIL: foreign,
       ENOTFOUND: foreign,
     }
-    const explanation = explanations[(cause as NodeJS.ErrnoException).code ?? '']
+    const explanation =
+      fd === undefined
+        ? explanations[(cause as NodeJS.ErrnoException).code ?? '']
+        : `file descriptor ${fd} is not a socket that this process has inherited: set LISTEN_FD`
     throw explanation === undefined ? cause : new Error(explanation, { cause })
   }
 }

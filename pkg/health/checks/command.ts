@@ -27,10 +27,13 @@ export function commandCheck(file: string, args: readonly string[] = []): Check 
         stderr = (stderr + chunk).slice(-500)
       })
       child.once('error', reject)
-      child.once('exit', (code, killedBy) => {
+      child.once('exit', () => {
         signal.removeEventListener('abort', kill)
-        // A process that the program has left behind would keep the pipe open.
-        child.stderr?.destroy()
+        // The next turn of the event loop reads the rest of the output. Afterwards, only a process that the program has
+        // left behind keeps the pipe open.
+        setImmediate(() => setImmediate(() => child.stderr?.destroy()))
+      })
+      child.once('close', (code, killedBy) => {
         if (code === 0) resolve()
         else reject(new CheckFailure('unhealthy', `${file} ended with ${killedBy ?? code}: ${stderr.trim()}`))
       })
