@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { type Kysely, sql } from 'kysely'
 import { findStoreProblem } from '../pkg/postgres/index.ts'
@@ -49,6 +50,32 @@ describe('a transaction', () => {
     expect((await postgres.admin.query('select id from things')).rows).toEqual([{ id: 1 }])
   })
 
+  test('that is rolled back while its first statement is in progress undoes this statement, also raw SQL', async () => {
+    await select(0)
+    for (let id = 1; id <= 20; id++) {
+      const work = db.transaction().execute(async (transaction) => {
+        const insert = sql.raw(`insert into things values (${id})`).execute(transaction)
+        insert.catch(() => {})
+        await setImmediate()
+        throw new Error('changed my mind')
+      })
+      await expect(work).rejects.toThrow('changed my mind')
+    }
+    await db.destroy()
+    expect((await postgres.admin.query('select id from things')).rows).toEqual([])
+  })
+
+  test('may begin with a statement that was invalid before', async () => {
+    const { client, connection } = await connectOne(postgres)
+    const read = { text: 'select id from later where id = $1', values: ['1'], name: 'later' }
+    await expect(connection.run(read)).rejects.toMatchObject({ code: '42P01' })
+    await expect(connection.run(read, ['begin'])).rejects.toMatchObject({ code: '42P01' })
+    await connection.run({ text: 'rollback', values: [] })
+    await postgres.admin.query('create table later (id int)')
+    expect((await connection.run(read)).rows).toEqual([])
+    await client.end()
+  })
+
   test('is rolled back when it fails, and its connection serves again', async () => {
     const insert = (transaction: Kysely<Things>, id: number) =>
       transaction.insertInto('things').values({ id, nickName: null, data: null }).execute()
@@ -88,6 +115,9 @@ describe('a transaction', () => {
       ['_OTHER', true],
       ['ROLLBACK', false],
     ])
+    measured.length = 0
+    for await (const _row of db.selectFrom('things').select('id').stream());
+    expect(measured).toEqual([['COMMIT', false]])
   })
 
   test('fails to commit after an error that the caller ignored', async () => {

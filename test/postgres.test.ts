@@ -77,6 +77,12 @@ describe('single statements', () => {
     await until(async () => (await outcome(select(2))) === 'ok')
     expect((await select(3)).pid).not.toBe(pid)
   })
+
+  test('that fail inside a transaction of their own close their connection, and no later statement fails', async () => {
+    const { pid } = await select(0)
+    expect(await outcome(sql.raw('begin; select 1 / 0').execute(db))).toBe('division by zero')
+    expect((await select(1)).pid).not.toBe(pid)
+  })
 })
 
 test('a statement that is sent again has the context of its request, and so its priority and its trace', async () => {
@@ -201,6 +207,15 @@ describe('a connection', () => {
     const error = await select(1).catch((error) => error)
     expect([String(error), findStoreProblem(error)]).toEqual([
       'Error: The server does not support SSL connections',
+      'database_unavailable',
+    ])
+  })
+
+  test('to the Unix socket of a stopped server fails as unavailable', async () => {
+    db = open({ url: 'postgres://app@localhost/app?host=/nowhere' })
+    const error = await select(1).catch((error) => error)
+    expect([String(error), findStoreProblem(error)]).toEqual([
+      'Error: connect ENOENT /nowhere/.s.PGSQL.5432',
       'database_unavailable',
     ])
   })

@@ -98,6 +98,12 @@ test('a client that has the current version gets 304 without a body', async () =
   await client.get(`/v1/notes/${id}`).set('if-none-match', '"3"').expect(304, '')
 })
 
+test('an idempotency key belongs to the body of the request, without the defaults of this version', async () => {
+  const { text: _text, ...required } = fields
+  await client.post('/v1/notes').set('idempotency-key', 'k').send(required).expect(201)
+  expect(received).toEqual([{ scope: 'POST /v1/notes ', key: 'k', body: required }])
+})
+
 test('each caller has its own idempotency keys for a new note', async () => {
   await client.post('/v1/notes').set('idempotency-key', 'k').send(fields).expect(201)
   await client.post('/v1/notes').set('x-subject', 'user-1').send(fields).expect(201)

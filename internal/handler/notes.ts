@@ -70,7 +70,7 @@ export function notes({ service: notes, idempotency }: NotesHandlerDeps): Route[
     handler: async function createNote(req, res) {
       // Each caller has its own keys.
       const scope = `POST /v1/notes ${req.auth?.subject ?? ''}`
-      const key = { scope, key: req.get('idempotency-key'), body: req.body }
+      const key = { scope, key: req.get('idempotency-key'), body: req.receivedBody }
       const { status, headers, body } = await idempotency.once(key, async (notes) => {
         const created = await notes.create(req.body)
         return {

@@ -33,7 +33,14 @@ const upstream = {
 }
 const app = express()
 for (const route of payments({ payments: createPayments({ upstream }) })) {
-  registerRoute(app, route, { readBody: () => express.json() })
+  registerRoute(app, route, {
+    readBody: () => express.json(),
+    guard(req, _res, next) {
+      const subject = req.get('subject')
+      if (subject !== undefined) req.auth = { subject, expiresAt: 1, scheme: 'bearer' }
+      next()
+    },
+  })
 }
 app.use(problemHandler({ table: PROBLEMS }))
 const server = createServer(app).listen(0)
@@ -104,6 +111,16 @@ test('the idempotency key of a new payment is passed on', async () => {
   expect(asked).toEqual([
     { method: 'POST', path: '/payments', body: { amount: 1250, currency: 'EUR' }, idempotencyKey: 'k-1' },
   ])
+})
+
+test('the upstream gets different keys for different callers with the same key, and the same key for a retry', async () => {
+  const keys: unknown[] = []
+  for (const subject of ['ada', 'bob', 'ada']) {
+    const create = client.post('/v1/payments').set({ subject, 'idempotency-key': 'k-1' })
+    await create.send({ amount: 1250, currency: 'EUR' }).expect(201)
+    keys.push(asked.at(-1)?.idempotencyKey)
+  }
+  expect(keys).toEqual([expect.stringMatching(/^[\w-]+$/), expect.not.stringMatching(String(keys[0])), keys[0]])
 })
 
 test('a new payment without a key is passed on without a key', async () => {

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import * as z from 'zod'
 import { operation, type Route } from '#pkg/operation/index.ts'
 import { idempotencyHeaders } from '#pkg/resource/index.ts'
@@ -12,6 +13,15 @@ const createSchema = z
   .meta({ id: 'CreatePayment', examples: [{ amount: 1250, currency: 'EUR' }] })
 
 const PROBLEMS = ['upstream_invalid_response', 'upstream_unavailable', 'upstream_timeout'] as const
+
+/**
+ * Gives each caller its own keys. The upstream does not know the caller, so with a key of another caller it would
+ * return the payment of that caller.
+ */
+function scopeKey(key: string | undefined, subject: string | undefined): string | undefined {
+  if (key === undefined || subject === undefined) return key
+  return hash('sha256', JSON.stringify([subject, key]), 'base64url')
+}
 
 export interface PaymentsHandlerDeps {
   readonly payments: Payments
@@ -32,7 +42,7 @@ export function payments({ payments }: PaymentsHandlerDeps): Route[] {
     },
     problems: [...PROBLEMS, 'idempotency_key_reused'],
     handler: async function createPayment(req, res) {
-      const created = await payments.create(req.body, req.get('idempotency-key'))
+      const created = await payments.create(req.body, scopeKey(req.get('idempotency-key'), req.auth?.subject))
       res.status(201).set('location', `/v1/payments/${created.id}`).json(created)
     },
   })

@@ -100,6 +100,14 @@ describe('a token', () => {
       .expect(200, { subject: 'user-1', expiresAt: exp, scheme: 'bearer' })
   })
 
+  test('may expire at a fraction of a second, and its caller has the whole second', async () => {
+    const exp = secondsFromNow(60)
+    const { body } = await service()
+      .ask(await signed(currentKey(), { exp: exp + 0.5 }))
+      .expect(200)
+    expect(body.expiresAt).toBe(exp)
+  })
+
   test('may have several audiences, and the case of the scheme is ignored', async () => {
     const { app } = service()
     const token = await signed(currentKey(), { aud: ['others', AUDIENCE] })

@@ -40,8 +40,11 @@ export function bearerTokens({ keys, ...claims }: BearerTokenOptions): (token: s
       throw new CodedError(findProblem(cause), { cause })
     })
     const { sub: subject, exp: expiresAt = 0 } = payload
-    if (typeof subject === 'string' && subject !== '' && subject.length <= MAX_SUBJECT) return { subject, expiresAt }
-    throw new CodedError('invalid_token')
+    if (typeof subject !== 'string' || subject === '' || subject.length > MAX_SUBJECT) {
+      throw new CodedError('invalid_token')
+    }
+    // The claim may have a fraction (RFC 7519 §2).
+    return { subject, expiresAt: Math.floor(expiresAt) }
   }
 }
 

@@ -3,6 +3,15 @@ import * as z from 'zod'
 import { CodedError } from '../problem/index.ts'
 import type { OperationDescription, Schema } from './operation.ts'
 
+declare global {
+  namespace Express {
+    interface Request {
+      /** The body as the client sent it. Its schema may have added defaults to `body`. Set by an operation with a schema. */
+      receivedBody?: unknown
+    }
+  }
+}
+
 type Source = 'query' | 'headers' | 'body'
 
 /** One invalid field of a request, as `errors` of `invalid_input` lists it. */
@@ -57,6 +66,7 @@ export function validate({ params, query, headers, body }: OperationDescription)
       if (error) {
         errors = errors.concat(listFieldErrors(source, error.issues))
       } else if (source !== 'headers') {
+        if (source === 'body') req.receivedBody = req.body
         // Express computes `query` on each access, so the parsed value needs a property of its own.
         Object.defineProperty(req, source, { value: data, configurable: true, writable: true })
       }

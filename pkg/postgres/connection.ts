@@ -143,9 +143,11 @@ export class Connection {
   }
 
   #chooseName({ name }: Query, isFirst: boolean): string | undefined {
-    if (name === undefined || this.#formats.has(name)) return name
+    if (name === undefined) return undefined
     // pg would mistake the first response to `before` for the confirmation that the server has parsed the statement.
-    if (isFirst || this.#formats.size >= this.#maxNames) return undefined
+    if (isFirst && this.#formats.get(name) === undefined) return undefined
+    if (this.#formats.has(name)) return name
+    if (this.#formats.size >= this.#maxNames) return undefined
     this.#formats.set(name, undefined)
     return name
   }

@@ -38,7 +38,8 @@ export interface DatabaseObserver {
   onWait(durationMs: number, gotOne: boolean): void
   /**
    * Called when a query has ended. `operation` is `SELECT`, `INSERT`, `UPDATE`, `DELETE`, `MERGE`, `COMMIT`,
-   * `ROLLBACK`, or `_OTHER` for raw SQL. The duration includes the wait for a connection. Not called for streams.
+   * `ROLLBACK`, or `_OTHER` for raw SQL. The duration includes the wait for a connection. Of a stream, only its
+   * `COMMIT` is reported.
    */
   onQuery(operation: string, durationMs: number, error?: unknown): void
 }

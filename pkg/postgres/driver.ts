@@ -215,8 +215,8 @@ class Lease implements DatabaseConnection {
       if (this.#held === undefined) return await this.#options.connections.run(query)
       const isExtended = query.name !== undefined || query.values.length > 0
       if (begin.length === 0 || isExtended) return await this.#held.run(query, begin)
-      await this.#held.run({ text: begin.join(';'), values: [] })
-      return await this.#held.run(query)
+      // Raw SQL may consist of several statements, which need the simple protocol.
+      return await this.#held.run({ ...query, text: [...begin, query.text].join(';') })
     } catch (error) {
       // Replace the stack of pg's parser, which does not lead to the caller.
       Error.captureStackTrace(error as Error)

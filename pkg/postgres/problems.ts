@@ -30,8 +30,12 @@ const CODES: readonly (readonly [RegExp, DatabaseProblem])[] = [
   // PostgreSQL 18 and later, for `on delete restrict`.
   [/^23001$/, 'still_referenced'],
   // Connection failure, failed login, no resources, shutdown or cancellation, a standby, lock or transaction timeout.
-  [/^(08|28|53|57)...$|^(3D000|25006|25P03|40001|40P01|55P03)$/, 'database_unavailable'],
-  [/^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_|timeout$)/, 'database_unavailable'],
+  [/^(08|28|53|57)...$|^(3D000|25006|25P0[34]|40001|40P01|55P03)$/, 'database_unavailable'],
+  // ENOENT is a Unix socket without a server. EMFILE, ENFILE and EADDRNOTAVAIL: no free file descriptor or port.
+  [
+    /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|ENOENT|EMFILE|ENFILE|EADDRNOTAVAIL|EAI_|timeout$)/,
+    'database_unavailable',
+  ],
   // TLS, such as an expired certificate: https://nodejs.org/api/tls.html#x509-certificate-error-codes
   [/CERT|^(EPROTO$|UNABLE_TO_|ERR_TLS_|ERR_SSL_)/, 'database_unavailable'],
 ]

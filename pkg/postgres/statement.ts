@@ -39,6 +39,7 @@ interface PgQuery extends pg.Query {
   prepare(connection: pg.Connection): void
   handleRowDescription(message: { readonly fields: pg.FieldDef[] }): void
   handleDataRow(message: { readonly fields: readonly (string | null)[] }): void
+  handleError(error: Error, connection: pg.Connection): void
 }
 
 const PgQuery = pg.Query as unknown as new (text: string, values: readonly SerializedValue[]) => PgQuery
@@ -119,6 +120,16 @@ export class Statement extends PgQuery {
     } catch (error) {
       this._canceledDueToError = error
     }
+  }
+
+  /** Reports an error of the server at the end of the statement, when the state of the transaction is known. */
+  override handleError(error: Error, connection: pg.Connection): void {
+    const report = () => {
+      connection.off('readyForQuery', report).off('end', report)
+      super.handleError(error, connection)
+    }
+    if (error instanceof pg.DatabaseError) connection.on('readyForQuery', report).on('end', report)
+    else report()
   }
 }
 

@@ -24,7 +24,10 @@ export function identifyClient(forwarded: string): string {
   const groups = [...head, ...Array<string>(8 - head.length - tail.length).fill('0'), ...tail]
   const network = groups.slice(0, 6).join(':')
   // The address is an IPv4 address that is mapped to IPv6, directly or by NAT64.
-  if (network === '0:0:0:0:0:ffff' || network === '64:ff9b:0:0:0:0') return groups.slice(6).join(':')
+  if (network === '0:0:0:0:0:ffff' || network === '64:ff9b:0:0:0:0') {
+    const pairs = groups.slice(6).map((group) => Number.parseInt(group, 16))
+    return pairs.flatMap((pair) => [pair >> 8, pair & 255]).join('.')
+  }
   return groups.slice(0, 4).join(':')
 }
 

@@ -28,7 +28,7 @@ export function describeList({ sort, filters }: ListDescription): string {
 /** Longest cursor: a string of 200 control characters, which JSON escapes, in base64. */
 export const MAX_CURSOR = 2_000
 
-const form = z.tuple([z.string(), z.union([z.string(), z.number()]), z.uuid()])
+const form = z.tuple([z.string(), z.union([z.string(), z.number()]), z.guid()])
 
 export const formatCursor = ({ list, value, id }: Cursor): string =>
   Buffer.from(JSON.stringify([list, value, id])).toString('base64url')

@@ -48,6 +48,7 @@ export interface IdempotencyKey {
   /** Method, path and caller: each combination has its own keys. */
   readonly scope: string
   readonly key: string | undefined
+  /** The body as the client sent it: a schema may add other defaults in the next version of the service. */
   readonly body: unknown
 }
 

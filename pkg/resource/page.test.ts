@@ -118,6 +118,12 @@ test('the cursor contains the exact last item of the page, for each type of a so
   }
 })
 
+test('a page may end with any value of the type uuid of PostgreSQL, such as the id of an imported row', () => {
+  const row = { id: '11111111-2222-3333-4444-555555555555', createdAt }
+  const { next } = createPage([row, row], { limit: 1, sort: '-createdAt', filters: {} })
+  expect(query.parse({ cursor: next }).cursor).toEqual({ value: createdAt, id: row.id })
+})
+
 test('the cursor of the longest title is not too long', () => {
   for (const title of ['😀'.repeat(200), '\u0001'.repeat(200)]) {
     const page = { limit: 1, sort: '-title' as const, filters: { state: 'open' } }

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { safeParse, toJSONSchema } from 'zod'
-import { bigint, date, decimal, idParams, json, text, timestamp } from './stored.ts'
+import { bigint, date, decimal, idParams, json, storedFields, text, timestamp } from './stored.ts'
 
 test.each([
   ['', false],
@@ -48,6 +48,12 @@ test('an id has a single spelling, regardless of how a client writes it', () => 
   const id = '0198c0de-5a1b-4f6e-9d3c-2b7a1e4f8c90'
   expect(safeParse(idParams, { id: id.toUpperCase() }).data).toEqual({ id })
   expect(safeParse(idParams, { id: `${id} ` }).success).toBe(false)
+})
+
+test('an id may be any value of the type uuid of PostgreSQL, such as the id of an imported row', () => {
+  const id = '11111111-2222-3333-4444-555555555555'
+  expect(safeParse(idParams, { id }).data).toEqual({ id })
+  expect(safeParse(storedFields.id, id).data).toBe(id)
 })
 
 test.each([
@@ -111,6 +117,9 @@ test.each([
   ['{"a":["\\ud83d"]}', false],
   ['{"\\u0000":1}', false],
   ['{"__proto__":1}', false],
+  ['{"a":[1e308,-1e308]}', true],
+  // This number is infinite as a double, and null as JSON.
+  ['{"a":[1e400]}', false],
 ])('%.60s is an object that can be stored: %s', (text, expected) => {
   expect(safeParse(json(), JSON.parse(text)).success).toBe(expected)
 })

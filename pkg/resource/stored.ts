@@ -12,14 +12,17 @@ export interface Stored {
 
 /** The schemas of the fields in `Stored`. */
 export const storedFields = {
-  id: z.uuid(),
+  id: z.guid(),
   version: z.int().min(1).describe('Starts at 1 and increases by one with each change'),
   createdAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),
 }
 
-/** Path parameters of one resource. Ids are lower case, as PostgreSQL writes them. */
-export const idParams = z.object({ id: z.uuid().toLowerCase().describe('The id of the resource') })
+/**
+ * Path parameters of one resource. Ids are lower case, as PostgreSQL writes them. An imported row may have any value of
+ * the type uuid, which `z.uuid()` would refuse.
+ */
+export const idParams = z.object({ id: z.guid().toLowerCase().describe('The id of the resource') })
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: PostgreSQL cannot store NUL.
 const STORABLE = /^[^\u0000\ud800-\udfff]*$/u
@@ -75,6 +78,8 @@ const MAX_DEPTH = 32
 
 function isStorable(value: unknown, depth = 0): boolean {
   if (typeof value === 'string') return STORABLE.test(value)
+  // JSON.parse reads 1e400 as Infinity, which JSON.stringify writes as null.
+  if (typeof value === 'number') return Number.isFinite(value)
   if (typeof value !== 'object' || value === null) return true
   // zod would drop the key __proto__.
   if (depth === MAX_DEPTH || (depth === 0 && Object.hasOwn(value, '__proto__'))) return false
@@ -82,12 +87,14 @@ function isStorable(value: unknown, depth = 0): boolean {
 }
 
 /**
- * A JSON object that PostgreSQL can store: without NUL, without half of a surrogate pair, at most 32 levels deep.
+ * A JSON object that PostgreSQL can store: without NUL, without half of a surrogate pair, without a number beyond double
+ * precision, at most 32 levels deep.
  */
 export const json = () =>
   z.preprocess((value, { issues }) => {
     if (isStorable(value)) return value
-    const message = 'Invalid object: must not contain NUL, half of a surrogate pair, __proto__ or more than 32 levels'
+    const message =
+      'Invalid object: must not contain NUL, half of a surrogate pair, __proto__, a number above 1.8e308 or more than 32 levels'
     issues.push({ code: 'custom', message, input: value })
     return z.NEVER
   }, z.looseObject({}))

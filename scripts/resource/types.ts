@@ -112,7 +112,7 @@ const readReference: ReadType = (argument, resources) => {
     return `but there is no resource ${JSON.stringify(argument)}${known === '' ? '' : `, expected one of ${known}`}`
   }
   return {
-    ...{ schema: 'z.uuid()', ...UUID, isFilter: true, notSorted: FILTER, refersTo },
+    ...{ schema: 'z.guid()', ...UUID, isFilter: true, notSorted: FILTER, refersTo },
     constraint: rename('references "user_profiles" on delete restrict', refersTo),
     distinct: rename(
       `(await service.send('post', '/v1/user-profiles', { body: await newUserProfile(service) })).body.id`,
