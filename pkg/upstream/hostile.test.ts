@@ -150,6 +150,20 @@ test('a response to HEAD may announce a body that is larger than allowed', async
   expect(await request({ method: 'HEAD', path: '/' })).toMatchObject({ status: 200 })
 })
 
+test('an instance that responds without reading the body of the request loses the connection', async () => {
+  const connected = Promise.withResolvers<Socket>()
+  const { request } = await hostile((socket) => {
+    socket.pause()
+    socket.write('HTTP/1.1 413 Content Too Large\r\ncontent-length: 0\r\n\r\n')
+    connected.resolve(socket)
+  })
+  expect(await request({ ...POST, body: 'x'.repeat(32 * 1024 * 1024) })).toMatchObject({ status: 413 })
+  const socket = await connected.promise
+  const closed = once(socket, 'close')
+  socket.resume()
+  await closed
+})
+
 test('a stall of this process neither refuses a connection nor misses a response that has arrived', async () => {
   const DONE = 1
   const { port, wait, reset } = startThread(
