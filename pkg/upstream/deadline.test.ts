@@ -57,9 +57,10 @@ test('a timeout counts against the upstream at the own limit of the call, but no
 
 test('a call that ends without a response never makes its instance cheaper, and a long wait makes it more expensive', async () => {
   let now = 0
+  let deadline: number | undefined
   let handle: RequestListener = () => undefined
   const { port } = await instance((req, res) => handle(req, res))
-  const { request, report } = await client([port], { now: () => now })
+  const { request, report } = await client([port], { now: () => now, context: () => ({ deadline }) })
   const load = () => report().instances[0]
   handle = (_req, res) => {
     now += 1_000
@@ -75,7 +76,9 @@ test('a call that ends without a response never makes its instance cheaper, and 
 
   now += 10_000
   handle = () => undefined
-  await expect(request({ ...GET, timeoutMs: 10 })).rejects.toMatchObject({ code: 'upstream_timeout' })
+  deadline = now + 10
+  await expect(request(GET)).rejects.toMatchObject({ code: 'upstream_timeout' })
+  deadline = undefined
   expect(load()).toMatchObject({ latencyMs: 1_000, success: expect.closeTo(0.91) })
 
   const disconnectAfter = async (ms: number) => {
