@@ -226,9 +226,14 @@ test('a connection to an address that drops packets fails as refused', async () 
   reach(END)
 })
 
-test('a POST on an idle connection that the instance has reset is sent once more, on a new connection', async () => {
-  // The instance runs in a thread, so that it resets the connection while this thread cannot notice.
-  const [RESET, DONE, SEEN] = [1, 2, 3] as const
+test.each([
+  ['a POST', 'closed', 'destroy', undefined, 0],
+  ['a POST', 'reset', 'resetAndDestroy', undefined, 0],
+  ['a POST with a key', 'reset', 'resetAndDestroy', 'k-1', 1],
+])('%s on an idle connection that the instance has %s is sent on a new connection', async (...given) => {
+  const [, , end, idempotencyKey, retries] = given
+  // The instance runs in a thread, so that it ends the connection while this thread cannot notice.
+  const [END, DONE, SEEN] = [1, 2, 3] as const
   const thread = startThread(
     `let connections = 0
      const server = require('node:net').createServer((socket) => {
@@ -237,8 +242,8 @@ test('a POST on an idle connection that the instance has reset is sent once more
          Atomics.add(shared, ${SEEN}, 1)
          socket.write('HTTP/1.1 200 OK\\r\\ncontent-type: application/json\\r\\ncontent-length: 10\\r\\n\\r\\n{"id":"1"}')
          if (!isFirst) return
-         wait(${RESET})
-         socket.resetAndDestroy()
+         wait(${END})
+         socket.${end}()
          setImmediate(() => reach(${DONE}))
        })
      }).listen(0, '127.0.0.1', () => ready(server))`,
@@ -246,10 +251,10 @@ test('a POST on an idle connection that the instance has reset is sent once more
   const { json, report } = await clientOf(thread.port)
   expect(await json(POST)).toEqual({ id: '1' })
   expect(report().instances[0]).toMatchObject({ idleConnections: 1 })
-  thread.reach(RESET)
+  thread.reach(END)
   thread.wait(DONE)
-  expect(await json(POST)).toEqual({ id: '1' })
+  expect(await json({ ...POST, idempotencyKey })).toEqual({ id: '1' })
   expect(thread.read(SEEN)).toBe(2)
   // The retry took nothing from the budget.
-  expect(report()).toMatchObject({ retries: 1, retriesLeft: 10 })
+  expect(report()).toMatchObject({ retries, retriesLeft: 10 })
 })

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import type * as z from 'zod'
 import { CodedError } from '../problem/index.ts'
 import { withTimeout } from '../with-timeout.ts'
@@ -136,6 +136,7 @@ export function createUpstream(options: UpstreamOptions) {
     budget.deposit()
     if (pool.list().length === 0) await awaitLookup(deadline - now())
     for (let retries = 0, hadFreeRetry = false, resends = 0; ; resends++) {
+      if (!isRepeatable) await readSockets()
       const instance = pool.pick(tried)
       if (instance === undefined) throw new CallError(new AttemptError('refused', 'no instance is known'), call)
       tried.add(instance)
@@ -265,6 +266,15 @@ export function createUpstream(options: UpstreamOptions) {
       })),
     }),
   }
+}
+
+/**
+ * Lets the event loop read its sockets, and close idle connections that their instances have closed. A request on such a
+ * connection would be lost. The first turn ends after the current reads, and the second turn reads all sockets again.
+ */
+async function readSockets(): Promise<void> {
+  await setImmediate()
+  await setImmediate()
 }
 
 const CODES = { timeout: 'upstream_timeout', invalid: 'upstream_invalid_response' } as const
