@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
@@ -5,6 +6,7 @@ import { gzipSync } from 'node:zlib'
 import { afterAll, afterEach, describe, expect, test } from '@jest/globals'
 import request from 'supertest'
 import * as z from 'zod'
+import { deadline } from '#pkg/http/deadline.ts'
 import { createRequestContext } from '#pkg/http/request-context.ts'
 import { createLogger } from '#pkg/logging/index.ts'
 import { operation } from '#pkg/operation/index.ts'
@@ -41,6 +43,40 @@ afterEach(() => {
 })
 afterAll(() => {
   server.close()
+})
+
+test('the calls of a request are cancelled when its caller disconnects while the rate limit waits', async () => {
+  const arrived = Promise.withResolvers<void>()
+  const isCancelled = Promise.withResolvers<boolean | undefined>()
+  const probe = operation({
+    id: 'probe',
+    summary: 'Reports whether the calls are cancelled',
+    responses: { 204: { description: 'Done' } },
+    handler: () => isCancelled.resolve(context.current()?.signal?.aborted),
+  })
+  const limited = createServer(
+    createHttp({
+      logger: createLogger(logOptions),
+      context,
+      trustProxy: 1,
+      bodyLimitBytes: 1_000,
+      deadline: deadline({ context, timeoutMs: 60_000 }),
+      rateLimit(_req, res, next) {
+        res.once(
+          'close',
+          AsyncResource.bind(() => next()),
+        )
+        arrived.resolve()
+      },
+      routes: [{ path: '/probe', get: probe }],
+    }),
+  ).listen(0)
+  const caller = connect((limited.address() as AddressInfo).port)
+  caller.write('GET /probe HTTP/1.1\r\nhost: x\r\n\r\n')
+  await arrived.promise
+  caller.destroy()
+  expect(await isCancelled.promise).toBe(true)
+  limited.close()
 })
 
 const MINTED = /^[a-z0-9]{10,20}-\d+$/

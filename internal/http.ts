@@ -57,8 +57,9 @@ export function createHttp({ logger, context, routes, guard, tracing, onRoute, .
       context.middleware({ sample: tracing?.sample, onRequest: tracing?.beginRequest }),
       accessLog(logger),
       deps.cors && cors(deps.cors),
-      deps.rateLimit,
+      // Before the rate limit, which may wait for Redis. The caller may disconnect meanwhile.
       deps.deadline,
+      deps.rateLimit,
     ]),
   )
   const options = {

@@ -1,3 +1,4 @@
+import type { RequestListener } from 'node:http'
 import type { Request } from 'express'
 import { requestId } from '#pkg/http/request-id.ts'
 import type { Logger } from '#pkg/logging/index.ts'
@@ -6,16 +7,19 @@ import { type Admission, type AdmissionOptions, createAdmission, createPriorityT
 import { identifyClient } from '#pkg/rate-limit/rate-limit.ts'
 import { logEvent } from './telemetry/log-events.ts'
 
-export interface OverloadDeps extends Pick<AdmissionOptions, 'handler' | 'maxWaitMs' | 'brownout' | 'clock'> {
+export interface OverloadDeps extends Pick<AdmissionOptions, 'maxWaitMs' | 'brownout' | 'clock'> {
+  readonly handler: RequestListener
   /** The routes of the handler. */
   readonly routes: readonly Route[]
   readonly logger: Logger
 }
 
 /** Creates the queue in front of Express. The server must have the message classes of Express. */
-export function createOverload({ routes, logger, ...options }: OverloadDeps): Admission {
+export function createOverload({ handler, routes, logger, ...options }: OverloadDeps): Admission {
   return createAdmission({
     ...options,
+    // The deadline of the calls includes the wait in the queue.
+    handler: (request, response, arrivedAt) => handler(Object.assign(request, { arrivedAt }), response),
     findPriority: createPriorityTable(routes),
     // The message classes refer to the app and its trusted proxies, so `ip` works before Express sees the request.
     identify: (request) => identifyClient((request as Request).ip ?? ''),

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer, request as send } from 'node:http'
+import { createServer, type RequestListener, request as send } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, test } from '@jest/globals'
 import express from 'express'
@@ -30,6 +30,13 @@ test.each([
   const { app, context } = createApp('loopback')
   app.get('/', (_req, res) => void res.json(context.current()?.deadline))
   expect((await request(app).get('/').set(headers)).body).toBe(expected)
+})
+
+test('the deadline includes the time in a queue in front of Express', async () => {
+  const { app, context } = createApp()
+  app.get('/', (_req, res) => void res.json(context.current()?.deadline))
+  const queued: RequestListener = (req, res) => app(Object.assign(req, { arrivedAt: 900 }), res)
+  expect((await request(createServer(queued)).get('/')).body).toBe(15_900)
 })
 
 test('the headers of a peer that TRUST_PROXY does not name are ignored', async () => {

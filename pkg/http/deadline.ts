@@ -2,6 +2,13 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { RequestHandler } from 'express'
 import { isFromProxy, type RequestContext } from './request-context.ts'
 
+declare module 'node:http' {
+  interface IncomingMessage {
+    /** Time of `performance.now()` in milliseconds, for a request that has waited in a queue in front of Express. */
+    arrivedAt?: number
+  }
+}
+
 export interface DeadlineOptions {
   readonly context: Pick<RequestContext, 'current' | 'run'>
   /** Time limit of a request, in milliseconds. */
@@ -24,7 +31,11 @@ export function deadline({ context, timeoutMs, now = () => performance.now() }: 
     res.once('close', () => {
       if (!res.writableFinished) caller.abort()
     })
-    const limited = { ...current, deadline: now() + Math.min(timeoutMs, askedMs), signal: caller.signal }
+    const limited = {
+      ...current,
+      deadline: (req.arrivedAt ?? now()) + Math.min(timeoutMs, askedMs),
+      signal: caller.signal,
+    }
     req.context = limited
     context.run(limited, next)
   }

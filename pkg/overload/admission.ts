@@ -1,4 +1,4 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { admits, type Level, nextLevel, OPEN } from './level.ts'
 import { findBucket, PRIORITIES, type Priority, RANKS, rankOf } from './priority.ts'
 import { createQueue } from './queue.ts'
@@ -8,8 +8,8 @@ import { createTurnClock, type TurnClock } from './turn-clock.ts'
 export type Brownout = 'auto' | 'on' | 'off'
 
 export interface AdmissionOptions {
-  /** Serves the admitted requests. */
-  readonly handler: RequestListener
+  /** Serves the admitted requests. `arrivedAt` is a time of the clock. */
+  readonly handler: (request: IncomingMessage, response: ServerResponse, arrivedAt: number) => void
   readonly findPriority: (method: string, url: string) => Priority
   /** Returns a text that identifies the caller, such as its address. Called only during overload. */
   readonly identify: (request: IncomingMessage) => string
@@ -153,7 +153,7 @@ export function createAdmission(options: AdmissionOptions) {
     countWait(now, entry)
     if (entry.response.destroyed) return
     served++
-    handler(entry.request, entry.response)
+    handler(entry.request, entry.response, entry.arrivedAt)
   }
 
   function beginTurn(now: number): void {

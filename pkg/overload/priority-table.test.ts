@@ -9,7 +9,7 @@ import { createPriorityTable, type PrioritizedRoute } from './priority-table.ts'
 const of = (priority?: Priority) => (priority === undefined ? {} : { priority })
 
 const ROUTES: readonly PrioritizedRoute[] = [
-  { path: '/', get: of('background') },
+  { path: '/', get: of('core') },
   { path: '/ping', get: of() },
   { path: '/v1/orders', get: of('background'), post: of('core') },
   { path: '/v1/orders/latest', get: of('normal') },
@@ -39,7 +39,8 @@ describe('the priority of a request', () => {
     ['GET', '/files/a/b.txt', 'core'],
     ['OPTIONS', '/v1/orders', 'core'],
     ['OPTIONS', '/ping', 'normal'],
-    ['GET', '/', 'background'],
+    ['GET', '/', 'core'],
+    ['GET', '/?page=2', 'core'],
   ])('%s %s: %s', (method, url, priority) => {
     expect(findPriority(method, url)).toBe(priority)
   })

@@ -41,7 +41,8 @@ export function createPriorityTable(routes: readonly PrioritizedRoute[]) {
     const match = { order, operations: listOperations(operations) }
     let node = root
     let isPlain = true
-    for (const segment of path.split('/').slice(1)) {
+    // Express ignores a slash at the end.
+    for (const segment of path.replace(/\/$/, '').split('/')) {
       if (/^:\w+$/.test(segment)) node = node.parameter ??= createNode()
       else if (/[{}()[\]*+?!:\\]/.test(segment)) isPlain = false
       else node = getOrAdd(node.segments, segment)
@@ -64,7 +65,7 @@ export function createPriorityTable(routes: readonly PrioritizedRoute[]) {
   }
 
   for (const { path } of routes) {
-    const match = path.includes(':') ? undefined : find(root, path, 1)
+    const match = path.includes(':') ? undefined : find(root, path, 0)
     if (match !== undefined) exact.set(path, match.operations)
   }
 
@@ -72,7 +73,7 @@ export function createPriorityTable(routes: readonly PrioritizedRoute[]) {
   return function findPriority(method: string, url: string): Priority {
     const query = url.indexOf('?')
     const path = query < 0 ? url : url.slice(0, query)
-    const operations = exact.get(path) ?? find(root, path, 1)?.operations
+    const operations = exact.get(path) ?? find(root, path, 0)?.operations
     return operations?.get(method) ?? 'background'
   }
 }

@@ -1,3 +1,4 @@
+import type { RequestListener } from 'node:http'
 import { afterEach, expect, test } from '@jest/globals'
 import { client, closeAll, GET, instance, json, POST } from './fakes.ts'
 import { COOL_DOWN_MS } from './guard.ts'
@@ -54,6 +55,46 @@ test('a timeout counts against the upstream at the own limit of the call, but no
   expect(report().instances[0]!.latencyMs).toBeGreaterThan(30)
 })
 
+test('a call that ends without a response never makes its instance cheaper, and a long wait makes it more expensive', async () => {
+  let now = 0
+  let deadline: number | undefined
+  let handle: RequestListener = () => undefined
+  const { port } = await instance((req, res) => handle(req, res))
+  const { request, report } = await client([port], { now: () => now, context: () => ({ deadline }) })
+  const load = () => report().instances[0]
+  handle = (_req, res) => {
+    now += 1_000
+    json(res, {}, 500)
+  }
+  await expect(request(GET)).rejects.toMatchObject({ code: 'upstream_unavailable' })
+  handle = (_req, res) => {
+    now += 1_000
+    json(res, {})
+  }
+  await request(GET)
+  expect(load()).toMatchObject({ latencyMs: 1_000, success: expect.closeTo(0.91) })
+
+  now += 10_000
+  handle = () => undefined
+  deadline = now + 10
+  await expect(request(GET)).rejects.toMatchObject({ code: 'upstream_timeout' })
+  deadline = undefined
+  expect(load()).toMatchObject({ latencyMs: 1_000, success: expect.closeTo(0.91) })
+
+  const disconnectAfter = async (ms: number) => {
+    const caller = new AbortController()
+    handle = () => {
+      now += ms
+      caller.abort()
+    }
+    await expect(request({ ...GET, signal: caller.signal })).rejects.toMatchObject({ code: 'upstream_unavailable' })
+  }
+  await disconnectAfter(10)
+  expect(load()).toMatchObject({ latencyMs: 1_000 })
+  await disconnectAfter(3_000)
+  expect(load()).toMatchObject({ latencyMs: 3_000 })
+})
+
 test('a trial that ends without a response does not close the circuit', async () => {
   let now = 0
   let hang = () => {}
@@ -82,7 +123,7 @@ test('a trial that ends without a response does not close the circuit', async ()
   expect(report().circuit).toBe('open')
 })
 
-test('callers that disconnect do not open the circuit', async () => {
+test('a call whose caller has already disconnected opens no connection and does not count', async () => {
   const { port } = await instance(() => undefined)
   const { request, report } = await client([port])
   for (let index = 0; index < 25; index++) {
@@ -90,5 +131,6 @@ test('callers that disconnect do not open the circuit', async () => {
       code: 'upstream_unavailable',
     })
   }
-  expect(report()).toMatchObject({ circuit: 'closed', instances: [{ success: 1 }] })
+  const instances = [{ success: 1, activeConnections: 0, idleConnections: 0 }]
+  expect(report()).toMatchObject({ circuit: 'closed', instances })
 })

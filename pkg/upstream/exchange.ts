@@ -1,4 +1,4 @@
-import { type Agent, type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http'
+import { type Agent, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http'
 import { request as requestTls } from 'node:https'
 import type { Socket } from 'node:net'
 import { type FailureKind, parseRetryAfter } from './retry.ts'
@@ -84,7 +84,9 @@ export function exchange(options: Exchange): Promise<UpstreamResponse> {
     const send = origin.protocol === 'https:' ? requestTls : request
     const { host, port, authority, serverName } = origin
     const tls = origin.protocol === 'https:' && serverName !== undefined && { servername: serverName }
-    const req = send({ host, port, agent, method, path, headers: { host: authority, ...headers }, ...tls })
+    // Node sends the body of a GET, DELETE or OPTIONS without its length, and the instance takes it for another request.
+    const length = body && { 'content-length': body.length }
+    const req = send({ host, port, agent, method, path, headers: { host: authority, ...length, ...headers }, ...tls })
 
     let hasSettled = false
     // After a stall of this process, timers run before the sockets are read. The immediate runs after them.
@@ -111,10 +113,14 @@ export function exchange(options: Exchange): Promise<UpstreamResponse> {
       // A closed connection tells the instance that the client no longer needs its work.
       req.destroy()
     }
-    const classify = (error: NodeJS.ErrnoException) =>
-      new AttemptError(findKind(error, { req, hasConnected, hasResponse, size: body?.length ?? 0 }), error.message, {
-        cause: error,
-      })
+    function findKind({ code, syscall }: NodeJS.ErrnoException): FailureKind {
+      // llhttp's codes: https://github.com/nodejs/llhttp
+      if (code?.startsWith('HPE_')) return 'invalid'
+      if (!hasConnected) return 'refused'
+      // The system refuses the first write on a kept connection that the instance has already closed.
+      const isOneWrite = (body?.length ?? 0) <= ONE_WRITE
+      return req.reusedSocket && syscall === 'write' && !hasResponse && isOneWrite ? 'stale' : 'broken'
+    }
 
     req.once('socket', (socket: Socket) => {
       if (req.reusedSocket) hasConnected = true
@@ -124,7 +130,7 @@ export function exchange(options: Exchange): Promise<UpstreamResponse> {
         })
     })
     // The listener stays after the end, because an error without a listener ends the process.
-    req.on('error', (error) => fail(classify(error)))
+    req.on('error', (cause) => fail(new AttemptError(findKind(cause), cause.message, { cause })))
     req.once('close', () => {
       if (!hasResponse) fail(new AttemptError('broken', 'the connection closed without a response'))
     })
@@ -136,12 +142,13 @@ export function exchange(options: Exchange): Promise<UpstreamResponse> {
       hasResponse = true
       readBody(response, method, maxBytes).then((bytes) => {
         settle()
+        // The instance has responded without reading the whole body, and may never read the rest.
+        if (!req.writableFinished) req.destroy()
         const error = findRefusal(response)
         if (error) reject(error)
         else resolve({ status: response.statusCode ?? 0, headers: response.headers, body: bytes })
       }, fail)
     })
-    if (signal?.aborted) return onAbort()
     req.end(body)
   })
 }
@@ -169,26 +176,6 @@ function readBody(response: IncomingMessage, method: string, maxBytes: number): 
     )
     response.once('close', () => cut())
   })
-}
-
-interface Progress {
-  readonly req: ClientRequest
-  readonly hasConnected: boolean
-  readonly hasResponse: boolean
-  /** Bytes of the body. */
-  readonly size: number
-}
-
-function findKind(
-  { code, syscall }: NodeJS.ErrnoException,
-  { req, hasConnected, hasResponse, size }: Progress,
-): FailureKind {
-  // llhttp's codes: https://github.com/nodejs/llhttp
-  if (code?.startsWith('HPE_')) return 'invalid'
-  if (!hasConnected) return 'refused'
-  // The system refuses the first write on a kept connection that the instance has already closed.
-  if (req.reusedSocket && syscall === 'write' && !hasResponse && size <= ONE_WRITE) return 'stale'
-  return 'broken'
 }
 
 /** Returns an error when the status means that the instance could not serve the request. */

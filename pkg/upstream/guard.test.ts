@@ -3,7 +3,7 @@ import { type BreakerState, COOL_DOWN_MS, createGuard } from './guard.ts'
 
 let monotonic: number
 
-/* cockatiel reads Date.now(), which these tests set. */
+/* The guard must not read Date.now(), which these tests set. */
 const step = (ms: number) => void jest.spyOn(Date, 'now').mockReturnValue(Date.now() + ms)
 beforeEach(() => {
   monotonic = 0
@@ -76,6 +76,14 @@ test('nineteen failures do not open the circuit, and failures older than ten sec
   expect(guard.state()).toBe('closed')
 })
 
+test('after a pause, the failures before it do not count', async () => {
+  const guard = start()
+  await failTimes(guard, 19)
+  wait(3_600_000)
+  await failTimes(guard, 1)
+  expect(guard.state()).toBe('closed')
+})
+
 test('an open circuit rejects calls without starting them, until a probe allows one trial', async () => {
   const guard = start()
   await failTimes(guard, 20)
@@ -126,6 +134,7 @@ test('after a wall clock has stepped back by an hour, old calls do not count for
   const guard = start()
   for (let index = 0; index < 100; index++) await guard.run(succeed)
   step(-3_600_000)
+  wait(10_000)
   await failTimes(guard, 20)
   expect(guard.state()).toBe('open')
 })
@@ -152,6 +161,19 @@ test('calls above the concurrency limit are rejected, and do not count as failur
   pending.resolve('done')
   expect(await Promise.all(calls)).toEqual(['done', 'done'])
   expect(guard.inProgress()).toBe(0)
+})
+
+test('earlier calls that fail after a successful trial do not open the circuit again', async () => {
+  const guard = start(100)
+  const late = Promise.withResolvers<never>()
+  const calls = Array.from({ length: 50 }, () => guard.run(() => late.promise))
+  await failTimes(guard, 20)
+  wait(COOL_DOWN_MS)
+  guard.allowTrial()
+  await guard.run(succeed)
+  late.reject(new Error('timeout'))
+  await Promise.allSettled(calls)
+  expect(guard.states).toEqual(['open', 'half-open', 'closed'])
 })
 
 test('an earlier call that ends without a response during the trial does not open the circuit again', async () => {

@@ -1,14 +1,4 @@
-import {
-  BrokenCircuitError,
-  BulkheadRejectedError,
-  bulkhead,
-  CircuitState,
-  circuitBreaker,
-  handleWhen,
-  type IBreaker,
-  IsolatedCircuitError,
-  SamplingBreaker,
-} from 'cockatiel'
+import { bulkhead, CircuitState, circuitBreaker, handleWhen, type IBreaker } from 'cockatiel'
 
 /** `half-open`: one request is on trial. `isolated`: an operator has opened the breaker. */
 export type BreakerState = 'closed' | 'open' | 'half-open' | 'isolated'
@@ -20,8 +10,8 @@ export class RejectedError extends Error {
   override readonly name = 'RejectedError'
   readonly reason: RejectReason
 
-  constructor(reason: RejectReason, options?: ErrorOptions) {
-    super(reason === 'breaker' ? 'the circuit is open' : 'too many calls are in progress', options)
+  constructor(reason: RejectReason) {
+    super(reason === 'breaker' ? 'the circuit is open' : 'too many calls are in progress')
     this.reason = reason
   }
 }
@@ -37,6 +27,8 @@ const WINDOWS = [
   { ms: 10_000, minCalls: 20, maxErrorRate: 0.5 },
   { ms: 1_500, minCalls: 40, maxErrorRate: 0.4 },
 ] as const
+
+const LONGEST_MS = Math.max(...WINDOWS.map(({ ms }) => ms))
 
 /** Time for which the circuit stays open. With the probe and the trial, an upstream is in use 5 s after its return. */
 export const COOL_DOWN_MS = 4_000
@@ -62,33 +54,41 @@ const STATES: Readonly<Record<CircuitState, BreakerState>> = {
   [CircuitState.Isolated]: 'isolated',
 }
 
+/** Length of a slice of a window, in milliseconds. A slice leaves its window as a whole. */
+const SLICE_MS = 100
+
 /**
- * Counts calls in windows of cockatiel, which reads the wall clock. Discards the counts when the clock has stepped
- * back: otherwise the current windows would last until the clock has caught up.
+ * Counts calls in sliding windows. cockatiel's SamplingBreaker drops at most one slice with each call, so after a pause
+ * it would count calls from before its window. It also reads the wall clock, which may step back.
  */
-function createWindows(): IBreaker {
-  const windows = WINDOWS.map(({ ms, minCalls, maxErrorRate }) => {
-    const sampling = { threshold: maxErrorRate, duration: ms, minimumRps: minCalls / (ms / 1_000) }
-    const window = new SamplingBreaker(sampling)
-    return { window, empty: window.state }
-  })
-  let latest = 0
-  function discardFutureCounts(): void {
-    const now = Date.now()
-    if (now < latest) for (const { window, empty } of windows) window.state = empty
-    latest = now
+function createWindows(now: () => number): IBreaker {
+  let slices: { readonly at: number; calls: number; failures: number }[] = []
+
+  const findRecent = (ms: number) => slices.filter(({ at }) => now() - at < ms)
+
+  function count(failures: 0 | 1): void {
+    const latest = slices.at(-1)
+    if (latest !== undefined && now() - latest.at < SLICE_MS) {
+      latest.calls++
+      latest.failures += failures
+    } else slices = [...findRecent(LONGEST_MS), { at: now(), calls: 1, failures }]
   }
+
   return {
     // cockatiel reads the state only to serialize a breaker.
     state: undefined,
     success(state) {
-      discardFutureCounts()
-      for (const { window } of windows) window.success(state)
+      if (state === CircuitState.HalfOpen) slices = []
+      count(0)
     },
-    failure(state) {
-      discardFutureCounts()
-      // Every window must count the failure, even when the window before it opens the circuit.
-      return windows.map(({ window }) => window.failure(state)).includes(true)
+    failure() {
+      count(1)
+      return WINDOWS.some(({ ms, minCalls, maxErrorRate }) => {
+        const recent = findRecent(ms)
+        const calls = recent.reduce((sum, slice) => sum + slice.calls, 0)
+        const failures = recent.reduce((sum, slice) => sum + slice.failures, 0)
+        return calls >= minCalls && failures > maxErrorRate * calls
+      })
     },
   }
 }
@@ -99,20 +99,22 @@ function createWindows(): IBreaker {
  * at once instead of letting them wait for the end of the trial.
  */
 export function createGuard({ concurrency, isFailure, onState, now = () => performance.now() }: GuardOptions) {
-  /** Tells the trial from an earlier call that ends during the trial. */
-  let trialError: unknown
-  const isCounted = (error: unknown) => isFailure(error, error === trialError)
-  const breaker = circuitBreaker(handleWhen(isCounted), {
+  /** The errors that count against the upstream. */
+  const failures = new WeakSet<Error>()
+  const breaker = circuitBreaker(
+    handleWhen((error) => failures.has(error as Error)),
     // `needsProbe` measures the cool-down. cockatiel would measure it by the wall clock, which may step back.
-    halfOpenAfter: Number.NEGATIVE_INFINITY,
-    breaker: createWindows(),
-  })
+    { halfOpenAfter: Number.NEGATIVE_INFINITY, breaker: createWindows(now) },
+  )
   const slots = bulkhead(concurrency)
   let openedAt = 0
   let isTrialAllowed = false
   let isolation: { dispose(): void } | undefined
+  /** Number of changes of the state. A failure counts only in the state in which its call began. */
+  let changes = 0
 
   breaker.onStateChange((state) => {
+    changes++
     if (state === CircuitState.Open) openedAt = now()
     isTrialAllowed = false
     onState(STATES[state])
@@ -124,25 +126,20 @@ export function createGuard({ concurrency, isFailure, onState, now = () => perfo
      * calls in progress fill `share` of the bulkhead
      */
     async run<T>(work: () => Promise<T>, share = 1): Promise<T> {
-      const { state } = breaker
-      if (state === CircuitState.HalfOpen || (state === CircuitState.Open && !isTrialAllowed)) {
-        throw new RejectedError('breaker')
-      }
+      const isTrial = breaker.state === CircuitState.Open && isTrialAllowed
+      if (breaker.state !== CircuitState.Closed && !isTrial) throw new RejectedError('breaker')
       if (slots.executionSlots <= concurrency * (1 - share)) throw new RejectedError('concurrency')
-      const tryOut = () =>
-        work().catch((error: unknown) => {
-          trialError = error
+      async function counted(): Promise<T> {
+        const before = changes
+        try {
+          return await work()
+        } catch (error) {
+          // Otherwise the late timeouts of an outage would open the circuit again after a successful trial.
+          if (changes === before && isFailure(error, isTrial)) failures.add(error as Error)
           throw error
-        })
-      try {
-        return await slots.execute(() => breaker.execute(state === CircuitState.Open ? tryOut : work))
-      } catch (error) {
-        if (error instanceof BulkheadRejectedError) throw new RejectedError('concurrency', { cause: error })
-        if (error instanceof BrokenCircuitError || error instanceof IsolatedCircuitError) {
-          throw new RejectedError('breaker', { cause: error })
         }
-        throw error
       }
+      return slots.execute(() => breaker.execute(counted))
     },
     state: () => STATES[breaker.state],
     /** Returns the number of calls in progress. */

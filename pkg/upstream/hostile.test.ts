@@ -150,6 +150,20 @@ test('a response to HEAD may announce a body that is larger than allowed', async
   expect(await request({ method: 'HEAD', path: '/' })).toMatchObject({ status: 200 })
 })
 
+test('an instance that responds without reading the body of the request loses the connection', async () => {
+  const connected = Promise.withResolvers<Socket>()
+  const { request } = await hostile((socket) => {
+    socket.pause()
+    socket.write('HTTP/1.1 413 Content Too Large\r\ncontent-length: 0\r\n\r\n')
+    connected.resolve(socket)
+  })
+  expect(await request({ ...POST, body: 'x'.repeat(32 * 1024 * 1024) })).toMatchObject({ status: 413 })
+  const socket = await connected.promise
+  const closed = once(socket, 'close')
+  socket.resume()
+  await closed
+})
+
 test('a stall of this process neither refuses a connection nor misses a response that has arrived', async () => {
   const DONE = 1
   const { port, wait, reset } = startThread(
@@ -212,9 +226,14 @@ test('a connection to an address that drops packets fails as refused', async () 
   reach(END)
 })
 
-test('a POST on an idle connection that the instance has reset is sent once more, on a new connection', async () => {
-  // The instance runs in a thread, so that it resets the connection while this thread cannot notice.
-  const [RESET, DONE, SEEN] = [1, 2, 3] as const
+test.each([
+  ['a POST', 'closed', 'destroy', undefined, 0],
+  ['a POST', 'reset', 'resetAndDestroy', undefined, 0],
+  ['a POST with a key', 'reset', 'resetAndDestroy', 'k-1', 1],
+])('%s on an idle connection that the instance has %s is sent on a new connection', async (...given) => {
+  const [, , end, idempotencyKey, retries] = given
+  // The instance runs in a thread, so that it ends the connection while this thread cannot notice.
+  const [END, DONE, SEEN] = [1, 2, 3] as const
   const thread = startThread(
     `let connections = 0
      const server = require('node:net').createServer((socket) => {
@@ -223,8 +242,8 @@ test('a POST on an idle connection that the instance has reset is sent once more
          Atomics.add(shared, ${SEEN}, 1)
          socket.write('HTTP/1.1 200 OK\\r\\ncontent-type: application/json\\r\\ncontent-length: 10\\r\\n\\r\\n{"id":"1"}')
          if (!isFirst) return
-         wait(${RESET})
-         socket.resetAndDestroy()
+         wait(${END})
+         socket.${end}()
          setImmediate(() => reach(${DONE}))
        })
      }).listen(0, '127.0.0.1', () => ready(server))`,
@@ -232,10 +251,10 @@ test('a POST on an idle connection that the instance has reset is sent once more
   const { json, report } = await clientOf(thread.port)
   expect(await json(POST)).toEqual({ id: '1' })
   expect(report().instances[0]).toMatchObject({ idleConnections: 1 })
-  thread.reach(RESET)
+  thread.reach(END)
   thread.wait(DONE)
-  expect(await json(POST)).toEqual({ id: '1' })
+  expect(await json({ ...POST, idempotencyKey })).toEqual({ id: '1' })
   expect(thread.read(SEEN)).toBe(2)
   // The retry took nothing from the budget.
-  expect(report()).toMatchObject({ retries: 1, retriesLeft: 10 })
+  expect(report()).toMatchObject({ retries, retriesLeft: 10 })
 })

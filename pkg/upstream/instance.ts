@@ -13,8 +13,6 @@ const IDLE_MS = 30_000
 /** One instance of an upstream with its connections. */
 export interface Instance extends Candidate {
   origin: Origin
-  /** Host and port, for the log. */
-  readonly name: string
   readonly agent: Agent
   load: Load
   ejection: Ejection
@@ -37,7 +35,6 @@ export function createInstance(origin: Origin): Instance {
 
   return {
     origin,
-    name: `${origin.host}:${origin.port}`,
     agent,
     load: UNKNOWN,
     ejection: ACTIVE,

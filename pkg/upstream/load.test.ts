@@ -13,6 +13,8 @@ test('a higher latency counts at once, and a lower latency counts with the time 
   expect(slow.latencyMs).toBe(500)
   expect(sample(slow, 20, 2).latencyMs).toBeCloseTo(499.95, 1)
   expect(sample(slow, 20, 10_001).latencyMs).toBeCloseTo(20 + 480 / Math.E)
+  // A failure without a latency is no sample of the latency.
+  expect(sample(sample(slow, undefined, 10_000, false), 20, 10_001).latencyMs).toBeCloseTo(20 + 480 / Math.E)
 })
 
 test('a failure that is faster than a success does not make the instance cheaper', () => {

@@ -18,7 +18,7 @@ export interface Load {
   readonly latencyMs: number | undefined
   /** Share of successes, from 0 to 1. */
   readonly success: number
-  /** Time of the last sample, in milliseconds. */
+  /** Time of the last sample of the latency, in milliseconds. */
   readonly sampledAt: number
 }
 
@@ -30,7 +30,8 @@ export interface LoadSample {
    * look fast.
    */
   readonly latencyMs: number | undefined
-  readonly ok: boolean
+  /** Undefined for a result that says nothing about the instance, such as a timeout of an impatient caller. */
+  readonly ok: boolean | undefined
   readonly now: number
 }
 
@@ -43,17 +44,17 @@ const DECAY_MS = 10_000
  */
 const SUCCESS_WEIGHT = 0.1
 
-export function observe({ latencyMs: previous, success, sampledAt }: Load, { latencyMs, ok, now }: LoadSample): Load {
+export function observe(load: Load, { latencyMs, ok, now }: LoadSample): Load {
+  const { success } = load
   return {
-    latencyMs: latencyMs === undefined ? previous : updateAverage(previous, latencyMs, now - sampledAt),
-    success: success + SUCCESS_WEIGHT * (Number(ok) - success),
-    sampledAt: now,
+    ...(latencyMs === undefined ? load : { latencyMs: updateAverage(load, latencyMs, now), sampledAt: now }),
+    success: ok === undefined ? success : success + SUCCESS_WEIGHT * (Number(ok) - success),
   }
 }
 
-function updateAverage(previous: number | undefined, sample: number, elapsedMs: number): number {
+function updateAverage({ latencyMs: previous, sampledAt }: Load, sample: number, now: number): number {
   if (previous === undefined || sample > previous) return sample
-  const weight = Math.exp(-Math.max(0, elapsedMs) / DECAY_MS)
+  const weight = Math.exp(-Math.max(0, now - sampledAt) / DECAY_MS)
   return weight * previous + (1 - weight) * sample
 }
 

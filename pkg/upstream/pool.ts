@@ -137,7 +137,7 @@ export function createPool({ now, random, onEvent }: PoolOptions) {
 
 const readRank = ({ origin: { rank = 0 } }: Instance) => rank
 
-const listNames = (instances: readonly Instance[]) => instances.map(({ name }) => name)
+const listNames = (instances: readonly Instance[]) => instances.map(({ origin: { host, port } }) => `${host}:${port}`)
 
 function closeIdle({ agent }: Instance): void {
   for (const sockets of Object.values(agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy()

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { afterEach, expect, test } from '@jest/globals'
 import { client, closeAll, type Fake, GET, instance, json } from './fakes.ts'
-import { resolve, SYSTEM_RESOLVER } from './resolve.ts'
+import { originKey, resolve, SYSTEM_RESOLVER } from './resolve.ts'
 import { createUpstream } from './upstream.ts'
 
 afterEach(closeAll)
@@ -65,6 +65,11 @@ test('a name has an instance for each address, and keeps the name as the host', 
     { protocol: 'http:', host: '10.0.0.1', port: 8080, authority: 'search:8080', serverName: 'search' },
     { protocol: 'http:', host: '10.0.0.2', port: 8080, authority: 'search:8080', serverName: 'search' },
   ])
+})
+
+test('the URL of an instance with an IPv6 address is valid', () => {
+  const url = originKey({ protocol: 'http:', host: '2001:db8::1', port: 8080 })
+  expect(url).toBe('http://[2001:db8::1]:8080')
 })
 
 test('the system resolves localhost, and rejects a name that does not exist', async () => {

@@ -69,4 +69,6 @@ function computeRank({ priority, weight }: ServiceRecord, records: readonly Serv
 /** Returns each instance once. The last of several entries takes precedence. */
 const unique = (origins: readonly Origin[]) => [...new Map(origins.map((each) => [originKey(each), each])).values()]
 
-export const originKey = ({ protocol, host, port }: Origin) => `${protocol}//${host}:${port}`
+/** Returns the URL of an instance. */
+export const originKey = ({ protocol, host, port }: Pick<Origin, 'protocol' | 'host' | 'port'>) =>
+  `${protocol}//${host.includes(':') ? `[${host}]` : host}:${port}`

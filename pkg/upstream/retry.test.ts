@@ -64,6 +64,7 @@ test('the delay has full jitter, grows, and heeds retry-after', () => {
 
 test('retry-after is read as seconds and as a date', () => {
   expect(parseRetryAfter('2', 0)).toBe(2_000)
+  expect(parseRetryAfter('99999999999', 0)).toBe(99_999_999_999_000)
   expect(parseRetryAfter('Thu, 01 Jan 1970 00:00:05 GMT', 2_000)).toBe(3_000)
   expect(parseRetryAfter('Thu, 01 Jan 1970 00:00:05 GMT', 9_000)).toBe(0)
   expect(parseRetryAfter('soon', 0)).toBeUndefined()

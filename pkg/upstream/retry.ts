@@ -91,6 +91,6 @@ export const isIdempotent = (method: string) => /^(GET|HEAD|OPTIONS|PUT|DELETE)$
 /** Returns the milliseconds of a `retry-after` header in seconds or as a date, or undefined. */
 export function parseRetryAfter(text: string | undefined, epochMs: number): number | undefined {
   if (text === undefined) return undefined
-  const waitMs = /^\d{1,9}$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - epochMs
+  const waitMs = /^\d+$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - epochMs
   return Number.isNaN(waitMs) ? undefined : Math.max(0, waitMs)
 }

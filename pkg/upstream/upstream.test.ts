@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { afterEach, expect, test } from '@jest/globals'
 import * as z from 'zod'
 import type { CodedError } from '../problem/index.ts'
@@ -28,6 +29,16 @@ test('a request passes on its id, its trace, its priority and the time that is l
     'x-envoy-expected-rq-timeout-ms': '250',
     ...traceHeaders,
   })
+})
+
+test.each(['GET', 'DELETE', 'OPTIONS', 'PUT'])('%s sends its body with a length', async (method) => {
+  const { port, seen } = await instance(async (req, res) => json(res, await text(req)))
+  const { request } = await client([port])
+  for (let calls = 0; calls < 2; calls++) {
+    const { status, body } = await request({ method, path: '/', body: { amount: 1 } })
+    expect([status, JSON.parse(body.toString())]).toEqual([200, '{"amount":1}'])
+  }
+  expect(seen.map(({ headers }) => headers['content-length'])).toEqual(['12', '12'])
 })
 
 test('the fallback supplies the value of a failed call, but not of a call that the upstream has rejected', async () => {

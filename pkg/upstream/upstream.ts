@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import type * as z from 'zod'
 import { CodedError } from '../problem/index.ts'
 import { withTimeout } from '../with-timeout.ts'
@@ -32,13 +32,9 @@ const PATIENT_MS = 1_000
 /** Creates a client for the instances of a service. Call `start` before the first request, and `stop` at the end. */
 export function createUpstream(options: UpstreamOptions) {
   const { name, source, timeoutMs: ownTimeoutMs = 5_000, concurrency = 256, maxBytes = 1024 * 1024 } = options
-  const {
-    now = () => performance.now(),
-    random = Math.random,
-    resolver = SYSTEM_RESOLVER,
-    onEvent,
-    onAttempt,
-  } = options
+  const { isOpen = () => false, context: readContext = () => undefined, onEvent, onAttempt } = options
+  const { trace = (_name, _attributes, work) => work(undefined), resolver = SYSTEM_RESOLVER } = options
+  const { now = () => performance.now(), random = Math.random } = options
   const budget = createRetryBudget()
   const counts = { retries: 0, retriesWithoutBudget: 0, rejectedByBreaker: 0, rejectedByConcurrency: 0, fallbacks: 0 }
   const guard = createGuard({
@@ -94,7 +90,7 @@ export function createUpstream(options: UpstreamOptions) {
    * timer and by tests.
    */
   async function tick(): Promise<void> {
-    guard.isolate(options.isOpen?.() ?? false)
+    guard.isolate(isOpen())
     if (isStopped) return
     const needsProbe = guard.needsProbe()
     const isAlive = await pool.probe(needsProbe)
@@ -110,8 +106,8 @@ export function createUpstream(options: UpstreamOptions) {
    */
   async function request(asked: UpstreamRequest): Promise<UpstreamResponse> {
     const body = encodeBody(asked)
-    guard.isolate(options.isOpen?.() ?? false)
-    const context = options.context?.()
+    guard.isolate(isOpen())
+    const context = readContext()
     const limitMs = asked.timeoutMs ?? ownTimeoutMs
     const allowedMs = Math.min(limitMs, (context?.deadline ?? Number.POSITIVE_INFINITY) - now())
     const deadline = now() + allowedMs
@@ -140,6 +136,7 @@ export function createUpstream(options: UpstreamOptions) {
     budget.deposit()
     if (pool.list().length === 0) await awaitLookup(deadline - now())
     for (let retries = 0, hadFreeRetry = false, resends = 0; ; resends++) {
+      if (!isRepeatable) await readSockets()
       const instance = pool.pick(tried)
       if (instance === undefined) throw new CallError(new AttemptError('refused', 'no instance is known'), call)
       tried.add(instance)
@@ -182,12 +179,14 @@ export function createUpstream(options: UpstreamOptions) {
       if (leftMs <= 0) throw new AttemptError('timeout', 'the deadline had passed')
       // A destroyed agent would open new connections.
       if (isStopped) throw new AttemptError('cancelled', 'the client has stopped')
+      // Node would keep a connection that it has not opened yet as an idle connection.
+      if (signal?.aborted) throw new AttemptError('cancelled', 'the caller disconnected')
       const done = instance.begin(startedAt)
       let status: number | undefined
       let errorType: string | undefined
       try {
         // The trace headers refer to the span of this attempt.
-        const headers = buildHeaders(asked, { ...options.context?.(), leftMs })
+        const headers = buildHeaders(asked, { ...readContext(), leftMs })
         const common = { origin, agent, method, path, headers, timeoutMs: leftMs, maxBytes }
         const response = await exchange({ ...common, body, signal })
         status = response.status
@@ -214,15 +213,14 @@ export function createUpstream(options: UpstreamOptions) {
 
   function recordFailure(instance: Instance, error: AttemptError, durationMs: number, call: Call): void {
     const { kind, status } = error
-    if (kind === 'cancelled') return
-    const latencyMs = kind === 'timeout' ? durationMs : undefined
-    instance.load = observe(instance.load, { latencyMs, ok: !isFailure(error, call), now: now() })
+    // Without a response, the duration only shows that the latency is not lower.
+    const knownMs = instance.load.latencyMs ?? (kind === 'timeout' ? 0 : Number.POSITIVE_INFINITY)
+    const isSlow = (kind === 'timeout' || kind === 'cancelled') && durationMs > knownMs
+    const latencyMs = isSlow ? durationMs : undefined
+    instance.load = observe(instance.load, { latencyMs, ok: isFailure(error, call) ? false : undefined, now: now() })
     if (kind === 'refused' || kind === 'broken') pool.record(instance, 'failed')
     else if (status !== undefined) pool.record(instance, 'ok')
   }
-
-  const trace: NonNullable<UpstreamOptions['trace']> = (spanName, attributes, work) =>
-    options.trace ? options.trace(spanName, attributes, work) : work(undefined)
 
   return {
     name,
@@ -268,6 +266,15 @@ export function createUpstream(options: UpstreamOptions) {
       })),
     }),
   }
+}
+
+/**
+ * Lets the event loop read its sockets, and close idle connections that their instances have closed. A request on such a
+ * connection would be lost. The first turn ends after the current reads, and the second turn reads all sockets again.
+ */
+async function readSockets(): Promise<void> {
+  await setImmediate()
+  await setImmediate()
 }
 
 const CODES = { timeout: 'upstream_timeout', invalid: 'upstream_invalid_response' } as const
