@@ -64,7 +64,8 @@ export function runResponder(options: RespondOptions): Promise<0 | 1> {
       run: createRun(options.environment),
       onRestore(override, err) {
         logRestore(logger)(override, err)
-        if (err !== undefined) robot?.send(`**NOT RESTORED** ${override.setting}: remove ${override.value} by hand`)
+        if (err !== undefined)
+          robot?.send(`**NOT RESTORED** ${override.setting}: undo the change of ${override.value} by hand`)
       },
     })
     const responder = createResponder({

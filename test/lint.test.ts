@@ -44,6 +44,7 @@ test.each([
   ['pkg/health/x.ts', '#pkg/lifecycle/index.ts'],
   ['pkg/health/x.ts', '../../internal/app.ts'],
   ['pkg/health/x.ts', '../lifecycle/index.ts'],
+  ['pkg/health/checks/x.ts', '../../lifecycle/index.ts'],
   ['config/x.ts', '#internal/app.ts'],
   ['config/x.ts', '#pkg/health/index.ts'],
   ['internal/handler/x.ts', '#config/env.ts'],
@@ -58,7 +59,9 @@ test.each([
   ['src/x.ts', '#config/load.ts'],
   ['src/x.ts', '#internal/app.ts'],
   ['internal/handler/x.ts', '#pkg/health/index.ts'],
+  ['pkg/health/x.ts', '../read-text.ts'],
   ['pkg/health/checks/x.ts', '../policy.ts'],
+  ['pkg/health/checks/x.ts', '../../run-program.ts'],
 ])('%s may import %s', (path, from) => {
   expect(findings(path, importing(from))).not.toContain('noRestrictedImports')
 })

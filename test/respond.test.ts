@@ -165,6 +165,26 @@ test('a change ends after its cool-down, also when the responder was killed, and
   expect(await runApp(['config'], { env })).toMatchObject({ code: 0 })
 })
 
+test('people get a message about a change that cannot be undone, and the responder undoes it later', async () => {
+  const { start, settings, path } = prepare()
+  const robot = await startRobot(() => ({ errcode: 0 }))
+  let app = await start()
+  await verdicts(app, alertOf('feature'))
+  await app.line({ message: 'action performed' })
+  app.signal('SIGKILL')
+  await app.ended
+  const changed = readFileSync(path('settings.json'))
+  writeFileSync(path('settings.json'), '{')
+  const state = readFileSync(path('state.json'), 'utf8')
+  writeFileSync(path('state.json'), state.replace(/"until":\d+/, '"until":0'))
+  app = await start({ RESPONDER_WECOM_URL: robot.RESPONDER_WECOM_URL })
+  await until(() => robot.contents.length === 1)
+  expect(robot.contents).toEqual(['**NOT RESTORED** FEATURES: undo the change of docs by hand'])
+  writeFileSync(path('settings.json'), changed)
+  await app.line({ message: 'setting restored' })
+  expect(settings()).toEqual({ LOG_LEVEL: 'debug' })
+})
+
 test('a resolved alert ends the action as a success', async () => {
   const { start } = prepare()
   const app = await start()

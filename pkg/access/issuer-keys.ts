@@ -1,4 +1,5 @@
 import { createLocalJWKSet, type JWTVerifyGetKey } from 'jose'
+import { readText } from '../read-text.ts'
 
 export interface IssuerKeysOptions {
   /** URL of the issuer's JSON Web Key Set. Redirects are not followed. */
@@ -69,13 +70,7 @@ async function fetchKeys(
 ): Promise<Keys> {
   const headers = { accept: 'application/jwk-set+json, application/json' }
   const { status, body } = await fetch(url, { headers, redirect: 'error', signal: AbortSignal.timeout(timeoutMs) })
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  for await (const chunk of body ?? []) {
-    bytes += chunk.length
-    if (bytes > MAX_BYTES) throw new Error(`issuer keys: more than ${MAX_BYTES} bytes`)
-    chunks.push(chunk)
-  }
+  const text = await readText(body, MAX_BYTES)
   if (status !== 200) throw new Error(`issuer keys: status ${status}`)
-  return createLocalJWKSet(JSON.parse(Buffer.concat(chunks).toString()))
+  return createLocalJWKSet(JSON.parse(text))
 }

@@ -1,5 +1,6 @@
-import { spawn } from 'node:child_process'
 import { link, readFile, rename, rm } from 'node:fs/promises'
+import { runProgram } from '../run-program.ts'
+import { withTimeout } from '../with-timeout.ts'
 import { type Endpoint, integerWeights, toKey } from './endpoints.ts'
 import type { Sink } from './publisher.ts'
 import { replaceFile } from './replace-file.ts'
@@ -24,10 +25,13 @@ export function createNginxSink({ path, command, environment, timeoutMs = 10_000
   let loaded: string | undefined
 
   async function nginx(...args: readonly string[]): Promise<void> {
-    const [file = '', ...first] = command
-    const { code, stderr, isLate } = await run(file, [...first, ...args], timeoutMs, environment)
+    const [file = '', ...rest] = [...command, ...args]
+    const late = AbortSignal.timeout(timeoutMs)
+    const run = runProgram(file, rest, { env: environment, signal: late })
+    // The wait ends at the limit, because a program of another user, such as with sudo, cannot be killed.
+    const { code, stderr } = await withTimeout(run, timeoutMs).catch(({ code }) => ({ code, stderr: '' }))
     if (code === 0) return
-    const reason = isLate ? `no exit within ${timeoutMs} ms` : findReason(stderr) || `exit code ${code}`
+    const reason = late.aborted ? `no exit within ${timeoutMs} ms` : findReason(stderr) || `exit code ${code}`
     throw new Error(`${[...command, ...args].join(' ')}: ${reason}`)
   }
 
@@ -76,43 +80,8 @@ function render(endpoints: readonly Endpoint[]): string {
   return `# app bridge writes this file.\n${servers.join('')}`
 }
 
-/** Maximum length of the kept error output of a program, in characters. */
-const MAX_STDERR = 64 * 1024
-
-/**
- * Runs a program in a process group. After the time limit, kills the group, because the program may be a wrapper, whose
- * end alone would leave nginx running. `code` is also the code of a failed start, or null after a signal.
- */
-function run(file: string, args: readonly string[], timeoutMs: number, env: NginxOptions['environment']) {
-  return new Promise<{ code: number | string | null; stderr: string; isLate: boolean }>((resolve) => {
-    const child = spawn(file, args, { env, detached: true, stdio: ['ignore', 'ignore', 'pipe'] })
-    let stderr = ''
-    let isLate = false
-    // Node creates no pipe when the process has no file descriptor left.
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      if (stderr.length < MAX_STDERR) stderr += text
-    })
-    const end = (code: number | string | null) => {
-      clearTimeout(timer)
-      resolve({ code, stderr, isLate })
-    }
-    const timer = setTimeout(() => {
-      isLate = true
-      try {
-        process.kill(-(child.pid ?? Number.NaN), 'SIGKILL')
-      } catch {
-        // EPERM: the program runs as another user, such as with sudo. ESRCH: it has ended, and another process has its
-        // errors open.
-        end(child.exitCode)
-      }
-      child.stderr?.destroy()
-    }, timeoutMs)
-    child.once('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message)).once('close', end)
-  })
-}
-
 /** Returns the reason for a failure. nginx writes the reason first, and then a line with the result of the test. */
-function findReason(stderr = ''): string {
+function findReason(stderr: string): string {
   const lines = stderr.split('\n').filter((line) => /\[(emerg|alert|crit|error)\]/.test(line))
   return (lines[0] ?? stderr.trim().split('\n').at(-1) ?? '').slice(0, 500)
 }

@@ -5,7 +5,7 @@ import { createPublisher, type Sink } from './publisher.ts'
 const list = (...numbers: number[]) => numbers.map((n): Endpoint => ({ host: `10.0.0.${n}`, port: 80, weight: 1 }))
 
 /** A sink whose publications wait until the test lets them end. */
-function createManualSink(options: Pick<Sink, 'pauseMs' | 'refreshMs'> = {}) {
+function createManualSink(options: Pick<Sink, 'pauseMs' | 'refreshMs'> = {}, retryMs = 1) {
   const calls: { endpoints: readonly Endpoint[]; end(error?: Error): void }[] = []
   let called = Promise.withResolvers<void>()
   const events: string[] = []
@@ -20,7 +20,7 @@ function createManualSink(options: Pick<Sink, 'pauseMs' | 'refreshMs'> = {}) {
         return promise
       },
     },
-    retryMs: 1,
+    retryMs,
     onFailure: ({ message }) => events.push(message),
     onRecovery: () => events.push('recovered'),
   })
@@ -82,6 +82,16 @@ test('a sink that may lose its list gets the same list again', async () => {
   const last = await Promise.race([call(4), stopped])
   last?.end()
   await stopped
+})
+
+test('a sink that may lose its list and fails, such as a proxy that restarts, gets the list at its next refresh', async () => {
+  const { publisher, call } = createManualSink({ refreshMs: 1 }, 3_600_000)
+  publisher.set(list(1))
+  const first = await call(1)
+  first.end(new Error('down'))
+  const second = await call(2)
+  second.end(new Error('down'))
+  await publisher.stop()
 })
 
 test('the next list waits for the pause of the sink', async () => {

@@ -55,7 +55,8 @@ export function createPublisher({ sink, retryMs, onFailure, onRecovery }: Publis
     while (!stop.signal.aborted) {
       changed = Promise.withResolvers()
       const isPublished = await publish(wanted)
-      await pause(isPublished ? pauseMs : retryMs)
+      // A target that may lose its list may be back empty, so it must not wait longer than for its next refresh.
+      await pause(isPublished ? pauseMs : Math.min(retryMs, refreshMs ?? retryMs))
       if (isPublished && !stop.signal.aborted) await waitForChange()
     }
   }

@@ -266,6 +266,58 @@ test('a stop ends a renewal that hangs, so that the deregistration has the whole
   expect(events).toEqual(['registered', 'deregistered'])
 })
 
+test('a stop does not wait for a look-up that hangs before it deregisters the instance', async () => {
+  const located = Promise.withResolvers<void>()
+  const events: string[] = []
+  let looks = 0
+  const { start, stop } = createRegistration({
+    registry: {
+      renewIntervalMs: 1,
+      register: async () => {},
+      renew: () => Promise.reject(new Error('down')),
+      deregister: async (_instance, signal) => signal.throwIfAborted(),
+    },
+    async locate() {
+      if (++looks === 1) return LOCATED
+      located.resolve()
+      return new Promise(() => {})
+    },
+    isReady: () => true,
+    onEvent: ({ type }) => events.push(type),
+    pollMs: 1,
+    backoff: { minMs: 1, maxMs: 1 },
+    stopTimeoutMs: 100,
+  })
+  start()
+  await located.promise
+  await stop()
+  expect(events).toEqual(['registered', 'failing', 'deregistered'])
+})
+
+test('an instance whose address has changed leaves no entry of its old address', async () => {
+  const registry = await startRegistry({ kind: 'eureka' })
+  let port = 8080
+  const { start, stop } = createRegistration({
+    registry: connect(registry.url),
+    locate: async () => ({ ...LOCATED, id: `a-${port}`, port }),
+    isReady: () => true,
+    onEvent: () => {},
+    pollMs: 1,
+    backoff: { minMs: 1, maxMs: 1 },
+  })
+  open.push(stop)
+  start()
+  await registry.until(() => registry.entries.has('a-8080'))
+  port = 8081
+  registry.setFault({ status: 500, body: '' })
+  const before = registry.calls.length
+  // A renewal and a registration at the new address fail.
+  await registry.until(() => registry.calls.length >= before + 3)
+  registry.setFault(undefined)
+  await registry.until(() => registry.calls.includes('deregister'))
+  expect([...registry.entries.keys()]).toEqual(['a-8081'])
+})
+
 test('a stop does not wait for a look-up that hangs', async () => {
   const located = Promise.withResolvers<void>()
   const events: string[] = []

@@ -51,9 +51,11 @@ export function createRegistration(options: RegistrationOptions) {
   const stopLimit = new AbortController()
   let state = UNREGISTERED
   let instance: ServiceInstance | undefined
-  let hasRegistered = false
+  /** The instance that the registry has confirmed last. */
+  let confirmed: ServiceInstance | undefined
+  /** The last call that registers. */
+  let registering: Promise<void> | undefined
   let lastError: unknown
-  let running: Promise<void> | undefined
   let stopped: Promise<void> | undefined
 
   async function run(): Promise<void> {
@@ -88,12 +90,17 @@ export function createRegistration(options: RegistrationOptions) {
     stopping.signal.throwIfAborted()
     instance = registered
     state = { ...state, mayHaveEntry: true }
-    await registry.register(registered, stopLimit.signal)
+    registering = registry.register(registered, stopLimit.signal)
+    await registering
     onCall('register', 'ok')
     state = confirm(isReady, performance.now() + registry.renewIntervalMs)
     if (wasRegistered) onEvent({ type: isReady ? 'in service' : 'out of service', instance })
-    else onEvent({ type: 'registered', instance, isAgain: hasRegistered })
-    hasRegistered = true
+    else onEvent({ type: 'registered', instance, isAgain: confirmed !== undefined })
+    const previous = confirmed
+    confirmed = registered
+    if (previous === undefined || previous.id === registered.id) return
+    // The address of the machine has changed. The old entry would stay until it expires.
+    await registry.deregister(previous, stopLimit.signal).catch(() => {})
   }
 
   async function renew(instance: ServiceInstance): Promise<void> {
@@ -117,7 +124,7 @@ export function createRegistration(options: RegistrationOptions) {
     }, stopTimeoutMs)
     try {
       // A registration in progress must not arrive after the deregistration.
-      await Promise.race([running, late.promise])
+      await Promise.race([registering?.catch(() => {}), late.promise])
       if (state.mayHaveEntry && instance !== undefined) await deregister(instance)
     } finally {
       clearTimeout(timer)
@@ -143,9 +150,7 @@ export function createRegistration(options: RegistrationOptions) {
   }
 
   return {
-    start(): void {
-      running ??= run()
-    },
+    start: () => void run(),
     /** Deregisters the instance. Resolves when the registry confirms it, or after `stopTimeoutMs`. Never rejects. */
     stop(): Promise<void> {
       stopped ??= end()

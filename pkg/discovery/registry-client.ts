@@ -1,3 +1,4 @@
+import { readText } from '../read-text.ts'
 import { TimeoutError } from '../with-timeout.ts'
 
 export interface RegistryRequest {
@@ -87,16 +88,4 @@ function encodeBody({ body, headers }: RegistryRequest): RequestInit {
   if (body === undefined) return { headers: { ...headers } }
   if (body instanceof URLSearchParams) return { headers: { ...headers }, body }
   return { headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) }
-}
-
-async function readText(body: ReadableStream<Uint8Array> | null, maxBytes: number): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  // Leaving the loop cancels the stream, which closes the connection.
-  for await (const chunk of body ?? []) {
-    bytes += chunk.length
-    if (bytes > maxBytes) throw new Error(`response of more than ${maxBytes} bytes`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString()
 }

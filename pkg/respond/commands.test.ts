@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process'
+import { setImmediate } from 'node:timers/promises'
 import { describe, expect, test } from '@jest/globals'
 import { createRun, restartInstance, scale } from './commands.ts'
 
@@ -92,5 +94,14 @@ describe('a command', () => {
       message: 'sh failed: broken',
     })
     await expect(run('missing-command', [])).rejects.toMatchObject({ code: 'ENOENT' })
+  })
+
+  test('that hangs is killed with the processes that it has started', async () => {
+    const child = `sleep 20000.${process.pid}`
+    const hanging = createRun({ PATH: '/usr/bin:/bin' }, 500)('sh', ['-c', `${child} & wait`])
+    await expect(hanging).rejects.toThrow('sh failed: no exit within 500 ms')
+    const isRunning = () => execFileSync('ps', ['-A', '-o', 'args='], { encoding: 'utf8' }).includes(child)
+    for (let looks = 0; looks < 100 && isRunning(); looks++) await setImmediate()
+    expect(isRunning()).toBe(false)
   })
 })

@@ -1,23 +1,18 @@
-import { execFile } from 'node:child_process'
+import { runProgram } from '../run-program.ts'
 import type { Action } from './rules.ts'
 
 /** Runs a program without a shell. Resolves with its output. @throws when it does not exit with 0 */
 export type Run = (file: string, args: readonly string[]) => Promise<string>
 
-/** Longest run of a command, in milliseconds. */
-const TIMEOUT_MS = 30_000
-
-/** Creates a function that runs programs with this environment. */
-export function createRun(env: Readonly<Record<string, string | undefined>>): Run {
-  return (file, args) =>
-    new Promise((resolve, reject) => {
-      const options = { env, timeout: TIMEOUT_MS, killSignal: 'SIGKILL' as const, maxBuffer: 64 * 1024 }
-      execFile(file, args, options, (error, stdout, stderr) => {
-        if (error === null) return resolve(stdout)
-        const reason = stderr.trim().slice(0, 500) || error.message.slice(0, 500)
-        reject(Object.assign(new Error(`${file} failed: ${reason}`), { code: error.code ?? 'timeout', stdout }))
-      })
-    })
+/** Creates a function that runs programs with this environment, each for at most `timeoutMs` milliseconds. */
+export function createRun(env: Readonly<Record<string, string | undefined>>, timeoutMs = 30_000): Run {
+  return async (file, args) => {
+    const late = AbortSignal.timeout(timeoutMs)
+    const { code, killedBy, stdout, stderr } = await runProgram(file, args, { env, signal: late })
+    if (code === 0) return stdout
+    const end = late.aborted ? `no exit within ${timeoutMs} ms` : `ended with ${killedBy ?? code}`
+    throw Object.assign(new Error(`${file} failed: ${stderr.trim().slice(0, 500) || end}`), { code })
+  }
 }
 
 type Scale = Extract<Action, { type: 'scale' }>

@@ -1,4 +1,4 @@
-import { readJson } from './read-json.ts'
+import { readText } from '../read-text.ts'
 
 /** Longest query, in milliseconds. */
 const TIMEOUT_MS = 2_000
@@ -13,7 +13,7 @@ export function createQuery(url: string) {
       body: new URLSearchParams({ query, limit: '1' }),
       signal: AbortSignal.timeout(TIMEOUT_MS),
     })
-    const { status, data, error } = (await readJson(response)) as {
+    const { status, data, error } = JSON.parse(await readText(response.body)) as {
       readonly status: string
       readonly data?: { readonly resultType: string; readonly result: readonly unknown[] }
       readonly error?: string

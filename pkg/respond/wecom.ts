@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { readText } from '../read-text.ts'
 import { mergeMessages } from './markdown.ts'
-import { readJson } from './read-json.ts'
 
 export interface RobotOptions {
   /** The webhook of a group robot, whose `key` is a secret. */
@@ -55,7 +55,7 @@ export function createRobot(options: RobotOptions) {
         await response.body?.cancel()
         return { reason: `status ${response.status}`, retryMs }
       }
-      const { errcode } = (await readJson(response)) as { readonly errcode?: unknown }
+      const { errcode } = JSON.parse(await readText(response.body)) as { readonly errcode?: unknown }
       if (errcode === 0) return undefined
       const reason = `errcode ${Number(errcode)}`
       if (errcode === LIMITED) return { reason, retryMs: limitedMs }
