@@ -17,8 +17,8 @@ const MAX_CAUSES = 10
 const MAX_TEXT = 16_384
 
 /**
- * Longest `error.stack_trace`, in characters. In JSON, a character takes up to six bytes, and deploy/logging/rsyslog.conf
- * splits a line of more than 512 kB.
+ * Longest `error.stack_trace`, in characters. In JSON, a character takes up to six bytes, so a line stays below 512 kB.
+ * The shipper of the log splits a longer line.
  */
 const MAX_TRACE = 65_536
 
