@@ -90,6 +90,7 @@ export const schema = {
 
   ...bridgeVariables,
 
+  OTEL_SDK_DISABLED: boolean().default(false),
   OTEL_EXPORTER_OTLP_ENDPOINT: publicUrl(['http:', 'https:'], 'http://collector:4318').optional(),
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: publicUrl(['http:', 'https:'], 'http://collector:4318/v1/traces').optional(),
   OTEL_EXPORTER_OTLP_HEADERS: pairs('headers', isHeader).optional(),

@@ -51,7 +51,7 @@ export function groupOptions(config: Config) {
 function groupExporter(config: Config) {
   const base = config.OTEL_EXPORTER_OTLP_ENDPOINT
   const url = config.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? (base && `${base.replace(/\/+$/, '')}/v1/traces`)
-  if (url === undefined) return undefined
+  if (url === undefined || config.OTEL_SDK_DISABLED) return undefined
   const { OTEL_SERVICE_NAME: name, OTEL_RESOURCE_ATTRIBUTES: attributes } = config
   return {
     url,

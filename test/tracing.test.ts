@@ -52,7 +52,13 @@ describe('a request', () => {
       spanId: line['span.id'],
       parentSpanId: SPAN,
       status: { code: 0 },
-      resource: { 'service.name': 'orders', 'service.version': expect.any(String) },
+      resource: {
+        'service.name': 'orders',
+        'service.version': expect.any(String),
+        'telemetry.sdk.name': 'opentelemetry',
+        'telemetry.sdk.language': 'nodejs',
+        'telemetry.sdk.version': expect.any(String),
+      },
     })
     expect(span.attributes).toEqual({
       'http.request.method': 'GET',
@@ -232,7 +238,7 @@ describe('a stop', () => {
   test('ends with code 0 when the collector hangs or refuses connections, and logs the loss', async () => {
     receiver.behave('hang')
     const collectors = [receiver.url, `http://127.0.0.1:${await freePort()}`]
-    // Each stop takes the three seconds of the last export.
+    // The stop with the collector that hangs takes the three seconds of the last export.
     const stop = async (url: string) => {
       const app = await startApp({ env: exporting({ OTEL_EXPORTER_OTLP_ENDPOINT: url, DRAIN_DELAY_MS: '0' }) })
       await get(app, '/ping')

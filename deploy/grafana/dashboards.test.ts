@@ -58,3 +58,23 @@ describe.each(dashboards)('$file', (dashboard) => {
     expect(used.filter((name) => !known(name))).toEqual([])
   })
 })
+
+test('an instance that responds and has no check counts as an instance without a failing check', async () => {
+  const queries = dashboards.flatMap((dashboard) => listQueries(dashboard, 'orders', '1m'))
+  const expr = queries.find((query) => /^count\(.*health_check_status/.test(query))
+  const series = [
+    ['up{job="orders", instance="no checks"}', 1],
+    ['up{job="orders", instance="passes"}', 1],
+    ['health_check_status{job="orders", instance="passes", check="redis"}', 1],
+    ['up{job="orders", instance="fails"}', 1],
+    ['health_check_status{job="orders", instance="fails", check="database"}', 1],
+    ['health_check_status{job="orders", instance="fails", check="redis"}', 0],
+    ['up{job="orders", instance="down"}', 0],
+  ] as const
+  const path = join(temporaryDirectory('dashboard'), 'test.yml')
+  const input_series = series.map(([series, value]) => ({ series, values: `${value}x4` }))
+  const promql_expr_test = [{ expr, eval_time: '1m', exp_samples: [{ labels: '{}', value: 2 }] }]
+  writeFileSync(path, JSON.stringify({ tests: [{ interval: '15s', input_series, promql_expr_test }] }))
+  const promtool = await debianTool('promtool', 'prometheus')
+  expect(await run(promtool, ['test', 'rules', path])).toMatchObject({ code: 0, stderr: '' })
+}, 300_000)

@@ -1,7 +1,9 @@
 import { globSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from '@jest/globals'
 import { parse, parseAllDocuments } from 'yaml'
+import { listen } from '../../test/support/listen.ts'
 import { run, succeed } from '../../test/support/run.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
 import { debianTool } from '../../test/support/tools.ts'
@@ -82,6 +84,36 @@ test('docs/metrics.md has every metric of the rules, and every metric and label 
   expect(inRunbook.length).toBeGreaterThan(5)
   const isKnown = (name: string) => listMetrics(name).every((metric) => page.includes(`\`${metric}\``))
   expect(inRunbook.filter((name) => !isKnown(name))).toEqual([])
+})
+
+test('in Kubernetes, the function of the runbook prints the lines of every pod, without a prefix and without other texts', async () => {
+  await debianTool('kubectl', 'kubernetes-client')
+  const [, log = ''] = /^(log\(\) \{ kubectl .*)$/m.exec(runbook) ?? []
+  const line = JSON.stringify({ message: 'request' })
+  const items = ['a', 'b'].map((name) => ({ metadata: { name }, spec: { containers: [{ name: 'app' }] } }))
+  const pods = { name: 'pods', singularName: 'pod', namespaced: true, kind: 'Pod', verbs: ['get', 'list'] }
+  const responses = new Map<string, object>([
+    ['/api', { kind: 'APIVersions', versions: ['v1'] }],
+    ['/apis', { kind: 'APIGroupList', apiVersion: 'v1', groups: [] }],
+    ['/api/v1', { kind: 'APIResourceList', groupVersion: 'v1', resources: [pods] }],
+    ['/api/v1/namespaces/default/pods', { kind: 'PodList', apiVersion: 'v1', metadata: {}, items }],
+  ])
+  // A stand-in for the API server.
+  const { url, stop } = await listen(
+    createServer((request, response) => {
+      const { pathname } = new URL(request.url ?? '', 'http://api')
+      const found = responses.get(pathname)
+      response.setHeader('content-type', found ? 'application/json' : 'text/plain')
+      response.end(found ? JSON.stringify(found) : `FATAL ERROR: heap\n${line}\n`)
+    }),
+  )
+  const cache = temporaryDirectory('kubectl')
+  const client = `kubectl() { command kubectl --server=${url} --cache-dir=${cache} "$@"; }`
+  const printed = await run('bash', ['-c', `${client}\n${log}\nlog`], {
+    env: { KUBECONFIG: '/dev/null' },
+  })
+  await stop()
+  expect(printed).toMatchObject({ code: 0, stdout: `${line}\n${line}\n` })
 })
 
 test('the Prometheus operator gets the same rules', async () => {

@@ -27,6 +27,7 @@ const FOUND: Readonly<Record<string, readonly Readonly<Record<string, string>>[]
     instance({ __meta_consul_service_address: '10.0.0.11' }),
     instance({ __meta_consul_service_address: '', __meta_consul_address: '10.0.0.12' }),
     instance({ __meta_consul_service_address: '10.0.0.13', __meta_consul_service_metadata_admin_port: '9465' }),
+    instance({ __meta_consul_service_address: 'fd00:1::2' }),
   ],
 }
 
@@ -93,6 +94,7 @@ test('with Consul each instance is a target on the default admin port, or on the
     { address: '10.0.0.11:9464', job: 'orders', instance: '10.0.0.11:9464' },
     { address: '10.0.0.12:9464', job: 'orders', instance: '10.0.0.12:9464' },
     { address: '10.0.0.13:9465', job: 'orders', instance: '10.0.0.13:9465' },
+    { address: '[fd00:1::2]:9464', job: 'orders', instance: '[fd00:1::2]:9464' },
   ])
 })
 

@@ -6,6 +6,7 @@ import express, { type ErrorRequestHandler } from 'express'
 import request from 'supertest'
 import { accessLog } from '#pkg/http/access-log.ts'
 import { createLogger } from '#pkg/logging/index.ts'
+import { problemHandler } from '#pkg/problem/index.ts'
 import { collectLines, findLineProblems, type Line } from '../../test/support/log-fields.ts'
 
 const { lines, ...options } = collectLines()
@@ -55,13 +56,25 @@ test('a server error has the outcome failure, and the fields of its cause', asyn
   ])
 })
 
+test('the line of a thrown value that is not an error has the value without its secrets', async () => {
+  app.get('/value', () => {
+    throw { status: 3, token: 'hunter2' }
+  })
+  app.use('/value', problemHandler())
+  await client.get('/value').expect(500)
+  expect(lines).toMatchObject([
+    { message: 'request failed', 'error.stack_trace': expect.stringContaining('"status":3') },
+  ])
+  expect(JSON.stringify(lines)).not.toContain('hunter2')
+})
+
 test('a server error without a cause has no error fields', async () => {
   await client.get('/busy').expect(503)
   expect(lines).toMatchObject([{ message: 'request failed', 'http.response.status_code': 503 }])
   expect(Object.keys(lines[0] ?? {}).filter((name) => name.startsWith('error.'))).toEqual([])
 })
 
-test('an aborted request has the outcome unknown', async () => {
+test('a request that is aborted before its response has the outcome unknown and no status', async () => {
   const arrived = new Promise<void>((resolve) => {
     app.get('/slow', (_req, res) => {
       res.once('close', resolve)
@@ -73,6 +86,7 @@ test('an aborted request has the outcome unknown', async () => {
   socket.write('GET /slow HTTP/1.1\r\nhost: x\r\n\r\n')
   await arrived
   expect(lines).toMatchObject([{ 'log.level': 'info', message: 'request aborted', 'event.outcome': 'unknown' }])
+  expect(lines[0]).not.toHaveProperty(['http.response.status_code'])
 })
 
 test('the duration is in nanoseconds, and independent of the wall clock', async () => {

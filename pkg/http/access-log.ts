@@ -8,15 +8,15 @@ const MAX_PATH = 1024
 
 /**
  * Logs one line at the end of each request, with the fields of the Elastic Common Schema: the ids of the request, its
- * trace and its span, method, path without the query string, status, duration in nanoseconds, bytes of the body (absent
- * when it was streamed) and the address of the client. `event.outcome` is `failure` for a server error, `unknown` when
+ * trace and its span, method, path without the query string, status (absent when no response was sent), duration in
+ * nanoseconds, bytes of the body (absent when it was streamed) and the address of the client. `event.outcome` is `failure` for a server error, `unknown` when
  * the client closed the connection first, and absent otherwise. The line of a server error has level error and contains
  * the cause. Sets a logger on `req.log`.
  */
 export function accessLog(logger: NonNullable<Options['logger']>): RequestHandler {
   const fields = (request: IncomingMessage, response: ServerResponse) => {
     const { id, context, method, originalUrl, ip } = request as Request
-    const { statusCode } = response
+    const { statusCode, headersSent } = response
     const length = response.bodyBytes ?? response.getHeader('content-length')
     const query = originalUrl.indexOf('?')
     return {
@@ -26,7 +26,7 @@ export function accessLog(logger: NonNullable<Options['logger']>): RequestHandle
       'span.id': context?.trace.spanId,
       'http.request.method': method,
       'url.path': originalUrl.slice(0, query < 0 || query > MAX_PATH ? MAX_PATH : query),
-      'http.response.status_code': statusCode,
+      'http.response.status_code': headersSent ? statusCode : undefined,
       'http.response.body.bytes': method === 'HEAD' ? 0 : length === undefined ? undefined : Number(length),
       'event.duration': Math.round((performance.now() - response[startTime]) * 1e6),
       'event.outcome': statusCode >= 500 ? 'failure' : response.writableFinished ? undefined : 'unknown',

@@ -4,6 +4,9 @@ import { scrub } from './redact.ts'
 /** Properties that `renderError` leaves out, because the rest of the stack trace contains them. */
 const SHOWN = new Set(['name', 'message', 'stack', 'cause', 'errors'])
 
+/** Properties of PostgreSQL's errors that contain values of rows, such as "Failing row contains (…)". */
+const ROW_VALUES = new Set(['detail', 'where'])
+
 /** Highest number of rendered causes, which include the members of an AggregateError. */
 const MAX_CAUSES = 10
 
@@ -13,7 +16,13 @@ const MAX_CAUSES = 10
  */
 const MAX_TEXT = 16_384
 
-const cut = (text: string) => (text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text)
+/**
+ * Longest `error.stack_trace`, in characters. In JSON, a character takes up to six bytes, so a line stays below 512 kB.
+ * The shipper of the log splits a longer line.
+ */
+const MAX_TRACE = 65_536
+
+const cut = (text: string, max = MAX_TEXT) => (text.length > max ? `${text.slice(0, max)}…` : text)
 
 /**
  * Returns the fields of the Elastic Common Schema for a thrown value: `error.type`, `error.message`, `error.code` when
@@ -26,7 +35,7 @@ export function errorFields(thrown: unknown): Readonly<Record<string, string>> {
     'error.type': thrown.constructor?.name || thrown.name,
     'error.message': cut(withoutCredentials(String(thrown.message))),
     ...((typeof code === 'string' || typeof code === 'number') && { 'error.code': String(code) }),
-    'error.stack_trace': renderError(thrown, new Set()),
+    'error.stack_trace': cut(renderError(thrown, new Set()), MAX_TRACE),
   }
 }
 
@@ -34,9 +43,9 @@ export function errorFields(thrown: unknown): Readonly<Record<string, string>> {
 function renderError(error: Error, seen: Set<unknown>): string {
   seen.add(error)
   const isOuter = seen.size === 1
-  const own = Object.entries(error).filter(
-    ([name, value]) => value !== undefined && !SHOWN.has(name) && !(isOuter && name === 'code'),
-  )
+  const isOmitted = (name: string) =>
+    SHOWN.has(name) || (isOuter && name === 'code') || ('severity' in error && ROW_VALUES.has(name))
+  const own = Object.entries(error).filter(([name, value]) => value !== undefined && !isOmitted(name))
   const properties = own.length === 0 ? '' : `\n    ${cut(JSON.stringify(scrub(Object.fromEntries(own), 5)))}`
   const { cause, errors } = error as { readonly cause?: unknown; readonly errors?: unknown }
   const causes = [...(cause === undefined ? [] : [cause]), ...(Array.isArray(errors) ? errors : [])]

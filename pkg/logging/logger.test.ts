@@ -54,6 +54,21 @@ test('a field of every line is written once, and the line does not replace it', 
   expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ message: 'alone' })
 })
 
+test('a field of a child is written once, and neither the line, the context nor a child of the child replaces it', () => {
+  const { lines, logger } = capture({ context: () => ({ 'http.request.id': 'context' }) })
+  const child = logger.child({ 'http.request.id': 'child', 'App.a': 1 })
+  child.info({ 'App.a': 2, 'App.b': 3 }, 'hello')
+  child.child({ 'App.a': 4, 'App.c': 5 }).info({ 'App.a': 6, 'App.c': 7 }, 'hello')
+  for (const line of lines) {
+    const names = [...line.matchAll(/"([\w.@]+)":/g)].map(([, name]) => name)
+    expect(names).toEqual([...new Set(names)])
+  }
+  expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+    { 'http.request.id': 'child', 'App.a': 1, 'App.b': 3 },
+    { 'http.request.id': 'child', 'App.a': 1, 'App.c': 5 },
+  ])
+})
+
 const refuse = () => {
   throw new Error('refused')
 }
@@ -117,6 +132,17 @@ test('the message, the stack and the cause of an error are written without the c
   logger.error({ err: new Error('cannot reach postgres://app:hunter2@db:5432/app', { cause }) }, 'failed')
   expect(lines[0]).not.toContain('hunter2')
   expect(lines[0]).toContain('postgres://***@db:5432/app')
+})
+
+test('an error of PostgreSQL is written without the values of rows', () => {
+  const { lines, logger } = capture()
+  const values = { detail: 'Failing row contains (hunter2).', where: 'JSON data, line 1: hunter2' }
+  const cause = Object.assign(new Error('violates a constraint'), { severity: 'ERROR', constraint: 'age', ...values })
+  logger.error({ err: cause }, 'failed')
+  logger.error({ err: new Error('failed', { cause }) }, 'failed')
+  for (const line of lines) expect(JSON.parse(line)['error.stack_trace']).toContain('"constraint":"age"}')
+  expect(lines).toHaveLength(2)
+  expect(lines.join()).not.toContain('hunter2')
 })
 
 test.each([
@@ -188,6 +214,16 @@ test('a large message, large properties and a large cause are cut, so that the l
     expect(first(lines)).toMatchObject({ message: 'request failed', 'error.message': expect.stringMatching(/xxx…$/) })
     expect(lines[0]?.length).toBeLessThan(128 * 1024)
   }
+})
+
+test('many large causes of an error are cut, so that the line fits into the output and the log pipeline', () => {
+  const { lines, logger } = capture()
+  // JSON renders this character with six bytes.
+  const large = '\u0001'.repeat(20_000)
+  const many = Array.from({ length: 10 }, () => Object.assign(new Error(large), { large }))
+  logger.error({ err: new AggregateError(many, large) }, 'request failed')
+  expect(first(lines)).toMatchObject({ message: 'request failed', 'error.stack_trace': expect.stringMatching(/…$/) })
+  expect(Buffer.byteLength(lines[0] ?? '')).toBeLessThan(512 * 1024)
 })
 
 test('the logger does not call functions in the properties of an error', () => {

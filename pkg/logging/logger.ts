@@ -37,6 +37,11 @@ function omit<T extends object>(fields: T, names: readonly string[]): T {
   return Object.fromEntries(Object.entries(fields).filter(([name]) => !names.includes(name))) as T
 }
 
+/** pino keeps the formatters of a logger under this documented symbol. */
+type Formatted = Logger & {
+  readonly [pino.symbols.formattersSym]: { readonly log: (fields: object) => Record<string, unknown> }
+}
+
 /** Renders the time at most once a millisecond. pino's `isoTime` renders it for each line. */
 function createClock(): () => string {
   let renderedAt = 0
@@ -54,8 +59,8 @@ function createClock(): () => string {
 /**
  * Writes one JSON object for each line, in the Elastic Common Schema with dotted names at the top level: `log.level`,
  * `@timestamp`, `ecs.version`, the fields of `base`, of the context and of the line, and `message`. Pass an error as
- * `err`: the line has its `error.…` fields. A line cannot replace the fields of every line: an index rejects a line that
- * has a field twice.
+ * `err`: the line has its `error.…` fields. A line cannot replace the fields of every line or of its child logger: an index
+ * rejects a line that has a field twice.
  */
 export function createLogger({ level = 'info', base = {}, context, destination }: LoggerOptions): Logger {
   const fixed = ['@timestamp', 'log.level', 'ecs.version', ...Object.keys(base)]
@@ -94,9 +99,13 @@ export function createLogger({ level = 'info', base = {}, context, destination }
     destination,
   )
   const { child } = logger
-  logger.child = function (this: Logger, bindings, options) {
+  logger.child = function (this: Formatted, bindings, options) {
+    const { log } = this[pino.symbols.formattersSym]
     try {
-      return child.call(this, toEcs(omit(bindings, [...fixed, 'message'])), options)
+      const bound = log(omit(bindings, ['message']))
+      const names = Object.keys(bound)
+      const formatters = { ...options?.formatters, log: (fields: object) => omit(log(fields), names) }
+      return child.call(this, bound, { ...options, formatters })
     } catch {
       return child.call(this, UNREADABLE, options)
     }

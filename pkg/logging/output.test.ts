@@ -107,13 +107,16 @@ test('lines beyond the limit are dropped, and their number is reported when the 
   expect(read()).toBe('after\n')
 })
 
-test('an output that accepts every line drops none, even when the buffer is as large as the limit', () => {
-  const { write, dropped, flushSync } = createOutput({ fd, bufferBytes: 100, maxBytes: 100 })
-  fill(write, 0, 100)
-  flushSync()
-  expect(dropped()).toBe(0)
-  expect(read()).toBe(linesFrom(0, 100))
-})
+test.each([100, 1_000])(
+  'an output that accepts every line drops none with a buffer of %i bytes and a limit of 100',
+  (bufferBytes) => {
+    const { write, dropped, flushSync } = createOutput({ fd, bufferBytes, maxBytes: 100 })
+    fill(write, 0, 100)
+    flushSync()
+    expect(dropped()).toBe(0)
+    expect(read()).toBe(linesFrom(0, 100))
+  },
+)
 
 test('a full disk causes no error, and flushSync returns', () => {
   const full = openSync('/dev/full', 'w')

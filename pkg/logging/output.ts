@@ -99,8 +99,8 @@ export function createOutput(options: OutputOptions = {}) {
   return {
     /** Takes one line with its line feed. Never blocks and never throws. */
     write(line: string): void {
-      // Flush before the test of the limit: a buffer as large as the limit is full, not blocked.
-      if (lines.length + line.length > bufferBytes && !blocked) flush()
+      // Flush before the test of the limit: a buffer as large as the limit, or larger, is full, not blocked.
+      if (lines.length + line.length > Math.min(bufferBytes, maxBytes) && !blocked) flush()
       if (waitingBytes + lines.length + line.length > maxBytes) {
         dropped++
         return

@@ -1,4 +1,3 @@
-import { inspect } from 'node:util'
 import type { ErrorRequestHandler, RequestHandler } from 'express'
 import { CodedError } from './coded-error.ts'
 import { renderProblem } from './document.ts'
@@ -41,7 +40,9 @@ export function problemHandler({ table = HTTP_PROBLEMS }: ProblemHandlerOptions 
   return function problem(error: Thrown, req, res, _next) {
     const code = findCode(error)
     const type: ProblemType = table[code] ?? HTTP_PROBLEMS.internal
-    if (type.status >= 500) res.err = error instanceof Error ? error : new Error(inspect(error))
+    // The log masks the secrets of a cause.
+    const cause = error instanceof Error ? error : new Error('thrown without an Error', { cause: error })
+    if (type.status >= 500) res.err = cause
     // The status has been sent, so only a broken connection tells the client that the response is incomplete.
     if (res.headersSent) return void res.destroy()
     if (type.retryAfterSeconds !== undefined && !res.hasHeader('retry-after')) {

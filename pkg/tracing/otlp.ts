@@ -1,5 +1,7 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { SpanKind, TraceFlags } from '@opentelemetry/api'
-import { type ExportResult, ExportResultCode } from '@opentelemetry/core'
+import { type ExportResult, ExportResultCode, SDK_INFO } from '@opentelemetry/core'
 import { createOtlpHttpExportDelegate, httpAgentFactoryFromOptions } from '@opentelemetry/otlp-exporter-base/node-http'
 import { JsonTraceSerializer, TraceExporterMetricsHelper } from '@opentelemetry/otlp-transformer'
 import { type Resource, resourceFromAttributes } from '@opentelemetry/resources'
@@ -55,7 +57,8 @@ const SCOPE = { name: 'pkg/tracing' }
 export function createOtlp(options: OtlpOptions) {
   const { url, headers = {}, timeoutMs = 10_000, flushTimeoutMs = 3_000, onEvent } = options
   const { exportTimeoutMs = 30_000, maxQueueSize = 2_048, maxBatchSize = 512, scheduleDelayMs = 5_000 } = options
-  const resource = resourceFromAttributes(options.resource)
+  // Collectors detect the language of a service by the attributes of the SDK, which the specification requires.
+  const resource = resourceFromAttributes({ ...SDK_INFO, ...options.resource })
   const counts: OtlpCounts = { exported: 0, lost: { queue_full: 0, export_failed: 0, rejected: 0, stopped: 0 } }
   let queued = 0
   let inFlight = 0
@@ -166,15 +169,31 @@ export function createOtlp(options: OtlpOptions) {
     counts: counts as Readonly<OtlpCounts>,
     /** Exports the remaining spans, and counts spans that are not exported in time as lost. Never rejects. */
     async stop(): Promise<void> {
+      async function flush(): Promise<void> {
+        if (queued + inFlight > 0) await reach(url)
+        // The processor rejects when the first batch fails. The other batches may still succeed.
+        await processor.shutdown().finally(() => delegate.forceFlush())
+      }
       let err: unknown
       try {
-        await withTimeout(processor.shutdown(), flushTimeoutMs)
+        await withTimeout(flush(), flushTimeoutMs)
       } catch (error) {
         err = error
       }
       hasStopped = true
       lose('stopped', queued + inFlight, err)
     },
+  }
+}
+
+/** Connects to the collector, and rejects when it refuses the connection. The SDK would retry until its time limit. */
+async function reach(url: string): Promise<void> {
+  const { protocol, hostname, port } = new URL(url)
+  const socket = connect(Number(port) || (protocol === 'https:' ? 443 : 80), hostname.replace(/^\[|\]$/g, ''))
+  try {
+    await once(socket, 'connect')
+  } finally {
+    socket.destroy()
   }
 }
 
