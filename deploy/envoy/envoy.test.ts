@@ -122,6 +122,33 @@ test('an instance that responds with 5xx keeps its share of the requests', async
   }
 })
 
+test('an event stream lasts longer than the time that Envoy waits for an instance that is silent', async () => {
+  const create = () =>
+    createServer((req, res) => {
+      if (req.url === '/silent') return
+      if (req.url !== '/events') return void res.end()
+      const timer = setInterval(() => res.write(':\n\n'), 200)
+      res.once('close', () => clearInterval(timer))
+    })
+  const servers = await Promise.all([0, 1, 2].map(() => listen(create())))
+  try {
+    proxy = await startEnvoy({ instances: servers.map(({ port }) => `127.0.0.1:${port}`), silence: '2s' })
+    const url = `http://${proxy.host}:${proxy.port}`
+    const silent = fetch(`${url}/silent`)
+    const events = await fetch(`${url}/events`)
+    let received = 0
+    for await (const chunk of events.body!) {
+      received += chunk.length
+      // Each event has three bytes, so the stream lasts for at least four seconds.
+      if (received >= 60) break
+    }
+    expect(received).toBeGreaterThanOrEqual(60)
+    expect((await silent).status).toBe(504)
+  } finally {
+    await Promise.all(servers.map(({ stop }) => stop()))
+  }
+})
+
 test('a client with a cookie stays on its instance, and moves without a failure when the instance drains', async () => {
   const fleet = await startFleet({ env: { DRAIN_DELAY_MS: '3000' } })
   proxy = await startEnvoy({ instances: addresses(fleet), hasCookie: true })
