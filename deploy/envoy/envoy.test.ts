@@ -40,6 +40,14 @@ test.each(globSync('deploy/*/envoy.yaml'))('%s removes the headers of a client t
   expect(removed.split(', ')).toEqual(['forwarded', 'x-forwarded-host'])
 })
 
+test.each([...globSync('deploy/*/envoy.yaml'), 'deploy/kubernetes/overlays/mesh/kustomization.yaml'])(
+  '%s does not limit the requests at a time to 1,024',
+  (file) => {
+    const limits = readFileSync(file, 'utf8').matchAll(/(max_(?:connections|pending_requests|requests)): 65536/g)
+    expect([...limits].map(([, name]) => name)).toEqual(['max_connections', 'max_pending_requests', 'max_requests'])
+  },
+)
+
 let proxy: RunningEnvoy | undefined
 afterEach(async () => {
   await proxy?.stop()

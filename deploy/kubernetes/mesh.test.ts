@@ -76,7 +76,12 @@ test('the sidecar keeps the scheme that an ingress reports, and reports http wit
   const send = (headers: Readonly<Record<string, string>>) => fetch(`http://127.0.0.1:${sidecar.port}/`, { headers })
   try {
     const ofIngress = { 'x-forwarded-for': '192.0.2.1', 'x-forwarded-proto': 'https' }
-    await until(() => send(ofIngress).then(() => true, () => false))
+    await until(() =>
+      send(ofIngress).then(
+        () => true,
+        () => false,
+      ),
+    )
     await send({})
   } finally {
     await sidecar.stop()

@@ -1,3 +1,4 @@
+import { globSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 import { afterEach, describe, expect, test } from '@jest/globals'
@@ -12,6 +13,13 @@ import { startNginx } from './start-nginx.ts'
 describe('weights', () => testWeights(startNginx))
 describe('strategies', () => testStrategies(startNginx))
 describe('forwarding', () => testForwarding(startNginx))
+
+test.each(globSync('deploy/*/nginx.conf'))('%s has the limits that these tests need', (file) => {
+  const text = readFileSync(file, 'utf8')
+  for (const limit of ['worker_connections 8192', 'large_client_header_buffers 4 16k', 'client_max_body_size 16m']) {
+    expect(text).toContain(`${limit};`)
+  }
+})
 
 describe('a dead instance', () => {
   let proxy: RunningProxy

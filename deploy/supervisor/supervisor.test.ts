@@ -81,7 +81,9 @@ test('a process that restarts finishes its requests and exits with 0, and no cli
 test('a program with an invalid configuration starts at most four times', async () => {
   const settled = async () => {
     const programs = Object.values(await invalid.status())
-    return programs.length === invalid.names.length && programs.every(({ state }) => ['FATAL', 'EXITED'].includes(state))
+    return (
+      programs.length === invalid.names.length && programs.every(({ state }) => ['FATAL', 'EXITED'].includes(state))
+    )
   }
   await until(settled, 25_000)
   const log = invalid.log()
