@@ -30,13 +30,15 @@ export interface Supervisor extends AsyncDisposable {
   ctl(...args: readonly string[]): Promise<string>
 }
 
-/** Finds free ports in sequence. `port` is already in use. */
-async function findFreeAdminPorts(count: number, port: number): Promise<readonly number[]> {
-  const first = await freePort()
-  const wanted = Array.from({ length: count }, (_, index) => first + index)
-  const free = await Promise.all(wanted.map((each) => freePort(each)))
-  const isFree = free.every((each, index) => each === wanted[index] && each !== port)
-  return isFree ? free : findFreeAdminPorts(count, port)
+/** Finds free ports whose numbers are consecutive. */
+async function findFreeAdminPorts(count: number): Promise<readonly number[]> {
+  const ports: number[] = []
+  while (ports.length < count) {
+    const port = await freePort()
+    if (port - 1 !== ports.at(-1)) ports.length = 0
+    ports.push(port)
+  }
+  return ports
 }
 
 export interface SupervisorOptions {
@@ -59,7 +61,7 @@ export async function startSupervisor({
   const directory = temporaryDirectory('supervisor')
   const path = (name: string) => join(directory, name)
   const port = await freePort()
-  const adminPorts = await findFreeAdminPorts(numprocs, port)
+  const adminPorts = await findFreeAdminPorts(numprocs)
   const names = adminPorts.map((each) => `app-${each}`)
   const changes = {
     '/usr/local/bin/app serve': command,
