@@ -150,6 +150,7 @@ testWithSystemd('the units agree with the configuration of the service', async (
   expect(Number(seconds) * 1_000).toBeGreaterThan(config.SHUTDOWN_TIMEOUT_MS)
   expect(await show(unit, 'RestartPreventExitStatus')).toBe('64 78')
   expect(await show(unit, 'MemoryMax')).toBe(String(384 * 1024 ** 2))
+  expect(await show(unit, 'Environment')).toContain('NODE_OPTIONS=--max-old-space-size-percentage=50')
   // journald must keep every line. With 0, it applies its default, which drops lines.
   expect(await show(unit, 'LogRateLimitIntervalUSec')).toBe('1s')
   expect(Number(await show(unit, 'LogRateLimitBurst'))).toBeGreaterThanOrEqual(100_000)
