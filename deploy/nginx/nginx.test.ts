@@ -16,7 +16,12 @@ describe('forwarding', () => testForwarding(startNginx))
 
 test.each(globSync('deploy/*/nginx.conf'))('%s has the limits that these tests need', (file) => {
   const text = readFileSync(file, 'utf8')
-  for (const limit of ['worker_connections 8192', 'large_client_header_buffers 4 16k', 'client_max_body_size 16m']) {
+  for (const limit of [
+    'worker_connections 8192',
+    'worker_shutdown_timeout 240s',
+    'large_client_header_buffers 4 16k',
+    'client_max_body_size 16m',
+  ]) {
     expect(text).toContain(`${limit};`)
   }
 })
@@ -58,6 +63,24 @@ test('a cookie of 12 KiB and an upload of 10 MiB reach the service, which has it
       body: new Uint8Array(10 * 1024 ** 2),
     })
     expect(await response.text()).toBe(JSON.stringify({ cookie: 12 * 1024, length: 10 * 1024 ** 2 }))
+  } finally {
+    await proxy.stop()
+    await Promise.all(servers.map(({ stop }) => stop()))
+  }
+})
+
+test('a reload ends the workers that serve an event stream, and the client connects to a new worker', async () => {
+  const create = () =>
+    createServer((_req, res) => void res.writeHead(200, { 'x-accel-buffering': 'no' }).write(':\n\n'))
+  const servers = await Promise.all([0, 1, 2].map(() => listen(create())))
+  const instances = servers.map(({ port }) => `127.0.0.1:${port}`)
+  const proxy = await startNginx({ instances, shutdownTimeout: '1s' })
+  try {
+    const url = `http://${proxy.host}:${proxy.port}/`
+    const before = await fetch(url)
+    process.kill(proxy.pid!, 'SIGHUP')
+    await expect(before.text()).rejects.toThrow('terminated')
+    expect((await fetch(url)).status).toBe(200)
   } finally {
     await proxy.stop()
     await Promise.all(servers.map(({ stop }) => stop()))
