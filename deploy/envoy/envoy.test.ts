@@ -40,7 +40,7 @@ test.each(globSync('deploy/*/envoy.yaml'))('%s removes the headers of a client t
   expect(removed.split(', ')).toEqual(['forwarded', 'x-forwarded-host'])
 })
 
-test.each([...globSync('deploy/*/envoy.yaml'), 'deploy/kubernetes/overlays/mesh/kustomization.yaml'])(
+test.each(globSync(['deploy/*/envoy.yaml', 'deploy/*/overlays/mesh/*.yaml']))(
   '%s does not limit the requests at a time to 1,024',
   (file) => {
     const limits = readFileSync(file, 'utf8').matchAll(/(max_(?:connections|pending_requests|requests)): 65536/g)
