@@ -1,9 +1,13 @@
 import { once } from 'node:events'
+import { readFileSync, statSync } from 'node:fs'
 import { connect } from 'node:net'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { startLoad } from '../../test/support/load.ts'
+import { succeed } from '../../test/support/run.ts'
 import { until } from '../../test/support/services.ts'
+import { temporaryDirectory } from '../../test/support/temporary.ts'
 import { needTools } from '../../test/support/tools.ts'
 import { type Supervisor, startSupervisor } from './start-supervisor.ts'
 
@@ -76,6 +80,16 @@ test('a process that restarts finishes its requests and exits with 0, and no cli
   expect(failures).toEqual([])
   console.info(`one restart of two processes: ${sent} requests, 0 failed`)
   expect(sent).toBeGreaterThan(100)
+})
+
+test('the user of the processes cannot replace the logs, which supervisord opens as root', async () => {
+  const [, directory = ''] = /^stdout_logfile=(.*)\//m.exec(readFileSync('deploy/supervisor/app.conf', 'utf8')) ?? []
+  const install = new RegExp(`install -d.* ${directory}$`, 'm')
+  const [command = ''] = install.exec(readFileSync('deploy/supervisor/README.md', 'utf8')) ?? []
+  const made = join(temporaryDirectory('supervisor'), 'log')
+  await succeed('sh', ['-ec', command.replace(directory, made)])
+  const { uid, mode } = statSync(made)
+  expect([uid, mode & 0o022]).toEqual([process.getuid?.(), 0])
 })
 
 test('a program with an invalid configuration starts at most four times', async () => {
