@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import { afterEach, expect, test } from '@jest/globals'
-import { readiness } from './healthcheck.ts'
+import { healthcheck } from './healthcheck.ts'
 
 const servers: Server[] = []
 afterEach(() => {
@@ -18,13 +18,13 @@ async function listen(server: Server): Promise<number> {
 test.each([
   [200, true],
   [503, false],
-])('status %d: ready is %s', async (status, ready) => {
+])('status %d: ready is %s', async (status, ok) => {
   const port = await listen(createHttpServer((_request, response) => response.writeHead(status).end('body')))
-  expect(await readiness('0.0.0.0', port)).toEqual({ ready, message: 'body' })
+  expect(await healthcheck('ready', '0.0.0.0', port)).toEqual({ ok, message: 'body' })
 })
 
 test('a program that switches protocols is not ready', async () => {
   const head = 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n'
   const port = await listen(createServer((socket) => void socket.once('data', () => socket.write(head))))
-  expect(await readiness('127.0.0.1', port)).toEqual({ ready: false, message: 'closed without a response' })
+  expect(await healthcheck('ready', '127.0.0.1', port)).toEqual({ ok: false, message: 'closed without a response' })
 })

@@ -20,6 +20,8 @@ const err = (text: string) => void process.stderr.write(`${text}\n`)
 interface Command {
   /** One line of the usage. */
   readonly summary: string
+  /** The options that the command accepts. @default none */
+  readonly options?: readonly string[]
   run(environment: Environment, args: readonly string[]): Promise<ExitCode>
 }
 
@@ -39,13 +41,14 @@ const serve: Command = {
 }
 
 const healthcheck: Command = {
-  summary: 'exit 0 when the service on this machine is ready, 1 otherwise',
-  async run(environment) {
+  summary: 'exit 0 when the service on this machine is ready, or with --live, when it responds; 1 otherwise',
+  options: ['--live'],
+  async run(environment, args) {
     const { HOST, PORT } = loadAddress(environment)
-    const { readiness } = await import('#internal/healthcheck.ts')
-    const { ready, message } = await readiness(HOST, PORT)
-    ;(ready ? out : err)(message)
-    return ready ? 0 : 1
+    const { healthcheck } = await import('#internal/healthcheck.ts')
+    const { ok, message } = await healthcheck(args.includes('--live') ? 'live' : 'ready', HOST, PORT)
+    ;(ok ? out : err)(message)
+    return ok ? 0 : 1
   },
 }
 
@@ -96,6 +99,7 @@ async function runMigrations(config: Config, status: boolean): Promise<ExitCode>
 
 const migrate: Command = {
   summary: 'bring the database up to this version; with --status, only list applied and pending migrations',
+  options: ['--status'],
   run: (environment, args) => runMigrations(createSettings(environment).current(), args.includes('--status')),
 }
 
@@ -127,7 +131,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
     return 0
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined
-  const options = name === 'migrate' ? ['--status'] : []
+  const options = command?.options ?? []
   if (command !== undefined && rest.every((arg) => options.includes(arg))) return command.run(process.env, rest)
   const refusal = options.length === 0 ? `${name} takes no arguments` : `${name} takes only ${options.join(', ')}`
   err(`${command === undefined ? `unknown command ${JSON.stringify(name)}` : refusal}\n\n${describeUsage()}`)

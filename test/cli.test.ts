@@ -141,6 +141,18 @@ describe('healthcheck', () => {
     expect(await runApp(['healthcheck'], { env: { PORT: 'x' } })).toMatchObject({ code: 1 })
   })
 
+  test('with --live, exits with 0 while the service responds, also when it is not ready', async () => {
+    const app = await startApp({ env: { REDIS_URL: 'redis://127.0.0.1:1' } })
+    const env = { PORT: String(app.port) }
+    expect(await runApp(['healthcheck'], { env })).toMatchObject({ code: 1 })
+    expect(await runApp(['healthcheck', '--live'], { env })).toMatchObject({ code: 0, stdout: '{"status":"ok"}\n' })
+    expect(await runApp(['healthcheck', '--live'], { env: { PORT: '1' } })).toMatchObject({ code: 1 })
+    expect(await runApp(['healthcheck', '--alive'], { env })).toMatchObject({
+      code: 64,
+      stderr: expect.stringContaining('healthcheck takes only --live'),
+    })
+  })
+
   test('exits with 1 when the service does not respond in time', async () => {
     const silent = await listen(createServer(() => {}))
     const result = await runApp(['healthcheck'], { env: { PORT: String(silent.port) } })

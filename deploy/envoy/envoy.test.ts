@@ -40,6 +40,14 @@ test.each(globSync('deploy/*/envoy.yaml'))('%s removes the headers of a client t
   expect(removed.split(', ')).toEqual(['forwarded', 'x-forwarded-host'])
 })
 
+test.each(globSync(['deploy/*/envoy.yaml', 'deploy/*/overlays/mesh/*.yaml']))(
+  '%s does not limit the requests at a time to 1,024',
+  (file) => {
+    const limits = readFileSync(file, 'utf8').matchAll(/(max_(?:connections|pending_requests|requests)): 65536/g)
+    expect([...limits].map(([, name]) => name)).toEqual(['max_connections', 'max_pending_requests', 'max_requests'])
+  },
+)
+
 let proxy: RunningEnvoy | undefined
 afterEach(async () => {
   await proxy?.stop()
@@ -117,6 +125,33 @@ test('an instance that responds with 5xx keeps its share of the requests', async
     const shares = [0, 0, 0]
     for (let count = 0; count < 30; count++) shares[Number((await ask(proxy)).body)]!++
     expect(shares).toEqual([10, 10, 10])
+  } finally {
+    await Promise.all(servers.map(({ stop }) => stop()))
+  }
+})
+
+test('an event stream lasts longer than the time that Envoy waits for an instance that is silent', async () => {
+  const create = () =>
+    createServer((req, res) => {
+      if (req.url === '/silent') return
+      if (req.url !== '/events') return void res.end()
+      const timer = setInterval(() => res.write(':\n\n'), 200)
+      res.once('close', () => clearInterval(timer))
+    })
+  const servers = await Promise.all([0, 1, 2].map(() => listen(create())))
+  try {
+    proxy = await startEnvoy({ instances: servers.map(({ port }) => `127.0.0.1:${port}`), silence: '2s' })
+    const url = `http://${proxy.host}:${proxy.port}`
+    const silent = fetch(`${url}/silent`)
+    const events = await fetch(`${url}/events`)
+    let received = 0
+    for await (const chunk of events.body!) {
+      received += chunk.length
+      // Each event has three bytes, so the stream lasts for at least four seconds.
+      if (received >= 60) break
+    }
+    expect(received).toBeGreaterThanOrEqual(60)
+    expect((await silent).status).toBe(504)
   } finally {
     await Promise.all(servers.map(({ stop }) => stop()))
   }

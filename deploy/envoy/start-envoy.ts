@@ -24,6 +24,8 @@ export interface EnvoyOptions extends ProxyOptions {
   readonly checkInterval?: string
   /** Shortest time without requests for an instance that refuses connections. @default that of envoy.yaml */
   readonly ejectionTime?: string
+  /** Longest silence of an instance in a response to GET. @default that of envoy.yaml */
+  readonly silence?: string
   /** Inserts the filter of sticky-cookie.yaml. @default false */
   readonly hasCookie?: boolean
 }
@@ -39,7 +41,7 @@ export interface RunningEnvoy extends RunningProxy {
  */
 export async function startEnvoy(options: EnvoyOptions): Promise<RunningEnvoy> {
   const { instances, backup = NOWHERE, weights = [1, 1, 1], strategy = 'ROUND_ROBIN' } = options
-  const { checkInterval = '0.1s', ejectionTime = '2s', hasCookie = false } = options
+  const { checkInterval = '0.1s', ejectionTime = '2s', silence = '35s', hasCookie = false } = options
   const command = await installEnvoy()
   const directory = temporaryDirectory('envoy')
   const logFile = join(directory, 'envoy.log')
@@ -51,6 +53,9 @@ export async function startEnvoy(options: EnvoyOptions): Promise<RunningEnvoy> {
   const endpoint = (address: string, weight: number) =>
     `${socketAddress(address)}} } }\n                load_balancing_weight: ${weight}\n`
   const filter = hasCookie ? readFileSync('deploy/envoy/sticky-cookie.yaml', 'utf8').replace(/^/gm, ' '.repeat(18)) : ''
+  const forGet = `
+                            retry_policy:
+                              retry_on: connect-failure,refused-stream,reset`
   copyWith('deploy/envoy', join(directory, 'conf'), {
     'envoy.yaml': [
       [
@@ -64,6 +69,7 @@ export async function startEnvoy(options: EnvoyOptions): Promise<RunningEnvoy> {
       ),
       [socketAddress('10.0.0.21:8080'), socketAddress(backup)],
       [' interval: 2s', ` interval: ${checkInterval}`],
+      [`idle_timeout: 35s${forGet}`, `idle_timeout: ${silence}${forGet}`],
       ['base_ejection_time: 2s', `base_ejection_time: ${ejectionTime}`],
       ['no_traffic_interval: 2s', `no_traffic_interval: ${checkInterval}`],
       ['lb_policy: LEAST_REQUEST', `lb_policy: ${strategy}`],

@@ -86,7 +86,9 @@ describe.each(OVERLAYS)('%s', (overlay) => {
     expect(spec!.containers[0]!.lifecycle).toBeUndefined()
     const { minReadySeconds, progressDeadlineSeconds, strategy } = deployment.spec!
     const start = startupProbe!.periodSeconds! * startupProbe!.failureThreshold!
-    expect(start + minReadySeconds!).toBeLessThan(progressDeadlineSeconds!)
+    // An autoscaler of nodes adds a node within minutes, and the new node pulls the image.
+    const pull = 300
+    expect(pull + start + minReadySeconds!).toBeLessThan(progressDeadlineSeconds!)
     expect(strategy!.rollingUpdate).toEqual({ maxUnavailable: 0, maxSurge: 1 })
   })
 
@@ -115,6 +117,15 @@ describe.each(OVERLAYS)('%s', (overlay) => {
         })
       }
     }
+  })
+
+  test('a full heap ends the process with a message, before the kernel kills it without one', () => {
+    const { env, resources } = deployment.spec!.template.spec!.containers[0]!
+    const options = env!.find(({ name }) => name === 'NODE_OPTIONS')?.value
+    const [, percentage] = /^--max-old-space-size-percentage=(\d+)$/.exec(options ?? '') ?? []
+    const [, limit] = /^(\d+)Mi$/.exec(String(resources!.limits!['memory'])) ?? []
+    // The new space may have 24 MiB. The code and the buffers take about 70 MiB.
+    expect((Number(limit) * Number(percentage)) / 100 + 24 + 70).toBeLessThan(Number(limit))
   })
 
   test('selectors select the pods that serve, and the network policy also selects the migration', () => {

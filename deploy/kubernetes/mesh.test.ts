@@ -1,14 +1,17 @@
 /* Rolling updates of pods with the real Envoy as a native sidecar. rolling-update.test.ts explains the harness. */
 import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals'
 import { runApp } from '../../test/support/app.ts'
 import { installEnvoy } from '../../test/support/install.ts'
+import { listen } from '../../test/support/listen.ts'
 import { type TestService, testPostgres, testRedis, until } from '../../test/support/services.ts'
 import { startClients } from './harness/clients.ts'
 import { createCluster } from './harness/cluster.ts'
 import { killContainers } from './harness/container.ts'
 import { render } from './harness/kustomize.ts'
 import { createPlan, type DeploymentPlan } from './harness/manifest.ts'
+import { startSidecar } from './harness/sidecar.ts'
 
 jest.setTimeout(240_000)
 
@@ -59,4 +62,30 @@ test('a sidecar whose hook does not make it close connections loses requests', a
   const sidecar = { ...plan.pod.sidecar!, preStop: ['echo', 'HTTP/1.1 200'] }
   const { failures } = await roll({ ...plan, pod: { ...plan.pod, sidecar } }, 10, { untilFailure: true })
   expect(failures.length).toBeGreaterThan(0)
+})
+
+test('the sidecar keeps the scheme that an ingress reports, and reports http without an ingress', async () => {
+  const seen: unknown[] = []
+  const service = await listen(
+    createServer((req, res) => {
+      seen.push(req.headers['x-forwarded-proto'])
+      res.end()
+    }),
+  )
+  const sidecar = await startSidecar(plan.pod.sidecar!, service.port)
+  const send = (headers: Readonly<Record<string, string>>) => fetch(`http://127.0.0.1:${sidecar.port}/`, { headers })
+  try {
+    const ofIngress = { 'x-forwarded-for': '192.0.2.1', 'x-forwarded-proto': 'https' }
+    await until(() =>
+      send(ofIngress).then(
+        () => true,
+        () => false,
+      ),
+    )
+    await send({})
+  } finally {
+    await sidecar.stop()
+    await service.stop()
+  }
+  expect(seen).toEqual(['https', 'http'])
 })

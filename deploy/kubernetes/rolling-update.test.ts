@@ -9,7 +9,7 @@ import { startClients } from './harness/clients.ts'
 import { type Cluster, createCluster } from './harness/cluster.ts'
 import { killContainers } from './harness/container.ts'
 import { render } from './harness/kustomize.ts'
-import { createPlan, type DeploymentPlan, type PodPlan } from './harness/manifest.ts'
+import { createPlan, type DeploymentPlan, type PodPlan, SPEED } from './harness/manifest.ts'
 
 /** Long enough for the failures of a liveness probe and the grace period of a pod that hangs. */
 const PATIENCE_MS = 120_000
@@ -63,7 +63,8 @@ test('three rolling updates under load lose no request, and every old pod exits 
 })
 
 test('a version that never becomes ready stops the roll-out, and the old pods still serve', async () => {
-  await using cluster = await startCluster(plan)
+  // The deadline of the manifest has room for the pull of an image, which the processes here do not need.
+  await using cluster = await startCluster({ ...plan, progressDeadlineMs: 45_000 / SPEED })
   const old = cluster.pods()
   await using clients = startClients({ endpoints: cluster.endpoints })
   const broken = withEnv(plan.pod, { DATABASE_URL_FILE: '', DATABASE_URL: 'postgres://app:wrong@127.0.0.1:1/app' })

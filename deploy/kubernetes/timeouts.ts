@@ -15,7 +15,7 @@ export const rules: readonly TimeoutRule[] = [
   },
   {
     file: 'overlays/mesh/kustomization.yaml',
-    pattern: / timeout: (\d+)s/g,
+    pattern: / timeout: 0s, idle_timeout: (\d+)s/g,
     must: 'exceed',
     setting: 'REQUEST_TIMEOUT_MS',
   },

@@ -4,12 +4,24 @@ import { copyWith, unprivileged } from '../../test/support/deploy/directories.ts
 import { createProxy, NOWHERE, type ProxyOptions, type RunningProxy } from '../../test/support/deploy/proxy.ts'
 import { debianTool } from '../../test/support/tools.ts'
 
+export interface NginxOptions extends ProxyOptions {
+  /** The longest time that a worker serves after a reload. @default that of nginx.conf */
+  readonly shutdownTimeout?: string
+}
+
 /**
  * Starts nginx with the files of this folder, in which it changes only the addresses, their number, the weights and the
  * strategy.
  */
-export async function startNginx(options: ProxyOptions): Promise<RunningProxy> {
-  const { instances, backup, weights = [1, 1, 1], strategy = 'round_robin', reloads } = options
+export async function startNginx(options: NginxOptions): Promise<RunningProxy> {
+  const {
+    instances,
+    backup,
+    weights = [1, 1, 1],
+    strategy = 'round_robin',
+    reloads,
+    shutdownTimeout = '240s',
+  } = options
   const command = await debianTool('nginx', 'nginx')
   const { directory, spawnOptions } = unprivileged('nginx')
   const logFile = join(directory, 'nginx.log')
@@ -27,6 +39,7 @@ export async function startNginx(options: ProxyOptions): Promise<RunningProxy> {
     'nginx.conf': [
       ['listen 8000;', `listen 127.0.0.1:${port};`],
       ['#keepalive_timeout 0;', reloads ? 'keepalive_timeout 0;' : ''],
+      ['worker_shutdown_timeout 240s;', `worker_shutdown_timeout ${shutdownTimeout};`],
       ['proxy_pass http://round_robin;', `proxy_pass http://${strategy};`],
     ],
   })

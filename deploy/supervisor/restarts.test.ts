@@ -1,13 +1,13 @@
 import { beforeAll, expect, test } from '@jest/globals'
 import { startLoad } from '../../test/support/load.ts'
 import { needTools } from '../../test/support/tools.ts'
-import { NAMES, startSupervisor } from './start-supervisor.ts'
+import { startSupervisor } from './start-supervisor.ts'
 
 beforeAll(() => needTools(['supervisord', 'supervisorctl'], 'supervisor'), 300_000)
 
 const ROUNDS = 3
 test('sequential restarts on a shared socket lose no request and refuse no connection', async () => {
-  await using supervisor = await startSupervisor({ DRAIN_DELAY_MS: '200', LOG_LEVEL: 'silent' })
+  await using supervisor = await startSupervisor({ env: { DRAIN_DELAY_MS: '200', LOG_LEVEL: 'silent' } })
   await supervisor.waitUntilAllRun()
   const end = new AbortController()
   const common = { port: supervisor.port, signal: end.signal }
@@ -18,7 +18,7 @@ test('sequential restarts on a shared socket lose no request and refuse no conne
   ]
   try {
     for (let round = 0; round < ROUNDS; round++) {
-      for (const name of NAMES) await supervisor.ctl('restart', `app:${name}`)
+      for (const name of supervisor.names) await supervisor.ctl('restart', `app:${name}`)
     }
   } finally {
     end.abort()
@@ -26,9 +26,9 @@ test('sequential restarts on a shared socket lose no request and refuse no conne
   const reports = await Promise.all(loads)
   const failures = reports.flatMap((report) => report.failures)
   const sent = reports.map((report) => report.sent).join(' + ')
-  console.info(`${ROUNDS * NAMES.length} restarts: ${sent} requests, ${failures.length} failed`)
+  console.info(`${ROUNDS * supervisor.names.length} restarts: ${sent} requests, ${failures.length} failed`)
   expect(failures).toEqual([])
-  for (const name of NAMES) {
+  for (const name of supervisor.names) {
     expect(supervisor.log().split(`stopped: ${name} (exit status 0)`)).toHaveLength(ROUNDS + 1)
   }
   for (const report of reports) expect(report.sent).toBeGreaterThan(100)

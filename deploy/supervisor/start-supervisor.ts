@@ -15,8 +15,10 @@ export interface Program {
 export interface Supervisor extends AsyncDisposable {
   /** The port of the shared socket. */
   readonly port: number
-  /** The port of the metrics of each program. */
+  /** The port of the metrics of each program, which is the number in its name. */
   readonly adminPorts: readonly number[]
+  /** The programs of app.conf. */
+  readonly names: readonly string[]
   /** The log of supervisord. */
   log(): string
   /** The log of one program. */
@@ -28,33 +30,46 @@ export interface Supervisor extends AsyncDisposable {
   ctl(...args: readonly string[]): Promise<string>
 }
 
-/** The programs of app.conf. */
-export const NAMES = ['app-0', 'app-1']
+/** Finds free ports whose numbers are consecutive. */
+async function findFreeAdminPorts(count: number): Promise<readonly number[]> {
+  const ports: number[] = []
+  while (ports.length < count) {
+    const port = await freePort()
+    if (port - 1 !== ports.at(-1)) ports.length = 0
+    ports.push(port)
+  }
+  return ports
+}
 
-/** Finds free ports that differ in their last digit, which is the number of the process. `port` is already in use. */
-async function findFreeAdminPorts(port: number): Promise<readonly number[]> {
-  const first = Math.floor((await freePort()) / 10) * 10
-  const wanted = NAMES.map((_, index) => first + index)
-  const free = await Promise.all(wanted.map((each) => freePort(each)))
-  const isFree = free.every((each, index) => each === wanted[index] && each !== port)
-  return isFree ? free : findFreeAdminPorts(port)
+export interface SupervisorOptions {
+  readonly env?: Readonly<Record<string, string>>
+  /** The number of processes. @default that of app.conf */
+  readonly numprocs?: number
+  /** @default that of app.conf, with the built executable */
+  readonly command?: string
 }
 
 /**
  * Starts supervisord with the file of this folder, in which it changes paths, ports and the user: the programs run as
  * the user of the test.
  */
-export async function startSupervisor(env: Readonly<Record<string, string>>): Promise<Supervisor> {
+export async function startSupervisor({
+  env,
+  numprocs = 2,
+  command = `${resolve('dist/app')} serve`,
+}: SupervisorOptions): Promise<Supervisor> {
   const directory = temporaryDirectory('supervisor')
   const path = (name: string) => join(directory, name)
   const port = await freePort()
-  const adminPorts = await findFreeAdminPorts(port)
+  const adminPorts = await findFreeAdminPorts(numprocs)
+  const names = adminPorts.map((each) => `app-${each}`)
   const changes = {
-    '/usr/local/bin/app': resolve('dist/app'),
+    '/usr/local/bin/app serve': command,
+    'numprocs=2': `numprocs=${numprocs}`,
     '/var/log/app': directory,
     'user=app\n': '',
     'tcp://0.0.0.0:8080': `tcp://127.0.0.1:${port}`,
-    'ADMIN_PORT="947': `ADMIN_PORT="${Math.floor((adminPorts[0] ?? 0) / 10)}`,
+    'numprocs_start=9470': `numprocs_start=${adminPorts[0]}`,
   }
   let text = readFileSync('deploy/supervisor/app.conf', 'utf8')
   for (const [from, to] of Object.entries(changes)) {
@@ -95,6 +110,7 @@ files=${path('app.conf')}
   return {
     port,
     adminPorts,
+    names,
     log,
     programLog: (name) => read(`${name}.log`),
     status,
@@ -102,8 +118,8 @@ files=${path('app.conf')}
     waitUntilAllRun: () =>
       until(async () => {
         const programs = await status()
-        if (NAMES.some((name) => programs[name]?.state === 'FATAL')) throw new Error(log())
-        return NAMES.every((name) => programs[name]?.state === 'RUNNING')
+        if (names.some((name) => programs[name]?.state === 'FATAL')) throw new Error(log())
+        return names.every((name) => programs[name]?.state === 'RUNNING')
       }),
     async [Symbol.asyncDispose]() {
       daemon.kill('SIGTERM')

@@ -1,11 +1,15 @@
 import { once } from 'node:events'
+import { readFileSync, statSync } from 'node:fs'
 import { connect } from 'node:net'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { startLoad } from '../../test/support/load.ts'
+import { succeed } from '../../test/support/run.ts'
 import { until } from '../../test/support/services.ts'
+import { temporaryDirectory } from '../../test/support/temporary.ts'
 import { needTools } from '../../test/support/tools.ts'
-import { NAMES, type Supervisor, startSupervisor } from './start-supervisor.ts'
+import { type Supervisor, startSupervisor } from './start-supervisor.ts'
 
 let supervisor: Supervisor
 /** Runs programs with an invalid configuration. */
@@ -13,16 +17,16 @@ let invalid: Supervisor
 
 beforeAll(async () => {
   await needTools(['supervisord', 'supervisorctl'], 'supervisor')
-  supervisor = await startSupervisor({ DRAIN_DELAY_MS: '500' })
+  supervisor = await startSupervisor({ env: { DRAIN_DELAY_MS: '500' } })
   // The programs fail while the other tests run, because supervisord waits between its attempts.
-  invalid = await startSupervisor({ DRAIN_DELAY_MS: 'long' })
+  invalid = await startSupervisor({ env: { DRAIN_DELAY_MS: 'long' } })
 }, 300_000)
 afterAll(() => Promise.all([supervisor[Symbol.asyncDispose](), invalid[Symbol.asyncDispose]()]))
 
 test('two processes serve on one socket, and supervisord restarts a killed process', async () => {
   await supervisor.waitUntilAllRun()
   expect((await fetch(`http://127.0.0.1:${supervisor.port}/ping`)).status).toBe(200)
-  const [killed = '', other = ''] = NAMES
+  const [killed = '', other = ''] = supervisor.names
   const before = await supervisor.status()
   process.kill(before[killed]!.pid, 'SIGKILL')
   await until(async () => {
@@ -41,6 +45,13 @@ test('each process serves its metrics on its own port', async () => {
   }
 })
 
+test('the name of each of eleven processes ends in its admin port', async () => {
+  await using many = await startSupervisor({ numprocs: 11, command: '/usr/bin/printenv ADMIN_PORT' })
+  await until(() => many.names.every((name) => many.programLog(name) !== ''))
+  const printed = many.names.map((name) => many.programLog(name).split('\n', 1)[0])
+  expect(printed).toEqual(many.adminPorts.map(String))
+})
+
 test('a process that restarts finishes its requests and exits with 0, and no client loses a request', async () => {
   await supervisor.waitUntilAllRun()
   const end = new AbortController()
@@ -50,7 +61,7 @@ test('a process that restarts finishes its requests and exits with 0, and no cli
   const id = 'which-process'
   socket.write(`GET /ping HTTP/1.1\r\nhost: x\r\nx-request-id: ${id}\r\n\r\n`)
   await once(socket, 'data')
-  const findProcess = () => NAMES.find((name) => supervisor.programLog(name).includes(id))
+  const findProcess = () => supervisor.names.find((name) => supervisor.programLog(name).includes(id))
   await until(() => findProcess() !== undefined)
   const restarted = findProcess()!
   const response = text(socket)
@@ -71,14 +82,26 @@ test('a process that restarts finishes its requests and exits with 0, and no cli
   expect(sent).toBeGreaterThan(100)
 })
 
+test('the user of the processes cannot replace the logs, which supervisord opens as root', async () => {
+  const [, directory = ''] = /^stdout_logfile=(.*)\//m.exec(readFileSync('deploy/supervisor/app.conf', 'utf8')) ?? []
+  const install = new RegExp(`install -d.* ${directory}$`, 'm')
+  const [command = ''] = install.exec(readFileSync('deploy/supervisor/README.md', 'utf8')) ?? []
+  const made = join(temporaryDirectory('supervisor'), 'log')
+  await succeed('sh', ['-ec', command.replace(directory, made)])
+  const { uid, mode } = statSync(made)
+  expect([uid, mode & 0o022]).toEqual([process.getuid?.(), 0])
+})
+
 test('a program with an invalid configuration starts at most four times', async () => {
   const settled = async () => {
     const programs = Object.values(await invalid.status())
-    return programs.length === NAMES.length && programs.every(({ state }) => ['FATAL', 'EXITED'].includes(state))
+    return (
+      programs.length === invalid.names.length && programs.every(({ state }) => ['FATAL', 'EXITED'].includes(state))
+    )
   }
   await until(settled, 25_000)
   const log = invalid.log()
-  for (const name of NAMES) {
+  for (const name of invalid.names) {
     const tries = log.split(`spawned: '${name}'`).length - 1
     expect(tries).toBeGreaterThan(0)
     expect(tries).toBeLessThanOrEqual(4)

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
 import { startLoad } from '../../test/support/load.ts'
 import { bootMachine, findObstacle, type Machine } from '../../test/support/machine.ts'
-import { freePort, until } from '../../test/support/services.ts'
+import { freePort, testPostgres, until } from '../../test/support/services.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
 
 const obstacle = await findObstacle()
@@ -149,6 +149,8 @@ testWithSystemd('the units agree with the configuration of the service', async (
   const seconds = (await show(unit, 'TimeoutStopUSec')).replace(/s$/, '')
   expect(Number(seconds) * 1_000).toBeGreaterThan(config.SHUTDOWN_TIMEOUT_MS)
   expect(await show(unit, 'RestartPreventExitStatus')).toBe('64 78')
+  expect(await show(unit, 'MemoryMax')).toBe(String(384 * 1024 ** 2))
+  expect(await show(unit, 'Environment')).toContain('NODE_OPTIONS=--max-old-space-size-percentage=50')
   // journald must keep every line. With 0, it applies its default, which drops lines.
   expect(await show(unit, 'LogRateLimitIntervalUSec')).toBe('1s')
   expect(Number(await show(unit, 'LogRateLimitBurst'))).toBeGreaterThanOrEqual(100_000)
@@ -347,6 +349,16 @@ testWithSystemd('an instance uses its secrets, but cannot read the stored files'
   } finally {
     rmSync(machine.path('/etc/systemd/system/app@.service.d'), { recursive: true })
     await systemctl('daemon-reload')
+  }
+})
+
+testWithSystemd('README.md migrates the database with the stored secret', async () => {
+  const database = await testPostgres()
+  try {
+    write('/etc/app/secrets/database-url', database.url)
+    expect(await runCommands('Migrate the database')).toMatch(/^applied \d{14}-/)
+  } finally {
+    await database.stop()
   }
 })
 

@@ -139,19 +139,21 @@ suite('the image', () => {
     expect(readFileSync(`/proc/${service.pid}/mountinfo`, 'utf8')).toMatch(/^\d+ \d+ \S+ \S+ \/ ro,/m)
   })
 
-  test('has a health check that passes when the service is ready', async () => {
+  test('reports by app healthcheck that the service is ready', async () => {
     await using service = await serve(stores())
     await until(async () => (await service.status('/health/ready')) === 200)
     await expect(service.exec('/app', 'healthcheck')).resolves.toMatchObject({ code: 0 })
     await expect(service.healthcheck()).resolves.toMatchObject({ code: 0 })
   })
 
-  test('has a health check that fails when Redis is down', async () => {
+  test('has a health check that passes when Redis is down, and fails when the process hangs', async () => {
     await using service = await serve({ ...stores(), REDIS_URL: `redis://127.0.0.1:${await freePort()}` })
     await until(async () => (await service.status('/health')) === 503)
     await expect(service.exec('/app', 'healthcheck')).resolves.toMatchObject({ code: 1 })
+    await expect(service.healthcheck()).resolves.toMatchObject({ code: 0 })
+    process.kill(service.pid, 'SIGSTOP')
     await expect(service.healthcheck()).resolves.toMatchObject({ code: 1 })
-    expect(await service.status('/health/live')).toBe(200)
+    process.kill(service.pid, 'SIGCONT')
   })
 
   test('drains when the engine stops it, and ends with 0', async () => {
@@ -220,7 +222,7 @@ suite('the image', () => {
         'org.opencontainers.image.licenses': packageJson.license,
       },
     })
-    expect(healthcheck).toMatchObject({ Test: ['CMD', '/app', 'healthcheck'] })
+    expect(healthcheck).toMatchObject({ Test: ['CMD', '/app', 'healthcheck', '--live'] })
     expect(config.Env).toContain('NODE_ENV=production')
   })
 

@@ -33,6 +33,13 @@ describe('the workflows', () => {
     expect(wanted.filter((target) => !targets.includes(target!))).toEqual([])
   })
 
+  test('run the slow suites as root on Linux: without root, the tests of systemd and of the full disk fail in CI', () => {
+    const { steps } = parse(read('.github/workflows/nightly.yml')).jobs.make
+    const run: unknown = expect.stringMatching(/^sudo env .*\bCI=true make \$\{\{ matrix\.target \}\}$/m)
+    expect(steps).toContainEqual({ if: "runner.os == 'Linux'", run })
+    expect(steps).toContainEqual({ if: "runner.os != 'Linux'", run: expect.stringMatching(/^make /) })
+  })
+
   test('pass actionlint', async () => {
     await needTools(['go'], 'golang-go')
     const program = await installGoProgram('github.com/rhysd/actionlint/cmd/actionlint@v1.7.12')

@@ -1,6 +1,8 @@
+import { createServer, type ServerResponse } from 'node:http'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { killApps } from '../app.ts'
 import { type Instance, startFleet } from '../fleet.ts'
+import { listen } from '../listen.ts'
 import { until } from '../services.ts'
 import { startSteadyLoad } from '../steady-load.ts'
 import { allWaiting, ask, askTimes, countShares, findInstances, listRequests } from './ask.ts'
@@ -105,6 +107,28 @@ export function testForwarding(start: StartProxy): void {
     await until(isServed)
     await askTimes(proxy, 10)
     await until(() => listRequests(backup).length >= 10)
+  })
+
+  test('1,100 requests are in progress at once, as with event streams', async () => {
+    const count = 1_100
+    const held: ServerResponse[] = []
+    const create = () =>
+      createServer((req, res) => {
+        if (req.url !== '/ping') return void res.end()
+        held.push(res)
+        if (held.length === count) for (const each of held) each.end()
+      })
+    const servers = await Promise.all([0, 1, 2].map(() => listen(create())))
+    try {
+      const { proxy } = await open({ instances: servers.map(({ port }) => `127.0.0.1:${port}`) })
+      const statuses = Array.from({ length: count }, async () => {
+        const { status, body } = await ask(proxy)
+        if (status !== 200) throw new Error(`${status}: ${body}`)
+      })
+      await Promise.all(statuses)
+    } finally {
+      await Promise.all(servers.map(({ stop }) => stop()))
+    }
   })
 
   test('the service receives the address of the client, and ignores an address that the client claims', async () => {
