@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
+import { startPostgres } from '../scripts/services/postgres.ts'
 import { run } from './support/run.ts'
 import { freePort, until } from './support/services.ts'
-import { copyTree } from './support/temporary.ts'
+import { copyTree, temporaryDirectory } from './support/temporary.ts'
 
 /*
  * These tests run make dev, make migrate, make seed and make migration, in a copy of this tree with a separate
@@ -155,7 +156,31 @@ test('make reset refuses a database that DATABASE_URL names', async () => {
   expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('unset DATABASE_URL') })
 })
 
-test('make migration refuses a name that does not consist of words', async () => {
-  for (const NAME of ['', '../x', 'Things', 'things'])
-    expect((await script('migration.ts', [], { NAME })).code).not.toBe(0)
+test('a start of the local PostgreSQL after an initialization that was killed initializes it again', async () => {
+  const directory = join(temporaryDirectory('killed'), 'postgres')
+  const bin = temporaryDirectory('bin')
+  // This shell starts an initialization and is killed. The script in $2 is: echo PASSWORD | "$0" -D DIRECTORY …
+  const shell = '#!/bin/sh\nset -- $2\nmkdir -p "$6"\necho 18 >"$6/PG_VERSION"\nkill -9 $$\n'
+  writeFileSync(join(bin, 'sh'), shell, { mode: 0o755 })
+  const { PATH } = process.env
+  process.env['PATH'] = `${bin}:${PATH}`
+  try {
+    await expect(startPostgres({ directory })).rejects.toThrow()
+  } finally {
+    process.env['PATH'] = PATH
+  }
+  const server = await startPostgres({ directory })
+  expect(server.url).toContain('postgres://')
+  await server.stop()
 })
+
+test.each(['', '../x', 'Things', 'things', 'delete', 'migrations'])(
+  'make migration refuses the name %j and writes no file',
+  async (NAME) => {
+    const list = () => readdirSync(join(root, 'internal/store/migrations'))
+    const before = list()
+    const { code, stderr } = await script('migration.ts', [], { NAME })
+    expect({ code, stderr }).toEqual({ code: 64, stderr: expect.stringMatching(/^NAME: got ".*", .*\n$/) })
+    expect(list()).toEqual(before)
+  },
+)

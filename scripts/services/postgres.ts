@@ -9,6 +9,7 @@ import {
   mkdtempSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -34,9 +35,12 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalServ
   const env = { PATH: process.env['PATH'], LC_ALL: 'C' }
   const spawnOptions: SpawnOptions = { cwd: home, env, ...unprivilegedUser }
   if (!existsSync(join(home, 'data/PG_VERSION'))) {
-    const initOptions = `-D data -U ${USER} -A scram-sha-256 --pwfile=/dev/stdin -E UTF8 --locale=C --no-sync`
+    // An initialization that was killed leaves an incomplete directory, which no server can use.
+    rmSync(join(home, 'data.new'), { recursive: true, force: true })
+    const initOptions = `-D data.new -U ${USER} -A scram-sha-256 --pwfile=/dev/stdin -E UTF8 --locale=C --no-sync`
     const script = `echo ${PASSWORD} | "$0" ${initOptions}`
     execFileSync('sh', ['-c', script, join(bin, 'initdb')], spawnOptions)
+    renameSync(join(home, 'data.new'), join(home, 'data'))
   }
 
   const port = await freePort(options.port)
