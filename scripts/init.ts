@@ -53,7 +53,9 @@ async function init(): Promise<void> {
   if (!existsSync('.git')) throw new Error('this folder is not the root of a git repository: clone the template')
   const [own, shared] = list('rev-parse', '--git-dir', '--git-common-dir')
   if (own !== shared)
-    throw new Error('this folder is a worktree, and make init removes the remotes of its repository: clone the template')
+    throw new Error(
+      'this folder is a worktree, and make init removes the remotes of its repository: clone the template',
+    )
   if (git(['status', '--porcelain']) !== '') throw new Error('the working tree has uncommitted changes: see git status')
 
   // Latin-1 keeps every byte of a binary file, so the owner is in the same form.

@@ -33,7 +33,10 @@ function write(names: Names, text: string | undefined, parentName: string | unde
   const migrations = readdirSync('internal/store/migrations')
   const { written, edited } = makeResource({ names, fields, parent, read, migrations, now: new Date() })
   // make remove-resource deletes the folder of the tests.
-  const present = [...[...written.keys()].filter((path) => existsSync(path)), ...globSync(`test/${names['user-profiles']}/**/*.*`)]
+  const present = [
+    ...[...written.keys()].filter((path) => existsSync(path)),
+    ...globSync(`test/${names['user-profiles']}/**/*.*`),
+  ]
   const taken = present.length > 0 ? [] : findCollisions({ names, read })
   const problems = [
     ...present.map((path) => `NAME: ${path} already exists`),

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
-import { startPostgres } from '../scripts/services/postgres.ts'
+import { findPostgres, startPostgres } from '../scripts/services/postgres.ts'
 import { run } from './support/run.ts'
 import { freePort, until } from './support/services.ts'
 import { copyTree, temporaryDirectory } from './support/temporary.ts'
@@ -150,6 +150,11 @@ test('make dev names a migration that has changed since it ran, and make reset r
   await until(isReady, 60_000)
 })
 
+test('a second make dev in the same folder says that the first one uses the local PostgreSQL', async () => {
+  const { code, stderr } = await script('run.ts', ['--watch'], { PORT: String(await freePort()) })
+  expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/: another make run or make dev uses /) })
+})
+
 test('make reset refuses a database that DATABASE_URL names', async () => {
   const env = { DATABASE_URL: 'postgres://app@127.0.0.1:1/orders' }
   const { code, stderr } = await script('database.ts', ['reset'], env)
@@ -157,7 +162,7 @@ test('make reset refuses a database that DATABASE_URL names', async () => {
 })
 
 test('a start of the local PostgreSQL after an initialization that was killed initializes it again', async () => {
-  const directory = join(temporaryDirectory('killed'), 'postgres')
+  const directory = temporaryDirectory('killed')
   const bin = temporaryDirectory('bin')
   // This shell starts an initialization and is killed. The script in $2 is: echo PASSWORD | "$0" -D DIRECTORY …
   const shell = '#!/bin/sh\nset -- $2\nmkdir -p "$6"\necho 18 >"$6/PG_VERSION"\nkill -9 $$\n'
@@ -172,6 +177,23 @@ test('a start of the local PostgreSQL after an initialization that was killed in
   const server = await startPostgres({ directory })
   expect(server.url).toContain('postgres://')
   await server.stop()
+})
+
+test('data of another version of PostgreSQL are reported with what to do', async () => {
+  const directory = temporaryDirectory('version')
+  await (await startPostgres({ directory })).stop()
+  writeFileSync(join(directory, 'data/PG_VERSION'), '9\n')
+  await expect(startPostgres({ directory })).rejects.toThrow(/: another version wrote these data: delete the folder/)
+})
+
+test('a record of a local PostgreSQL whose process number now belongs to another program names no server', async () => {
+  const directory = temporaryDirectory('record')
+  const server = await startPostgres({ directory })
+  expect(await findPostgres(directory)).toBe(server.url)
+  const record = readFileSync(join(directory, 'data/postmaster.pid'), 'utf8')
+  await server.stop()
+  writeFileSync(join(directory, 'data/postmaster.pid'), record.replace(/^\d+/, String(process.pid)))
+  expect(await findPostgres(directory)).toBeUndefined()
 })
 
 test.each(['', '../x', 'Things', 'things', 'delete', 'migrations'])(

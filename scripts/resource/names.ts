@@ -3,8 +3,7 @@ import { runInNewContext, Script } from 'node:vm'
 /** Every spelling of `user-profile` in the templates, with the spelling that replaces it. */
 export type Names = Readonly<Record<string, string>>
 
-const pluralize = (name: string) =>
-  `${name.replace(/([^aeiou])y$/, '$1ie').replace(/(s|x|z|ch|sh)$/, '$1e')}s`
+const pluralize = (name: string) => `${name.replace(/([^aeiou])y$/, '$1ie').replace(/(s|x|z|ch|sh)$/, '$1e')}s`
 
 const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1)
 const pascal = (name: string) => name.split('-').map(capital).join('')

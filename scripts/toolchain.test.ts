@@ -1,8 +1,8 @@
 import { copyFileSync, mkdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { beforeEach, expect, test } from '@jest/globals'
-import { run } from '../../test/support/run.ts'
-import { temporaryDirectory } from '../../test/support/temporary.ts'
+import { run } from '../test/support/run.ts'
+import { temporaryDirectory } from '../test/support/temporary.ts'
 
 /** Prints its real path and its version, as Node does. */
 const NODE = '#!/bin/sh\ncase $1 in -p) readlink -f "$0" ;; *) echo v26.10.0 ;; esac\n'
