@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
 import { findPostgres, startPostgres } from '../scripts/services/postgres.ts'
@@ -29,7 +29,7 @@ beforeAll(async () => {
   port = await freePort()
 })
 afterAll(async () => {
-  if (dev.exitCode !== null || dev.signalCode !== null) return
+  if (dev?.exitCode !== null || dev.signalCode !== null) return
   const closed = once(dev, 'close')
   dev.kill('SIGTERM')
   await closed
@@ -164,6 +164,8 @@ test('make reset refuses a database that DATABASE_URL names', async () => {
 test('a start of the local PostgreSQL after an initialization that was killed initializes it again', async () => {
   const directory = temporaryDirectory('killed')
   const bin = temporaryDirectory('bin')
+  // The user of PostgreSQL runs the shell.
+  chmodSync(bin, 0o755)
   // This shell starts an initialization and is killed. The script in $2 is: echo PASSWORD | "$0" -D DIRECTORY …
   const shell = '#!/bin/sh\nset -- $2\nmkdir -p "$6"\necho 18 >"$6/PG_VERSION"\nkill -9 $$\n'
   writeFileSync(join(bin, 'sh'), shell, { mode: 0o755 })
