@@ -123,8 +123,8 @@ describe('make init', () => {
   test('refuses a worktree, because it shares the remotes with its repository', async () => {
     const path = join(directory, 'worktree')
     await tree.git('worktree', 'add', '--quiet', '--detach', path)
-    const { stderr } = await run('make', ['init', 'NAME=orders'], { cwd: path })
-    expect(stderr).toMatch(/this folder is a worktree.*Error 64/s)
+    const result = await run(process.execPath, ['scripts/init.ts'], { cwd: path, env: { NAME: 'orders' } })
+    expect(result).toMatchObject({ code: 64, stderr: expect.stringContaining('this folder is a worktree') })
     expect(await tree.git('remote')).toBe('origin')
     await tree.git('worktree', 'remove', path)
   })
