@@ -30,51 +30,49 @@ type ReadType = (argument: string, resources: readonly Names[]) => FieldType | s
 
 const TOO_LONG = 'a value may be longer than an index can hold'
 const FILTER = 'filter the list by it'
+const TEXT = { type: 'string', example: `'The {{words}}'`, distinct: `\`{{words}} \${number}\``, wrong: '7' }
 const LONG = { notUnique: TOO_LONG, notSorted: TOO_LONG }
+const FLAG = { example: 'true', distinct: 'number % 2 === 0', wrong: `'true'`, notUnique: 'there are only two values' }
 const ID = '0198c0de-5a1b-4f6e-9d3c'
 const UUID = { type: 'string', column: 'uuid', example: `'${ID}-2b7a1e4f8c91'`, wrong: `'7'` }
-const TEXT = ['string', `'The {{words}}'`, `\`{{words}} \${number}\``, '7'] as const
-const BOOLEAN = { notUnique: 'there are only two values', notSorted: FILTER, isFilter: true }
-const DAY = 'new Date(number * 86_400_000).toISOString().slice(0, 10)'
-const JSON_EXAMPLES = [
-  `{ text: 'The {{words}}' }`,
-  `{ some_number: number, list: ['{{words}}', null, { other_key: {} }] }`,
-] as const
 
-const simple = (
-  [schema, column, type, example, distinct, wrong]: readonly [string, string, string, string, string, string],
-  others: Partial<FieldType> = {},
-): FieldType => ({ schema, column, type, example, distinct, wrong, ...others })
-
-/** The types without parentheses: schema, column, type, example, distinct value and wrong value of each. */
+/** The types without parentheses. */
 const SIMPLE: Readonly<Record<string, FieldType>> = {
-  string: simple(['text(1, 200)', 'varchar(200)', ...TEXT]),
-  text: simple(['text(0, 10_000)', 'varchar(10000)', ...TEXT], { default: `''`, ...LONG }),
-  int: simple(['z.int32()', 'integer', 'number', '7', 'number', '2 ** 31']),
-  bigint: simple([
-    'bigint()',
-    'bigint',
-    'string',
-    `'9007199254740993'`,
-    'String(2n ** 53n + BigInt(number))',
-    `'9223372036854775808'`,
-  ]),
-  number: simple(['z.number()', 'double precision', 'number', '0.5', 'number + 0.5', `'7'`]),
-  boolean: simple(['z.boolean()', 'boolean', 'boolean', 'true', 'number % 2 === 0', `'true'`], BOOLEAN),
-  date: simple(['date()', 'date', 'string', `'2026-11-22'`, DAY, `'2026-02-29'`]),
-  timestamp: simple([
-    'timestamp()',
-    'timestamptz(3)',
-    'string',
-    `'2026-11-22T20:46:02.125Z'`,
-    'new Date(number).toISOString()',
-    `'2026-11-22'`,
-  ]),
+  string: { schema: 'text(1, 200)', column: 'varchar(200)', ...TEXT },
+  text: { schema: 'text(0, 10_000)', column: 'varchar(10000)', ...TEXT, default: `''`, ...LONG },
+  int: { schema: 'z.int32()', column: 'integer', type: 'number', example: '7', distinct: 'number', wrong: '2 ** 31' },
+  bigint: {
+    ...{ schema: 'bigint()', column: 'bigint', type: 'string', example: `'9007199254740993'` },
+    ...{ distinct: 'String(2n ** 53n + BigInt(number))', wrong: `'9223372036854775808'` },
+  },
+  number: {
+    ...{ schema: 'z.number()', column: 'double precision', type: 'number' },
+    ...{ example: '0.5', distinct: 'number + 0.5', wrong: `'7'` },
+  },
+  boolean: {
+    ...{ schema: 'z.boolean()', column: 'boolean', type: 'boolean', ...FLAG },
+    ...{ notSorted: FILTER, isFilter: true },
+  },
+  date: {
+    ...{ schema: 'date()', column: 'date', type: 'string', example: `'2026-11-22'` },
+    ...{ distinct: 'new Date(number * 86_400_000).toISOString().slice(0, 10)', wrong: `'2026-02-29'` },
+  },
+  timestamp: {
+    ...{ schema: 'timestamp()', column: 'timestamptz(3)', type: 'string', example: `'2026-11-22T20:46:02.125Z'` },
+    ...{ distinct: 'new Date(number).toISOString()', wrong: `'2026-11-22'` },
+  },
   uuid: {
     ...{ schema: 'z.uuid()', ...UUID, notSorted: 'its order has no meaning' },
     distinct: `'${ID}-'.concat(String(number).padStart(12, '0'))`,
   },
-  json: simple(['json()', 'jsonb', 'JsonObject', ...JSON_EXAMPLES, `['a list']`], LONG),
+  json: {
+    ...{ schema: 'json()', column: 'jsonb', type: 'JsonObject', ...LONG },
+    ...{
+      example: `{ text: 'The {{words}}' }`,
+      distinct: `{ some_number: number, list: ['{{words}}', null, { other_key: {} }] }`,
+      wrong: `['a list']`,
+    },
+  },
 }
 
 const ENUM_VALUE = /^[A-Za-z][\w-]{0,49}$/

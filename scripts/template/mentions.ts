@@ -1,21 +1,11 @@
 import { createExists } from '../markdown.ts'
-import { listVariables } from './capabilities.ts'
+import { findNames, listVariables } from './capabilities.ts'
 import type { Tree } from './make-service.ts'
 
-const listTargets = (tree: Tree) =>
-  new Set(
-    [...tree]
-      .filter(([path]) => /^Makefile$|\.mk$/.test(path))
-      .flatMap(([, text]) => [...text.matchAll(/^([a-z][a-z0-9-]*):/gm)].map(([, target = '']) => target)),
-  )
+const listTargets = (tree: Tree) => findNames(tree, /^Makefile$|\.mk$/, /^([a-z][a-z0-9-]*):/gm)
 
 /** Lists the texts in quotes of the sources: messages, fields and metrics among others. */
-const listQuoted = (tree: Tree) =>
-  new Set(
-    [...tree]
-      .filter(([path]) => /^(src|internal|pkg)\/(?!.*\.test\.ts$)/.test(path))
-      .flatMap(([, text]) => [...text.matchAll(/'([^'\n]+)'/g)].map(([, quoted = '']) => quoted)),
-  )
+const listQuoted = (tree: Tree) => findNames(tree, /^(src|internal|pkg)\/(?!.*\.test\.ts$)/, /'([^'\n]+)'/g)
 
 /** Pages with tables of messages, fields and metrics. */
 const TABLES = ['docs/logs.md', 'docs/metrics.md']
