@@ -1,8 +1,7 @@
-import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
 import type { Cut } from '../test/support/database-proxy.ts'
+import { listen } from '../test/support/listen.ts'
 import { errorShare, type Load, p99Ms } from './load.ts'
 import type { Payments } from './payments.ts'
 import type { StageInstance } from './stage.ts'
@@ -31,7 +30,8 @@ export interface ControlDeps {
  *     GET  /writes/wrong                                      acknowledged notes that do not exist, and refused repetitions
  *     GET  /log?message=circuit%20opened                      lines since the experiment began
  *
- * A GET responds with a number. `seconds` is the length of the window that ends with the request.
+ * A GET responds with a number, or with the status 400 when no request of the load has ended in the window: a hypothesis
+ * must not hold for a load that does not exist. `seconds` is the length of the window that ends with the request.
  */
 export async function startControl({ load, payments, cutNext, readTitles, instances, countLines }: ControlDeps) {
   async function handle(method: string, { pathname, searchParams }: URL, body: () => Promise<unknown>) {
@@ -39,17 +39,21 @@ export async function startControl({ load, payments, cutNext, readTitles, instan
     const path = searchParams.get('path')
     const of = searchParams.get('method')
     const select = () => load().select({ since, ...(path && { path }), ...(of && { method: of }) })
+    function known(value: number): number {
+      if (Number.isNaN(value)) throw new Error('no request of the load has ended')
+      return value
+    }
     const [, , number, action] = pathname.split('/')
     switch (`${method} ${pathname.replace(/\/\d+/, '/N')}`) {
       case 'GET /load/errors':
-        return errorShare(select())
+        return known(errorShare(select()))
       case 'GET /load/p99':
-        return p99Ms(select())
+        return known(p99Ms(select()))
       case 'GET /payments/wasted': {
         const asked = load().select({ since, path: '/v1/payments/pay_1' })
         const successes = asked.filter(({ status }) => status === 200).length
         const calls = payments.calls.filter((at) => at >= since).length
-        return Math.max(0, calls - successes) / Math.max(1, asked.length)
+        return known(asked.length === 0 ? Number.NaN : Math.max(0, calls - successes) / asked.length)
       }
       case 'POST /database/cuts':
         for (const [cut, count] of Object.entries((await body()) as Record<Cut, number>)) {
@@ -90,13 +94,6 @@ export async function startControl({ load, payments, cutNext, readTitles, instan
       },
       (error: Error) => res.writeHead(400).end(error.message),
     )
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    async stop() {
-      server.closeAllConnections()
-      await once(server.close(), 'close')
-    },
-  }
+  })
+  return listen(server)
 }

@@ -1,7 +1,6 @@
-import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { afterEach, expect, test } from '@jest/globals'
+import { listen } from '../../test/support/listen.ts'
 import { measure, prepareData } from '../measure.ts'
 import { parseScenario } from '../scenario.ts'
 
@@ -9,13 +8,9 @@ const stops: (() => Promise<unknown>)[] = []
 afterEach(() => Promise.all(stops.splice(0).map((stop) => stop())))
 
 async function serve(respond: RequestListener): Promise<string> {
-  const server = createServer(respond).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  stops.push(async () => {
-    server.closeAllConnections()
-    await once(server.close(), 'close')
-  })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const { url, stop } = await listen(createServer(respond))
+  stops.push(stop)
+  return url
 }
 
 const create = (changes: object = {}) =>
