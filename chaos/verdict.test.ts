@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals'
+import { expect, test } from '@jest/globals'
 import { judge } from './conduct.ts'
 import { startControl } from './control.ts'
 import { errorShare, type Request } from './load.ts'
@@ -38,39 +38,52 @@ test('requests without a response and with a status of 400 or above have failed'
   expect(errorShare([request(200), request()])).toBe(0)
 })
 
-describe('the figures of the control', () => {
-  async function ask(path: string, requests: readonly Request[]) {
-    const control = await startControl({
-      load: () => ({
-        requests,
-        acknowledged: new Set(),
-        refused: new Set(),
-        select: () => requests,
-        stop: async () => {},
-      }),
-      payments: { calls: [] },
-      cutNext: async () => {},
-      readTitles: async () => [],
-      instances: [],
-      countLines: () => 0,
-    })
-    const response = await fetch(`${control.url}${path}`)
-    const body = await response.text()
-    await control.stop()
-    return [response.status, body]
+interface Calls {
+  readonly requests?: readonly Request[]
+  /** The cuts of the database that never happen. */
+  readonly left?: number
+}
+
+/** Sends requests to a control in turn. Resolves with their statuses and bodies. */
+async function call(calls: readonly string[], { requests = [], left = 0 }: Calls = {}) {
+  const select = () => requests
+  const control = await startControl({
+    load: () => ({ requests, select, acknowledged: new Set(), refused: new Set(), stop: async () => {} }),
+    payments: { calls: [] },
+    cutter: { cutNext: async () => {}, disarm: () => left },
+    readTitles: async () => [],
+    instances: [],
+    countLines: () => 0,
+  })
+  const responses: (readonly [status: number, body: string])[] = []
+  for (const each of calls) {
+    const [method = '', path = '', body] = each.split(' ')
+    const response = await fetch(`${control.url}${path}`, { method, ...(body && { body }) })
+    responses.push([response.status, await response.text()])
   }
+  await control.stop()
+  return responses
+}
 
-  test('are numbers', async () => {
-    expect(await ask('/load/errors', [request(200), request(503)])).toEqual([200, '0.5'])
-    expect(await ask('/load/p99', [request(200)])).toEqual([200, '5'])
-    expect(await ask('/payments/wasted', [request(200)])).toEqual([200, '0'])
-  })
+const FIGURES = ['GET /load/errors', 'GET /load/p99', 'GET /payments/wasted']
+const NONE = [400, 'no request of the load has ended']
 
-  test.each(['/load/errors', '/load/p99', '/payments/wasted'])('of %s do not exist without a request', async (path) => {
-    expect(await ask(path, [])).toEqual([400, 'no request of the load has ended'])
-  })
+test('the figures of the control are numbers', async () => {
+  expect(await call(FIGURES, { requests: [request(200)] })).toEqual([
+    [200, '0'],
+    [200, '5'],
+    [200, '0'],
+  ])
+})
 
-  test('have no share of failures while every request hangs', async () => {
-    expect(await ask('/load/errors', [request(), request()])).toEqual([400, 'no request of the load has ended'])
-  })
+test('the figures of the control do not exist without a request, nor a share of failures while every request hangs', async () => {
+  expect(await call(FIGURES)).toEqual([NONE, NONE, NONE])
+  expect(await call(['GET /load/errors'], { requests: [request(), request()] })).toEqual([NONE])
+})
+
+test('the end of the cuts is an error when no connection was cut', async () => {
+  const cuts = ['POST /database/cuts {"before-commit":2,"after-write":1}', 'DELETE /database/cuts']
+  const armed = [204, '']
+  expect(await call(cuts, { left: 2 })).toEqual([armed, [204, '']])
+  expect(await call(cuts, { left: 3 })).toEqual([armed, [400, 'no connection was cut']])
 })

@@ -1,6 +1,10 @@
+import { createServer } from 'node:http'
 import { expect, test } from '@jest/globals'
 import { judge, type Row } from './resilience/scenario.ts'
+import { listen } from './support/listen.ts'
 import { latencyPercentile, openLoop, percentile } from './support/open-loop.ts'
+import { startProber } from './support/prober.ts'
+import { until } from './support/services.ts'
 
 test('a request that waits for a response does not delay the next ones, and each latency counts from the plan', async () => {
   const waiting: (() => void)[] = []
@@ -44,6 +48,32 @@ test('a signal ends a run, and an error of a request rejects it', async () => {
   expect((await openLoop({ ratePerSecond: 1_000, durationMs: 60_000, send, signal: stop.signal })).sent).toBe(3)
   const fail = () => Promise.reject(new Error('not sent'))
   await expect(openLoop({ ratePerSecond: 1_000, durationMs: 60_000, send: fail })).rejects.toThrow('not sent')
+})
+
+test('the times of a run count from the start that its caller gives', async () => {
+  const startAt = performance.now() - 60_000
+  const run = await openLoop({
+    ratePerSecond: 1_000,
+    durationMs: 3,
+    startAt,
+    send: async (_index, intendedAt) => intendedAt,
+  })
+  expect(run.results.map(({ outcome }) => outcome)).toEqual([startAt, startAt + 1, startAt + 2])
+  expect(run.lag.p50Ms).toBeGreaterThan(59_000)
+})
+
+test('a probe whose response breaks off counts as a probe without a response, and the prober ends', async () => {
+  let broken = 0
+  const server = createServer((_request, response) => {
+    response.writeHead(200, { 'content-length': 10 }).write('half', () => response.destroy())
+    broken++
+  })
+  await using target = await listen(server)
+  const prober = startProber(`${target.url}/health/live`)
+  await until(() => broken > 2)
+  const { count, statuses } = await prober.stop()
+  expect(count).toBeGreaterThan(2)
+  expect(statuses).toEqual({ 0: count })
 })
 
 test('a percentile is the nearest rank', () => {
