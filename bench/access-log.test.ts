@@ -2,13 +2,13 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
-import type { AddressInfo } from 'node:net'
 import { createInterface } from 'node:readline'
 import { afterAll, expect, test } from '@jest/globals'
 import express from 'express'
 import { pino } from 'pino'
 import { accessLog } from '../pkg/http/access-log.ts'
 import { createLogger } from '../pkg/logging/index.ts'
+import { listen } from '../test/support/listen.ts'
 import { collectLines, findLineProblems, type Line } from '../test/support/log-fields.ts'
 import { freePort, until } from '../test/support/services.ts'
 
@@ -20,17 +20,16 @@ const app = express().use((req, _res, next) => {
   next()
 })
 app.use(accessLog(createLogger(options))).get('/ping', (_req, res) => void res.json({ message: 'pong' }))
-const server = createServer(app).listen(0, '127.0.0.1')
+const { url, stop } = await listen(createServer(app))
 const peers: ChildProcess[] = []
 afterAll(() => {
   for (const peer of peers) peer.kill()
-  server.close()
-  server.closeAllConnections()
+  return stop()
 })
 
 /** Returns the names of the fields in the access log of the service. */
 async function listOurFields(): Promise<string[]> {
-  await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/ping`).then((response) => response.text())
+  await fetch(`${url}/ping`).then((response) => response.text())
   return Object.keys(lines[0] ?? {}).sort()
 }
 

@@ -37,9 +37,11 @@ test('a budget without a row to compare with limits the value itself', () => {
   expect(holds([{ ...absolute, limit: { atMost: 54 } }], [ping(1)], { quick: false })).toEqual([false])
 })
 
-test('a missing row breaks its budget, and a missing measurement does not', () => {
+test('a missing row breaks its budget, and a missing measurement breaks its budget in a complete run', () => {
   expect(holds([{ ...budget, of: 'missing' }], [ping(50)], { quick: false })).toEqual([false])
-  expect(holds([{ ...budget, measurement: 'start-up, ping' }], [ping(50)], { quick: false })).toEqual([])
+  const missing = { ...budget, measurement: 'start-up, ping' }
+  expect(holds([missing], [ping(50)], { quick: false })).toEqual([])
+  expect(holds([missing], [ping(50)], { quick: false, isComplete: true })).toEqual([false])
 })
 
 test('every quick limit is at least as generous as its full limit', () => {

@@ -31,16 +31,20 @@ export interface Verdict {
   readonly text: string
 }
 
-/** Judges each budget whose measurement exists. A missing row breaks its budget. */
+/**
+ * Judges each budget whose measurement exists. A missing row breaks its budget, and in a complete run, a missing
+ * measurement does too.
+ */
 export function judge(
   budgets: readonly Budget[],
   measurements: readonly Measurement[],
-  { quick }: { readonly quick: boolean },
+  { quick, isComplete = false }: { readonly quick: boolean; readonly isComplete?: boolean },
 ): Verdict[] {
   return budgets.flatMap(({ of, to, reason, ...budget }) => {
     const measurement = measurements.find(({ name }) => name === budget.measurement)
     const limit = quick ? budget.quick : budget.limit
-    if (measurement === undefined || limit === undefined) return []
+    if (limit === undefined || (measurement === undefined && !isComplete)) return []
+    if (measurement === undefined) return [{ holds: false, text: `${budget.measurement} was not measured: ${reason}` }]
     const value = median(to === undefined ? (measurement.rows[of] ?? []) : ratios(measurement, of, to))
     const [holds, bound] =
       'atLeast' in limit ? [value >= limit.atLeast, `≥ ${limit.atLeast}`] : [value <= limit.atMost, `≤ ${limit.atMost}`]

@@ -1,5 +1,5 @@
-import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
+import { createServer } from 'node:net'
+import { listen } from '../test/support/listen.ts'
 
 export type Environment = Readonly<Record<string, string>>
 
@@ -8,8 +8,6 @@ export type Environment = Readonly<Record<string, string>>
  */
 export async function startHungStores(): Promise<Environment> {
   const server = createServer((socket) => socket.on('error', () => {}).resume())
-  server.listen(0, '127.0.0.1').unref()
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
+  const { port } = await listen(server.unref())
   return { DATABASE_URL: `postgres://127.0.0.1:${port}/none`, REDIS_URL: `redis://127.0.0.1:${port}` }
 }

@@ -1,9 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startPostgres } from '../scripts/services/postgres.ts'
 import { startRedis } from '../scripts/services/redis.ts'
 import { succeed } from '../test/support/run.ts'
+import { temporaryDirectory } from '../test/support/temporary.ts'
 import type { Environment } from './hung-stores.ts'
 
 export interface LiveStores extends AsyncDisposable {
@@ -12,7 +11,7 @@ export interface LiveStores extends AsyncDisposable {
 
 /** Starts a PostgreSQL and a Redis, and migrates the database with `app`. */
 export async function startLiveStores(app: string): Promise<LiveStores> {
-  const directory = mkdtempSync(join(tmpdir(), 'bench-stores-'))
+  const directory = temporaryDirectory('bench-stores')
   const postgres = await startPostgres({ directory: join(directory, 'postgres') })
   const redis = await startRedis({ directory: join(directory, 'redis') })
   const env = { DATABASE_URL: postgres.url, REDIS_URL: redis.url }
@@ -22,7 +21,6 @@ export async function startLiveStores(app: string): Promise<LiveStores> {
     async [Symbol.asyncDispose]() {
       await redis.stop()
       await postgres.stop()
-      rmSync(directory, { recursive: true })
     },
   }
 }

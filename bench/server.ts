@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
-import { get } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { endWithThisProcess, freePort } from '../scripts/services/service.ts'
 import { succeed } from '../test/support/run.ts'
+import { send } from '../test/support/send.ts'
 import { onCpu } from './cpu.ts'
 import type { Program } from './programs.ts'
 
@@ -24,15 +24,6 @@ export interface StartOptions {
   readonly cpu?: number
   /** The path whose first 200 ends the start. @default '/ping' */
   readonly path?: string
-}
-
-/** Returns the status of a GET request, or undefined when the connection is refused. */
-function fetchStatus(port: number, path: string): Promise<number | undefined> {
-  return new Promise((resolve) => {
-    get({ host: '127.0.0.1', port, path, agent: false }, (response) => {
-      response.resume().once('end', () => resolve(response.statusCode))
-    }).once('error', () => resolve(undefined))
-  })
 }
 
 /**
@@ -62,8 +53,10 @@ export async function startServer(
     await closed
     rmSync(directory, { recursive: true })
   }
-  while ((await fetchStatus(port, path)) !== 200) {
-    if (child.exitCode !== null || performance.now() - startedAt > 10_000) {
+  // The time limit also ends a request to a program that accepts connections and does not respond.
+  const signal = AbortSignal.timeout(10_000)
+  while ((await send({ port, path, agent: false, signal })).status !== 200) {
+    if (child.exitCode !== null || signal.aborted) {
       const printed = readFileSync(logFile, 'utf8')
       await stop()
       throw new Error(`${command.join(' ')} did not respond to GET ${path} with 200:\n${printed}`)

@@ -32,7 +32,7 @@ interface Report {
 /**
  * Sends requests at saturation. Resolves with the responses per second.
  *
- * @throws when a response has an unexpected status or a connection breaks
+ * @throws when no response arrives, when a response has an unexpected status, or when a connection breaks
  */
 export async function wrk(
   url: string,
@@ -53,7 +53,7 @@ export async function wrk(
   const [file, ...args] = onCpu(CLIENT_CPU, command)
   const output = await succeed(file, args, { env: { ...env, ...(body !== undefined && { BODY: body }) } })
   const report: Report = JSON.parse(output.trim().split('\n').at(-1) ?? '')
-  if (report.broken > 0 || report.refused !== (refused ? report.requests : 0)) {
+  if (report.requests === 0 || report.broken > 0 || report.refused !== (refused ? report.requests : 0)) {
     throw new Error(`${url}: ${report.refused} of ${report.requests} refused, ${report.broken} broken`)
   }
   return report.requests / report.seconds

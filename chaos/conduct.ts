@@ -4,6 +4,7 @@ import { errorShare, isError } from './load.ts'
 import { createRunner, type Journal } from './runner.ts'
 import type { Signal } from './signals.ts'
 import type { Stage } from './stage.ts'
+import type { Output } from './tolerance.ts'
 
 /** `passed`: the hypothesis held during the fault, and again after it. */
 export type Verdict = 'passed' | 'failed' | 'not recovered' | 'invalid'
@@ -53,17 +54,18 @@ const LISTEN_MS = 2_000
 /** Returns why an action failed. Without this check, as in the Chaos Toolkit, the verdict would ignore it. */
 function findFailedAction({ run, rollbacks }: Journal): string | undefined {
   const failed = [...run, ...rollbacks].find(
-    ({ type, output, error }) => type === 'action' && (error !== undefined || isFailure(output?.status ?? 0)),
+    ({ type, output, error }) => type === 'action' && (error !== undefined || (output && isFailure(output))),
   )
   if (failed === undefined) return
   const { name, error, output } = failed
   return `${name}: ${error ?? `status ${output?.status} ${output?.stderr ?? ''}`.trim()}`
 }
 
-/** An exit code above 0 is a failure, and so is an HTTP status of 400 or above. */
-const isFailure = (status: number) => (status > 0 && status < 100) || status >= 400
+/** Every exit code but 0 is a failure, such as 127 for an unknown command. An HTTP status of 400 or above is a failure. */
+const isFailure = ({ status, stdout }: Output) => (stdout === undefined ? status >= 400 : status !== 0)
 
-function judge(journal: Journal, hasRecovered: boolean): Pick<Result, 'verdict' | 'reason'> {
+/** @param hasRecovered whether the hypothesis held again after the rollbacks */
+export function judge(journal: Journal, hasRecovered: boolean): Pick<Result, 'verdict' | 'reason'> {
   const unmet = (probes: Journal['before']['probes']) => {
     const { name, output, error } = probes.at(-1) ?? { name: 'no probe' }
     const { status, body, stdout } = output ?? {}

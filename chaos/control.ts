@@ -1,8 +1,7 @@
-import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
-import type { Cut } from '../test/support/database-proxy.ts'
+import type { Cut, DatabaseProxy } from '../test/support/database-proxy.ts'
+import { listen } from '../test/support/listen.ts'
 import { errorShare, type Load, p99Ms } from './load.ts'
 import type { Payments } from './payments.ts'
 import type { StageInstance } from './stage.ts'
@@ -10,8 +9,8 @@ import type { StageInstance } from './stage.ts'
 export interface ControlDeps {
   readonly load: () => Load
   readonly payments: Pick<Payments, 'calls'>
-  /** Cuts the next connection to the database that reaches the moment. */
-  readonly cutNext: (cut: Cut) => Promise<void>
+  /** The proxy in front of the database. */
+  readonly cutter: Pick<DatabaseProxy, 'cutNext' | 'disarm'>
   /** Returns the titles of all notes in the database. */
   readonly readTitles: () => Promise<readonly string[]>
   readonly instances: readonly Pick<StageInstance, 'kill' | 'start' | 'log'>[]
@@ -26,36 +25,51 @@ export interface ControlDeps {
  *     GET  /load/p99?seconds=5&path=/ping                     milliseconds
  *     GET  /payments/wasted?seconds=5                         calls for pay_1 without a success, for each request
  *     POST /database/cuts {"before-commit":5,"after-write":5} resets so many connections at these moments
+ *     DELETE /database/cuts                                   cancels the rest, and fails when no connection was cut
  *     POST /instances/2/kill, /instances/2/start              SIGKILL, and a new process
  *     POST /instances/2/hold-log, /instances/2/read-log       stop reading the log, whose pipe fills, and read it again
  *     GET  /writes/wrong                                      acknowledged notes that do not exist, and refused repetitions
  *     GET  /log?message=circuit%20opened                      lines since the experiment began
  *
- * A GET responds with a number. `seconds` is the length of the window that ends with the request.
+ * A GET responds with a number, or with the status 400 when no request of the load has ended in the window: a hypothesis
+ * must not hold for a load that does not exist. `seconds` is the length of the window that ends with the request.
  */
-export async function startControl({ load, payments, cutNext, readTitles, instances, countLines }: ControlDeps) {
+export async function startControl({ load, payments, cutter, readTitles, instances, countLines }: ControlDeps) {
+  let armed = 0
+
   async function handle(method: string, { pathname, searchParams }: URL, body: () => Promise<unknown>) {
     const since = performance.now() - 1_000 * Number(searchParams.get('seconds') ?? 5)
     const path = searchParams.get('path')
     const of = searchParams.get('method')
     const select = () => load().select({ since, ...(path && { path }), ...(of && { method: of }) })
+    function known(value: number): number {
+      if (Number.isNaN(value)) throw new Error('no request of the load has ended')
+      return value
+    }
     const [, , number, action] = pathname.split('/')
     switch (`${method} ${pathname.replace(/\/\d+/, '/N')}`) {
       case 'GET /load/errors':
-        return errorShare(select())
+        return known(errorShare(select()))
       case 'GET /load/p99':
-        return p99Ms(select())
+        return known(p99Ms(select()))
       case 'GET /payments/wasted': {
         const asked = load().select({ since, path: '/v1/payments/pay_1' })
         const successes = asked.filter(({ status }) => status === 200).length
         const calls = payments.calls.filter((at) => at >= since).length
-        return Math.max(0, calls - successes) / Math.max(1, asked.length)
+        return known(asked.length === 0 ? Number.NaN : Math.max(0, calls - successes) / asked.length)
       }
       case 'POST /database/cuts':
         for (const [cut, count] of Object.entries((await body()) as Record<Cut, number>)) {
-          for (let armed = 0; armed < count; armed++) void cutNext(cut as Cut)
+          for (let index = 0; index < count; index++) void cutter.cutNext(cut as Cut)
+          armed += count
         }
         return
+      case 'DELETE /database/cuts': {
+        const hadEffect = cutter.disarm() < armed
+        armed = 0
+        if (!hadEffect) throw new Error('no connection was cut')
+        return
+      }
       case 'POST /instances/N/kill':
       case 'POST /instances/N/start':
       case 'POST /instances/N/hold-log':
@@ -90,13 +104,6 @@ export async function startControl({ load, payments, cutNext, readTitles, instan
       },
       (error: Error) => res.writeHead(400).end(error.message),
     )
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    async stop() {
-      server.closeAllConnections()
-      await once(server.close(), 'close')
-    },
-  }
+  })
+  return listen(server)
 }

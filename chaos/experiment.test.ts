@@ -109,6 +109,9 @@ test.each([
   [{ type: 'range', target: 'body', range: [0, 0.1] }, { status: 200, body: 'none' }, false],
   [{ type: 'range', target: 'body', range: [0, 0.1] }, { status: 200, body: '' }, false],
   [{ type: 'range', target: 'body', range: [0, 9] }, { status: 200, body: '5 ms' }, false],
+  [{ type: 'range', target: 'body', range: [0, 9] }, { status: 200, body: null }, false],
+  [{ type: 'range', target: 'body', range: [0, 9] }, { status: 200, body: [] }, false],
+  [{ type: 'range', target: 'body', range: [0, 9] }, { status: 200 }, false],
   [{ type: 'regex', target: 'stdout', pattern: '^ok' }, { status: 0, stdout: 'ok then' }, true],
   [{ type: 'regex', target: 'stdout', pattern: '^ok' }, { status: 0, stdout: 'not ok' }, false],
 ] as const)('the tolerance %j of %j is met: %s', (tolerance, output, isMet) => {

@@ -18,7 +18,7 @@ const env = { ...process.env, HOLD_S: QUICK === '1' ? '5' : '15' }
 process.chdir(join(import.meta.dirname, '..'))
 
 const files = process.argv.length > 2 ? process.argv.slice(2) : globSync('chaos/*.json').sort()
-const experiments = files.filter((file) => file.includes(ONLY)).map(readExperiment)
+const experiments = files.map(readExperiment).filter(({ name }) => name.includes(ONLY))
 if (experiments.length === 0) {
   console.info(`no experiment has «${ONLY}» in its name`)
   process.exit()

@@ -27,7 +27,7 @@ export function renderReport(all: readonly Reported[]): string {
   return [
     '# Experiments\n',
     'Detected: from the start of the method to the first warning in a log. Recovered: from the end of the rollbacks until',
-    'the hypothesis held again. Failed requests: no response in 5 s, or a status of 500 and above.\n',
+    'the hypothesis held again. Failed requests: no response in 5 s, or a status of 400 or above.\n',
     '![Timeline](report.svg)\n',
     '| experiment | verdict | detected | recovered | failed requests |',
     '| --- | --- | --- | --- | --- |',

@@ -126,7 +126,7 @@ async function startDependencies(stops: (() => unknown)[]) {
     RATE_LIMIT: '1000000',
     TRUST_PROXY: '127.0.0.0/8',
   }
-  return { database, redis, payments, faults, faultsUrl: faultProxy.url, cutNext: cutter.cutNext, env }
+  return { database, redis, payments, faults, faultsUrl: faultProxy.url, cutter, env }
 }
 
 /**
@@ -140,7 +140,7 @@ export async function startStage({ proxy, parts: starts = [] }: StageOptions = {
   }
   try {
     const startProxy = await importProxy(proxy)
-    const { database, redis, payments, faults, faultsUrl, cutNext, env: usual } = await startDependencies(stops)
+    const { database, redis, payments, faults, faultsUrl, cutter, env: usual } = await startDependencies(stops)
     const parts: Part[] = []
     for (const start of starts) {
       const part = await start({ directory: temporaryDirectory('stage'), databaseUrl: usual.DATABASE_URL, faults })
@@ -174,7 +174,7 @@ export async function startStage({ proxy, parts: starts = [] }: StageOptions = {
     const control = await startControl({
       load: () => load,
       payments,
-      cutNext,
+      cutter,
       readTitles: async () => (await reader.query('select title from notes')).rows.map(({ title }) => title),
       instances,
       countLines: (message) =>

@@ -17,7 +17,8 @@ export function isWithinTolerance(tolerance: Tolerance, output: Output): boolean
   switch (tolerance.type) {
     case 'range': {
       const [least, most] = tolerance.range
-      const number = String(value).trim() === '' ? Number.NaN : Number(value)
+      // Number() converts null, an empty text and an empty list to 0.
+      const number = /\S/.test(String(value ?? '')) && !Array.isArray(value) ? Number(value) : Number.NaN
       return number >= least && number <= most
     }
     case 'regex':

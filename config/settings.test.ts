@@ -1,20 +1,17 @@
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
+import { temporaryDirectory } from '../test/support/temporary.ts'
 import { ConfigError, readTextFile } from './load.ts'
 import { createSettings, type Settings } from './settings.ts'
 
 let directory: string
 let file: string
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'settings-'))
+  directory = temporaryDirectory('settings')
   file = join(directory, 'settings.json')
 })
-afterEach(() => {
-  jest.useRealTimers()
-  rmSync(directory, { recursive: true })
-})
+afterEach(() => void jest.useRealTimers())
 
 const write = (content: unknown) => writeFileSync(file, typeof content === 'string' ? content : JSON.stringify(content))
 

@@ -82,6 +82,7 @@ async function run({ url, scenario, data, rate, warmUpS, durationS }: Plan): Pro
   const { results } = await openLoop({
     ratePerSecond: rate / (session?.requests ?? 1),
     durationMs: 1_000 * (warmUpS + durationS),
+    startAt,
     send: (_index, intendedAt) => visit(intendedAt),
   })
   await Promise.all([begun, ended])
@@ -96,6 +97,7 @@ async function run({ url, scenario, data, rate, warmUpS, durationS }: Plan): Pro
   const failed = Map.groupBy(measured, ({ error }) => error)
   failed.delete(undefined)
   const latency = (percent: number) => (served.length === 0 ? 0 : latencies.percentile(percent) / 1_000)
+  const lags = measured.map(({ lagMs }) => lagMs)
   return {
     sent: measured.length,
     succeeded: served.length,
@@ -104,10 +106,7 @@ async function run({ url, scenario, data, rate, warmUpS, durationS }: Plan): Pro
     p95Ms: latency(95),
     p99Ms: latency(99),
     maxMs: latency(100),
-    lagMs: percentile(
-      measured.map(({ lagMs }) => lagMs),
-      99,
-    ),
+    lagMs: percentile(lags.length === 0 ? [0] : lags, 99),
   }
 }
 

@@ -57,6 +57,13 @@ test('other programs that use the machine excuse the latency of a step, and not 
   })
 })
 
+test('steps above the rate of the limits, and a step without a request, have no verdict', () => {
+  expect(judge([step(300)], limits)).toMatchObject({ broken: [], unknown: ['no step has a rate up to 200/s'] })
+  expect(renderReport('Things', [step(300)], limits)).not.toContain('The limits hold')
+  const empty = step(0.1, { offered: 0, achieved: 0, p50Ms: 0, p95Ms: 0, p99Ms: 0, maxMs: 0 })
+  expect(judge([empty], limits)).toEqual({ broken: [], unknown: ['0.1/s: no request was sent'], knee: undefined })
+})
+
 test('the report shows the steps, the first saturated resource and the verdict', () => {
   const report = renderReport('Things', [step(100), step(200, fullPool)], limits)
   expect(report).toMatch(/^# Things\n/)

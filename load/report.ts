@@ -6,7 +6,10 @@ import type { Scenario } from './scenario.ts'
 export interface Verdict {
   /** Limits that a step has broken, one sentence each. */
   readonly broken: readonly string[]
-  /** Steps whose latency has no verdict, because the generator could not keep its rate or the machine was busy. */
+  /**
+   * Steps without a verdict, because no request was due. Steps whose latency has no verdict, because the generator could
+   * not keep its rate or the machine was busy. One sentence when no step has a rate up to `limits.upTo`.
+   */
   readonly unknown: readonly string[]
   /** Highest achieved rate of a step that met the limits, in requests a second. Undefined when no step did. */
   readonly knee: number | undefined
@@ -18,6 +21,7 @@ type Limits = Scenario['limits']
 export function judge(steps: readonly StepResult[], limits: Limits): Verdict {
   const isSlow = ({ p99Ms }: StepResult) => p99Ms > limits.p99Ms
   const isFailing = ({ errorShare }: StepResult) => errorShare > limits.errorShare
+  const isEmpty = ({ offered }: StepResult) => offered === 0
   const judged = steps.filter(({ rate }) => rate <= limits.upTo)
   const slow = judged.filter(isSlow).map((step) => ({ step, excuse: findExcuse(step) }))
   const late = slow.flatMap(({ step: { rate, p99Ms }, excuse }) =>
@@ -29,10 +33,12 @@ export function judge(steps: readonly StepResult[], limits: Limits): Verdict {
       ({ rate, errorShare }) =>
         `${rate}/s: ${percent(errorShare)} errors, expected at most ${percent(limits.errorShare)}`,
     )
-  const good = steps.filter((step) => !isSlow(step) && !isFailing(step))
+  const good = steps.filter((step) => !isSlow(step) && !isFailing(step) && !isEmpty(step))
+  const excused = slow.flatMap(({ step, excuse }) => (excuse === undefined ? [] : [`${step.rate}/s: ${excuse}`]))
+  const empty = judged.filter(isEmpty).map(({ rate }) => `${rate}/s: no request was sent`)
   return {
     broken: [...late, ...failing],
-    unknown: slow.flatMap(({ step, excuse }) => (excuse === undefined ? [] : [`${step.rate}/s: ${excuse}`])),
+    unknown: judged.length === 0 ? [`no step has a rate up to ${limits.upTo}/s`] : [...excused, ...empty],
     knee: good.length === 0 ? undefined : Math.max(...good.map(({ achieved }) => achieved)),
   }
 }

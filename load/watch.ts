@@ -16,8 +16,10 @@ interface Scrape {
   read(name: string, label?: string): number | undefined
 }
 
-async function scrape(url: string): Promise<Scrape> {
+/** Reads the metrics of one instance. @throws when the response is not 200, as for a wrong path */
+export async function scrape(url: string): Promise<Scrape> {
   const response = await fetch(url)
+  if (response.status !== 200) throw new Error(`${url}: status ${response.status}`)
   const text = await response.text()
   return {
     atMs: performance.now(),
@@ -142,10 +144,12 @@ function readMetrics(scrapes: readonly (readonly Scrape[])[]): Partial<Evidence>
   const delays = during.flat().map(({ read }) => read('nodejs_eventloop_delay_p99_seconds') ?? 0)
   const database = 'db_client_connection_pool_name="database"'
   return {
-    loop: {
-      utilization: Math.max(...active.map((busyS, index) => busyS / (seconds[index] ?? Number.NaN))),
-      delayMs: 1_000 * Math.max(0, ...delays),
-    },
+    ...(has('nodejs_eventloop_time_seconds_total') && {
+      loop: {
+        utilization: Math.max(...active.map((busyS, index) => busyS / (seconds[index] ?? Number.NaN))),
+        delayMs: 1_000 * Math.max(0, ...delays),
+      },
+    }),
     ...(has('db_client_connection_pending_requests') && {
       pool: {
         used: mean(totals('db_client_connections', `${database},db_client_connection_state="used"`)),

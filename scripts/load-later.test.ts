@@ -1,9 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { build } from 'esbuild'
+import { temporaryDirectory } from '../test/support/temporary.ts'
 import { loadLater } from './load-later.ts'
 
 const require = createRequire(import.meta.url)
@@ -102,17 +101,12 @@ test('an assignment, a definition and a removal change the module', () => {
 
 describe('a bundle', () => {
   const bundle = async (contents: string, names: readonly string[]) => {
-    const directory = mkdtempSync(join(tmpdir(), 'load-later-'))
-    try {
-      const outfile = join(directory, 'bundle.cjs')
-      const stdin = { contents, resolveDir: dirname(import.meta.dirname), sourcefile: 'entry.cjs' }
-      const plugins = [loadLater(names)]
-      const options = { bundle: true, platform: 'node', format: 'cjs', logLevel: 'silent' } as const
-      const { warnings } = await build({ ...options, stdin, outfile, plugins })
-      return { exports: require(outfile), warnings: warnings.map(({ text }) => text) }
-    } finally {
-      rmSync(directory, { recursive: true })
-    }
+    const outfile = join(temporaryDirectory('load-later'), 'bundle.cjs')
+    const stdin = { contents, resolveDir: dirname(import.meta.dirname), sourcefile: 'entry.cjs' }
+    const plugins = [loadLater(names)]
+    const options = { bundle: true, platform: 'node', format: 'cjs', logLevel: 'silent' } as const
+    const { warnings } = await build({ ...options, stdin, outfile, plugins })
+    return { exports: require(outfile), warnings: warnings.map(({ text }) => text) }
   }
 
   test('shares one module between all packages that require it, and its classes and functions work', async () => {

@@ -1,6 +1,10 @@
+import { createServer } from 'node:http'
 import { expect, test } from '@jest/globals'
 import { judge, type Row } from './resilience/scenario.ts'
+import { listen } from './support/listen.ts'
 import { latencyPercentile, openLoop, percentile } from './support/open-loop.ts'
+import { startProber } from './support/prober.ts'
+import { until } from './support/services.ts'
 
 test('a request that waits for a response does not delay the next ones, and each latency counts from the plan', async () => {
   const waiting: (() => void)[] = []
@@ -26,7 +30,7 @@ test('a request that waits for a response does not delay the next ones, and each
   expect(latencyPercentile(run, 100, ({ outcome }) => outcome === 3)).toBe(run.results[3]!.latencyMs)
 })
 
-test('a generator that was blocked reports its lag, and the run is invalid', async () => {
+test('a generator that was blocked reports its lag, and sends the requests that are due', async () => {
   const block = () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60)
   const run = await openLoop({
     ratePerSecond: 100,
@@ -34,7 +38,6 @@ test('a generator that was blocked reports its lag, and the run is invalid', asy
     send: async (index) => void (index === 2 && block()),
   })
   expect(run.lag.maxMs).toBeGreaterThan(20)
-  expect(run.isValid).toBe(false)
   // The requests that the block delayed are still sent.
   expect(run.sent).toBe(10)
 })
@@ -47,10 +50,36 @@ test('a signal ends a run, and an error of a request rejects it', async () => {
   await expect(openLoop({ ratePerSecond: 1_000, durationMs: 60_000, send: fail })).rejects.toThrow('not sent')
 })
 
+test('the times of a run count from the start that its caller gives', async () => {
+  const startAt = performance.now() - 60_000
+  const run = await openLoop({
+    ratePerSecond: 1_000,
+    durationMs: 3,
+    startAt,
+    send: async (_index, intendedAt) => intendedAt,
+  })
+  expect(run.results.map(({ outcome }) => outcome)).toEqual([startAt, startAt + 1, startAt + 2])
+  expect(run.lag.p50Ms).toBeGreaterThan(59_000)
+})
+
+test('a probe whose response breaks off counts as a probe without a response, and the prober ends', async () => {
+  let broken = 0
+  const server = createServer((_request, response) => {
+    response.writeHead(200, { 'content-length': 10 }).write('half', () => response.destroy())
+    broken++
+  })
+  await using target = await listen(server)
+  const prober = startProber(`${target.url}/health/live`)
+  await until(() => broken > 2)
+  const { count, statuses } = await prober.stop()
+  expect(count).toBeGreaterThan(2)
+  expect(statuses).toEqual({ 0: count })
+})
+
 test('a percentile is the nearest rank', () => {
   const values = Array.from({ length: 200 }, (_, index) => 200 - index)
   expect([percentile(values, 50), percentile(values, 99), percentile(values, 100)]).toEqual([100, 198, 200])
-  expect(percentile([], 99)).toBe(0)
+  expect(percentile([], 99)).toBeNaN()
 })
 
 test('a scenario fails when the service misses a goal, and when the naive implementation misses none', () => {
@@ -62,4 +91,6 @@ test('a scenario fails when the service misses a goal, and when the naive implem
   // A busy machine excuses a missed time, and nothing else.
   expect(judged({ isMet: false, isTimed: true }, 50)).toEqual([])
   expect(judged({ isMet: false }, 50)).toHaveLength(1)
+  // A run without a request has no lag, and excuses nothing.
+  expect(judged({ isMet: false, isTimed: true }, Number.NaN)).toHaveLength(1)
 })

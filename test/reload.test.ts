@@ -2,8 +2,8 @@ import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from '@jest/globals'
 import { findLines, killApps, type RunningApp, startApp } from './support/app.ts'
-import { startLoad } from './support/load.ts'
 import { freePort, until } from './support/services.ts'
+import { startSteadyLoad } from './support/steady-load.ts'
 import { temporaryDirectory } from './support/temporary.ts'
 
 const directory = temporaryDirectory('reload')
@@ -22,8 +22,7 @@ const count = (app: RunningApp, message: string) => findLines(app, message).leng
 test('a reload on SIGHUP under load loses no request, and an invalid file changes nothing', async () => {
   write({ LOG_LEVEL: 'info' })
   const app = await startApp({ env: { SETTINGS_FILE } })
-  const end = new AbortController()
-  const load = startLoad({ port: app.port, clients: 8, signal: end.signal })
+  const load = startSteadyLoad({ targets: [app], clients: 8, intervalMs: 5 })
   for (let reloads = 1; reloads <= 5; reloads++) {
     const served = count(app, 'request')
     await until(() => count(app, 'request') > served)
@@ -39,9 +38,7 @@ test('a reload on SIGHUP under load loses no request, and an invalid file change
   })
   const served = count(app, 'request')
   await until(() => count(app, 'request') > served)
-  end.abort()
-  const { failures } = await load
-  expect(failures).toEqual([])
+  expect((await load.stop()).failures).toEqual([])
 })
 
 test('a change of the log level, criticality or dialect in the file applies without a signal', async () => {

@@ -6,8 +6,8 @@ import { text } from 'node:stream/consumers'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { fetchHealth, findLines, killApps, type RunningApp, runApp, startApp } from './support/app.ts'
 import { listen } from './support/listen.ts'
-import { startLoad } from './support/load.ts'
 import { testPostgres, testRedis, until } from './support/services.ts'
+import { startSteadyLoad } from './support/steady-load.ts'
 import { temporaryDirectory } from './support/temporary.ts'
 
 afterEach(killApps)
@@ -24,22 +24,20 @@ const VERY_LONG = { DRAIN_DELAY_MS: '600000', SHUTDOWN_TIMEOUT_MS: '700000' }
 describe('SIGTERM', () => {
   test('under load loses no request of 32 keep-alive clients, and the exit code is 0', async () => {
     const app = await startApp({ env: { DRAIN_DELAY_MS: '3000' } })
-    const end = new AbortController()
-    const load = startLoad({ port: app.port, clients: 32, signal: end.signal })
+    const load = startSteadyLoad({ targets: [app], clients: 32, intervalMs: 5 })
     await until(() => app.lines.length > 200)
     app.signal('SIGTERM')
     await app.line({ message: 'draining' })
     const before = findLines(app, 'request').length
     // The clients end before the delay does, because the service refuses connections after it.
     await until(() => findLines(app, 'request').length > before + 200)
-    end.abort()
-    const { sent, failures, closes } = await load
+    const { failures, closes } = await load.stop()
     expect(failures).toEqual([])
-    expect(sent).toBeGreaterThan(200)
+    expect(load.sent()).toBeGreaterThan(200)
     expect(closes).toBeGreaterThan(32)
     expect(await app.ended).toEqual({ code: 0, signal: null })
     // The exit loses no log line.
-    expect(findLines(app, 'request').length).toBe(sent)
+    expect(findLines(app, 'request').length).toBe(load.sent())
     expect(app.lines.at(-1)).toMatchObject({ message: 'stopped' })
   })
 

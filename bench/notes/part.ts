@@ -1,11 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import pg from 'pg'
 import { startPostgres } from '../../scripts/services/postgres.ts'
 import { startPgbouncer } from '../../test/support/pgbouncer.ts'
 import { startProber } from '../../test/support/prober.ts'
 import { succeed } from '../../test/support/run.ts'
+import { temporaryDirectory } from '../../test/support/temporary.ts'
 import { buildGin } from '../build-gin.ts'
 import { buildService } from '../build-service.ts'
 import { SERVER_CPU, stayWithClients } from '../cpu.ts'
@@ -70,8 +68,7 @@ const SLOW_ROWS = `
 /** Measures the programs with a real PostgreSQL, which shares a core with wrk. */
 async function measureNotes({ quick }: Bench): Promise<Measurement[]> {
   await using _ = await stayWithClients()
-  const directory = mkdtempSync(join(tmpdir(), 'bench-database-'))
-  const postgres = await startPostgres({ directory })
+  const postgres = await startPostgres({ directory: temporaryDirectory('bench-database') })
   const connect = (program: Program, env: Program['env'] = {}): Program => ({
     ...program,
     env: { ...program.env, DATABASE_URL: postgres.url, ...env },
@@ -178,7 +175,6 @@ async function measureNotes({ quick }: Bench): Promise<Measurement[]> {
   if (!quick) measurements.push(await measurePooled(), ...(await measureSlow()))
   await database.end()
   await postgres.stop()
-  rmSync(directory, { recursive: true })
   return measurements
 }
 

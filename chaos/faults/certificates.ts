@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process'
-import { once } from 'node:events'
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, connect } from 'node:net'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { createSecureContext, createServer } from 'node:tls'
+import { listen } from '../../test/support/listen.ts'
 
 export interface Certificates {
   /** Path of the certificate of the authority. */
@@ -52,7 +52,7 @@ export async function startTls({ current, key }: Certificates, port: number) {
     }
     for (const socket of [client, upstream]) socket.on('error', close).on('close', close)
     client.pipe(upstream).pipe(client)
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return { url: `https://localhost:${(server.address() as AddressInfo).port}`, stop: () => void server.close() }
+  })
+  const own = await listen(server)
+  return { url: `https://localhost:${own.port}`, stop: () => void server.close() }
 }

@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { bootMachine, findObstacle, type Machine } from '../../test/support/machine.ts'
 import { freePort, until } from '../../test/support/services.ts'
-import { startResponder, startRobot } from './responder.ts'
+import { startReports } from './responder.ts'
 import type { Outcome, Row, RowOptions } from './row.ts'
 import { seconds } from './users.ts'
 
@@ -61,19 +61,8 @@ async function measure({ directory }: RowOptions): Promise<Outcome> {
   }
   const show = async (property: string) =>
     (await machine.succeed('systemctl', 'show', '--value', '--property', property, name)).trim()
-  const robot = await startRobot()
-  const responder = await startResponder({
-    directory,
-    targets: [`127.0.0.1:${adminPort}`],
-    env: robot.env,
-    reaction: {
-      alert: 'InstanceHangs',
-      expr: 'up == 0',
-      for: '5s',
-      action: { type: 'notify' },
-      cooldownSeconds: 60,
-    },
-  })
+  const targets = [`127.0.0.1:${adminPort}`]
+  const reports = await startReports({ directory, targets, alert: 'InstanceHangs', expr: 'up == 0' })
   try {
     await until(ping, 60_000)
     await setTimeout(11_000)
@@ -83,20 +72,19 @@ async function measure({ directory }: RowOptions): Promise<Outcome> {
     const detectedAt = Date.now()
     await until(ping, 60_000)
     const recoveredAt = Date.now()
-    await until(() => robot.count('RESOLVED') > 0, 60_000)
+    await until(() => reports.count('RESOLVED') > 0, 60_000)
     return {
       samples: [
         {
           detected: seconds(faultAt, detectedAt),
           restarted: seconds(faultAt, recoveredAt),
-          notified: seconds(faultAt, robot.firstAt('FIRING')),
-          'told of the recovery': seconds(recoveredAt, robot.firstAt('RESOLVED')),
+          notified: seconds(faultAt, reports.firstAt('FIRING')),
+          'told of the recovery': seconds(recoveredAt, reports.firstAt('RESOLVED')),
         },
       ],
     }
   } finally {
-    await responder.stop()
-    robot.stop()
+    await reports.stop()
   }
 }
 
@@ -112,7 +100,6 @@ export const rows: readonly Row[] = [
       { name: 'told of the recovery', unit: 's' },
     ],
     needs: ['deploy/systemd', 'deploy/respond'],
-    isQuick: false,
     measure,
   },
 ]

@@ -6,7 +6,7 @@ import { type Instance, startFleet } from '../../test/support/fleet.ts'
 import { freePort, until } from '../../test/support/services.ts'
 import { startResponder, startSystemctl } from './responder.ts'
 import { type Goal, importWay, type Outcome, type Row, type RowOptions, type Sample } from './row.ts'
-import { isGood, judgeLag, seconds, startUsers } from './users.ts'
+import { isGood, judgeLag, recoveredAfter, seconds, startUsers } from './users.ts'
 
 /** Longest wait of a user, in milliseconds. */
 const PATIENCE_MS = 2_000
@@ -95,11 +95,11 @@ const measureProxy =
       const detectedAt = Date.now()
       await setTimeout(Math.max(PATIENCE_MS, WATCH_MS - (detectedAt - faultAt)))
       const observedAt = Date.now()
-      const affected = users.during(faultAt - PATIENCE_MS, observedAt - PATIENCE_MS).filter((each) => !isGood(each))
+      const watched = users.during(faultAt - PATIENCE_MS, observedAt - PATIENCE_MS)
       samples.push({
         detected: seconds(faultAt, detectedAt),
-        recovered: seconds(faultAt, Math.max(faultAt, ...affected.map(({ endedAt }) => endedAt))),
-        'failed requests': affected.length,
+        recovered: recoveredAfter(faultAt, watched),
+        'failed requests': watched.filter((each) => !isGood(each)).length,
       })
       app?.signal('SIGCONT')
       await until(() => proxy.counts().back > before.back, 60_000)
@@ -211,7 +211,6 @@ export const rows: readonly Row[] = [
       { name: 'replaced', unit: 's', limit: 30 },
     ],
     needs: ['deploy/haproxy', 'deploy/respond'],
-    isQuick: false,
     measure: measureResponder,
   },
 ]

@@ -36,11 +36,9 @@ const HEAD = `| fault | healed by | value | goal | median | worst | repetitions 
 | --- | --- | --- | --- | --- | --- | --- |`
 
 export async function runHealing({ quick, only = '', repeat = 2 }: HealingOptions): Promise<HealingReport> {
-  const rows = ROWS.filter(({ name, needs, isQuick }) => {
-    if (!needs.every((folder) => existsSync(folder))) return false
-    if (quick && !isQuick) return false
-    return only === '' || only === 'healing' || name.includes(only)
-  })
+  const isWanted = ({ name }: Row) => ['', 'healing'].includes(only) || name.includes(only)
+  const canRun = ({ needs = [] }: Row) => needs.every((folder) => existsSync(folder))
+  const rows = ROWS.filter((row) => isWanted(row) && canRun(row) && (row.isQuick || !quick))
   const lines: string[] = []
   const problems: string[] = []
   const invalid: string[] = []

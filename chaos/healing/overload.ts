@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { measure } from '../../test/overload/scenarios/5-twice-the-knee.ts'
 import { PAYMENT, startFakePayments } from '../../test/payments/fake.ts'
+import { MAX_LAG_MS } from '../../test/resilience/scenario.ts'
 import { addresses, type StartProxy } from '../../test/support/deploy/proxy.ts'
 import { startFleet } from '../../test/support/fleet.ts'
 import { freePort, until } from '../../test/support/services.ts'
@@ -12,9 +13,6 @@ import { isGood, judgeLag, nextLine, seconds, startUsers, type UserRequest } fro
 const MAX_WAIT_MS = 20
 /** Length of the spans of the goodput, in seconds. A single pause of the machine would dominate a shorter span. */
 const SPAN_S = 5
-/** Largest lag of a valid load generator, as in `make resilience`, in milliseconds. */
-const MAX_LAG_MS = 20
-
 /** The admission in front of a handler that takes 3 ms of CPU, at three times the load that it can serve. */
 async function measureAdmission({ quick }: RowOptions): Promise<Outcome> {
   const { goodput, goodputs, lagMs } = await measure(MAX_WAIT_MS, quick ? 10 : 60, 3)
@@ -134,8 +132,6 @@ export const rows: readonly Row[] = [
       { name: 'goodput', unit: '%', limit: 80, isMinimum: true },
       { name: 'in the worst 5 s', unit: '%', limit: 80, isMinimum: true },
     ],
-    needs: [],
-    isQuick: false,
     measure: measureAdmission,
   },
   {
@@ -149,7 +145,6 @@ export const rows: readonly Row[] = [
       { name: 'failed until then', unit: '%' },
     ],
     needs: ['deploy/haproxy', 'deploy/respond'],
-    isQuick: false,
     measure: measureResponder,
   },
 ]

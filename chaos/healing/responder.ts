@@ -1,10 +1,9 @@
-import { once } from 'node:events'
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { json, text } from 'node:stream/consumers'
 import { startAlerting } from '../../test/support/deploy/start-alerting.ts'
+import { listen } from '../../test/support/listen.ts'
 
 /** An alert of Prometheus with its rule of the responder. */
 export interface Reaction {
@@ -65,37 +64,46 @@ export async function startSystemctl(
     const args = (await text(request)).split(' ')
     const result = await onCommand(args)
     response.end(typeof result === 'number' ? `${result}\n` : `0\n${result}\n`)
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
+  })
+  const { url, stop } = await listen(server)
   const folder = join(directory, 'bin')
   mkdirSync(folder)
   const file = join(folder, 'systemctl')
-  const call = `curl -sS --data "$*" http://127.0.0.1:${port}/`
+  const call = `curl -sS --data "$*" ${url}/`
   writeFileSync(file, `#!/bin/sh\n${call} | { read -r code; cat; exit "$code"; }\n`)
   chmodSync(file, 0o755)
   return {
     env: { PATH: `${folder}:${process.env['PATH']}` },
-    stop: () => void server.close(),
+    stop,
   }
 }
 
-/** Starts a stand-in for the group robot of WeCom. */
-export async function startRobot() {
+/** Starts a responder that reports an alert to a stand-in for the group robot of WeCom, as soon as it holds for 5 s. */
+export async function startReports({
+  alert,
+  expr,
+  ...options
+}: Pick<ResponderOptions, 'directory' | 'targets'> & Pick<Reaction, 'alert' | 'expr'>) {
   const messages: { readonly at: number; readonly content: string }[] = []
   const server = createServer(async (request, response) => {
     const { markdown } = (await json(request)) as { markdown: { content: string } }
     messages.push({ at: Date.now(), content: markdown.content })
     response.end('{"errcode":0,"errmsg":"ok"}')
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
+  })
+  const robot = await listen(server)
+  const responder = await startResponder({
+    ...options,
+    env: { RESPONDER_WECOM_URL: `${robot.url}/send?key=healing` },
+    reaction: { alert, expr, for: '5s', action: { type: 'notify' }, cooldownSeconds: 60 },
+  })
   return {
-    env: { RESPONDER_WECOM_URL: `http://127.0.0.1:${port}/send?key=healing` },
     /** Counts the messages that contain the word. */
     count: (word: string) => messages.filter(({ content }) => content.includes(word)).length,
     /** Returns the time of the first message that contains the word, in milliseconds since the epoch, or NaN. */
     firstAt: (word: string) => messages.find(({ content }) => content.includes(word))?.at ?? Number.NaN,
-    stop: () => void server.close(),
+    async stop(): Promise<void> {
+      await responder.stop()
+      await robot.stop()
+    },
   }
 }

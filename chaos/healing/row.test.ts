@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { isMet, type Row, report, summarize } from './row.ts'
+import { recoveredAfter } from './users.ts'
 
 test('the median of an even number of values is the mean of the middle values', () => {
   expect(summarize([1], {})).toEqual({ median: 1, worst: 1 })
@@ -32,7 +33,6 @@ const row: Row = {
     { name: 'failed', unit: '' },
     { name: 'goodput', unit: '%', limit: 80, isMinimum: true },
   ],
-  needs: [],
   isQuick: true,
   measure: async () => ({ samples: [] }),
 }
@@ -54,4 +54,15 @@ test('a missed goal has a mark in the table and is a problem', () => {
 
 test('a row for which the machine was too busy has no problems', () => {
   expect(report(row, { samples: [{ detected: 9 }], invalid: 'busy' }).problems).toEqual([])
+})
+
+test('a recovery ends with the last bad request, and is not measured without a request', () => {
+  const good = { sentAt: 1_500, endedAt: 1_510, status: 200 }
+  expect(recoveredAfter(1_000, [good])).toBe(0)
+  const [slow, failed] = [
+    { ...good, endedAt: 1_900 },
+    { ...good, endedAt: 1_700, status: 0 },
+  ]
+  expect(recoveredAfter(1_000, [good, slow, failed])).toBe(0.9)
+  expect(recoveredAfter(1_000, [])).toBeNaN()
 })

@@ -41,10 +41,10 @@ export interface Row {
   readonly fault: string
   readonly healer: 'in process' | 'responder' | 'watchdog of systemd'
   readonly goals: readonly Goal[]
-  /** Folders that a service may have deleted. Without them, the row is skipped. */
-  readonly needs: readonly string[]
-  /** True for a row that `make chaos QUICK=1` runs. */
-  readonly isQuick: boolean
+  /** Folders that a service may have deleted. Without them, the row is skipped. @default none */
+  readonly needs?: readonly string[]
+  /** True for a row that `make chaos QUICK=1` runs. @default false */
+  readonly isQuick?: boolean
   /** @throws when the row could not be measured */
   measure(options: RowOptions): Promise<Outcome>
 }

@@ -1,7 +1,7 @@
 import { Agent } from 'node:http'
-import { send } from '../../test/payments/programs.ts'
 import type { Line, RunningApp } from '../../test/support/app.ts'
 import { openLoop } from '../../test/support/open-loop.ts'
+import { send } from '../../test/support/send.ts'
 import { until } from '../../test/support/services.ts'
 
 /** Times are milliseconds since the epoch, as in the log. */
@@ -39,8 +39,9 @@ export function startUsers(options: UsersOptions) {
   return {
     /** The requests that have ended, in the order of their end. */
     requests,
-    /** Returns the requests of a span of time. */
-    during: (from: number, to: number) => requests.filter(({ sentAt }) => sentAt >= from && sentAt < to),
+    /** Returns the requests of a span of time. @param to the end of the span. @default now */
+    during: (from: number, to = Number.POSITIVE_INFINITY) =>
+      requests.filter(({ sentAt }) => sentAt >= from && sentAt < to),
     /** @returns the 99th percentile of the delay of the requests, in milliseconds */
     async stop(): Promise<number> {
       end.abort()
@@ -55,6 +56,12 @@ export function startUsers(options: UsersOptions) {
 export const GOOD_MS = 250
 
 export const isGood = ({ sentAt, endedAt, status }: UserRequest) => status === 200 && endedAt - sentAt <= GOOD_MS
+
+/** Returns the time from `since` to the end of the last bad request, in seconds. NaN without a request. */
+export function recoveredAfter(since: number, requests: readonly UserRequest[]): number {
+  const bad = requests.filter((each) => !isGood(each)).map(({ endedAt }) => endedAt)
+  return requests.length === 0 ? Number.NaN : seconds(since, Math.max(since, ...bad))
+}
 
 /** Returns why a row is invalid: when its users are late by more than `maxMs`, the result depends on the machine. */
 export const judgeLag = (lagMs: number, maxMs = 100) =>

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
@@ -8,6 +8,7 @@ import { freePort, launch, until } from '../../scripts/services/service.ts'
 import { createFaultClient, type NewToxic } from '../../test/support/fault-proxy/client.ts'
 import { startFaultProxy } from '../../test/support/fault-proxy/start.ts'
 import { buildGoProgram } from '../../test/support/install.ts'
+import { listen } from '../../test/support/listen.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
 
 /*
@@ -36,16 +37,16 @@ async function startToxiproxy() {
 }
 
 /** Sends every byte back, and ends when its client has ended. */
-const echo = createServer({ allowHalfOpen: true }, (socket) => {
+const echoServer = createServer({ allowHalfOpen: true }, (socket) => {
   socket.on('error', () => undefined)
   socket.pipe(socket)
 })
+let echo: Awaited<ReturnType<typeof listen>>
 
 beforeAll(async () => {
-  echo.listen(0, '127.0.0.1')
-  await once(echo, 'listening')
+  echo = await listen(echoServer)
 })
-afterAll(() => void echo.close())
+afterAll(() => echo.stop())
 
 describe.each([
   { name: 'the fault proxy of the tests', start: startFaultProxy },
@@ -63,7 +64,7 @@ describe.each([
   }, 300_000)
   afterAll(() => server.stop())
   beforeEach(async () => {
-    const listen = await faults.add('echo', `127.0.0.1:${(echo.address() as AddressInfo).port}`)
+    const listen = await faults.add('echo', `127.0.0.1:${echo.port}`)
     port = Number(listen.split(':')[1])
   })
   afterEach(async () => {

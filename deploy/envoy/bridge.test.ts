@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
@@ -8,6 +7,7 @@ import { freePort } from '../../scripts/services/service.ts'
 import { unprivileged } from '../../test/support/deploy/directories.ts'
 import { useInstances } from '../../test/support/deploy/instances.ts'
 import { installEnvoy } from '../../test/support/install.ts'
+import { listen } from '../../test/support/listen.ts'
 import { until } from '../../test/support/services.ts'
 
 const { endpoints, findUsed, untilUsed, start, onEnd } = useInstances()
@@ -20,14 +20,7 @@ const accepts = (port: number) =>
 
 async function startSink(port: number) {
   const { publish, handle } = createEnvoySink({ service: 'orders' })
-  const server = createServer(handle).listen(port, '127.0.0.1')
-  await once(server, 'listening')
-  const stop = async () => {
-    const closed = server.listening && once(server, 'close')
-    server.close()
-    server.closeAllConnections()
-    await closed
-  }
+  const { stop } = await listen(createServer(handle), port)
   onEnd(stop)
   return { publish, stop }
 }

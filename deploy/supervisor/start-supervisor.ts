@@ -107,6 +107,7 @@ files=${path('app.conf')}
   }
 
   await until(() => daemon.exitCode !== null || log().includes('supervisord started'))
+  if (daemon.exitCode !== null) throw new Error(`supervisord ended with ${daemon.exitCode}:\n${log()}`)
   return {
     port,
     adminPorts,

@@ -4,9 +4,9 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { startLoad } from '../../test/support/load.ts'
 import { succeed } from '../../test/support/run.ts'
 import { until } from '../../test/support/services.ts'
+import { startSteadyLoad } from '../../test/support/steady-load.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
 import { needTools } from '../../test/support/tools.ts'
 import { type Supervisor, startSupervisor } from './start-supervisor.ts'
@@ -54,8 +54,7 @@ test('the name of each of eleven processes ends in its admin port', async () => 
 
 test('a process that restarts finishes its requests and exits with 0, and no client loses a request', async () => {
   await supervisor.waitUntilAllRun()
-  const end = new AbortController()
-  const load = startLoad({ port: supervisor.port, clients: 8, signal: end.signal })
+  const load = startSteadyLoad({ targets: [supervisor], clients: 8, intervalMs: 5 })
   const socket = connect(supervisor.port, '127.0.0.1').setEncoding('utf8')
   // The kernel chooses the process that accepts the connection. The log of this process has the first request.
   const id = 'which-process'
@@ -73,13 +72,13 @@ test('a process that restarts finishes its requests and exits with 0, and no cli
     expect(await response).toMatch(/^HTTP\/1\.1 200/)
     await done
   } finally {
-    end.abort()
+    await load.stop()
   }
-  const { sent, failures } = await load
+  const { failures } = await load.stop()
   expect(supervisor.log()).toContain(`stopped: ${restarted} (exit status 0)`)
   expect(failures).toEqual([])
-  console.info(`one restart of two processes: ${sent} requests, 0 failed`)
-  expect(sent).toBeGreaterThan(100)
+  console.info(`one restart of two processes: ${load.sent()} requests, 0 failed`)
+  expect(load.sent()).toBeGreaterThan(100)
 })
 
 test('the user of the processes cannot replace the logs, which supervisord opens as root', async () => {

@@ -4,9 +4,9 @@ import { connect } from 'node:net'
 import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
-import { startLoad } from '../../test/support/load.ts'
 import { bootMachine, findObstacle, type Machine } from '../../test/support/machine.ts'
 import { freePort, testPostgres, until } from '../../test/support/services.ts'
+import { underEachLoad } from '../../test/support/steady-load.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
 
 const obstacle = await findObstacle()
@@ -114,23 +114,8 @@ async function addInstance(...settings: readonly string[]): Promise<Instance> {
 
 const ping = async () => (await fetch(`http://127.0.0.1:${port}/ping`, { headers: { connection: 'close' } })).status
 
-/** Sends requests while `action` runs: over kept connections, and over a new connection for each request. */
 async function underLoad(title: string, action: () => Promise<unknown>) {
-  const end = new AbortController()
-  const common = { port, signal: end.signal }
-  const loads = [
-    startLoad({ ...common, clients: 8 }),
-    startLoad({ ...common, clients: 4, method: 'POST' }),
-    startLoad({ ...common, clients: 4, method: 'POST', keepAlive: false }),
-  ]
-  try {
-    await action()
-  } finally {
-    end.abort()
-  }
-  const reports = await Promise.all(loads)
-  const failures = reports.flatMap((report) => report.failures)
-  const sent = reports.map((report) => report.sent)
+  const { sent, failures } = await underEachLoad({ port }, action)
   process.stderr.write(`${title}: ${sent.join(' + ')} requests, ${failures.length} failed\n`)
   return { sent, failures }
 }

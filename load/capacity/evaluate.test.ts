@@ -120,10 +120,21 @@ test('a system that fails at the lowest rate has no sizing, and the report says 
   const capacity = await run({ holdMs: 300 })
   expect(capacity.rows[0]?.measured).toMatchObject({ ratePerSecond: 0, limit: 'lowest' })
   expect(capacity.sizing).toBeUndefined()
-  expect(listProblems(capacity)).toEqual(['NO CAPACITY: the lowest rate failed'])
+  expect(listProblems(capacity)).toEqual(['NO CAPACITY: 1 instance failed at the lowest rate'])
   const report = renderReport({ options: options(), capacity, name: 'orders', limits: new Map(), machine: 'a test' })
   expect(report).toContain('1 instance failed at the lowest rate')
   expect(report).toContain('no number of replicas carries the target')
+})
+
+test('several instances that fail at the lowest rate are a problem, although one instance has a knee', async () => {
+  const capacity = await run({ contention: 20 }, { INSTANCES: '1,2' })
+  expect(capacity.rows.map(({ measured }) => measured?.ratePerSecond)).toMatchObject([expect.any(Number), 0])
+  expect(listProblems(capacity)).toEqual(['NO CAPACITY: 2 instances failed at the lowest rate'])
+})
+
+test('a late generator at the lowest rate gives no verdict about the system', async () => {
+  const capacity = await run({ holdMs: 300, lagMs: 400 }, { INSTANCES: '1' })
+  expect(listProblems(capacity)).toEqual(['NO VERDICT: the generator was late at the lowest rate of 1 instance'])
 })
 
 test('with a late generator, the knee is a lower bound and is not judged', async () => {

@@ -162,7 +162,7 @@ function compare(
 ): Pick<Row, 'deviation' | 'reason'> {
   if (knee === undefined) return { reason: 'simulation only' }
   if (simulated === undefined || costs === undefined) return { reason: 'the processes of the system are not visible' }
-  if (knee.ratePerSecond === 0) return { reason: 'the lowest rate failed' }
+  if (knee.ratePerSecond === 0) return { reason: 'the knee is 0' }
   const deviation = simulated / knee.ratePerSecond - 1
   if (knee.limit === 'generator') return { deviation, reason: 'the generator was the limit' }
   const steps = knee.measurements.map(({ outcome }) => findOthers(outcome.result.evidence))

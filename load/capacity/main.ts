@@ -9,12 +9,12 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { listCores } from '../../test/support/cpu.ts'
-import { readValues } from '../../test/support/read-values.ts'
 import { findBottleneck, findFirstBottleneck } from '../bottleneck.ts'
 import type { Target } from '../evidence.ts'
 import { measure, prepareData, type StepResult } from '../measure.ts'
 import { readOrExit } from '../options.ts'
 import { openStage } from '../stage.ts'
+import { scrape } from '../watch.ts'
 import { renderCapacityChart } from './chart.ts'
 import { evaluate, type Rig, type Row } from './evaluate.ts'
 import { type CapacityOptions, readOptions } from './options.ts'
@@ -37,8 +37,8 @@ async function openRig({ system, scenario, serviceEnv, poolMax }: CapacityOption
 }
 
 async function readRss({ metrics = [] }: Target): Promise<number | undefined> {
-  const texts = await Promise.all(metrics.map(async (url) => (await fetch(url)).text()))
-  const values = texts.flatMap((text) => Object.values(readValues(text, 'process_resident_memory_bytes')))
+  const scrapes = await Promise.all(metrics.map(scrape))
+  const values = scrapes.flatMap(({ read }) => read('process_resident_memory_bytes') ?? [])
   return values.length === 0 ? undefined : Math.max(...values)
 }
 

@@ -17,17 +17,25 @@ export interface ReportInput {
 /** Largest deviation of the simulation from a measurement. */
 const MAX_DEVIATION = 0.15
 
-/** Returns a line for each row whose simulation is wrong, and for a knee of 0. */
-export function listProblems({ rows, sizing }: Capacity): readonly string[] {
+/** Returns a line for each row whose simulation is wrong, and for each knee of 0. */
+export function listProblems({ rows }: Capacity): readonly string[] {
   const wrong = rows.filter(({ deviation = 0, reason }) => reason === undefined && Math.abs(deviation) > MAX_DEVIATION)
   return [
     ...wrong.map(
       ({ instances, deviation = 0 }) =>
         `DEVIATION: the simulation of ${instances} instances deviates by ${showDeviation(deviation)}, limit ${100 * MAX_DEVIATION} %`,
     ),
-    ...(sizing === undefined ? ['NO CAPACITY: the lowest rate failed'] : []),
+    ...rows.flatMap(({ instances, measured }) => {
+      if (measured?.ratePerSecond !== 0) return []
+      const isLate = measured.limit === 'generator'
+      return [isLate ? `NO VERDICT: ${describeLate(instances)}` : `NO CAPACITY: ${describeFailed(instances)}`]
+    }),
   ]
 }
+
+const countInstances = (instances: number) => `${instances} ${instances === 1 ? 'instance' : 'instances'}`
+const describeFailed = (instances: number) => `${countInstances(instances)} failed at the lowest rate`
+const describeLate = (instances: number) => `the generator was late at the lowest rate of ${countInstances(instances)}`
 
 const round = (value: number | undefined) => (value === undefined ? '–' : Math.round(value).toLocaleString('en-US'))
 
@@ -71,7 +79,7 @@ function renderKnees({ capacity: { rows }, limits }: ReportInput): string {
   const table = [header, header.map(() => '---'), ...rows.map(cells)].map((row) => `| ${row.join(' | ')} |`)
   const notes = rows.flatMap(({ instances, measured }) => {
     if (!measured) return []
-    const of = `${instances} ${instances === 1 ? 'instance' : 'instances'}`
+    const of = countInstances(instances)
     const limit = limits.get(instances)
     return [
       ...(limit === undefined ? [] : [`- The limit of ${of}: ${limit}`]),
@@ -79,7 +87,7 @@ function renderKnees({ capacity: { rows }, limits }: ReportInput): string {
         ? [`- The generator was late beyond the knee of ${of}. The knee is a lower bound.`]
         : []),
       ...(measured.limit === 'highest' ? [`- ${of} held the highest rate. The knee is a lower bound.`] : []),
-      ...(measured.limit === 'lowest' ? [`- ${of} failed at the lowest rate.`] : []),
+      ...(measured.limit === 'lowest' ? [`- ${describeFailed(instances)}.`] : []),
     ]
   })
   return [...table, ...(notes.length > 0 ? ['', ...notes] : [])].join('\n')

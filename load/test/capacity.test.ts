@@ -1,7 +1,6 @@
-import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { expect, test } from '@jest/globals'
+import { listen } from '../../test/support/listen.ts'
 import { run } from '../../test/support/run.ts'
 
 const capacity = (env: Readonly<Record<string, string>>) =>
@@ -11,7 +10,7 @@ const capacity = (env: Readonly<Record<string, string>>) =>
 const GAP_MS = 1_000 / 30
 
 /** Starts a system that responds in turn, and has the metrics of an instance with 100 MiB. */
-async function startSystem() {
+function startSystem() {
   let next = 0
   const server = createServer((request, response) => {
     if (request.url === '/metrics') {
@@ -22,14 +21,7 @@ async function startSystem() {
     next = Math.max(next, now) + GAP_MS
     setTimeout(() => response.end('{}'), next - now)
   })
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections()
-      await once(server.close(), 'close')
-    },
-  }
+  return listen(server)
 }
 
 test('the command finds the knee of a running system, and sizes it with its metrics', async () => {

@@ -1,11 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import { once } from 'node:events'
 import { globSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
 import { basename, dirname, join } from 'node:path'
 import { expect, test } from '@jest/globals'
+import { listen } from '../../test/support/listen.ts'
 import { run } from '../../test/support/run.ts'
 import { temporaryDirectory } from '../../test/support/temporary.ts'
 
@@ -15,15 +14,8 @@ async function startSystem(status: number, tls?: { readonly key: Buffer; readonl
     if (request.url !== '/metrics') return void response.writeHead(status).end()
     response.end('overload_brownout 0\noverload_refused_requests_total{priority="normal",reason="limit"} 7\n')
   }
-  const server = tls ? createSecureServer(tls, respond) : createServer(respond)
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  return {
-    url: `${tls ? 'https' : 'http'}://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections()
-      await once(server.close(), 'close')
-    },
-  }
+  const system = await listen(tls ? createSecureServer(tls, respond) : createServer(respond))
+  return tls ? { ...system, url: system.url.replace('http:', 'https:') } : system
 }
 
 /** A scenario whose limits hold on a busy machine. */

@@ -1,7 +1,6 @@
-import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { afterEach, expect, test } from '@jest/globals'
+import { listen } from '../../test/support/listen.ts'
 import { measure, prepareData } from '../measure.ts'
 import { parseScenario } from '../scenario.ts'
 
@@ -9,13 +8,9 @@ const stops: (() => Promise<unknown>)[] = []
 afterEach(() => Promise.all(stops.splice(0).map((stop) => stop())))
 
 async function serve(respond: RequestListener): Promise<string> {
-  const server = createServer(respond).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  stops.push(async () => {
-    server.closeAllConnections()
-    await once(server.close(), 'close')
-  })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const { url, stop } = await listen(createServer(respond))
+  stops.push(stop)
+  return url
 }
 
 const create = (changes: object = {}) =>
@@ -113,6 +108,12 @@ test('data that the system refuses to create is an error with the request and th
   const url = await serve((_request, response) => response.writeHead(422).end('no title'))
   const scenario = create({ data: { thingId: { request: { method: 'POST', path: '/things' }, take: 'id', count: 1 } } })
   await expect(measure({ target: { url }, scenario, ...short })).rejects.toThrow('POST /things: 422: no title')
+})
+
+test('metrics at a wrong address end the measurement, because they would look like an idle system', async () => {
+  const url = await serve((request, response) => response.writeHead(request.url === '/metrics' ? 404 : 200).end())
+  const measuring = measure({ target: { url, metrics: [`${url}/metrics`] }, scenario: create(), ...short })
+  await expect(measuring).rejects.toThrow(`${url}/metrics: status 404`)
 })
 
 test('an aborted measurement rejects, and its requests end', async () => {

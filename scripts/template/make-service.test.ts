@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, posix, resolve } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
+import { temporaryDirectory } from '../../test/support/temporary.ts'
 import { listFiles } from '../git.ts'
 import { createExists } from '../markdown.ts'
 import { CAPABILITIES, listCapabilities } from './capabilities.ts'
@@ -85,7 +85,7 @@ test('a service without the example keeps the files that the tests of a generate
 })
 
 test.each(['a', 'orders', 'a'.repeat(55)])('the code of a service named %s is formatted', (own) => {
-  const directory = mkdtempSync(join(tmpdir(), 'formatted-'))
+  const directory = temporaryDirectory('formatted')
   const service = make({ name: own })
   const unchanged = new Set(template.values())
   for (const [path, text] of service) {
@@ -96,7 +96,6 @@ test.each(['a', 'orders', 'a'.repeat(55)])('the code of a service named %s is fo
   const biome = resolve('node_modules/@biomejs/biome/bin/biome')
   const args = [biome, 'check', '--vcs-enabled=false', '--linter-enabled=false']
   const { status, stderr } = spawnSync(process.execPath, args, { cwd: directory, encoding: 'utf8' })
-  rmSync(directory, { recursive: true })
   expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' })
 })
 

@@ -1,10 +1,9 @@
-import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { afterEach, expect, jest, test } from '@jest/globals'
 import { createServiceBoard } from '#internal/telemetry/board/board.ts'
 import { killApps, startApp } from '../support/app.ts'
 import { expectReadable, useBrowser, VIEWPORTS } from '../support/browser.ts'
+import { listen } from '../support/listen.ts'
 import { freePort } from '../support/services.ts'
 
 jest.setTimeout(60_000)
@@ -34,14 +33,8 @@ async function startBoard() {
     metrics: { connections: () => [['database', 'used', 2]] },
   })
   const server = createServer((request, response) => board.respond(request, response) || response.destroy())
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  closes.push(
-    board.stop,
-    () => server.close(),
-    () => server.closeAllConnections(),
-  )
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const { url: origin, stop } = await listen(server)
+  closes.push(board.stop, stop)
   const ids = (count: number) => ({ traceId: `trace-${count}`, spanId: `span-${count}` })
   let count = 0
   /** Ends a request with a span below it and a log line. */

@@ -1,8 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, jest, test } from '@jest/globals'
 import { run } from '../support/run.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 
 jest.setTimeout(600_000)
 
@@ -10,8 +10,7 @@ test.each([
   ['pgbouncer', 'with its default configuration'],
   ['pgbouncer-named', 'with named statements'],
 ])('all tests of the notes pass through %s in transaction mode, %s', async (pooler) => {
-  const directory = mkdtempSync(join(tmpdir(), 'notes-'))
-  const report = join(directory, 'report.json')
+  const report = join(temporaryDirectory('notes'), 'report.json')
   const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js']
   const env = { E2E_POOLER: pooler }
   const args = [...flags, 'test/notes', '--selectProjects', 'e2e', '--maxWorkers=1', '--json', `--outputFile=${report}`]
@@ -20,5 +19,4 @@ test.each([
   const { numPassedTests, numPendingTests } = JSON.parse(readFileSync(report, 'utf8'))
   expect(numPassedTests).toBeGreaterThan(50)
   expect(numPendingTests).toBe(0)
-  rmSync(directory, { recursive: true })
 })

@@ -1,41 +1,12 @@
-import { Agent, request } from 'node:http'
+import { Agent } from 'node:http'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { text } from 'node:stream/consumers'
 import { freePort, until } from '../../scripts/services/service.ts'
 import { createChildren } from '../resilience/children.ts'
+import { type SendOptions, send } from '../support/send.ts'
 
 /** Longest start of a program, in milliseconds. */
 const START_MS = 20_000
-
-export interface Response {
-  /** 0 when no response arrived. */
-  readonly status: number
-  readonly body: string
-}
-
-export interface SendOptions {
-  readonly port: number
-  readonly path: string
-  readonly method?: 'GET' | 'POST'
-  readonly headers?: Readonly<Record<string, string>>
-  readonly body?: string
-  readonly agent?: Agent
-  readonly host?: string
-  readonly signal?: AbortSignal
-}
-
-/** Sends one request. Never rejects. */
-export function send({ body, ...options }: SendOptions): Promise<Response> {
-  return new Promise((resolve) => {
-    const fail = () => resolve({ status: 0, body: '' })
-    request({ host: '127.0.0.1', ...options }, (res) => {
-      text(res).then((body) => resolve({ status: res.statusCode ?? 0, body }), fail)
-    })
-      .once('error', fail)
-      .end(body)
-  })
-}
 
 const statsOf = async (port: number) => JSON.parse((await send({ port, path: '/stats' })).body)
 
@@ -142,7 +113,7 @@ const POST = {
 } as const
 
 /** Returns the options of a request: every second one is a POST with an idempotency key. */
-export const mixed = (index: number): Omit<SendOptions, 'port'> =>
+export const mixed = (index: number): SendOptions =>
   index % 2 === 0
     ? { path: '/v1/payments/pay_1' }
     : { ...POST, headers: { 'content-type': 'application/json', 'idempotency-key': `key-${index}` } }

@@ -7,7 +7,7 @@
  * machine was too busy to measure.
  */
 import { globSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { judge, MAX_LAG_MS, type Scenario } from './scenario.ts'
 
 const { QUICK, ONLY = '' } = process.env
@@ -17,7 +17,9 @@ const files = globSync('test/*/scenarios/*.ts', { cwd: root }).sort()
 
 const problems: string[] = []
 const invalid: string[] = []
-for (const file of files.filter((file) => file.includes(ONLY))) {
+const chosen = files.filter((file) => basename(file).includes(ONLY))
+if (chosen.length === 0) problems.push(`no scenario has «${ONLY}» in its file name`)
+for (const file of chosen) {
   const { scenario } = (await import(join(root, file))) as { readonly scenario: Scenario }
   const outcome = await scenario.run({ quick })
   const lag = Math.round(outcome.lagMs)

@@ -12,6 +12,8 @@ export interface DatabaseProxy {
   readonly url: string
   /** Cuts the next connection that reaches this moment. Resolves after the cut. */
   cutNext(cut: Cut): Promise<void>
+  /** Cancels the cuts that have not happened. Returns their number. */
+  disarm(): number
   /** Resets every connection. */
   cutAll(): void
   stop(): Promise<void>
@@ -83,6 +85,7 @@ export async function startDatabaseProxy({
   return {
     url: target.url.replace(`:${target.port}/`, `:${port}/`),
     cutNext: (cut) => new Promise((done) => void armed.push({ cut, done })),
+    disarm: () => armed.splice(0).length,
     cutAll,
     stop() {
       cutAll()

@@ -33,8 +33,10 @@ export async function cached(
   const partial = mkdtempSync(join(cache, 'new-'))
   try {
     await fill(partial)
+    renameSync(partial, directory)
+  } catch (error) {
     // Another test run may have filled the directory meanwhile.
-    if (!existsSync(directory)) renameSync(partial, directory)
+    if (!existsSync(directory)) throw error
   } finally {
     rmSync(partial, { recursive: true, force: true })
   }

@@ -10,8 +10,8 @@ export interface OpenLoopOptions<T> {
   readonly send: (index: number, intendedAt: number) => Promise<T>
   /** Stops sending. The run still waits for the requests in flight. */
   readonly signal?: AbortSignal
-  /** Largest 99th percentile of the lag in a valid run, in milliseconds. @default 20 */
-  readonly maxLagMs?: number
+  /** The intended start of the first request: a time of `performance.now()`. @default now */
+  readonly startAt?: number
 }
 
 /** Times are milliseconds since the start of the run. */
@@ -28,12 +28,8 @@ export interface OpenLoopRun<T> {
   readonly sent: number
   /** In the order of `intendedAt`. */
   readonly results: readonly OpenLoopResult<T>[]
+  /** The delay of the generator. On a busy machine it is large, and the latencies of the run describe the machine. */
   readonly lag: { readonly p50Ms: number; readonly p99Ms: number; readonly maxMs: number }
-  /**
-   * False when the generator sent its requests too late: the machine was busy, and the latencies of the run describe
-   * the machine.
-   */
-  readonly isValid: boolean
 }
 
 /**
@@ -45,11 +41,10 @@ export interface OpenLoopRun<T> {
  * process.
  */
 export async function openLoop<T>(options: OpenLoopOptions<T>): Promise<OpenLoopRun<T>> {
-  const { ratePerSecond, durationMs, send, signal, maxLagMs = 20 } = options
+  const { ratePerSecond, durationMs, send, signal, startAt: start = performance.now() } = options
   const total = Math.round((ratePerSecond * durationMs) / 1_000)
   const requests: Promise<OpenLoopResult<T>>[] = []
   const failure = new AbortController()
-  const start = performance.now()
   const elapsed = () => performance.now() - start
 
   async function request(index: number, intendedAt: number): Promise<OpenLoopResult<T>> {
@@ -78,13 +73,16 @@ export async function openLoop<T>(options: OpenLoopOptions<T>): Promise<OpenLoop
   const results = await Promise.all(requests)
   const lags = results.map(({ intendedAt, startedAt }) => startedAt - intendedAt)
   const lag = { p50Ms: percentile(lags, 50), p99Ms: percentile(lags, 99), maxMs: percentile(lags, 100) }
-  return { sent: results.length, results, lag, isValid: lag.p99Ms <= maxLagMs }
+  return { sent: results.length, results, lag }
 }
 
-/** Returns the smallest value that at least `percent` percent of the values do not exceed (nearest rank), or 0 for none. */
+/**
+ * Returns the smallest value that at least `percent` percent of the values do not exceed (nearest rank). Returns NaN for
+ * no values, so that a limit does not hold for a run without responses.
+ */
 export function percentile(values: readonly number[], percent: number): number {
   const sorted = values.toSorted((a, b) => a - b)
-  return sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)] ?? 0
+  return sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)] ?? Number.NaN
 }
 
 /** Returns the percentile of the latencies of a run, or of the results that `isCounted` accepts. */

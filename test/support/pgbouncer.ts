@@ -1,7 +1,7 @@
-import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort, launch, unprivilegedUser } from '../../scripts/services/service.ts'
+import { unprivileged } from './deploy/directories.ts'
 import { unpackFromTrixie } from './install.ts'
 import { succeed } from './run.ts'
 import { debianTool } from './tools.ts'
@@ -26,7 +26,7 @@ async function findPgbouncer(needsNames: boolean): Promise<[string, ...string[]]
  */
 export async function startPgbouncer(url: string, settings: Readonly<Record<string, string>> = {}): Promise<Pooler> {
   const [command, ...args] = await findPgbouncer('max_prepared_statements' in settings)
-  const directory = mkdtempSync(join(tmpdir(), 'pgbouncer-'))
+  const { directory } = unprivileged('pgbouncer')
   const port = await freePort()
   const { hostname, port: serverPort, username, password } = new URL(url)
   const configuration = join(directory, 'pgbouncer.ini')
@@ -44,9 +44,6 @@ export async function startPgbouncer(url: string, settings: Readonly<Record<stri
       '',
     ].join('\n'),
   )
-  if (unprivilegedUser) {
-    for (const path of [directory, configuration, users]) chownSync(path, unprivilegedUser.uid, unprivilegedUser.gid)
-  }
   const { stop } = await launch({
     command,
     // A program of Debian 13 is in the cache of this user, so PgBouncer changes the user itself.
@@ -56,13 +53,7 @@ export async function startPgbouncer(url: string, settings: Readonly<Record<stri
     logFile: join(directory, 'pgbouncer.log'),
     stopSignal: 'SIGTERM',
   })
-  return {
-    url: Object.assign(new URL(url), { port: String(port) }).href,
-    async stop() {
-      await stop()
-      rmSync(directory, { recursive: true, force: true })
-    },
-  }
+  return { url: Object.assign(new URL(url), { port: String(port) }).href, stop }
 }
 
 /**

@@ -1,4 +1,6 @@
-import { Agent, get } from 'node:http'
+import { Agent } from 'node:http'
+import { percentile } from './open-loop.ts'
+import { send } from './send.ts'
 
 export interface ProbeReport {
   readonly count: number
@@ -12,35 +14,29 @@ export interface ProbeReport {
  * for the response to the previous probe.
  */
 export function startProber(url: string, intervalMs = 5, connections = 1) {
+  const { hostname: host, port, pathname: path } = new URL(url)
   const agent = new Agent({ keepAlive: true, maxSockets: connections })
   const latencies: number[] = []
   const statuses: Record<number, number> = {}
   const underWay = new Set<Promise<void>>()
 
-  function probe(): void {
+  async function probe(): Promise<void> {
     const startedAt = performance.now()
-    const done = new Promise<void>((resolve) => {
-      const record = (status: number) => {
-        statuses[status] = (statuses[status] ?? 0) + 1
-        latencies.push(performance.now() - startedAt)
-        resolve()
-      }
-      get(url, { agent }, (response) => response.resume().once('end', () => record(response.statusCode ?? 0))).once(
-        'error',
-        () => record(0),
-      )
-    }).finally(() => underWay.delete(done))
-    underWay.add(done)
+    const { status } = await send({ host, port, path, agent })
+    statuses[status] = (statuses[status] ?? 0) + 1
+    latencies.push(performance.now() - startedAt)
   }
 
-  const timer = setInterval(probe, intervalMs)
+  const timer = setInterval(() => {
+    const done = probe().finally(() => underWay.delete(done))
+    underWay.add(done)
+  }, intervalMs)
   return {
     async stop(): Promise<ProbeReport> {
       clearInterval(timer)
       await Promise.all(underWay)
       agent.destroy()
-      const sorted = latencies.sort((a, b) => a - b)
-      return { count: sorted.length, statuses, p99Ms: sorted[Math.floor(sorted.length * 0.99)] ?? 0 }
+      return { count: latencies.length, statuses, p99Ms: percentile(latencies, 99) }
     },
   }
 }

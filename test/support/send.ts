@@ -1,48 +1,32 @@
-import { type RequestOptions, request } from 'node:http'
+import { type IncomingHttpHeaders, type RequestOptions, request } from 'node:http'
+import { text } from 'node:stream/consumers'
 
-export type Method = 'GET' | 'POST'
-
-export interface Outcome {
-  /** The reason for a failure. Undefined when the service itself has responded. */
-  readonly reason?: string
-  /** True when the connection cannot be used again: it broke, or the response has `Connection: close`. */
-  readonly close: boolean
-  /** True when the request was not sent. */
-  readonly refused?: boolean
+export interface Response {
+  /** 0 without a complete response. */
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly body: string
+  /** The reason why no complete response arrived. */
+  readonly error?: NodeJS.ErrnoException
+  /** True when an earlier request has used the connection. */
+  readonly isReused: boolean
 }
 
-/** The service has no endpoint for POST, so it responds with 405 after it has read the body. */
-const STATUS: Readonly<Record<Method, number>> = { GET: 200, POST: 405 }
+export interface SendOptions extends RequestOptions {
+  readonly body?: string
+}
 
-const BODY = JSON.stringify({ text: 'x'.repeat(200) })
-
-/**
- * Sends one request for /ping with this request id. Never rejects. `options` has the target, the agent and the timeout.
- */
-export function send(method: Method, id: string, options: RequestOptions): Promise<Outcome> {
+/** Sends one request, to the loopback address by default. Never rejects. `timeout` limits the silence of the server. */
+export function send({ body: sentBody, ...options }: SendOptions): Promise<Response> {
   return new Promise((resolve) => {
-    const headers = {
-      'x-request-id': id,
-      ...(method === 'POST' && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(BODY) }),
+    const sent = request({ ...options, host: options.host ?? '127.0.0.1' }, (response) => {
+      const { statusCode: status = 0, headers } = response
+      text(response).then((body) => resolve({ status, headers, body, isReused: sent.reusedSocket }), fail)
+    })
+    function fail(error: NodeJS.ErrnoException): void {
+      resolve({ status: 0, headers: {}, body: '', error, isReused: sent.reusedSocket })
     }
-    const req = request({ host: '127.0.0.1', path: '/ping', method, headers, ...options })
-    req.once('response', (res) => {
-      const { statusCode, headers } = res
-      const close = headers.connection === 'close'
-      const reason =
-        statusCode !== STATUS[method]
-          ? `status ${statusCode}`
-          : headers['x-request-id'] !== id
-            ? 'a response to another request'
-            : undefined
-      res.once('error', ({ message }) => resolve({ reason: `broken response: ${message}`, close: true }))
-      res.resume().once('end', () => resolve({ close, ...(reason !== undefined && { reason }) }))
-    })
-    req.once('timeout', () => req.destroy(new Error('timeout')))
-    req.once('error', ({ code, message }: NodeJS.ErrnoException) => {
-      const reason = `${code ?? message} on a ${req.reusedSocket ? 'kept' : 'new'} connection`
-      resolve({ reason, close: true, refused: code === 'ECONNREFUSED' })
-    })
-    req.end(method === 'POST' ? BODY : undefined)
+    sent.once('timeout', () => sent.destroy(new Error('timeout')))
+    sent.on('error', fail).end(sentBody)
   })
 }

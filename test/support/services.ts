@@ -1,10 +1,8 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { type PostgresOptions, startPostgres } from '../../scripts/services/postgres.ts'
 import { type RedisOptions, startRedis } from '../../scripts/services/redis.ts'
 import type { LocalServer } from '../../scripts/services/service.ts'
+import { temporaryDirectory } from './temporary.ts'
 
 export { freePort, until } from '../../scripts/services/service.ts'
 
@@ -23,11 +21,11 @@ export interface TestService {
   resume(): void
   /** Starts the server again on the same port with the same data. */
   restart(): Promise<void>
-  /** Ends the server and removes its data. */
+  /** Ends the server. */
   stop(): Promise<void>
 }
 
-async function testService(start: (port?: number) => Promise<LocalServer>, directory: string): Promise<TestService> {
+async function testService(start: (port?: number) => Promise<LocalServer>): Promise<TestService> {
   let service = await start()
   const { url, port } = service
   const processes = () => [service.pid, ...listChildren(service.pid)]
@@ -67,7 +65,6 @@ async function testService(start: (port?: number) => Promise<LocalServer>, direc
     async stop() {
       if (running) signalAll('SIGCONT')
       await service.stop()
-      rmSync(directory, { recursive: true, force: true })
     },
   }
 }
@@ -80,11 +77,11 @@ function listChildren(pid: number): number[] {
 }
 
 export function testPostgres(options: Omit<PostgresOptions, 'directory' | 'port'> = {}): Promise<TestService> {
-  const directory = mkdtempSync(join(tmpdir(), 'postgres-'))
-  return testService((port) => startPostgres({ ...options, directory, ...(port && { port }) }), directory)
+  const directory = temporaryDirectory('postgres')
+  return testService((port) => startPostgres({ ...options, directory, ...(port && { port }) }))
 }
 
 export function testRedis(options: Omit<RedisOptions, 'directory' | 'port'> = {}): Promise<TestService> {
-  const directory = mkdtempSync(join(tmpdir(), 'redis-'))
-  return testService((port) => startRedis({ ...options, directory, ...(port && { port }) }), directory)
+  const directory = temporaryDirectory('redis')
+  return testService((port) => startRedis({ ...options, directory, ...(port && { port }) }))
 }

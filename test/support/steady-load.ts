@@ -1,9 +1,12 @@
-import { Agent } from 'node:http'
+import { Agent, type RequestOptions } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
-import { type Method, send } from './send.ts'
+import { send } from './send.ts'
+
+export type Method = 'GET' | 'POST'
 
 export interface Target {
-  readonly host: string
+  /** @default the loopback address */
+  readonly host?: string
   readonly port: number
 }
 
@@ -15,6 +18,8 @@ export interface SteadyLoadOptions {
   readonly intervalMs: number
   /** Each client uses these methods in turn. @default both */
   readonly methods?: readonly Method[]
+  /** Keeps the connection of a client for the next request. @default true */
+  readonly keepAlive?: boolean
 }
 
 export interface Failure {
@@ -41,16 +46,45 @@ export interface SteadyLoad {
   stop(): Promise<SteadyReport>
 }
 
-/** Timeout of one request, in milliseconds. */
-const TIMEOUT_MS = 10_000
+/** Timeout of one request, in milliseconds. A busy machine may delay a response for seconds. */
+const TIMEOUT_MS = 25_000
+
+/** The service has no endpoint for POST, so it responds with 405 after it has read the body. */
+const STATUS: Readonly<Record<Method, number>> = { GET: 200, POST: 405 }
+
+const BODY = JSON.stringify({ text: 'x'.repeat(200) })
 
 /**
- * Starts keep-alive clients that send GET and POST in turn at a steady rate. A request fails when the service itself
- * does not respond. A client sends each request once. It tries the next address only after a refused connection,
- * because the request was not sent.
+ * Sends one request for /ping with this request id. Never rejects. Resolves with the reason for a failure, which is
+ * undefined when the service itself has responded, and with the result of the connection.
+ */
+export async function ping(method: Method, id: string, options: RequestOptions) {
+  const { status, headers, error, isReused } = await send({
+    ...{ path: '/ping', method, ...options },
+    headers: { 'x-request-id': id, ...(method === 'POST' && { 'content-type': 'application/json' }) },
+    ...(method === 'POST' && { body: BODY }),
+  })
+  function findReason(): string | undefined {
+    if (error) return `${error.code ?? error.message} on a ${isReused ? 'kept' : 'new'} connection`
+    if (status !== STATUS[method]) return `status ${status}`
+    return headers['x-request-id'] === id ? undefined : 'a response to another request'
+  }
+  return {
+    reason: findReason(),
+    /** The connection cannot be used again: it broke, or the response has `Connection: close`. */
+    close: error !== undefined || headers.connection === 'close',
+    /** The request was not sent. */
+    refused: error?.code === 'ECONNREFUSED',
+  }
+}
+
+/**
+ * Starts clients that send GET and POST in turn at a steady rate. A request fails when the service itself does not
+ * respond. A client sends each request once. It tries the next address only after a refused connection, because the
+ * request was not sent.
  */
 export function startSteadyLoad(options: SteadyLoadOptions): SteadyLoad {
-  const { targets, clients, intervalMs, methods = ['GET', 'POST'] } = options
+  const { targets, clients, intervalMs, methods = ['GET', 'POST'], keepAlive = true } = options
   const sent = { GET: 0, POST: 0 }
   const failures: Failure[] = []
   const inFlight = { GET: 0, POST: 0 }
@@ -61,7 +95,7 @@ export function startSteadyLoad(options: SteadyLoadOptions): SteadyLoad {
   const nextTarget = () => targets[turn++ % targets.length]!
 
   async function client(name: number): Promise<void> {
-    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    const agent = new Agent({ keepAlive, maxSockets: 1 })
     let target = nextTarget()
     // Spread the clients over the interval, so that their total rate is steady.
     let due = performance.now() + (name / clients) * intervalMs
@@ -73,7 +107,7 @@ export function startSteadyLoad(options: SteadyLoadOptions): SteadyLoad {
       const startedAt = performance.now()
       sent[method]++
       inFlight[method]++
-      const ask = ({ host, port }: Target) => send(method, id, { host, port, agent, timeout: TIMEOUT_MS })
+      const ask = ({ host, port }: Target) => ping(method, id, { host, port, agent, timeout: TIMEOUT_MS })
       let outcome = await ask(target)
       for (let tries = 1; outcome.refused && tries < targets.length; tries++) {
         refused++
@@ -103,4 +137,21 @@ export function startSteadyLoad(options: SteadyLoadOptions): SteadyLoad {
       return { sent, failures, closes, refused, maxMs: Math.round(maxMs) }
     },
   }
+}
+
+/**
+ * Sends requests while `action` runs: of both methods and of POST only over kept connections, and over a new connection
+ * for each request. Resolves with the number of requests of each load, and the failures of all loads.
+ */
+export async function underEachLoad(target: Target, action: () => Promise<unknown>) {
+  const common = { targets: [target], clients: 4, intervalMs: 5 }
+  const loads = [
+    startSteadyLoad(common),
+    startSteadyLoad({ ...common, methods: ['POST'] }),
+    startSteadyLoad({ ...common, methods: ['POST'], keepAlive: false }),
+  ]
+  const stop = () => Promise.all(loads.map((load) => load.stop()))
+  await action().finally(stop)
+  const failures = (await stop()).flatMap((report) => report.failures)
+  return { sent: loads.map((load) => load.sent()), failures }
 }

@@ -9,6 +9,10 @@ type Hook = (run: () => void) => void
 /** Outside of jest, as in `make chaos`, the directories are removed when the process exits. */
 const { afterAll = (run) => void process.once('exit', run) } = globalThis as { readonly afterAll?: Hook }
 
+// jest calls the hooks in the order of their registration. The microtask runs after the test file has registered its own
+// hooks, which may use the directories. It runs too early for a file with an await at the top level before its hooks.
+queueMicrotask(() => afterAll(removeAll))
+
 /** Creates a directory that is removed when the test file, or the process of a command, has ended. */
 export function temporaryDirectory(name: string): string {
   const directory = mkdtempSync(join(tmpdir(), `${name}-`))
@@ -16,10 +20,10 @@ export function temporaryDirectory(name: string): string {
   return directory
 }
 
-afterAll(() => {
+function removeAll(): void {
   // A process that is ending may still write to its directory.
   for (const directory of made) rmSync(directory, { recursive: true, force: true, maxRetries: 20 })
-})
+}
 
 const PARTS = [
   'src',

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { Agent, type RequestOptions } from 'node:http'
 import { connect } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
-import { type Method, send } from '../../../test/support/send.ts'
+import { type Method, ping } from '../../../test/support/steady-load.ts'
 import type { Endpoints } from './endpoints.ts'
 
 export interface ClientsReport {
@@ -52,7 +52,7 @@ export function startClients({ endpoints, clients = 8, thinkMs = 40 }: ClientsOp
 
   async function ask(method: Method, options: RequestOptions): Promise<void> {
     sent++
-    const { reason } = await send(method, randomUUID(), options)
+    const { reason } = await ping(method, randomUUID(), options)
     if (reason !== undefined) failures.push(`${method} ${reason}`)
   }
 

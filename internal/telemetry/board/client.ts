@@ -180,7 +180,11 @@ export function client() {
     })
   }
 
-  const load = async (path) => (await fetch(path, { signal: AbortSignal.timeout(5_000) })).json()
+  async function load(path) {
+    const response = await fetch(path, { signal: AbortSignal.timeout(5_000) })
+    if (!response.ok) throw new Error(`${path}: status ${response.status}`)
+    return response.json()
+  }
   const search = (id) => load(`/board.json?q=${encodeURIComponent(id)}`)
 
   function renderRequest(request) {

@@ -3,8 +3,9 @@
  *   node load.ts '{"port":8080,"callers":1000,"phases":[{"ratePerSecond":600,"seconds":10,"mix":{"core":1}}]}'
  * Each caller has a connection of its own, which is open before the first phase.
  */
-import { Agent, get } from 'node:http'
+import { Agent } from 'node:http'
 import { latencyPercentile, openLoop } from '../../support/open-loop.ts'
+import { send } from '../../support/send.ts'
 import { createChoice } from '../../support/weighted-choice.ts'
 
 export interface Phase {
@@ -52,25 +53,15 @@ const free = Array.from({ length: callers }, (_, index) => ({
   agent: new Agent({ keepAlive: true, maxSockets: 1 }),
 }))
 
-function ask(path: string): Promise<Outcome> {
+async function ask(path: string): Promise<Outcome> {
   const caller = free.shift()
-  if (caller === undefined) return Promise.resolve({ path, status: 'no caller' })
-  return new Promise((resolve) => {
-    const end = (status: string) => {
-      free.push(caller)
-      resolve({ path, status })
-    }
-    const headers = { 'x-forwarded-for': caller.address }
-    const options = { host: '127.0.0.1', port, path: `/${path}`, agent: caller.agent, headers }
-    const request = get(options, (response) => {
-      response.resume()
-      response.once('end', () => end(String(response.statusCode)))
-      response.once('error', ({ message }) => end(message))
-    })
-    const timer = setTimeout(() => request.destroy(new Error('timeout')), TIMEOUT_MS)
-    request.once('close', () => clearTimeout(timer))
-    request.once('error', ({ message }) => end(message))
-  })
+  if (caller === undefined) return { path, status: 'no caller' }
+  const { agent, address } = caller
+  const headers = { 'x-forwarded-for': address }
+  const signal = AbortSignal.timeout(TIMEOUT_MS)
+  const { status, error } = await send({ port, path: `/${path}`, agent, headers, signal })
+  free.push(caller)
+  return { path, status: error?.message ?? String(status) }
 }
 
 async function run({ ratePerSecond, seconds, mix }: Phase): Promise<PhaseReport> {

@@ -1,10 +1,9 @@
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
 import { createHttp } from '#internal/http.ts'
 import { createServer } from '#internal/server.ts'
 import { createRequestContext } from '#pkg/http/request-context.ts'
 import type { Logger } from '#pkg/logging/index.ts'
 import type { Route } from '#pkg/operation/index.ts'
+import { listen } from '../../support/listen.ts'
 
 export interface ServeOptions {
   readonly routes: readonly Route[]
@@ -39,7 +38,5 @@ export async function serve({ routes, logger, context = createRequestContext(), 
     routes,
   })
   handle(app, admit?.(app))
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return { port: (server.address() as AddressInfo).port, stop: () => server.close() }
+  return listen(server)
 }

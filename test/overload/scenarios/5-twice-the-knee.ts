@@ -1,6 +1,7 @@
-import { Agent, get } from 'node:http'
+import { Agent } from 'node:http'
 import type { Scenario } from '../../resilience/scenario.ts'
 import { readCpuMs } from '../../support/cpu.ts'
+import { send } from '../../support/send.ts'
 import { createPrograms, percent, sendLoad } from '../programs.ts'
 
 const CALLERS = 1_000
@@ -18,15 +19,11 @@ async function measureKnee(port: number, seconds: number): Promise<number> {
   const agent = new Agent({ keepAlive: true })
   const end = performance.now() + seconds * 1_000
   let count = 0
-  const ask = () =>
-    new Promise((resolve, reject) => {
-      const request = get({ host: '127.0.0.1', port, path: '/core', agent }, (response) => {
-        response.resume().once('end', resolve)
-      })
-      request.once('error', reject)
-    })
   async function client(): Promise<void> {
-    for (; performance.now() < end; count++) await ask()
+    for (; performance.now() < end; count++) {
+      const { status } = await send({ port, path: '/core', agent })
+      if (status !== 200) throw new Error(`the status is ${status}, so the rate is not the knee`)
+    }
   }
   await Promise.all(Array.from({ length: 4 }, client))
   agent.destroy()

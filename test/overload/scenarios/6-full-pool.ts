@@ -1,8 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { startPostgres } from '../../../scripts/services/postgres.ts'
 import type { Scenario } from '../../resilience/scenario.ts'
+import { temporaryDirectory } from '../../support/temporary.ts'
 import { createPrograms, sendLoad } from '../programs.ts'
 
 /** Sends core reads: alone, with more background queries than the pool has connections, and alone again. */
@@ -36,12 +34,10 @@ export const scenario: Scenario = {
   async run({ quick }) {
     const seconds = quick ? 8 : 30
     const factor = quick ? 4 : 2
-    const directory = mkdtempSync(join(tmpdir(), 'postgres-'))
-    const database = await startPostgres({ directory })
+    const database = await startPostgres({ directory: temporaryDirectory('postgres') })
     const naive = await measure(database.url, 'naive', seconds)
     const service = await measure(database.url, 'gate', seconds)
     await database.stop()
-    rmSync(directory, { recursive: true })
     const show = ({ aloneMs, besideMs }: typeof naive) => `${aloneMs} ms, then ${besideMs} ms`
     return {
       lagMs: service.lagMs,

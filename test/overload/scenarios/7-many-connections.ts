@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
-import { get } from 'node:http'
 import { resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import type { Scenario } from '../../resilience/scenario.ts'
+import { send } from '../../support/send.ts'
 import { createPrograms, type Program } from '../programs.ts'
 
 /** Maximum number of open files of each server. */
@@ -24,16 +24,9 @@ const MAX_BYTES = 640e6
  * Sends a probe on a new connection, as an orchestrator does. Resolves with the status, or with the reason for a
  * failure.
  */
-function probe(port: number): Promise<string> {
-  return new Promise((resolve) => {
-    const request = get({ port, host: '127.0.0.1', path: '/health/live', agent: false, timeout: PROBE_TIMEOUT_MS })
-    request.once('response', (response) => {
-      response.resume()
-      resolve(String(response.statusCode))
-    })
-    request.once('timeout', () => request.destroy(new Error('timeout')))
-    request.once('error', ({ message }) => resolve(message))
-  })
+async function probe(port: number): Promise<string> {
+  const { status, error } = await send({ port, path: '/health/live', agent: false, timeout: PROBE_TIMEOUT_MS })
+  return error?.message ?? String(status)
 }
 
 const readPeak = (pid: number) => {

@@ -1,6 +1,7 @@
 import type { Row, Scenario } from '../../resilience/scenario.ts'
 import { latencyPercentile, openLoop } from '../../support/open-loop.ts'
-import { createAgent, createPrograms, send } from '../programs.ts'
+import { send } from '../../support/send.ts'
+import { createAgent, createPrograms } from '../programs.ts'
 
 const FAST_MS = 20
 const SLOW_MS = 500

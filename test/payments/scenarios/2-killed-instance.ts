@@ -1,7 +1,8 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Scenario } from '../../resilience/scenario.ts'
 import { openLoop } from '../../support/open-loop.ts'
-import { createAgent, createPrograms, mixed, send } from '../programs.ts'
+import { send } from '../../support/send.ts'
+import { createAgent, createPrograms, mixed } from '../programs.ts'
 
 const RATE = 200
 const DELAY_MS = 20

@@ -2,7 +2,8 @@ import { setTimeout } from 'node:timers/promises'
 import { COOL_DOWN_MS } from '#pkg/upstream/guard.ts'
 import type { Scenario } from '../../resilience/scenario.ts'
 import { openLoop, percentile } from '../../support/open-loop.ts'
-import { createAgent, createPrograms, send } from '../programs.ts'
+import { send } from '../../support/send.ts'
+import { createAgent, createPrograms } from '../programs.ts'
 
 const RATE = 100
 const DELAY_MS = 20

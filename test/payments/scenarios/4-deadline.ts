@@ -1,7 +1,8 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Scenario } from '../../resilience/scenario.ts'
 import { latencyPercentile, openLoop } from '../../support/open-loop.ts'
-import { createAgent, createPrograms, send } from '../programs.ts'
+import { send } from '../../support/send.ts'
+import { createAgent, createPrograms } from '../programs.ts'
 
 const DEADLINE_MS = 200
 const DELAY_MS = 1_000

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { request } from 'node:http'
-import { text } from 'node:stream/consumers'
+import { readFileSync } from 'node:fs'
 import type { Instance } from '../fleet.ts'
+import { send } from '../send.ts'
 import { until } from '../services.ts'
-import type { SteadyLoad, Target } from '../steady-load.ts'
+import type { Target } from '../steady-load.ts'
 
 export interface PingOptions {
   /** The address of the client: any address of 127.0.0.0/8. */
@@ -19,19 +19,14 @@ export interface PingResponse {
   readonly cookie: string | undefined
 }
 
-/** Sends GET /ping on a new connection. */
-export function ask({ host, port }: Target, { from, headers }: PingOptions = {}): Promise<PingResponse> {
-  return new Promise((resolve, reject) => {
-    const id = randomUUID()
-    const own = { ...headers, 'x-request-id': id }
-    const options = { host, port, path: '/ping', agent: false, headers: own, ...(from && { localAddress: from }) }
-    const req = request(options, async (res) => {
-      const cookie = res.headers['set-cookie']?.[0]?.split(';', 1)[0]
-      resolve({ id, status: res.statusCode ?? 0, body: await text(res), cookie })
-    })
-    req.once('error', reject)
-    req.end()
-  })
+/** Sends GET /ping on a new connection. @throws when no response arrives */
+export async function ask({ host, port }: Target, { from, headers }: PingOptions = {}): Promise<PingResponse> {
+  const id = randomUUID()
+  const own = { ...headers, 'x-request-id': id }
+  const response = await send({ host, port, path: '/ping', agent: false, headers: own, localAddress: from })
+  if (response.error) throw response.error
+  const { status, body } = response
+  return { id, status, body, cookie: response.headers['set-cookie']?.[0]?.split(';', 1)[0] }
 }
 
 /** Sends several requests in sequence. @returns the request ids. @throws when a response is not 200 */
@@ -61,12 +56,14 @@ export async function countShares(fleet: readonly Instance[], ids: readonly stri
 export const findInstances = (fleet: readonly Instance[], client: string): Instance[] =>
   fleet.filter((instance) => listRequests(instance).some((line) => line['client.address'] === client))
 
-/** Returns a condition for `until`: in two successive calls, every client waits for an instance that hangs. */
-export function allWaiting(load: SteadyLoad): () => boolean {
-  let sent = -1
-  return () => {
-    const still = load.sent() === sent && load.inFlight() === load.clients
-    sent = load.sent()
-    return still
-  }
+/**
+ * Waits until this number of connections have sent bytes that an instance, which SIGSTOP has stopped, does not read. The
+ * kernel counts them: https://docs.kernel.org/networking/proc_net_tcp.html
+ */
+export function untilHanging({ host, port }: Instance, connections: number): Promise<void> {
+  const bytes = [...host.split('.').map(Number).reverse(), port >> 8, port & 255]
+  const hex = bytes.map((byte) => byte.toString(16).toUpperCase().padStart(2, '0')).join('')
+  const local = `${hex.slice(0, 8)}:${hex.slice(8)}`
+  const unread = new RegExp(`^ *\\d+: ${local} \\w+:\\w+ 01 \\w+:(?!0{8} )`, 'gm')
+  return until(() => (readFileSync('/proc/net/tcp', 'latin1').match(unread)?.length ?? 0) >= connections)
 }
