@@ -226,6 +226,16 @@ describe('the keys of the issuer', () => {
     await ask(before).expect(401)
   })
 
+  test('that are withdrawn while no request arrives are rejected by the next requests', async () => {
+    const { ask } = service()
+    const before = await signed(currentKey())
+    await ask(before).expect(200)
+    keys = [ecKey()]
+    time += 1_200_000
+    await Promise.all([1, 2].map(() => ask(before).expect(401)))
+    expect(downloads).toBe(2)
+  })
+
   test('are not downloaded for each token of an unknown key', async () => {
     const { ask } = service()
     await ask(await signed(currentKey())).expect(200)
@@ -269,6 +279,8 @@ describe('the keys of the issuer', () => {
       respond = fail
       time += 600_000
       await ask(await signed(ecKey())).expect(503)
+      await ask(token).expect(200)
+      time += 1_200_000
       await ask(token).expect(200)
     },
   )

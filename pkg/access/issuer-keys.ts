@@ -33,12 +33,17 @@ export function issuerKeys(options: IssuerKeysOptions): JWTVerifyGetKey {
   let known: Keys | undefined
   let knownSince = 0
   let downloadedAt = Number.NEGATIVE_INFINITY
+  let endedAt = 0
   let download: Promise<Keys>
 
   async function downloadKeys(): Promise<Keys> {
-    known = await fetchKeys(url, timeoutMs, fetch)
-    knownSince = now()
-    return known
+    try {
+      known = await fetchKeys(url, timeoutMs, fetch)
+      knownSince = now()
+      return known
+    } finally {
+      endedAt = now()
+    }
   }
 
   /** Downloads the keys, or returns the result of the last download during the cool-down. */
@@ -51,9 +56,14 @@ export function issuerKeys(options: IssuerKeysOptions): JWTVerifyGetKey {
   }
 
   return async function key(header, token) {
+    if (known !== undefined && now() - knownSince >= REFRESH_MS) {
+      const isPaused = now() - endedAt >= 2 * REFRESH_MS
+      const refreshed = downloadLatest().catch(() => {})
+      // The download runs in the background, and the known keys remain in use. After a time without requests, the
+      // request waits: the issuer may have withdrawn the known keys long ago.
+      if (isPaused) await refreshed
+    }
     const keys = known ?? (await downloadLatest())
-    // The download runs in the background. Until it has finished, the known keys remain in use.
-    if (now() - knownSince >= REFRESH_MS) downloadLatest().catch(() => {})
     try {
       return await keys(header, token)
     } catch (error) {
