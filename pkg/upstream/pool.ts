@@ -51,7 +51,7 @@ export function createPool({ now, random, onEvent }: PoolOptions) {
     const { host, port } = instance.origin
     onEvent({ type: wasActive ? 'instance ejected' : 'instance back', host, port })
     // The idle connections of an ejected instance may lead to a process that no longer exists.
-    if (wasActive) closeIdle(instance)
+    if (wasActive) for (const socket of Object.values(instance.agent.freeSockets).flat()) socket?.destroy()
   }
 
   async function probe(instance: Instance): Promise<boolean> {
@@ -82,12 +82,10 @@ export function createPool({ now, random, onEvent }: PoolOptions) {
   return {
     /** Replaces the instances. Instances that remain keep their state. */
     update(origins: readonly Origin[]): void {
-      const known = new Map(instances.map((each) => [originKey(each.origin), each]))
       const next = origins.map((origin) => {
-        const instance = known.get(originKey(origin)) ?? createInstance(origin)
+        const known = instances.find((each) => originKey(each.origin) === originKey(origin))
         // The rank may have changed.
-        instance.origin = origin
-        return instance
+        return Object.assign(known ?? createInstance(origin), { origin })
       })
       const added = next.filter((each) => !instances.includes(each))
       const removed = instances.filter((each) => !next.includes(each))
@@ -138,7 +136,3 @@ export function createPool({ now, random, onEvent }: PoolOptions) {
 const readRank = ({ origin: { rank = 0 } }: Instance) => rank
 
 const listNames = (instances: readonly Instance[]) => instances.map(({ origin: { host, port } }) => `${host}:${port}`)
-
-function closeIdle({ agent }: Instance): void {
-  for (const sockets of Object.values(agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy()
-}
