@@ -1,4 +1,4 @@
-import { type ConnectionEvent, type Ejection, nextEjection, reinstate } from './ejection.ts'
+import { type ConnectionEvent, type Ejection, isFailing, nextEjection, reinstate } from './ejection.ts'
 import { AttemptError, exchange, type Origin } from './exchange.ts'
 import { createInstance, type Instance } from './instance.ts'
 import { observe } from './load.ts'
@@ -23,7 +23,10 @@ const PROBE_TIMEOUT_MS = 1_000
  * checks.
  */
 const UNUSED_MS = 5_000
-/** Interval between the probes of each instance in use while the circuit waits for a probe, in milliseconds. */
+/**
+ * Interval between the probes of each instance while the circuit waits for a probe or every instance fails, in
+ * milliseconds.
+ */
 const URGENT_MS = 500
 /** Largest body of a health response, which may be a page, in bytes. */
 const PROBE_MAX_BYTES = 256 * 1024
@@ -113,14 +116,15 @@ export function createPool({ now, random, onEvent }: PoolOptions) {
     },
     record,
     /**
-     * Starts the probes that are due. With `isUrgent`, instances with requests are probed too. Resolves with true when
-     * a probe has succeeded.
+     * Starts the probes that are due. With `isUrgent`, and while every instance fails, ejected instances and instances
+     * with requests are due soon. Resolves with true when a probe has succeeded.
      */
     async probe(isUrgent: boolean): Promise<boolean> {
+      const isSoon = isUrgent || instances.every(({ ejection }) => isFailing(ejection))
       const due = instances.filter(({ isProbing, ejection: { probeAt }, inFlight, seenAt }) => {
         if (isProbing) return false
+        if (isSoon) return now() - seenAt >= URGENT_MS
         if (probeAt !== undefined) return now() >= probeAt
-        if (isUrgent) return now() - seenAt >= URGENT_MS
         // Replicas of this service may have started together. Jitter spreads their probes.
         return inFlight === 0 && now() - seenAt >= UNUSED_MS * (0.75 + random() / 2)
       })
