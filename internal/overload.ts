@@ -18,8 +18,11 @@ export interface OverloadDeps extends Pick<AdmissionOptions, 'maxWaitMs' | 'brow
 export function createOverload({ handler, routes, logger, ...options }: OverloadDeps): Admission {
   return createAdmission({
     ...options,
-    // The deadline of the calls includes the wait in the queue.
-    handler: (request, response, arrivedAt) => handler(Object.assign(request, { arrivedAt }), response),
+    handler: (request, response, arrivedAt) => {
+      // The deadline of the calls includes the wait in the queue.
+      request.arrivedAt = arrivedAt
+      handler(request, response)
+    },
     findPriority: createPriorityTable(routes),
     // The message classes refer to the app and its trusted proxies, so `ip` works before Express sees the request.
     identify: (request) => identifyClient((request as Request).ip ?? ''),

@@ -84,6 +84,19 @@ test('while the circuit waits for a probe, every instance in use is probed twice
   expect(probes).toHaveLength(4)
 })
 
+test.each([
+  ['the circuit waits for a probe', true, 0],
+  ['every instance fails', false, 1],
+])('while %s, an ejected instance is probed before its ejection has ended', async (_name, isUrgent, ejections) => {
+  const { pool, clock, eject } = await start([200, 503])
+  const ejected = eject(0)
+  for (let count = 0; count < ejections; count++) eject(1)
+  clock.now = 500
+  await pool.probe(isUrgent)
+  expect(ejected.ejection.probeAt).toBeUndefined()
+  expect(pool.pick(new Set([pool.list()[1]!]))).toBe(ejected)
+})
+
 test('an instance with a request in flight needs no probe', async () => {
   const { pool, probes } = await start([200])
   const done = pool.list()[0]!.begin(0)

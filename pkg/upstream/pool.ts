@@ -1,4 +1,4 @@
-import { type ConnectionEvent, type Ejection, nextEjection, reinstate } from './ejection.ts'
+import { type ConnectionEvent, type Ejection, isFailing, nextEjection, reinstate } from './ejection.ts'
 import { AttemptError, exchange, type Origin } from './exchange.ts'
 import { createInstance, type Instance } from './instance.ts'
 import { observe } from './load.ts'
@@ -23,7 +23,10 @@ const PROBE_TIMEOUT_MS = 1_000
  * checks.
  */
 const UNUSED_MS = 5_000
-/** Interval between the probes of each instance in use while the circuit waits for a probe, in milliseconds. */
+/**
+ * Interval between the probes of each instance while the circuit waits for a probe or every instance fails, in
+ * milliseconds.
+ */
 const URGENT_MS = 500
 /** Largest body of a health response, which may be a page, in bytes. */
 const PROBE_MAX_BYTES = 256 * 1024
@@ -51,7 +54,7 @@ export function createPool({ now, random, onEvent }: PoolOptions) {
     const { host, port } = instance.origin
     onEvent({ type: wasActive ? 'instance ejected' : 'instance back', host, port })
     // The idle connections of an ejected instance may lead to a process that no longer exists.
-    if (wasActive) closeIdle(instance)
+    if (wasActive) for (const socket of Object.values(instance.agent.freeSockets).flat()) socket?.destroy()
   }
 
   async function probe(instance: Instance): Promise<boolean> {
@@ -82,12 +85,10 @@ export function createPool({ now, random, onEvent }: PoolOptions) {
   return {
     /** Replaces the instances. Instances that remain keep their state. */
     update(origins: readonly Origin[]): void {
-      const known = new Map(instances.map((each) => [originKey(each.origin), each]))
       const next = origins.map((origin) => {
-        const instance = known.get(originKey(origin)) ?? createInstance(origin)
+        const known = instances.find((each) => originKey(each.origin) === originKey(origin))
         // The rank may have changed.
-        instance.origin = origin
-        return instance
+        return Object.assign(known ?? createInstance(origin), { origin })
       })
       const added = next.filter((each) => !instances.includes(each))
       const removed = instances.filter((each) => !next.includes(each))
@@ -115,14 +116,15 @@ export function createPool({ now, random, onEvent }: PoolOptions) {
     },
     record,
     /**
-     * Starts the probes that are due. With `isUrgent`, instances with requests are probed too. Resolves with true when
-     * a probe has succeeded.
+     * Starts the probes that are due. With `isUrgent`, and while every instance fails, ejected instances and instances
+     * with requests are due soon. Resolves with true when a probe has succeeded.
      */
     async probe(isUrgent: boolean): Promise<boolean> {
+      const isSoon = isUrgent || instances.every(({ ejection }) => isFailing(ejection))
       const due = instances.filter(({ isProbing, ejection: { probeAt }, inFlight, seenAt }) => {
         if (isProbing) return false
+        if (isSoon) return now() - seenAt >= URGENT_MS
         if (probeAt !== undefined) return now() >= probeAt
-        if (isUrgent) return now() - seenAt >= URGENT_MS
         // Replicas of this service may have started together. Jitter spreads their probes.
         return inFlight === 0 && now() - seenAt >= UNUSED_MS * (0.75 + random() / 2)
       })
@@ -138,7 +140,3 @@ export function createPool({ now, random, onEvent }: PoolOptions) {
 const readRank = ({ origin: { rank = 0 } }: Instance) => rank
 
 const listNames = (instances: readonly Instance[]) => instances.map(({ origin: { host, port } }) => `${host}:${port}`)
-
-function closeIdle({ agent }: Instance): void {
-  for (const sockets of Object.values(agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy()
-}

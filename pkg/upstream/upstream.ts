@@ -48,11 +48,7 @@ export function createUpstream(options: UpstreamOptions) {
     onState: (state) => onEvent?.({ type: 'circuit', upstream: name, state }),
     now,
   })
-  const pool = createPool({
-    now,
-    random,
-    onEvent: (event) => onEvent?.({ ...event, upstream: name }),
-  })
+  const pool = createPool({ now, random, onEvent: (event) => onEvent?.({ ...event, upstream: name }) })
   const timers: NodeJS.Timeout[] = []
   let isStopped = false
   let resolving: Promise<void> | undefined
@@ -78,11 +74,6 @@ export function createUpstream(options: UpstreamOptions) {
       if (!isUnresolved) onEvent?.({ type: 'not resolved', upstream: name, error })
       isUnresolved = true
     }
-  }
-
-  /** Waits for the lookup in progress, at most until the deadline. */
-  async function awaitLookup(leftMs: number): Promise<void> {
-    if (resolving !== undefined) await withTimeout(resolving, Math.max(0, leftMs)).catch(() => undefined)
   }
 
   /**
@@ -134,7 +125,9 @@ export function createUpstream(options: UpstreamOptions) {
     const isRepeatable = isIdempotent(asked.method) || asked.idempotencyKey !== undefined
     const tried = new Set<Instance>()
     budget.deposit()
-    if (pool.list().length === 0) await awaitLookup(deadline - now())
+    if (pool.list().length === 0 && resolving) {
+      await withTimeout(resolving, Math.max(0, deadline - now())).catch(() => undefined)
+    }
     for (let retries = 0, hadFreeRetry = false, resends = 0; ; resends++) {
       if (!isRepeatable) await readSockets()
       const instance = pool.pick(tried)
