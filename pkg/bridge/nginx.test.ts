@@ -137,12 +137,16 @@ test('a wrapper that hangs is killed with its children', async () => {
   expect(isRunning()).toBe(false)
 })
 
-test('a program that hangs and cannot be killed is an error too', async () => {
+test('a program that hangs and cannot be killed is an error too, and its pipes are closed', async () => {
+  const countPipes = () => process.getActiveResourcesInfo().filter((name) => name === 'PipeWrap').length
+  const before = countPipes()
   const kill = jest.spyOn(process, 'kill').mockImplementation(() => {
     throw new Error('EPERM')
   })
   const sink = createNginxSink({ path, command: ['sh', '-c', 'exec sleep 60'], timeoutMs: 1 })
   await expect(sink.publish(LIST)).rejects.toThrow('no exit within 1 ms')
+  for (let looks = 0; looks < 100 && countPipes() > before; looks++) await setImmediate()
+  expect(countPipes()).toBeLessThanOrEqual(before)
   const [group] = kill.mock.calls[0] ?? []
   kill.mockRestore()
   process.kill(Number(group), 'SIGKILL')
