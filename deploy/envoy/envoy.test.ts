@@ -140,7 +140,7 @@ test('an event stream lasts longer than the time that Envoy waits for an instanc
     })
   const servers = await Promise.all([0, 1, 2].map(() => listen(create())))
   try {
-    proxy = await startEnvoy({ instances: servers.map(({ port }) => `127.0.0.1:${port}`), silence: '2s' })
+    proxy = await startEnvoy({ instances: servers.map(({ port }) => `127.0.0.1:${port}`), silence: '3s' })
     const url = `http://${proxy.host}:${proxy.port}`
     const silent = fetch(`${url}/silent`)
     const events = await fetch(`${url}/events`)
