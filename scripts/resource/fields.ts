@@ -21,10 +21,9 @@ const VALID_NAME = /^[a-z][a-z0-9]*([A-Z][a-z0-9]+)*$/
 const RESERVED: Readonly<Record<string, readonly string[]>> = {
   'which is a field of every resource': ['id', 'version', 'createdAt', 'updatedAt'],
   'which is a column of every table of PostgreSQL': ['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid'],
-  'which selects the row of a change in the store': ['versions'],
+  'which is a parameter of every update': ['versions'],
   'which is a property of every object': Object.getOwnPropertyNames(Object.prototype),
   'which turns an object into a promise': ['then'],
-  'which is a parameter of every update': ['versions'],
 }
 
 /** Names that a field with a filter must not have: a filter is a query parameter with the name of its field. */
