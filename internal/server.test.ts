@@ -163,19 +163,21 @@ test('malformed bytes are rejected once, even when more bytes follow', async () 
 })
 
 test.each([
-  ['two hosts', get('/', 'host: x\r\nhost: y'), 400],
-  ['an invalid host', get('/', 'host: x/y'), 400],
-  ['no host', get('/', 'accept: */*'), 400],
-  ['dot segments', get('/x/%2e%2e/y'), 400],
-  ['dot segments in the absolute form', get('http://a/x/%2e%2e/y'), 400],
-  ['an expectation other than 100-continue', get('/', 'host: x\r\nexpect: the-best'), 417],
-])('a request with %s gets a problem document', async (_name, bytes, status) => {
+  ['two hosts', get('/', 'host: x\r\nhost: y'), 400, 'INVALID_HOST'],
+  ['an invalid host', get('/', 'host: x/y'), 400, 'INVALID_HOST'],
+  ['no host', get('/', 'accept: */*'), 400, 'INVALID_HOST'],
+  ['dot segments', get('/x/%2e%2e/y'), 400, 'INVALID_TARGET'],
+  ['dot segments in the absolute form', get('http://a/x/%2e%2e/y'), 400, 'INVALID_TARGET'],
+  ['an expectation other than 100-continue', get('/', 'host: x\r\nexpect: the-best'), 417, 'INVALID_EXPECTATION'],
+])('a request with %s gets a problem document, and is reported', async (_name, bytes, status, code) => {
   const socket = await open((_req, res) => void res.end())
   socket.write(bytes)
   const received = await text(socket)
   expect(statuses(received)).toEqual([status])
   expect(received).toMatch(/^content-type: application\/problem\+json/m)
   expect(received).toMatch(/^date: /im)
+  const id = /^x-request-id: (\S+)/im.exec(received)?.[1]
+  expect(clientErrors).toEqual([{ code, status, requestId: id, clientAddress: '127.0.0.1' }])
 })
 
 test('after a failed start, the server refuses the waiting requests and closes', async () => {

@@ -17,7 +17,7 @@ import {
   listen,
 } from '#pkg/lifecycle/index.ts'
 import type { Logger } from '#pkg/logging/index.ts'
-import { sendProblem } from '#pkg/problem/index.ts'
+import { HTTP_PROBLEMS, sendProblem } from '#pkg/problem/index.ts'
 import { logAcceptError, logConnectionLimit, logListening } from './telemetry/log-events.ts'
 
 /** The timeouts of .env.example. */
@@ -65,11 +65,24 @@ export function createServer({ probe, ownsSocket, onClientError, ...options }: S
   )
   const drain = createHttpDrain({ server, ownsSocket })
 
+  /** Rejects and reports a request that reaches no handler, because it has no line in the access log. */
+  function reject(
+    request: IncomingMessage,
+    response: ServerResponse,
+    problem: keyof typeof HTTP_PROBLEMS,
+    code: string,
+  ) {
+    const id = requestId(request)
+    sendProblem(response, problem, { requestId: id })
+    const { remoteAddress: clientAddress } = request.socket
+    onClientError?.({ code, status: HTTP_PROBLEMS[problem].status, requestId: id, clientAddress })
+  }
+
   function dispatch(request: IncomingMessage, response: ServerResponse): void {
     const target = requestTarget(request.url ?? '')
-    if (target === undefined || !hasValidHost(request.rawHeaders, request.httpVersion)) {
-      sendProblem(response, 'bad_request', { requestId: requestId(request) })
-      return
+    if (target === undefined) return void reject(request, response, 'bad_request', 'INVALID_TARGET')
+    if (!hasValidHost(request.rawHeaders, request.httpVersion)) {
+      return void reject(request, response, 'bad_request', 'INVALID_HOST')
     }
     request.url = target
     if (probe(request, response)) return
@@ -77,9 +90,7 @@ export function createServer({ probe, ownsSocket, onClientError, ...options }: S
   }
 
   server.on('checkExpectation', (request, response) => {
-    drain.track(request, response, () => {
-      sendProblem(response, 'expectation_failed', { requestId: requestId(request) })
-    })
+    drain.track(request, response, () => reject(request, response, 'expectation_failed', 'INVALID_EXPECTATION'))
   })
   server.setTimeout(options.socketTimeoutMs)
   answerClientErrors({ server, responseOn: drain.responseOn, onEvent: onClientError })

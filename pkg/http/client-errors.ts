@@ -12,7 +12,7 @@ export interface ClientErrorOptions {
 }
 
 export interface ClientErrorEvent {
-  /** The code of Node's parser, or `CONNECT`. */
+  /** The code of Node's parser, `CONNECT`, or the invalid part of the request, such as `INVALID_HOST`. */
   readonly code: string
   /** The status and the request id of the response. */
   readonly status: number
