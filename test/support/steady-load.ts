@@ -139,6 +139,15 @@ export function startSteadyLoad(options: SteadyLoadOptions): SteadyLoad {
   }
 }
 
+/** Describes a report in one line, with a further line for each kind of failure. */
+export function describeReport({ sent, failures, closes, refused, maxMs }: SteadyReport): string {
+  const reasons = Map.groupBy(failures, ({ method, reason }) => `${method} ${reason}`)
+  return [
+    `sent ${sent.GET} GET + ${sent.POST} POST, failed ${failures.length}, told to close ${closes}, refused elsewhere ${refused}, slowest ${maxMs} ms`,
+    ...[...reasons].map(([reason, all]) => `    ${all.length} ${reason}`),
+  ].join('\n')
+}
+
 /**
  * Sends requests while `action` runs: of both methods and of POST only over kept connections, and over a new connection
  * for each request. Resolves with the number of requests of each load, and the failures of all loads.
