@@ -46,6 +46,12 @@ export interface SteadyLoad {
   stop(): Promise<SteadyReport>
 }
 
+const running = new Set<() => unknown>()
+// A failed test leaves its load running. The clients would keep the worker of jest alive.
+;(globalThis as { readonly afterEach?: (run: () => void) => void }).afterEach?.(() => {
+  for (const stop of running) stop()
+})
+
 /** Timeout of one request, in milliseconds. A busy machine may delay a response for seconds. */
 const TIMEOUT_MS = 25_000
 
@@ -126,13 +132,18 @@ export function startSteadyLoad(options: SteadyLoadOptions): SteadyLoad {
     agent.destroy()
   }
 
+  const end = () => {
+    stopping = true
+    running.delete(end)
+  }
+  running.add(end)
   const done = Promise.all(Array.from({ length: clients }, (_, name) => client(name)))
   return {
     clients,
     sent: () => sent.GET + sent.POST,
     inFlight: (method) => (method === undefined ? inFlight.GET + inFlight.POST : inFlight[method]),
     async stop() {
-      stopping = true
+      end()
       await done
       return { sent, failures, closes, refused, maxMs: Math.round(maxMs) }
     },
