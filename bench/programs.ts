@@ -9,7 +9,7 @@ export interface Program {
 /** Programs that the benchmark builds (build-service.ts, build-gin.ts). `app` is a copy of dist/app. */
 export const BUILT = { app: '.local/bench/app', service: '.local/bench/server.cjs', gin: '.local/bench/gin' }
 
-const node = (file: string): Program => ({ command: [process.execPath, file] })
+export const node = (file: string): Program => ({ command: [process.execPath, file] })
 
 interface ProgramOptions {
   /** The URLs of a database and a Redis. */

@@ -8,7 +8,7 @@ import { buildGin } from '../build-gin.ts'
 import { buildService } from '../build-service.ts'
 import { SERVER_CPU, stayWithClients } from '../cpu.ts'
 import { inRounds, type Measurement } from '../measurement.ts'
-import { type Bench, BUILT, type Program } from '../programs.ts'
+import { type Bench, BUILT, node, type Program } from '../programs.ts'
 import { startServer } from '../server.ts'
 import { type WrkOptions, wrk } from '../wrk.ts'
 
@@ -20,8 +20,6 @@ const OPERATIONS = {
 } as const
 
 type Operation = keyof typeof OPERATIONS
-
-const node = (file: string): Program => ({ command: [process.execPath, file] })
 
 const SERVICE: Program = { command: [BUILT.app] }
 const FASTIFY = node('bench/notes/fastify.cjs')

@@ -128,6 +128,17 @@ test('the page shows a drain and the end of the instance, and does not delay the
   await page.getByText(/^No response from this instance since .*\. Trying again\.$/).waitFor()
 })
 
+test('an error response does not replace the state: the page keeps the time of the last state, and tries again', async () => {
+  const { origin } = await startBoard()
+  const { page } = await browser.open()
+  await page.goto(origin)
+  await page.getByText('✓ serving').waitFor()
+  await page.route('**/board.json', (route) => route.fulfill({ status: 503, json: { status: 503 } }))
+  await page.getByText(/^No response from this instance since \d.*\. Trying again\.$/).waitFor()
+  await page.unroute('**/board.json')
+  await page.getByText('No response from this instance').waitFor({ state: 'hidden' })
+})
+
 test('hostile texts of spans, lines and ids are shown as text', async () => {
   const hostile = '</script><img src=x onerror="hacked=1">\'"&{{1}}\u202e'
   const { origin, request } = await startBoard()

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll } from '@jest/globals'
 import { killApps } from '../support/app.ts'
 import { type FleetOptions, type Instance, startFleet } from '../support/fleet.ts'
 import { until } from '../support/services.ts'
-import { type SteadyLoad, type SteadyReport, startSteadyLoad } from '../support/steady-load.ts'
+import { describeReport, type SteadyLoad, type SteadyReport, startSteadyLoad } from '../support/steady-load.ts'
 import { type Bridge, startBridge } from './bridge.ts'
 import { type ListedProxy, type Pair, registryEnv } from './pair.ts'
 import type { TestRegistry } from './registry.ts'
@@ -98,9 +98,6 @@ export function sendMore(load: SteadyLoad, count: number): Promise<void> {
 }
 
 /** Prints the figures of a scenario, which docs/discovery.md quotes. */
-export function report(pair: Pair, title: string, { sent, failures, maxMs }: SteadyReport, figures = ''): void {
-  const reasons = Map.groupBy(failures, ({ method, reason }) => `${method} ${reason}`)
-  const failed = [...reasons].map(([reason, all]) => `\n    ${all.length} ${reason}`).join('')
-  const requests = `sent ${sent.GET} GET + ${sent.POST} POST, failed ${failures.length}, slowest ${maxMs} ms`
-  process.stdout.write(`${pair.name}: ${title}: ${requests}${figures && `; ${figures}`}${failed}\n`)
+export function report(pair: Pair, title: string, result: SteadyReport, figures = ''): void {
+  process.stdout.write(`${pair.name}: ${title}: ${figures && `${figures}; `}${describeReport(result)}\n`)
 }

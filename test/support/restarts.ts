@@ -3,7 +3,7 @@ import { afterEach, expect, test } from '@jest/globals'
 import { killApps } from './app.ts'
 import { type FleetOptions, type Instance, rollingRestarts, startFleet } from './fleet.ts'
 import { until } from './services.ts'
-import { type SteadyLoad, type SteadyReport, startSteadyLoad, type Target } from './steady-load.ts'
+import { describeReport, type SteadyLoad, type SteadyReport, startSteadyLoad, type Target } from './steady-load.ts'
 
 /** A route of requests to the instances. */
 export interface Route {
@@ -42,7 +42,7 @@ export async function underLoad(
     await until(() => load.sent() > 2 * CLIENTS)
     await disturb(fleet, load)
     const report = await load.stop()
-    print(`${title}, ${route.name}`, report)
+    process.stdout.write(`${title}, ${route.name}: ${describeReport(report)}\n`)
     return { ...report, log: log() }
   } finally {
     await load.stop()
@@ -60,15 +60,6 @@ const restarts =
       underWay: () => until(() => load.inFlight() >= (route === NO_PROXY ? 1 : CLIENTS / 2)),
       awaitUse: route !== NO_PROXY,
     })
-
-function print(title: string, { sent, failures, closes, refused, maxMs }: SteadyReport): void {
-  const reasons = Map.groupBy(failures, ({ method, reason }) => `${method} ${reason}`)
-  const failed = [...reasons].map(([reason, all]) => `\n    ${all.length} ${reason}`).join('')
-  process.stdout.write(
-    `${title}: sent ${sent.GET} GET + ${sent.POST} POST, failed ${failures.length}, ` +
-      `told to close ${closes}, refused elsewhere ${refused}, slowest ${maxMs} ms${failed}\n`,
-  )
-}
 
 /** Defines the test of rolling restarts for one route. */
 export function testRollingRestarts(route: Route): void {

@@ -46,6 +46,12 @@ export interface SteadyLoad {
   stop(): Promise<SteadyReport>
 }
 
+const running = new Set<() => unknown>()
+// A failed test leaves its load running. The clients would keep the worker of jest alive.
+;(globalThis as { readonly afterEach?: (run: () => void) => void }).afterEach?.(() => {
+  for (const stop of running) stop()
+})
+
 /** Timeout of one request, in milliseconds. A busy machine may delay a response for seconds. */
 const TIMEOUT_MS = 25_000
 
@@ -126,17 +132,31 @@ export function startSteadyLoad(options: SteadyLoadOptions): SteadyLoad {
     agent.destroy()
   }
 
+  const end = () => {
+    stopping = true
+    running.delete(end)
+  }
+  running.add(end)
   const done = Promise.all(Array.from({ length: clients }, (_, name) => client(name)))
   return {
     clients,
     sent: () => sent.GET + sent.POST,
     inFlight: (method) => (method === undefined ? inFlight.GET + inFlight.POST : inFlight[method]),
     async stop() {
-      stopping = true
+      end()
       await done
       return { sent, failures, closes, refused, maxMs: Math.round(maxMs) }
     },
   }
+}
+
+/** Describes a report in one line, with a further line for each kind of failure. */
+export function describeReport({ sent, failures, closes, refused, maxMs }: SteadyReport): string {
+  const reasons = Map.groupBy(failures, ({ method, reason }) => `${method} ${reason}`)
+  return [
+    `sent ${sent.GET} GET + ${sent.POST} POST, failed ${failures.length}, told to close ${closes}, refused elsewhere ${refused}, slowest ${maxMs} ms`,
+    ...[...reasons].map(([reason, all]) => `    ${all.length} ${reason}`),
+  ].join('\n')
 }
 
 /**

@@ -1,11 +1,16 @@
+import { get } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
-import { send } from '../../../test/support/send.ts'
 import type { ProbeTimes } from './manifest.ts'
 
 /** Probes like a kubelet: on a new connection. A status from 200 to 399 within the timeout is a success. */
-async function succeeds(port: number, path: string, timeoutMs: number): Promise<boolean> {
-  const { status } = await send({ port, path, agent: false, signal: AbortSignal.timeout(timeoutMs) })
-  return status >= 200 && status < 400
+function succeeds(port: number, path: string, timeoutMs: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const signal = AbortSignal.timeout(timeoutMs)
+    get({ host: '127.0.0.1', port, path, agent: false, signal }, (response) => {
+      response.resume().once('error', () => {})
+      resolve(response.statusCode! >= 200 && response.statusCode! < 400)
+    }).once('error', () => resolve(false))
+  })
 }
 
 export interface ProbeOptions {
