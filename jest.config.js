@@ -29,12 +29,15 @@ const DISCOVERY = '/deploy/[^/]+/discovery[.]test[.]ts$'
 /** Folders that a service may delete: jest rejects missing roots. */
 const existing = (...folders) => folders.filter((folder) => existsSync(folder)).map((folder) => `<rootDir>/${folder}`)
 
+/** Matches this folder in a pattern, in which jest does not escape `<rootDir>`: its path may be `c++ (copy)`. */
+const root = (import.meta.dirname ?? process.cwd()).replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')
+
 const common = {
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
   // Node strips the types, so the tests run the source without a transform.
   transform: { '\\.ts$': '<rootDir>/test/support/strip-types.mjs' },
-  modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.toolchain', '<rootDir>/.local'],
+  modulePathIgnorePatterns: [`${root}/(dist|\\.toolchain|\\.local)`],
 }
 
 /** @type {import('jest').Config} */
@@ -44,13 +47,13 @@ export default {
       ...common,
       displayName: 'unit',
       roots: existing('config', 'internal', 'pkg', 'src', 'scripts', 'bench', 'chaos', 'load'),
-      testPathIgnorePatterns: ['<rootDir>/(chaos|load)/test/'],
+      testPathIgnorePatterns: [`${root}/(chaos|load)/test/`],
     },
     {
       ...common,
       displayName: 'e2e',
       roots: ['<rootDir>/test'],
-      testPathIgnorePatterns: ['<rootDir>/test/(release|restart|browser)/', DATABASE],
+      testPathIgnorePatterns: [`${root}/test/(release|restart|browser)/`, DATABASE],
     },
     ...(existsSync('deploy')
       ? [

@@ -13,6 +13,7 @@ import {
 } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { beforeEach, expect, test } from '@jest/globals'
+import { run } from '../test/support/run.ts'
 import { temporaryDirectory } from '../test/support/temporary.ts'
 
 let root: string
@@ -87,6 +88,16 @@ test('a lock that another process takes while this process reads it is not remov
   rmSync(at(lock))
   await ended
   expect(countRuns()).toBe(1)
+})
+
+test('a folder in which no file can be created stops an installation with the reason', async () => {
+  rmSync(at('.toolchain'), { recursive: true })
+  writeFileSync(at('.toolchain'), '')
+  writeFileSync(at('go'), '')
+  const PATH = [at('bin'), dirname(process.execPath), process.env['PATH']].join(delimiter)
+  const { code, stderr } = await run('sh', ['scripts/packages.sh'], { cwd: root, env: { PATH } })
+  expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('.toolchain/installing') })
+  expect(countRuns()).toBe(0)
 })
 
 test('another name of the project installs nothing, and another version of a package installs again', async () => {

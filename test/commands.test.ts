@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { delimiter, dirname, join, resolve } from 'node:path'
 import { expect, jest, test } from '@jest/globals'
 import { run, succeed } from './support/run.ts'
 import { until } from './support/services.ts'
@@ -50,6 +50,22 @@ test('jest runs with the Node of the terminal and without flags', async () => {
     env: { PATH, NODE_OPTIONS: '' },
   })
   expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('Test Suites: 1 passed, 1 total') })
+})
+
+test('jest finds the unit tests in a folder whose name has the signs of a pattern', async () => {
+  const cwd = join(temporaryDirectory('jest'), 'c++ (copy) [2]')
+  for (const file of ['pkg/http/a.test.ts', 'load/test/slow.test.ts']) {
+    mkdirSync(dirname(join(cwd, file)), { recursive: true })
+    writeFileSync(join(cwd, file), '')
+  }
+  for (const file of ['package.json', 'jest.config.js']) copyFileSync(file, join(cwd, file))
+  mkdirSync(join(cwd, 'test/support'), { recursive: true })
+  copyFileSync('test/support/strip-types.mjs', join(cwd, 'test/support/strip-types.mjs'))
+  symlinkSync(resolve('node_modules'), join(cwd, 'node_modules'))
+  const args = ['--experimental-vm-modules', 'node_modules/jest/bin/jest.js', '--listTests', '--selectProjects', 'unit']
+  const { code, stdout } = await run(process.execPath, args, { cwd })
+  expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/\/pkg\/http\/a\.test\.ts\n$/) })
+  expect(stdout).not.toContain('slow.test.ts')
 })
 
 test('jest without a Node that strips types says what to do', async () => {

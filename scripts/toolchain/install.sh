@@ -42,8 +42,12 @@ case ${1:-host} in
 esac
 
 mkdir -p .toolchain/bin
-own=$(PATH=$(printf '%s' "$PATH" | sed "s|$PWD/.toolchain/bin:||g") command -v node || true)
-version=$([ -n "$own" ] && "$own" --version 2>/dev/null | sed 's/^v//' || true)
+# The link of an earlier run would hide the Node of the machine.
+rm -f .toolchain/bin/node
+own=$(node -p process.execPath 2>/dev/null || true)
+# Another checkout and its Node may be deleted.
+case $own in */.toolchain/*) own= ;; esac
+version=$([ -z "$own" ] || "$own" --version | sed 's/^v//')
 if [ -n "$version" ] && [ "$(printf '%s\n%s\n' "$wanted" "$version" | sort -V | head -n 1)" = "$wanted" ]; then
   ln -sf "$own" .toolchain/bin/node
 else
