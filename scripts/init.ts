@@ -5,7 +5,7 @@
  * Turns the template into a service, in place, in one commit. Computes every file before it changes one. Imports no
  * packages, because they are not installed yet.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
 import { openGit } from './git.ts'
@@ -51,16 +51,21 @@ async function ask(): Promise<NodeJS.ProcessEnv> {
 
 async function init(): Promise<void> {
   if (!existsSync('.git')) throw new Error('this folder is not the root of a git repository: clone the template')
+  const [own, shared] = list('rev-parse', '--git-dir', '--git-common-dir')
+  if (own !== shared)
+    throw new Error(
+      'this folder is a worktree, and make init removes the remotes of its repository: clone the template',
+    )
   if (git(['status', '--porcelain']) !== '') throw new Error('the working tree has uncommitted changes: see git status')
 
   // Latin-1 keeps every byte of a binary file, so the owner is in the same form.
   const template = new Map(list('ls-files', '-z').map((path) => [path, readFileSync(path, 'latin1')]))
   const { name, version } = JSON.parse(template.get('package.json') ?? '')
   const paths = [...template.keys()]
-  const own = { name, ways: listWays(paths), suites: listSuites(paths), capabilities: listCapabilities(paths) }
+  const offered = { name, ways: listWays(paths), suites: listSuites(paths), capabilities: listCapabilities(paths) }
   // Reports the other problems before it asks.
-  readChoices({ ...process.env, LICENSE: 'none' }, own)
-  const { choices, keepsHistory } = readChoices(await ask(), own)
+  readChoices({ ...process.env, LICENSE: 'none' }, offered)
+  const { choices, keepsHistory } = readChoices(await ask(), offered)
   const parent = git(['rev-parse', 'HEAD'])
   // `make upgrade` sets TEMPLATE, and works in a clone.
   const remotes = list('remote')
@@ -69,13 +74,15 @@ async function init(): Promise<void> {
   const owner = Buffer.from(choices.owner).toString('latin1')
   const service = makeService(template, { ...choices, owner }, origin)
   const message = `${choices.name}, from the template at ${version} (${parent.slice(0, 12)})`
+  // Ctrl-C ends the running git command, whose error restores the files.
+  process.on('SIGINT', () => {})
   try {
     replaceFiles(template, service)
     const parents = keepsHistory ? ['-p', parent] : []
     git(['reset', '--soft', git(['commit-tree', git(['write-tree']), ...parents, '-m', message])])
   } catch (error) {
-    // This restores the working tree, because it had no changes before.
-    git(['add', '--all'])
+    // This restores the working tree, because it had no changes before. It also frees space on a full disk.
+    for (const path of service.keys()) if (!template.has(path)) rmSync(path, { force: true })
     git(['reset', '--hard', '--quiet', parent])
     throw error
   }

@@ -24,6 +24,8 @@ const RECORD = join(root, '.template.json')
 function findObstacle(record: Origin | undefined, template: string | undefined): string | undefined {
   if (record === undefined) return '.template.json is missing: only a service that make init created can be upgraded'
   if (template === undefined) return 'TEMPLATE is missing: make upgrade TEMPLATE=url'
+  if (!existsSync(join(root, '.git')))
+    return 'this folder is not the root of a git repository, to which an upgrade applies'
   return git(['status', '--porcelain']) === '' ? undefined : 'the working tree has uncommitted changes: see git status'
 }
 
@@ -88,7 +90,9 @@ function pick(commit: string): readonly string[] {
       if (line.startsWith('DU ')) git(['rm', '--quiet', '--', line.slice(3)])
     }
     const conflicts = listConflicts()
-    if (conflicts.length === 0) git(['-c', 'core.editor=true', 'cherry-pick', '--continue'])
+    // The packages of the new version are not installed yet, so the hook of `make hooks` would fail.
+    const options = ['-c', 'core.editor=true', '-c', 'core.hooksPath=/dev/null']
+    if (conflicts.length === 0) git([...options, 'cherry-pick', '--continue'])
     return conflicts
   }
 }

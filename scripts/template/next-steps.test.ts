@@ -18,3 +18,8 @@ test('the next steps name the service, its license and the way back', () => {
   for (const part of ['service orders', 'make run', 'push -u origin main', 'no license', 'git reset --hard c0ffee'])
     expect(text).toContain(part)
 })
+
+test('a service on no branch, as in a clone of a tag, gets a branch before the push', () => {
+  const text = nextSteps({ name: 'orders', license: 'none', parent: 'c0ffee', branch: '' })
+  expect(text).toContain('git remote add origin URL && git switch --create main && git push -u origin main\n')
+})

@@ -25,7 +25,7 @@ The template is now the service ${name}, in one commit. What to do next:
   make resource NAME=invoice FIELDS='number:string:unique,total:int'
                                        generate a resource with its table and tests
   make test                            run all checks and tests
-  git remote add origin URL && git push -u origin ${branch || 'HEAD'}
+  git remote add origin URL && ${branch ? '' : 'git switch --create main && '}git push -u origin ${branch || 'main'}
 
 README.md describes the service: complete it. Replace the team in .github/CODEOWNERS.
 ${license === 'none' ? 'The service has no license: all rights are reserved.' : `The license is ${license}: LICENSE.`}

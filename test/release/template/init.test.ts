@@ -1,7 +1,7 @@
-import { appendFileSync, readFileSync, rmSync } from 'node:fs'
+import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, jest, test } from '@jest/globals'
-import { run } from '../../support/run.ts'
+import { run, succeed } from '../../support/run.ts'
 import { temporaryDirectory } from '../../support/temporary.ts'
 import { cloneTo, type WorkingTree } from './working-tree.ts'
 
@@ -93,6 +93,40 @@ describe('make init', () => {
     expect(stderr).toMatch(/empty ident name.*Error 64/s)
     expect(await tree.state()).toEqual(before)
     expect(tree.read('deploy/nginx/nginx.conf')).not.toBe('')
+  })
+
+  /** Runs make init with a git that first runs these lines when it gets the command `when`. */
+  async function initWith(when: string, ...lines: string[]) {
+    const bin = temporaryDirectory('git')
+    const git = (await succeed('sh', ['-c', 'command -v git'])).trim()
+    const script = ['#!/bin/sh', `if [ "$1" = ${when} ]; then`, ...lines, 'fi', `exec ${git} "$@"`, '']
+    writeFileSync(join(bin, 'git'), script.join('\n'), { mode: 0o755 })
+    const env = { NAME: 'orders', DEPLOY: 'kubernetes', PATH: `${bin}:${process.env['PATH']}` }
+    return run(process.execPath, ['scripts/init.ts'], { cwd: tree.path, env })
+  }
+
+  test('restores the working tree when git cannot write, as on a full disk', async () => {
+    const before = await tree.state()
+    const { code, stderr } = await initWith('add', "echo 'No space left on device' >&2", 'exit 1')
+    expect({ code, stderr }).toEqual({ code: 64, stderr: expect.stringContaining('No space left') })
+    expect(await tree.state()).toEqual(before)
+  })
+
+  test('restores the working tree when Ctrl-C interrupts it', async () => {
+    const before = await tree.state()
+    // A terminal sends the signal to both processes.
+    const { code } = await initWith('write-tree', 'kill -INT $PPID', 'kill -INT $$')
+    expect(code).toBe(64)
+    expect(await tree.state()).toEqual(before)
+  })
+
+  test('refuses a worktree, because it shares the remotes with its repository', async () => {
+    const path = join(directory, 'worktree')
+    await tree.git('worktree', 'add', '--quiet', '--detach', path)
+    const result = await run(process.execPath, ['scripts/init.ts'], { cwd: path, env: { NAME: 'orders' } })
+    expect(result).toMatchObject({ code: 64, stderr: expect.stringContaining('this folder is a worktree') })
+    expect(await tree.git('remote')).toBe('origin')
+    await tree.git('worktree', 'remove', path)
   })
 
   test('asks on a terminal for the license and the owner', async () => {

@@ -1,8 +1,9 @@
-import { readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, expect, jest, test } from '@jest/globals'
+import { run, succeed } from '../../support/run.ts'
 import { temporaryDirectory } from '../../support/temporary.ts'
-import { cloneTo, type WorkingTree } from './working-tree.ts'
+import { cloneTo, type WorkingTree, workingTree } from './working-tree.ts'
 
 jest.setTimeout(600_000)
 
@@ -62,7 +63,12 @@ test('an upgrade is one commit, keeps the changes of the service, and leaves no 
   const commit = await template.commit('Version 2')
 
   const [refs = '', worktrees = ''] = await service.state()
+  // A hook of the service may need packages of the new version.
+  const hooks = temporaryDirectory('hooks')
+  writeFileSync(join(hooks, 'pre-commit'), '#!/bin/sh\nexit 1\n', { mode: 0o755 })
+  await service.git('config', 'core.hooksPath', hooks)
   const { code, stderr } = await upgrade()
+  await service.git('config', '--unset', 'core.hooksPath')
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
 
   expect(service.read('docs/pages/both.md')).toMatch(/Line 2 of the service\..*Line 15 of the template\./s)
@@ -184,6 +190,19 @@ test('an upgrade from a template without the recorded commit names the commit', 
   service.write('.template.json', JSON.stringify({ ...record(), commit: lost }))
   await service.commit('A commit that the template does not have')
   expect((await upgrade()).stderr).toContain(`the template has no ${lost}`)
+})
+
+test('an upgrade in a subfolder of another repository is refused, because Git would change the whole repository', async () => {
+  const outer = join(directory, 'outer')
+  await succeed('git', ['clone', '--quiet', service.path, join(outer, 'orders')])
+  rmSync(join(outer, 'orders/.git'), { recursive: true })
+  await succeed('git', ['init', '--quiet'], { cwd: outer })
+  const tree = workingTree(outer)
+  await tree.commit('A repository of several services')
+  const env = { TEMPLATE: template.path, REF: 'HEAD' }
+  const result = await run(process.execPath, ['scripts/upgrade.ts'], { cwd: join(outer, 'orders'), env })
+  expect(result).toMatchObject({ code: 64, stderr: expect.stringContaining('not the root of a git repository') })
+  expect(await tree.git('status', '--porcelain')).toBe('')
 })
 
 test('a service that was made before licenses were a choice keeps its license, and finds the template by itself', async () => {
