@@ -1,3 +1,5 @@
+import { globSync } from 'node:fs'
+import { basename } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { readLoadOptions } from './options.ts'
 import { readScenario } from './scenario.ts'
@@ -33,12 +35,13 @@ test('all problems are reported together, and a problem of the service does not 
     ...{ URL: 'ftp://x', METRICS: 'http://10.0.0.11:9464/metrics,x', SCENARIO: 'none.json' },
     ...{ STEPS: '20,fast', RATE: '0', DURATION_S: '-1', INSTANCES: '1,2', SESSION_SECRET: 'too short' },
   }
+  const scenarios = globSync('load/scenarios/*.json').map((file) => basename(file, '.json'))
   expect(() => readLoadOptions(wrong)).toThrow(
     new Error(
       [
         'URL: expected the address of a running system, such as http://127.0.0.1:8080, not «ftp://x»',
         'METRICS: expected addresses such as http://127.0.0.1:9464/metrics, not «http://10.0.0.11:9464/metrics,x»',
-        "SCENARIO: ENOENT: no such file or directory, open 'none.json'",
+        `SCENARIO: unknown scenario none.json: expected ${scenarios.sort().join(', ')}, or the path of a .json file`,
         'STEPS: expected requests per second, such as 100,200, not «20,fast»',
         'RATE: expected requests per second, such as 100,200, not «0»',
         'DURATION_S: expected seconds, not «-1»',

@@ -121,8 +121,9 @@ export function readScenario(name: string): ScenarioFile {
   const folder = join(import.meta.dirname, 'scenarios')
   const names = globSync('*.json', { cwd: folder }).map((file) => basename(file, '.json'))
   const isPath = name.endsWith('.json')
-  if (!isPath && !names.includes(name)) {
-    throw new Error(`unknown scenario ${name}: expected ${names.sort().join(', ')}`)
+  if (isPath ? !existsSync(name) : !names.includes(name)) {
+    const known = names.sort().join(', ')
+    throw new Error(`unknown scenario ${name}: expected ${known}, or the path of a .json file`)
   }
   const file = isPath ? name : join(folder, `${name}.json`)
   const sqlFile = file.replace(/json$/, 'sql')
