@@ -4,7 +4,9 @@ import { dropDeadLinks } from './markdown.ts'
 const lines = (...text: string[]) => text.join('\n')
 const drop = (text: string) => {
   const files: Record<string, string> = { 'docs/page.md': text, 'docs/here.md': '', 'deploy/nginx/nginx.conf': '' }
-  return dropDeadLinks(Object.keys(files), (path) => files[path] ?? '').get('docs/page.md') ?? text
+  const after = Object.keys(files)
+  const before = [...after, 'docs/gone.md', 'deploy/dns/zone']
+  return dropDeadLinks(before, after, (path) => files[path] ?? '').get('docs/page.md') ?? text
 }
 
 test('only items and rows that link to a missing file are removed', () => {
@@ -55,10 +57,16 @@ test('a sentence that names in code something that is gone is removed', () => {
   expect([
     ...dropDeadLinks(
       ['a.md'],
+      ['a.md'],
       () => text,
       (code) => code.includes('gone'),
     ),
   ]).toEqual([['a.md', 'Run `make here`.']])
+})
+
+test('links to files that this project never had stay: a path of the service, an ignored or a planned file', () => {
+  const text = lines('- [docs](/docs)', '- [env](../.env)', '', 'See [the plan](plan.md).')
+  expect(drop(text)).toBe(text)
 })
 
 test('URLs, links to headings, code and pages without dead links stay unchanged', () => {
@@ -83,5 +91,6 @@ test('only pages that change are returned, and a folder exists when it holds a f
     'docs/b.md': '- [x](../a.md)',
     'c.txt': '',
   }
-  expect([...dropDeadLinks(Object.keys(pages), (path) => pages[path] ?? '')]).toEqual([['a.md', '- [x](docs)']])
+  const before = [...Object.keys(pages), 'gone']
+  expect([...dropDeadLinks(before, Object.keys(pages), (path) => pages[path] ?? '')]).toEqual([['a.md', '- [x](docs)']])
 })

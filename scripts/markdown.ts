@@ -16,9 +16,9 @@ const SENTENCES = /(?<=[.!?])\s+(?=[A-Z`[*])/
 /** Matches a remark that consists of a link, in parentheses or after a colon. */
 const REMARK = /\s\(\[[^\]]*\]\([^)]*\)\)|:\s\[[^\]]*\]\([^)]*\)(?=\.)/g
 
-interface Names {
-  /** Tells whether a linked file or folder exists. */
-  readonly exists: (path: string) => boolean
+interface Gone {
+  /** Tells whether a linked file or folder has been deleted. */
+  readonly isDeleted: (path: string) => boolean
   /**
    * Tells whether inline code names something that no longer exists.
    *
@@ -51,9 +51,9 @@ function dropEmptySections(text: string): string {
   return text.split('\n').reverse().filter(isKept).reverse().join('\n')
 }
 
-function dropFromPage(path: string, text: string, { exists, isGone }: Names): string {
+function dropFromPage(path: string, text: string, { isDeleted, isGone }: Gone): string {
   const isDead = (part: string) =>
-    [...part.matchAll(LINK)].some(([, to = '']) => !exists(posix.join(posix.dirname(path), to).replace(/\/$/, ''))) ||
+    [...part.matchAll(LINK)].some(([, to = '']) => isDeleted(posix.join(posix.dirname(path), to).replace(/\/$/, ''))) ||
     [...part.matchAll(CODE)].some(({ 1: code = '', index }) =>
       isGone(code, isFirstCell(part, index) ? path : undefined),
     )
@@ -70,7 +70,7 @@ function dropFromPage(path: string, text: string, { exists, isGone }: Names): st
       .join('\n')
       .replaceAll(PARAGRAPH, (paragraph) => (isDead(paragraph) ? dropSentences(paragraph) : paragraph))
 
-  const needsGone = (section: string) => [...section.matchAll(MODULE)].some(([, module = '']) => !exists(module))
+  const needsGone = (section: string) => [...section.matchAll(MODULE)].some(([, module = '']) => isDeleted(module))
   const parts = text
     .split(SECTIONS)
     .filter((section) => !needsGone(section))
@@ -83,20 +83,23 @@ function dropFromPage(path: string, text: string, { exists, isGone }: Names): st
 }
 
 /**
- * Removes the rows of tables, the items of lists and the sentences that link to a file that does not exist, or that
- * name something that is gone in inline code, and the sections whose code imports a file that does not exist.
+ * Removes the rows of tables, the items of lists and the sentences that link to a deleted file, or that name something
+ * that is gone in inline code, and the sections whose code imports a deleted file.
  *
- * @param paths the files that exist, pages and others
+ * @param before the files before the deletion, pages and others
+ * @param after the files that are left
  * @returns the pages that change
  */
 export function dropDeadLinks(
-  paths: Iterable<string>,
+  before: Iterable<string>,
+  after: Iterable<string>,
   read: (path: string) => string,
-  isGone: Names['isGone'] = () => false,
+  isGone: Gone['isGone'] = () => false,
 ): ReadonlyMap<string, string> {
-  const files = [...paths]
-  const exists = createExists(files)
-  const pages = files.filter((path) => path.endsWith('.md'))
-  const texts = pages.map((path) => [path, dropFromPage(path, read(path), { exists, isGone })] as const)
+  const left = [...after]
+  const [existed, exists] = [createExists(before), createExists(left)]
+  const isDeleted = (path: string) => existed(path) && !exists(path)
+  const pages = left.filter((path) => path.endsWith('.md'))
+  const texts = pages.map((path) => [path, dropFromPage(path, read(path), { isDeleted, isGone })] as const)
   return new Map(texts.filter(([path, text]) => text !== read(path)))
 }

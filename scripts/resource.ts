@@ -9,7 +9,7 @@ import { existsSync, globSync, mkdirSync, readdirSync, readFileSync, rmSync, wri
 import { dirname } from 'node:path'
 import { listFiles } from './git.ts'
 import { dropDeadLinks } from './markdown.ts'
-import { type CallsRemoval, unmakeCalls } from './resource/calls.ts'
+import { unmakeCalls } from './resource/calls.ts'
 import { findParent, listExisting } from './resource/existing.ts'
 import { readFields } from './resource/fields.ts'
 import { findCollisions, makeResource, unmakeResource } from './resource/files.ts'
@@ -23,7 +23,7 @@ const read = (path: string) => readFileSync(path, 'utf8')
 const list = (title: string, paths: Iterable<string>) => [title, ...paths].join('\n  ')
 
 function write(names: Names, text: string | undefined, parentName: string | undefined): void {
-  const existing = listExisting(globSync(['internal/handler/*.ts', 'test/*/new-*.ts']), read)
+  const existing = listExisting(globSync(['internal/handler/*.ts', 'test/*/new-*.ts']))
   const parent = findParent(parentName, existing)
   const reference = parent && `${nameParentField(parent)}:references(${parentName})`
   const fields = readFields(
@@ -32,7 +32,11 @@ function write(names: Names, text: string | undefined, parentName: string | unde
   )
   const migrations = readdirSync('internal/store/migrations')
   const { written, edited } = makeResource({ names, fields, parent, read, migrations, now: new Date() })
-  const present = [...written.keys()].filter((path) => existsSync(path))
+  // make remove-resource deletes the folder of the tests.
+  const present = [
+    ...[...written.keys()].filter((path) => existsSync(path)),
+    ...globSync(`test/${names['user-profiles']}/**/*.*`),
+  ]
   const taken = present.length > 0 ? [] : findCollisions({ names, read })
   const problems = [
     ...present.map((path) => `NAME: ${path} already exists`),
@@ -57,27 +61,19 @@ function write(names: Names, text: string | undefined, parentName: string | unde
 
 function remove(names: Names): void {
   const paths = listFiles()
-  const calls = unmakeCalls({ names, read }, paths)
-  if (calls) {
-    drop(calls, paths)
-    return
-  }
-  const { deleted, edited, migration, mentioning } = unmakeResource({ names, read }, paths)
-  drop({ deleted, edited }, paths)
-  console.warn(`Warning: a database that has run the migration ${migration} keeps the table.
-To drop it, add a contract migration: docs/resources.md.`)
-  if (mentioning.length > 0)
-    console.warn(`Warning: other migrations mention the table, which a new database lacks: ${mentioning.join(', ')}`)
-}
-
-/** Deletes files, and the links to them in the pages. */
-function drop({ deleted, edited }: CallsRemoval, paths: readonly string[]): void {
+  const deps = { names, read }
+  const { deleted, edited, migration, mentioning } = unmakeCalls(deps, paths) ?? unmakeResource(deps, paths)
   const kept = paths.filter((path) => !deleted.includes(path))
-  const changed = new Map([...edited, ...dropDeadLinks(kept, read)])
+  const changed = new Map([...edited, ...dropDeadLinks(paths, kept, read)])
   for (const path of deleted) rmSync(path)
   for (const [path, text] of changed) writeFileSync(path, text)
   console.info(list('Deleted:', deleted))
   console.info(list('Edited:', changed.keys()))
+  if (migration !== undefined)
+    console.warn(`Warning: a database that has run the migration ${migration} keeps the table.
+To drop it, add a contract migration: docs/resources.md.`)
+  if (mentioning.length > 0)
+    console.warn(`Warning: other migrations mention the table, which a new database lacks: ${mentioning.join(', ')}`)
 }
 
 const { NAME, PLURAL, FIELDS, PARENT } = process.env

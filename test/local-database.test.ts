@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
+import { findPostgres, startPostgres } from '../scripts/services/postgres.ts'
 import { run } from './support/run.ts'
 import { freePort, until } from './support/services.ts'
-import { copyTree } from './support/temporary.ts'
+import { copyTree, temporaryDirectory } from './support/temporary.ts'
 
 /*
  * These tests run make dev, make migrate, make seed and make migration, in a copy of this tree with a separate
@@ -28,7 +29,7 @@ beforeAll(async () => {
   port = await freePort()
 })
 afterAll(async () => {
-  if (dev.exitCode !== null || dev.signalCode !== null) return
+  if (dev?.exitCode !== null || dev.signalCode !== null) return
   const closed = once(dev, 'close')
   dev.kill('SIGTERM')
   await closed
@@ -149,13 +150,61 @@ test('make dev names a migration that has changed since it ran, and make reset r
   await until(isReady, 60_000)
 })
 
+test('a second make dev in the same folder says that the first one uses the local PostgreSQL', async () => {
+  const { code, stderr } = await script('run.ts', ['--watch'], { PORT: String(await freePort()) })
+  expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/: another make run or make dev uses /) })
+})
+
 test('make reset refuses a database that DATABASE_URL names', async () => {
   const env = { DATABASE_URL: 'postgres://app@127.0.0.1:1/orders' }
   const { code, stderr } = await script('database.ts', ['reset'], env)
   expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('unset DATABASE_URL') })
 })
 
-test('make migration refuses a name that does not consist of words', async () => {
-  for (const NAME of ['', '../x', 'Things', 'things'])
-    expect((await script('migration.ts', [], { NAME })).code).not.toBe(0)
+test('a start of the local PostgreSQL after an initialization that was killed initializes it again', async () => {
+  const directory = temporaryDirectory('killed')
+  const bin = temporaryDirectory('bin')
+  // The user of PostgreSQL runs the shell.
+  chmodSync(bin, 0o755)
+  // This shell starts an initialization and is killed. The script in $2 is: echo PASSWORD | "$0" -D DIRECTORY …
+  const shell = '#!/bin/sh\nset -- $2\nmkdir -p "$6"\necho 18 >"$6/PG_VERSION"\nkill -9 $$\n'
+  writeFileSync(join(bin, 'sh'), shell, { mode: 0o755 })
+  const { PATH } = process.env
+  process.env['PATH'] = `${bin}:${PATH}`
+  try {
+    await expect(startPostgres({ directory })).rejects.toThrow()
+  } finally {
+    process.env['PATH'] = PATH
+  }
+  const server = await startPostgres({ directory })
+  expect(server.url).toContain('postgres://')
+  await server.stop()
 })
+
+test('data of another version of PostgreSQL are reported with what to do', async () => {
+  const directory = temporaryDirectory('version')
+  await (await startPostgres({ directory })).stop()
+  writeFileSync(join(directory, 'data/PG_VERSION'), '9\n')
+  await expect(startPostgres({ directory })).rejects.toThrow(/: another version wrote these data: delete the folder/)
+})
+
+test('a record of a local PostgreSQL whose process number now belongs to another program names no server', async () => {
+  const directory = temporaryDirectory('record')
+  const server = await startPostgres({ directory })
+  expect(await findPostgres(directory)).toBe(server.url)
+  const record = readFileSync(join(directory, 'data/postmaster.pid'), 'utf8')
+  await server.stop()
+  writeFileSync(join(directory, 'data/postmaster.pid'), record.replace(/^\d+/, String(process.pid)))
+  expect(await findPostgres(directory)).toBeUndefined()
+})
+
+test.each(['', '../x', 'Things', 'things', 'delete', 'migrations'])(
+  'make migration refuses the name %j and writes no file',
+  async (NAME) => {
+    const list = () => readdirSync(join(root, 'internal/store/migrations'))
+    const before = list()
+    const { code, stderr } = await script('migration.ts', [], { NAME })
+    expect({ code, stderr }).toEqual({ code: 64, stderr: expect.stringMatching(/^NAME: got ".*", .*\n$/) })
+    expect(list()).toEqual(before)
+  },
+)

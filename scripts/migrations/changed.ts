@@ -15,13 +15,13 @@ export function findChanged(
   before: Hashes,
   applied: readonly string[],
 ): { readonly changed: readonly string[]; readonly hashes: Hashes } {
-  const changed: string[] = []
-  const hashes: Record<string, string> = {}
-  for (const [name, { up, transaction = true }] of Object.entries(migrations)) {
-    const current = hash('sha256', JSON.stringify([up, transaction]))
-    const ran = applied.includes(name) ? current : (before[name] ?? current)
-    hashes[name] = ran
-    if (ran !== current) changed.push(name)
-  }
-  return { changed, hashes }
+  const current: Hashes = Object.fromEntries(
+    Object.entries(migrations).map(([name, { up, transaction = true }]) => [
+      name,
+      hash('sha256', JSON.stringify([up, transaction])),
+    ]),
+  )
+  const kept = Object.entries(before).filter(([name]) => Object.hasOwn(current, name) && !applied.includes(name))
+  const hashes = { ...current, ...Object.fromEntries(kept) }
+  return { changed: Object.keys(hashes).filter((name) => hashes[name] !== current[name]), hashes }
 }

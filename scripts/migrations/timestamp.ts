@@ -3,14 +3,11 @@
  * migrations, so the time is at least one second after the newest of `names`.
  */
 export function timestamp(now: Date, names: readonly string[]): string {
-  const newest =
-    names
-      .map((name) => /^\d{14}/.exec(name)?.[0] ?? '')
-      .sort()
-      .at(-1) ?? ''
-  const [, ...parts] = /^(....)(..)(..)(..)(..)(..)$/.exec(newest) ?? []
-  const [year = 0, month = 1, day = 0, hour = 0, minute = 0, second = 0] = parts.map(Number)
-  const earliest = Date.UTC(year, month - 1, day, hour, minute, second + 1)
-  const time = new Date(Math.max(now.getTime(), earliest))
+  const [newest = ''] = names
+    .flatMap((name) => /^\d{14}/.exec(name) ?? [])
+    .sort()
+    .reverse()
+  const last = Date.parse(newest.replace(/^(....)(..)(..)(..)(..)(..)$/, '$1-$2-$3T$4:$5:$6Z'))
+  const time = new Date(Math.max(now.getTime(), last + 1_000 || 0))
   return time.toISOString().replaceAll(/\D/g, '').slice(0, 14)
 }

@@ -1,13 +1,8 @@
-import type { Files } from './files.ts'
+import type { Removal } from './files.ts'
 import { type Names, rename } from './names.ts'
 
 /** The list of the routes that call another service. */
 const ROUTES = 'internal/upstreams.ts'
-
-export interface CallsRemoval {
-  readonly deleted: readonly string[]
-  readonly edited: Files
-}
 
 /**
  * Removes operations that call another service: their handler, their rules, their tests, and their lines in
@@ -19,7 +14,7 @@ export interface CallsRemoval {
 export function unmakeCalls(
   { names, read }: { readonly names: Names; readonly read: (path: string) => string },
   paths: readonly string[],
-): CallsRemoval | undefined {
+): Removal | undefined {
   const plural = rename('user-profiles', names)
   const own = new RegExp(`'\\./(?:handler|service)/${plural}\\.ts'$|^ {2}\\['${plural}', `)
   const lines = paths.includes(ROUTES) ? read(ROUTES).split('\n') : []
@@ -33,5 +28,6 @@ export function unmakeCalls(
   return {
     deleted: paths.filter((path) => files.test(path)),
     edited: new Map([[ROUTES, kept.join('\n').replace(' = [\n]', ' = []')]]),
+    mentioning: [],
   }
 }

@@ -1,19 +1,12 @@
 import { basename } from 'node:path'
-import { type Names, readNames, rename } from './names.ts'
-
-const HANDLER = /^internal\/handler\/([a-z0-9-]+)\.ts$/
-const hyphenate = (name: string) => name.replaceAll(/(?<!^)[A-Z]/g, '-$&').toLowerCase()
+import { type Names, readNames } from './names.ts'
 
 /** Lists the resources that another resource can refer to: those with the files that `make resource` writes. */
-export function listExisting(paths: readonly string[], read: (path: string) => string): readonly Names[] {
-  return paths.flatMap((path) => {
-    const PLURAL = HANDLER.exec(path)?.[1]
-    const [, one] = PLURAL === undefined ? [] : (/^ +id: 'create(\w+)',$/m.exec(read(path)) ?? [])
-    if (PLURAL === undefined || one === undefined) return []
-    const names = readNames({ NAME: hyphenate(one), PLURAL })
-    return paths.includes(rename('test/user-profiles/new-user-profile.ts', names)) ? [names] : []
+export const listExisting = (paths: readonly string[]): readonly Names[] =>
+  paths.flatMap((path) => {
+    const [, PLURAL, NAME] = /^test\/([a-z0-9-]+)\/new-([a-z0-9-]+)\.ts$/.exec(path) ?? []
+    return paths.includes(`internal/handler/${PLURAL}.ts`) ? [readNames({ NAME, PLURAL })] : []
   })
-}
 
 /** Finds the resource of `PARENT` by its singular. @throws when no resource has this name */
 export function findParent(name = '', existing: readonly Names[] = []): Names | undefined {

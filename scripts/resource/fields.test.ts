@@ -48,6 +48,7 @@ test.each([
   ['constructor:string', 'property of every object'],
   ['__proto__:string', 'property of every object'],
   ['then:string', 'promise'],
+  ['versions:int', 'parameter of every update'],
   ['text:text:unique', 'cannot be unique'],
   ['done:boolean:unique', 'cannot be unique'],
   ['data:json:unique', 'cannot be unique'],

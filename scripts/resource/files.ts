@@ -75,7 +75,8 @@ export interface Removal {
   readonly deleted: readonly string[]
   /** The files that registered the resource. */
   readonly edited: Files
-  readonly migration: string
+  /** The migration that made the table. Undefined for operations without a table. */
+  readonly migration?: string
   /** Other migrations that mention the table. They fail on a new database, which does not have the table. */
   readonly mentioning: readonly string[]
 }
@@ -101,7 +102,7 @@ export function unmakeResource(
   const ownMigration = new RegExp(`^internal/store/migrations/(\\d+-${plural})\\.ts$`)
   const [migration, ...others] = paths.flatMap((path) => ownMigration.exec(path)?.[1] ?? [])
   if (migration === undefined && !paths.includes(`internal/store/${plural}.ts`))
-    throw new Error(`NAME: ${describeMissing(rename('user-profile', names), listExisting(paths, read))}`)
+    throw new Error(`NAME: ${describeMissing(rename('user-profile', names), listExisting(paths))}`)
   if (migration === undefined) throw new Error(`there is no migration …-${plural}.ts that make resource wrote`)
   if (others.length > 0)
     throw new Error(`there are several migrations of ${plural}: ${[migration, ...others].join(', ')}`)

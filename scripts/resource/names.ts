@@ -3,16 +3,7 @@ import { runInNewContext, Script } from 'node:vm'
 /** Every spelling of `user-profile` in the templates, with the spelling that replaces it. */
 export type Names = Readonly<Record<string, string>>
 
-const ENDINGS: readonly (readonly [RegExp, string])[] = [
-  [/([^aeiou])y$/, '$1ies'],
-  [/(s|x|z|ch|sh)$/, '$1es'],
-  [/$/, 's'],
-]
-
-function pluralize(name: string): string {
-  const [ending, plural] = ENDINGS.find(([ending]) => ending.test(name)) ?? [/$/, 's']
-  return name.replace(ending, plural)
-}
+const pluralize = (name: string) => `${name.replace(/([^aeiou])y$/, '$1ie').replace(/(s|x|z|ch|sh)$/, '$1e')}s`
 
 const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1)
 const pascal = (name: string) => name.split('-').map(capital).join('')
@@ -36,8 +27,8 @@ export function rename(text: string, names: Names): string {
   return text.replaceAll(new RegExp(Object.keys(names).join('|'), 'g'), (spelling) => names[spelling] ?? spelling)
 }
 
-/** Only the plural becomes a variable, so the singular may be a reserved word such as `class`. */
-function isVariable(name: string): boolean {
+/** Tells whether a variable may have this name, unlike a reserved word such as `class`. */
+export function isVariable(name: string): boolean {
   try {
     new Script(`'use strict'; async () => { let ${name} }`)
     return true
@@ -76,6 +67,7 @@ export function readNames({ NAME: one = '', PLURAL }: Readonly<Record<string, st
   refuse('NAME', one, findNameProblem(one))
   refuse('PLURAL', many, findNameProblem(many))
   const names = spell(one, many)
+  // Only the plural becomes a variable, so the singular may be a reserved word such as `class`.
   refuse(
     'PLURAL',
     many,

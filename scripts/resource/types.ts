@@ -1,3 +1,4 @@
+import { describeMissing } from './existing.ts'
 import { type Names, rename } from './names.ts'
 
 /** The code that the templates need for a field of this type. `{{words}}` stands for the name of the field in words. */
@@ -107,10 +108,7 @@ const readDecimal: ReadType = (argument) => {
 
 const readReference: ReadType = (argument, resources) => {
   const refersTo = resources.find((names) => names['user-profile'] === argument)
-  if (refersTo === undefined) {
-    const known = resources.map((names) => names['user-profile']).join(', ')
-    return `but there is no resource ${JSON.stringify(argument)}${known === '' ? '' : `, expected one of ${known}`}`
-  }
+  if (refersTo === undefined) return `but ${describeMissing(argument, resources)}`
   return {
     ...{ schema: 'z.uuid()', ...UUID, isFilter: true, notSorted: FILTER, refersTo },
     constraint: rename('references "user_profiles" on delete restrict', refersTo),

@@ -28,15 +28,18 @@ export const listCapabilities = (paths: readonly string[]): readonly string[] =>
   Object.keys(CAPABILITIES).filter((name) => paths.some((path) => CAPABILITIES[name]?.files.test(path)))
 
 const IMPORT = /^import (?:type )?(?:(?:\* as )?(\w+)|\{([^}]*)\}) from '([^']+)'\n/gm
-const VARIABLE = /^ {2}([A-Z][A-Z0-9_]*):/gm
+
+/** Finds what the first group of `pattern` matches in the files whose path matches `files`. */
+export const findNames = (tree: Tree, files: RegExp, pattern: RegExp): ReadonlySet<string> =>
+  new Set(
+    [...tree]
+      .filter(([path]) => files.test(path))
+      .flatMap(([, text]) => [...text.matchAll(pattern)].map(([, name = '']) => name)),
+  )
 
 /** Lists the variables that a tree declares in config/. */
 export const listVariables = (tree: Tree): ReadonlySet<string> =>
-  new Set(
-    [...tree]
-      .filter(([path]) => /^config\/(?!.*\.test\.ts$)/.test(path))
-      .flatMap(([, text]) => [...text.matchAll(VARIABLE)].map(([, name = '']) => name)),
-  )
+  findNames(tree, /^config\/(?!.*\.test\.ts$)/, /^ {2}([A-Z][A-Z0-9_]*):/gm)
 
 const indent = (line: string) => line.length - line.trimStart().length
 const isComment = (line: string) => /^\s*(\/\/|\/\*|\*)/.test(line)

@@ -144,7 +144,7 @@ export function makeService(template: Tree, choices: Choices, { commit, template
   const [changelog = ''] = read('CHANGELOG.md').split(/(?<=^## Unreleased\n)/m)
   const linked = new Map([
     ...chosen,
-    ...dropDeadLinks(chosen.keys(), read, isGone),
+    ...dropDeadLinks(template.keys(), chosen.keys(), read, isGone),
     ...dropCommands(chosen, isGone),
     ['CHANGELOG.md', changelog],
     ['compose.yaml', dropServices(read('compose.yaml'), createExists(chosen.keys()))],

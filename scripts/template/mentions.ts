@@ -1,21 +1,11 @@
 import { createExists } from '../markdown.ts'
-import { listVariables } from './capabilities.ts'
+import { findNames, listVariables } from './capabilities.ts'
 import type { Tree } from './make-service.ts'
 
-const listTargets = (tree: Tree) =>
-  new Set(
-    [...tree]
-      .filter(([path]) => /^Makefile$|\.mk$/.test(path))
-      .flatMap(([, text]) => [...text.matchAll(/^([a-z][a-z0-9-]*):/gm)].map(([, target = '']) => target)),
-  )
+const listTargets = (tree: Tree) => findNames(tree, /^Makefile$|\.mk$/, /^([a-z][a-z0-9-]*):/gm)
 
 /** Lists the texts in quotes of the sources: messages, fields and metrics among others. */
-const listQuoted = (tree: Tree) =>
-  new Set(
-    [...tree]
-      .filter(([path]) => /^(src|internal|pkg)\/(?!.*\.test\.ts$)/.test(path))
-      .flatMap(([, text]) => [...text.matchAll(/'([^'\n]+)'/g)].map(([, quoted = '']) => quoted)),
-  )
+const listQuoted = (tree: Tree) => findNames(tree, /^(src|internal|pkg)\/(?!.*\.test\.ts$)/, /'([^'\n]+)'/g)
 
 /** Pages with tables of messages, fields and metrics. */
 const TABLES = ['docs/logs.md', 'docs/metrics.md']
@@ -25,18 +15,22 @@ const TABLES = ['docs/logs.md', 'docs/metrics.md']
  * a message, a field or a metric that the service lacks. The last three count in the first column of their tables only.
  */
 export function createGone(template: Tree, service: Tree): (code: string, table?: string) => boolean {
+  const findLost = (list: (tree: Tree) => ReadonlySet<string>) => {
+    const [before, after] = [list(template), list(service)]
+    return (name: string) => before.has(name) && !after.has(name)
+  }
+  const isLostTarget = findLost(listTargets)
+  const isLostVariable = findLost(listVariables)
+  const isLostText = findLost(listQuoted)
   const [had, has] = [createExists(template.keys()), createExists(service.keys())]
-  const [before, after] = [listTargets(template), listTargets(service)]
-  const [variables, left] = [listVariables(template), listVariables(service)]
-  const [quoted, stillQuoted] = [listQuoted(template), listQuoted(service)]
   return (code, table = '') => {
     const target = /^(?:\w+=\S+ )*make ([a-z][a-z0-9-]*)/.exec(code)?.[1]
-    if (target !== undefined) return before.has(target) && !after.has(target)
+    if (target !== undefined) return isLostTarget(target)
     const command = /^app ([a-z]+)$/.exec(code)?.[1]
     if (command !== undefined) return template.has(`src/${command}.ts`) && !service.has(`src/${command}.ts`)
     const variable = /^([A-Z][A-Z0-9_]*?)(?:_FILE)?(?:=|$)/.exec(code)?.[1]
-    if (variable !== undefined) return variables.has(variable) && !left.has(variable)
-    if (TABLES.includes(table) && quoted.has(code) && !stillQuoted.has(code)) return true
+    if (variable !== undefined) return isLostVariable(variable)
+    if (TABLES.includes(table) && isLostText(code)) return true
     const path = code.replace(/\/$/, '')
     return code.includes('/') && had(path) && !has(path)
   }

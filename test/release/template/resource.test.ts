@@ -55,6 +55,7 @@ test.each([
   ['an unknown parent', ['NAME=order', 'FIELDS=a:int', 'PARENT=customer'], /PARENT: there is no resource "customer"/],
   ['an unknown resource', ['NAME=order', 'FIELDS=buyer:references(customer)'], /there is no resource "customer"/],
   ['the name of an existing file', ['NAME=probe', 'FIELDS=a:int'], 'internal/handler/probes.ts already exists'],
+  ['the name of a folder of tests', ['NAME=support', 'PLURAL=support', 'FIELDS=a:int'], 'test/support/app.ts already'],
   ['the name of an import', ['NAME=page', 'FIELDS=a:int'], 'would have the name Page'],
 ])('%s is refused, and no file is written', async (_title, choices, message) => {
   const { code, stderr } = await resource(...choices)
