@@ -24,6 +24,7 @@ const RESERVED: Readonly<Record<string, readonly string[]>> = {
   'which is a parameter of every update': ['versions'],
   'which is a property of every object': Object.getOwnPropertyNames(Object.prototype),
   'which turns an object into a promise': ['then'],
+  'which is a parameter of every update': ['versions'],
 }
 
 /** Names that a field with a filter must not have: a filter is a query parameter with the name of its field. */
