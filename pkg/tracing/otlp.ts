@@ -121,6 +121,8 @@ export function createOtlp(options: OtlpOptions) {
 
   const exporter = {
     export(spans: ReadableSpan[], done: (result: ExportResult) => void): void {
+      // A timer of the processor may fire after a stop, which has counted these spans as lost.
+      if (hasStopped) return void done({ code: ExportResultCode.FAILED })
       queued -= spans.length
       inFlight += spans.length
       let hasEnded = false

@@ -45,7 +45,6 @@ test.each([
   ['version:int', 'field of every resource'],
   ['createdAt:timestamp', 'field of every resource'],
   ['ctid:int', 'column of every table'],
-  ['versions:int', 'selects the row of a change'],
   ['constructor:string', 'property of every object'],
   ['__proto__:string', 'property of every object'],
   ['then:string', 'promise'],

@@ -21,7 +21,6 @@ const VALID_NAME = /^[a-z][a-z0-9]*([A-Z][a-z0-9]+)*$/
 const RESERVED: Readonly<Record<string, readonly string[]>> = {
   'which is a field of every resource': ['id', 'version', 'createdAt', 'updatedAt'],
   'which is a column of every table of PostgreSQL': ['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid'],
-  'which is a parameter of every update': ['versions'],
   'which is a property of every object': Object.getOwnPropertyNames(Object.prototype),
   'which turns an object into a promise': ['then'],
   'which is a parameter of every update': ['versions'],
