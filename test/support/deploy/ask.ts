@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import type { Instance } from '../fleet.ts'
 import { send } from '../send.ts'
 import { until } from '../services.ts'
-import type { Target } from '../steady-load.ts'
+import type { SteadyLoad, Target } from '../steady-load.ts'
 
 export interface PingOptions {
   /** The address of the client: any address of 127.0.0.0/8. */
@@ -56,14 +55,12 @@ export async function countShares(fleet: readonly Instance[], ids: readonly stri
 export const findInstances = (fleet: readonly Instance[], client: string): Instance[] =>
   fleet.filter((instance) => listRequests(instance).some((line) => line['client.address'] === client))
 
-/**
- * Waits until this number of connections have sent bytes that an instance, which SIGSTOP has stopped, does not read. The
- * kernel counts them: https://docs.kernel.org/networking/proc_net_tcp.html
- */
-export function untilHanging({ host, port }: Instance, connections: number): Promise<void> {
-  const bytes = [...host.split('.').map(Number).reverse(), port >> 8, port & 255]
-  const hex = bytes.map((byte) => byte.toString(16).toUpperCase().padStart(2, '0')).join('')
-  const local = `${hex.slice(0, 8)}:${hex.slice(8)}`
-  const unread = new RegExp(`^ *\\d+: ${local} \\w+:\\w+ 01 \\w+:(?!0{8} )`, 'gm')
-  return until(() => (readFileSync('/proc/net/tcp', 'latin1').match(unread)?.length ?? 0) >= connections)
+/** Returns a condition for `until`: in two successive calls, every client waits for an instance that hangs. */
+export function allWaiting(load: SteadyLoad): () => boolean {
+  let sent = -1
+  return () => {
+    const still = load.sent() === sent && load.inFlight() === load.clients
+    sent = load.sent()
+    return still
+  }
 }

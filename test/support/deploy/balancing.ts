@@ -5,7 +5,7 @@ import { type Instance, startFleet } from '../fleet.ts'
 import { listen } from '../listen.ts'
 import { until } from '../services.ts'
 import { startSteadyLoad } from '../steady-load.ts'
-import { ask, askTimes, countShares, findInstances, listRequests, untilHanging } from './ask.ts'
+import { allWaiting, ask, askTimes, countShares, findInstances, listRequests } from './ask.ts'
 import { addresses, type ProxyOptions, type RunningProxy, type StartProxy } from './proxy.ts'
 
 /** Only the proxy has this address, so the service trusts it. */
@@ -54,12 +54,12 @@ export function testStrategies(start: StartProxy): void {
 
   test('least connections: an instance that hangs gets no further requests', async () => {
     const { fleet, proxy } = await open({ strategy: 'least_connections' })
-    const [hanging] = fleet
-    hanging!.app().signal('SIGSTOP')
+    const hanging = fleet[0]!.app()
+    hanging.signal('SIGSTOP')
     const load = startSteadyLoad({ targets: [proxy], clients: 1, intervalMs: 1, methods: ['GET'] })
-    await untilHanging(hanging!, 1)
+    await until(allWaiting(load))
     await askTimes(proxy, 40)
-    hanging!.app().signal('SIGCONT')
+    hanging.signal('SIGCONT')
     expect((await load.stop()).failures).toEqual([])
   })
 

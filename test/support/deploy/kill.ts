@@ -3,7 +3,7 @@ import { killApps } from '../app.ts'
 import type { Instance } from '../fleet.ts'
 import { type Route, underLoad } from '../restarts.ts'
 import { until } from '../services.ts'
-import { listRequests, untilHanging } from './ask.ts'
+import { allWaiting, listRequests } from './ask.ts'
 
 /** Defines the test of `kill -9` behind one proxy. */
 export function testKill(route: Route): void {
@@ -19,7 +19,7 @@ export function testKill(route: Route): void {
       const [victim] = fleet
       // SIGSTOP makes requests wait for the instance, so that it has requests when it is killed.
       victim!.app().signal('SIGSTOP')
-      await untilHanging(victim!, load.clients / 2)
+      await until(allWaiting(load))
       onIt = load.inFlight('POST')
       await victim!.kill()
       const before = load.sent()
