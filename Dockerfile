@@ -51,7 +51,7 @@ USER 65532:65532
 # The port of the service and the port of its metrics. Do not publish the second port.
 EXPOSE 8080 9464
 STOPSIGNAL SIGTERM
-# Asks for liveness, because engines restart a container that is unhealthy, and a restart does not repair a dependency.
+# Checks the liveness only: some engines restart an unhealthy container, and a restart does not repair a dependency.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 CMD ["/app", "healthcheck", "--live"]
 ENTRYPOINT ["/app"]
 

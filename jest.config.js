@@ -29,7 +29,7 @@ const DISCOVERY = '/deploy/[^/]+/discovery[.]test[.]ts$'
 /** Folders that a service may delete: jest rejects missing roots. */
 const existing = (...folders) => folders.filter((folder) => existsSync(folder)).map((folder) => `<rootDir>/${folder}`)
 
-/** Matches this folder in a pattern, in which jest does not escape `<rootDir>`: its path may be `c++ (copy)`. */
+/** A pattern that matches this folder, such as `c++ (copy)`. jest does not escape `<rootDir>` in a pattern. */
 const root = (import.meta.dirname ?? process.cwd()).replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')
 
 const common = {

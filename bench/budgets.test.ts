@@ -37,7 +37,7 @@ test('a budget without a row to compare with limits the value itself', () => {
   expect(holds([{ ...absolute, limit: { atMost: 54 } }], [ping(1)], { quick: false })).toEqual([false])
 })
 
-test('a missing row breaks its budget, and a missing measurement breaks its budget in a complete run', () => {
+test('a missing row breaks its budget, and so does a missing measurement in a complete run', () => {
   expect(holds([{ ...budget, of: 'missing' }], [ping(50)], { quick: false })).toEqual([false])
   const missing = { ...budget, measurement: 'start-up, ping' }
   expect(holds([missing], [ping(50)], { quick: false })).toEqual([])

@@ -32,8 +32,8 @@ export interface Verdict {
 }
 
 /**
- * Judges each budget whose measurement exists. A missing row breaks its budget, and in a complete run, a missing
- * measurement does too.
+ * Judges the budgets. A missing row breaks its budget. A missing measurement breaks its budget in a complete run;
+ * otherwise the budget is skipped.
  */
 export function judge(
   budgets: readonly Budget[],

@@ -61,7 +61,7 @@ function findFailedAction({ run, rollbacks }: Journal): string | undefined {
   return `${name}: ${error ?? `status ${output?.status} ${output?.stderr ?? ''}`.trim()}`
 }
 
-/** Every exit code but 0 is a failure, such as 127 for an unknown command. An HTTP status of 400 or above is a failure. */
+/** An exit code other than 0 is a failure, such as 127 for an unknown command. So is an HTTP status of 400 or above. */
 const isFailure = ({ status, stdout }: Output) => (stdout === undefined ? status >= 400 : status !== 0)
 
 /** @param hasRecovered whether the hypothesis held again after the rollbacks */

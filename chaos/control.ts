@@ -25,14 +25,14 @@ export interface ControlDeps {
  *     GET  /load/p99?seconds=5&path=/ping                     milliseconds
  *     GET  /payments/wasted?seconds=5                         calls for pay_1 without a success, for each request
  *     POST /database/cuts {"before-commit":5,"after-write":5} resets so many connections at these moments
- *     DELETE /database/cuts                                   cancels the rest, and fails when no connection was cut
+ *     DELETE /database/cuts                                   cancels the remaining cuts, and fails when none happened
  *     POST /instances/2/kill, /instances/2/start              SIGKILL, and a new process
  *     POST /instances/2/hold-log, /instances/2/read-log       stop reading the log, whose pipe fills, and read it again
  *     GET  /writes/wrong                                      acknowledged notes that do not exist, and refused repetitions
  *     GET  /log?message=circuit%20opened                      lines since the experiment began
  *
- * A GET responds with a number, or with the status 400 when no request of the load has ended in the window: a hypothesis
- * must not hold for a load that does not exist. `seconds` is the length of the window that ends with the request.
+ * A GET responds with a number. It responds with the status 400 when no request of the load has ended in the window,
+ * because a hypothesis must not hold without a load. `seconds` is the length of the window that ends with the request.
  */
 export async function startControl({ load, payments, cutter, readTitles, instances, countLines }: ControlDeps) {
   let armed = 0

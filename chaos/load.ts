@@ -57,7 +57,7 @@ export interface Load {
   stop(): Promise<void>
 }
 
-/** Returns true when no response has arrived, or one with a status of 400 or above: every request of the load is valid. */
+/** Every request of the load is valid, so a missing response and a status of 400 or above are errors. */
 export const isError = ({ status }: Request) => status === 0 || (status ?? 200) >= 400
 
 /** Returns the share of failed requests among those that have ended, from 0 to 1. NaN when no request has ended. */
@@ -66,7 +66,7 @@ export function errorShare(requests: readonly Request[]): number {
   return ended.filter(isError).length / ended.length
 }
 
-/** Returns the 99th percentile of the latencies. A request in flight counts with its age. NaN without a request. */
+/** Returns the 99th percentile of the latencies. A request in flight counts with its age. NaN without requests. */
 export const p99Ms = (requests: readonly Request[], now = performance.now()) =>
   percentile(
     requests.map(({ at, latencyMs }) => latencyMs ?? now - at),

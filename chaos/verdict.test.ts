@@ -32,7 +32,7 @@ const request = (status?: number): Request => ({
   ...(status !== undefined && { status, latencyMs: 5 }),
 })
 
-test('requests without a response and with a status of 400 or above have failed', () => {
+test('a request fails without a response, or with a status of 400 or above', () => {
   expect(errorShare([200, 201, 0, 404, 429, 503].map(request))).toBeCloseTo(4 / 6)
   // A request in flight has not failed yet.
   expect(errorShare([request(200), request()])).toBe(0)
@@ -40,7 +40,7 @@ test('requests without a response and with a status of 400 or above have failed'
 
 interface Calls {
   readonly requests?: readonly Request[]
-  /** The cuts of the database that never happen. */
+  /** Number of cuts that have not happened when they are cancelled. */
   readonly left?: number
 }
 
@@ -76,12 +76,12 @@ test('the figures of the control are numbers', async () => {
   ])
 })
 
-test('the figures of the control do not exist without a request, nor a share of failures while every request hangs', async () => {
+test('the control has no figures without requests, and no share of failures while they hang', async () => {
   expect(await call(FIGURES)).toEqual([NONE, NONE, NONE])
   expect(await call(['GET /load/errors'], { requests: [request(), request()] })).toEqual([NONE])
 })
 
-test('the end of the cuts is an error when no connection was cut', async () => {
+test('cancelling the cuts is an error when no connection was cut', async () => {
   const cuts = ['POST /database/cuts {"before-commit":2,"after-write":1}', 'DELETE /database/cuts']
   const armed = [204, '']
   expect(await call(cuts, { left: 2 })).toEqual([armed, [204, '']])

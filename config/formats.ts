@@ -65,7 +65,7 @@ export const byteSize = (maxMegabytes: number) =>
 export const url = (protocols: readonly string[], example: string, path = /^/) =>
   createFormat(`a URL such as ${example}`, (text) => {
     const { protocol, hostname, username, password, pathname, search, hash } = new URL(text)
-    // The drivers decode each percent-encoded part, and throw other errors when it is malformed.
+    // The drivers decode these components, and throw errors of their own when an encoding is malformed.
     for (const part of [username, password, hostname, pathname]) decodeURIComponent(part)
     // An unencoded / ? or # in a password ends the host early, and the rest of the password follows the host.
     const rest = pathname + search.replace(/=.*/s, '') + hash
@@ -99,7 +99,7 @@ const NAMED_RANGES = ['loopback', 'linklocal', 'uniquelocal']
 /** IPv4-mapped addresses, in each spelling. */
 const MAPPED = /^[0:]+:ffff:/i
 
-/** Addresses that Express refuses: an IPv4 address right behind `::`, and a zone with more than letters and digits. */
+/** Addresses that Express refuses: an IPv4 address directly after `::`, and a zone with a sign such as `-`. */
 const REFUSED = /::\d+\.|%.*[^0-9a-z]/i
 
 /** Returns the smallest accepted prefix length. A larger range would trust nearly every client, as `true` does. */

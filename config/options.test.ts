@@ -8,7 +8,7 @@ test('without an endpoint, the other variables have no effect and the service ex
   expect(describe({ OTEL_SERVICE_NAME: 'orders', OTEL_TRACES_SAMPLER: 'always_on' })).toBeUndefined()
 })
 
-test('OTEL_SDK_DISABLED turns the export off although an endpoint is set', () => {
+test('OTEL_SDK_DISABLED turns the export off even when an endpoint is set', () => {
   const OTEL_EXPORTER_OTLP_ENDPOINT = 'http://collector:4318'
   expect(describe({ OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_SDK_DISABLED: 'true' })).toBeUndefined()
   expect(describe({ OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_SDK_DISABLED: 'false' })).toBeDefined()

@@ -102,7 +102,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
       const tracer = tracing?.tracer
       await setImmediate()
 
-      // The requests have ended before the stores stop, so a store that hangs may be cut soon.
+      // The stores stop after the last request, so the stop waits for a store that hangs only briefly.
       const stopTimeoutMs = 1_000
       const postgres =
         options.database &&

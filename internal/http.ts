@@ -57,7 +57,7 @@ export function createHttp({ logger, context, routes, guard, tracing, onRoute, .
       context.middleware({ sample: tracing?.sample, onRequest: tracing?.beginRequest }),
       accessLog(logger),
       deps.cors && cors(deps.cors),
-      // Before the rate limit, which may wait for Redis. The caller may disconnect meanwhile.
+      // The deadline comes before the rate limit: the caller may disconnect while the rate limit waits for Redis.
       deps.deadline,
       deps.rateLimit,
     ]),

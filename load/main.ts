@@ -8,9 +8,9 @@
  * URL=https://staging.example.com aims at a running system instead, and METRICS names the metrics of its instances,
  * separated by commas: http://10.0.0.11:9464/metrics.
  *
- * Exits with 1 when a limit of the scenario is broken. Exits with 2 when a step has no verdict, because the generator was
- * late or other programs used the machine, and when no step has a rate with limits. Exits with 64 when a variable is
- * invalid.
+ * Exits with 1 when a limit of the scenario is broken. Exits with 2 when a step has no verdict, or when no step has a
+ * rate with limits. A step has no verdict when it sent no request, when the generator was late, or when other programs
+ * used the machine. Exits with 64 when a variable is invalid.
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'

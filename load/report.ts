@@ -7,8 +7,8 @@ export interface Verdict {
   /** Limits that a step has broken, one sentence each. */
   readonly broken: readonly string[]
   /**
-   * Steps without a verdict, because no request was due. Steps whose latency has no verdict, because the generator could
-   * not keep its rate or the machine was busy. One sentence when no step has a rate up to `limits.upTo`.
+   * Steps without a verdict, one sentence each: no request was due, the generator could not keep its rate, or the
+   * machine was busy. A single sentence when no step has a rate up to `limits.upTo`.
    */
   readonly unknown: readonly string[]
   /** Highest achieved rate of a step that met the limits, in requests a second. Undefined when no step did. */

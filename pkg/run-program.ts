@@ -13,7 +13,7 @@ const MAX_OUTPUT = 64 * 1024
 
 /**
  * Runs a program without a shell and without input, in a process group. Resolves when it exits, with the end of its
- * outputs. A program of another user, such as with sudo, cannot be killed, and may exit long after the abort.
+ * outputs. A program that runs as another user, such as with sudo, cannot be killed, and may exit long after the abort.
  *
  * @throws the error of a start that fails
  */

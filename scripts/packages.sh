@@ -20,7 +20,7 @@ until ln -s "$$" "$lock" 2>/dev/null; do
   owner=$(readlink "$lock") || owner=
   # Without an owner, a process has just released the lock, and another process may have taken it since.
   if [ -n "$owner" ]; then free=0; else free=$((free + 1)); fi
-  # The folder is read-only, or the disk is full. Print the reason and fail.
+  # The folder is read-only, or the disk is full: this `ln` prints the reason, and the script fails.
   if [ "$free" -gt 10 ]; then ln -s "$$" "$lock"; break; fi
   if [ -z "$owner" ] || kill -0 "$owner" 2>/dev/null; then sleep 0.2; else rm -f "$lock"; fi
 done

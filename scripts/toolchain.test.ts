@@ -38,7 +38,7 @@ function install(cwd: string, ...first: string[]) {
 }
 const findNode = () => realpathSync(join(root, 'project/.toolchain/bin/node'))
 
-test('the Node of the machine is linked again through a symbolic link to the project', async () => {
+test('an installation through a symbolic link to the project links the Node of the machine again', async () => {
   const link = join(root, 'link')
   symlinkSync('project', link)
   for (const _ of [1, 2]) {
@@ -47,7 +47,7 @@ test('the Node of the machine is linked again through a symbolic link to the pro
   }
 })
 
-test('the Node of another checkout is not linked, because both may be deleted', async () => {
+test('the Node of another checkout is not linked, because that checkout may be deleted', async () => {
   const other = join(root, 'other/.toolchain/bin')
   writeProgram(join(other, 'node'), NODE)
   expect(await install(join(root, 'project'), other)).toMatchObject({ code: 0 })

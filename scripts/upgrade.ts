@@ -25,7 +25,7 @@ function findObstacle(record: Origin | undefined, template: string | undefined):
   if (record === undefined) return '.template.json is missing: only a service that make init created can be upgraded'
   if (template === undefined) return 'TEMPLATE is missing: make upgrade TEMPLATE=url'
   if (!existsSync(join(root, '.git')))
-    return 'this folder is not the root of a git repository, to which an upgrade applies'
+    return 'this folder is not the root of a git repository, and an upgrade changes a whole repository'
   return git(['status', '--porcelain']) === '' ? undefined : 'the working tree has uncommitted changes: see git status'
 }
 

@@ -139,7 +139,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
 }
 
 const args = process.argv.slice(2)
-// When nothing keeps the process alive, a promise that never settles would end it with 0.
+// Node exits with 0 when the event loop is empty while the promise of the command is pending.
 process.once('beforeExit', () => {
   err('the command ended without a result')
   process.exit(1)

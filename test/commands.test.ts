@@ -52,7 +52,7 @@ test('jest runs with the Node of the terminal and without flags', async () => {
   expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('Test Suites: 1 passed, 1 total') })
 })
 
-test('jest finds the unit tests in a folder whose name has the signs of a pattern', async () => {
+test('jest finds the unit tests in a folder whose name has special characters of patterns', async () => {
   const cwd = join(temporaryDirectory('jest'), 'c++ (copy) [2]')
   for (const file of ['pkg/http/a.test.ts', 'load/test/slow.test.ts']) {
     mkdirSync(dirname(join(cwd, file)), { recursive: true })

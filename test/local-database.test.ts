@@ -161,7 +161,7 @@ test('make reset refuses a database that DATABASE_URL names', async () => {
   expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('unset DATABASE_URL') })
 })
 
-test('a start of the local PostgreSQL after an initialization that was killed initializes it again', async () => {
+test('the local PostgreSQL recovers from an initialization that was killed', async () => {
   const directory = temporaryDirectory('killed')
   const bin = temporaryDirectory('bin')
   // The user of PostgreSQL runs the shell.
@@ -181,14 +181,14 @@ test('a start of the local PostgreSQL after an initialization that was killed in
   await server.stop()
 })
 
-test('data of another version of PostgreSQL are reported with what to do', async () => {
+test('the error for data of another version of PostgreSQL says what to do', async () => {
   const directory = temporaryDirectory('version')
   await (await startPostgres({ directory })).stop()
   writeFileSync(join(directory, 'data/PG_VERSION'), '9\n')
   await expect(startPostgres({ directory })).rejects.toThrow(/: another version wrote these data: delete the folder/)
 })
 
-test('a record of a local PostgreSQL whose process number now belongs to another program names no server', async () => {
+test('the record of a killed PostgreSQL is ignored when another program has its process id', async () => {
   const directory = temporaryDirectory('record')
   const server = await startPostgres({ directory })
   expect(await findPostgres(directory)).toBe(server.url)

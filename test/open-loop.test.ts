@@ -91,6 +91,6 @@ test('a scenario fails when the service misses a goal, and when the naive implem
   // A busy machine excuses a missed time, and nothing else.
   expect(judged({ isMet: false, isTimed: true }, 50)).toEqual([])
   expect(judged({ isMet: false }, 50)).toHaveLength(1)
-  // A run without a request has no lag, and excuses nothing.
+  // A run without requests has no lag that could excuse a failure.
   expect(judged({ isMet: false, isTimed: true }, Number.NaN)).toHaveLength(1)
 })

@@ -78,7 +78,7 @@ export async function startSystemctl(
   }
 }
 
-/** Starts a responder that reports an alert to a stand-in for the group robot of WeCom, as soon as it holds for 5 s. */
+/** Starts a responder. It reports an alert to a stand-in for the group robot of WeCom when `expr` has held for 5 s. */
 export async function startReports({
   alert,
   expr,

@@ -56,7 +56,7 @@ test('a row for which the machine was too busy has no problems', () => {
   expect(report(row, { samples: [{ detected: 9 }], invalid: 'busy' }).problems).toEqual([])
 })
 
-test('a recovery ends with the last bad request, and is not measured without a request', () => {
+test('a recovery ends with the last bad request, and has no time when there are no requests', () => {
   const good = { sentAt: 1_500, endedAt: 1_510, status: 200 }
   expect(recoveredAfter(1_000, [good])).toBe(0)
   const [slow, failed] = [

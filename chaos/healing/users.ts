@@ -57,7 +57,7 @@ export const GOOD_MS = 250
 
 export const isGood = ({ sentAt, endedAt, status }: UserRequest) => status === 200 && endedAt - sentAt <= GOOD_MS
 
-/** Returns the time from `since` to the end of the last bad request, in seconds. NaN without a request. */
+/** Returns the time from `since` to the end of the last bad request, in seconds. NaN when there are no requests. */
 export function recoveredAfter(since: number, requests: readonly UserRequest[]): number {
   const bad = requests.filter((each) => !isGood(each)).map(({ endedAt }) => endedAt)
   return requests.length === 0 ? Number.NaN : seconds(since, Math.max(since, ...bad))

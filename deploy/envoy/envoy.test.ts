@@ -41,7 +41,7 @@ test.each(globSync('deploy/*/envoy.yaml'))('%s removes the headers of a client t
 })
 
 test.each(globSync(['deploy/*/envoy.yaml', 'deploy/*/overlays/mesh/*.yaml']))(
-  '%s does not limit the requests at a time to 1,024',
+  '%s allows more than 1,024 requests at a time',
   (file) => {
     const limits = readFileSync(file, 'utf8').matchAll(/(max_(?:connections|pending_requests|requests)): 65536/g)
     expect([...limits].map(([, name]) => name)).toEqual(['max_connections', 'max_pending_requests', 'max_requests'])
@@ -130,7 +130,7 @@ test('an instance that responds with 5xx keeps its share of the requests', async
   }
 })
 
-test('an event stream lasts longer than the time that Envoy waits for an instance that is silent', async () => {
+test('an event stream outlasts the time limit for a silent instance', async () => {
   const create = () =>
     createServer((req, res) => {
       if (req.url === '/silent') return

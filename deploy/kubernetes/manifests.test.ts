@@ -119,12 +119,12 @@ describe.each(OVERLAYS)('%s', (overlay) => {
     }
   })
 
-  test('a full heap ends the process with a message, before the kernel kills it without one', () => {
+  test('a full heap ends the process with a message before the kernel kills it', () => {
     const { env, resources } = deployment.spec!.template.spec!.containers[0]!
     const options = env!.find(({ name }) => name === 'NODE_OPTIONS')?.value
     const [, percentage] = /^--max-old-space-size-percentage=(\d+)$/.exec(options ?? '') ?? []
     const [, limit] = /^(\d+)Mi$/.exec(String(resources!.limits!['memory'])) ?? []
-    // The new space may have 24 MiB. The code and the buffers take about 70 MiB.
+    // The new space of V8 takes up to 24 MiB. The code and the buffers take about 70 MiB.
     expect((Number(limit) * Number(percentage)) / 100 + 24 + 70).toBeLessThan(Number(limit))
   })
 

@@ -63,7 +63,7 @@ test('three rolling updates under load lose no request, and every old pod exits 
 })
 
 test('a version that never becomes ready stops the roll-out, and the old pods still serve', async () => {
-  // The deadline of the manifest has room for the pull of an image, which the processes here do not need.
+  // The deadline of the manifest includes the pull of an image. These processes need no image.
   await using cluster = await startCluster({ ...plan, progressDeadlineMs: 45_000 / SPEED })
   const old = cluster.pods()
   await using clients = startClients({ endpoints: cluster.endpoints })

@@ -100,8 +100,8 @@ test('every alert has a fault', () => {
 test('under a healthy load no alert fires', async () => {
   const { ask, traffic } = service
   traffic.path = (count) => HEALTHY[count % HEALTHY.length]!
-  // The load repeats every 100 ms, so an alert that the service causes fires in every window. An alert that is absent
-  // from one window is the fault of a busy machine, or of the discovery, during which TargetsMissing fires.
+  // The load repeats every 100 ms, so an alert that the service causes fires in every window. A window without alerts
+  // shows that earlier alerts came from a busy machine, or from the discovery, during which TargetsMissing fires.
   let firing: unknown
   async function isHealthy(): Promise<boolean> {
     const from = Date.now() - 5_000
@@ -113,7 +113,7 @@ test('under a healthy load no alert fires', async () => {
     return alerts.length === 0 && loaded.some(({ values }) => values.length >= 20)
   }
   await until(isHealthy, PATIENCE_MS).catch((cause) => {
-    throw new Error(`no window of 5 s had the load and no alert: ${JSON.stringify(firing)}`, { cause })
+    throw new Error(`no window of 5 s had load without an alert: ${JSON.stringify(firing)}`, { cause })
   })
 })
 

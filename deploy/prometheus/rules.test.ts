@@ -86,7 +86,7 @@ test('docs/metrics.md has every metric of the rules, and every metric and label 
   expect(inRunbook.filter((name) => !isKnown(name))).toEqual([])
 })
 
-test('in Kubernetes, the function of the runbook prints the lines of every pod, without a prefix and without other texts', async () => {
+test('in Kubernetes, the function of the runbook prints the JSON lines of every pod without a prefix', async () => {
   await debianTool('kubectl', 'kubernetes-client')
   const [, log = ''] = /^(log\(\) \{ kubectl .*)$/m.exec(runbook) ?? []
   const line = JSON.stringify({ message: 'request' })

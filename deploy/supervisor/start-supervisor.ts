@@ -15,7 +15,7 @@ export interface Program {
 export interface Supervisor extends AsyncDisposable {
   /** The port of the shared socket. */
   readonly port: number
-  /** The port of the metrics of each program, which is the number in its name. */
+  /** The admin port of each process, which is the number in its name. */
   readonly adminPorts: readonly number[]
   /** The programs of app.conf. */
   readonly names: readonly string[]

@@ -110,7 +110,7 @@ test('data that the system refuses to create is an error with the request and th
   await expect(measure({ target: { url }, scenario, ...short })).rejects.toThrow('POST /things: 422: no title')
 })
 
-test('metrics at a wrong address end the measurement, because they would look like an idle system', async () => {
+test('a wrong address of the metrics fails the measurement, because the system would look idle', async () => {
   const url = await serve((request, response) => response.writeHead(request.url === '/metrics' ? 404 : 200).end())
   const measuring = measure({ target: { url, metrics: [`${url}/metrics`] }, scenario: create(), ...short })
   await expect(measuring).rejects.toThrow(`${url}/metrics: status 404`)

@@ -100,7 +100,7 @@ describe('a token', () => {
       .expect(200, { subject: 'user-1', expiresAt: exp, scheme: 'bearer' })
   })
 
-  test('may expire at a fraction of a second, and its caller has the whole second', async () => {
+  test('may expire at a fraction of a second, which the expiry of its caller omits', async () => {
     const exp = secondsFromNow(60)
     const { body } = await service()
       .ask(await signed(currentKey(), { exp: exp + 0.5 }))
@@ -226,7 +226,7 @@ describe('the keys of the issuer', () => {
     await ask(before).expect(401)
   })
 
-  test('that are withdrawn while no request arrives are rejected by the next requests', async () => {
+  test('that are withdrawn while no request arrives do not verify the next tokens', async () => {
     const { ask } = service()
     const before = await signed(currentKey())
     await ask(before).expect(200)

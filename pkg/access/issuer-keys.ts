@@ -59,8 +59,8 @@ export function issuerKeys(options: IssuerKeysOptions): JWTVerifyGetKey {
     if (known !== undefined && now() - knownSince >= REFRESH_MS) {
       const isPaused = now() - endedAt >= 2 * REFRESH_MS
       const refreshed = downloadLatest().catch(() => {})
-      // The download runs in the background, and the known keys remain in use. After a time without requests, the
-      // request waits: the issuer may have withdrawn the known keys long ago.
+      // The download runs in the background, and the known keys remain in use. After a long time without a download,
+      // the request waits, because the issuer may have withdrawn the known keys.
       if (isPaused) await refreshed
     }
     const keys = known ?? (await downloadLatest())

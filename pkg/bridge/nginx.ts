@@ -28,7 +28,7 @@ export function createNginxSink({ path, command, environment, timeoutMs = 10_000
     const [file = '', ...rest] = [...command, ...args]
     const late = AbortSignal.timeout(timeoutMs)
     const run = runProgram(file, rest, { env: environment, signal: late })
-    // The wait ends at the limit, because a program of another user, such as with sudo, cannot be killed.
+    // The wait ends at the limit, because a program that runs as another user, such as with sudo, cannot be killed.
     const { code, stderr } = await withTimeout(run, timeoutMs).catch(({ code }) => ({ code, stderr: '' }))
     if (code === 0) return
     const reason = late.aborted ? `no exit within ${timeoutMs} ms` : findReason(stderr) || `exit code ${code}`

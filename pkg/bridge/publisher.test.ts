@@ -84,7 +84,7 @@ test('a sink that may lose its list gets the same list again', async () => {
   await stopped
 })
 
-test('a sink that may lose its list and fails, such as a proxy that restarts, gets the list at its next refresh', async () => {
+test('a sink that may lose its list gets the list at its next refresh after a failure', async () => {
   const { publisher, call } = createManualSink({ refreshMs: 1 }, 3_600_000)
   publisher.set(list(1))
   const first = await call(1)

@@ -55,7 +55,7 @@ export function createPublisher({ sink, retryMs, onFailure, onRecovery }: Publis
     while (!stop.signal.aborted) {
       changed = Promise.withResolvers()
       const isPublished = await publish(wanted)
-      // A target that may lose its list may be back empty, so it must not wait longer than for its next refresh.
+      // A target with refreshes may have restarted without its list, so the retry waits at most for the next refresh.
       await pause(isPublished ? pauseMs : Math.min(retryMs, refreshMs ?? retryMs))
       if (isPublished && !stop.signal.aborted) await waitForChange()
     }

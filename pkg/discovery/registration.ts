@@ -51,9 +51,9 @@ export function createRegistration(options: RegistrationOptions) {
   const stopLimit = new AbortController()
   let state = UNREGISTERED
   let instance: ServiceInstance | undefined
-  /** The instance that the registry has confirmed last. */
+  /** The instance of the latest successful registration. */
   let confirmed: ServiceInstance | undefined
-  /** The last call that registers. */
+  /** The latest registration, which may be in progress. */
   let registering: Promise<void> | undefined
   let lastError: unknown
   let stopped: Promise<void> | undefined

@@ -56,7 +56,7 @@ export function answerClientErrors({ server, responseOn, onEvent }: ClientErrorO
   const rejected = new WeakSet<Socket>()
 
   server.on('clientError', (error: ParserError, socket: Socket) => {
-    // Before its first byte, a client waits for no response. A request that has just left would get this response.
+    // A client that has sent no byte waits for no response. A request on its way would take this response for its own.
     const isUnused = socket.bytesRead === 0
     if (isUnused || error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
     if (rejected.has(socket)) return

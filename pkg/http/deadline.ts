@@ -4,7 +4,7 @@ import { isFromProxy, type RequestContext } from './request-context.ts'
 
 declare module 'node:http' {
   interface IncomingMessage {
-    /** Time of `performance.now()` in milliseconds, for a request that has waited in a queue in front of Express. */
+    /** Arrival of a request that has waited in a queue in front of Express: a time of `performance.now()`. */
     arrivedAt?: number
   }
 }

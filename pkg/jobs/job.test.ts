@@ -214,7 +214,7 @@ describe('the store of the leases', () => {
     expect(runs).toHaveLength(1)
   })
 
-  test('an outage at the end of a run does not make another instance run the job before the interval ends', async () => {
+  test('after an outage at the end of a run, no instance runs the job before the interval ends', async () => {
     const leases = memoryLeases()
     const { runs } = startInstance(leases)
     await advance(0)

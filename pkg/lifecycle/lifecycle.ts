@@ -113,7 +113,7 @@ export function createLifecycle(options: LifecycleOptions) {
     if (stopping) return deadline.abort('cut')
     stopping = true
     const delay = phase === 'serving' ? delayMs : 0
-    // A start that is stopped never finishes, and the startup probe must not report that it has.
+    // A start that is stopped never finishes, so the startup probe must not report that it has finished.
     if (phase === 'serving') phase = 'draining'
     onEvent({ type: 'draining' })
     const timer = setTimeout(() => deadline.abort('deadline missed'), timeoutMs)

@@ -54,7 +54,7 @@ test('a field of every line is written once, and the line does not replace it', 
   expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ message: 'alone' })
 })
 
-test('a field of a child is written once, and neither the line, the context nor a child of the child replaces it', () => {
+test('a field of a child is written once. The line, the context and a child of the child cannot replace it', () => {
   const { lines, logger } = capture({ context: () => ({ 'http.request.id': 'context' }) })
   const child = logger.child({ 'http.request.id': 'child', 'App.a': 1 })
   child.info({ 'App.a': 2, 'App.b': 3 }, 'hello')

@@ -59,8 +59,8 @@ function createClock(): () => string {
 /**
  * Writes one JSON object for each line, in the Elastic Common Schema with dotted names at the top level: `log.level`,
  * `@timestamp`, `ecs.version`, the fields of `base`, of the context and of the line, and `message`. Pass an error as
- * `err`: the line has its `error.…` fields. A line cannot replace the fields of every line or of its child logger: an index
- * rejects a line that has a field twice.
+ * `err`: the line has its `error.…` fields. A line cannot replace the fields of every line or of its child logger,
+ * because an index rejects a line that has a field twice.
  */
 export function createLogger({ level = 'info', base = {}, context, destination }: LoggerOptions): Logger {
   const fixed = ['@timestamp', 'log.level', 'ecs.version', ...Object.keys(base)]

@@ -99,7 +99,7 @@ export function createOutput(options: OutputOptions = {}) {
   return {
     /** Takes one line with its line feed. Never blocks and never throws. */
     write(line: string): void {
-      // Flush before the test of the limit: a buffer as large as the limit, or larger, is full, not blocked.
+      // Flush before the check of the limit, which a full buffer may reach while the output accepts lines.
       if (lines.length + line.length > Math.min(bufferBytes, maxBytes) && !blocked) flush()
       if (waitingBytes + lines.length + line.length > maxBytes) {
         dropped++

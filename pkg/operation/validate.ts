@@ -6,7 +6,7 @@ import type { OperationDescription, Schema } from './operation.ts'
 declare global {
   namespace Express {
     interface Request {
-      /** The body as the client sent it. Its schema may have added defaults to `body`. Set by an operation with a schema. */
+      /** The body as the client sent it, without the defaults of its schema. Set by an operation with a schema. */
       receivedBody?: unknown
     }
   }

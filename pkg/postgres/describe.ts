@@ -38,8 +38,8 @@ export interface DatabaseObserver {
   onWait(durationMs: number, gotOne: boolean): void
   /**
    * Called when a query has ended. `operation` is `SELECT`, `INSERT`, `UPDATE`, `DELETE`, `MERGE`, `COMMIT`,
-   * `ROLLBACK`, or `_OTHER` for raw SQL. The duration includes the wait for a connection. Of a stream, only its
-   * `COMMIT` is reported.
+   * `ROLLBACK`, or `_OTHER` for raw SQL. The duration includes the wait for a connection. A stream is
+   * reported only by its `COMMIT`.
    */
   onQuery(operation: string, durationMs: number, error?: unknown): void
 }

@@ -37,7 +37,7 @@ test.each([
   [coded('25P03'), 'database_unavailable'],
   [coded('25P04'), 'database_unavailable'],
   [coded('ECONNREFUSED'), 'database_unavailable'],
-  // Unix sockets of a stopped server, and this machine without a free descriptor or port.
+  // The Unix socket of the server does not exist, or this machine has no free file descriptor or port.
   [coded('ENOENT'), 'database_unavailable'],
   [coded('EMFILE'), 'database_unavailable'],
   [coded('ENFILE'), 'database_unavailable'],

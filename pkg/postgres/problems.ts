@@ -31,7 +31,7 @@ const CODES: readonly (readonly [RegExp, DatabaseProblem])[] = [
   [/^23001$/, 'still_referenced'],
   // Connection failure, failed login, no resources, shutdown or cancellation, a standby, lock or transaction timeout.
   [/^(08|28|53|57)...$|^(3D000|25006|25P0[34]|40001|40P01|55P03)$/, 'database_unavailable'],
-  // ENOENT is a Unix socket without a server. EMFILE, ENFILE and EADDRNOTAVAIL: no free file descriptor or port.
+  // ENOENT: the Unix socket does not exist. EMFILE, ENFILE, EADDRNOTAVAIL: there is no free file descriptor or port.
   [
     /^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|ENOENT|EMFILE|ENFILE|EADDRNOTAVAIL|EAI_|timeout$)/,
     'database_unavailable',

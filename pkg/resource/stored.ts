@@ -87,8 +87,8 @@ function isStorable(value: unknown, depth = 0): boolean {
 }
 
 /**
- * A JSON object that PostgreSQL can store: without NUL, without half of a surrogate pair, without a number beyond double
- * precision, at most 32 levels deep.
+ * A JSON object that PostgreSQL can store. It has no NUL, no half of a surrogate pair, no number above
+ * 1.8e308, and at most 32 levels.
  */
 export const json = () =>
   z.preprocess((value, { issues }) => {

@@ -68,7 +68,7 @@ test('a batch that fails during a stop does not cost the other batches', async (
     resource: {},
     maxBatchSize: 1,
     scheduleDelayMs: 600_000,
-    // The exporter has processed the response above.
+    // This event follows the response with status 400.
     onEvent: () => responses.forEach((response) => void response.end('{}')),
   })
   for (let count = 0; count < 3; count++) sink.onEnd(SPAN)

@@ -121,7 +121,7 @@ export function createOtlp(options: OtlpOptions) {
 
   const exporter = {
     export(spans: ReadableSpan[], done: (result: ExportResult) => void): void {
-      // A timer of the processor may fire after a stop, which has counted these spans as lost.
+      // A timer of the processor may fire after a stop. The stop has already counted these spans as lost.
       if (hasStopped) return void done({ code: ExportResultCode.FAILED })
       queued -= spans.length
       inFlight += spans.length

@@ -55,7 +55,7 @@ test('a timeout counts against the upstream at the own limit of the call, but no
   expect(report().instances[0]!.latencyMs).toBeGreaterThan(30)
 })
 
-test('a call that ends without a response never makes its instance cheaper, and a long wait makes it more expensive', async () => {
+test('a call without a response makes its instance more expensive after a long wait, and never cheaper', async () => {
   let now = 0
   let deadline: number | undefined
   let handle: RequestListener = () => undefined

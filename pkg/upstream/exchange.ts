@@ -84,7 +84,8 @@ export function exchange(options: Exchange): Promise<UpstreamResponse> {
     const send = origin.protocol === 'https:' ? requestTls : request
     const { host, port, authority, serverName } = origin
     const tls = origin.protocol === 'https:' && serverName !== undefined && { servername: serverName }
-    // Node sends the body of a GET, DELETE or OPTIONS without its length, and the instance takes it for another request.
+    // Without this header, Node sends the body of a GET, DELETE or OPTIONS without a length. The instance would take
+    // the body for another request.
     const length = body && { 'content-length': body.length }
     const req = send({ host, port, agent, method, path, headers: { host: authority, ...length, ...headers }, ...tls })
 

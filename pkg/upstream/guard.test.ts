@@ -76,7 +76,7 @@ test('nineteen failures do not open the circuit, and failures older than ten sec
   expect(guard.state()).toBe('closed')
 })
 
-test('after a pause, the failures before it do not count', async () => {
+test('failures from before a pause do not count after it', async () => {
   const guard = start()
   await failTimes(guard, 19)
   wait(3_600_000)

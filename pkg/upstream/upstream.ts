@@ -172,7 +172,7 @@ export function createUpstream(options: UpstreamOptions) {
       if (leftMs <= 0) throw new AttemptError('timeout', 'the deadline had passed')
       // A destroyed agent would open new connections.
       if (isStopped) throw new AttemptError('cancelled', 'the client has stopped')
-      // Node would keep a connection that it has not opened yet as an idle connection.
+      // Otherwise Node would open a connection for this call, and keep it as an idle connection.
       if (signal?.aborted) throw new AttemptError('cancelled', 'the caller disconnected')
       const done = instance.begin(startedAt)
       let status: number | undefined
@@ -206,7 +206,7 @@ export function createUpstream(options: UpstreamOptions) {
 
   function recordFailure(instance: Instance, error: AttemptError, durationMs: number, call: Call): void {
     const { kind, status } = error
-    // Without a response, the duration only shows that the latency is not lower.
+    // The duration of a call without a response is a lower limit of the latency.
     const knownMs = instance.load.latencyMs ?? (kind === 'timeout' ? 0 : Number.POSITIVE_INFINITY)
     const isSlow = (kind === 'timeout' || kind === 'cancelled') && durationMs > knownMs
     const latencyMs = isSlow ? durationMs : undefined
@@ -262,8 +262,8 @@ export function createUpstream(options: UpstreamOptions) {
 }
 
 /**
- * Lets the event loop read its sockets, and close idle connections that their instances have closed. A request on such a
- * connection would be lost. The first turn ends after the current reads, and the second turn reads all sockets again.
+ * Lets the event loop read its sockets, and close idle connections that their instances have closed. Such a connection
+ * would lose a request. The first turn ends after the current reads, and the second turn reads all sockets again.
  */
 async function readSockets(): Promise<void> {
   await setImmediate()

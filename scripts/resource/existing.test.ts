@@ -6,7 +6,8 @@ const FILES = [
   'test/customers/new-customer.ts',
   'internal/handler/office-children.ts',
   'test/office-children/new-office-child.ts',
-  // Resources without a `new-….ts` file in the tests, and handlers that are not resources. JavaScript has a global Map.
+  // Resources without a `new-….ts` file in the tests, and handlers that are not resources. `maps` has the name of the
+  // global Map of JavaScript.
   'internal/handler/orders.ts',
   'internal/handler/maps.ts',
   'internal/handler/ping.ts',

@@ -27,7 +27,7 @@ export function rename(text: string, names: Names): string {
   return text.replaceAll(new RegExp(Object.keys(names).join('|'), 'g'), (spelling) => names[spelling] ?? spelling)
 }
 
-/** Tells whether a variable may have this name, unlike a reserved word such as `class`. */
+/** Tells whether a variable may have this name. A reserved word such as `class` is refused. */
 export function isVariable(name: string): boolean {
   try {
     new Script(`'use strict'; async () => { let ${name} }`)

@@ -28,7 +28,7 @@ export interface PostgresOptions {
 const USER = 'app'
 const PASSWORD = 'app-local'
 
-/** What to do after a failed start whose output matches. */
+/** Advice for a failed start whose output matches the pattern. */
 const ADVICE: readonly (readonly [RegExp, string])[] = [
   [
     /lock file "postmaster.pid" already exists/,
@@ -97,7 +97,7 @@ export async function findPostgres(directory: string): Promise<string | undefine
   } catch {
     return undefined
   }
-  // The system may have given the number of a server that was killed to another process.
+  // Another process may have the process id of a server that was killed.
   return (await freePort(Number(port))) === Number(port) ? undefined : createUrl(port)
 }
 

@@ -29,7 +29,7 @@ export const listCapabilities = (paths: readonly string[]): readonly string[] =>
 
 const IMPORT = /^import (?:type )?(?:(?:\* as )?(\w+)|\{([^}]*)\}) from '([^']+)'\n/gm
 
-/** Finds what the first group of `pattern` matches in the files whose path matches `files`. */
+/** Finds the matches of the first group of `pattern` in the files whose path matches `files`. */
 export const findNames = (tree: Tree, files: RegExp, pattern: RegExp): ReadonlySet<string> =>
   new Set(
     [...tree]

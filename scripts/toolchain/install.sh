@@ -45,7 +45,7 @@ mkdir -p .toolchain/bin
 # The link of an earlier run would hide the Node of the machine.
 rm -f .toolchain/bin/node
 own=$(node -p process.execPath 2>/dev/null || true)
-# Another checkout and its Node may be deleted.
+# The Node of another checkout may be deleted with that checkout.
 case $own in */.toolchain/*) own= ;; esac
 version=$([ -z "$own" ] || "$own" --version | sed 's/^v//')
 if [ -n "$version" ] && [ "$(printf '%s\n%s\n' "$wanted" "$version" | sort -V | head -n 1)" = "$wanted" ]; then

@@ -128,7 +128,7 @@ test('the page shows a drain and the end of the instance, and does not delay the
   await page.getByText(/^No response from this instance since .*\. Trying again\.$/).waitFor()
 })
 
-test('an error response does not replace the state: the page keeps the time of the last state, and tries again', async () => {
+test('after an error response, the page keeps the last state and its time, and tries again', async () => {
   const { origin } = await startBoard()
   const { page } = await browser.open()
   await page.goto(origin)

@@ -33,7 +33,7 @@ describe('the workflows', () => {
     expect(wanted.filter((target) => !targets.includes(target!))).toEqual([])
   })
 
-  test('run the slow suites as root on Linux: without root, the tests of systemd and of the full disk fail in CI', () => {
+  test('run the slow suites as root on Linux, because the tests of systemd and of a full disk need root', () => {
     const { steps } = parse(read('.github/workflows/nightly.yml')).jobs.make
     const run: unknown = expect.stringMatching(/^sudo env .*\bCI=true make \$\{\{ matrix\.target \}\}$/m)
     expect(steps).toContainEqual({ if: "runner.os == 'Linux'", run })

@@ -34,7 +34,7 @@ export const MAX_LAG_MS = 20
  * nothing. Returns one line for each problem.
  */
 export function judge({ rows, lagMs }: Outcome): readonly string[] {
-  // A run without a request has no lag, and excuses nothing.
+  // A run without requests has no lag that could excuse a failure.
   const isLate = lagMs > MAX_LAG_MS
   const judged = rows.filter(({ isTimed }) => !(isLate && isTimed))
   return [

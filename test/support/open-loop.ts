@@ -77,8 +77,8 @@ export async function openLoop<T>(options: OpenLoopOptions<T>): Promise<OpenLoop
 }
 
 /**
- * Returns the smallest value that at least `percent` percent of the values do not exceed (nearest rank). Returns NaN for
- * no values, so that a limit does not hold for a run without responses.
+ * Returns the smallest value that at least `percent` percent of the values do not exceed (nearest rank). Returns NaN
+ * without values, so that a limit does not hold for a run without responses.
  */
 export function percentile(values: readonly number[], percent: number): number {
   const sorted = values.toSorted((a, b) => a - b)

@@ -61,8 +61,8 @@ const STATUS: Readonly<Record<Method, number>> = { GET: 200, POST: 405 }
 const BODY = JSON.stringify({ text: 'x'.repeat(200) })
 
 /**
- * Sends one request for /ping with this request id. Never rejects. Resolves with the reason for a failure, which is
- * undefined when the service itself has responded, and with the result of the connection.
+ * Sends one request for /ping with this request id. Never rejects. `reason` is the reason for a failure, and undefined
+ * when the service itself has responded.
  */
 export async function ping(method: Method, id: string, options: RequestOptions) {
   const { status, headers, error, isReused } = await send({
@@ -160,8 +160,8 @@ export function describeReport({ sent, failures, closes, refused, maxMs }: Stead
 }
 
 /**
- * Sends requests while `action` runs: of both methods and of POST only over kept connections, and over a new connection
- * for each request. Resolves with the number of requests of each load, and the failures of all loads.
+ * Runs three loads while `action` runs: both methods over kept connections, POST over kept connections, and POST over a
+ * new connection for each request. Resolves with the number of requests of each load, and the failures of all loads.
  */
 export async function underEachLoad(target: Target, action: () => Promise<unknown>) {
   const common = { targets: [target], clients: 4, intervalMs: 5 }

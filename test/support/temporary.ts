@@ -9,8 +9,8 @@ type Hook = (run: () => void) => void
 /** Outside of jest, as in `make chaos`, the directories are removed when the process exits. */
 const { afterAll = (run) => void process.once('exit', run) } = globalThis as { readonly afterAll?: Hook }
 
-// jest calls the hooks in the order of their registration. The microtask runs after the test file has registered its own
-// hooks, which may use the directories. It runs too early for a file with an await at the top level before its hooks.
+// jest calls the hooks in the order of their registration. The hooks of the test file may use the directories, so the
+// microtask registers this hook after them. It is too early for a file with an await at the top level before its hooks.
 queueMicrotask(() => afterAll(removeAll))
 
 /** Creates a directory that is removed when the test file, or the process of a command, has ended. */

@@ -192,7 +192,7 @@ test('an upgrade from a template without the recorded commit names the commit', 
   expect((await upgrade()).stderr).toContain(`the template has no ${lost}`)
 })
 
-test('an upgrade in a subfolder of another repository is refused, because Git would change the whole repository', async () => {
+test('an upgrade in a subfolder of a repository is refused, because it would change the whole repository', async () => {
   const outer = join(directory, 'outer')
   await succeed('git', ['clone', '--quiet', service.path, join(outer, 'orders')])
   rmSync(join(outer, 'orders/.git'), { recursive: true })
