@@ -102,7 +102,7 @@ export function createApp(settings: Settings, systemd: Systemd): { start(): Prom
       const tracer = tracing?.tracer
       await setImmediate()
 
-      // The stores stop after the last request, so the stop waits for a store that hangs only briefly.
+      // The stores stop after the last request, so the stop waits only a second for a store that hangs.
       const stopTimeoutMs = 1_000
       const postgres =
         options.database &&

@@ -83,8 +83,8 @@ function dropFromPage(path: string, text: string, { isDeleted, isGone }: Gone): 
 }
 
 /**
- * Removes the table rows, list items and sentences that link to a deleted file, or whose inline code is gone. Also
- * removes the sections whose code imports a deleted file.
+ * Removes the table rows, list items and sentences that link to a deleted file, or whose inline code names something
+ * for which `isGone` returns true. Also removes the sections whose code imports a deleted file.
  *
  * @param before the files before the deletion, pages and others
  * @param after the files that are left
