@@ -77,7 +77,7 @@ test.each([
   expect(events).toEqual([expect.objectContaining({ status, requestId: id })])
 })
 
-test('a connection without a request is closed without a response, which could reach a late request', async () => {
+test('a connection without a request gets no response, because a late request would receive it', async () => {
   events.length = 0
   server.headersTimeout = 100
   const received = await send('')
