@@ -9,9 +9,9 @@ const MAX_PATH = 1024
 /**
  * Logs one line at the end of each request, with the fields of the Elastic Common Schema: the ids of the request, its
  * trace and its span, method, path without the query string, status (absent when no response was sent), duration in
- * nanoseconds, bytes of the body (absent when it was streamed) and the address of the client. `event.outcome` is `failure` for a server error, `unknown` when
- * the client closed the connection first, and absent otherwise. The line of a server error has level error and contains
- * the cause. Sets a logger on `req.log`.
+ * nanoseconds, bytes of the body (absent when it was streamed) and the address of the client. `event.outcome` is
+ * `failure` for a server error, `unknown` when the client closed the connection first, and absent otherwise. The line of
+ * a server error has level error and contains the cause. Sets a logger on `req.log`.
  */
 export function accessLog(logger: NonNullable<Options['logger']>): RequestHandler {
   const fields = (request: IncomingMessage, response: ServerResponse) => {
