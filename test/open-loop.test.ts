@@ -1,5 +1,6 @@
 import { createServer } from 'node:http'
 import { expect, test } from '@jest/globals'
+import { sendLoad } from './overload/programs.ts'
 import { judge, type Row } from './resilience/scenario.ts'
 import { listen } from './support/listen.ts'
 import { latencyPercentile, openLoop, percentile } from './support/open-loop.ts'
@@ -74,6 +75,13 @@ test('a probe whose response breaks off counts as a probe without a response, an
   const { count, statuses } = await prober.stop()
   expect(count).toBeGreaterThan(2)
   expect(statuses).toEqual({ 0: count })
+})
+
+test('a load without a successful response has no percentile, also in the report of another process', async () => {
+  await using busy = await listen(createServer((_request, response) => response.writeHead(503).end()))
+  const phases = [{ ratePerSecond: 100, seconds: 0.1, mix: { core: 1 } }]
+  const [report] = await sendLoad({ port: busy.port, callers: 5, phases })
+  expect(report?.paths).toMatchObject({ core: { sent: 10, good: 0, p99Ms: Number.NaN } })
 })
 
 test('a percentile is the nearest rank', () => {

@@ -129,8 +129,9 @@ test('a scrape without a free file descriptor succeeds and shows that every desc
       for (;;) openSync('/dev/null')
     } catch {}
     const { text } = await metrics.render()
-    writeSync(1, text.match(/process_open_fds [0-9]+/)[0])
+    writeSync(1, text.match(/process_open_fds ([0-9]+)/)[1])
     process.exit()`
   const limited = ['-c', 'ulimit -n 64; exec "$0" --input-type=module -e "$1"', process.execPath, script]
-  expect(execFileSync('/bin/sh', limited, { encoding: 'utf8' })).toBe('process_open_fds 64')
+  // The process may inherit descriptors above its limit.
+  expect(Number(execFileSync('/bin/sh', limited, { encoding: 'utf8' }))).toBeGreaterThanOrEqual(64)
 })

@@ -87,6 +87,14 @@ test('a key belongs to one body and to one scope', async () => {
   expect(await idempotency.once({ ...request, scope: 'POST /others' }, async () => other)).toEqual(other)
 })
 
+test('a retry may have the fields of its body in another order, but not the items of a list', async () => {
+  const body = { a: [1, { b: 2, c: 3 }], d: 4 }
+  await idempotency.once({ ...request, body }, async () => response)
+  expect(await idempotency.once({ ...request, body: { d: 4, a: [1, { c: 3, b: 2 }] } }, unwanted)).toEqual(response)
+  const reversed = idempotency.once({ ...request, body: { ...body, a: body.a.toReversed() } }, unwanted)
+  await expect(reversed).rejects.toEqual(failure('idempotency_key_reused'))
+})
+
 test('scope and key are separated unambiguously in an id', async () => {
   await idempotency.once({ ...request, scope: 'POST /things a', key: 'b' }, async () => response)
   const other = { ...response, body: { id: 8 } }

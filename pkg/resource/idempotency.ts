@@ -86,9 +86,15 @@ export const idempotencyHeaders = z.object({
 
 export const IDEMPOTENCY_PROBLEMS = ['idempotency_key_reused', 'idempotency_conflict'] as const
 
+/** A replacer of JSON.stringify. A client may write the fields of a retry in another order. */
+const sortFields = (_name: string, value: unknown) =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+    : value
+
 /** Loads the module for the first key to keep the start fast. The executable cannot import() a built-in module. */
 const sha256 = (value: unknown) =>
-  process.getBuiltinModule('node:crypto').hash('sha256', JSON.stringify(value) ?? '', 'base64url')
+  process.getBuiltinModule('node:crypto').hash('sha256', JSON.stringify(value, sortFields) ?? '', 'base64url')
 
 export function createIdempotency<Executor>({
   keys,

@@ -64,7 +64,7 @@ const SLICE_MS = 100
 function createWindows(now: () => number): IBreaker {
   let slices: { readonly at: number; calls: number; failures: number }[] = []
 
-  const findRecent = (ms: number) => slices.filter(({ at }) => now() - at < ms)
+  const findRecent = (ms: number, time = now()) => slices.filter(({ at }) => time - at < ms)
 
   function count(failures: 0 | 1): void {
     const latest = slices.at(-1)

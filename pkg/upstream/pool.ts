@@ -85,11 +85,11 @@ export function createPool({ now, random, onEvent }: PoolOptions) {
   return {
     /** Replaces the instances. Instances that remain keep their state. */
     update(origins: readonly Origin[]): void {
-      const next = origins.map((origin) => {
-        const known = instances.find((each) => originKey(each.origin) === originKey(origin))
+      const known = new Map(instances.map((each) => [originKey(each.origin), each]))
+      const next = origins.map((origin) =>
         // The rank may have changed.
-        return Object.assign(known ?? createInstance(origin), { origin })
-      })
+        Object.assign(known.get(originKey(origin)) ?? createInstance(origin), { origin }),
+      )
       const added = next.filter((each) => !instances.includes(each))
       const removed = instances.filter((each) => !next.includes(each))
       instances = next

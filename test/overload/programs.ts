@@ -43,10 +43,9 @@ export function createPrograms() {
 /** Sends load from a separate process. Resolves with a report for each phase. */
 export async function sendLoad(plan: LoadPlan): Promise<readonly PhaseReport[]> {
   const output = await succeed(process.execPath, [file('load'), JSON.stringify(plan)])
-  return output
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line))
+  // JSON has null for NaN, the percentile of no responses. No limit holds for NaN, and most limits hold for null.
+  const parse = (line: string): PhaseReport => JSON.parse(line, (_name, value) => value ?? Number.NaN)
+  return output.trim().split('\n').map(parse)
 }
 
 export const percent = (share: number) => `${Math.round(100 * share)} %`
