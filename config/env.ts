@@ -47,7 +47,7 @@ export const schema = {
   HOST: text(/^[A-Za-z0-9.:_-]{1,253}$/, 'an address or a host name to listen on').default('0.0.0.0'),
   PORT: integer(0, 65_535).default(8080),
   ADMIN_PORT: integer(0, 65_535).optional(),
-  LISTEN_FD: integer(0, 1023).optional(),
+  LISTEN_FD: integer(3, 1023).optional(),
   REUSE_PORT: boolean().default(false),
   TRUST_PROXY: trustProxy().default(0),
   BODY_LIMIT: byteSize(64).default(100 * 1024),

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { readFileSync, statSync } from 'node:fs'
+import { constants, readFileSync, statSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -35,6 +35,16 @@ test('two processes serve on one socket, and supervisord restarts a killed proce
   })
   await supervisor.waitUntilAllRun()
   expect((await supervisor.status())[other]).toEqual(before[other])
+})
+
+test('a process that ends leaves the socket nonblocking for the other process', async () => {
+  await using two = await startSupervisor({})
+  await two.waitUntilAllRun()
+  const [stopped = '', other = ''] = two.names
+  await two.ctl('stop', `app:${stopped}`)
+  const { pid } = (await two.status())[other]!
+  const [, flags = ''] = /^flags:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/fdinfo/3`, 'utf8')) ?? []
+  expect(Number.parseInt(flags, 8) & constants.O_NONBLOCK).toBe(constants.O_NONBLOCK)
 })
 
 test('each process serves its metrics on its own port', async () => {

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, constants, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -392,6 +392,9 @@ testWithSystemd(
     expect(failures).toEqual([])
     expect(await show(broken, 'ExecMainStatus')).toBe('78')
     expect(await Promise.all(others.map((unit) => show(unit, 'MainPID')))).toEqual(before)
+    // In a blocking accept(2), an instance reads no request until the next connection arrives.
+    const [, flags = ''] = /^flags:\s+(\d+)/m.exec(await machine.succeed('cat', `/proc/${before[0]}/fdinfo/3`)) ?? []
+    expect(Number.parseInt(flags, 8) & constants.O_NONBLOCK).toBe(constants.O_NONBLOCK)
     write('/etc/app/app.env', 'DRAIN_DELAY_MS=500\n')
     await systemctl('restart', broken)
   },
