@@ -12,7 +12,7 @@ export default {
         'src/main.ts',
         'scripts/*.ts',
         'scripts/executable/*',
-        'pkg/*/index.ts',
+        'pkg/{*,*/index}.ts',
         'internal/store/table.ts',
         'internal/store/migrations/*.ts',
         'test/support/*.cjs',

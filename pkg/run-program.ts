@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { TimeoutError, withTimeout } from './with-timeout.ts'
 
 export interface RunOptions {
   /** Variables of the program. @default the environment of this process */
@@ -46,5 +47,22 @@ export async function runProgram(file: string, args: readonly string[], { env, s
     return { code, killedBy, ...output }
   } finally {
     signal.removeEventListener('abort', kill)
+  }
+}
+
+/**
+ * Runs a program as `runProgram` does, for at most `timeoutMs` milliseconds, also when it cannot be killed.
+ *
+ * @throws TimeoutError at the limit, or the error of a start that fails
+ */
+export async function runWithin(timeoutMs: number, file: string, args: readonly string[], env: RunOptions['env']) {
+  const end = new AbortController()
+  try {
+    return await withTimeout(runProgram(file, args, { env, signal: end.signal }), timeoutMs)
+  } catch (error) {
+    throw error instanceof TimeoutError ? new TimeoutError(`no exit within ${timeoutMs} ms`) : error
+  } finally {
+    // Kills the program at the limit. A program that has ended no longer listens.
+    end.abort()
   }
 }

@@ -1,6 +1,6 @@
 import { link, readFile, rename, rm } from 'node:fs/promises'
-import { runProgram } from '../run-program.ts'
-import { withTimeout } from '../with-timeout.ts'
+import { runWithin } from '../run-program.ts'
+import { TimeoutError } from '../with-timeout.ts'
 import { type Endpoint, integerWeights, toKey } from './endpoints.ts'
 import type { Sink } from './publisher.ts'
 import { replaceFile } from './replace-file.ts'
@@ -26,12 +26,15 @@ export function createNginxSink({ path, command, environment, timeoutMs = 10_000
 
   async function nginx(...args: readonly string[]): Promise<void> {
     const [file = '', ...rest] = [...command, ...args]
-    const late = AbortSignal.timeout(timeoutMs)
-    const run = runProgram(file, rest, { env: environment, signal: late })
-    // The wait ends at the limit, because a program that runs as another user, such as with sudo, cannot be killed.
-    const { code, stderr } = await withTimeout(run, timeoutMs).catch(({ code }) => ({ code, stderr: '' }))
-    if (code === 0) return
-    const reason = late.aborted ? `no exit within ${timeoutMs} ms` : findReason(stderr) || `exit code ${code}`
+    let reason: string
+    try {
+      const { code, stderr } = await runWithin(timeoutMs, file, rest, environment)
+      if (code === 0) return
+      reason = findReason(stderr) || `exit code ${code}`
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException
+      reason = error instanceof TimeoutError ? message : `exit code ${code}`
+    }
     throw new Error(`${[...command, ...args].join(' ')}: ${reason}`)
   }
 

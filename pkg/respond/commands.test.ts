@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { setImmediate } from 'node:timers/promises'
-import { describe, expect, test } from '@jest/globals'
+import { describe, expect, jest, test } from '@jest/globals'
 import { createRun, restartInstance, scale } from './commands.ts'
 
 /** Records the commands. Each command gets the output of the function, which may throw. */
@@ -103,5 +103,21 @@ describe('a command', () => {
     const isRunning = () => execFileSync('ps', ['-A', '-o', 'args='], { encoding: 'utf8' }).includes(child)
     for (let looks = 0; looks < 100 && isRunning(); looks++) await setImmediate()
     expect(isRunning()).toBe(false)
+  })
+
+  test('that hangs and cannot be killed rejects at the limit too', async () => {
+    const { kill } = process
+    const mock = jest.spyOn(process, 'kill').mockImplementation(() => {
+      throw new Error('EPERM')
+    })
+    let pid = 0
+    try {
+      const hanging = createRun({ PATH: '/usr/bin:/bin' }, 500)('sh', ['-c', 'exec sleep 60'])
+      await expect(hanging).rejects.toMatchObject({ code: 'timeout', message: 'sh failed: no exit within 500 ms' })
+      pid = Number(mock.mock.calls[0]?.[0])
+    } finally {
+      mock.mockRestore()
+    }
+    kill.call(process, pid, 'SIGKILL')
   })
 })

@@ -1,4 +1,4 @@
-import { runProgram } from '../run-program.ts'
+import { runWithin } from '../run-program.ts'
 import type { Action } from './rules.ts'
 
 /** Runs a program without a shell. Resolves with its output. @throws when it does not exit with 0 */
@@ -7,11 +7,12 @@ export type Run = (file: string, args: readonly string[]) => Promise<string>
 /** Creates a function that runs programs with this environment, each for at most `timeoutMs` milliseconds. */
 export function createRun(env: Readonly<Record<string, string | undefined>>, timeoutMs = 30_000): Run {
   return async (file, args) => {
-    const late = AbortSignal.timeout(timeoutMs)
-    const { code, killedBy, stdout, stderr } = await runProgram(file, args, { env, signal: late })
+    const fail = (code: unknown, reason: string) => Object.assign(new Error(`${file} failed: ${reason}`), { code })
+    const { code, killedBy, stdout, stderr } = await runWithin(timeoutMs, file, args, env).catch((error) => {
+      throw fail(error.code, error.message)
+    })
     if (code === 0) return stdout
-    const end = late.aborted ? `no exit within ${timeoutMs} ms` : `ended with ${killedBy ?? code}`
-    throw Object.assign(new Error(`${file} failed: ${stderr.trim().slice(0, 500) || end}`), { code })
+    throw fail(code, stderr.trim().slice(0, 500) || `ended with ${killedBy ?? code}`)
   }
 }
 
