@@ -113,7 +113,7 @@ test('the idempotency key of a new payment is passed on', async () => {
   ])
 })
 
-test('the upstream gets a key of its own for each caller, and the same key for a retry', async () => {
+test('each caller has its own key at the upstream, and a retry has the same key', async () => {
   const keys: unknown[] = []
   for (const subject of ['ada', 'bob', 'ada']) {
     const create = client.post('/v1/payments').set({ subject, 'idempotency-key': 'k-1' })

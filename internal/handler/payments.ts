@@ -1,7 +1,6 @@
-import { hash } from 'node:crypto'
 import * as z from 'zod'
 import { operation, type Route } from '#pkg/operation/index.ts'
-import { idempotencyHeaders } from '#pkg/resource/index.ts'
+import { idempotencyHeaders, sha256 } from '#pkg/resource/index.ts'
 import { type Payment, type Payments, paymentSchema } from '../service/payments.ts'
 
 const example: Payment = { id: 'pay_1', amount: 1250, currency: 'EUR', status: 'succeeded' }
@@ -20,7 +19,7 @@ const PROBLEMS = ['upstream_invalid_response', 'upstream_unavailable', 'upstream
  */
 function scopeKey(key: string | undefined, subject: string | undefined): string | undefined {
   if (key === undefined || subject === undefined) return key
-  return hash('sha256', JSON.stringify([subject, key]), 'base64url')
+  return sha256([subject, key])
 }
 
 export interface PaymentsHandlerDeps {

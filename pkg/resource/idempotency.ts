@@ -92,8 +92,11 @@ const sortFields = (_name: string, value: unknown) =>
     ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
     : value
 
-/** Loads the module for the first key to keep the start fast. The executable cannot import() a built-in module. */
-const sha256 = (value: unknown) =>
+/**
+ * Hashes a JSON value. Loads the module for the first key to keep the start fast. The executable cannot import() a
+ * built-in module.
+ */
+export const sha256 = (value: unknown) =>
   process.getBuiltinModule('node:crypto').hash('sha256', JSON.stringify(value, sortFields) ?? '', 'base64url')
 
 export function createIdempotency<Executor>({

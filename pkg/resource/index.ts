@@ -14,6 +14,7 @@ export {
   type IdempotencyKeys,
   idempotencyHeaders,
   type StoredKey,
+  sha256,
 } from './idempotency.ts'
 export {
   createPage,
