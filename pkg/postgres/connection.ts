@@ -146,9 +146,10 @@ export class Connection {
     if (name === undefined) return undefined
     // pg would mistake the first response to `before` for the confirmation that the server has parsed the statement.
     if (isFirst && this.#formats.get(name) === undefined) return undefined
-    if (this.#formats.has(name)) return name
-    if (this.#formats.size >= this.#maxNames) return undefined
-    this.#formats.set(name, undefined)
+    if (!this.#formats.has(name)) {
+      if (this.#formats.size >= this.#maxNames) return undefined
+      this.#formats.set(name, undefined)
+    }
     return name
   }
 
