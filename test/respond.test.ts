@@ -84,6 +84,14 @@ async function verdicts(app: Pick<RunningApp, 'url'>, ...alerts: readonly object
   return (body['decisions'] as { verdict: string }[]).map(({ verdict }) => verdict)
 }
 
+/** Lets the responder perform the action of the rule, and then kills the responder. */
+async function performAndKill(app: RunningApp, rule: string): Promise<void> {
+  await verdicts(app, alertOf(rule))
+  await app.line({ message: 'action performed' })
+  app.signal('SIGKILL')
+  await app.ended
+}
+
 async function startRobot(handle: (content: string) => object | undefined) {
   const contents: string[] = []
   const server = createServer(async (request, response) => {
@@ -150,10 +158,7 @@ test('a change ends after its cool-down, also when the responder was killed, and
   const { start, settings, env } = prepare()
   const robot = await startRobot(() => ({ errcode: 0 }))
   let app = await start()
-  await verdicts(app, alertOf('short'))
-  await app.line({ message: 'action performed' })
-  app.signal('SIGKILL')
-  await app.ended
+  await performAndKill(app, 'short')
   expect(settings()).toEqual({ LOG_LEVEL: 'debug', UPSTREAM_OPEN: 'payments' })
   app = await start({ RESPONDER_WECOM_URL: robot.RESPONDER_WECOM_URL })
   await app.line({ message: 'setting restored', 'App.respond.target': 'payments' })
@@ -169,10 +174,7 @@ test('people get a message about a change that cannot be undone, and the respond
   const { start, settings, path } = prepare()
   const robot = await startRobot(() => ({ errcode: 0 }))
   let app = await start()
-  await verdicts(app, alertOf('feature'))
-  await app.line({ message: 'action performed' })
-  app.signal('SIGKILL')
-  await app.ended
+  await performAndKill(app, 'feature')
   const changed = readFileSync(path('settings.json'))
   writeFileSync(path('settings.json'), '{')
   const state = readFileSync(path('state.json'), 'utf8')

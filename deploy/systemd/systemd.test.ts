@@ -1,9 +1,10 @@
 import { once } from 'node:events'
-import { chmodSync, constants, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
+import { isNonblocking } from '../../test/support/fdinfo.ts'
 import { bootMachine, findObstacle, type Machine } from '../../test/support/machine.ts'
 import { freePort, testPostgres, until } from '../../test/support/services.ts'
 import { underEachLoad } from '../../test/support/steady-load.ts'
@@ -393,8 +394,7 @@ testWithSystemd(
     expect(await show(broken, 'ExecMainStatus')).toBe('78')
     expect(await Promise.all(others.map((unit) => show(unit, 'MainPID')))).toEqual(before)
     // In a blocking accept(2), an instance reads no request until the next connection arrives.
-    const [, flags = ''] = /^flags:\s+(\d+)/m.exec(await machine.succeed('cat', `/proc/${before[0]}/fdinfo/3`)) ?? []
-    expect(Number.parseInt(flags, 8) & constants.O_NONBLOCK).toBe(constants.O_NONBLOCK)
+    expect(isNonblocking(await machine.succeed('cat', `/proc/${before[0]}/fdinfo/3`))).toBe(true)
     write('/etc/app/app.env', 'DRAIN_DELAY_MS=500\n')
     await systemctl('restart', broken)
   },

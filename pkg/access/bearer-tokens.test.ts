@@ -193,6 +193,15 @@ test.each([undefined, 'Basic dTpw', 'Bearerx'])(
 )
 
 describe('the keys of the issuer', () => {
+  /** Withdraws the key of a token that the service has accepted. */
+  async function withdrawKey() {
+    const { ask } = service()
+    const before = await signed(currentKey())
+    await ask(before).expect(200)
+    keys = [ecKey()]
+    return { ask, before }
+  }
+
   test('are downloaded once for many tokens', async () => {
     const { ask } = service()
     const token = await signed(currentKey())
@@ -202,10 +211,7 @@ describe('the keys of the issuer', () => {
   })
 
   test('may change at any time: a new key works and a withdrawn key is rejected', async () => {
-    const { ask } = service()
-    const before = await signed(currentKey())
-    await ask(before).expect(200)
-    keys = [ecKey()]
+    const { ask, before } = await withdrawKey()
     time += 5_000
     await ask(await signed(currentKey())).expect(200)
     await ask(before).expect(401)
@@ -213,10 +219,7 @@ describe('the keys of the issuer', () => {
   })
 
   test('that are withdrawn are rejected even when every token has a known key', async () => {
-    const { ask } = service()
-    const before = await signed(currentKey())
-    await ask(before).expect(200)
-    keys = [ecKey()]
+    const { ask, before } = await withdrawKey()
     time += 600_000
     const refreshed = once(issuer, 'request')
     await ask(before).expect(200)
@@ -227,10 +230,7 @@ describe('the keys of the issuer', () => {
   })
 
   test('that are withdrawn while no request arrives do not verify the next tokens', async () => {
-    const { ask } = service()
-    const before = await signed(currentKey())
-    await ask(before).expect(200)
-    keys = [ecKey()]
+    const { ask, before } = await withdrawKey()
     time += 1_200_000
     await Promise.all([1, 2].map(() => ask(before).expect(401)))
     expect(downloads).toBe(2)

@@ -13,7 +13,8 @@ const MIX = { core: 20, normal: 40, background: 40 }
 const MIN_CPU_SHARE = 0.85
 
 /**
- * Returns the good responses a second to four clients that wait for each response. More clients would only add waiting time.
+ * Returns the good responses a second to four clients that wait for each response. More clients would only add waiting
+ * time.
  */
 async function measureKnee(port: number, seconds: number): Promise<number> {
   const agent = new Agent({ keepAlive: true })
